@@ -1,0 +1,294 @@
+"""How a route is declared: who may, on what, with which body; and the order in which that is asked.
+
+401 · 404 or 403 of the route · 415 · 428 · 422 · 403 of the named trigger · 412 · 409. One transaction per request, opened here, with its
+process held as the route says; a deadlock or a lock that timed out is tried again once, whole.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+from hashlib import sha256
+from typing import Any
+
+from flask import Response, current_app, request
+from flask.json.provider import DefaultJSONProvider
+from marshmallow import Schema, ValidationError
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from api.errors import CsrfMissing, Malformed, PreconditionRequired, UnsupportedMediaType
+from workflow.cycle import Lock, Process, process_of
+from workflow.database import transaction, with_one_retry
+from workflow.errors import Invalid, Stale, Unauthenticated, Words
+from workflow.people.access import Action, Caller, Scope
+from workflow.people.accounts import Token, WebSession, caller_by_secret
+from workflow.settings import Settings
+from workflow.vocabulary import SCHOOL_ZONE, Role
+
+SESSION_COOKIE = "zhibu_session"
+CSRF_HEADER = "X-CSRF-Token"
+
+
+@dataclass(frozen=True)
+class Service:
+    """What the edge was started with."""
+
+    engine: Engine
+    settings: Settings
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+
+def service() -> Service:
+    return current_app.extensions["zhibu"]  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request, understood: who asks, when, on which process, and by which roles he may."""
+
+    session: Session
+    now: datetime
+    caller: Caller | None
+    by_roles: Mapping[Role, Scope] = field(default_factory=dict)
+    on_process: Process | None = None
+    if_match: int | None = None
+
+    @property
+    def by(self) -> Caller:
+        assert self.caller is not None  # noqa: S101  (an open route has no caller and does not ask)
+        return self.caller
+
+    @property
+    def process(self) -> Process:
+        assert self.on_process is not None  # noqa: S101
+        return self.on_process
+
+    @property
+    def seen(self) -> int:
+        assert self.if_match is not None  # noqa: S101
+        return self.if_match
+
+    @property
+    def today(self) -> date:
+        return self.now.astimezone(SCHOOL_ZONE).date()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A body with what goes around it."""
+
+    body: Any = None
+    status: int = 200
+    version: int | None = None
+    """Becomes the strong ETag."""
+    location: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    conditional: bool = False
+    """Answer 304 when the caller has this content already; the ETag is the content's hash."""
+    stamped: Mapping[str, Any] = field(default_factory=dict)
+    """Told with the body, but no part of its ETag."""
+
+
+View = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Route:
+    """One route, as data: the handler, the OpenAPI document and the walk of roles × routes all read it."""
+
+    method: str
+    rule: str
+    """Below ``/api/v1``. A ``<code>`` in it means a branch's process."""
+    view: View
+    action: Action | None
+    """None is open without sign-in."""
+    lock: Lock = Lock.NONE
+    body: type[Schema] | None = None
+    query: type[Schema] | None = None
+    upload: bool = False
+    if_match: bool = False
+    status: int = 200
+
+    @property
+    def of_branch(self) -> bool:
+        return "<code>" in self.rule
+
+    @property
+    def name(self) -> str:
+        """Flask's name for it; a dot would mean a blueprint."""
+        return f"{self.method} {self.rule}".replace(".", "·")
+
+
+class Routes(list[Route]):
+    """The routes of one noun. ``@routes.get(rule, action=…)`` declares one; nothing is registered by importing."""
+
+    def _declare(self, method: str, rule: str, options: Mapping[str, Any]) -> Callable[[View], View]:
+        def declare(view: View) -> View:
+            self.append(Route(method, rule, view, **options))
+            return view
+
+        return declare
+
+    def get(self, rule: str, **options: Any) -> Callable[[View], View]:
+        return self._declare("GET", rule, options)
+
+    def post(self, rule: str, **options: Any) -> Callable[[View], View]:
+        return self._declare("POST", rule, options)
+
+    def patch(self, rule: str, **options: Any) -> Callable[[View], View]:
+        return self._declare("PATCH", rule, {"if_match": True, **options})
+
+    def delete(self, rule: str, **options: Any) -> Callable[[View], View]:
+        return self._declare("DELETE", rule, options)
+
+
+class JSON(DefaultJSONProvider):
+    """Days as YYYY-MM-DD, moments as RFC 3339 in UTC, Chinese as it is written."""
+
+    ensure_ascii = False
+    sort_keys = False
+
+    @staticmethod
+    def default(o: Any) -> Any:
+        if isinstance(o, datetime):
+            return o.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        if isinstance(o, date):
+            return o.isoformat()
+        return DefaultJSONProvider.default(o)
+
+
+def handler(route: Route) -> Callable[..., Response]:
+    """The function that Flask calls for a route."""
+
+    def handle(**path: Any) -> Response:
+        sent = b"" if route.upload else request.get_data(cache=True)  # before any lock is taken: a slow sender holds up nobody
+        return with_one_retry(lambda: _answer(route, dict(path), sent))
+
+    return handle
+
+
+def _answer(route: Route, path: dict[str, Any], sent: bytes) -> Response:
+    house = service()
+    now = house.clock()
+    callers: list[Caller] = []
+
+    def sign_in(session: Session) -> str:
+        callers.append(_signed_in(session, now))
+        return callers[0].staff_no
+
+    reads = route.method == "GET"
+    with transaction(house.engine, actor=None if reads else "anonymous" if route.action is None else sign_in) as session:
+        asked = Asked(session, now, None)
+        if route.action is not None:
+            caller = callers[0] if callers else _signed_in(session, now)
+            by_roles = caller.may(route.action, path["code"] if route.of_branch else None)
+            process = process_of(session, path.pop("year"), path.pop("code"), lock=route.lock) if route.of_branch else None
+            asked = Asked(session, now, caller, by_roles, process)
+        if route.body is not None and request.mimetype != "application/json":
+            raise UnsupportedMediaType(Words("请以 application/json 提交", "send application/json"))
+        if route.upload and request.mimetype != "multipart/form-data":
+            raise UnsupportedMediaType(Words("请以 multipart/form-data 上传文件", "send multipart/form-data"))
+        if route.if_match:
+            asked = replace(asked, if_match=_version_seen())
+        given: list[Any] = []
+        if route.query is not None:
+            given.append(load(route.query(), request.args.to_dict()))
+        elif request.args:
+            raise Invalid({name: Words("没有这个参数", "unknown parameter") for name in request.args})
+        if route.body is not None:
+            given.append(load(route.body(partial=route.method == "PATCH"), read_json(sent)))
+        return answered(route.view(asked, *given, **path), route.status)
+
+
+def _signed_in(session: Session, now: datetime) -> Caller:
+    """Who asks: by bearer token, or by a page's session with its CSRF token. Raises Unauthenticated, CsrfMissing."""
+    scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and secret:
+        return caller_by_secret(session, Token, secret.strip(), now)
+    if secret := request.cookies.get(SESSION_COOKIE, ""):
+        caller = caller_by_secret(session, WebSession, secret, now)
+        if request.method not in ("GET", "HEAD") and not hmac.compare_digest(
+            request.headers.get(CSRF_HEADER, "").encode(), csrf_token(secret).encode()
+        ):
+            raise CsrfMissing
+        return caller
+    raise Unauthenticated
+
+
+def csrf_token(secret: str) -> str:
+    """What a page sends along to prove that it is ours: another site can make the browser send the cookie, but cannot read this."""
+    key = service().settings.secret_key
+    return hmac.new((key.get_secret_value() if key else "").encode(), secret.encode(), sha256).hexdigest()
+
+
+def _version_seen() -> int:
+    """The version in If-Match. Raises PreconditionRequired without one, Stale for ``*``, weak tags and what is no tag of ours."""
+    tag = request.headers.get("If-Match", "").strip()
+    if not tag:
+        raise PreconditionRequired
+    digits = tag[1:-1]
+    if len(tag) < 3 or tag[0] != '"' or tag[-1] != '"' or not digits.isascii() or not digits.isdigit() or len(digits) > 18:
+        raise Stale
+    return int(digits)
+
+
+def read_json(sent: bytes) -> Any:
+    """JSON as RFC 8259 has it: UTF-8, no NaN, no key twice, no depth that breaks the reader. Raises Malformed."""
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for name, value in pairs:
+            if name in found:
+                raise Malformed(Words(f"“{name}”写了两次", f"{name} is given twice"))
+            found[name] = value
+        return found
+
+    def never(constant: str) -> Any:
+        raise Malformed(Words(f"{constant} 不是合法的 JSON", f"{constant} is not JSON"))
+
+    try:
+        return json.loads(sent.decode("utf-8"), object_pairs_hook=once, parse_constant=never)
+    except RecursionError:
+        raise Malformed(Words("嵌套太深", "nested too deeply")) from None
+    except ValueError:
+        raise Malformed from None
+
+
+def load(schema: Schema, data: Any) -> dict[str, Any]:
+    """Read input by its schema. Raises Invalid with every fault by its field."""
+    try:
+        return dict(schema.load(data))
+    except ValidationError as error:
+        raise Invalid(dict(_by_field(error.messages))) from None
+
+
+def _by_field(messages: Any, where: str = "") -> list[tuple[str, list[Words]]]:
+    if isinstance(messages, Mapping):
+        return [
+            pair
+            for name, inner in messages.items()
+            for pair in _by_field(inner, f"{where}.{name}" if where and name != "_schema" else where or str(name))
+        ]
+    return [(where or "_schema", [each if isinstance(each, Words) else Words(str(each), str(each)) for each in messages])]
+
+
+def answered(result: Any, status: int) -> Response:
+    """Turn what a view returned into a response."""
+    answer = result if isinstance(result, Answer) else Answer(result, status)
+    text = "" if answer.status == 204 else current_app.json.dumps({**answer.body, **answer.stamped} if answer.stamped else answer.body)
+    response = current_app.response_class(text, status=answer.status, mimetype="application/json")
+    if answer.version is not None:
+        response.set_etag(str(answer.version))
+    if answer.location is not None:
+        response.headers["Location"] = answer.location
+        response.autocorrect_location_header = False
+    response.headers.extend(answer.headers)
+    response.headers["Cache-Control"] = "private, no-cache"
+    if answer.conditional:
+        response.set_etag(sha256(current_app.json.dumps(answer.body).encode()).hexdigest()[:32])
+        response.make_conditional(request)
+    return response

@@ -1,0 +1,129 @@
+"""The year and its definition (年度与流程定义)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import fields
+from sqlalchemy import select
+
+from api.address import BASE, CYCLE
+from api.base import Answer, Asked, Routes, service
+from api.lists import Page, listed, place
+from api.shapes import cycle_shape, requirement_shape
+from workflow.cycle import Cycle, change_deadlines, close_cycle, cycle_by_year, open_cycle
+from workflow.diagram import mermaid
+from workflow.errors import Invalid, NotFound, Stale, Words
+from workflow.fields import Body, Day, Line
+from workflow.gate import CLAUSES, REQUIREMENTS
+from workflow.people.access import Action
+from workflow.plan import find_plan, read_plan
+from workflow.process import MOVES
+from workflow.roll import publish
+from workflow.vocabulary import STAGES, WORKING_STAGES, Kind, Stage
+
+routes = Routes()
+
+Deadlines: type[Body] = Body.from_dict({stage.value: Day(allow_none=True) for stage in WORKING_STAGES[Kind.APPRAISAL]}, name="Deadlines")  # type: ignore[assignment]
+
+
+class OpenBody(Body):
+    """Which plan, and the days the office sets: the report's is required."""
+
+    plan = Line(required=True, at_most=32)
+    deadlines = fields.Nested(Deadlines, required=True)
+
+
+class CycleBody(Body):
+    """New days. Those left out stay."""
+
+    deadlines = fields.Nested(Deadlines, required=True)
+
+
+@routes.get("/process", action=Action.READ_DEFINITION)
+def read_definition(asked: Asked) -> Any:
+    """How a branch moves and what each stage asks, from the code that does it; and which clauses are not asked yet."""
+    kinds = {kind.value: _definition(kind) for kind in MOVES}
+    return {"kinds": kinds, **kinds[Kind.APPRAISAL]}
+
+
+def _definition(kind: Kind) -> dict[str, Any]:
+    asked = {each.clause for each in REQUIREMENTS[kind]}
+    name, text = find_plan("2024", None)
+    sentences = read_plan(text, CLAUSES, name=name).clauses
+    return {
+        "stages": [{"stage": stage, "name": stage.zh} for stage in STAGES[kind]],
+        "moves": [
+            {
+                "trigger": move.trigger,
+                "name": move.trigger.zh,
+                "from": move.source,
+                "to": move.target,
+                "who": move.who,
+                "asks_requirements": move.asks_requirements,
+                "asks_reason": move.asks_reason,
+                "opens_round": move.opens_round,
+            }
+            for move in MOVES[kind]
+        ],
+        "requirements": [requirement_shape(each) for each in REQUIREMENTS[kind]],
+        "not_asked": [{"clause": clause, "sentence": sentence} for clause, sentence in sentences.items() if clause not in asked],
+        "diagram": mermaid(kind),
+    }
+
+
+@routes.get("/cycles", action=Action.READ_CYCLES, query=Page)
+def list_cycles(asked: Asked, query: dict[str, Any]) -> Any:
+    """All years."""
+    rows = asked.session.scalars(select(Cycle).where(Cycle.year > place(query, 0, int)).order_by(Cycle.year).limit(query["limit"] + 1)).all()
+    return listed(rows, query, cycle_shape, lambda row: row.year)
+
+
+@routes.post("/cycles", action=Action.WRITE_CYCLES, body=OpenBody, status=201)
+def create_cycle(asked: Asked, body: dict[str, Any]) -> Any:
+    """Open a year from a plan, as a draft."""
+    try:
+        name, text = find_plan(body["plan"], service().settings.data_dir)
+    except NotFound as missing:
+        raise Invalid({"plan": missing.detail}) from None
+    cycle = open_cycle(asked.session, read_plan(text, CLAUSES, name=name), _days(body["deadlines"]), now=asked.now)
+    return Answer(cycle_shape(cycle), 201, version=cycle.version, location=f"{BASE}/cycles/{cycle.year}")
+
+
+def _days(deadlines: dict[str, Any]) -> dict[Stage, Any]:
+    return {Stage(stage): day for stage, day in deadlines.items()}
+
+
+@routes.get(CYCLE, action=Action.READ_CYCLES)
+def read_cycle(asked: Asked, year: int) -> Any:
+    """One year: its theme, days and rules."""
+    cycle = cycle_by_year(asked.session, year)
+    return Answer(cycle_shape(cycle), version=cycle.version)
+
+
+@routes.patch(CYCLE, action=Action.WRITE_CYCLES, body=CycleBody)
+def change_cycle(asked: Asked, body: dict[str, Any], year: int) -> Any:
+    """Change the days of a whole year. The plan of a published year is pinned."""
+    cycle = cycle_by_year(asked.session, year, for_update=True)
+    if cycle.version != asked.seen:
+        raise Stale(version=cycle.version)
+    if "deadlines" not in body:
+        raise Invalid({"deadlines": Words("没有要改的内容", "nothing to change")})
+    change_deadlines(asked.session, cycle, _days(body["deadlines"]), now=asked.now)
+    return Answer(cycle_shape(cycle), version=cycle.version)
+
+
+@routes.post(f"{CYCLE}/publish", action=Action.WRITE_CYCLES)
+def publish_year(asked: Asked, year: int) -> Any:
+    """Publish: pins the plan, and gives each branch its process and its roll."""
+    cycle = cycle_by_year(asked.session, year, for_update=True)
+    publish(asked.session, cycle, now=asked.now)
+    return Answer(cycle_shape(cycle), version=cycle.version)
+
+
+@routes.post(f"{CYCLE}/close", action=Action.WRITE_CYCLES)
+def close_year(asked: Asked, year: int) -> Any:
+    """Close the year. It stays to be read."""
+    cycle = cycle_by_year(asked.session, year, for_update=True)
+    close_cycle(asked.session, cycle, now=asked.now)
+    return Answer(cycle_shape(cycle), version=cycle.version)

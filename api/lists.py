@@ -1,0 +1,42 @@
+"""Lists (列表): ``{items, next}`` with a limit and an opaque cursor."""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from workflow.errors import Invalid, Words
+from workflow.fields import Body, Line, Parameter
+
+T = TypeVar("T")
+
+
+class Page(Body):
+    """Which page of a list."""
+
+    limit = Parameter(at_least=1, at_most=200, load_default=100)
+    after = Line(at_most=500)
+
+
+def cursor(place: Any) -> str:
+    """A place in a list as the client carries it: not to be read or made."""
+    return urlsafe_b64encode(str(place).encode()).decode().rstrip("=")
+
+
+def place(query: dict[str, Any], first: T, read: Callable[[str], T]) -> T:
+    """The place after which a page begins. Raises Invalid for a cursor that is none of ours."""
+    text = query.get("after")
+    if text is None:
+        return first
+    try:
+        return read(urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode())
+    except ValueError:
+        raise Invalid({"after": Words("翻页标记无效", "not a cursor of ours")}) from None
+
+
+def listed(rows: Sequence[T], query: dict[str, Any], shape: Callable[[T], Any], key: Callable[[T], Any]) -> dict[str, Any]:
+    """A page of at most ``limit`` rows out of ``limit + 1`` that were asked for: one more tells that there is a next one."""
+    limit = query["limit"]
+    page = rows[:limit]
+    return {"items": [shape(row) for row in page], "next": cursor(key(page[-1])) if len(rows) > limit else None}

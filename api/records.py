@@ -1,0 +1,111 @@
+"""The manners of every record collection: list, record, read one, amend, withdraw (the branch), reject (the office)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, Protocol, TypeVar
+
+from marshmallow import Schema
+from sqlalchemy import ColumnElement
+from sqlalchemy.orm import Session
+
+from api.address import BRANCH, NUMBER, address_of
+from api.base import Answer, Asked, Routes
+from api.lists import Page, listed, place
+from workflow.cycle import Lock, Process
+from workflow.evidence import Retractable, must_be_open, record_of, records_of, reject, withdraw
+from workflow.fields import Body, Text
+from workflow.people.access import Action, Caller
+from workflow.vocabulary import Stage
+
+R = TypeVar("R", bound=Retractable)
+
+
+class ReasonBody(Body):
+    """Why."""
+
+    reason = Text(required=True, at_most=1000)
+
+
+class Record(Protocol[R]):  # type: ignore[misc]
+    """The verb that makes a record."""
+
+    def __call__(self, session: Session, process: Process, body: Mapping[str, Any], *, by: Caller, now: datetime) -> R: ...
+
+
+class Amend(Protocol[R]):  # type: ignore[misc]
+    """The verb that corrects one."""
+
+    def __call__(self, session: Session, process: Process, row: R, body: Mapping[str, Any], *, seen: int, by: Caller, now: datetime) -> None: ...
+
+
+@dataclass(frozen=True)
+class Collection(Generic[R]):
+    """A kind of record below a branch, with its verbs, its readers and the stage that closes it."""
+
+    name: str
+    """As the address says it."""
+    model: type[R]
+    stage: Stage
+    body: type[Schema]
+    shaper: Callable[[Asked], Callable[[R], dict[str, Any]]]
+    """What this reader sees of a record; whatever that depends on is asked once for a whole page."""
+    record: Record[R]
+    amend: Amend[R]
+    read: Action
+    write: Action
+    visible: Callable[[Asked], ColumnElement[bool] | None] = lambda asked: None
+    may_write: Callable[[Asked, R], None] = lambda asked, row: None
+
+    def one(self, asked: Asked, record_id: int) -> R:
+        return record_of(asked.session, self.model, asked.process.id, record_id, visible=self.visible(asked))
+
+    def answer(self, asked: Asked, row: R) -> Answer:
+        return Answer(self.shaper(asked)(row), version=row.version)
+
+    def made(self, asked: Asked, row: R) -> Answer:
+        return Answer(self.shaper(asked)(row), 201, version=row.version, location=f"{address_of(asked.process)}/{self.name}/{row.id}")
+
+
+def collection_routes(kind: Collection[R]) -> Routes:
+    """The six routes of a collection."""
+    routes = Routes()
+    every, single = f"{BRANCH}/{kind.name}", f"{BRANCH}/{kind.name}/<{NUMBER}:record_id>"
+
+    @routes.get(every, action=kind.read, query=Page)
+    def list_records(asked: Asked, query: dict[str, Any]) -> Any:
+        after = place(query, 0, int)
+        rows = records_of(asked.session, kind.model, asked.process.id, after=after, limit=query["limit"] + 1, visible=kind.visible(asked))
+        return listed(rows, query, kind.shaper(asked), lambda row: row.id)
+
+    @routes.post(every, action=kind.write, lock=Lock.EVIDENCE, body=kind.body, status=201)
+    def record(asked: Asked, body: dict[str, Any]) -> Any:
+        return kind.made(asked, kind.record(asked.session, asked.process, body, by=asked.by, now=asked.now))
+
+    @routes.get(single, action=kind.read)
+    def read_record(asked: Asked, record_id: int) -> Any:
+        return kind.answer(asked, kind.one(asked, record_id))
+
+    @routes.patch(single, action=kind.write, lock=Lock.EVIDENCE, body=kind.body)
+    def amend(asked: Asked, body: dict[str, Any], record_id: int) -> Any:
+        row = kind.one(asked, record_id)
+        kind.amend(asked.session, asked.process, row, body, seen=asked.seen, by=asked.by, now=asked.now)
+        return kind.answer(asked, row)
+
+    @routes.post(f"{single}/withdraw", action=kind.write, lock=Lock.EVIDENCE, body=ReasonBody)
+    def withdraw_record(asked: Asked, body: dict[str, Any], record_id: int) -> Any:
+        row = kind.one(asked, record_id)
+        kind.may_write(asked, row)
+        must_be_open(asked.process, kind.stage)
+        withdraw(row, by=asked.by.staff_no, now=asked.now, reason=body["reason"])
+        return kind.answer(asked, row)
+
+    @routes.post(f"{single}/reject", action=Action.REJECT_EVIDENCE, lock=Lock.EVIDENCE, body=ReasonBody)
+    def reject_record(asked: Asked, body: dict[str, Any], record_id: int) -> Any:
+        row = kind.one(asked, record_id)
+        reject(row, by=asked.by.staff_no, now=asked.now, reason=body["reason"])
+        return kind.answer(asked, row)
+
+    return routes

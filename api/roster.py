@@ -1,0 +1,49 @@
+"""Importing a roster (导入名册)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import request
+
+from api.address import BASE, NUMBER
+from api.base import Answer, Asked, Routes, service
+from api.errors import TooLarge
+from api.shapes import import_shape
+from workflow.errors import Invalid, Words
+from workflow.people.access import Action
+from workflow.roster.imports import apply_import, import_by_id, preview_import
+from workflow.roster.workbook import read_workbook
+
+routes = Routes()
+ONE = f"/roster-imports/<{NUMBER}:import_id>"
+
+
+@routes.post("/roster-imports", action=Action.IMPORT_ROSTER, upload=True, status=201)
+def preview(asked: Asked) -> Any:
+    """Read a workbook: every problem by sheet, row and heading, and what applying it will change. Changes nothing."""
+    file = request.files.get("file")
+    if file is None:
+        raise Invalid({"file": Words("请选择名册文件", "choose a workbook")})
+    most = service().settings.upload_bytes
+    data = file.read(most + 1)
+    if len(data) > most:
+        raise TooLarge(Words(f"文件超过 {most // 1024 // 1024} MB", f"the file is larger than {most // 1024 // 1024} MB"))
+    name = (file.filename or "").replace("\\", "/").rsplit("/", 1)[-1][:200]
+    name = "".join(character for character in name if character.isprintable())
+    row = preview_import(asked.session, read_workbook(data, today=asked.today), file_name=name, by=asked.by.staff_no, now=asked.now)
+    return Answer(import_shape(row), 201, location=f"{BASE}/roster-imports/{row.id}")
+
+
+@routes.get(ONE, action=Action.IMPORT_ROSTER)
+def read_import(asked: Asked, import_id: int) -> Any:
+    """A workbook as it was read."""
+    return import_shape(import_by_id(asked.session, import_id))
+
+
+@routes.post(f"{ONE}/apply", action=Action.IMPORT_ROSTER)
+def apply(asked: Asked, import_id: int) -> Any:
+    """Apply it, all or nothing. Again, with no second effect."""
+    row = import_by_id(asked.session, import_id, for_update=True)
+    changed = apply_import(asked.session, row, by=asked.by.staff_no, now=asked.now)
+    return {**import_shape(row), "changed": changed.summary}

@@ -1,0 +1,118 @@
+"""What the office polls (全校进度): counts, rows, exceptions, letters."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sqlalchemy import select
+
+from api.address import CYCLE
+from api.base import Answer, Asked, Routes
+from api.errors import language
+from api.lists import Page, listed, place
+from api.shapes import letter_shape, located_shape, process_shape
+from workflow.cycle import Process, cycle_by_year
+from workflow.errors import NotFound
+from workflow.fields import Line, StaffNo, YesNo, one_of
+from workflow.gate import exceptions, place_in_list
+from workflow.mail.outbox import letters_of
+from workflow.people.access import Action
+from workflow.people.organisation import Branch, person_by_staff_no
+from workflow.progress import branches, overview
+from workflow.vocabulary import Stage
+
+routes = Routes()
+
+
+class BranchesQuery(Page):
+    """Which rows of the dashboard."""
+
+    stage = one_of(Stage)
+    overdue = YesNo()
+    unit = Line()
+    q = Line(at_most=50)
+
+
+class ExceptionsQuery(Page):
+    """Which exceptions."""
+
+    clause = Line(at_most=8)
+    unit = Line()
+
+
+class LettersQuery(Page):
+    """Whose letters."""
+
+    branch = Line(at_most=32)
+    recipient = StaffNo()
+
+
+@routes.get(f"{CYCLE}/progress", action=Action.READ_SCHOOL)
+def read_progress(asked: Asked, year: int) -> Any:
+    """How many branches stand where."""
+    seen = overview(asked.session, cycle_by_year(asked.session, year), now=asked.now)
+    return Answer(
+        {
+            "cycle": seen.year,
+            "branches": seen.branches,
+            "by_stage": seen.by_stage,
+            "overdue": seen.overdue,
+            "due_soon": seen.due_soon,
+            "returned": seen.returned,
+            "late": seen.late,
+        },
+        conditional=True,
+        stamped={"as_of": seen.as_of},
+    )
+
+
+@routes.get(f"{CYCLE}/branches", action=Action.READ_SCHOOL, query=BranchesQuery)
+def list_branches(asked: Asked, query: dict[str, Any], year: int) -> Any:
+    """Each branch, with filters."""
+    rows, secretaries = branches(
+        asked.session,
+        cycle_by_year(asked.session, year),
+        today=asked.today,
+        stage=query.get("stage"),
+        overdue=query.get("overdue"),
+        unit=query.get("unit"),
+        words=query.get("q"),
+        after=place(query, "", str),
+        limit=query["limit"] + 1,
+    )
+    page = listed(rows, query, lambda row: process_shape(row, secretaries.get(row.id), asked.today), lambda row: row.branch.code)
+    return Answer(page, conditional=True)
+
+
+@routes.get(f"{CYCLE}/exceptions", action=Action.READ_SCHOOL, query=ExceptionsQuery)
+def list_exceptions(asked: Asked, query: dict[str, Any], year: int) -> Any:
+    """All that is missing school-wide, signs included: the gate's own rows."""
+    cycle_by_year(asked.session, year)
+    after = place(query, ("", 0), _exception_place)
+    rows = exceptions(asked.session, year, clause=query.get("clause"), unit=query.get("unit"), after=after, limit=query["limit"] + 1)
+    return listed(rows, query, lambda row: located_shape(row, language()), lambda row: json.dumps(place_in_list(row)))
+
+
+def _exception_place(text: str) -> tuple[str, int]:
+    match json.loads(text):
+        case [str(code), int(number)]:
+            return code, number
+    raise ValueError
+
+
+@routes.get(f"{CYCLE}/letters", action=Action.READ_SCHOOL, query=LettersQuery)
+def list_letters(asked: Asked, query: dict[str, Any], year: int) -> Any:
+    """Who was told what, when, and what became of it."""
+    cycle = cycle_by_year(asked.session, year)
+    rows_of_branches = asked.session.execute(select(Process.id, Branch.code).join(Process.branch).where(Process.cycle_id == cycle.id))
+    codes: dict[int, str] = {row.id: row.code for row in rows_of_branches}
+    try:
+        recipient = person_by_staff_no(asked.session, query["recipient"]).id if "recipient" in query else None
+    except NotFound:
+        return {"items": [], "next": None}
+    wanted = [number for number, code in codes.items() if code == query["branch"]] if "branch" in query else None
+    rows = letters_of(
+        asked.session, cycle_id=cycle.id, process_ids=wanted, recipient_id=recipient, after=place(query, 0, int), limit=query["limit"] + 1
+    )
+    return listed(rows, query, lambda row: letter_shape(row, codes.get(row.process_id or 0)), lambda row: row.id)

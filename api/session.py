@@ -1,0 +1,58 @@
+"""Signing in and out, and who I am (登录)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import request
+
+from api.base import SESSION_COOKIE, Answer, Asked, Routes, csrf_token, service
+from api.errors import language
+from api.shapes import caller_shape, located_shape
+from workflow.fields import Body, StaffNo, Text
+from workflow.gate import todos
+from workflow.people.access import Action
+from workflow.people.accounts import sign_in, sign_out
+
+routes = Routes()
+
+
+class SignInBody(Body):
+    """Who, and the password."""
+
+    staff_no = StaffNo(required=True)
+    password = Text(required=True, at_most=128)
+
+
+@routes.post("/session", action=None, body=SignInBody, status=201)
+def start_session(asked: Asked, body: dict[str, Any]) -> Answer:
+    """Sign in as a browser: sets the session cookie, and answers the CSRF token that changes must send along."""
+    settings = service().settings
+    issued = sign_in(asked.session, staff_no=body["staff_no"], password=body["password"], now=asked.now, hours=settings.session_hours)
+    secure = "; Secure" if (settings.base_url or "").startswith("https") else ""
+    cookie = f"{SESSION_COOKIE}={issued.secret}; Path=/; HttpOnly; SameSite=Lax; Max-Age={settings.session_hours * 3600}{secure}"
+    return Answer(
+        {"staff_no": body["staff_no"], "csrf_token": csrf_token(issued.secret), "expires_at": issued.expires_at},
+        201,
+        location="/api/v1/me",
+        headers={"Set-Cookie": cookie},
+    )
+
+
+@routes.delete("/session", action=Action.READ_SELF, status=204)
+def end_session(asked: Asked) -> Answer:
+    """Sign out."""
+    sign_out(asked.session, secret=request.cookies.get(SESSION_COOKIE, ""), now=asked.now)
+    return Answer(None, 204, headers={"Set-Cookie": f"{SESSION_COOKIE}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0"})
+
+
+@routes.get("/me", action=Action.READ_SELF)
+def who_am_i(asked: Asked) -> Any:
+    """Who I am, and what I am towards each branch."""
+    return caller_shape(asked.by)
+
+
+@routes.get("/me/todos", action=Action.READ_SELF)
+def my_todos(asked: Asked) -> Any:
+    """What is missing from me, in all my branches and cycles."""
+    return {"items": [located_shape(each, language()) for each in todos(asked.session, asked.by.person_id)], "next": None}

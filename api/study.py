@@ -1,0 +1,74 @@
+"""Study sessions and make-ups (集中学习)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from api.address import BRANCH, NUMBER, address_of
+from api.base import Answer, Asked, Routes
+from api.records import Collection, collection_routes
+from api.shapes import record_shape
+from workflow.appraisal.study import (
+    MakeUpBody,
+    StudyMakeUp,
+    StudySession,
+    StudySessionBody,
+    amend_study_session,
+    record_make_up,
+    record_study_session,
+)
+from workflow.cycle import Lock
+from workflow.people.access import Action
+from workflow.vocabulary import Stage
+
+
+def make_up_shape(row: StudyMakeUp) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "staff_no": row.staff_no,
+        "on": row.made_up_on,
+        "how": row.how,
+        "recorded_by": row.recorded_by,
+        "recorded_at": row.recorded_at,
+    }
+
+
+def session_shape(row: StudySession) -> dict[str, Any]:
+    return {
+        "held_on": row.held_on,
+        "form": row.form,
+        "titles": row.titles,
+        "present": [each.staff_no for each in row.attendance],
+        "exchange": row.exchange,
+        "make_ups": [make_up_shape(each) for each in row.make_ups],
+        **record_shape(row),
+    }
+
+
+SESSIONS = Collection(
+    name="study-sessions",
+    model=StudySession,
+    stage=Stage.STUDY,
+    body=StudySessionBody,
+    shaper=lambda asked: session_shape,
+    record=record_study_session,
+    amend=amend_study_session,
+    read=Action.READ_PROCESS,
+    write=Action.RECORD_STUDY,
+)
+
+routes: Routes = collection_routes(SESSIONS)
+
+
+@routes.post(
+    f"{BRANCH}/study-sessions/<{NUMBER}:record_id>/make-ups",
+    action=Action.RECORD_STUDY,
+    lock=Lock.EVIDENCE,
+    body=MakeUpBody,
+    status=201,
+)
+def make_up(asked: Asked, body: dict[str, Any], record_id: int) -> Any:
+    """Record that somebody who was not there has made this session up. It never closes."""
+    session = SESSIONS.one(asked, record_id)
+    row = record_make_up(asked.session, asked.process, session, body, by=asked.by, now=asked.now)
+    return Answer(make_up_shape(row), 201, location=f"{address_of(asked.process)}/study-sessions/{record_id}")

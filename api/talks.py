@@ -1,0 +1,116 @@
+"""Talks, their follow-ups and the coverage matrix (谈心谈话)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from api.address import BRANCH, NUMBER, address_of
+from api.base import Answer, Asked, Routes
+from api.records import Collection, collection_routes
+from api.shapes import Shape, record_shape
+from workflow.appraisal.talks import (
+    PRIVATE,
+    TEXTS,
+    FollowUpBody,
+    Talk,
+    TalkBody,
+    TalkFollowUp,
+    amend_talk,
+    coverage,
+    finish_follow_up,
+    hidden_from,
+    may_write,
+    record_follow_up,
+    record_talk,
+    visible_talks,
+)
+from workflow.cycle import Lock, secretaries
+from workflow.fields import Body, Day
+from workflow.people.access import Action
+from workflow.vocabulary import Stage
+
+
+class DoneBody(Body):
+    """When the help was given."""
+
+    on = Day(required=True)
+
+
+def follow_up_shape(row: TalkFollowUp) -> Shape:
+    return {
+        "id": row.id,
+        "due_on": row.due_on,
+        "what": row.what,
+        "done_on": row.done_on,
+        "recorded_by": row.recorded_by,
+        "recorded_at": row.recorded_at,
+    }
+
+
+def talk_shaper(asked: Asked) -> Callable[[Talk], Shape]:
+    """Talks without the fields that this reader does not see."""
+    secretary = secretaries(asked.session, [asked.process.id]).get(asked.process.id)
+
+    def shape(row: Talk) -> Shape:
+        hidden = hidden_from(asked.by, row, asked.process.branch.code, secretary.staff_no if secretary else None)
+        whole = {
+            "held_on": row.held_on,
+            "talker": row.talker,
+            "partner": row.partner,
+            "way": row.way,
+            "place": row.place,
+            "focus": row.focus,
+            **{name: getattr(row, name) for name in (*TEXTS, *PRIVATE)},
+            "follow_ups": [follow_up_shape(each) for each in row.follow_ups],
+            **record_shape(row),
+        }
+        return {name: value for name, value in whole.items() if name not in hidden}
+
+    return shape
+
+
+TALKS = Collection(
+    name="talks",
+    model=Talk,
+    stage=Stage.TALKS,
+    body=TalkBody,
+    shaper=talk_shaper,
+    record=record_talk,
+    amend=amend_talk,
+    read=Action.READ_TALKS,
+    write=Action.RECORD_TALK,
+    visible=lambda asked: visible_talks(asked.by, asked.process.branch.code),
+    may_write=lambda asked, row: may_write(asked.by, asked.process, row.talker),
+)
+ONE = f"{BRANCH}/talks/<{NUMBER}:record_id>"
+
+routes: Routes = collection_routes(TALKS)
+
+
+@routes.get(f"{BRANCH}/talks/coverage", action=Action.READ_PROCESS)
+def read_coverage(asked: Asked) -> Any:
+    """Who has talked with whom, and who is still missing, in the reading of this year."""
+    matrix = coverage(asked.session, asked.process)
+    return {
+        "mode": matrix.mode,
+        "people": [
+            {"staff_no": person.staff_no, "name": person.name, "leads": person.leads, "on_committee": person.on_committee} for person in matrix.people
+        ],
+        "pairs": [{"a": a, "b": b, "talks": n} for a, b, n in matrix.pairs],
+        "missing": [{"a": a, "b": b} for a, b in matrix.missing],
+    }
+
+
+@routes.post(f"{ONE}/follow-ups", action=Action.RECORD_TALK, lock=Lock.EVIDENCE, body=FollowUpBody, status=201)
+def add_follow_up(asked: Asked, body: dict[str, Any], record_id: int) -> Any:
+    """Promise help, with its day. It never closes."""
+    row = record_follow_up(asked.session, asked.process, TALKS.one(asked, record_id), body, by=asked.by, now=asked.now)
+    return Answer(follow_up_shape(row), 201, location=f"{address_of(asked.process)}/talks/{record_id}")
+
+
+@routes.post(f"{ONE}/follow-ups/<{NUMBER}:follow_up_id>/done", action=Action.RECORD_TALK, lock=Lock.EVIDENCE, body=DoneBody)
+def end_follow_up(asked: Asked, body: dict[str, Any], record_id: int, follow_up_id: int) -> Any:
+    """Note that the help was given."""
+    talk = TALKS.one(asked, record_id)
+    return follow_up_shape(finish_follow_up(asked.session, asked.process, talk, follow_up_id, on=body["on"], by=asked.by, now=asked.now))

@@ -1,0 +1,283 @@
+"""The ``zhibu`` commands (命令行): the one place that knows both edges. Errors are one line in Chinese, and exit code 1."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+
+import migrations
+from workflow.cycle import cycle_by_year, open_cycle
+from workflow.database import engine_for, is_away, transaction
+from workflow.embedded import EmbeddedUnavailable, embedded_postgres
+from workflow.errors import Refusal
+from workflow.gate import CLAUSES
+from workflow.people.accounts import create_officer, issue_token
+from workflow.people.organisation import person_by_staff_no
+from workflow.plan import find_plan, read_plan
+from workflow.roll import publish
+from workflow.roster.imports import apply_import, preview_import
+from workflow.roster.workbook import read_workbook
+from workflow.settings import Settings, read_settings
+from workflow.vocabulary import SCHOOL_ROLES, SCHOOL_ZONE, WORKING_STAGES, Kind, Role, Stage
+
+ACTOR = "cli"
+
+
+@dataclass(frozen=True)
+class Urls:
+    """The two logins of one school's database."""
+
+    owner: str
+    application: str
+
+
+@contextmanager
+def database(settings: Settings) -> Iterator[Urls]:
+    """The database that the settings name, or else the embedded one of the data directory for as long as the block lasts."""
+    if settings.database_url is not None:
+        yield Urls(settings.owner_database_url or settings.database_url, settings.database_url)
+        return
+    with embedded_postgres(settings.data_dir) as superuser:
+        yield Urls(*migrations.prepare_embedded(superuser))
+
+
+@contextmanager
+def school(settings: Settings) -> Iterator[Engine]:
+    """The engine of a school whose migrations are complete."""
+    with database(settings) as urls:
+        engine = engine_for(urls.application)
+        try:
+            if not migrations.is_current(engine):
+                raise click.ClickException("数据库还没有迁移到当前版本，请先运行 zhibu migrate")
+            yield engine
+        finally:
+            engine.dispose()
+
+
+def told_plainly(command: Callable[..., Any]) -> Callable[..., Any]:
+    """A refusal is told in one line, not as a traceback."""
+
+    @wraps(command)
+    def told(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except Refusal as refusal:
+            raise click.ClickException(refusal.detail.zh) from None
+        except EmbeddedUnavailable as unavailable:
+            raise click.ClickException(str(unavailable)) from None
+        except DBAPIError as error:
+            if is_away(error):
+                raise click.ClickException("数据库连不上，请检查 ZHIBU_DATABASE_URL 和数据库服务") from None
+            raise
+
+    return told
+
+
+@click.group(help="zhibu：党建考核暨组织生活会的工作流服务。")
+def main() -> None:
+    """Every command reads its settings from ``ZHIBU_*`` variables."""
+
+
+@main.command(help="建立或升级数据库（首次使用先运行它）。")
+@told_plainly
+def migrate() -> None:
+    settings = read_settings()
+    with database(settings) as urls:
+        migrations.migrate(urls.owner, urls.application)
+    click.echo("数据库已是最新版本。")
+
+
+@main.command(help="启动网页和接口服务。")
+@click.option("--host", default="127.0.0.1", show_default=True, help="监听地址")
+@click.option("--port", default=8000, show_default=True, help="监听端口")
+@click.option("--workers", default=2, show_default=True, help="工作进程数")
+@told_plainly
+def serve(host: str, port: int, workers: int) -> None:
+    from api.serving import serve_forever  # noqa: PLC0415  (a web server is not for the other commands)
+
+    settings = read_settings()
+    settings.required("secret_key", "base_url")
+    with database(settings) as urls, school(settings):
+        click.echo(f"服务地址 http://{host}:{port}")
+        serve_forever(urls.application, settings, host=host, port=port, workers=workers)
+
+
+@main.command(help="后台工作：到点提醒、发送邮件。")
+@click.option("--dry-run", is_flag=True, help="只列出会提醒谁、为什么，不写也不发")
+@click.option("--at", "moment", default=None, help="配合 --dry-run：假定的时间，如 2025-01-23T09:00")
+@told_plainly
+def worker(dry_run: bool, moment: str | None) -> None:
+    from schedulers.worker import run_worker  # noqa: PLC0415
+    from workflow.reminders import letters_due  # noqa: PLC0415
+
+    settings = read_settings()
+    if dry_run:
+        settings.required("base_url")
+        with school(settings) as engine, transaction(engine, actor=None) as session:
+            for letter in letters_due(session, _moment(moment), base_url=settings.base_url or ""):
+                click.echo(f"{letter.kind}\t{letter.recipient_name}\t{letter.due_on}\t{letter.words.subject}")
+        return
+    if moment is not None:
+        raise click.UsageError("--at 只能配合 --dry-run")
+    settings.required("secret_key", "base_url", "smtp_url")
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with school(settings) as engine:
+        run_worker(engine, settings, stop)
+
+
+def _moment(text: str | None) -> datetime:
+    if text is None:
+        return datetime.now(UTC)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise click.UsageError("--at 应形如 2025-01-23T09:00") from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=SCHOOL_ZONE)).astimezone(UTC)
+
+
+@main.command(help="演示：内置数据库、一所示范学校、网页、后台和本地邮箱，全在一个进程里。")
+@click.option("--port", default=8000, show_default=True, help="监听端口")
+@click.option("--data-dir", type=click.Path(path_type=Path, file_okay=False), default=None, help="数据目录，默认 ZHIBU_DATA_DIR 或 ./zhibu-data")
+@click.option("--accounts-file", type=click.Path(path_type=Path, dir_okay=False), default=None, help="账号和令牌写入的 JSON 文件")
+@told_plainly
+def demo(port: int, data_dir: Path | None, accounts_file: Path | None) -> None:
+    from api.demo import run_demo  # noqa: PLC0415
+
+    settings = read_settings()
+    if data_dir is not None:
+        settings = settings.model_copy(update={"data_dir": data_dir})
+    run_demo(settings, database, port=port, accounts_file=accounts_file or settings.data_dir / "accounts.json", say=click.echo)
+
+
+@main.group(help="账号。")
+def account() -> None: ...
+
+
+@account.command("create", help="建立学校职务的账号。口令从标准输入读，或交互输入。")
+@click.option("--staff-no", required=True, help="学工号")
+@click.option("--name", required=True, help="姓名")
+@click.option("--role", required=True, type=click.Choice([role.value for role in SCHOOL_ROLES]), help="职务")
+@click.option("--email", default=None, help="邮箱")
+@click.option("--password-stdin", is_flag=True, help="从标准输入读口令")
+@told_plainly
+def account_create(staff_no: str, name: str, role: str, email: str | None, password_stdin: bool) -> None:
+    password = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
+    with school(read_settings()) as engine, transaction(engine, actor=ACTOR) as session:
+        create_officer(session, staff_no=staff_no, name=name, role=Role(role), now=datetime.now(UTC), email=email, password=password)
+    click.echo(f"已建立账号：{name}（{Role(role).zh}）" + ("" if password else "。还没有口令，可用 token create 取得令牌。"))
+
+
+@main.group(help="程序用的令牌。")
+def token() -> None: ...
+
+
+@token.command("create", help="发一个令牌，只显示这一次。")
+@click.option("--staff-no", required=True, help="学工号")
+@click.option("--name", default="命令行", show_default=True, help="令牌的用途")
+@click.option("--days", type=click.IntRange(1, 3650), default=None, help="有效天数，默认 ZHIBU_TOKEN_DAYS")
+@told_plainly
+def token_create(staff_no: str, name: str, days: int | None) -> None:
+    settings = read_settings()
+    now = datetime.now(UTC)
+    with school(settings) as engine, transaction(engine, actor=ACTOR) as session:
+        person = person_by_staff_no(session, staff_no)
+        issued = issue_token(session, person, name=name, now=now, expires_at=now + timedelta(days=days or settings.token_days))
+    click.echo(issued.secret)
+
+
+@main.group(help="名册。")
+def roster() -> None: ...
+
+
+@roster.command("import", help="核对名册；加 --apply 才写入。")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--apply", "apply_it", is_flag=True, help="没有错误时写入")
+@told_plainly
+def roster_import(file: Path, apply_it: bool) -> None:
+    now = datetime.now(UTC)
+    if file.stat().st_size > (limit := read_settings().upload_bytes):
+        raise click.ClickException(f"文件超过 {limit // 1024 // 1024} MB")
+    reading = read_workbook(file.read_bytes(), today=now.astimezone(SCHOOL_ZONE).date())
+    for problem in reading.problems:
+        place = "".join(part for part in (problem.sheet or "", f"第{problem.row}行" if problem.row else "", problem.heading or "") if part)
+        click.echo(f"{'错误' if problem.severity == 'error' else '提醒'}\t{place}\t{problem.message}")
+    if not reading.applicable:
+        click.echo("名册有错误，没有写入。", err=True)
+        raise SystemExit(1)
+    with school(read_settings()) as engine, transaction(engine, actor=ACTOR) as session:
+        row = preview_import(session, reading, file_name=file.name, by=ACTOR, now=now)
+        for line in _changes(row.summary):
+            click.echo(line)
+        if apply_it:
+            apply_import(session, row, by=ACTOR, now=now)
+    click.echo("已写入。" if apply_it else "核对完毕，没有写入；加 --apply 写入。")
+
+
+def _changes(summary: dict[str, Any]) -> Iterator[str]:
+    yield f"党支部 {summary['branches']} 个（新增 {len(summary['new_branches'])}，变更 {len(summary['changed_branches'])}）"
+    yield f"党员 {summary['members']} 名（新增 {summary['new_members']}，变更 {summary['changed_members']}）"
+    yield f"任职：新任 {summary['posts_given']}，结束 {summary['posts_ended']}"
+    for moved in summary["moved"]:
+        yield f"转移：{moved['name']} {moved['from']} → {moved['to']}"
+    for gone in summary["gone"]:
+        yield f"不在名册上了：{gone['name']}（{gone['from']}）"
+
+
+@main.group(help="年度。")
+def cycle() -> None: ...
+
+
+@cycle.command("open", help="按方案建立年度（草稿）。")
+@click.option("--plan", required=True, help="方案名，如 2024")
+@click.option("--deadline", "deadlines", multiple=True, metavar="环节=日期", help="如 report=2025-01-26；报送的期限必须有")
+@told_plainly
+def cycle_open(plan: str, deadlines: tuple[str, ...]) -> None:
+    settings = read_settings()
+    name, text = find_plan(plan, settings.data_dir)
+    opened = read_plan(text, CLAUSES, name=name)
+    with school(settings) as engine, transaction(engine, actor=ACTOR) as session:
+        open_cycle(session, opened, _deadlines(deadlines), now=datetime.now(UTC))
+    click.echo(f"已建立{opened.year}年度（草稿）。核对后用 cycle publish {opened.year} 发布。")
+
+
+def _deadlines(given: tuple[str, ...]) -> dict[Stage, date | None]:
+    found: dict[Stage, date | None] = {}
+    stages = [stage.value for stage in WORKING_STAGES[Kind.APPRAISAL]]
+    for text in given:
+        stage, _, day = text.partition("=")
+        if stage not in stages:
+            raise click.UsageError(f"--deadline {text}：环节应为 {'、'.join(stages)} 之一")
+        try:
+            found[Stage(stage)] = date.fromisoformat(day)
+        except ValueError:
+            raise click.UsageError(f"--deadline {text}：日期应形如 2025-01-26") from None
+    return found
+
+
+@cycle.command("publish", help="发布年度：方案从此不变，每个支部得到流程和名册。")
+@click.argument("year", type=int)
+@told_plainly
+def cycle_publish(year: int) -> None:
+    with school(read_settings()) as engine, transaction(engine, actor=ACTOR) as session:
+        opened = publish(session, cycle_by_year(session, year, for_update=True), now=datetime.now(UTC))
+    click.echo(f"{year}年度已发布，{opened} 个党支部开始。")
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("PYTHONUTF8", "1")
+    main()

@@ -1,0 +1,252 @@
+"""Start here (从这里开始): makes the environment beside itself, then becomes the command.
+
+    python3 run.py              the demo
+    python3 run.py test …       everything CI runs; what follows goes to pytest
+    python3 run.py COMMAND …    is  zhibu COMMAND …
+
+Standard library only, in syntax that an old Python can read, so that it gets a sentence instead of a traceback. Words about the
+installation go to standard error: ``token create`` prints a token and nothing else, on a fresh clone too.
+"""
+
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, NoReturn
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+OLDEST = (3, 11)
+
+
+def too_old(version: "tuple[Any, ...]") -> str:
+    """What to tell an old Python, or nothing."""
+    if tuple(version[:2]) >= OLDEST:
+        return ""
+    newer = [name for name in ("python3.14", "python3.13", "python3.12", "python3.11") if shutil.which(name)]
+    return "需要 Python {0} 或更高版本，当前是 {1}。请运行：{2} run.py\nPython {0} or newer is needed, this is {1}. Please run: {2} run.py".format(
+        ".".join(map(str, OLDEST)), ".".join(map(str, version[:2])), newer[0] if newer else "python3.11"
+    )
+
+
+if too_old(sys.version_info):
+    sys.exit(too_old(sys.version_info))
+
+# Up to here an old Python runs too.
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+BIN = VENV / ("Scripts" if sys.platform == "win32" else "bin")
+PYTHON = BIN / ("python.exe" if sys.platform == "win32" else "python")
+STAMP = VENV / "zhibu-ready"
+RUNTIME = ROOT / "requirements.lock"
+DEVELOPMENT = ROOT / "requirements-dev.lock"
+HEARTBEAT_SECONDS = 10
+
+CHECKS = (
+    ("ruff", "check", "."),
+    ("ruff", "format", "--check", "."),
+    ("lint-imports",),
+    ("mypy",),
+    ("pytest",),
+)
+"""Everything CI runs, pytest last: its closing line is the last one."""
+
+
+def main(words: list[str]) -> NoReturn:
+    # A shell starts what it puts in the background with SIGINT ignored, and the command would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    # As an exception, so that children are stopped: they would outlive us.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    checking = words[:1] == ["test"]
+    try:
+        prepare(DEVELOPMENT if checking else RUNTIME)
+        if checking:
+            sys.exit(run_checks(words[1:]))
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
+    become([str(BIN / "zhibu"), *(words or ["demo"])])
+
+
+# The environment
+
+
+def prepare(lock: Path) -> None:
+    """Make the environment that this lock describes, unless it stands already."""
+    if is_ready(lock):
+        return
+    try:
+        with one_at_a_time() as held:
+            if is_ready(lock):
+                return
+            stamp = read_stamp()
+            if VENV.exists() and (not PYTHON.exists() or (stamp and stamp[0] != identity())):
+                # Moved, or its Python is gone: its scripts name paths that are no more.
+                shutil.rmtree(VENV)
+            STAMP.unlink(missing_ok=True)
+            for title, command in steps(lock, shutil.which("uv")):
+                say(f"{title} …")
+                if run(command, stdout=sys.stderr, env={**os.environ, "PIP_USER": "0"}, **inheriting(held)) != 0:
+                    sys.exit(f"没有完成：{title}。请看上面的提示，检查网络后重新运行。\nNot done: see above, check the network and run again.")
+            # The lock with everything holds all of the runtime's: it serves both.
+            satisfied = {RUNTIME, lock}
+            fresh = STAMP.with_suffix(".new")
+            fresh.write_text("\n".join([identity(), *(digest(each) for each in satisfied)]), encoding="utf-8")
+            fresh.replace(STAMP)
+            say("环境已就绪 / the environment is ready")
+    except OSError as error:
+        sys.exit(f"无法准备运行环境（.venv）/ cannot prepare the environment: {error}")
+
+
+def steps(lock: Path, uv: str | None) -> list[tuple[str, list[str]]]:
+    """The title and the command of each step, by uv where there is one, else by venv and pip. Each may run again over a half-finished one."""
+    python = getattr(sys, "_base_executable", sys.executable)
+    if uv:
+        make = [uv, "venv", "--quiet", "--allow-existing", "--python", python, str(VENV)]
+        install = [uv, "pip", "install", "--python", str(PYTHON)]
+    else:
+        if find_spec("venv") is None or find_spec("ensurepip") is None:
+            sys.exit(
+                "这个 Python 缺少 venv 或 ensurepip。Debian、Ubuntu 请先运行：apt-get install python3-venv；或者安装 uv。\n"
+                "This Python lacks venv or ensurepip: apt-get install python3-venv on Debian and Ubuntu, or install uv."
+            )
+        make = [python, "-m", "venv", str(VENV)]
+        install = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+    return [
+        ("1/3 建立 Python 环境 / making the environment", make),
+        ("2/3 安装依赖，首次约半分钟 / installing the libraries", [*install, "--require-hashes", "-r", str(lock)]),
+        ("3/3 安装本程序 / installing zhibu", [*install, "--no-deps", "-e", str(ROOT)]),
+    ]
+
+
+def digest(lock: Path) -> str:
+    """Changes with the lock and with what else decides the environment."""
+    return hashlib.sha256(lock.read_bytes() + (ROOT / "pyproject.toml").read_bytes()).hexdigest()
+
+
+def identity() -> str:
+    """Where the environment is and which Python it stands on: an environment cannot be moved."""
+    return f"{VENV} {PYTHON.resolve()}"
+
+
+def read_stamp() -> list[str]:
+    """The identity and the digests the environment satisfies; nothing while it is not finished."""
+    try:
+        return STAMP.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return []
+
+
+def is_ready(lock: Path) -> bool:
+    stamp = read_stamp()
+    return PYTHON.exists() and stamp[:1] == [identity()] and digest(lock) in stamp[1:]
+
+
+@contextmanager
+def one_at_a_time() -> Iterator[int]:
+    """Of two starts at once on a fresh clone the second waits. Locked is this very file: it is always there. Gives the descriptor."""
+    with Path(__file__).open("rb") as file:
+        said_at = 0.0
+        while not try_lock(file.fileno()):
+            if time.monotonic() > said_at + HEARTBEAT_SECONDS:
+                said_at = time.monotonic()
+                say("另一个 run.py 正在准备环境，请稍候 … / another run.py is preparing the environment, waiting …")
+            time.sleep(0.2)
+        yield file.fileno()
+
+
+def try_lock(descriptor: int) -> bool:
+    try:
+        if sys.platform == "win32":
+            # Beyond the end: a locked byte cannot be read, and others are reading this file.
+            os.lseek(descriptor, 1 << 30, os.SEEK_SET)
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def inheriting(descriptor: int) -> dict[str, Any]:
+    """An installer that outlives us (kill -9) keeps the lock until it is done."""
+    return {} if sys.platform == "win32" else {"pass_fds": (descriptor,)}
+
+
+# Running
+
+
+def run_checks(for_pytest: list[str]) -> int:
+    """Run every check, also after one has failed; 1 if any did."""
+    failed: list[str] = []
+    for check in CHECKS:
+        name = " ".join(check)
+        if check == CHECKS[-1] and failed:
+            print(f"\n未通过 / failed: {', '.join(failed)}")
+        print(f"\n== {name} ==", flush=True)
+        arguments = [*check[1:], *(for_pytest if check == CHECKS[-1] else [])]
+        if run([str(BIN / check[0]), *arguments]) != 0:
+            failed.append(name)
+    return 1 if failed else 0
+
+
+def run(command: list[str], **how: Any) -> int:
+    """Run a child to its end and give its exit code; when we are told to stop, it stops first."""
+    started = time.monotonic()
+    child = subprocess.Popen(command, cwd=ROOT, **how)
+    try:
+        while True:
+            try:
+                return child.wait(timeout=HEARTBEAT_SECONDS)
+            except subprocess.TimeoutExpired:
+                if "stdout" in how:
+                    say(f"  … {time.monotonic() - started:.0f} 秒 / s")
+    except KeyboardInterrupt:
+        # A terminal has sent Ctrl-C to the child as well; a second one would break off its tidying.
+        stop(child, patience_first=5)
+        raise
+    except SystemExit:
+        stop(child, patience_first=0)
+        raise
+
+
+def stop(child: "subprocess.Popen[bytes]", *, patience_first: float) -> None:
+    asks = [lambda: None, lambda: child.send_signal(signal.SIGINT), child.terminate, child.kill]
+    if sys.platform == "win32":
+        asks[1] = child.terminate
+    for ask, patience in zip(asks, [patience_first, 20, 5, None], strict=True):
+        ask()
+        try:
+            child.wait(timeout=patience)
+            return
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def become(command: list[str]) -> NoReturn:
+    """Replace this process: a signal to its pid alone must reach the command."""
+    if sys.platform == "win32":
+        child = subprocess.Popen(command)
+        # The console tells the child as well.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGBREAK, signal.SIG_IGN)
+        sys.exit(child.wait())
+    os.execv(command[0], command)
+
+
+def say(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

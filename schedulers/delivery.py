@@ -1,0 +1,215 @@
+"""Delivery (投递): letters from the outbox to the school's mail server, one message to one recipient.
+
+A row is claimed and committed before anything is said to the server, and settled in another transaction afterwards: no lock is held while
+the network is waited for, and a sender that dies leaves a lease that runs out. Neither log nor ledger has an address or a text in it.
+"""
+
+from __future__ import annotations
+
+import smtplib
+import ssl
+import time
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from email.utils import parseaddr
+from enum import StrEnum
+from threading import Event
+from typing import Self
+from urllib.parse import unquote, urlsplit
+
+import structlog
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from workflow.database import transaction
+from workflow.mail.letters import Rendered, message
+from workflow.mail.outbox import Claimed, claim, settle_abandoned, settle_failed, settle_retry, settle_sent, settle_unknown
+
+WORKER = "worker"
+"""As history calls it."""
+TIMEOUT_SECONDS = 30
+LEASE = timedelta(minutes=5)
+"""Longer than all waits of one letter together."""
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=1)
+GIVE_UP_AFTER = timedelta(days=3)
+"""A letter that the server put off for so long has failed."""
+AT_MOST = 1000
+"""Letters in one tick, so that ticks end and the heartbeat tells of it."""
+
+log = structlog.get_logger()
+
+
+class Outcome(StrEnum):
+    """What became of one try."""
+
+    SENT = "sent"
+    PUT_OFF = "put_off"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+
+
+class NotTaken(Exception):
+    """The server did not take a letter: at which step, and with which code (None: the connection was lost)."""
+
+    def __init__(self, step: str, code: int | None = None) -> None:
+        super().__init__(f"{step} {code or 'lost'}")
+        self.step = step
+        self.code = code
+
+    @property
+    def outcome(self) -> Outcome:
+        if self.code is None:
+            return Outcome.UNKNOWN if self.step == "DATA" else Outcome.PUT_OFF
+        return Outcome.REFUSED if self.code // 100 == 5 else Outcome.PUT_OFF
+
+
+class Unavailable(Exception):
+    """The mail server cannot be reached, or does not let us send at all: no fault of this letter, and no use in trying the next one."""
+
+
+class Courier:
+    """One connection to the mail server, opened for the first letter and again after it was lost."""
+
+    def __init__(self, url: str, sender: str) -> None:
+        self.url = urlsplit(url)
+        self.sender = parseaddr(sender)[1]
+        self.server: smtplib.SMTP | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.server is not None:
+            try:
+                self.server.quit()
+            except (smtplib.SMTPException, OSError):
+                self.server.close()
+
+    def hand_over(self, address: str, content: bytes) -> None:
+        """Returns when the server has taken the letter. Raises NotTaken, Unavailable."""
+        self.server = server = self.server or self._connect()
+        try:
+            self._step("MAIL", lambda: server.mail(self.sender))
+            self._step("RCPT", lambda: server.rcpt(address))
+            self._step("DATA", lambda: server.data(content))
+        except NotTaken as refusal:
+            self._get_ready_again(server, refusal)
+            # The recipient has not been named yet: it is us who may not send, and every letter would fail alike.
+            if refusal.step == "MAIL" and refusal.outcome is Outcome.REFUSED:
+                raise Unavailable(str(refusal)) from refusal
+            raise
+
+    def _step(self, step: str, say: Callable[[], tuple[int, bytes]]) -> None:
+        try:
+            code, _ = say()
+        except smtplib.SMTPResponseException as error:
+            code = error.smtp_code
+        except (smtplib.SMTPServerDisconnected, OSError) as error:
+            raise NotTaken(step) from error
+        if code // 100 != 2:
+            raise NotTaken(step, code)
+
+    def _get_ready_again(self, server: smtplib.SMTP, refusal: NotTaken) -> None:
+        try:
+            listening = refusal.code is not None and server.rset()[0] == 250
+        except (smtplib.SMTPException, OSError):
+            listening = False
+        if not listening:
+            server.close()
+            self.server = None
+
+    def _connect(self) -> smtplib.SMTP:
+        tls = ssl.create_default_context()
+        try:
+            server = self._open(tls)
+        except (smtplib.SMTPException, OSError) as error:
+            raise Unavailable(type(error).__name__) from error
+        try:
+            self._log_in(server, tls)
+        except (smtplib.SMTPException, OSError) as error:
+            server.close()
+            raise Unavailable(type(error).__name__) from error
+        return server
+
+    def _open(self, tls: ssl.SSLContext) -> smtplib.SMTP:
+        # Our name is given: smtplib would ask the DNS for it, and wait.
+        host, port, name = self.url.hostname or "", self.url.port or 0, self.sender.rpartition("@")[2]
+        if self.url.scheme == "smtps":
+            return smtplib.SMTP_SSL(host, port, name, timeout=TIMEOUT_SECONDS, context=tls)
+        return smtplib.SMTP(host, port, name, timeout=TIMEOUT_SECONDS)
+
+    def _log_in(self, server: smtplib.SMTP, tls: ssl.SSLContext) -> None:
+        server.ehlo_or_helo_if_needed()
+        if self.url.username:
+            # A password does not go in the clear where the server can do better.
+            if self.url.scheme == "smtp" and server.has_extn("starttls"):
+                server.starttls(context=tls)
+            server.login(unquote(self.url.username), unquote(self.url.password or ""))
+
+
+def deliver(engine: Engine, *, smtp_url: str, sender: str, now: datetime, stop: Event | None = None) -> Counter[Outcome]:
+    """Send what is due, until nothing is or the mail server is away, and tell how often each outcome was."""
+    started = time.monotonic()
+    outcomes: Counter[Outcome] = Counter()
+    with transaction(engine, actor=WORKER) as session:
+        settle_abandoned(session, now)
+    with Courier(smtp_url, sender) as courier:
+        while outcomes.total() < AT_MOST and not (stop is not None and stop.is_set()):
+            moment = now + timedelta(seconds=time.monotonic() - started)
+            with transaction(engine, actor=WORKER) as session:
+                claimed = claim(session, moment, LEASE)
+            if not claimed:
+                break
+            try:
+                outcomes[_deliver_one(engine, courier, claimed[0], sender=sender, now=moment)] += 1
+            except Unavailable as reason:
+                with transaction(engine, actor=WORKER) as session:
+                    settle_retry(session, claimed[0], moment + _pause(claimed[0]), "connect")
+                log.warning("mail-server-unavailable", reason=str(reason))
+                break
+    return outcomes
+
+
+def _deliver_one(engine: Engine, courier: Courier, letter: Claimed, *, sender: str, now: datetime) -> Outcome:
+    outcome, error = Outcome.SENT, ""
+    try:
+        courier.hand_over(letter.address, _content(letter, sender))
+    except ValueError:
+        outcome, error = Outcome.REFUSED, "address"
+    except NotTaken as refusal:
+        outcome, error = refusal.outcome, str(refusal)
+    if outcome is Outcome.PUT_OFF and now - letter.created_at > GIVE_UP_AFTER:
+        outcome = Outcome.REFUSED
+    with transaction(engine, actor=WORKER) as session:
+        _settle(session, letter, outcome, error, now)
+    log.info("letter", letter=letter.id, kind=letter.kind, attempt=letter.attempts, outcome=outcome.value, error=error or None)
+    return outcome
+
+
+def _content(letter: Claimed, sender: str) -> bytes:
+    mail = message(
+        sender=sender,
+        recipient=letter.recipient_name,
+        address=letter.address,
+        words=Rendered(letter.subject, letter.text, letter.html),
+        message_id=letter.message_id,
+        written_at=letter.created_at,
+    )
+    return mail.as_bytes()
+
+
+def _settle(session: Session, letter: Claimed, outcome: Outcome, error: str, now: datetime) -> None:
+    if outcome is Outcome.SENT:
+        settle_sent(session, letter, now)
+    elif outcome is Outcome.REFUSED:
+        settle_failed(session, letter, error)
+    elif outcome is Outcome.PUT_OFF:
+        settle_retry(session, letter, now + _pause(letter), error)
+    else:
+        settle_unknown(session, letter, now + _pause(letter), error)
+
+
+def _pause(letter: Claimed) -> timedelta:
+    """A minute after the first try, twice as long after each further one, an hour at most."""
+    return min(FIRST_PAUSE * (1 << min(letter.attempts - 1, 10)), LONGEST_PAUSE)

@@ -1,0 +1,67 @@
+"""The worker (值守进程): ticks, and at each tick queues the letters that are due and delivers what waits.
+
+APScheduler only says when. What is due is derived anew at every tick and the truth is in the tables, so that any number of workers,
+restarts and jumps of the clock give each letter once.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from threading import Event
+
+import structlog
+from apscheduler.jobstores.memory import MemoryJobStore
+from apscheduler.schedulers.background import BackgroundScheduler
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+
+from schedulers.delivery import WORKER, deliver
+from workflow.database import sqlstate, transaction
+from workflow.mail.outbox import beat
+from workflow.reminders import queue_due
+from workflow.settings import Settings
+
+log = structlog.get_logger()
+
+
+def run_worker(engine: Engine, settings: Settings, stop: Event) -> None:
+    """Tick at once and then every ``tick_seconds``, until ``stop`` is set and the tick that runs has ended. Raises SettingsInvalid."""
+    settings.required("smtp_url", "base_url")
+    scheduler = BackgroundScheduler(jobstores={"default": MemoryJobStore()}, timezone=UTC)
+    scheduler.add_job(
+        _tick_and_go_on,
+        "interval",
+        args=(engine, settings, stop),
+        seconds=settings.tick_seconds,
+        next_run_time=datetime.now(UTC),
+        coalesce=True,
+        max_instances=1,
+        misfire_grace_time=None,
+    )
+    scheduler.start()
+    log.info("worker-started", tick_seconds=settings.tick_seconds)
+    try:
+        stop.wait()
+    finally:
+        stop.set()
+        scheduler.shutdown(wait=True)
+        log.info("worker-stopped")
+
+
+def tick(engine: Engine, settings: Settings, now: datetime, stop: Event | None = None) -> None:
+    """Queue what is due at ``now``, deliver what waits, and leave a heartbeat."""
+    with transaction(engine, actor=WORKER) as session:
+        queued = queue_due(session, now, base_url=settings.base_url or "")
+    if queued:
+        log.info("letters-queued", count=queued)
+    deliver(engine, smtp_url=settings.smtp_url or "", sender=settings.mail_from, now=now, stop=stop)
+    with transaction(engine, actor=WORKER) as session:
+        beat(session, now)
+
+
+def _tick_and_go_on(engine: Engine, settings: Settings, stop: Event) -> None:
+    try:
+        tick(engine, settings, datetime.now(UTC), stop)
+    except Exception as error:
+        # Not the error's own words: a statement that failed is quoted in them with all its texts.
+        log.error("tick-failed", error=type(error).__name__, sqlstate=sqlstate(error) if isinstance(error, DBAPIError) else None)

@@ -1,0 +1,119 @@
+"""One cast of people for all tests: 张三 secretary, 李四 and 钱七 on the committee, 王五 and others members, 赵六 of another branch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from functools import cache
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from workflow.cycle import Cycle, Process, open_cycle, process_of
+from workflow.gate import CLAUSES
+from workflow.people.access import Caller
+from workflow.people.accounts import caller_for, create_officer, open_account
+from workflow.people.organisation import Appointment, Branch, Person
+from workflow.plan import Plan, find_plan, read_plan
+from workflow.roll import publish
+from workflow.vocabulary import SCHOOL_ZONE, Coverage, Post, Role, Stage, Standing
+
+NOW = datetime(2024, 12, 20, 2, 0, tzinfo=UTC)
+"""10:00 on Friday 20 December 2024 in the school."""
+TODAY = NOW.astimezone(SCHOOL_ZONE).date()
+DEADLINES = {
+    Stage.STUDY: date(2024, 12, 25),
+    Stage.TALKS: date(2024, 12, 31),
+    Stage.SELF_REVIEW: date(2025, 1, 8),
+    Stage.RATING: date(2025, 1, 15),
+    Stage.RECTIFICATION: date(2025, 1, 22),
+    Stage.REPORT: date(2025, 1, 26),
+}
+READING = ("中国共产党纪律处分条例", "中国共产党支部工作条例（试行）")
+
+STAFF_NO = {
+    "张三": "z3",
+    "李四": "l4",
+    "钱七": "q7",
+    "王五": "w5",
+    "孙八": "s8",
+    "周九": "z9",
+    "赵六": "z6",
+    "吴十": "w10",
+    "郑一": "z1",
+    "冯二": "f2",
+}
+COMMITTEE = {"张三": (Post.SECRETARY, "书记"), "李四": (Post.COMMITTEE_MEMBER, "组织委员"), "钱七": (Post.COMMITTEE_MEMBER, "宣传委员")}
+
+
+@cache
+def the_plan(coverage: Coverage = Coverage.DEFAULT) -> Plan:
+    """The packaged plan of 2024, in either reading of K2."""
+    name, text = find_plan("2024", None)
+    return read_plan(text.replace('coverage = "default"', f'coverage = "{coverage.value}"'), CLAUSES, name=name)
+
+
+def a_cycle(session: Session, *, coverage: Coverage = Coverage.DEFAULT, deadlines: dict[Stage, date] | None = None, now: datetime = NOW) -> Cycle:
+    """A draft of 2024."""
+    return open_cycle(session, the_plan(coverage), deadlines or DEADLINES, now=now)
+
+
+def a_branch(
+    session: Session,
+    *,
+    code: str = "D0101",
+    name: str | None = None,
+    members: Sequence[str] = ("张三", "李四", "钱七", "王五", "孙八"),
+    committee: Sequence[str] = ("张三", "李四", "钱七"),
+    probationary: Sequence[str] = (),
+    since: date = date(2024, 1, 1),
+) -> Branch:
+    """A branch whose people have accounts. Those of the committee who are three or more are one; fewer only hold posts."""
+    branch = Branch(code=code, name=name or f"{code}党支部", unit_code=code[:3], unit_name=f"{code[:3]}党委", has_committee=len(committee) >= 3)
+    session.add(branch)
+    session.flush()
+    for member in members:
+        standing = Standing.PROBATIONARY if member in probationary else Standing.FULL
+        person = Person(
+            staff_no=STAFF_NO.get(member, member),
+            name=member,
+            email=f"{STAFF_NO.get(member, member)}@school.example",
+            branch_id=branch.id,
+            standing=standing,
+        )
+        session.add(person)
+        session.flush()
+        open_account(session, person, now=NOW)
+        if member in committee:
+            post, title = COMMITTEE.get(member, (Post.SECRETARY if member == committee[0] else Post.COMMITTEE_MEMBER, None))
+            session.add(
+                Appointment(
+                    person_id=person.id, branch_id=branch.id, post=post, role=None, title=title, on_committee=True, starts_on=since, ends_on=None
+                )
+            )
+    session.flush()
+    return branch
+
+
+def a_school(session: Session, *, coverage: Coverage = Coverage.DEFAULT, deadlines: dict[Stage, date] | None = None, now: datetime = NOW) -> Process:
+    """张三's branch D0101 and 赵六's D0201 in a published 2024, with an office. Returns the process of D0101."""
+    an_office(session)
+    a_branch(session)
+    a_branch(session, code="D0201", members=("赵六", "吴十", "郑一"), committee=("赵六",))
+    publish(session, a_cycle(session, coverage=coverage, deadlines=deadlines, now=now), now=now)
+    return process_of(session, 2024, "D0101")
+
+
+def an_office(session: Session) -> None:
+    """One person for each role of the school: office, committee, auditor, administrator."""
+    for role in (Role.OFFICE, Role.COMMITTEE, Role.AUDITOR, Role.ADMINISTRATOR):
+        create_officer(session, staff_no=role.value, name=role.zh, role=role, now=NOW, email=f"{role.value}@school.example")
+
+
+def caller(session: Session, name: str, on: date = TODAY) -> Caller:
+    """Somebody of the cast, or an officer by his role, as one who acts."""
+    return caller_for(session, STAFF_NO.get(name, name), on)
+
+
+def person(session: Session, name: str) -> Person:
+    return session.scalars(select(Person).where(Person.staff_no == STAFF_NO.get(name, name))).one()

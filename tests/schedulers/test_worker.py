@@ -1,0 +1,144 @@
+"""The worker: one tick queues and delivers, leaves a heartbeat, and goes on after whatever happened."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from threading import Event, Thread
+
+import pytest
+from sqlalchemy import Engine
+from structlog.testing import capture_logs
+
+from schedulers.worker import run_worker, tick
+from tests.builders import NOW, a_school
+from tests.mail_server import MailServer, free_port, mail_server
+from workflow.database import engine_for, transaction
+from workflow.errors import SettingsInvalid
+from workflow.mail.outbox import WorkerHeartbeat, heartbeat, letters_of
+from workflow.settings import Settings
+from workflow.vocabulary import LetterState
+
+SOON = 5
+"""Seconds that a test waits at most for something that takes a moment."""
+
+
+@pytest.fixture
+def server() -> Iterator[MailServer]:
+    with mail_server() as server:
+        yield server
+
+
+@pytest.fixture
+def settings(server: MailServer) -> Settings:
+    return Settings(smtp_url=server.url, mail_from="zhibu@school.example", base_url="https://zhibu.example.edu.cn", tick_seconds=0.05)
+
+
+@pytest.fixture
+def school(engine: Engine) -> Engine:
+    """Two branches whose first stage is due on 25 December 2024; at NOW, five days before, the secretaries' second letter is due."""
+    with transaction(engine, actor="cli") as session:
+        a_school(session)
+    return engine
+
+
+def sign_of_life(engine: Engine) -> WorkerHeartbeat:
+    with transaction(engine, actor="cli") as session:
+        found = heartbeat(session)
+    assert found is not None
+    return found
+
+
+def test_a_tick_writes_the_letters_that_are_due_and_sends_them(school: Engine, settings: Settings, server: MailServer) -> None:
+    tick(school, settings, NOW)
+    assert sorted(server.recipients) == ["z3@school.example", "z6@school.example"]
+    with transaction(school, actor="cli") as session:
+        assert {(letter.kind, letter.state) for letter in letters_of(session)} == {("due-3", LetterState.SENT)}
+
+
+def test_a_second_tick_sends_nothing_twice(school: Engine, settings: Settings, server: MailServer) -> None:
+    tick(school, settings, NOW)
+    tick(school, settings, NOW + timedelta(minutes=1))
+    assert len(server.received) == 2
+
+
+def test_two_workers_at_the_same_moment_send_each_letter_once(school: Engine, settings: Settings, server: MailServer) -> None:
+    with ThreadPoolExecutor(2) as workers:
+        for done in [workers.submit(tick, school, settings, NOW) for _ in range(2)]:
+            done.result()
+    assert sorted(server.recipients) == ["z3@school.example", "z6@school.example"]
+
+
+def test_a_clock_that_jumps_back_and_forth_sends_each_letter_once(school: Engine, settings: Settings, server: MailServer) -> None:
+    for days in (0, -2, 0, 4, 0, 4):
+        tick(school, settings, NOW + timedelta(days=days))
+    subjects = sorted({(str(message["To"]), str(message["Subject"])) for message in server.received})
+    assert len(subjects) == len(server.received)
+
+
+def test_a_tick_leaves_a_heartbeat(school: Engine, settings: Settings) -> None:
+    with transaction(school, actor="cli") as session:
+        assert heartbeat(session) is None
+    tick(school, settings, NOW)
+    assert sign_of_life(school).last_tick == NOW
+    assert sign_of_life(school).oldest_unsent is None
+    tick(school, settings, NOW + timedelta(minutes=1))
+    assert sign_of_life(school).last_tick == NOW + timedelta(minutes=1)
+
+
+def test_the_heartbeat_tells_since_when_the_oldest_letter_waits(school: Engine, settings: Settings) -> None:
+    away = settings.model_copy(update={"smtp_url": f"smtp://127.0.0.1:{free_port()}"})
+    tick(school, away, NOW)
+    tick(school, away, NOW + timedelta(minutes=5))
+    assert sign_of_life(school).oldest_unsent == NOW
+
+
+def test_the_worker_ticks_at_once_and_stops_when_told(school: Engine, settings: Settings) -> None:
+    stop = Event()
+    began = datetime.now(UTC)
+    worker = Thread(target=run_worker, args=(school, settings, stop))
+    worker.start()
+    try:
+        assert _until(lambda: _has_ticked(school))
+    finally:
+        stop.set()
+        worker.join(SOON)
+    assert not worker.is_alive()
+    assert sign_of_life(school).last_tick >= began
+
+
+def test_the_worker_outlives_a_database_that_is_away_and_logs_no_text(settings: Settings) -> None:
+    nowhere = engine_for(f"postgresql+psycopg://zhibu_app@127.0.0.1:{free_port()}/zhibu")
+    stop = Event()
+    with capture_logs() as logs:
+        worker = Thread(target=run_worker, args=(nowhere, settings, stop))
+        worker.start()
+        assert _until(lambda: sum(entry["event"] == "tick-failed" for entry in logs) >= 2)
+        stop.set()
+        worker.join(SOON)
+    assert not worker.is_alive()
+    failed = next(entry for entry in logs if entry["event"] == "tick-failed")
+    assert failed == {"event": "tick-failed", "log_level": "error", "error": "OperationalError", "sqlstate": None}
+
+
+@pytest.mark.parametrize("missing", ["smtp_url", "base_url"])
+def test_a_worker_without_what_it_needs_does_not_start(engine: Engine, settings: Settings, missing: str) -> None:
+    with pytest.raises(SettingsInvalid, match=f"ZHIBU_{missing.upper()}"):
+        run_worker(engine, settings.model_copy(update={missing: None}), Event())
+
+
+def _has_ticked(engine: Engine) -> bool:
+    with transaction(engine, actor="cli") as session:
+        return heartbeat(session) is not None
+
+
+def _until(holds: Callable[[], bool]) -> bool:
+    """Whether it comes to hold before long."""
+    give_up = time.monotonic() + SOON
+    while not holds():
+        if time.monotonic() > give_up:
+            return False
+        time.sleep(0.02)
+    return True

@@ -1,0 +1,125 @@
+"""The letters as they are read, compared with what was agreed, and the message around them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from email import message_from_bytes
+from email.policy import default
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from workflow.mail.letters import Duty, Reminder, Rendered, Returned, branch_link, message, reminder, returned
+from workflow.vocabulary import Stage
+
+LINK = branch_link("https://zhibu.example.edu.cn", 2024, "D0101")
+K1 = Duty("K1", "党支部委员之间普遍进行一次谈心谈话。", 1)
+K2 = Duty("K2", "党支部委员与党员之间普遍进行一次谈心谈话。", 3)
+REMINDER = Reminder(
+    recipient="张三",
+    branch="计算机学院教工第一党支部",
+    year=2024,
+    stage=Stage.TALKS,
+    due_on=date(2024, 12, 31),
+    today=date(2024, 12, 24),
+    leads=True,
+    duties=(K1, K2),
+    link=LINK,
+)
+RETURNED = Returned(
+    recipient="张三",
+    branch="计算机学院教工第一党支部",
+    year=2024,
+    stage=Stage.TALKS,
+    round=2,
+    reason="谈心谈话记录不完整，\n请补齐。",
+    due_on=date(2025, 2, 10),
+    today=date(2025, 1, 27),
+    link=LINK,
+)
+WORDS = Rendered("一封信", "您好。\n", "<p>您好。</p>\n")
+WRITTEN = datetime(2024, 12, 24, 1, 0, tzinfo=UTC)
+
+
+def test_a_secretary_reads_how_much_his_branch_lacks(snapshot: SnapshotAssertion) -> None:
+    assert _as_read(reminder(REMINDER)) == snapshot
+
+
+def test_a_committee_member_reads_his_own_duty(snapshot: SnapshotAssertion) -> None:
+    assert _as_read(reminder(replace(REMINDER, recipient="李四", leads=False, duties=(K2,)))) == snapshot
+
+
+def test_a_secretary_who_lacks_nothing_is_asked_to_move_on(snapshot: SnapshotAssertion) -> None:
+    assert _as_read(reminder(replace(REMINDER, duties=()))) == snapshot
+
+
+def test_the_last_day_says_today_and_the_last_stage_asks_to_file(snapshot: SnapshotAssertion) -> None:
+    letter = replace(REMINDER, stage=Stage.REPORT, due_on=date(2025, 1, 26), today=date(2025, 1, 26), duties=())
+    assert _as_read(reminder(letter)) == snapshot
+
+
+def test_a_year_without_announced_holidays_is_remarked(snapshot: SnapshotAssertion) -> None:
+    assert _as_read(reminder(replace(REMINDER, remark="2031年放假调休安排尚未公布，暂按周一至周五为工作日计算"))) == snapshot
+
+
+def test_a_returned_branch_reads_why_and_until_when(snapshot: SnapshotAssertion) -> None:
+    assert _as_read(returned(RETURNED)) == snapshot
+
+
+def test_a_returned_branch_without_a_day_is_asked_to_hurry(snapshot: SnapshotAssertion) -> None:
+    assert _as_read(returned(replace(RETURNED, due_on=None))) == snapshot
+
+
+def test_what_people_wrote_cannot_become_markup() -> None:
+    letter = returned(replace(RETURNED, reason="<script>alert(1)</script>", branch="A&B党支部"))
+    assert "&lt;script&gt;" in letter.html
+    assert "<script>" not in letter.html
+    assert "<script>" in letter.text
+    assert "A&B党支部" in letter.subject
+
+
+def test_a_line_break_in_a_name_does_not_end_the_subject() -> None:
+    assert "\n" not in returned(replace(RETURNED, branch="第一\n党支部")).subject
+
+
+def test_a_message_tells_readers_and_machines_what_it_is() -> None:
+    mail = message_from_bytes(_message().as_bytes(), policy=default)
+    assert mail["To"].addresses[0].addr_spec == "l4@school.example"
+    assert mail["To"].addresses[0].display_name == "李四"
+    assert mail["From"].addresses[0].display_name == "党委办公室"
+    assert mail["Subject"] == "一封信"
+    assert mail["Date"].datetime == WRITTEN
+    assert mail["Message-ID"] == "<0123456789abcdef@school.example>"
+    assert mail["Auto-Submitted"] == "auto-generated"
+    assert [part.get_content_type() for part in mail.walk()] == ["multipart/alternative", "text/plain", "text/html"]
+    plain = mail.get_body(("plain",))
+    assert plain is not None
+    assert plain.get_content() == "您好。\r\n"
+
+
+def test_a_message_is_seven_bit_with_short_lines() -> None:
+    content = _message(words=Rendered("长" * 200, "长" * 3000, "<p>" + "长" * 3000)).as_bytes()
+    assert content.isascii()
+    assert max(len(line) for line in content.split(b"\r\n")) <= 998
+
+
+@pytest.mark.parametrize("address", ["", "l4", "l4@", "l4@a@b", "李四@school.example", "l4@school.example\nBcc: z6@school.example", "a b@c"])
+def test_what_is_no_address_gets_no_message(address: str) -> None:
+    with pytest.raises(ValueError, match="not an address"):
+        _message(address=address)
+
+
+def test_a_line_break_in_a_persons_name_adds_no_header() -> None:
+    mail = message_from_bytes(_message(recipient="李四\nBcc: z6@school.example").as_bytes(), policy=default)
+    assert mail["Bcc"] is None
+
+
+def _message(*, recipient: str = "李四", address: str = "l4@school.example", words: Rendered = WORDS):  # type: ignore[no-untyped-def]
+    return message(
+        sender="zhibu@school.example", recipient=recipient, address=address, words=words, message_id="0123456789abcdef", written_at=WRITTEN
+    )
+
+
+def _as_read(letter: Rendered) -> str:
+    return f"{letter.subject}\n{'─' * 40}\n{letter.text}{'─' * 40}\n{letter.html}"

@@ -1,0 +1,256 @@
+"""Which letters are due at a moment: when, to whom, with which duty, and each once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from tests.builders import NOW, STAFF_NO, a_school, caller, person
+from workflow.appraisal.talks import record_talk
+from workflow.cycle import Extension, Process, change_process, close_cycle, participant
+from workflow.mail.letters import Rendered
+from workflow.mail.outbox import Letter, NewLetter, letters_of, retire_reminders
+from workflow.people.organisation import Person
+from workflow.reminders import letters_due, nearest_reminder, queue_due
+from workflow.vocabulary import SCHOOL_ZONE, LetterState, Post, Stage
+from workflow.waivers import waive
+
+BASE = "https://zhibu.example.edu.cn"
+LEADERS = {"张三"}
+
+
+def at(day: str, clock: str = "09:00") -> datetime:
+    """A moment by the school's clock, as the database keeps it."""
+    return datetime.fromisoformat(f"{day}T{clock}").replace(tzinfo=SCHOOL_ZONE).astimezone(UTC)
+
+
+@pytest.fixture
+def branch(session: Session) -> Process:
+    """张三's branch while talks are held, to be done by Tuesday, 31 December 2024."""
+    process = a_school(session)
+    change_process(session, process, {"stage": Stage.TALKS})
+    return process
+
+
+def due(session: Session, process: Process, now: datetime) -> dict[str, NewLetter]:
+    """The letters of one process by the name of the recipient."""
+    return {letter.recipient_name: letter for letter in letters_due(session, now, base_url=BASE) if letter.process_id == process.id}
+
+
+def kinds(letters: Sequence[NewLetter] | Sequence[Letter]) -> set[str]:
+    return {letter.kind for letter in letters}
+
+
+def duties(words: Rendered) -> list[str]:
+    """The lines that say what is missing, without the plan's sentence."""
+    return [line[line.index("【") : line.index("】") + 1] + line[line.index("（还差") :] for line in words.text.splitlines() if "【" in line]
+
+
+def talk(session: Session, process: Process, talker: str, partner: str) -> None:
+    body = {"held_on": date(2024, 12, 19), "talker": STAFF_NO[talker], "partner": STAFF_NO[partner]}
+    record_talk(session, process, body, by=caller(session, talker), now=NOW)
+
+
+# ── when ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("now", "days"),
+    [
+        (at("2024-12-18", "08:59"), None),
+        (at("2024-12-18", "09:00"), 7),
+        (at("2024-12-20", "08:59"), 7),
+        (at("2024-12-20", "09:00"), 3),
+        (at("2024-12-24", "08:59"), 3),
+        (at("2024-12-24", "09:00"), 1),
+        (at("2024-12-25", "09:00"), 0),
+        (at("2024-12-25", "23:59"), 0),
+        (at("2024-12-26", "00:00"), None),
+    ],
+)
+def test_seven_three_and_one_day_before_and_on_the_day_at_nine_and_a_sunday_on_friday(now: datetime, days: int | None) -> None:
+    assert nearest_reminder(date(2024, 12, 25), now) == days
+
+
+def test_of_the_reminders_that_fall_on_the_day_before_a_holiday_only_the_nearest_goes() -> None:
+    due_on = date(2025, 2, 6)
+    assert nearest_reminder(due_on, at("2025-01-27", "08:59")) is None
+    assert nearest_reminder(due_on, at("2025-01-27")) == 3
+    assert nearest_reminder(due_on, at("2025-02-05")) == 1
+
+
+def test_a_make_up_sunday_is_as_good_as_a_monday() -> None:
+    assert nearest_reminder(date(2025, 1, 27), at("2025-01-26", "08:59")) == 3
+    assert nearest_reminder(date(2025, 1, 27), at("2025-01-26")) == 1
+
+
+def test_nothing_goes_before_nine_even_after_a_gap(session: Session, branch: Process) -> None:
+    assert due(session, branch, at("2024-12-29", "08:59")) == {}
+    assert due(session, branch, at("2024-12-29")) != {}
+
+
+def test_the_letter_counts_the_days_from_its_own_day(session: Session, branch: Process) -> None:
+    # Three days before the 31st is a Saturday: the letter goes on Friday, when there are four.
+    letter = due(session, branch, at("2024-12-27"))["张三"]
+    assert letter.kind == "due-3"
+    assert "还有4天到期" in letter.words.subject
+
+
+def test_after_a_gap_only_the_nearest_letter_is_written(session: Session, branch: Process) -> None:
+    assert queue_due(session, at("2024-12-29"), base_url=BASE) > 0
+    assert kinds(letters_of(session)) == {"due-3"}
+    queue_due(session, at("2024-12-30"), base_url=BASE)
+    assert kinds(letters_of(session)) == {"due-3", "due-1"}
+
+
+def test_a_letter_that_still_waits_when_the_next_is_due_is_not_sent_any_more(session: Session, branch: Process) -> None:
+    queue_due(session, at("2024-12-27"), base_url=BASE)
+    queue_due(session, at("2024-12-30", "08:00"), base_url=BASE)
+    assert {letter.state for letter in letters_of(session)} == {LetterState.PENDING}
+    queue_due(session, at("2024-12-30"), base_url=BASE)
+    assert {(letter.kind, letter.state) for letter in letters_of(session)} == {("due-3", LetterState.MOOT), ("due-1", LetterState.PENDING)}
+
+
+def test_a_letter_that_still_waits_when_the_day_is_over_is_not_sent_any_more(session: Session, branch: Process) -> None:
+    queue_due(session, at("2024-12-31"), base_url=BASE)
+    queue_due(session, at("2025-01-01", "00:00"), base_url=BASE)
+    assert {letter.state for letter in letters_of(session, process_ids=[branch.id])} == {LetterState.MOOT}
+
+
+# ── once ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_letter_is_queued_once_however_often_it_is_derived(session: Session, branch: Process) -> None:
+    first = queue_due(session, at("2024-12-24"), base_url=BASE)
+    assert first == len(letters_of(session)) > 0
+    assert queue_due(session, at("2024-12-24", "09:01"), base_url=BASE) == 0
+    assert queue_due(session, at("2024-12-26", "18:00"), base_url=BASE) == 0
+    assert len(letters_of(session)) == first
+
+
+def test_a_new_round_is_reminded_of_anew(session: Session, branch: Process) -> None:
+    before = {letter.key for letter in due(session, branch, at("2024-12-24")).values()}
+    change_process(session, branch, {"round": 2})
+    after = {letter.key for letter in due(session, branch, at("2024-12-24")).values()}
+    assert before
+    assert after
+    assert before.isdisjoint(after)
+
+
+def test_an_extension_moves_the_letters_and_retires_those_that_wait(session: Session, branch: Process) -> None:
+    queue_due(session, at("2024-12-30"), base_url=BASE)
+    later = Extension(
+        process_id=branch.id, stage=Stage.TALKS, round=1, due_on=date(2025, 1, 10), reason="出差", version=2, given_by="office", given_at=NOW
+    )
+    session.add(later)
+    session.flush()
+    change_process(session, branch, {"version": 2})
+    queue_due(session, at("2024-12-30", "09:30"), base_url=BASE)
+    assert {letter.state for letter in letters_of(session, process_ids=[branch.id])} == {LetterState.MOOT}
+    assert due(session, branch, at("2024-12-31")) == {}
+    assert due(session, branch, at("2025-01-03"))["张三"].due_on == date(2025, 1, 10)
+
+
+def test_a_move_retires_the_reminders_of_its_process_alone(session: Session, branch: Process) -> None:
+    queue_due(session, at("2024-12-24"), base_url=BASE)
+    retire_reminders(session, branch.id)
+    states = {(letter.process_id == branch.id, letter.state) for letter in letters_of(session)}
+    assert states == {(True, LetterState.MOOT), (False, LetterState.PENDING)}
+
+
+# ── to whom ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_who_must_act_gets_his_own_duty_and_the_secretary_the_branchs(session: Session, branch: Process) -> None:
+    for partner in ("李四", "钱七", "王五"):
+        talk(session, branch, "张三", partner)
+    letters = due(session, branch, at("2024-12-24"))
+    assert {name: duties(letter.words) for name, letter in letters.items()} == {
+        "张三": ["【K1】（还差1项）", "【K2】（还差1项）", "【K6】（还差1项）"],
+        "李四": ["【K1】（还差1项）", "【K2】（还差1项）"],
+        "钱七": ["【K1】（还差1项）", "【K2】（还差1项）"],
+    }
+
+
+def test_who_has_nothing_left_to_do_gets_no_letter_and_the_secretary_still_does(session: Session, branch: Process) -> None:
+    everybody = [("张三", "李四"), ("张三", "钱七"), ("李四", "钱七"), ("张三", "王五"), ("张三", "孙八")]
+    for pair in everybody:
+        talk(session, branch, *pair)
+    waive(session, branch, {"requirement": "secretary_without_a_focus_talk", "reason": "书记新到任"}, by="z3", now=NOW)
+    letters = due(session, branch, at("2024-12-24"))
+    assert set(letters) == LEADERS
+    assert "各项要求均已满足" in letters["张三"].words.text
+
+
+def test_what_is_waived_is_no_duty(session: Session, branch: Process) -> None:
+    waive(session, branch, {"requirement": "members_nobody_talked_with", "subjects": ["w5"], "reason": "长期出国"}, by="z3", now=NOW)
+    assert "【K2】（还差1项）" in duties(due(session, branch, at("2024-12-24"))["张三"].words)
+
+
+def test_the_deputy_answers_for_the_branch_as_the_secretary_does(session: Session, branch: Process) -> None:
+    participant(session, branch.id, "q7").post = Post.DEPUTY
+    session.flush()
+    letters = due(session, branch, at("2024-12-24"))
+    assert duties(letters["钱七"].words) == duties(letters["张三"].words) != duties(letters["李四"].words)
+
+
+def test_who_has_left_the_branch_gets_no_letter(session: Session, branch: Process) -> None:
+    for staff_no in ("z3", "l4"):
+        participant(session, branch.id, staff_no).left_on = date(2024, 12, 20)
+    session.flush()
+    assert set(due(session, branch, at("2024-12-24"))) == {"钱七"}
+
+
+def test_a_letter_names_nobody_but_its_reader(session: Session, branch: Process) -> None:
+    talk(session, branch, "李四", "王五")
+    everybody = session.execute(select(Person.name, Person.staff_no).where(Person.branch_id.is_not(None))).all()
+    letters = letters_due(session, at("2024-12-24"), base_url=BASE)
+    assert letters
+    for letter in letters:
+        written = letter.words.subject + letter.words.text + letter.words.html
+        assert letter.recipient_name in written
+        assert [name for name, staff_no in everybody if name != letter.recipient_name and (name in written or staff_no in written)] == []
+
+
+def test_someone_without_an_address_stands_in_the_ledger(session: Session, branch: Process) -> None:
+    person(session, "李四").email = None
+    person(session, "钱七").email = "  "
+    session.flush()
+    queue_due(session, at("2024-12-24"), base_url=BASE)
+    states = {letter.recipient_name: letter.state for letter in letters_of(session, process_ids=[branch.id])}
+    assert states == {"张三": LetterState.PENDING, "李四": LetterState.NO_ADDRESS, "钱七": LetterState.NO_ADDRESS}
+
+
+# ── which processes ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_filed_branch_gets_no_letters(session: Session, branch: Process) -> None:
+    change_process(session, branch, {"stage": Stage.FILED})
+    assert due(session, branch, at("2024-12-24")) == {}
+
+
+def test_a_stage_without_a_day_gets_no_letters(session: Session) -> None:
+    process = a_school(session, deadlines={Stage.REPORT: date(2025, 1, 26)})
+    assert letters_due(session, at("2025-01-24"), base_url=BASE) == []
+    change_process(session, process, {"stage": Stage.REPORT})
+    assert set(due(session, process, at("2025-01-24"))) == LEADERS
+
+
+def test_a_closed_cycle_gets_no_letters(session: Session, branch: Process) -> None:
+    close_cycle(session, branch.cycle, now=NOW)
+    assert letters_due(session, at("2024-12-24"), base_url=BASE) == []
+
+
+def test_a_requirement_of_a_later_stage_is_not_asked_yet(session: Session) -> None:
+    process = a_school(session)
+    assert {line[1:3] for line in duties(due(session, process, at("2024-12-18"))["张三"].words)} == {"E1", "E3", "E4"}
+
+
+def test_a_year_whose_holidays_are_unknown_is_remarked(session: Session, branch: Process) -> None:
+    assert "尚未公布" not in due(session, branch, at("2024-12-24"))["张三"].words.text
+    change_process(session, branch, {"round_due_on": date(2031, 3, 12)})
+    assert "2031年放假调休安排尚未公布" in due(session, branch, at("2031-03-11"))["张三"].words.text

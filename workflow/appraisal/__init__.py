@@ -1,0 +1,30 @@
+"""民主评议 (appraisal), track B of the plan: its stages, its moves, its requirements. Nothing registers itself; what counts is listed here."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from workflow.appraisal import study, talks
+from workflow.moves import Move, earlier
+from workflow.requirement import Requirement
+from workflow.vocabulary import STAGES, WORKING_STAGES, Kind, Role, Stage, Trigger
+
+KIND = Kind.APPRAISAL
+_ALL, _WORK = STAGES[KIND], WORKING_STAGES[KIND]
+
+MOVES: tuple[Move, ...] = (
+    *(Move(Trigger.ADVANCE, source, target, Role.SECRETARY, asks_requirements=True) for source, target in pairwise(_WORK)),
+    Move(Trigger.FILE, Stage.REPORT, Stage.FILED, Role.SECRETARY, asks_requirements=True),
+    Move(Trigger.ACCEPT, Stage.FILED, Stage.ACCEPTED, Role.OFFICE),
+    *(
+        Move(Trigger.RETURN, source, target, Role.OFFICE, asks_reason=True, opens_round=True)
+        for source in (*_WORK, Stage.FILED)
+        for target in earlier(_ALL, source)
+    ),
+    *(Move(Trigger.STEP_BACK, source, target, Role.SECRETARY, asks_reason=True) for source in _WORK for target in earlier(_ALL, source)),
+    Move(Trigger.WITHDRAW, Stage.FILED, Stage.REPORT, Role.SECRETARY, asks_reason=True),
+    *(Move(Trigger.REOPEN, Stage.ACCEPTED, target, Role.OFFICE, asks_reason=True, opens_round=True) for target in earlier(_WORK, Stage.REPORT)),
+    Move(Trigger.REOPEN, Stage.ACCEPTED, Stage.REPORT, Role.OFFICE, asks_reason=True, opens_round=True),
+)
+
+REQUIREMENTS: tuple[Requirement, ...] = (*study.REQUIREMENTS, *talks.REQUIREMENTS)

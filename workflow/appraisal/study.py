@@ -1,0 +1,252 @@
+"""集中学习 (study), the first stage.
+
+The plan: 党支部召开组织生活会和开展民主评议党员前，要采取适当方式组织党员集中学习、相互交流。重点学习《中国共产党纪律处分条例》
+《中国共产党支部工作条例（试行）》。通过深化学习……把党支部职责任务搞清楚，把合格党员标准搞清楚，打牢开好组织生活会和开展民主评议党员的思想基础。
+
+Records: a study session with the titles that were read, who was present and what was exchanged; make-ups by those who were not there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, ForeignKey, PrimaryKeyConstraint, TableValuedAlias, Text, column, exists, func, or_, select, true
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+
+from workflow.cycle import Cycle, Participant, Process, participants
+from workflow.database import Base, Numbered
+from workflow.errors import Conflict, Exists, Words
+from workflow.evidence import Retractable, amendable, must_be_open, must_have_happened
+from workflow.fields import Body, Day, Line, StaffNo, many
+from workflow.fields import Text as LongText
+from workflow.history import track
+from workflow.people.access import Caller
+from workflow.requirement import Missing, missing, present, requirement
+from workflow.vocabulary import Role, Severity, Stage, Waivable
+
+# ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class StudySession(Retractable, Base):
+    """One session of study (一次集中学习)."""
+
+    __tablename__ = "study_session"
+
+    held_on: Mapped[date]
+    form: Mapped[str | None]
+    """领学、辅导、讨论、自学 …: free, 采取适当方式 (E2)."""
+    titles: Mapped[list[str]] = mapped_column(JSONB)
+    """What was read, without 《》. The cycle's required titles are compared letter by letter."""
+    exchange: Mapped[str | None]
+    """相互交流: what was exchanged."""
+
+    attendance: Mapped[list[StudyAttendance]] = relationship(lazy="selectin", order_by="StudyAttendance.staff_no", cascade="all, delete-orphan")
+    make_ups: Mapped[list[StudyMakeUp]] = relationship(lazy="selectin", order_by="StudyMakeUp.id")
+
+
+class StudyAttendance(Base):
+    """Someone was there (到会)."""
+
+    __tablename__ = "study_attendance"
+    __table_args__ = (PrimaryKeyConstraint("session_id", "staff_no"),)
+
+    session_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("study_session.id"))
+    staff_no: Mapped[str] = mapped_column(ForeignKey("person.staff_no", onupdate="CASCADE"))
+    process_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("process.id"))
+
+
+class StudyMakeUp(Numbered, Base):
+    """Someone who was not there studied it later (补学). Follow-through: it never closes."""
+
+    __tablename__ = "study_make_up"
+
+    session_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("study_session.id"), index=True)
+    staff_no: Mapped[str] = mapped_column(ForeignKey("person.staff_no", onupdate="CASCADE"))
+    process_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("process.id"))
+    made_up_on: Mapped[date]
+    how: Mapped[str | None]
+    recorded_by: Mapped[str]
+    recorded_at: Mapped[datetime]
+
+
+for _table in (StudySession, StudyAttendance, StudyMakeUp):
+    track(_table.__table__)  # type: ignore[arg-type]
+
+
+# ── what a valid record is ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class StudySessionBody(Body):
+    """A session as it is sent."""
+
+    held_on = Day(required=True)
+    form = Line()
+    titles = many(Line(), at_most=50)
+    present = many(StaffNo())
+    exchange = LongText()
+
+
+class MakeUpBody(Body):
+    """A make-up as it is sent."""
+
+    staff_no = StaffNo(required=True)
+    on = Day(required=True)
+    how = Line()
+
+
+# ── verbs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def record_study_session(session: Session, process: Process, body: Mapping[str, Any], *, by: Caller, now: datetime) -> StudySession:
+    """Record a session. Raises StageClosed, Invalid."""
+    must_be_open(process, Stage.STUDY)
+    row = StudySession(process_id=process.id, recorded_by=by.staff_no, recorded_at=now, titles=[], form=None, exchange=None)
+    _fill(session, process, row, body, now)
+    session.add(row)
+    session.flush()
+    return row
+
+
+def amend_study_session(
+    session: Session, process: Process, row: StudySession, body: Mapping[str, Any], *, seen: int, by: Caller, now: datetime
+) -> None:
+    """Correct a session; the old values stay in the history. Raises StageClosed, Stale, Conflict, Invalid."""
+    must_be_open(process, Stage.STUDY)
+    amendable(row, seen=seen)
+    _fill(session, process, row, body, now)
+    row.version += 1
+    session.flush()
+
+
+def _fill(session: Session, process: Process, row: StudySession, body: Mapping[str, Any], now: datetime) -> None:
+    if "held_on" in body:
+        must_have_happened("held_on", body["held_on"], now)
+    for name in ("held_on", "form", "titles", "exchange"):
+        if name in body:
+            setattr(row, name, _plain(body[name]) if name == "titles" else body[name])
+    if "present" in body:
+        participants(session, process.id, {"present": body["present"]})
+        there = {attendance.staff_no: attendance for attendance in row.attendance}
+        row.attendance = [there.get(staff_no) or StudyAttendance(staff_no=staff_no, process_id=process.id) for staff_no in sorted(body["present"])]
+
+
+def _plain(titles: list[str]) -> list[str]:
+    """Titles as the plan keeps them: people write the book marks or not."""
+    return [title.removeprefix("《").removesuffix("》").strip() for title in titles]
+
+
+def record_make_up(session: Session, process: Process, row: StudySession, body: Mapping[str, Any], *, by: Caller, now: datetime) -> StudyMakeUp:
+    """Record that someone made a session up. Raises Invalid, Exists when he was there or has made it up already."""
+    if not row.counts:
+        raise Conflict(Words("这次学习的记录已撤回或退回，不能补学", "this session was withdrawn or rejected"))
+    must_have_happened("on", body["on"], now)
+    who = participants(session, process.id, {"staff_no": [body["staff_no"]]})[body["staff_no"]]
+    if any(each.staff_no == who.staff_no for each in row.attendance):
+        raise Exists(Words(f"{who.name} 已经到会，不需要补学", f"{who.name} was present"))
+    if any(each.staff_no == who.staff_no for each in row.make_ups):
+        raise Exists(Words(f"{who.name} 已经补学", f"{who.name} has made it up"))
+    made_up = StudyMakeUp(
+        session_id=row.id,
+        staff_no=who.staff_no,
+        process_id=process.id,
+        made_up_on=body["on"],
+        how=body.get("how"),
+        recorded_by=by.staff_no,
+        recorded_at=now,
+    )
+    row.make_ups.append(made_up)
+    session.flush()
+    return made_up
+
+
+# ── requirements ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@requirement(
+    "E1",
+    stage=Stage.STUDY,
+    severity=Severity.HARD,
+    todo_for=Role.SECRETARY,
+    link="study-sessions",
+    zh="还没有一次记有到会人员和相互交流情况的集中学习",
+    en="no study session yet that records who was present and what was exchanged",
+)
+def no_study_with_exchange() -> Missing:
+    """党支部召开组织生活会和开展民主评议党员前，要采取适当方式组织党员集中学习、相互交流。"""
+    attended = exists().where(StudyAttendance.session_id == StudySession.id).correlate(StudySession)
+    held = exists().where(StudySession.process_id == Process.id, StudySession.counts, StudySession.exchange.is_not(None), attended).correlate(Process)
+    return missing(Process.id).where(~held)
+
+
+@requirement(
+    "E3",
+    stage=Stage.STUDY,
+    severity=Severity.HARD,
+    todo_for=Role.SECRETARY,
+    link="study-sessions",
+    zh="还有 {count} 种必读文件没有组织学习：{names}",
+    en="{count} required titles have not been studied: {names}",
+)
+def required_titles_not_read() -> Missing:
+    """重点学习《中国共产党纪律处分条例》《中国共产党支部工作条例（试行）》。"""
+    required = _required_titles()
+    title = required.c.value
+    read = exists().where(StudySession.process_id == Process.id, StudySession.counts, StudySession.titles.has_key(title)).correlate(Process, required)
+    return (
+        missing(Process.id, subject=title, name=func.concat("《", title, "》"))
+        .join(Cycle, Cycle.id == Process.cycle_id)
+        .join(required, true())
+        .where(~read)
+    )
+
+
+@requirement(
+    "E4",
+    stage=Stage.STUDY,
+    severity=Severity.SOFT,
+    todo_for=Role.SECRETARY,
+    waivable=Waivable.WHOLE,
+    link="study-sessions",
+    zh="还有 {count} 名党员没有学完必读文件，也没有补学：{names}",
+    en="{count} members have neither attended nor made up all required reading: {names}",
+)
+def members_who_have_not_studied() -> Missing:
+    """把党支部职责任务搞清楚，把合格党员标准搞清楚，打牢开好组织生活会和开展民主评议党员的思想基础。"""
+    required = _required_titles()
+    title = required.c.value
+    attended = (
+        exists()
+        .where(StudyAttendance.session_id == StudySession.id, StudyAttendance.staff_no == Participant.staff_no)
+        .correlate(StudySession, Participant)
+    )
+    made_up = (
+        exists().where(StudyMakeUp.session_id == StudySession.id, StudyMakeUp.staff_no == Participant.staff_no).correlate(StudySession, Participant)
+    )
+    studied = (
+        exists()
+        .where(
+            StudySession.process_id == Participant.process_id,
+            StudySession.counts,
+            StudySession.titles.has_key(title),
+            or_(attended, made_up),
+        )
+        .correlate(Participant, required)
+    )
+    a_title_is_open = select(title).where(~studied).correlate(Cycle, Participant).exists()
+    return (
+        missing(Participant.process_id, subject=Participant.staff_no, name=Participant.name)
+        .join(Process, Process.id == Participant.process_id)
+        .join(Cycle, Cycle.id == Process.cycle_id)
+        .where(*present(), a_title_is_open)
+    )
+
+
+def _required_titles() -> TableValuedAlias:
+    """The cycle's required titles (必读文件), a row each."""
+    return func.jsonb_array_elements_text(Cycle.plan["rules"]["required_reading"]).table_valued(column("value", Text), name="required")
+
+
+REQUIREMENTS = (no_study_with_exchange, required_titles_not_read, members_who_have_not_studied)

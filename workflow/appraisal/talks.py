@@ -1,0 +1,459 @@
+"""谈心谈话 (talks), the second stage.
+
+The plan: 党支部委员之间、党支部委员与党员之间普遍进行一次谈心谈话，谈心谈话要诚恳听取党员对支部工作和班子成员的意见建议，注意了解党员工作
+生活情况、思想状况和心理状态，肯定成绩、指出不足，沟通思想、交换意见。党支部委员特别是支部书记要有所侧重地重点谈，表达组织关怀，做好心理疏导，
+针对思想实际给予帮助和引导。
+
+Records: a talk between two people of the roll, with texts that have readers of their own; follow-ups with a day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, cast
+
+from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, ForeignKey, Index, and_, exists, func, or_, select, true
+from sqlalchemy.dialects.postgresql import array
+from sqlalchemy.orm import Mapped, Session, aliased, mapped_column, relationship
+
+from workflow.cycle import Cycle, Participant, Process, participants
+from workflow.database import Base, Numbered, word
+from workflow.errors import Conflict, Forbidden, Invalid, NotFound, Words
+from workflow.evidence import Retractable, amendable, must_be_open, must_have_happened
+from workflow.fields import Body, Day, Line, StaffNo, Truth, one_of
+from workflow.fields import Text as LongText
+from workflow.history import track
+from workflow.people.access import Caller
+from workflow.requirement import Missing, missing, present, requirement
+from workflow.vocabulary import Coverage, Post, Role, Severity, Stage, TalkWay, Waivable
+
+TEXTS = ("focus_reason", "opinions_branch", "opinions_committee", "affirmed", "shortcomings", "exchange")
+"""What was said: for talker, partner and secretary."""
+PRIVATE = ("private_notes",)
+"""工作生活、思想状况、心理状态 (K4): for talker and secretary; when the partner is the secretary, for the talker alone."""
+
+# ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Talk(Retractable, Base):
+    """One talk between two people (一次谈心谈话)."""
+
+    __tablename__ = "talk"
+    __table_args__ = (
+        CheckConstraint("talker <> partner", name="two_people"),
+        Index("ix_talk_pair", "process_id", "talker", "partner", postgresql_where="withdrawn_at is null and rejected_at is null"),
+    )
+
+    held_on: Mapped[date]
+    talker: Mapped[str] = mapped_column(ForeignKey("person.staff_no", onupdate="CASCADE"))
+    partner: Mapped[str] = mapped_column(ForeignKey("person.staff_no", onupdate="CASCADE"))
+    way: Mapped[TalkWay] = mapped_column(word(TalkWay, name="way"))
+    place: Mapped[str | None]
+    focus: Mapped[bool] = mapped_column(default=False)
+    """重点谈 (K6)."""
+    focus_reason: Mapped[str | None]
+    opinions_branch: Mapped[str | None]
+    opinions_committee: Mapped[str | None]
+    affirmed: Mapped[str | None]
+    shortcomings: Mapped[str | None]
+    exchange: Mapped[str | None]
+    private_notes: Mapped[str | None]
+
+    follow_ups: Mapped[list[TalkFollowUp]] = relationship(lazy="selectin", order_by="TalkFollowUp.id")
+
+    @classmethod
+    def between(cls, one: type[Participant], other: type[Participant]) -> ColumnElement[bool]:
+        """A talk that counts and was held by these two, whoever led it."""
+        return and_(
+            cls.process_id == one.process_id,
+            cls.counts,
+            or_(
+                and_(cls.talker == one.staff_no, cls.partner == other.staff_no),
+                and_(cls.talker == other.staff_no, cls.partner == one.staff_no),
+            ),
+        )
+
+
+class TalkFollowUp(Numbered, Base):
+    """Help that was promised in a talk, with its day (后续帮助). Follow-through: it never closes."""
+
+    __tablename__ = "talk_follow_up"
+
+    talk_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("talk.id"), index=True)
+    process_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("process.id"))
+    due_on: Mapped[date]
+    what: Mapped[str]
+    recorded_by: Mapped[str]
+    recorded_at: Mapped[datetime]
+    done_on: Mapped[date | None]
+
+
+track(Talk.__table__, hidden=(*TEXTS, *PRIVATE))  # type: ignore[arg-type]
+track(TalkFollowUp.__table__, hidden=("what",))  # type: ignore[arg-type]
+
+
+# ── what a valid record is ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class TalkBody(Body):
+    """A talk as it is sent."""
+
+    held_on = Day(required=True)
+    talker = StaffNo(required=True)
+    partner = StaffNo(required=True)
+    way = one_of(TalkWay, load_default=TalkWay.FACE)
+    place = Line()
+    focus = Truth()
+    focus_reason = LongText(at_most=1000)
+    opinions_branch = LongText()
+    opinions_committee = LongText()
+    affirmed = LongText()
+    shortcomings = LongText()
+    exchange = LongText()
+    private_notes = LongText()
+
+
+class FollowUpBody(Body):
+    """A follow-up as it is sent."""
+
+    due_on = Day(required=True)
+    what = LongText(required=True, at_most=2000)
+
+
+# ── who reads what ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def hidden_from(reader: Caller, talk: Talk, branch_code: str, secretary: str | None) -> frozenset[str]:
+    """The fields of a talk that this reader does not see. ``secretary`` is the 学工号 of the secretary on the roll.
+
+    The office, the committee and the auditor see that a talk was held, not what was said; so do other committee members.
+    """
+    leads_branch = Role.SECRETARY in reader.roles_in(branch_code)
+    texts = reader.staff_no in (talk.talker, talk.partner) or leads_branch
+    private = reader.staff_no == talk.talker or (leads_branch and talk.partner not in (reader.staff_no, secretary))
+    return frozenset(() if texts else TEXTS) | frozenset(() if private else (*PRIVATE, "follow_ups"))
+
+
+def visible_talks(reader: Caller, branch_code: str) -> ColumnElement[bool]:
+    """Which talks of a branch this reader knows of: a plain member those he took part in."""
+    if reader.roles_in(branch_code) - {Role.MEMBER, Role.ADMINISTRATOR}:
+        return true()
+    return or_(Talk.partner == reader.staff_no, Talk.talker == reader.staff_no)
+
+
+# ── verbs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def record_talk(session: Session, process: Process, body: Mapping[str, Any], *, by: Caller, now: datetime) -> Talk:
+    """Record a talk. A committee member records his own, the secretary any. Raises StageClosed, Invalid, Forbidden."""
+    must_be_open(process, Stage.TALKS)
+    _check(session, process, body, now)
+    may_write(by, process, body["talker"])
+    _may_write_notes(by, body["partner"], body)
+    row = Talk(
+        process_id=process.id,
+        recorded_by=by.staff_no,
+        recorded_at=now,
+        **{name: body.get(name) for name in ("place", *TEXTS, *PRIVATE)},
+        **{name: body[name] for name in ("held_on", "talker", "partner")},
+        way=body.get("way", TalkWay.FACE),
+        focus=body.get("focus", False),
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def amend_talk(session: Session, process: Process, row: Talk, body: Mapping[str, Any], *, seen: int, by: Caller, now: datetime) -> None:
+    """Correct a talk; the old values stay in the history. Raises StageClosed, Stale, Conflict, Invalid, Forbidden."""
+    must_be_open(process, Stage.TALKS)
+    merged = {"held_on": row.held_on, "talker": row.talker, "partner": row.partner, **body}
+    _check(session, process, merged, now)
+    for talker in (row.talker, merged["talker"]):
+        may_write(by, process, talker)
+    _may_write_notes(by, merged["partner"], body)
+    amendable(row, seen=seen)
+    for name, value in body.items():
+        setattr(row, name, value)
+    row.version += 1
+    session.flush()
+
+
+def _check(session: Session, process: Process, body: Mapping[str, Any], now: datetime) -> None:
+    if body["talker"] == body["partner"]:
+        raise Invalid({"partner": Words("不能同自己谈话", "nobody talks with himself")})
+    must_have_happened("held_on", body["held_on"], now)
+    participants(session, process.id, {"talker": [body["talker"]], "partner": [body["partner"]]})
+
+
+def may_write(by: Caller, process: Process, talker: str) -> None:
+    """The secretary writes any talk of his branch, a committee member those he led. Raises Forbidden."""
+    if Role.SECRETARY not in by.roles_in(process.branch.code) and talker != by.staff_no:
+        raise Forbidden(Words("支委只登记自己主谈的谈话", "a committee member records the talks he led himself"))
+
+
+def _may_write_notes(by: Caller, partner: str, body: Mapping[str, Any]) -> None:
+    if "private_notes" in body and by.staff_no == partner:
+        raise Forbidden(Words("思想状况等内容由主谈人登记", "the private notes are the talker's"))
+
+
+def may_follow_up(by: Caller, process: Process, talk: Talk) -> None:
+    """Follow-ups are the talker's and the secretary's. Raises Forbidden, or NotFound for who may not know of them."""
+    if by.staff_no == talk.talker or (Role.SECRETARY in by.roles_in(process.branch.code) and by.staff_no != talk.partner):
+        return
+    raise Forbidden(Words("后续帮助由主谈人或书记登记", "follow-ups are recorded by the talker or the secretary"))
+
+
+def record_follow_up(session: Session, process: Process, talk: Talk, body: Mapping[str, Any], *, by: Caller, now: datetime) -> TalkFollowUp:
+    """Promise help with a day. Raises Forbidden, Conflict, Invalid."""
+    may_follow_up(by, process, talk)
+    if not talk.counts:
+        raise Conflict(Words("这次谈话的记录已撤回或退回", "this talk was withdrawn or rejected"))
+    if body["due_on"] < talk.held_on:
+        raise Invalid({"due_on": Words(f"不能早于谈话日期 {talk.held_on}", f"must not be before the talk on {talk.held_on}")})
+    row = TalkFollowUp(
+        talk_id=talk.id, process_id=process.id, due_on=body["due_on"], what=body["what"], recorded_by=by.staff_no, recorded_at=now, done_on=None
+    )
+    talk.follow_ups.append(row)
+    session.flush()
+    return row
+
+
+def finish_follow_up(session: Session, process: Process, talk: Talk, follow_up_id: int, *, on: date, by: Caller, now: datetime) -> TalkFollowUp:
+    """Note that the help was given. Raises Forbidden, NotFound, Invalid."""
+    may_follow_up(by, process, talk)
+    row = next((each for each in talk.follow_ups if each.id == follow_up_id), None)
+    if row is None:
+        raise NotFound
+    must_have_happened("on", on, now)
+    row.done_on = on
+    session.flush()
+    return row
+
+
+# ── coverage ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class CoverageMatrix:
+    """Who has talked with whom (谈心谈话覆盖表): people, talks of each pair, and the pairs that are still missing."""
+
+    mode: Coverage
+    people: Sequence[Participant]
+    pairs: Sequence[tuple[str, str, int]]
+    missing: Sequence[tuple[str, str]]
+
+
+def coverage(session: Session, process: Process) -> CoverageMatrix:
+    """The matrix of a branch. What is missing is what K1 and the K2 of this cycle return; in the default reading a member nobody
+    talked with is missing with every leader, since any of them would do."""
+    people = session.scalars(
+        select(Participant).where(Participant.process_id == process.id, *present(excused_count=True)).order_by(Participant.staff_no)
+    ).all()
+    low, high = func.least(Talk.talker, Talk.partner), func.greatest(Talk.talker, Talk.partner)
+    counted = session.execute(
+        select(low, high, func.count()).where(Talk.process_id == process.id, Talk.counts).group_by(low, high).order_by(low, high)
+    ).all()
+    mode = Coverage(process.cycle.plan["rules"]["coverage"])
+    open_rows = [subject for each in REQUIREMENTS if each.clause in ("K1", "K2") for subject in session.scalars(_subjects(each.query(), process.id))]
+    leaders = [person.staff_no for person in people if person.leads]
+    pairs = {
+        (min(a, b), max(a, b))
+        for subject in open_rows
+        for a, b in ([tuple(subject.split(":", 1))] if ":" in subject else [(leader, subject) for leader in leaders])
+    }
+    return CoverageMatrix(mode, people, [(a, b, n) for a, b, n in counted], sorted(pairs))
+
+
+def _subjects(query: Missing, process_id: int) -> Any:
+    rows = query.subquery()
+    return select(rows.c.subject_id).where(rows.c.process_id == process_id).distinct()
+
+
+# ── requirements ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@requirement(
+    "K1",
+    stage=Stage.TALKS,
+    severity=Severity.HARD,
+    todo_for=Role.COMMITTEE_MEMBER,
+    waivable=Waivable.PER_SUBJECT,
+    link="talks",
+    zh="支部委员之间还有 {count} 对没有谈心谈话记录：{names}",
+    en="{count} pairs of committee members have not talked with each other: {names}",
+)
+def committee_pairs_without_a_talk() -> Missing:
+    """党支部委员之间普遍进行一次谈心谈话。"""
+    return _pairs_without_a_talk(lambda one, other: (one.on_committee, other.on_committee, one.staff_no.collate("C") < other.staff_no.collate("C")))
+
+
+@requirement(
+    "K2",
+    stage=Stage.TALKS,
+    severity=Severity.HARD,
+    todo_for=Role.COMMITTEE_MEMBER,
+    waivable=Waivable.PER_SUBJECT,
+    link="talks",
+    zh="还有 {count} 名党员没有谈心谈话记录：{names}",
+    en="{count} members have not been talked with: {names}",
+)
+def members_nobody_talked_with() -> Missing:
+    """党支部委员与党员之间普遍进行一次谈心谈话。"""
+    leader = aliased(Participant)
+    with_a_leader = exists().where(Talk.between(Participant, leader), leader.process_id == Participant.process_id, leader.leads)
+    return (
+        missing(Participant.process_id, subject=Participant.staff_no, name=Participant.name)
+        .join(Process, Process.id == Participant.process_id)
+        .join(Cycle, Cycle.id == Process.cycle_id)
+        .where(_mode(Coverage.DEFAULT), ~Participant.leads, *present(excused_count=True), ~with_a_leader.correlate(Participant))
+    )
+
+
+@requirement(
+    "K2",
+    stage=Stage.TALKS,
+    severity=Severity.HARD,
+    todo_for=Role.COMMITTEE_MEMBER,
+    waivable=Waivable.PER_SUBJECT,
+    link="talks",
+    zh="委员与党员之间还有 {count} 对没有谈心谈话记录：{names}",
+    en="{count} pairs of a committee member and a member have not talked: {names}",
+)
+def leaders_and_members_without_a_talk() -> Missing:
+    """党支部委员与党员之间普遍进行一次谈心谈话（每名委员同每名党员）。"""
+    return _pairs_without_a_talk(lambda one, other: (one.leads, ~other.leads, _mode(Coverage.STRICT)), only_first=True)
+
+
+def _mode(mode: Coverage) -> ColumnElement[bool]:
+    return cast(ColumnElement[bool], Cycle.plan["rules"]["coverage"].as_string() == mode.value)
+
+
+def _pairs_without_a_talk(which: Any, *, only_first: bool = False) -> Missing:
+    """Pairs of the roll that have no talk. Either of a pair of leaders may act, so there is a row for each; else only the leader acts."""
+    one, other = aliased(Participant, name="one"), aliased(Participant, name="other")
+    low, high = (
+        func.least(one.staff_no.collate("C"), other.staff_no.collate("C")),
+        func.greatest(one.staff_no.collate("C"), other.staff_no.collate("C")),
+    )
+    talked = exists().where(Talk.between(one, other)).correlate(one, other)
+    who = func.unnest(array([one.person_id] if only_first else [one.person_id, other.person_id])).column_valued("who")
+    return (
+        missing(one.process_id, subject=func.concat(low, ":", high), name=func.concat(one.name, "—", other.name), person=who)
+        .select_from(one)
+        .join(other, other.process_id == one.process_id)
+        .join(Process, Process.id == one.process_id)
+        .join(Cycle, Cycle.id == Process.cycle_id)
+        .join(who.scalar_alias, true())
+        .where(*which(one, other), one.left_on.is_(None), other.left_on.is_(None), ~talked)
+    )
+
+
+@requirement(
+    "K6",
+    stage=Stage.TALKS,
+    severity=Severity.SOFT,
+    todo_for=Role.SECRETARY,
+    waivable=Waivable.WHOLE,
+    link="talks",
+    zh="书记还没有记有理由的重点谈话：{names}",
+    en="the secretary has no focus talk with a reason: {names}",
+)
+def secretary_without_a_focus_talk() -> Missing:
+    """党支部委员特别是支部书记要有所侧重地重点谈。"""
+    focused = (
+        exists()
+        .where(
+            Talk.process_id == Participant.process_id, Talk.counts, Talk.talker == Participant.staff_no, Talk.focus, Talk.focus_reason.is_not(None)
+        )
+        .correlate(Participant)
+    )
+    return missing(Participant.process_id, subject=Participant.staff_no, name=Participant.name, person=Participant.person_id).where(
+        Participant.post == Post.SECRETARY, *present(excused_count=True), ~focused
+    )
+
+
+@requirement(
+    "K3",
+    stage=Stage.TALKS,
+    severity=Severity.SIGN,
+    todo_for=Role.COMMITTEE_MEMBER,
+    link="talks",
+    zh="{count} 次谈话没有记对支部工作或班子成员的意见建议：{names}",
+    en="{count} talks record no opinions on the branch's work or its committee: {names}",
+)
+def talks_without_opinions() -> Missing:
+    """谈心谈话要诚恳听取党员对支部工作和班子成员的意见建议。"""
+    return _talks().where(or_(Talk.opinions_branch.is_(None), Talk.opinions_committee.is_(None)))
+
+
+@requirement(
+    "K4",
+    stage=Stage.TALKS,
+    severity=Severity.SIGN,
+    todo_for=Role.COMMITTEE_MEMBER,
+    link="talks",
+    zh="{count} 次谈话没有记工作生活、思想状况和心理状态：{names}",
+    en="{count} talks have no private notes: {names}",
+)
+def talks_without_private_notes() -> Missing:
+    """注意了解党员工作生活情况、思想状况和心理状态。"""
+    return _talks().where(Talk.private_notes.is_(None))
+
+
+@requirement(
+    "K5",
+    stage=Stage.TALKS,
+    severity=Severity.SIGN,
+    todo_for=Role.COMMITTEE_MEMBER,
+    link="talks",
+    zh="{count} 次谈话没有记全肯定成绩、指出不足、交换意见：{names}",
+    en="{count} talks do not record what was affirmed, what fell short and what was exchanged: {names}",
+)
+def talks_without_substance() -> Missing:
+    """肯定成绩、指出不足，沟通思想、交换意见。"""
+    return _talks().where(or_(Talk.affirmed.is_(None), Talk.shortcomings.is_(None), Talk.exchange.is_(None)))
+
+
+@requirement(
+    "K7",
+    stage=Stage.TALKS,
+    severity=Severity.SIGN,
+    todo_for=Role.COMMITTEE_MEMBER,
+    link="talks",
+    zh="{count} 次重点谈话没有约定后续帮助：{names}",
+    en="{count} focus talks have no follow-up: {names}",
+)
+def focus_talks_without_a_follow_up() -> Missing:
+    """表达组织关怀，做好心理疏导，针对思想实际给予帮助和引导。"""
+    followed = exists().where(TalkFollowUp.talk_id == Talk.id).correlate(Talk)
+    # The partner is not named: whom the branch cares for is in no public list.
+    return _talks(name=func.concat(Talk.held_on, " ", Participant.name)).where(Talk.focus, ~followed)
+
+
+def _talks(name: Any = None) -> Missing:
+    """Talks that count, each with its talker, who must act."""
+    partner = aliased(Participant, name="partner")
+    rows = missing(
+        Talk.process_id,
+        subject=Talk.id,
+        name=func.concat(Talk.held_on, " ", Participant.name, "—", partner.name) if name is None else name,
+        person=Participant.person_id,
+    ).join(Participant, and_(Participant.process_id == Talk.process_id, Participant.staff_no == Talk.talker))
+    if name is None:
+        rows = rows.join(partner, and_(partner.process_id == Talk.process_id, partner.staff_no == Talk.partner))
+    return rows.where(Talk.counts)
+
+
+REQUIREMENTS = (
+    committee_pairs_without_a_talk,
+    members_nobody_talked_with,
+    leaders_and_members_without_a_talk,
+    secretary_without_a_focus_talk,
+    talks_without_opinions,
+    talks_without_private_notes,
+    talks_without_substance,
+    focus_talks_without_a_follow_up,
+)

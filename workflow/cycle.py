@@ -1,0 +1,466 @@
+"""Cycle, process, roll (年度、流程、名册): what a year opens, and where each branch stands in it.
+
+Publishing a cycle gives every branch its process and its roll. Everything that judges a process reads the roll, never the organisation:
+last year's form does not change when someone moves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ColumnElement,
+    Date,
+    ForeignKey,
+    Index,
+    PrimaryKeyConstraint,
+    Select,
+    Text,
+    UniqueConstraint,
+    any_,
+    case,
+    cast,
+    func,
+    literal,
+    null,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.orm import Mapped, Session, contains_eager, mapped_column, relationship
+from sqlalchemy.orm.attributes import set_committed_value
+
+from workflow.database import Base, Numbered, any_of, word
+from workflow.errors import Conflict, Exists, Invalid, NotFound, Stale, Words
+from workflow.history import track
+from workflow.people.organisation import Branch
+from workflow.plan import Plan
+from workflow.vocabulary import SCHOOL_ZONE, STAGES, WORKING_STAGES, CycleStatus, Kind, Post, Stage, Standing, Trigger
+
+
+class Cycle(Numbered, Base):
+    """A year's 党建考核暨组织生活会 (年度). Its plan is copied here and pinned once published."""
+
+    __tablename__ = "cycle"
+    __table_args__ = (CheckConstraint("year between 2000 and 2999", name="year"),)
+
+    year: Mapped[int] = mapped_column(unique=True)
+    title: Mapped[str]
+    theme: Mapped[str]
+    status: Mapped[CycleStatus] = mapped_column(word(CycleStatus), default=CycleStatus.DRAFT)
+    plan: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    """``Plan.as_json()``: requirements read ``rules`` and the clauses' sentences from here."""
+    deadlines: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    """Stage to ISO day; a stage without one is never overdue. A deadline is the end of that local day."""
+    version: Mapped[int] = mapped_column(default=1)
+    changed_at: Mapped[datetime]
+    published_at: Mapped[datetime | None]
+    closed_at: Mapped[datetime | None]
+
+    def deadline(self, stage: Stage) -> date | None:
+        day = self.deadlines.get(stage.value)
+        return date.fromisoformat(day) if day else None
+
+    def sentence(self, clause: str) -> str:
+        """The plan's own sentence behind a clause."""
+        return str(self.plan["clauses"].get(clause, ""))
+
+
+class Process(Numbered, Base):
+    """One branch's way through one cycle (流程)."""
+
+    __tablename__ = "process"
+    __table_args__ = (
+        UniqueConstraint("cycle_id", "branch_id", "kind"),
+        CheckConstraint(
+            " or ".join(f"(kind = '{kind.value}' and stage in ({', '.join(repr(s.value) for s in stages)}))" for kind, stages in STAGES.items()),
+            name="stage_of_kind",
+        ),
+        CheckConstraint("round >= 1 and version >= 1", name="counting"),
+        Index("ix_process_board", "cycle_id", "kind", "stage", "due_on"),
+        Index("ix_process_branch_id", "branch_id"),
+    )
+
+    cycle_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("cycle.id"))
+    branch_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("branch.id"))
+    kind: Mapped[Kind] = mapped_column(word(Kind))
+    stage: Mapped[Stage] = mapped_column(word(Stage))
+    round: Mapped[int] = mapped_column(default=1)
+    """Grows by return and reopen only (轮次)."""
+    version: Mapped[int] = mapped_column(default=1)
+    """Raised by moves and extensions only: the ETag of the process."""
+    entered_at: Mapped[datetime]
+    round_due_on: Mapped[date | None]
+    """The day the office set for the whole round when it returned the process."""
+    due_on: Mapped[date | None]
+    """Stored as ``due_day`` says; None is never overdue and gets no letters."""
+    late: Mapped[bool] = mapped_column(default=False)
+    """Filed after its day: a mark, never a block."""
+
+    cycle: Mapped[Cycle] = relationship()
+    branch: Mapped[Branch] = relationship()
+
+    def overdue(self, today: date) -> bool:
+        return self.due_on is not None and self.due_on < today
+
+    def has_left(self, stage: Stage) -> bool:
+        """Whether the process has gone past a stage, so that its evidence is closed."""
+        order = STAGES[self.kind]
+        return order.index(self.stage) > order.index(stage)
+
+
+class Participant(Base):
+    """One line of the roll (名册): a person as this process knows him."""
+
+    __tablename__ = "participant"
+    __table_args__ = (PrimaryKeyConstraint("process_id", "person_id"), Index("ix_participant_person", "person_id"))
+
+    process_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("process.id"))
+    person_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("person.id"))
+    staff_no: Mapped[str]
+    name: Mapped[str]
+    standing: Mapped[Standing] = mapped_column(word(Standing))
+    post: Mapped[Post | None] = mapped_column(word(Post))
+    title: Mapped[str | None]
+    on_committee: Mapped[bool]
+    """False for everybody in a branch without a committee. K1 and D1 read it."""
+    leads: Mapped[bool]
+    """The committee, or else secretary and deputy. K2, M2–M4 and F1 read it."""
+    cadre: Mapped[bool]
+    voting: Mapped[bool]
+    punished_on: Mapped[date | None]
+    excused_reason: Mapped[str | None]
+    excused_confirmed_by: Mapped[str | None]
+    left_on: Mapped[date | None]
+    """Takes a person out of every requirement."""
+    rated_here: Mapped[bool] = mapped_column(default=True)
+    version: Mapped[int] = mapped_column(default=1)
+
+    process: Mapped[Process] = relationship()
+
+
+class StageChange(Numbered, Base):
+    """A move that was made (环节变动): with who, why, and the version that it gave the process."""
+
+    __tablename__ = "stage_change"
+    __table_args__ = (Index("ix_stage_change_process", "process_id", "id"),)
+
+    process_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("process.id"))
+    trigger: Mapped[Trigger] = mapped_column(word(Trigger))
+    source: Mapped[Stage] = mapped_column(word(Stage, name="source"))
+    target: Mapped[Stage] = mapped_column(word(Stage, name="target"))
+    round: Mapped[int]
+    version: Mapped[int]
+    due_on: Mapped[date | None]
+    reason: Mapped[str | None]
+    late: Mapped[bool]
+    made_by: Mapped[str]
+    made_at: Mapped[datetime]
+
+
+class Extension(Numbered, Base):
+    """A later day for one branch and one stage, in the round it was given in (延期)."""
+
+    __tablename__ = "extension"
+    __table_args__ = (Index("ix_extension_process", "process_id", "stage", "round"),)
+
+    process_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("process.id"))
+    stage: Mapped[Stage] = mapped_column(word(Stage))
+    round: Mapped[int]
+    due_on: Mapped[date]
+    reason: Mapped[str]
+    version: Mapped[int]
+    given_by: Mapped[str]
+    given_at: Mapped[datetime]
+
+
+for _table in (Cycle, Process, Participant, StageChange, Extension):
+    track(_table.__table__)  # type: ignore[arg-type]
+
+
+class Lock(StrEnum):
+    """How a transaction holds its process rows, taken once, first, in the strongest form it will need (锁)."""
+
+    NONE = "none"
+    EVIDENCE = "evidence"
+    """FOR SHARE: to record what a requirement reads."""
+    MOVE = "move"
+    """FOR UPDATE OF process: to move, extend or re-roll."""
+
+
+def _process() -> Select[Process]:
+    return (
+        select(Process)
+        .join(Process.cycle)
+        .join(Process.branch)
+        .options(contains_eager(Process.cycle), contains_eager(Process.branch))
+        .order_by(Process.id)
+        .execution_options(populate_existing=True)
+    )
+
+
+def _locked(statement: Select[Process], lock: Lock) -> Select[Process]:
+    # ``of=Process``: without it the joined cycle row is locked too, and every branch of the school waits.
+    if lock is Lock.EVIDENCE:
+        return statement.with_for_update(read=True, of=Process)
+    if lock is Lock.MOVE:
+        return statement.with_for_update(of=Process)
+    return statement
+
+
+def process_of(session: Session, year: int, branch_code: str, *, kind: Kind = Kind.APPRAISAL, lock: Lock = Lock.NONE) -> Process:
+    """The process of a branch in a year, held by ``lock``. Raises NotFound."""
+    process = session.scalar(_locked(_process().where(Cycle.year == year, Branch.code == branch_code, Process.kind == kind), lock))
+    if process is None:
+        raise NotFound
+    return process
+
+
+def processes(session: Session, ids: Sequence[int], *, lock: Lock) -> Sequence[Process]:
+    """Processes in id order, so that two acts over many branches never wait for one another in a circle."""
+    return session.scalars(_locked(_process().where(any_of(Process.id, ids)), lock)).all()
+
+
+def unfiled_processes(session: Session, *, lock: Lock) -> Sequence[Process]:
+    """Processes of published cycles whose rolls still follow the roster."""
+    open_stages = [stage for stages in WORKING_STAGES.values() for stage in stages]
+    return session.scalars(_locked(_process().where(Cycle.status == CycleStatus.PUBLISHED, any_of(Process.stage, open_stages)), lock)).all()
+
+
+def stage_order() -> Any:
+    """A process's place in the order of its stages, as SQL."""
+    return case({stage.value: number for number, stage in enumerate(Stage)}, value=Process.stage)
+
+
+# ── opening, publishing, changing days ────────────────────────────────────────────────────────────────────────────────
+
+
+def open_cycle(session: Session, plan: Plan, deadlines: Mapping[Stage, date | None], *, now: datetime) -> Cycle:
+    """A draft from a plan and the days the office typed. Raises Exists when the year has one already, Invalid for days out of order."""
+    if session.scalar(select(Cycle.id).where(Cycle.year == plan.year)) is not None:
+        raise Exists(Words(f"{plan.year}年度已经存在", f"there is a cycle {plan.year} already"))
+    cycle = Cycle(
+        year=plan.year,
+        title=plan.title,
+        theme=plan.theme,
+        status=CycleStatus.DRAFT,
+        plan=plan.as_json(),
+        deadlines=checked_deadlines(deadlines),
+        changed_at=now,
+        published_at=None,
+        closed_at=None,
+    )
+    session.add(cycle)
+    session.flush()
+    return cycle
+
+
+def checked_deadlines(deadlines: Mapping[Stage, date | None]) -> dict[str, Any]:
+    """The six days as they are kept. The report's is required; those that are set stand in the order of the stages.
+
+    Raises Invalid naming the stage.
+    """
+    stages = WORKING_STAGES[Kind.APPRAISAL]
+    last_stage, last_day = None, None
+    for stage in stages:
+        day = deadlines.get(stage)
+        if day is None:
+            continue
+        if last_day is not None and last_stage is not None and day < last_day:
+            raise Invalid(
+                {
+                    f"deadlines.{stage.value}": Words(
+                        f"早于上一环节“{last_stage.zh}”的期限 {last_day}", f"earlier than the deadline of {last_stage.value}"
+                    )
+                }
+            )
+        last_stage, last_day = stage, day
+    if deadlines.get(Stage.REPORT) is None:
+        raise Invalid({"deadlines.report": Words("报送期限必须填写（方案只写了月日，年份由党办确定）", "the report's deadline is required")})
+    return {stage.value: day.isoformat() if (day := deadlines.get(stage)) else None for stage in stages}
+
+
+def publish_cycle(session: Session, cycle: Cycle, *, now: datetime) -> None:
+    """Pin the plan. The processes and rolls come from ``roster.open_processes``. Raises Conflict unless it is a draft and no other is published."""
+    if cycle.status is not CycleStatus.DRAFT:
+        raise Conflict(Words(f"{cycle.year}年度{cycle.status.zh}，不能再发布", f"the cycle {cycle.year} is {cycle.status.value} already"))
+    other = session.scalar(select(Cycle.year).where(Cycle.status == CycleStatus.PUBLISHED))
+    if other is not None:
+        raise Conflict(Words(f"{other}年度还在进行，请先关闭", f"the cycle {other} is still open"))
+    cycle.status = CycleStatus.PUBLISHED
+    cycle.published_at = cycle.changed_at = now
+    cycle.version += 1
+    session.flush()
+
+
+def close_cycle(session: Session, cycle: Cycle, *, now: datetime) -> None:
+    """End the year; its processes stay to be read. Raises Conflict unless it is published."""
+    if cycle.status is not CycleStatus.PUBLISHED:
+        raise Conflict(Words(f"{cycle.year}年度{cycle.status.zh}，不能关闭", f"the cycle {cycle.year} is {cycle.status.value}"))
+    cycle.status = CycleStatus.CLOSED
+    cycle.closed_at = cycle.changed_at = now
+    cycle.version += 1
+    session.flush()
+
+
+def change_deadlines(session: Session, cycle: Cycle, changes: Mapping[Stage, date | None], *, now: datetime) -> None:
+    """Move the days of a whole cycle. Raises Invalid for days out of order, Conflict for a closed cycle."""
+    if cycle.status is CycleStatus.CLOSED:
+        raise Conflict(Words("年度已关闭，期限不能再改", "the cycle is closed"))
+    present = {stage: cycle.deadline(stage) for stage in WORKING_STAGES[Kind.APPRAISAL]}
+    cycle.deadlines = checked_deadlines({**present, **changes})
+    cycle.changed_at = now
+    cycle.version += 1
+    session.flush()
+    session.execute(select(Process.id).where(Process.cycle_id == cycle.id).order_by(Process.id).with_for_update())
+    session.execute(
+        update(Process)
+        .where(Process.cycle_id == cycle.id)
+        .values(due_on=due_day(Process.stage, Process.round, Process.round_due_on))
+        .execution_options(synchronize_session=False)
+    )
+
+
+def extend(session: Session, process: Process, *, stage: Stage, due_on: date, reason: str, by: str, now: datetime) -> Extension:
+    """Give one branch a later day for a stage, in this round. The process is held by Lock.MOVE. Raises Invalid, Conflict."""
+    if stage not in WORKING_STAGES[process.kind]:
+        raise Invalid({"stage": Words("这个环节没有期限", "this stage has no deadline")})
+    if process.has_left(stage):
+        raise Conflict(Words(f"该支部已完成“{stage.zh}”，不需要延期", f"the branch has left {stage.value} already"))
+    present = process.round_due_on or process.cycle.deadline(stage)
+    if present is not None and due_on <= present:
+        raise Invalid({"due_on": Words(f"须晚于现有期限 {present}", f"must be later than {present}")})
+    row = Extension(
+        process_id=process.id, stage=stage, round=process.round, due_on=due_on, reason=reason, version=process.version + 1, given_by=by, given_at=now
+    )
+    session.add(row)
+    session.flush()
+    change_process(session, process, {"version": process.version + 1})
+    return row
+
+
+def due_day(stage: Any, round_: Any, round_due_on: Any) -> ColumnElement[date | None]:
+    """The day a process must be done by, as SQL: the later of the round's day, else the stage's deadline, and the extensions of this round.
+
+    None once filed. This is the only place that knows it: moves, extensions and changed deadlines all store what it says.
+    """
+    given = (
+        select(func.max(Extension.due_on))
+        .where(Extension.process_id == Process.id, Extension.stage == stage, Extension.round == round_)
+        .correlate(Process)
+        .scalar_subquery()
+    )
+    deadline = (
+        select(cast(Cycle.deadlines.op("->>")(cast(stage, Text)), Date)).where(Cycle.id == Process.cycle_id).correlate(Process).scalar_subquery()
+    )
+    working = [each for stages in WORKING_STAGES.values() for each in stages]
+    day = func.greatest(func.coalesce(cast(round_due_on, Date), deadline), given)
+    return case((cast(stage, Text) == any_(literal([each.value for each in working], ARRAY(Text))), day), else_=null())
+
+
+def change_process(session: Session, process: Process, values: Mapping[str, Any]) -> None:
+    """Write a process held by Lock.MOVE, with its due day, in one statement."""
+    stage = values.get("stage", Process.stage)
+    stage = literal(stage, Process.stage.type) if isinstance(stage, Stage) else stage
+    day = due_day(stage, values.get("round", process.round), values.get("round_due_on", process.round_due_on))
+    row = session.execute(
+        update(Process)
+        .where(Process.id == process.id)
+        .values(**values, due_on=day)
+        .returning(Process.due_on)
+        .execution_options(synchronize_session=False)
+    ).one()
+    for name, value in {**values, "due_on": row.due_on}.items():
+        set_committed_value(process, name, value)
+
+
+def has_passed(day: date | None, now: datetime) -> bool:
+    """Whether the end of that local day is over."""
+    return day is not None and day < now.astimezone(SCHOOL_ZONE).date()
+
+
+# ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def cycle_by_year(session: Session, year: int, *, for_update: bool = False) -> Cycle:
+    """Raises NotFound."""
+    statement = select(Cycle).where(Cycle.year == year).execution_options(populate_existing=True)
+    cycle = session.scalar(statement.with_for_update() if for_update else statement)
+    if cycle is None:
+        raise NotFound(Words(f"没有{year}年度", f"there is no cycle {year}"))
+    return cycle
+
+
+def roll(session: Session, process_id: int) -> Sequence[Participant]:
+    """The roll of a process: posts first, then by 学工号."""
+    rank = case({post.value: number for number, post in enumerate(Post)}, value=Participant.post, else_=len(Post))
+    return session.scalars(select(Participant).where(Participant.process_id == process_id).order_by(rank, Participant.staff_no)).all()
+
+
+def participant(session: Session, process_id: int, staff_no: str) -> Participant:
+    """Raises NotFound."""
+    row = session.scalar(select(Participant).where(Participant.process_id == process_id, Participant.staff_no == staff_no))
+    if row is None:
+        raise NotFound(Words(f"名册上没有学工号 {staff_no}", f"{staff_no} is not on the roll"))
+    return row
+
+
+def participants(session: Session, process_id: int, staff_nos: Mapping[str, Sequence[str]]) -> dict[str, Participant]:
+    """The people named by each field of a record, by 学工号. Raises Invalid for those who are not on the roll."""
+    wanted = sorted({staff_no for group in staff_nos.values() for staff_no in group})
+    found = {
+        row.staff_no: row
+        for row in session.scalars(select(Participant).where(Participant.process_id == process_id, any_of(Participant.staff_no, wanted)))
+    }
+    errors = {
+        name: [Words(f"{staff_no} 不在本支部名册上", f"{staff_no} is not on the roll of this branch") for staff_no in group if staff_no not in found]
+        for name, group in staff_nos.items()
+    }
+    if faults := {name: words for name, words in errors.items() if words}:
+        raise Invalid(faults)
+    return found
+
+
+def secretaries(session: Session, process_ids: Sequence[int]) -> dict[int, Participant]:
+    """Who is named secretary on each roll, in one query."""
+    rows = session.scalars(
+        select(Participant).where(any_of(Participant.process_id, process_ids), Participant.post == Post.SECRETARY, Participant.left_on.is_(None))
+    )
+    return {row.process_id: row for row in rows}
+
+
+def moves_made(session: Session, process_id: int, *, after: int = 0, limit: int = 200) -> Sequence[StageChange]:
+    """Moves in the order they were made."""
+    return session.scalars(
+        select(StageChange).where(StageChange.process_id == process_id, StageChange.id > after).order_by(StageChange.id).limit(limit)
+    ).all()
+
+
+def extensions_of(session: Session, process_id: int, *, after: int = 0, limit: int = 200) -> Sequence[Extension]:
+    """Later days in the order they were given."""
+    return session.scalars(
+        select(Extension).where(Extension.process_id == process_id, Extension.id > after).order_by(Extension.id).limit(limit)
+    ).all()
+
+
+def check_version(session: Session, process: Process, seen: int) -> None:
+    """Compare what the caller saw (If-Match) with what stands. Raises Stale with what changed since."""
+    if seen == process.version:
+        return
+    moves = session.scalars(select(StageChange).where(StageChange.process_id == process.id, StageChange.version > seen).order_by(StageChange.id))
+    changed: list[dict[str, Any]] = [
+        {"at": row.made_at.isoformat(), "by": row.made_by, "trigger": row.trigger.value, "from": row.source.value, "to": row.target.value}
+        for row in moves
+    ]
+    given = session.scalars(select(Extension).where(Extension.process_id == process.id, Extension.version > seen).order_by(Extension.id))
+    changed += [{"at": row.given_at.isoformat(), "by": row.given_by, "extension": row.stage.value, "due_on": row.due_on.isoformat()} for row in given]
+    raise Stale(version=process.version, changed=sorted(changed, key=lambda row: row["at"]))
+
+
+def count_processes(session: Session, cycle_id: int) -> int:
+    return session.scalar(select(func.count()).select_from(Process).where(Process.cycle_id == cycle_id)) or 0

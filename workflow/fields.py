@@ -1,0 +1,205 @@
+"""Fields (填写项): how text, days and numbers of input are read, and what is said in Chinese and English when they are wrong."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+
+from marshmallow import RAISE, Schema, ValidationError, fields, pre_load, validate
+
+from workflow.errors import Words
+
+STAFF_NO = re.compile(r"[0-9A-Za-z_-]{1,32}")
+SHORT, LONG = 200, 10_000
+"""Characters in a line, and in a text."""
+
+_REQUIRED = Words("必须填写", "is required")
+_UNKNOWN = Words("没有这一项", "unknown field")
+_WRONG_TYPE = Words("类型不对", "has the wrong type")
+
+Schema.error_messages = {"unknown": _UNKNOWN, "type": Words("应为一个 JSON 对象", "must be a JSON object")}  # type: ignore[dict-item]
+
+
+def _say(field: type[fields.Field[Any]], **messages: Words) -> None:
+    field.default_error_messages = {**field.default_error_messages, **messages}  # type: ignore[dict-item]
+
+
+_say(fields.Field, required=_REQUIRED, null=_REQUIRED, validator_failed=Words("填写有误", "is not valid"))
+_say(fields.List, invalid=Words("应为一个列表", "must be a list"))
+_say(fields.Nested, type=Words("应为一个对象", "must be an object"))
+_say(fields.Mapping, invalid=Words("应为一个对象", "must be an object"))
+_say(fields.Boolean, invalid=Words("应为 true 或 false", "must be true or false"))
+
+
+class Body(Schema):
+    """A body as it is sent: unknown fields are refused, null means left out."""
+
+    class Meta:
+        unknown = RAISE
+
+    @pre_load
+    def _null_means_left_out(self, data: Any, **_: Any) -> Any:
+        return {name: value for name, value in data.items() if value is not None} if isinstance(data, Mapping) else data
+
+
+class Text(fields.String):
+    """Text of people: trimmed, in normal form, not empty, without control characters or lone surrogates, not longer than it may be."""
+
+    def __init__(self, *, at_most: int = LONG, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.at_most = at_most
+        self.metadata = {"minLength": 1, "maxLength": at_most, **self.metadata}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        if not isinstance(value, str):
+            raise ValidationError([Words("应为文字", "must be text")])
+        if len(value) > self.at_most:
+            raise ValidationError([Words(f"最多 {self.at_most} 个字", f"at most {self.at_most} characters")])
+        if any(_unprintable(c) for c in value):
+            raise ValidationError([Words("含有不能保存的控制字符", "contains control characters")])
+        text = unicodedata.normalize("NFC", value).strip()
+        if not text:
+            raise ValidationError([_REQUIRED])
+        return text
+
+
+def _unprintable(character: str) -> bool:
+    return unicodedata.category(character) in {"Cc", "Cs", "Co"} and character not in "\n\r\t"
+
+
+class Line(Text):
+    """One line of text."""
+
+    def __init__(self, *, at_most: int = SHORT, **kwargs: Any) -> None:
+        super().__init__(at_most=at_most, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        if "\n" in text or "\r" in text:
+            raise ValidationError([Words("只能写一行", "must be one line")])
+        return text
+
+
+class StaffNo(fields.String):
+    """A 学工号: 1 to 32 letters, digits, ``-`` or ``_``."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.metadata = {"pattern": f"^{STAFF_NO.pattern}$", **self.metadata}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        if not isinstance(value, str) or not STAFF_NO.fullmatch(value):
+            raise ValidationError([Words("学工号为 1 至 32 位字母、数字、- 或 _", "a staff number has 1 to 32 letters, digits, - or _")])
+        return value
+
+
+class Day(fields.Date):
+    """A day as ``YYYY-MM-DD``, between 1900 and 2999."""
+
+    PATTERN = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> date:
+        try:
+            if not isinstance(value, str) or not self.PATTERN.fullmatch(value):
+                raise ValueError
+            day = date.fromisoformat(value)
+            if not 1900 <= day.year <= 2999:
+                raise ValueError
+        except ValueError:
+            raise ValidationError([Words("应为日期，如 2025-01-26", "must be a day such as 2025-01-26")]) from None
+        return day
+
+
+class Moment(fields.AwareDateTime):
+    """A moment with its offset (RFC 3339)."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
+        try:
+            moment = datetime.fromisoformat(value)
+            if moment.tzinfo is None:
+                raise ValueError
+        except (TypeError, ValueError, OverflowError):
+            raise ValidationError([Words("应为带时区的时间，如 2025-01-26T09:00:00+08:00", "must be a moment with its offset")]) from None
+        return moment
+
+
+class Whole(fields.Integer):
+    """A whole number; JSON's ``3.0`` is one, ``"3"`` and ``true`` are not."""
+
+    def __init__(self, *, at_least: int = 0, at_most: int = 2**31 - 1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.at_least, self.at_most = at_least, at_most
+        self.metadata = {"minimum": at_least, "maximum": at_most, **self.metadata}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value // 1:
+            raise ValidationError([Words("应为整数", "must be a whole number")])
+        if not self.at_least <= value <= self.at_most:
+            raise ValidationError([Words(f"应在 {self.at_least} 与 {self.at_most} 之间", f"must lie between {self.at_least} and {self.at_most}")])
+        return int(value)
+
+
+class Truth(fields.Boolean):
+    """JSON's true or false, nothing that looks like them."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid")
+        return value
+
+
+def one_of(words: type[StrEnum], **kwargs: Any) -> fields.Enum[Any]:
+    """One of our words."""
+    field = fields.Enum(words, by_value=True, **kwargs)
+    listed = "、".join(word.value for word in words)
+    field.error_messages = {**field.error_messages, "unknown": Words(f"应为 {listed} 之一", f"must be one of {listed}")}  # type: ignore[dict-item]
+    return field
+
+
+def many(field: fields.Field[Any], *, at_most: int = 500, at_least: int = 0, **kwargs: Any) -> fields.List[Any]:
+    """A list without repetitions."""
+    return fields.List(field, validate=[_length(at_least, at_most), no_repetition], metadata={"uniqueItems": True}, **kwargs)
+
+
+def _length(at_least: int, at_most: int) -> validate.Length:
+    length = validate.Length(min=at_least, max=at_most)
+    length.message_max = Words("最多 {max} 项", "at most {max} items")  # type: ignore[assignment]
+    length.message_min = length.message_all = Words("至少 {min} 项", "at least {min} items")  # type: ignore[assignment]
+    return length
+
+
+def no_repetition(values: Iterable[Any]) -> None:
+    seen: set[Any] = set()
+    for value in values:
+        if value in seen:
+            raise ValidationError([Words(f"重复：{value}", f"repeated: {value}")])
+        seen.add(value)
+
+
+class Parameter(fields.Integer):
+    """A whole number in an address: digits alone."""
+
+    def __init__(self, *, at_least: int = 0, at_most: int = 2**31 - 1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.at_least, self.at_most = at_least, at_most
+        self.metadata = {"minimum": at_least, "maximum": at_most, **self.metadata}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+        if not isinstance(value, str) or not re.fullmatch(r"[0-9]{1,10}", value, re.ASCII) or not self.at_least <= int(value) <= self.at_most:
+            raise ValidationError(
+                [Words(f"应为 {self.at_least} 至 {self.at_most} 的整数", f"must be a whole number from {self.at_least} to {self.at_most}")]
+            )
+        return int(value)
+
+
+class YesNo(fields.Boolean):
+    """``true`` or ``false`` in an address."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+        if value not in ("true", "false"):
+            raise self.make_error("invalid")
+        return bool(value == "true")

@@ -1,0 +1,231 @@
+"""The gate (关口): what is missing, asked once and told to everyone alike.
+
+The requirements of a stage are joined into one UNION ALL, compiled once at start, with the filter outside and the waivers beside each row. The
+refusal of a move, a branch's checklist, a person's to-dos, the office's exceptions and the letters are all this one evaluation with another filter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from typing import Any
+
+from sqlalchemy import literal, select, union_all
+from sqlalchemy.dialects.postgresql import psycopg
+from sqlalchemy.orm import Session
+
+from workflow import appraisal
+from workflow.cycle import Process
+from workflow.errors import Words
+from workflow.requirement import Requirement
+from workflow.vocabulary import CycleStatus, Kind, Post, Role, Stage
+
+REQUIREMENTS: Mapping[Kind, tuple[Requirement, ...]] = {Kind.APPRAISAL: appraisal.REQUIREMENTS}
+BY_NAME: Mapping[str, Requirement] = {each.name: each for requirements in REQUIREMENTS.values() for each in requirements}
+CLAUSES = frozenset(each.clause for each in BY_NAME.values())
+"""The clauses that are asked: a plan must have a sentence for each."""
+
+HOLDERS: Mapping[Role, tuple[Post, ...] | None] = {
+    Role.SECRETARY: (Post.SECRETARY, Post.DEPUTY),
+    Role.COMMITTEE_MEMBER: (Post.SECRETARY, Post.DEPUTY, Post.COMMITTEE_MEMBER),
+    Role.MEMBER: None,
+}
+"""Who on a roll holds a role that must act; None is everybody on it."""
+
+
+@dataclass(frozen=True, order=True)
+class Subject:
+    """What is missing: a member, a pair, a title, a record, or the branch itself (``''``)."""
+
+    id: str
+    name: str
+    amount: int
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where something is missing, and until when."""
+
+    year: int
+    branch_code: str
+    branch_name: str
+    unit: str
+    due_on: date | None
+    clauses: Mapping[str, str]
+    """The sentences of this cycle's plan."""
+
+
+@dataclass(frozen=True)
+class Unmet:
+    """A requirement of one process with what it lacks: ``open`` blocks, ``waived`` is covered by a reason."""
+
+    requirement: Requirement
+    process_id: int
+    at: Place
+    open: tuple[Subject, ...] = ()
+    waived: tuple[Subject, ...] = ()
+
+    @property
+    def blocks(self) -> bool:
+        return self.requirement.blocks and bool(self.open)
+
+    @property
+    def state(self) -> str:
+        return "unmet" if self.open else "waived" if self.waived else "met"
+
+    @property
+    def sentence(self) -> str:
+        """The plan's sentence behind it."""
+        return self.at.clauses.get(self.requirement.clause) or self.requirement.sentence
+
+    @property
+    def message(self) -> Words:
+        """What is missing, with the names of all of it."""
+        subjects = self.open or self.waived
+        if not subjects:
+            return Words("已满足", "met")
+        return self.requirement.words.format(count=len(subjects), names="、".join(subject.name for subject in subjects))
+
+
+@cache
+def _evaluation(names: tuple[str, ...]) -> str:
+    """The SQL of these requirements: a row per (process, requirement) that lacks something. Compiled once, with every word written into it."""
+    arms = [select(literal(name).label("requirement"), *BY_NAME[name].query().subquery(name).columns) for name in names]
+    rows = str(union_all(*arms).compile(dialect=psycopg.dialect(), compile_kwargs={"literal_binds": True}))  # type: ignore[no-untyped-call]
+    return f"""
+        select m.requirement, m.process_id, m.subject_id, m.subject_name, m.person_id, m.amount, exists (
+            select from waiver w
+            where w.process_id = m.process_id and w.requirement = m.requirement and w.withdrawn_at is null and w.rejected_at is null
+                and (w.approved_at is not null or not w.needs_approval) and (w.covers ->> m.subject_id)::int >= m.amount
+        ) as waived
+        from ({rows}) m"""  # noqa: S608  (no input in it: requirements are code)
+
+
+_GROUPED = """
+    select requirement, process_id,
+        coalesce(jsonb_agg(distinct jsonb_build_array(subject_id, subject_name, amount)) filter (where not waived), '[]') as open,
+        coalesce(jsonb_agg(distinct jsonb_build_array(subject_id, subject_name, amount)) filter (where waived), '[]') as waived
+    from ({evaluation} {where}) e
+    group by requirement, process_id"""
+
+
+def unmet(session: Session, process: Process, requirements: Sequence[Requirement] | None = None) -> list[Unmet]:
+    """What a process lacks of these requirements (default: those of its stage), in one round trip, in the order they are declared."""
+    asked = requirements_of(process.kind, process.stage) if requirements is None else tuple(requirements)
+    if not asked:
+        return []
+    sql = _GROUPED.format(evaluation=_evaluation(tuple(each.name for each in asked)), where="where m.process_id = %(process_id)s")
+    rows = session.connection().exec_driver_sql(sql, {"process_id": process.id}).all()
+    at = _place(process)
+    found = {row.requirement: _unmet(row, at) for row in rows}
+    return [found[each.name] for each in asked if each.name in found]
+
+
+def blocking(session: Session, process: Process) -> list[Unmet]:
+    """What stands between a process and its next stage: hard and soft requirements that no waiver covers."""
+    return [each for each in unmet(session, process) if each.blocks]
+
+
+def checklist(session: Session, process: Process, stage: Stage) -> list[Unmet]:
+    """Every requirement of a stage as met, unmet or waived, signs included."""
+    asked = requirements_of(process.kind, stage)
+    found = {each.requirement.name: each for each in unmet(session, process, asked)}
+    return [found.get(each.name) or Unmet(each, process.id, _place(process)) for each in asked]
+
+
+_EVERYWHERE = """
+    select e.*, c.year, b.code, b.name as branch_name, b.unit_name, p.due_on, c.plan -> 'clauses' as clauses
+    from ({grouped}) e
+    join process p on p.id = e.process_id join cycle c on c.id = p.cycle_id join branch b on b.id = p.branch_id
+    join (values {asked}) as asked(requirement, number, first_stage, last_stage) on asked.requirement = e.requirement
+    where e.open <> '[]' {filters}
+    order by b.code, p.id, asked.number
+    limit %(limit)s"""
+
+_PLACE = "array_position(array[" + ", ".join(f"'{stage.value}'" for stage in Stage) + "], {stage}::text)"
+
+
+def _everywhere(session: Session, parameters: Mapping[str, Any], *, processes: str, rows: str = "", groups: str = "") -> list[Unmet]:
+    """The same evaluation over the processes of published cycles, for the requirements that are asked at their stage.
+
+    Three conditions in SQL, each beginning with ``and``: on processes (p, c), on missing rows (m), on grouped rows (b, asked).
+    """
+    names = tuple(BY_NAME)
+    places = {stage: number for number, stage in enumerate(Stage, 1)}
+    asked = ", ".join(f"('{name}', {number}, {places[BY_NAME[name].asked_from]}, {places[BY_NAME[name].stage]})" for number, name in enumerate(names))
+    running = f"select p.id from process p join cycle c on c.id = p.cycle_id where c.status = %(published)s {processes}"  # noqa: S608
+    now_asked = f"and {_PLACE.format(stage='p.stage')} between asked.first_stage and asked.last_stage"
+    grouped = _GROUPED.format(evaluation=_evaluation(names), where=f"where m.process_id in ({running}) {rows}")
+    sql = _EVERYWHERE.format(grouped=grouped, asked=asked, filters=f"{now_asked} {groups}")
+    found = session.connection().exec_driver_sql(sql, {"published": CycleStatus.PUBLISHED.value, **parameters}).all()
+    return [_unmet(row, Place(row.year, row.code, row.branch_name, row.unit_name, row.due_on, row.clauses)) for row in found]
+
+
+def exceptions(
+    session: Session, year: int, *, clause: str | None = None, unit: str | None = None, after: tuple[str, int] = ("", 0), limit: int = 100
+) -> list[Unmet]:
+    """All that is missing school-wide in one year, signs included: the gate's own rows without the branch filter, by branch code."""
+    return _everywhere(
+        session,
+        {
+            "year": year,
+            "clause": clause,
+            "names": [each.name for each in BY_NAME.values() if each.clause == clause],
+            "unit": unit,
+            "code": after[0],
+            "number": after[1],
+            "limit": limit,
+        },
+        processes="and c.year = %(year)s",
+        groups="""and (%(clause)s::text is null or asked.requirement = any(%(names)s::text[]))
+            and (%(unit)s::text is null or %(unit)s in (b.unit_code, b.unit_name)) and (b.code, asked.number) > (%(code)s, %(number)s)""",
+    )
+
+
+def place_in_list(row: Unmet) -> tuple[str, int]:
+    """Where an exception stands in the list, for the cursor that continues after it."""
+    return row.at.branch_code, tuple(BY_NAME).index(row.requirement.name)
+
+
+def todos(session: Session, person_id: int) -> list[Unmet]:
+    """What is missing from one person, in all branches and cycles: rows that name him, and rows for every holder of a role he has on that roll."""
+    holder = " or ".join(
+        f"(m.requirement = any(array[{', '.join(repr(name) for name in names)}]) {_held(posts)})" for posts, names in _names_by_holders().items()
+    )
+    return _everywhere(
+        session,
+        {"me": person_id, "limit": 1000},
+        processes="and p.id in (select r.process_id from participant r where r.person_id = %(me)s and r.left_on is null)",
+        rows=f"""and (m.person_id = %(me)s or m.person_id is null and exists (
+            select from participant r where r.process_id = m.process_id and r.person_id = %(me)s and r.left_on is null and ({holder})))""",
+    )
+
+
+def _names_by_holders() -> dict[tuple[Post, ...] | None, list[str]]:
+    grouped: dict[tuple[Post, ...] | None, list[str]] = {}
+    for each in BY_NAME.values():
+        grouped.setdefault(HOLDERS[each.todo_for], []).append(each.name)
+    return grouped
+
+
+def _held(posts: tuple[Post, ...] | None) -> str:
+    return "" if posts is None else "and r.post in (" + ", ".join(f"'{post.value}'" for post in posts) + ")"
+
+
+def requirements_of(kind: Kind, stage: Stage) -> tuple[Requirement, ...]:
+    return tuple(each for each in REQUIREMENTS[kind] if each.stage is stage)
+
+
+def _place(process: Process) -> Place:
+    branch, cycle = process.branch, process.cycle
+    return Place(cycle.year, branch.code, branch.name, branch.unit_name, process.due_on, cycle.plan["clauses"])
+
+
+def _unmet(row: Any, at: Place) -> Unmet:
+    return Unmet(BY_NAME[row.requirement], row.process_id, at, _subjects(row.open), _subjects(row.waived))
+
+
+def _subjects(rows: Sequence[Sequence[Any]]) -> tuple[Subject, ...]:
+    return tuple(sorted(Subject(*row) for row in rows))

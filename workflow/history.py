@@ -1,0 +1,117 @@
+"""History (变更记录): who changed what, from what, to what, kept by the database itself so that no path can forget it.
+
+A trigger on every tracked table writes a row per change with the actor of the transaction, and refuses any change while no actor is set.
+Fields with readers of their own and secrets are left out: ``"changed"`` stands for their values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import DDL as _DDL
+from sqlalchemy import BigInteger, DateTime, Index, Select, Table, event, func, select
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from workflow.database import APPLICATION_ROLE, Base, Numbered
+
+
+def _ddl(statement: str) -> _DDL:
+    """A statement that hangs on the metadata."""
+    return _DDL(statement.replace("%", "%%"))  # type: ignore[no-untyped-call]
+
+
+class History(Numbered, Base):
+    """One change of one row."""
+
+    __tablename__ = "history"
+
+    at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.clock_timestamp())
+    actor: Mapped[str]
+    on_behalf_of: Mapped[str | None]
+    reason: Mapped[str | None]
+    what: Mapped[str]
+    """The table."""
+    row_key: Mapped[str]
+    process_id: Mapped[int | None] = mapped_column(BigInteger)
+    old: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    new: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+
+    __table_args__ = (
+        Index("ix_history_process", "process_id", "id", postgresql_where="process_id is not null"),
+        Index("ix_history_row", "what", "row_key", "id"),
+    )
+
+
+RECORD = """
+create or replace function zhibu_record_history() returns trigger language plpgsql security definer set search_path = public as $$
+declare
+    who text := nullif(current_setting('zhibu.actor', true), '');
+    hidden text[] := string_to_array(tg_argv[1], ',');
+    before jsonb := case when tg_op <> 'INSERT' then to_jsonb(old) end;
+    after jsonb := case when tg_op <> 'DELETE' then to_jsonb(new) end;
+    present jsonb := coalesce(after, before);
+    field text;
+begin
+    if who is null then
+        raise exception 'a change of % without an actor', tg_table_name using errcode = 'ZH001';
+    end if;
+    if tg_op = 'UPDATE' then
+        select coalesce(jsonb_object_agg(b.key, b.value), '{}'), coalesce(jsonb_object_agg(b.key, after -> b.key), '{}') into before, after
+            from jsonb_each(before) b where b.value is distinct from after -> b.key;
+        if before = '{}' then
+            return null;
+        end if;
+    end if;
+    foreach field in array hidden loop
+        if before ? field and before ->> field is not null then before := jsonb_set(before, array[field], '"changed"'); end if;
+        if after ? field and after ->> field is not null then after := jsonb_set(after, array[field], '"changed"'); end if;
+    end loop;
+    insert into history (actor, on_behalf_of, reason, what, row_key, process_id, old, new)
+    values (
+        who, nullif(current_setting('zhibu.on_behalf_of', true), ''), nullif(current_setting('zhibu.reason', true), ''),
+        tg_table_name,
+        (select string_agg(present ->> k, ':' order by n) from unnest(string_to_array(tg_argv[0], ',')) with ordinality as key(k, n)),
+        case when tg_table_name = 'process' then (present ->> 'id')::bigint else (present ->> 'process_id')::bigint end,
+        before, after
+    );
+    return null;
+end $$
+"""
+
+event.listen(Base.metadata, "before_create", _ddl(RECORD))
+
+
+def grant_statements(table: str, privileges: str) -> str:
+    """What the application may do with a table."""
+    return f"grant {privileges} on {table} to {APPLICATION_ROLE}"
+
+
+def usable(table: Table, privileges: str = "select, insert, update, delete") -> None:
+    """Grant a table to the application role."""
+    event.listen(table, "after_create", _ddl(grant_statements(table.name, privileges)))
+
+
+def track(table: Table, *, hidden: Sequence[str] = (), privileges: str = "select, insert, update, delete") -> None:
+    """Keep the history of a table: the trigger hangs on the metadata, so ``create_all`` has it as the migration does."""
+    usable(table, privileges)
+    event.listen(table, "after_create", _ddl(trigger_statement(table, hidden)))
+
+
+def trigger_statement(table: Table, hidden: Sequence[str] = ()) -> str:
+    """The text of the trigger that keeps the history of a table."""
+    keys = ",".join(column.name for column in table.primary_key.columns)
+    return (
+        f"create trigger zhibu_history after insert or update or delete on {table.name} "
+        f"for each row execute function zhibu_record_history('{keys}', '{','.join(hidden)}')"
+    )
+
+
+usable(History.__table__, "select")  # type: ignore[arg-type]
+
+
+def history_of(process_id: int, *, after: int = 0, limit: int = 200) -> Select[History]:
+    """All that happened to one process, oldest first."""
+    return select(History).where(History.process_id == process_id, History.id > after).order_by(History.id).limit(limit)

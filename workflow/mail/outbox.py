@@ -1,0 +1,339 @@
+"""The outbox (发件箱): every letter as a row before it is sent, and after it. The rows answer "who was told what, when".
+
+A letter has one key in words. Whoever queues it a second time, after a restart or from another worker, queues nothing. A sender claims one
+row with a lease, commits, sends, and settles the row in a second transaction; what it settles counts only while the lease is still its own.
+
+``next_at`` is when a letter may be tried, and null when it may not be tried any more. One whose connection was lost after DATA may have
+arrived: it is ``unknown`` and is sent once more, with the same Message-ID, by which the reader's mailbox knows the second one.
+
+The table has no history: its row is the record, and a copy of every text would double its size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from hashlib import sha256
+from typing import Any, cast
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ColumnElement,
+    CursorResult,
+    ForeignKey,
+    Index,
+    SmallInteger,
+    Text,
+    Update,
+    all_,
+    and_,
+    case,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.orm import Mapped, Session, defer, mapped_column
+
+from workflow.database import Base, Numbered, any_of, word
+from workflow.history import usable
+from workflow.mail.letters import REMINDER, Rendered
+from workflow.vocabulary import LetterState
+
+AT_ONCE = 500
+"""Rows in one INSERT."""
+
+
+class Letter(Numbered, Base):
+    """One letter to one recipient (一封信)."""
+
+    __tablename__ = "letter"
+    __table_args__ = (
+        CheckConstraint("state in ('pending', 'sending', 'unknown') or next_at is null", name="ended"),
+        CheckConstraint("state <> 'pending' or next_at is not null", name="pending_is_tried"),
+        CheckConstraint("(state = 'sending') = (leased_until is not null)", name="lease"),
+        CheckConstraint("(state = 'sent') = (sent_at is not null)", name="sent"),
+        CheckConstraint("(address is null) = (state = 'no_address')", name="address"),
+        Index("ix_letter_to_send", "next_at", "id", postgresql_where="next_at is not null"),
+        Index("ix_letter_in_hand", "leased_until", postgresql_where="state = 'sending'"),
+        Index("ix_letter_process", "process_id", "id"),
+        Index("ix_letter_cycle", "cycle_id", "id"),
+        Index("ix_letter_recipient", "recipient_id", "id"),
+    )
+
+    key: Mapped[str] = mapped_column(unique=True)
+    """See ``NewLetter.key``."""
+    kind: Mapped[str]
+    process_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("process.id"))
+    cycle_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("cycle.id"))
+    recipient_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("person.id"))
+    recipient_name: Mapped[str]
+    address: Mapped[str | None]
+    """As it was on the day: a later change of it does not change who was told."""
+    subject: Mapped[str]
+    text: Mapped[str]
+    html: Mapped[str]
+    state: Mapped[LetterState] = mapped_column(word(LetterState))
+    created_at: Mapped[datetime]
+    due_on: Mapped[date | None]
+    """The day the letter speaks of."""
+    attempts: Mapped[int] = mapped_column(default=0)
+    next_at: Mapped[datetime | None]
+    leased_until: Mapped[datetime | None]
+    sent_at: Mapped[datetime | None]
+    error: Mapped[str | None]
+    """Why it was not sent: the step of SMTP and its code, never what the server wrote, which names the address."""
+    message_id: Mapped[str] = mapped_column(unique=True)
+    """The Message-ID before its ``@``."""
+
+
+class WorkerHeartbeat(Base):
+    """When the worker last finished a tick (心跳), one row: what ``/readyz`` shows."""
+
+    __tablename__ = "worker_heartbeat"
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+
+    id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    last_tick: Mapped[datetime]
+    oldest_unsent: Mapped[datetime | None]
+    """When the oldest letter that still may be sent was written."""
+
+
+usable(Letter.__table__, "select, insert, update")  # type: ignore[arg-type]
+usable(WorkerHeartbeat.__table__, "select, insert, update")  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class NewLetter:
+    """A letter to be queued. Without an address it is kept as one that nobody could be sent."""
+
+    kind: str
+    recipient_id: int
+    recipient_name: str
+    address: str | None
+    words: Rendered
+    process_id: int | None = None
+    cycle_id: int | None = None
+    round: int = 1
+    due_on: date | None = None
+
+    @property
+    def key(self) -> str:
+        """What makes a letter the same letter: kind, process or else cycle, round, day, recipient."""
+        told = reminder_of(self.kind, process_id=self.process_id, cycle_id=self.cycle_id, round_=self.round, due_on=self.due_on)
+        return letter_key(told, self.recipient_id)
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A letter in one sender's hand until ``leased_until``."""
+
+    id: int
+    kind: str
+    recipient_name: str
+    address: str
+    subject: str
+    text: str
+    html: str
+    message_id: str
+    created_at: datetime
+    attempts: int
+    leased_until: datetime
+    once_more: bool
+    """It may have arrived already: this is the one resend."""
+
+
+# ── queueing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def enqueue(session: Session, letters: Sequence[NewLetter], now: datetime) -> int:
+    """Queue the letters that are not queued yet, and tell how many that were.
+
+    They go in one order, process by process and then by key: two ticks that insert the same letters, or a tick and a move of many processes,
+    would else wait for one another in a circle.
+    """
+    rows = [_row(letter, now) for letter in sorted(letters, key=lambda letter: (letter.process_id or 0, letter.key))]
+    if not rows:
+        return 0
+    statement = insert(Letter).on_conflict_do_nothing(index_elements=[Letter.key]).returning(Letter.id)
+    return len(session.scalars(statement, rows, execution_options={"insertmanyvalues_page_size": AT_ONCE}).all())
+
+
+def _row(letter: NewLetter, now: datetime) -> dict[str, Any]:
+    address = (letter.address or "").strip() or None
+    return {
+        "key": letter.key,
+        "kind": letter.kind,
+        "process_id": letter.process_id,
+        "cycle_id": letter.cycle_id,
+        "recipient_id": letter.recipient_id,
+        "recipient_name": letter.recipient_name,
+        "address": address,
+        "subject": letter.words.subject,
+        "text": letter.words.text,
+        "html": letter.words.html,
+        "state": LetterState.PENDING if address else LetterState.NO_ADDRESS,
+        "created_at": now,
+        "due_on": letter.due_on,
+        "attempts": 0,
+        "next_at": now if address else None,
+        # With the moment: numbers of processes and people are the same in every school, Message-IDs must not be.
+        "message_id": sha256(f"{letter.key} {now.isoformat()}".encode()).hexdigest()[:32],
+    }
+
+
+def queued_keys(session: Session, keys: Sequence[str]) -> set[str]:
+    """Those of the keys that have a letter already."""
+    return set(session.scalars(select(Letter.key).where(any_of(Letter.key, keys))))
+
+
+def retire_reminders(session: Session, process_id: int) -> None:
+    """The process has moved on, or its day has: reminders of it that wait to be sent have nothing to remind of. One statement."""
+    session.execute(_moot(_waiting_reminder(), Letter.process_id == process_id))
+
+
+def retire_reminders_except(session: Session, current: Collection[str]) -> None:
+    """Only the nearest reminder is sent, never the missed ones too: those that wait and are not of now are moot.
+
+    ``current`` holds keys without their recipient (``reminder_of``). A row in another's hand is left alone and not waited for.
+    """
+    reminder = func.regexp_replace(Letter.key, ":[0-9]+$", "")
+    stale = select(Letter.id).where(_waiting_reminder(), reminder != all_(literal(list(current), ARRAY(Text))))
+    session.execute(_moot(Letter.id.in_(stale.order_by(Letter.id).with_for_update(skip_locked=True).scalar_subquery())))
+
+
+def reminder_of(kind: str, *, process_id: int | None, cycle_id: int | None = None, round_: int, due_on: date | None) -> str:
+    """A letter's key without its recipient: one reminder to however many people."""
+    about = f"p{process_id}" if process_id is not None else f"c{cycle_id}"
+    return f"{kind}:{about}:r{round_}:{due_on or '-'}"
+
+
+def letter_key(told: str, recipient_id: int) -> str:
+    """The key of a letter: what is told, and to whom."""
+    return f"{told}:{recipient_id}"
+
+
+def _waiting_reminder() -> ColumnElement[bool]:
+    return and_(
+        Letter.kind.startswith(REMINDER, autoescape=True),
+        Letter.next_at.is_not(None),
+        any_of(Letter.state, (LetterState.PENDING, LetterState.UNKNOWN)),
+    )
+
+
+def _moot(*which: ColumnElement[bool]) -> Update:
+    # One that may have arrived stays unknown, and is not sent again.
+    state = case((Letter.state == LetterState.PENDING, literal(LetterState.MOOT, Letter.state.type)), else_=Letter.state)
+    return update(Letter).where(*which).values(state=state, next_at=None).execution_options(synchronize_session=False)
+
+
+# ── sending ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def claim(session: Session, now: datetime, lease: timedelta, limit: int = 1) -> list[Claimed]:
+    """Take letters into one's hand until ``now + lease``, those that wait longest first. What another sender looks at is skipped.
+
+    Taken again are letters whose sender let the lease run out: it died or hung, perhaps after DATA, so that this is their one resend.
+    """
+    in_hand = Letter.state == LetterState.SENDING
+    free = (
+        select(Letter.id, (Letter.state != LetterState.PENDING).label("once_more"))
+        .where(Letter.next_at <= now, or_(~in_hand, Letter.leased_until <= now))
+        .order_by(Letter.next_at, Letter.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("free")
+    )
+    taken = (
+        update(Letter)
+        .where(Letter.id == free.c.id)
+        .values(
+            state=LetterState.SENDING,
+            leased_until=now + lease,
+            attempts=Letter.attempts + 1,
+            next_at=case((free.c.once_more, null()), else_=Letter.next_at),
+        )
+        .returning(*(getattr(Letter, name) for name in _CLAIMED), free.c.once_more)
+        .execution_options(synchronize_session=False)
+    )
+    return sorted((Claimed(**row._mapping) for row in session.execute(taken)), key=lambda claimed: claimed.id)
+
+
+_CLAIMED = ("id", "kind", "recipient_name", "address", "subject", "text", "html", "message_id", "created_at", "attempts", "leased_until")
+
+
+def settle_sent(session: Session, letter: Claimed, now: datetime) -> bool:
+    """The server has taken it. False, here and below, when the lease had run out and the letter is in another's hand."""
+    return _settle(session, letter, state=LetterState.SENT, sent_at=now, next_at=None, error=None)
+
+
+def settle_failed(session: Session, letter: Claimed, error: str) -> bool:
+    """The server refuses it for good. A resend that is refused says nothing of the first one: that stays unknown."""
+    return _settle(session, letter, state=LetterState.UNKNOWN if letter.once_more else LetterState.FAILED, next_at=None, error=error)
+
+
+def settle_retry(session: Session, letter: Claimed, next_at: datetime, error: str) -> bool:
+    """Nothing was handed over this time: try again at ``next_at``."""
+    return _settle(session, letter, state=LetterState.UNKNOWN if letter.once_more else LetterState.PENDING, next_at=next_at, error=error)
+
+
+def settle_unknown(session: Session, letter: Claimed, next_at: datetime, error: str) -> bool:
+    """The connection was lost after DATA: once more at ``next_at``, unless this was the resend."""
+    return _settle(session, letter, state=LetterState.UNKNOWN, next_at=None if letter.once_more else next_at, error=error)
+
+
+def settle_abandoned(session: Session, now: datetime) -> int:
+    """Resends whose sender let the lease run out are not tried a third time: their fate stays unknown."""
+    abandoned = and_(Letter.state == LetterState.SENDING, Letter.next_at.is_(None), Letter.leased_until <= now)
+    values = {"state": LetterState.UNKNOWN, "leased_until": None, "error": "lease"}
+    return _changed(session, update(Letter).where(abandoned).values(**values))
+
+
+def _settle(session: Session, letter: Claimed, **values: Any) -> bool:
+    mine = and_(Letter.id == letter.id, Letter.state == LetterState.SENDING, Letter.leased_until == letter.leased_until)
+    return _changed(session, update(Letter).where(mine).values(leased_until=None, **values)) == 1
+
+
+def _changed(session: Session, statement: Update) -> int:
+    done = session.execute(statement.execution_options(synchronize_session=False))
+    return cast(CursorResult[Any], done).rowcount
+
+
+# ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def letters_of(
+    session: Session,
+    *,
+    cycle_id: int | None = None,
+    process_ids: Sequence[int] | None = None,
+    recipient_id: int | None = None,
+    after: int = 0,
+    limit: int = 100,
+) -> Sequence[Letter]:
+    """Who was told what, when: letters in the order they were written, without their texts. What is None does not filter."""
+    statement = select(Letter).options(defer(Letter.text, raiseload=True), defer(Letter.html, raiseload=True))
+    if cycle_id is not None:
+        statement = statement.where(Letter.cycle_id == cycle_id)
+    if process_ids is not None:
+        statement = statement.where(any_of(Letter.process_id, process_ids))
+    if recipient_id is not None:
+        statement = statement.where(Letter.recipient_id == recipient_id)
+    return session.scalars(statement.where(Letter.id > after).order_by(Letter.id).limit(limit)).all()
+
+
+def beat(session: Session, now: datetime) -> WorkerHeartbeat:
+    """Write down that a tick has ended, and since when the oldest letter waits."""
+    values = {"last_tick": now, "oldest_unsent": session.scalar(select(func.min(Letter.created_at)).where(Letter.next_at.is_not(None)))}
+    statement = insert(WorkerHeartbeat).values(id=1, **values).on_conflict_do_update(index_elements=[WorkerHeartbeat.id], set_=values)
+    return session.scalars(statement.returning(WorkerHeartbeat), execution_options={"populate_existing": True}).one()
+
+
+def heartbeat(session: Session) -> WorkerHeartbeat | None:
+    """The worker's last sign of life; None before its first tick."""
+    return session.get(WorkerHeartbeat, 1, populate_existing=True)

@@ -1,0 +1,141 @@
+"""The one table of who may do what (权限表). A route or verb that is not in it is refused.
+
+What is not yours answers like what does not exist (NotFound); what your role never does is Forbidden.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from workflow.errors import Forbidden, NotFound
+from workflow.vocabulary import SCHOOL_ROLES, Post, Role
+
+
+class Scope(StrEnum):
+    """How far a role reaches (范围)."""
+
+    ALL = "all"
+    BRANCH = "branch"
+    OWN = "own"
+
+
+class Action(StrEnum):
+    """What can be asked for (操作). Each route names exactly one."""
+
+    READ_SELF = "read_self"
+    READ_DEFINITION = "read_definition"
+    READ_CYCLES = "read_cycles"
+    WRITE_CYCLES = "write_cycles"
+    READ_SCHOOL = "read_school"
+    READ_ACCOUNTS = "read_accounts"
+    WRITE_ACCOUNTS = "write_accounts"
+    WRITE_TOKENS = "write_tokens"
+    READ_APPOINTMENTS = "read_appointments"
+    WRITE_APPOINTMENTS = "write_appointments"
+    IMPORT_ROSTER = "import_roster"
+    READ_PROCESS = "read_process"
+    READ_ROLL = "read_roll"
+    EDIT_ROLL = "edit_roll"
+    CONFIRM_EXCUSE = "confirm_excuse"
+    MOVE = "move"
+    EXTEND = "extend"
+    WAIVE = "waive"
+    DECIDE_WAIVER = "decide_waiver"
+    RECORD_STUDY = "record_study"
+    READ_TALKS = "read_talks"
+    RECORD_TALK = "record_talk"
+    REJECT_EVIDENCE = "reject_evidence"
+
+
+_OFFICE = {Role.OFFICE: Scope.ALL}
+_SCHOOL_READERS = {Role.OFFICE: Scope.ALL, Role.COMMITTEE: Scope.ALL, Role.AUDITOR: Scope.ALL}
+_BRANCH_READERS = {**_SCHOOL_READERS, Role.SECRETARY: Scope.BRANCH, Role.COMMITTEE_MEMBER: Scope.BRANCH}
+_EVERYONE = dict.fromkeys(Role, Scope.OWN)
+
+ACCESS: Mapping[Action, Mapping[Role, Scope]] = {
+    Action.READ_SELF: _EVERYONE,
+    Action.READ_DEFINITION: _EVERYONE,
+    Action.READ_CYCLES: _EVERYONE,
+    Action.WRITE_CYCLES: _OFFICE,
+    Action.READ_SCHOOL: _SCHOOL_READERS,
+    Action.READ_ACCOUNTS: {Role.ADMINISTRATOR: Scope.ALL},
+    Action.WRITE_ACCOUNTS: {Role.ADMINISTRATOR: Scope.ALL},
+    Action.WRITE_TOKENS: {Role.ADMINISTRATOR: Scope.ALL},
+    Action.READ_APPOINTMENTS: _SCHOOL_READERS,
+    Action.WRITE_APPOINTMENTS: _OFFICE,
+    Action.IMPORT_ROSTER: _OFFICE,
+    Action.READ_PROCESS: _BRANCH_READERS,
+    Action.READ_ROLL: {**_BRANCH_READERS, Role.MEMBER: Scope.BRANCH},
+    Action.EDIT_ROLL: {Role.OFFICE: Scope.ALL, Role.SECRETARY: Scope.BRANCH},
+    Action.CONFIRM_EXCUSE: _OFFICE,
+    Action.MOVE: {Role.OFFICE: Scope.ALL, Role.SECRETARY: Scope.BRANCH},
+    Action.EXTEND: _OFFICE,
+    Action.WAIVE: {Role.SECRETARY: Scope.BRANCH},
+    Action.DECIDE_WAIVER: _OFFICE,
+    Action.RECORD_STUDY: {Role.SECRETARY: Scope.BRANCH, Role.COMMITTEE_MEMBER: Scope.BRANCH},
+    Action.READ_TALKS: {**_BRANCH_READERS, Role.MEMBER: Scope.OWN},
+    Action.RECORD_TALK: {Role.SECRETARY: Scope.BRANCH, Role.COMMITTEE_MEMBER: Scope.OWN},
+    Action.REJECT_EVIDENCE: _OFFICE,
+}
+
+ROLES_OF_POST: Mapping[Post, tuple[Role, ...]] = {
+    Post.SECRETARY: (Role.SECRETARY, Role.COMMITTEE_MEMBER, Role.MEMBER),
+    Post.DEPUTY: (Role.SECRETARY, Role.COMMITTEE_MEMBER, Role.MEMBER),
+    Post.COMMITTEE_MEMBER: (Role.COMMITTEE_MEMBER, Role.MEMBER),
+    Post.GROUP_LEADER: (Role.MEMBER,),
+}
+"""Secretary and deputy act as secretary, which includes committee_member; a group leader has no more than a member."""
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Somebody who acts (操作人), with all roles of the day. Someone with several posts has the union of them."""
+
+    person_id: int
+    staff_no: str
+    name: str
+    school: frozenset[Role] = frozenset()
+    branches: Mapping[str, frozenset[Role]] = field(default_factory=dict)
+    """Roles by branch code."""
+
+    def roles_in(self, branch_code: str | None) -> frozenset[Role]:
+        """What this person is towards one branch, school roles included."""
+        here = self.branches.get(branch_code, frozenset()) if branch_code is not None else frozenset()
+        return self.school | here
+
+    @property
+    def roles(self) -> frozenset[Role]:
+        """Everything this person is anywhere."""
+        return self.school.union(*self.branches.values())
+
+    def may(self, action: Action, branch_code: str | None = None) -> Mapping[Role, Scope]:
+        """The roles, with their reach, by which this person may do that here.
+
+        Raises Forbidden when no role of his ever does it, NotFound when his do, but not here.
+        """
+        rows = ACCESS.get(action, {})
+        if not any(role in rows for role in self.roles):
+            raise Forbidden
+        here = self.roles if branch_code is None else self.roles_in(branch_code)
+        granted = {role: rows[role] for role in here if role in rows}
+        if not granted:
+            raise NotFound
+        return granted
+
+
+def roles_of(branch_code: str | None, held: Sequence[tuple[str, str | None]]) -> tuple[frozenset[Role], dict[str, frozenset[Role]]]:
+    """Roles of a member of a branch who holds these posts, each as (role or post, branch code or None)."""
+    school: set[Role] = set()
+    branches: dict[str, set[Role]] = {}
+    if branch_code is not None:
+        branches[branch_code] = {Role.MEMBER}
+    for word, code in held:
+        if code is None:
+            role = Role(word)
+            if role in SCHOOL_ROLES:
+                school.add(role)
+        else:
+            branches.setdefault(code, set()).update(ROLES_OF_POST[Post(word)])
+    return frozenset(school), {code: frozenset(roles) for code, roles in branches.items()}

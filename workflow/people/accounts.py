@@ -1,0 +1,249 @@
+"""Accounts (账号): who may sign in, by password or by a token for programs.
+
+Passwords are argon2 hashes. Sessions and tokens are random 256-bit values of which only the SHA-256 is kept, so that a copy of the
+database opens nothing; each has an end and can be revoked at once.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from hashlib import sha256
+from threading import BoundedSemaphore
+
+from argon2 import PasswordHasher
+from argon2.exceptions import VerificationError
+from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, ForeignKey, func, literal, select
+from sqlalchemy.orm import Mapped, Session, aliased, contains_eager, joinedload, mapped_column, relationship
+
+from workflow.database import Base, Numbered
+from workflow.errors import Conflict, Exists, Invalid, NotFound, Unauthenticated, Words
+from workflow.history import track
+from workflow.people.access import Caller, roles_of
+from workflow.people.organisation import Appointment, Branch, Person, in_post, person_by_staff_no
+from workflow.vocabulary import SCHOOL_ROLES, SCHOOL_ZONE, Role
+
+PASSWORD_LENGTH = range(10, 129)
+_hasher = PasswordHasher()
+_at_once = BoundedSemaphore(2)
+"""A hash takes 64 MB and a fifth of a second: more than a few at once would starve everybody else."""
+_NOBODY = _hasher.hash(secrets.token_hex())
+"""Verified against when there is no such account, so that the time it takes says nothing."""
+
+
+class Account(Base):
+    """What lets a person sign in. Without a password nobody can, until an invitation sets one."""
+
+    __tablename__ = "account"
+
+    person_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("person.id"), primary_key=True)
+    password_hash: Mapped[str | None]
+    created_at: Mapped[datetime]
+    disabled_at: Mapped[datetime | None]
+
+    person: Mapped[Person] = relationship()
+
+
+class Token(Numbered, Base):
+    """A named bearer token (令牌) for programs: shown once, expiring, revocable."""
+
+    __tablename__ = "token"
+    __table_args__ = (CheckConstraint("expires_at > created_at", name="expires"),)
+
+    person_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("person.id"), index=True)
+    name: Mapped[str]
+    hash: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+
+    person: Mapped[Person] = relationship()
+
+
+class WebSession(Numbered, Base):
+    """A sign-in by a browser (会话), kept on the server so that it can be ended."""
+
+    __tablename__ = "web_session"
+
+    person_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("person.id"), index=True)
+    hash: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+
+
+track(Account.__table__, hidden=["password_hash"])  # type: ignore[arg-type]
+track(Token.__table__, hidden=["hash"])  # type: ignore[arg-type]
+track(WebSession.__table__, hidden=["hash"])  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Issued:
+    """A secret as it is shown, once, and the row that remembers it."""
+
+    secret: str
+    id: int
+    expires_at: datetime
+
+
+def digest(secret: str) -> str:
+    """What is kept of a session or token. Random 256 bits need no salt and no slow hash."""
+    return sha256(secret.encode()).hexdigest()
+
+
+def open_account(session: Session, person: Person, *, now: datetime, password: str | None = None) -> Account:
+    """Give a person an account, or set the password of the one there is. Raises Invalid for a password that is too short."""
+    account = session.get(Account, person.id)
+    if account is None:
+        account = Account(person_id=person.id, password_hash=None, created_at=now, disabled_at=None)
+        session.add(account)
+    if password is not None:
+        account.password_hash = hash_password(password)
+    session.flush()
+    return account
+
+
+def create_officer(
+    session: Session, *, staff_no: str, name: str, role: Role, now: datetime, email: str | None = None, password: str | None = None
+) -> Person:
+    """An account with a role in the school: office, committee, auditor or administrator. Raises Exists when it holds that role already."""
+    if role not in SCHOOL_ROLES:
+        raise Invalid(
+            {
+                "role": Words(
+                    "只能是党办、党委、督查或管理员；支部内的职务由名册决定", "only roles of the school; posts in branches come from the roster"
+                )
+            }
+        )
+    person = session.scalar(select(Person).where(Person.staff_no == staff_no))
+    if person is None:
+        person = Person(
+            staff_no=staff_no, name=name, email=email, gender=None, branch_id=None, standing=None, joined_on=None, confirmed_on=None, remark=None
+        )
+        session.add(person)
+        session.flush()
+    elif person.name != name:
+        raise Conflict(Words(f"学工号 {staff_no} 已登记为 {person.name}，与 {name} 不符", f"{staff_no} is registered under another name"))
+    today = now.astimezone(SCHOOL_ZONE).date()
+    held = session.scalar(select(Appointment.id).where(Appointment.person_id == person.id, Appointment.role == role, *in_post(today)))
+    if held is not None:
+        raise Exists(Words(f"{name} 已经是{role.zh}", f"{name} has this role already"))
+    session.add(Appointment(person_id=person.id, branch_id=None, post=None, role=role, title=None, starts_on=today, ends_on=None))
+    open_account(session, person, now=now, password=password)
+    return person
+
+
+def hash_password(password: str) -> str:
+    """Raises Invalid when the password is shorter than ten or longer than 128 characters."""
+    if len(password) not in PASSWORD_LENGTH:
+        raise Invalid({"password": Words("口令须为 10 至 128 个字符", "a password has 10 to 128 characters")})
+    with _at_once:
+        return _hasher.hash(password)
+
+
+def sign_in(session: Session, *, staff_no: str, password: str, now: datetime, hours: int) -> Issued:
+    """Start a browser's session. Raises Unauthenticated, in the same time and words whether the account exists or not."""
+    account = session.scalar(select(Account).join(Person).where(Person.staff_no == staff_no, Account.disabled_at.is_(None)))
+    stored = account.password_hash if account is not None else None
+    with _at_once:
+        try:
+            _hasher.verify(stored or _NOBODY, password)
+            right = stored is not None
+        except VerificationError:
+            right = False
+    if account is None or not right:
+        raise Unauthenticated(Words("学工号或口令不对", "wrong number or password"))
+    secret = secrets.token_urlsafe(32)
+    row = WebSession(person_id=account.person_id, hash=digest(secret), created_at=now, expires_at=now + timedelta(hours=hours), revoked_at=None)
+    session.add(row)
+    session.flush()
+    return Issued(secret, row.id, row.expires_at)
+
+
+def sign_out(session: Session, *, secret: str, now: datetime) -> None:
+    """End a browser's session."""
+    row = session.scalar(select(WebSession).where(WebSession.hash == digest(secret)))
+    if row is not None and row.revoked_at is None:
+        row.revoked_at = now
+
+
+def issue_token(session: Session, person: Person, *, name: str, now: datetime, expires_at: datetime) -> Issued:
+    """A bearer token for programs. Raises Invalid for an end that is not ahead, Conflict for someone without an account."""
+    if expires_at <= now:
+        raise Invalid({"expires_at": Words("须晚于现在", "must lie ahead")})
+    if session.get(Account, person.id) is None:
+        raise Conflict(Words(f"{person.name} 还没有账号", f"{person.name} has no account"))
+    secret = "zb_" + secrets.token_urlsafe(32)
+    row = Token(person_id=person.id, name=name, hash=digest(secret), created_at=now, expires_at=expires_at, revoked_at=None)
+    session.add(row)
+    session.flush()
+    return Issued(secret, row.id, row.expires_at)
+
+
+def revoke_token(session: Session, token_id: int, *, now: datetime) -> Token:
+    """Raises NotFound. Revoking twice changes nothing."""
+    token = session.get(Token, token_id)
+    if token is None:
+        raise NotFound
+    if token.revoked_at is None:
+        token.revoked_at = now
+    return token
+
+
+def caller_by_secret(session: Session, kind: type[Token | WebSession], secret: str, now: datetime) -> Caller:
+    """Who is calling, with all roles of the day, in one statement. Raises Unauthenticated."""
+    person_id = select(kind.person_id).where(kind.hash == digest(secret), kind.revoked_at.is_(None), kind.expires_at > now).scalar_subquery()
+    caller = _caller(session, Person.id == person_id, now.astimezone(SCHOOL_ZONE).date())
+    if caller is None:
+        raise Unauthenticated(Words("登录已失效，请重新登录", "this sign-in is no longer valid"))
+    return caller
+
+
+def caller_for(session: Session, staff_no: str, on: date) -> Caller:
+    """A person as somebody who acts, for the command line and the demo. Raises NotFound for someone without an account."""
+    caller = _caller(session, Person.staff_no == staff_no, on)
+    if caller is None:
+        raise NotFound(Words(f"{person_by_staff_no(session, staff_no).name} 没有账号", "no account"))
+    return caller
+
+
+def _caller(session: Session, who: ColumnElement[bool], on: date) -> Caller | None:
+    of_post = aliased(Branch)
+    posts = (
+        select(func.jsonb_agg(func.jsonb_build_array(func.coalesce(Appointment.role, Appointment.post, literal("")), of_post.code)))
+        .select_from(Appointment)
+        .outerjoin(of_post, of_post.id == Appointment.branch_id)
+        .where(Appointment.person_id == Person.id, *in_post(on))
+        .correlate(Person)
+        .scalar_subquery()
+    )
+    row = session.execute(
+        select(Person.id, Person.staff_no, Person.name, Branch.code, posts)
+        .join(Account, Account.person_id == Person.id)
+        .outerjoin(Branch, Branch.id == Person.branch_id)
+        .where(who, Account.disabled_at.is_(None))
+    ).first()
+    if row is None:
+        return None
+    person_id, staff_no, name, branch, held = row
+    school, branches = roles_of(branch, held or [])
+    return Caller(person_id=person_id, staff_no=staff_no, name=name, school=school, branches=branches)
+
+
+def tokens_after(session: Session, token_id: int, limit: int) -> Sequence[Token]:
+    """Tokens in the order they were made, without their secrets, which nobody has."""
+    return session.scalars(select(Token).options(joinedload(Token.person)).where(Token.id > token_id).order_by(Token.id).limit(limit)).all()
+
+
+def accounts_after(session: Session, staff_no: str, limit: int) -> Sequence[Account]:
+    """Accounts in the order of their 学工号, after one of them."""
+    return session.scalars(
+        select(Account)
+        .join(Account.person)
+        .options(contains_eager(Account.person))
+        .where(Person.staff_no > staff_no)
+        .order_by(Person.staff_no)
+        .limit(limit)
+    ).all()

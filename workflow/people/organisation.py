@@ -1,0 +1,123 @@
+"""The school's party organisation (组织): branches, people, and the posts they hold between two days.
+
+What a process needs of it is copied to its roll (``cycle.Participant``): nothing that judges a process reads these tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, ForeignKey, Index, or_, select
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+
+from workflow.database import Base, Numbered, any_of, word
+from workflow.errors import NotFound, Words
+from workflow.history import track
+from workflow.vocabulary import Post, Role, Standing
+
+
+class Branch(Numbered, Base):
+    """A branch (党支部) of a unit (分党委). The unit is a grouping and a filter, not a role."""
+
+    __tablename__ = "branch"
+
+    code: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    unit_code: Mapped[str]
+    unit_name: Mapped[str]
+    has_committee: Mapped[bool]
+    """Whether the committee sheet of the roster names three or more."""
+
+
+class Person(Numbered, Base):
+    """A person (人员), known by the 学工号. A party member has a branch and a standing; an officer of the school need not."""
+
+    __tablename__ = "person"
+    __table_args__ = (
+        CheckConstraint("staff_no ~ '^[0-9A-Za-z_-]{1,32}$'", name="staff_no"),
+        CheckConstraint("branch_id is null or standing is not null", name="member_has_standing"),
+        Index("ix_person_branch", "branch_id"),
+    )
+
+    staff_no: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    gender: Mapped[str | None]
+    email: Mapped[str | None]
+    branch_id: Mapped[int | None] = mapped_column(ForeignKey("branch.id"))
+    standing: Mapped[Standing | None] = mapped_column(word(Standing))
+    joined_on: Mapped[date | None]
+    confirmed_on: Mapped[date | None]
+    cadre: Mapped[bool] = mapped_column(default=False)
+    """党员领导干部: takes part in the meeting of his own branch (M6)."""
+    remark: Mapped[str | None]
+
+    branch: Mapped[Branch | None] = relationship()
+
+
+class Appointment(Numbered, Base):
+    """A post between two days (任职): in a branch, or an office of the school."""
+
+    __tablename__ = "appointment"
+    __table_args__ = (
+        CheckConstraint("(post is null) <> (role is null)", name="post_or_role"),
+        CheckConstraint("(post is null) = (branch_id is null)", name="post_in_branch"),
+        CheckConstraint("ends_on is null or ends_on >= starts_on - 1", name="dates"),
+        Index("ix_appointment_person", "person_id"),
+        Index(
+            "uq_appointment_open",
+            "person_id",
+            "branch_id",
+            "post",
+            "role",
+            unique=True,
+            postgresql_where="ends_on is null",
+            postgresql_nulls_not_distinct=True,
+        ),
+    )
+
+    person_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("person.id"))
+    branch_id: Mapped[int | None] = mapped_column(ForeignKey("branch.id"))
+    post: Mapped[Post | None] = mapped_column(word(Post))
+    role: Mapped[Role | None] = mapped_column(word(Role, name="role"))
+    title: Mapped[str | None]
+    """The roster's own words: 组织委员、宣传委员 …"""
+    on_committee: Mapped[bool] = mapped_column(default=False)
+    """Whether the committee sheet names this person (支部委员会)."""
+    starts_on: Mapped[date]
+    ends_on: Mapped[date | None]
+    """The last day in the post; the day before ``starts_on`` for one that never took effect."""
+
+    person: Mapped[Person] = relationship()
+    branch: Mapped[Branch | None] = relationship()
+
+
+for _table in (Branch, Person, Appointment):
+    track(_table.__table__)  # type: ignore[arg-type]
+
+
+def in_post(on: date) -> tuple[ColumnElement[bool], ...]:
+    """The condition that an appointment holds on a day."""
+    return (Appointment.starts_on <= on, or_(Appointment.ends_on.is_(None), Appointment.ends_on >= on))
+
+
+def person_by_staff_no(session: Session, staff_no: str) -> Person:
+    """Raises NotFound."""
+    person = session.scalar(select(Person).where(Person.staff_no == staff_no))
+    if person is None:
+        raise NotFound(Words(f"没有学工号为 {staff_no} 的人员", f"nobody has the number {staff_no}"))
+    return person
+
+
+def people_by_staff_no(session: Session, staff_nos: Sequence[str]) -> dict[str, Person]:
+    """Those of them that exist, by 学工号, in one query."""
+    rows = session.scalars(select(Person).where(any_of(Person.staff_no, staff_nos))).all()
+    return {person.staff_no: person for person in rows}
+
+
+def branch_by_code(session: Session, code: str) -> Branch:
+    """Raises NotFound."""
+    branch = session.scalar(select(Branch).where(Branch.code == code))
+    if branch is None:
+        raise NotFound(Words(f"没有编码为 {code} 的党支部", f"there is no branch {code}"))
+    return branch

@@ -1,0 +1,143 @@
+"""A requirement is a query for what is missing (要求). The gate, the explanation, the to-do list, the letters and the exceptions all come from it.
+
+A clause of the plan becomes one decorated function that returns a SELECT. No rows: the clause is met. Its columns are always
+``process_id bigint, subject_id text, subject_name text, person_id bigint, amount int``:
+
+* the *subject* is what is missing: a member (学工号), a pair ``a:b`` with a < b, a title, a record's id, or ``''`` for the branch;
+* the *person* is who must act; null means every holder of ``todo_for`` on that roll. When either of two may act there is a row for each:
+  whoever counts subjects counts them once;
+* the *amount* is how much is missing; a waiver covers no more than it was given for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, Index, Integer, Select, Text, cast, literal, null, select
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from workflow.cycle import Participant
+from workflow.database import Base
+from workflow.errors import Words
+from workflow.evidence import Retractable
+from workflow.history import track
+from workflow.vocabulary import Role, Severity, Stage, Waivable
+
+Missing = Select[int, str, str, int | None, int]
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """A clause as software: what the plan says, when it is asked, how it weighs, who must act, and the query."""
+
+    clause: str
+    name: str
+    """The function's name: unique, and what waivers refer to."""
+    stage: Stage
+    severity: Severity
+    todo_for: Role
+    waivable: Waivable
+    words: Words
+    """``{count}`` and ``{names}`` are filled with what is missing."""
+    sentence: str
+    """The plan's sentence of 2024; the cycle's own stands in its plan."""
+    asked_from: Stage
+    """The first stage whose to-dos and letters include it."""
+    link: str
+    """Where it is mended, below the branch's address."""
+    query: Callable[[], Missing]
+
+    @property
+    def blocks(self) -> bool:
+        return self.severity is not Severity.SIGN
+
+
+def requirement(
+    clause: str,
+    *,
+    stage: Stage,
+    severity: Severity,
+    todo_for: Role,
+    zh: str,
+    en: str,
+    link: str,
+    waivable: Waivable = Waivable.NO,
+    asked_from: Stage | None = None,
+) -> Callable[[Callable[[], Missing]], Requirement]:
+    """Declare a requirement. Nothing registers itself: the kind's ``REQUIREMENTS`` tuple lists it."""
+
+    def declare(query: Callable[[], Missing]) -> Requirement:
+        return Requirement(
+            clause=clause,
+            name=query.__name__,
+            stage=stage,
+            severity=severity,
+            todo_for=todo_for,
+            waivable=waivable,
+            words=Words(zh, en),
+            sentence=(query.__doc__ or "").strip().partition("\n")[0],
+            asked_from=asked_from or stage,
+            link=link,
+            query=query,
+        )
+
+    return declare
+
+
+def missing(
+    process_id: ColumnElement[int] | Any,
+    *,
+    subject: Any = "",
+    name: Any = "",
+    person: Any = None,
+    amount: Any = 1,
+) -> Missing:
+    """The SELECT of a requirement, each column in its type: an int4 in one arm of the union loses the index for all of them."""
+    return select(
+        cast(process_id, BigInteger).label("process_id") if isinstance(process_id, int) else process_id.label("process_id"),
+        cast(subject if not isinstance(subject, str) else literal(subject), Text).label("subject_id"),
+        cast(name if not isinstance(name, str) else literal(name), Text).label("subject_name"),
+        (cast(null(), BigInteger) if person is None else cast(person, BigInteger)).label("person_id"),
+        cast(amount, Integer).label("amount"),
+    )
+
+
+def present(*, excused_count: bool = False) -> tuple[ColumnElement[bool], ...]:
+    """Who is still on the roll. ``left_on`` takes a person out of everything, a confirmed excuse out of some clauses."""
+    on_roll: ColumnElement[bool] = Participant.left_on.is_(None)
+    return (on_roll,) if excused_count else (on_roll, Participant.excused_confirmed_by.is_(None))
+
+
+class Waiver(Retractable, Base):
+    """A reason accepted in place of a requirement (豁免). It covers the subjects it names and no later ones, and no greater amount.
+
+    Withdrawn by the branch or rejected by the office it covers nothing; one that needs the office's approval covers nothing until it has it.
+    It outlives rounds and is shown wherever its clause is shown.
+    """
+
+    __tablename__ = "waiver"
+    __table_args__ = (
+        CheckConstraint("jsonb_typeof(covers) = 'object'", name="covers"),
+        Index("ix_waiver_covering", "process_id", "requirement", postgresql_where="withdrawn_at is null and rejected_at is null"),
+    )
+
+    requirement: Mapped[str]
+    covers: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    """Subject to the amount it was given for."""
+    names: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    """Subject to its name on that day, for papers and lists."""
+    reason: Mapped[str]
+    needs_approval: Mapped[bool]
+    approved_by: Mapped[str | None]
+    approved_at: Mapped[datetime | None]
+
+
+track(Waiver.__table__)  # type: ignore[arg-type]
+
+
+def of_stage(requirements: Sequence[Requirement], stage: Stage) -> tuple[Requirement, ...]:
+    return tuple(each for each in requirements if each.stage is stage)

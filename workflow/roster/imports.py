@@ -1,0 +1,249 @@
+"""Importing a roster (导入名册): a preview that lists every problem and says what will change, then all of it or nothing.
+
+Preview and apply look at the same ``Changes``. Applying again finds nothing left to change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import CheckConstraint, select, text, update
+from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from workflow.database import Base, Numbered, any_of
+from workflow.errors import Conflict, NotFound, Words
+from workflow.history import track
+from workflow.people.accounts import Account
+from workflow.people.organisation import Appointment, Branch, Person
+from workflow.roll import rolls_follow
+from workflow.roster.checks import Roster, RosterBranch, RosterMember
+from workflow.roster.workbook import Reading
+from workflow.vocabulary import SCHOOL_ZONE, Post
+
+BRANCH_FIELDS = ("name", "unit_code", "unit_name", "has_committee")
+PERSON_FIELDS = ("name", "gender", "email", "standing", "joined_on", "confirmed_on", "cadre", "remark")
+
+
+class RosterImport(Numbered, Base):
+    """A workbook as it was read (名册导入), kept until it is applied."""
+
+    __tablename__ = "roster_import"
+    __table_args__ = (CheckConstraint("applied_at is null or applicable", name="applied"),)
+
+    file_name: Mapped[str]
+    problems: Mapped[list[Any]] = mapped_column(JSONB)
+    roster: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    summary: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    applicable: Mapped[bool]
+    recorded_by: Mapped[str]
+    recorded_at: Mapped[datetime]
+    applied_by: Mapped[str | None]
+    applied_at: Mapped[datetime | None]
+
+
+# Its rows are copies of the workbook: the history keeps that there was one, and what applying it changed is in the history of each person.
+track(RosterImport.__table__, hidden=["problems", "roster", "summary"])  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Seat:
+    """A post in a branch, as the roster gives it."""
+
+    staff_no: str
+    branch_code: str
+    post: Post
+    title: str | None
+    on_committee: bool
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What applying a roster would change."""
+
+    branches: Sequence[RosterBranch]
+    """New ones, and those that are called otherwise."""
+    new_branches: frozenset[str]
+    people: Sequence[RosterMember]
+    """New ones, and those whose line differs."""
+    new_people: frozenset[str]
+    moved: Sequence[tuple[str, str, str, str]]
+    """学工号, name, from, to."""
+    gone: Sequence[tuple[str, str, str]]
+    """学工号, name, from."""
+    given: frozenset[Seat]
+    ended: Mapping[Seat, int]
+    """Seats that the roster no longer names, with their appointment."""
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What will change, for the preview."""
+        return {
+            "new_branches": sorted(self.new_branches),
+            "changed_branches": sorted(each.code for each in self.branches if each.code not in self.new_branches),
+            "new_members": len(self.new_people),
+            "changed_members": len(self.people) - len(self.new_people),
+            "moved": [{"staff_no": staff_no, "name": name, "from": old, "to": new} for staff_no, name, old, new in self.moved],
+            "gone": [{"staff_no": staff_no, "name": name, "from": old} for staff_no, name, old in self.gone],
+            "posts_given": len(self.given),
+            "posts_ended": len(self.ended),
+        }
+
+
+def changes(session: Session, roster: Roster) -> Changes:
+    """Compare a roster with the organisation, in three queries."""
+    branches = {row.code: row for row in session.scalars(select(Branch))}
+    codes = {row.id: row.code for row in branches.values()}
+    people = {row.staff_no: row for row in session.scalars(select(Person))}
+    listed = {member.staff_no: member for member in roster.members}
+    standing_seats = {
+        Seat(row.Person.staff_no, codes[row.Appointment.branch_id], row.Appointment.post, row.Appointment.title, row.Appointment.on_committee): (
+            row.Appointment.id
+        )
+        for row in session.execute(
+            select(Appointment, Person).join(Appointment.person).where(Appointment.post.is_not(None), Appointment.ends_on.is_(None))
+        )
+    }
+    seats = frozenset(
+        Seat(member.staff_no, member.branch_code, member.post, member.title, member.on_committee_sheet)
+        for member in roster.members
+        if member.post is not None
+    )
+    was_in = {staff_no: codes[row.branch_id] for staff_no, row in people.items() if row.branch_id is not None}
+    return Changes(
+        branches=[each for each in roster.branches if each.code not in branches or _differs(each, branches[each.code], BRANCH_FIELDS)],
+        new_branches=frozenset(each.code for each in roster.branches if each.code not in branches),
+        people=[
+            each
+            for each in roster.members
+            if each.staff_no not in people or was_in.get(each.staff_no) != each.branch_code or _differs(each, people[each.staff_no], PERSON_FIELDS)
+        ],
+        new_people=frozenset(each.staff_no for each in roster.members if each.staff_no not in people),
+        moved=[
+            (each.staff_no, each.name, was_in[each.staff_no], each.branch_code)
+            for each in roster.members
+            if each.staff_no in was_in and was_in[each.staff_no] != each.branch_code
+        ],
+        gone=[(staff_no, people[staff_no].name, code) for staff_no, code in sorted(was_in.items()) if staff_no not in listed],
+        given=seats - standing_seats.keys(),
+        ended={seat: number for seat, number in standing_seats.items() if seat not in seats},
+    )
+
+
+def _differs(new: object, old: object, fields: Sequence[str]) -> bool:
+    return any(getattr(new, name) != getattr(old, name) for name in fields)
+
+
+def preview_import(session: Session, reading: Reading, *, file_name: str, by: str, now: datetime) -> RosterImport:
+    """Keep what a workbook says, with its problems and what it will change. Changes nothing else."""
+    roster = reading.roster
+    counts = {"branches": len(roster.branches), "members": len(roster.members), "committees": sum(each.has_committee for each in roster.branches)}
+    row = RosterImport(
+        file_name=file_name,
+        problems=[problem.as_json() for problem in reading.problems],
+        roster=roster.as_json(),
+        summary={**counts, **(changes(session, roster).summary if reading.applicable else {})},
+        applicable=reading.applicable,
+        recorded_by=by,
+        recorded_at=now,
+        applied_by=None,
+        applied_at=None,
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def import_by_id(session: Session, import_id: int, *, for_update: bool = False) -> RosterImport:
+    """Raises NotFound."""
+    statement = select(RosterImport).where(RosterImport.id == import_id)
+    row = session.scalar(statement.with_for_update() if for_update else statement)
+    if row is None:
+        raise NotFound
+    return row
+
+
+def apply_import(session: Session, row: RosterImport, *, by: str, now: datetime) -> Changes:
+    """Make the organisation what the roster says, and the rolls of all processes not yet filed with it. All or nothing.
+
+    Raises Conflict while it has errors. May be repeated: what is in step already is not touched.
+    """
+    if not row.applicable:
+        raise Conflict(Words("名册还有错误，改正后重新上传", "the roster has errors: mend them and upload it again"))
+    session.execute(text("select pg_advisory_xact_lock(hashtext('zhibu.roster'))"))
+    roster = Roster.from_json(row.roster)
+    found = changes(session, roster)
+    today = now.astimezone(SCHOOL_ZONE).date()
+    _write_branches(session, found)
+    _write_people(session, found, now)
+    _write_posts(session, found, today)
+    if row.applied_at is None:
+        row.applied_by, row.applied_at = by, now
+    session.flush()
+    rolls_follow(session, now=now)
+    return found
+
+
+def _write_branches(session: Session, found: Changes) -> None:
+    if not found.branches:
+        return
+    statement = insert(Branch)
+    session.execute(
+        statement.on_conflict_do_update(index_elements=["code"], set_={name: statement.excluded[name] for name in BRANCH_FIELDS}),
+        [{"code": each.code, **{name: getattr(each, name) for name in BRANCH_FIELDS}} for each in found.branches],
+    )
+
+
+def _write_people(session: Session, found: Changes, now: datetime) -> None:
+    numbers = {code: number for number, code in session.execute(select(Branch.id, Branch.code))}
+    if found.gone:
+        session.execute(update(Person).where(any_of(Person.staff_no, [staff_no for staff_no, _, _ in found.gone])).values(branch_id=None))
+    if not found.people:
+        return
+    statement = insert(Person)
+    session.execute(
+        statement.on_conflict_do_update(index_elements=["staff_no"], set_={name: statement.excluded[name] for name in ("branch_id", *PERSON_FIELDS)}),
+        [
+            {"staff_no": each.staff_no, "branch_id": numbers[each.branch_code], **{name: getattr(each, name) for name in PERSON_FIELDS}}
+            for each in found.people
+        ],
+    )
+    members = select(Person.id).where(any_of(Person.staff_no, [each.staff_no for each in found.people]))
+    session.execute(
+        insert(Account).on_conflict_do_nothing(),
+        [{"person_id": number, "password_hash": None, "created_at": now, "disabled_at": None} for number in session.scalars(members)],
+    )
+
+
+def _write_posts(session: Session, found: Changes, today: date) -> None:
+    """End what the roster no longer names with yesterday as its last day, and give what it names from today."""
+    if found.ended:
+        session.execute(update(Appointment).where(any_of(Appointment.id, list(found.ended.values()))).values(ends_on=today - timedelta(days=1)))
+    if found.given:
+        branch_ids = {code: number for number, code in session.execute(select(Branch.id, Branch.code))}
+        wanted = sorted(found.given, key=lambda seat: (seat.branch_code, seat.staff_no))
+        person_ids = {
+            staff_no: number
+            for number, staff_no in session.execute(
+                select(Person.id, Person.staff_no).where(any_of(Person.staff_no, [seat.staff_no for seat in wanted]))
+            )
+        }
+        session.execute(
+            insert(Appointment),
+            [
+                {
+                    "person_id": person_ids[seat.staff_no],
+                    "branch_id": branch_ids[seat.branch_code],
+                    "post": seat.post,
+                    "role": None,
+                    "title": seat.title,
+                    "on_committee": seat.on_committee,
+                    "starts_on": today,
+                    "ends_on": None,
+                }
+                for seat in wanted
+            ],
+        )

@@ -1,0 +1,86 @@
+"""Posts (任职): appointing and ending, with the rolls that follow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from workflow.errors import Exists, Invalid, NotFound, Words
+from workflow.fields import Body, Day, Line, StaffNo, one_of
+from workflow.people.accounts import open_account
+from workflow.people.organisation import Appointment, branch_by_code, person_by_staff_no
+from workflow.roll import rolls_follow
+from workflow.vocabulary import SCHOOL_ROLES, Post, Role
+
+
+class AppointmentBody(Body):
+    """A post as it is sent: ``post`` with ``branch``, or ``role`` of the school alone."""
+
+    staff_no = StaffNo(required=True)
+    branch = Line(at_most=32)
+    post = one_of(Post)
+    role = one_of(Role)
+    title = Line(at_most=50)
+    starts_on = Day(required=True)
+
+
+def appoint(session: Session, body: Mapping[str, Any], *, now: datetime) -> Appointment:
+    """Give somebody a post, and bring the rolls of that branch into step. Raises Invalid, Exists, NotFound."""
+    post, role, code = body.get("post"), body.get("role"), body.get("branch")
+    if (post is None) == (role is None):
+        raise Invalid({"post": Words("支部职务与学校职务填一项", "give either a post or a role")})
+    if (post is None) != (code is None):
+        raise Invalid({"branch": Words("支部职务须指明党支部，学校职务不填", "a post needs a branch, a role none")})
+    if role is not None and role not in SCHOOL_ROLES:
+        raise Invalid({"role": Words("不是学校职务", "not a role of the school")})
+    try:
+        person = person_by_staff_no(session, body["staff_no"])
+        branch = branch_by_code(session, code) if code is not None else None
+    except NotFound as missing:
+        raise Invalid({"branch" if code is not None and code in missing.detail.zh else "staff_no": missing.detail}) from None
+    if branch is not None and person.branch_id != branch.id:
+        raise Invalid({"staff_no": Words(f"{person.name} 不是该支部的党员", f"{person.name} is not a member of this branch")})
+    open_ones = select(Appointment.id).where(
+        Appointment.person_id == person.id,
+        Appointment.branch_id == branch.id if branch is not None else Appointment.branch_id.is_(None),
+        or_(Appointment.post == post, Appointment.role == role),
+        Appointment.ends_on.is_(None),
+    )
+    if session.scalar(open_ones) is not None:
+        raise Exists(Words(f"{person.name} 已经担任这一职务", f"{person.name} holds this post already"))
+    row = Appointment(
+        person_id=person.id,
+        branch_id=branch.id if branch is not None else None,
+        post=post,
+        role=role,
+        title=body.get("title"),
+        on_committee=branch is not None and branch.has_committee and post is not Post.GROUP_LEADER,
+        starts_on=body["starts_on"],
+        ends_on=None,
+    )
+    session.add(row)
+    open_account(session, person, now=now)
+    session.flush()
+    if branch is not None:
+        rolls_follow(session, now=now, branches=[branch.id])
+    return row
+
+
+def end_appointment(session: Session, appointment_id: int, *, ends_on: date, now: datetime) -> Appointment:
+    """End a post with its last day, and bring the rolls of that branch into step. Raises NotFound, Invalid, Exists."""
+    row = session.get(Appointment, appointment_id)
+    if row is None:
+        raise NotFound
+    if row.ends_on is not None:
+        raise Exists(Words(f"该任职已于 {row.ends_on} 结束", f"it ended on {row.ends_on}"))
+    if ends_on < row.starts_on - timedelta(days=1):
+        raise Invalid({"ends_on": Words(f"早于任职日期 {row.starts_on}", f"before it began on {row.starts_on}")})
+    row.ends_on = ends_on
+    session.flush()
+    if row.branch_id is not None:
+        rolls_follow(session, now=now, branches=[row.branch_id])
+    return row

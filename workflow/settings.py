@@ -1,0 +1,109 @@
+"""Settings (设置): the ``ZHIBU_*`` variables. A missing, malformed or misspelt one stops the start with one message naming it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, field_validator
+
+from workflow.errors import SettingsInvalid, Words
+
+PREFIX = "ZHIBU_"
+
+
+class Settings(BaseModel):
+    """What a school sets once. Units stand in the names."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    database_url: str | None = None
+    """The application's own login; without it an embedded PostgreSQL starts in the data directory."""
+    owner_database_url: str | None = None
+    """The login that owns the tables, for ``migrate`` alone; default: the same as ``database_url``."""
+    test_database_url: str | None = None
+    """A superuser on a real server that the tests may make databases on."""
+    smtp_url: str | None = None
+    """``smtp://[user:password@]host:port``, or ``smtps://`` for TLS from the first byte."""
+    mail_from: str = "zhibu@localhost"
+    secret_key: SecretStr | None = None
+    base_url: str | None = None
+    """Where people reach the service, as the links in letters say it."""
+    data_dir: Path = Path("zhibu-data")
+    session_hours: int = 12
+    token_days: int = 365
+    tick_seconds: float = 30
+    upload_bytes: int = 10 * 1024 * 1024
+
+    @field_validator("database_url", "owner_database_url", "test_database_url")
+    @classmethod
+    def _postgresql(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        scheme, _, rest = value.partition("://")
+        if scheme not in {"postgresql", "postgres", "postgresql+psycopg"} or not rest:
+            raise ValueError("应形如 postgresql://用户:口令@主机:端口/库名")
+        return f"postgresql+psycopg://{rest}"
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _smtp(cls, value: str | None) -> str | None:
+        if value is not None:
+            parts = urlsplit(value)
+            if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
+                raise ValueError("应形如 smtp://主机:端口 或 smtps://用户:口令@主机:端口")
+        return value
+
+    @field_validator("base_url")
+    @classmethod
+    def _base(cls, value: str | None) -> str | None:
+        if value is not None:
+            parts = urlsplit(value)
+            if parts.scheme not in {"http", "https"} or not parts.hostname:
+                raise ValueError("应形如 https://zhibu.example.edu.cn")
+        return value.rstrip("/") if value else value
+
+    @field_validator("secret_key")
+    @classmethod
+    def _long(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < 16:
+            raise ValueError("至少 16 个字符")
+        return value
+
+    @field_validator("session_hours", "token_days", "tick_seconds", "upload_bytes")
+    @classmethod
+    def _positive(cls, value: float) -> float:
+        if value <= 0:
+            raise ValueError("应为正数")
+        return value
+
+    def required(self, *names: str) -> None:
+        """Refuse to start without these settings.
+
+        Raises SettingsInvalid naming the first one that is missing.
+        """
+        for name in names:
+            if getattr(self, name) is None:
+                variable = PREFIX + name.upper()
+                raise SettingsInvalid(Words(f"缺少设置 {variable}", f"the setting {variable} is missing"))
+
+
+def read_settings(environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
+    """Read ``ZHIBU_*`` from the environment. Raises SettingsInvalid naming the variable."""
+    environ = os.environ if environ is None else environ
+    given = {name: value for name, value in environ.items() if name.startswith(PREFIX)}
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    for name in given:
+        if name not in known:
+            raise SettingsInvalid(Words(f"不认识的设置 {name}，请检查拼写", f"unknown setting {name}, please check its spelling"))
+    values: dict[str, Any] = {name.removeprefix(PREFIX).lower(): value for name, value in given.items()}
+    try:
+        return Settings(**{**values, **overrides})
+    except ValidationError as error:
+        first = error.errors()[0]
+        variable = PREFIX + str(first["loc"][0]).upper()
+        reason = str(first["msg"]).removeprefix("Value error, ")
+        raise SettingsInvalid(Words(f"设置 {variable} 有误：{reason}", f"the setting {variable} is wrong: {reason}")) from None

@@ -1,0 +1,13 @@
+"""All tables (全部数据表): importing this module has declared every one of them on ``METADATA``."""
+
+from __future__ import annotations
+
+from workflow import cycle, evidence, history, requirement
+from workflow.appraisal import study, talks
+from workflow.database import Base
+from workflow.mail import outbox
+from workflow.people import accounts, organisation
+from workflow.roster import imports
+
+METADATA = Base.metadata
+DECLARED_IN = (history, organisation, accounts, cycle, evidence, requirement, study, talks, outbox, imports)

@@ -1,0 +1,69 @@
+"""Waiving (豁免): a reason in place of what is missing, taken at the amount it has at that moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from workflow.cycle import Process
+from workflow.errors import Conflict, Invalid, Words
+from workflow.evidence import must_be_open
+from workflow.fields import Body, Line, Text, many
+from workflow.gate import BY_NAME, unmet
+from workflow.requirement import Waiver
+from workflow.vocabulary import Waivable
+
+
+class WaiverBody(Body):
+    """A waiver as it is sent. ``subjects`` may be left out where one reason serves the whole requirement."""
+
+    requirement = Line(required=True)
+    subjects = many(Line(), at_least=1)
+    reason = Text(required=True, at_most=1000)
+
+
+def waive(session: Session, process: Process, body: Mapping[str, Any], *, by: str, now: datetime) -> Waiver:
+    """Give a reason for what is missing. The process is held by Lock.EVIDENCE. Raises Invalid, StageClosed, Conflict when nothing is missing."""
+    requirement = BY_NAME.get(body["requirement"])
+    if requirement is None:
+        raise Invalid({"requirement": Words("没有这一项要求", "there is no such requirement")})
+    if requirement.waivable is Waivable.NO:
+        raise Invalid({"requirement": Words(f"{requirement.clause} 不能以说明理由代替", f"{requirement.clause} cannot be waived")})
+    if requirement.waivable is Waivable.PER_SUBJECT and "subjects" not in body:
+        raise Invalid({"subjects": Words(f"{requirement.clause} 须逐项说明理由，请写明是哪些", f"{requirement.clause} is waived subject by subject")})
+    must_be_open(process, requirement.stage)
+    found = unmet(session, process, [requirement])
+    open_ = {subject.id: subject for each in found for subject in each.open}
+    if not open_:
+        raise Conflict(Words(f"{requirement.clause} 现在没有缺项，不需要说明理由", f"nothing is missing for {requirement.clause}"))
+    wanted = body.get("subjects", list(open_))
+    if unknown := [subject for subject in wanted if subject not in open_]:
+        raise Invalid({"subjects": [Words(f"{subject} 现在不缺，或不属于这一项", f"{subject} is not missing") for subject in unknown]})
+    row = Waiver(
+        process_id=process.id,
+        requirement=requirement.name,
+        covers={subject: open_[subject].amount for subject in wanted},
+        names={subject: open_[subject].name for subject in wanted},
+        reason=body["reason"],
+        needs_approval=requirement.waivable is Waivable.WHOLE_WITH_APPROVAL,
+        approved_by=None,
+        approved_at=None,
+        recorded_by=by,
+        recorded_at=now,
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def approve(waiver: Waiver, *, by: str, now: datetime) -> None:
+    """The office agrees, for that amount and no greater one. Raises Conflict when it was taken back or asks for no approval."""
+    if not waiver.needs_approval:
+        raise Conflict(Words("这一项说明理由即可，不需要批准", "this one needs no approval"))
+    if not waiver.counts or waiver.approved_at is not None:
+        raise Conflict(Words("已批准、撤回或退回", "it was decided already"))
+    waiver.approved_by, waiver.approved_at = by, now
+    waiver.version += 1
