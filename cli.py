@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-import os
+import json
+import secrets
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import click
+from pydantic import SecretStr
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 import migrations
+from schedulers.catcher import mail_catcher
+from workflow import demo as demo_school
 from workflow.cycle import cycle_by_year, open_cycle
 from workflow.database import engine_for, is_away, transaction
+from workflow.diagram import with_fresh_blocks
 from workflow.embedded import EmbeddedUnavailable, embedded_postgres
 from workflow.errors import Refusal
 from workflow.gate import CLAUSES
@@ -89,6 +95,8 @@ def told_plainly(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.group(help="zhibu：党建考核暨组织生活会的工作流服务。")
 def main() -> None:
     """Every command reads its settings from ``ZHIBU_*`` variables."""
+    # As an exception it passes through what must be closed: an embedded PostgreSQL would else stay up.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
 
 @main.command(help="建立或升级数据库（首次使用先运行它）。")
@@ -156,12 +164,97 @@ def _moment(text: str | None) -> datetime:
 @click.option("--accounts-file", type=click.Path(path_type=Path, dir_okay=False), default=None, help="账号和令牌写入的 JSON 文件")
 @told_plainly
 def demo(port: int, data_dir: Path | None, accounts_file: Path | None) -> None:
-    from api.demo import run_demo  # noqa: PLC0415
-
     settings = read_settings()
     if data_dir is not None:
         settings = settings.model_copy(update={"data_dir": data_dir})
-    run_demo(settings, database, port=port, accounts_file=accounts_file or settings.data_dir / "accounts.json", say=click.echo)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    _must_be_free(port)
+    with mail_catcher(settings.data_dir / "mail", click.echo) as smtp_url, database(settings) as urls:
+        settings = settings.model_copy(
+            update={"smtp_url": smtp_url, "base_url": f"http://127.0.0.1:{port}", "secret_key": _kept_secret(settings.data_dir)}
+        )
+        migrations.migrate(urls.owner, urls.application)
+        engine = engine_for(urls.application)
+        try:
+            _run_demo(engine, settings, port=port, accounts_file=accounts_file or settings.data_dir / "accounts.json")
+        finally:
+            engine.dispose()
+    click.echo("演示已停止，数据保留在数据目录里。")
+
+
+def _must_be_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise click.ClickException(f"端口 {port} 已被占用，请用 --port 换一个") from None
+
+
+def _kept_secret(data_dir: Path) -> SecretStr:
+    """The demo's secret key, the same at every start, so that sign-ins survive one."""
+    path = data_dir / "secret"
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(32))
+    return SecretStr(path.read_text())
+
+
+def _run_demo(engine: Engine, settings: Settings, *, port: int, accounts_file: Path) -> None:
+    from waitress import serve as serve_here  # noqa: PLC0415
+
+    from api import create_app  # noqa: PLC0415
+    from schedulers.worker import run_worker  # noqa: PLC0415
+
+    now = datetime.now(UTC)
+    if not demo_school.is_there(engine):
+        with click.progressbar(demo_school.build(engine, now=now), length=len(demo_school.SKETCHES) + 2, label="建立示范学校") as steps:
+            for _ in steps:
+                pass
+    accounts = demo_school.issue_accounts(engine, now=now)
+    _write_whole(accounts_file, json.dumps([asdict(each) for each in accounts], ensure_ascii=False, indent=1))
+    click.echo(_welcome(settings, accounts, accounts_file))
+    stop = threading.Event()
+    worker = threading.Thread(target=run_worker, args=(engine, settings, stop), name="worker")
+    worker.start()
+    try:
+        serve_here(create_app(engine, settings), host="127.0.0.1", port=port, threads=8, ident=None)
+    finally:
+        stop.set()
+        worker.join()
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Write a file so that a reader sees the old one or the new one, never half."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.touch(mode=0o600)
+    fresh.write_text(text, encoding="utf-8")
+    fresh.replace(path)
+
+
+def _welcome(settings: Settings, accounts: list[demo_school.DemoAccount], accounts_file: Path) -> str:
+    base, first = settings.base_url, demo_school.FIRST
+    rows = [
+        f"  {each.role:<17} {each.staff_no:<10} {each.branch or '-':<6} {each.name}{f'（{each.post.zh}）' if each.post else ''}" for each in accounts
+    ]
+    token = next(each.token for each in accounts if each.role is Role.SECRETARY and each.branch == first)
+    return "\n".join(
+        (
+            f"\n服务地址   {base}（接口文档 {base}/docs）",
+            f"账号文件   {accounts_file}（口令都是 {demo_school.PASSWORD}，令牌在文件里）",
+            f"收到的信   {settings.data_dir / 'mail'}",
+            "",
+            "  角色              学工号      支部    姓名",
+            *rows,
+            "",
+            "用 curl 试一试（书记看本支部还缺什么）：",
+            f"  TOKEN={token}",
+            f'  curl -s -H "Authorization: Bearer $TOKEN" {base}/api/v1/cycles/{demo_school.YEAR}/branches/{first}/next',
+            "",
+            "按 Ctrl-C 停止。",
+        )
+    )
 
 
 @main.group(help="账号。")
@@ -278,6 +371,11 @@ def cycle_publish(year: int) -> None:
     click.echo(f"{year}年度已发布，{opened} 个党支部开始。")
 
 
+@main.command(hidden=True, help="重写文档里由代码生成的段落。")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+def readme(file: Path) -> None:
+    file.write_text(with_fresh_blocks(file.read_text(encoding="utf-8")), encoding="utf-8")
+
+
 if __name__ == "__main__":
-    os.environ.setdefault("PYTHONUTF8", "1")
     main()

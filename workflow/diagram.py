@@ -1,7 +1,10 @@
-"""The picture of the stages (流程图), drawn from the declared moves."""
+"""Pictures and tables of the process (流程图、要求表), drawn from what is declared, for documents and for ``GET /process``."""
 
 from __future__ import annotations
 
+import re
+
+from workflow.gate import REQUIREMENTS
 from workflow.process import MOVES
 from workflow.vocabulary import STAGES, Kind, Trigger
 
@@ -22,3 +25,21 @@ def mermaid(kind: Kind) -> str:
         reach = "" if all(sum(m.source is s for m in back) <= 1 for s in order) else "（可至更早）"
         lines += [f"    {source} --> {target}: {trigger.zh} {trigger}{reach}" for source, target in nearest.items()]
     return "\n".join(lines) + "\n"
+
+
+def requirement_table(kind: Kind) -> str:
+    """The requirements as a Markdown table: clause, stage, the plan's sentence, how it weighs, how far it may be waived."""
+    lines = ["| 条款 | 环节 | 方案原文 | 性质 | 豁免 |", "|---|---|---|---|---|"]
+    lines += [f"| {each.clause} | {each.stage.zh} | {each.sentence} | {each.severity.zh} | {each.waivable.zh} |" for each in REQUIREMENTS[kind]]
+    return "\n".join(lines) + "\n"
+
+
+def generated_blocks() -> dict[str, str]:
+    """What a document says between ``<!-- generated: name -->`` and ``<!-- end -->``."""
+    return {"diagram": f"```mermaid\n{mermaid(Kind.APPRAISAL)}```\n", "requirements": requirement_table(Kind.APPRAISAL)}
+
+
+def with_fresh_blocks(document: str) -> str:
+    """A document with its generated blocks as the code has them now. Raises KeyError for a block that the code does not make."""
+    blocks = generated_blocks()
+    return re.sub(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", lambda found: found[1] + blocks[found[2]] + found[3], document, flags=re.DOTALL)

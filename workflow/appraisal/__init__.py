@@ -23,8 +23,10 @@ MOVES: tuple[Move, ...] = (
     ),
     *(Move(Trigger.STEP_BACK, source, target, Role.SECRETARY, asks_reason=True) for source in _WORK for target in earlier(_ALL, source)),
     Move(Trigger.WITHDRAW, Stage.FILED, Stage.REPORT, Role.SECRETARY, asks_reason=True),
-    *(Move(Trigger.REOPEN, Stage.ACCEPTED, target, Role.OFFICE, asks_reason=True, opens_round=True) for target in earlier(_WORK, Stage.REPORT)),
-    Move(Trigger.REOPEN, Stage.ACCEPTED, Stage.REPORT, Role.OFFICE, asks_reason=True, opens_round=True),
+    *(
+        Move(Trigger.REOPEN, Stage.ACCEPTED, target, Role.OFFICE, asks_reason=True, opens_round=True)
+        for target in (Stage.REPORT, *earlier(_WORK, Stage.REPORT))
+    ),
 )
 
 REQUIREMENTS: tuple[Requirement, ...] = (*study.REQUIREMENTS, *talks.REQUIREMENTS)

@@ -1,0 +1,152 @@
+"""The demo as a new user meets it: started, walked by the README's own curl, killed, started again, stopped."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil  # type: ignore[import-untyped]
+import pytest
+
+pytestmark = pytest.mark.slow
+PATIENCE_SECONDS = 60
+
+
+@contextmanager
+def demo(project: Path, data_dir: Path, port: int) -> Iterator[subprocess.Popen[str]]:
+    """A demo that answers, killed at the end if a test left it running."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cli", "demo", "--port", str(port), "--data-dir", str(data_dir)],
+        cwd=project,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "ZHIBU_TICK_SECONDS": "1"},
+    )
+    try:
+        _wait_for(f"http://127.0.0.1:{port}/healthz", process)
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def _wait_for(address: str, process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        assert process.poll() is None, process.communicate()[0]
+        try:
+            if httpx.get(address).status_code == 200:
+                return
+        except httpx.TransportError:
+            time.sleep(0.1)
+    raise AssertionError("the demo did not answer")
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def postgres_of(data_dir: Path) -> list[Any]:
+    return [each for each in psutil.process_iter(["name", "cmdline"]) if str(data_dir) in " ".join(each.info["cmdline"] or [])]
+
+
+def accounts(data_dir: Path) -> list[dict[str, Any]]:
+    return list(json.loads((data_dir / "accounts.json").read_text(encoding="utf-8")))
+
+
+def get(port: int, path: str, token: str) -> Any:
+    return httpx.get(f"http://127.0.0.1:{port}/api/v1{path}", headers={"Authorization": f"Bearer {token}"}).raise_for_status().json()
+
+
+def office_token(data_dir: Path) -> str:
+    return next(str(each["token"]) for each in accounts(data_dir) if each["role"] == "office")
+
+
+def tour(project: Path) -> str:
+    """The bash block of the README."""
+    found = re.search(r"```bash\n(.*?)```", (project / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    assert found is not None
+    return found.group(1)
+
+
+def test_the_demo_shows_every_stage_and_the_readmes_tour_walks_it(project: Path, tmp_path: Path, port: int) -> None:
+    with demo(project, tmp_path, port) as process:
+        token = office_token(tmp_path)
+        progress = get(port, "/cycles/2024/progress", token)
+        assert all(count > 0 for count in progress["by_stage"].values())
+        assert progress["returned"] == 1
+        secretaries = {each["branch"] for each in accounts(tmp_path) if each["role"] == "secretary"}
+        assert secretaries == {row["branch"]["code"] for row in get(port, "/cycles/2024/branches", token)["items"]}
+
+        walked = subprocess.run(
+            ["bash", "-e", "-c", tour(project)],
+            env={**os.environ, "API": f"http://127.0.0.1:{port}/api/v1", "ACCOUNTS": str(tmp_path / "accounts.json")},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        answers = [json.loads(line) for line in walked.stdout.splitlines() if line.strip()]
+        assert [answer.get("status") for answer in answers[:1]] == [409]
+        [talks] = [each for each in answers[0]["unmet"] if each["clause"] == "K2"]
+        assert len(talks["subjects"]) == 3
+        assert answers[4]["to"] == "self_review"
+        assert (answers[5]["to"], answers[5]["due_on"]) == ("talks", "2030-01-10")
+        assert answers[6]["returned"] == 2
+
+        letters = tmp_path / "mail"
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while len(list(letters.glob("*.eml"))) < 2 and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert len(list(letters.glob("*.eml"))) >= 2, "the letters of both returned branches reach the catcher"
+
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE_SECONDS) == 0
+    assert postgres_of(tmp_path) == []
+
+
+def test_a_demo_killed_with_9_starts_again_with_its_data_and_leaves_nothing(project: Path, tmp_path: Path, port: int) -> None:
+    with demo(project, tmp_path, port) as process:
+        before = get(port, "/cycles/2024/branches", office_token(tmp_path))
+        first = office_token(tmp_path)
+        process.kill()
+        process.wait()
+    with demo(project, tmp_path, port) as process:
+        assert get(port, "/cycles/2024/branches", office_token(tmp_path)) == before
+        assert office_token(tmp_path) != first
+        with pytest.raises(httpx.HTTPStatusError, match="401"):
+            get(port, "/me", first)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE_SECONDS) == 0
+    assert postgres_of(tmp_path) == []
+
+
+def test_a_port_that_is_taken_is_named(project: Path, tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        refused = subprocess.run(
+            [sys.executable, "-m", "cli", "demo", "--port", str(port), "--data-dir", str(tmp_path)],
+            cwd=project,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert refused.returncode == 1
+    assert f"端口 {port} 已被占用" in refused.stderr

@@ -1,0 +1,274 @@
+"""The demo school (示范学校): twelve invented branches, made by the same verbs as a real one, with one branch or more in every stage.
+
+Its year is 2024 with the plan's own day, 2025-01-26; a few branches have later days near the day of the demo, so that their letters are due.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from random import Random
+
+from sqlalchemy import Engine, select, update
+from sqlalchemy.orm import Session, joinedload
+
+from workflow.appraisal.study import record_study_session
+from workflow.appraisal.talks import record_follow_up, record_talk
+from workflow.cycle import Cycle, Lock, Participant, Process, extend, open_cycle, process_of, roll
+from workflow.database import transaction
+from workflow.gate import CLAUSES
+from workflow.people.access import ROLES_OF_POST, Caller
+from workflow.people.accounts import Account, Token, caller_for, create_officer, hash_password, issue_token
+from workflow.people.organisation import Appointment, Branch, Person
+from workflow.plan import find_plan, read_plan
+from workflow.process import move
+from workflow.roll import publish
+from workflow.roster.checks import Roster, RosterBranch, RosterMember
+from workflow.roster.imports import apply_import, preview_import
+from workflow.roster.workbook import Reading
+from workflow.vocabulary import SCHOOL_ROLES, SCHOOL_ZONE, STAGES, Kind, Post, Role, Stage, Standing, TalkWay, Trigger
+
+ACTOR = "cli"
+PASSWORD = "zhibu-demo-2024"  # noqa: S105  (everybody's, and printed at the start: a demo has no secrets)
+TOKEN_NAME = "演示"  # noqa: S105
+YEAR = 2024
+DEADLINES = {
+    Stage.STUDY: date(2024, 12, 20),
+    Stage.TALKS: date(2024, 12, 31),
+    Stage.SELF_REVIEW: date(2025, 1, 10),
+    Stage.RATING: date(2025, 1, 15),
+    Stage.RECTIFICATION: date(2025, 1, 22),
+    Stage.REPORT: date(2025, 1, 26),
+}
+FIRST = "D0101"
+"""The branch of the tour: in its talks, with a few members still to be talked with."""
+STILL_TO_TALK = 3
+
+
+@dataclass(frozen=True)
+class Sketch:
+    """One branch of the demo: how large, how far, and in how many days from the demo it is due, if it has a later day."""
+
+    code: str
+    name: str
+    unit: str
+    members: int
+    stage: Stage
+    due_in: int | None = None
+    returned: bool = False
+
+
+SKETCHES = (
+    Sketch(FIRST, "物理学院教工第一党支部", "物理学院党委", 22, Stage.TALKS, due_in=3),
+    Sketch("D0102", "物理学院研究生党支部", "物理学院党委", 30, Stage.STUDY, due_in=7),
+    Sketch("D0103", "物理学院本科生党支部", "物理学院党委", 50, Stage.SELF_REVIEW),
+    Sketch("D0201", "化学学院教工党支部", "化学学院党委", 7, Stage.STUDY),
+    Sketch("D0202", "化学学院离退休党支部", "化学学院党委", 3, Stage.ACCEPTED),
+    Sketch("D0301", "数学学院教工党支部", "数学学院党委", 24, Stage.RATING),
+    Sketch("D0302", "数学学院学生党支部", "数学学院党委", 18, Stage.RECTIFICATION),
+    Sketch("D0401", "图书馆党支部", "机关党委", 6, Stage.TALKS, due_in=1),
+    Sketch("D0402", "后勤集团党支部", "机关党委", 12, Stage.REPORT, due_in=0),
+    Sketch("D0403", "机关第一党支部", "机关党委", 15, Stage.FILED),
+    Sketch("D0404", "机关第二党支部", "机关党委", 9, Stage.TALKS, returned=True),
+    Sketch("D0501", "附属医院党支部", "附属医院党委", 26, Stage.SELF_REVIEW),
+)
+
+_SURNAMES = "王李张刘陈杨黄赵吴周徐孙马朱胡郭何高林罗郑梁谢宋唐许韩冯邓曹彭曾"
+_GIVEN = ("建华", "晓明", "志强", "秀英", "文静", "国栋", "雪梅", "思远", "海燕", "春兰", "伟", "芳", "军", "敏", "静", "磊", "洋", "涛", "婷", "鹏")
+_OFFICERS = {
+    Role.OFFICE: ("office", "党办主任"),
+    Role.COMMITTEE: ("committee", "党委委员"),
+    Role.AUDITOR: ("auditor", "督查专员"),
+    Role.ADMINISTRATOR: ("admin", "系统管理员"),
+}
+
+
+def is_there(engine: Engine) -> bool:
+    """Whether this database has a year already: the demo then keeps what it finds."""
+    with transaction(engine, actor=None) as session:
+        return session.scalar(select(Cycle.id).limit(1)) is not None
+
+
+def build(engine: Engine, *, now: datetime) -> Iterator[str]:
+    """Make the school, a step at a time, telling each branch as it is done. All of it or nothing: one transaction."""
+    with transaction(engine, actor=ACTOR) as session:
+        for role in SCHOOL_ROLES:
+            staff_no, name = _OFFICERS[role]
+            create_officer(session, staff_no=staff_no, name=name, role=role, now=_at(date(2024, 11, 1)), email=f"{staff_no}@zhibu.example")
+        reading = Reading(_roster(), ())
+        begun = _at(date(2024, 11, 20))
+        apply_import(session, preview_import(session, reading, file_name="演示名册.xlsx", by=ACTOR, now=begun), by=ACTOR, now=begun)
+        yield "名册"
+        name, text = find_plan(str(YEAR), None)
+        cycle = open_cycle(session, read_plan(text, CLAUSES, name=name), DEADLINES, now=_at(date(2024, 12, 2)))
+        publish(session, cycle, now=_at(date(2024, 12, 2)))
+        yield "年度"
+        office = caller_for(session, _OFFICERS[Role.OFFICE][0], date(2024, 12, 2))
+        for sketch in SKETCHES:
+            _walk(session, sketch, office, now)
+            yield sketch.name
+
+
+def _at(day: date, hour: int = 10) -> datetime:
+    return datetime.combine(day, time(hour), SCHOOL_ZONE).astimezone(UTC)
+
+
+def _roster() -> Roster:
+    random = Random(YEAR)  # noqa: S311  (the same people at every start)
+    branches, members, used = [], [], set()
+    units = list(dict.fromkeys(sketch.unit for sketch in SKETCHES))
+    for sketch in SKETCHES:
+        committee = 0 if sketch.members < 7 else 3 if sketch.members < 20 else 5
+        branches.append(RosterBranch(sketch.code, sketch.name, f"D{units.index(sketch.unit) + 1:02}", sketch.unit, committee >= 3))
+        for number in range(sketch.members):
+            name = next(name for name in _names(random) if name not in used)
+            used.add(name)
+            post, title = _post(number, committee)
+            probationary = number >= max(committee, 3) and number % 11 == 10
+            joined = date(2024, 3, 10) if probationary else date(1990 + random.randrange(30), random.randrange(1, 13), random.randrange(1, 28))
+            members.append(
+                RosterMember(
+                    staff_no=f"{sketch.code[1:]}{number + 1:03}",
+                    name=name,
+                    gender=random.choice(("男", "女")),
+                    branch_code=sketch.code,
+                    standing=Standing.PROBATIONARY if probationary else Standing.FULL,
+                    joined_on=joined,
+                    confirmed_on=None if probationary else joined.replace(year=joined.year + 1),
+                    post=post,
+                    title=title,
+                    on_committee_sheet=number < max(committee, 1),
+                    cadre=number == 5,
+                    email=None if number == 7 else f"{sketch.code[1:]}{number + 1:03}@zhibu.example",
+                    remark=None,
+                )
+            )
+    return Roster(tuple(branches), tuple(members))
+
+
+def _names(random: Random) -> Iterator[str]:
+    while True:
+        yield random.choice(_SURNAMES) + random.choice(_GIVEN)
+
+
+def _post(number: int, committee: int) -> tuple[Post | None, str | None]:
+    titles = ("书记", "副书记", "组织委员", "宣传委员", "纪检委员") if committee == 5 else ("书记", "组织委员", "宣传委员")
+    if number >= max(committee, 1):
+        return None, None
+    title = titles[number]
+    return {"书记": Post.SECRETARY, "副书记": Post.DEPUTY}.get(title, Post.COMMITTEE_MEMBER), title
+
+
+def _walk(session: Session, sketch: Sketch, office: Caller, now: datetime) -> None:
+    """Record what a branch has done, and move it to where it stands."""
+    process = process_of(session, YEAR, sketch.code, lock=Lock.MOVE)
+    people = roll(session, process.id)
+    secretary = caller_for(session, next(each.staff_no for each in people if each.post is Post.SECRETARY), date(2024, 12, 2))
+    goal = Stage.FILED if sketch.returned else sketch.stage
+    way = STAGES[Kind.APPRAISAL][: STAGES[Kind.APPRAISAL].index(goal) + 1]
+
+    def moved(trigger: Trigger, by: Caller, at: datetime, **what: object) -> None:
+        move(session, process, trigger, by=by, now=at, seen=None, **what)  # type: ignore[arg-type]
+
+    if goal is not Stage.STUDY:
+        body = {
+            "held_on": date(2024, 12, 12),
+            "form": "集中领学、交流研讨",
+            "titles": [str(title) for title in process.cycle.plan["rules"]["required_reading"]],
+            "present": [each.staff_no for each in people],
+            "exchange": "围绕支部职责任务和合格党员标准逐条学习，结合岗位交流了体会。",
+        }
+        record_study_session(session, process, body, by=secretary, now=_at(date(2024, 12, 12), 17))
+    if goal is Stage.TALKS or Stage.TALKS in way[:-1]:
+        _talk(session, process, people, secretary, whole=goal is not Stage.TALKS)
+    day = date(2024, 12, 16)
+    for stage in way[1:]:
+        by = office if stage is Stage.ACCEPTED else secretary
+        trigger = {Stage.FILED: Trigger.FILE, Stage.ACCEPTED: Trigger.ACCEPT}.get(stage, Trigger.ADVANCE)
+        moved(trigger, by, _at(day))
+        day += timedelta(days=5)
+    if sketch.returned:
+        later = now.astimezone(SCHOOL_ZONE).date() + timedelta(days=10)
+        moved(Trigger.RETURN, office, now, to=sketch.stage, reason="谈话记录过于简单，请补充征求意见的情况", due_on=later)
+    if sketch.due_in is not None:
+        due_on = now.astimezone(SCHOOL_ZONE).date() + timedelta(days=sketch.due_in)
+        extend(session, process, stage=sketch.stage, due_on=due_on, reason="支部委员出差，经请示同意延期", by=office.staff_no, now=now)
+
+
+def _talk(session: Session, process: Process, people: Sequence[Participant], secretary: Caller, *, whole: bool) -> None:
+    leaders = [each for each in people if each.leads]
+    others = [each for each in people if not each.leads]
+    pairs = [(one, other) for number, one in enumerate(leaders) for other in leaders[number + 1 :] if one.on_committee]
+    pairs += [(leaders[number % len(leaders)], each) for number, each in enumerate(others if whole else others[:-STILL_TO_TALK])]
+    for number, (talker, partner) in enumerate(pairs):
+        focus = number == len(pairs) - 1 or partner is (others[0] if others else None)
+        day = date(2024, 12, 12) + timedelta(days=number % 4)
+        body = {
+            "held_on": day,
+            "talker": talker.staff_no,
+            "partner": partner.staff_no,
+            "way": TalkWay.FACE,
+            "place": "党员活动室",
+            "focus": focus,
+            "focus_reason": "近期工作变动，需要多关心" if focus else None,
+            "opinions_branch": "组织生活可以更贴近业务。",
+            "opinions_committee": "希望班子多到一线听意见。",
+            "affirmed": "工作扎实，乐于助人。",
+            "shortcomings": "理论学习还不够系统。",
+            "exchange": "双方就改进办法交换了意见。",
+            "private_notes": "身体状况良好，思想稳定。",
+        }
+        talk = record_talk(session, process, {name: value for name, value in body.items() if value is not None}, by=secretary, now=_at(day, 18))
+        if focus and talker.staff_no == secretary.staff_no:
+            follow_up = {"due_on": day + timedelta(days=30), "what": "再谈一次，了解适应情况"}
+            record_follow_up(session, process, talk, follow_up, by=secretary, now=_at(day, 18))
+
+
+# ── who may sign in ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class DemoAccount:
+    """One line of the accounts file: a person with his highest role."""
+
+    role: Role
+    staff_no: str
+    name: str
+    branch: str | None
+    post: Post | None
+    password: str
+    token: str
+
+
+def issue_accounts(engine: Engine, *, now: datetime, password_hash: Callable[[str], str] = hash_password) -> list[DemoAccount]:
+    """A password and a new token for the officers, for every branch's secretary, and for a deputy, a committee member and members of one branch.
+
+    The tokens of the last start are revoked.
+    """
+    secret_hash = password_hash(PASSWORD)
+    with transaction(engine, actor=ACTOR) as session:
+        session.execute(update(Token).where(Token.name == TOKEN_NAME, Token.revoked_at.is_(None)).values(revoked_at=now))
+        accounts = []
+        for role, post, person, branch in _people(session):
+            session.execute(update(Account).where(Account.person_id == person.id).values(password_hash=secret_hash))
+            token = issue_token(session, person, name=TOKEN_NAME, now=now, expires_at=now + timedelta(days=365)).secret
+            accounts.append(DemoAccount(role, person.staff_no, person.name, branch, post, PASSWORD, token))
+        return accounts
+
+
+def _people(session: Session) -> Iterator[tuple[Role, Post | None, Person, str | None]]:
+    """Officers of the school; every branch's secretary; of one branch whoever else leads it, and three members."""
+    held = session.scalars(
+        select(Appointment)
+        .options(joinedload(Appointment.person), joinedload(Appointment.branch))
+        .where(Appointment.ends_on.is_(None))
+        .order_by(Appointment.id)
+    ).all()
+    yield from ((each.role, None, each.person, None) for each in held if each.role is not None)
+    for each in held:
+        if each.post is not None and each.branch is not None and (each.post is Post.SECRETARY or each.branch.code == FIRST):
+            yield ROLES_OF_POST[each.post][0], each.post, each.person, each.branch.code
+    posts = select(Appointment.person_id).where(Appointment.ends_on.is_(None))
+    members = select(Person).join(Person.branch).where(Branch.code == FIRST, Person.id.not_in(posts)).order_by(Person.staff_no).limit(3)
+    yield from ((Role.MEMBER, None, person, FIRST) for person in session.scalars(members))
