@@ -118,9 +118,9 @@ def serve(host: str, port: int, workers: int) -> None:
 
     settings = read_settings()
     settings.required("secret_key", "base_url")
-    with database(settings) as urls, school(settings):
+    with school(settings) as engine:
         click.echo(f"服务地址 http://{host}:{port}")
-        serve_forever(urls.application, settings, host=host, port=port, workers=workers)
+        serve_forever(engine.url.render_as_string(hide_password=False), settings, host=host, port=port, workers=workers)
 
 
 @main.command(help="后台工作：到点提醒、发送邮件。")
@@ -208,7 +208,9 @@ def _run_demo(engine: Engine, settings: Settings, *, port: int, accounts_file: P
 
     now = datetime.now(UTC)
     if not demo_school.is_there(engine):
-        with click.progressbar(demo_school.build(engine, now=now), length=len(demo_school.SKETCHES) + 2, label="建立示范学校") as steps:
+        with click.progressbar(
+            demo_school.build(engine, now=now, base_url=settings.base_url or ""), length=len(demo_school.SKETCHES) + 2, label="建立示范学校"
+        ) as steps:
             for _ in steps:
                 pass
     accounts = demo_school.issue_accounts(engine, now=now)

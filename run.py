@@ -52,12 +52,15 @@ STAMP = VENV / "zhibu-ready"
 RUNTIME = ROOT / "requirements.lock"
 DEVELOPMENT = ROOT / "requirements-dev.lock"
 HEARTBEAT_SECONDS = 10
+TEST_SERVER = os.environ.get("ZHIBU_TEST_DATABASE_URL")
 
 CHECKS = (
     ("ruff", "check", "."),
     ("ruff", "format", "--check", "."),
     ("lint-imports",),
     ("mypy",),
+    ("pytest", "-m", "not slow", "--postgres=16", "tests/workflow", "tests/api", "tests/schedulers"),
+    *((("pytest", "-m", "not slow", "--postgres=server", "tests/workflow", "tests/api", "tests/schedulers"),) if TEST_SERVER else ()),
     ("pytest",),
 )
 """Everything CI runs, pytest last: its closing line is the last one."""

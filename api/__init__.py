@@ -17,7 +17,7 @@ from api import accounts, branch, cycles, docs, errors, roster, school, session,
 from api.address import BASE
 from api.base import JSON, Route, Service, handler
 from api.openapi import document
-from workflow.database import transaction
+from workflow.database import is_away, transaction
 from workflow.mail.outbox import heartbeat
 from workflow.settings import Settings
 
@@ -55,7 +55,9 @@ def create_app(engine: Engine, settings: Settings, *, clock: Any = None) -> Flas
         app.add_url_rule(BASE + route.rule, endpoint=route.name, view_func=handler(route), methods=[route.method])
     specification = document(ROUTES)
     app.add_url_rule(f"{BASE}/openapi.json", endpoint="openapi", view_func=lambda: specification)
-    app.add_url_rule("/", endpoint="home", view_func=lambda: redirect("/docs"))
+    # Until there are pages, what letters link to leads to the description of the API.
+    for place in ("/", "/cycles/<path:rest>"):
+        app.add_url_rule(place, endpoint=place, view_func=lambda rest="": redirect("/docs"))
     app.add_url_rule("/healthz", endpoint="healthz", view_func=lambda: {"status": "ok"})
     app.add_url_rule("/readyz", endpoint="readyz", view_func=lambda: _readiness(engine))
     docs.register(app)
@@ -85,7 +87,9 @@ def _readiness(engine: Engine) -> tuple[dict[str, Any], int] | AnyResponse:
         with transaction(engine, actor=None) as opened:
             present = opened.scalar(text("select version_num from alembic_version"))
             beat = heartbeat(opened)
-    except DBAPIError:
+    except DBAPIError as error:
+        if not is_away(error):
+            raise
         return {"database": "away", "migrations": None, "worker": None}, 503
     worker: dict[str, datetime | None] = {"last_tick": beat.last_tick if beat else None, "oldest_unsent": beat.oldest_unsent if beat else None}
     return {"database": "ok", "migrations": present, "worker": worker}, 200

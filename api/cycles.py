@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from marshmallow import fields
@@ -47,6 +48,7 @@ def read_definition(asked: Asked) -> Any:
     return {"kinds": kinds, **kinds[Kind.APPRAISAL]}
 
 
+@cache
 def _definition(kind: Kind) -> dict[str, Any]:
     asked = {each.clause for each in REQUIREMENTS[kind]}
     name, text = find_plan("2024", None)

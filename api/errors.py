@@ -71,9 +71,9 @@ STATUS: Mapping[type[Refusal], int] = {
 }
 
 
-def status_of(refusal: Refusal) -> int:
+def status_of(refusal: type[Refusal]) -> int:
     """The status of a refusal: its own class's, or that of the nearest above it."""
-    return next((STATUS[cls] for cls in type(refusal).__mro__ if cls in STATUS), 400)
+    return next((STATUS[cls] for cls in refusal.__mro__ if cls in STATUS), 400)
 
 
 def language() -> str:
@@ -119,7 +119,7 @@ def refused(refusal: Refusal) -> Response:
     headers = {"WWW-Authenticate": "Bearer"} if isinstance(refusal, errors.Unauthenticated) else {}
     if isinstance(refusal, errors.Busy):
         headers["Retry-After"] = "1"
-    return problem(status_of(refusal), refusal.slug, refusal.title.speak(speech), refusal.detail.speak(speech), extra, headers)
+    return problem(status_of(type(refusal)), refusal.slug, refusal.title.speak(speech), refusal.detail.speak(speech), extra, headers)
 
 
 def went_wrong_in_http(error: HTTPException) -> Response:

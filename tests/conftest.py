@@ -44,7 +44,9 @@ def template(superuser: str) -> Iterator[str]:
     with _administration(superuser) as administration:
         for role in (migrations.OWNER_ROLE, APPLICATION_ROLE):
             if not administration.scalar(text("select 1 from pg_roles where rolname = :name"), {"name": role}):
-                administration.execute(text(f"create role {role} login"))
+                administration.execute(text(f"create role {role}"))
+            password = make_url(superuser).password
+            administration.execute(text(f"alter role {role} login" + (f" password '{password}'" if password else "")))
         administration.execute(text(f"create database {TEMPLATE} owner {migrations.OWNER_ROLE}"))
     migrations.migrate(_url(superuser, TEMPLATE, migrations.OWNER_ROLE), _url(superuser, TEMPLATE, APPLICATION_ROLE))
     yield TEMPLATE

@@ -90,7 +90,7 @@ def is_there(engine: Engine) -> bool:
         return session.scalar(select(Cycle.id).limit(1)) is not None
 
 
-def build(engine: Engine, *, now: datetime) -> Iterator[str]:
+def build(engine: Engine, *, now: datetime, base_url: str) -> Iterator[str]:
     """Make the school, a step at a time, telling each branch as it is done. All of it or nothing: one transaction."""
     with transaction(engine, actor=ACTOR) as session:
         for role in SCHOOL_ROLES:
@@ -106,7 +106,7 @@ def build(engine: Engine, *, now: datetime) -> Iterator[str]:
         yield "年度"
         office = caller_for(session, _OFFICERS[Role.OFFICE][0], date(2024, 12, 2))
         for sketch in SKETCHES:
-            _walk(session, sketch, office, now)
+            _walk(session, sketch, office, now, base_url)
             yield sketch.name
 
 
@@ -160,7 +160,7 @@ def _post(number: int, committee: int) -> tuple[Post | None, str | None]:
     return {"书记": Post.SECRETARY, "副书记": Post.DEPUTY}.get(title, Post.COMMITTEE_MEMBER), title
 
 
-def _walk(session: Session, sketch: Sketch, office: Caller, now: datetime) -> None:
+def _walk(session: Session, sketch: Sketch, office: Caller, now: datetime, base_url: str) -> None:
     """Record what a branch has done, and move it to where it stands."""
     process = process_of(session, YEAR, sketch.code, lock=Lock.MOVE)
     people = roll(session, process.id)
@@ -169,7 +169,7 @@ def _walk(session: Session, sketch: Sketch, office: Caller, now: datetime) -> No
     way = STAGES[Kind.APPRAISAL][: STAGES[Kind.APPRAISAL].index(goal) + 1]
 
     def moved(trigger: Trigger, by: Caller, at: datetime, **what: object) -> None:
-        move(session, process, trigger, by=by, now=at, seen=None, **what)  # type: ignore[arg-type]
+        move(session, process, trigger, by=by, now=at, seen=None, base_url=base_url, **what)  # type: ignore[arg-type]
 
     if goal is not Stage.STUDY:
         body = {

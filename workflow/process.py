@@ -220,7 +220,7 @@ def _tell_returned(session: Session, process: Process, change: StageChange, *, n
                         reason=change.reason or "",
                         due_on=process.due_on,
                         today=now.astimezone(SCHOOL_ZONE).date(),
-                        link=f"{base_url}/cycles/{year}/branches/{code}",
+                        link=letters.branch_link(base_url, year, code),
                     )
                 ),
                 process_id=process.id,

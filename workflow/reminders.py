@@ -156,7 +156,7 @@ def _missing(session: Session, processes: Sequence[Process]) -> dict[tuple[int, 
         f"""
         select e.requirement, e.process_id, r.person_id, grouping(r.person_id) = 1 as of_branch, count(distinct e.subject_id) as subjects
         from ({gate._evaluation(names)} where m.process_id = any(%(processes)s::bigint[])) e
-        left join participant r on r.process_id = e.process_id and r.left_on is null
+        left join participant r on r.process_id = e.process_id
             and (r.person_id = e.person_id or e.person_id is null and ({holder}))
         where not e.waived
         group by grouping sets ((e.requirement, e.process_id), (e.requirement, e.process_id, r.person_id))""",  # noqa: S608

@@ -53,6 +53,8 @@ end $$
 
 
 def upgrade() -> None:
+    # The application asks whether its migrations are complete.
+    op.execute("grant select on alembic_version to zhibu_app")
     op.execute(RECORD_HISTORY)
     op.create_table(
         "branch",
