@@ -20,7 +20,7 @@ from workflow import appraisal
 from workflow.cycle import Process
 from workflow.errors import Words
 from workflow.requirement import Requirement
-from workflow.vocabulary import CycleStatus, Kind, Post, Role, Stage
+from workflow.vocabulary import STAGES, CycleStatus, Kind, Post, Role, Stage
 
 REQUIREMENTS: Mapping[Kind, tuple[Requirement, ...]] = {Kind.APPRAISAL: appraisal.REQUIREMENTS}
 BY_NAME: Mapping[str, Requirement] = {each.name: each for requirements in REQUIREMENTS.values() for each in requirements}
@@ -191,23 +191,58 @@ def place_in_list(row: Unmet) -> tuple[str, int]:
 
 def todos(session: Session, person_id: int) -> list[Unmet]:
     """What is missing from one person, in all branches and cycles: rows that name him, and rows for every holder of a role he has on that roll."""
-    holder = " or ".join(
-        f"(m.requirement = any(array[{', '.join(repr(name) for name in names)}]) {_held(posts)})" for posts, names in _names_by_holders().items()
-    )
     return _everywhere(
         session,
         {"me": person_id, "limit": 1000},
         processes="and p.id in (select r.process_id from participant r where r.person_id = %(me)s and r.left_on is null)",
         rows=f"""and (m.person_id = %(me)s or m.person_id is null and exists (
-            select from participant r where r.process_id = m.process_id and r.person_id = %(me)s and r.left_on is null and ({holder})))""",
+            select from participant r where r.process_id = m.process_id and r.person_id = %(me)s and r.left_on is null and ({_holder("m")})))""",
     )
 
 
-def _names_by_holders() -> dict[tuple[Post, ...] | None, list[str]]:
+_COUNTED = """
+    select e.requirement, e.process_id, r.person_id, grouping(r.person_id) = 1 as of_branch, count(distinct e.subject_id) as subjects
+    from ({evaluation} where m.process_id = any(%(processes)s::bigint[])) e
+    left join participant r on r.process_id = e.process_id and (r.person_id = e.person_id or e.person_id is null and ({holder}))
+    where not e.waived
+    group by grouping sets ((e.requirement, e.process_id), (e.requirement, e.process_id, r.person_id))"""
+
+
+def duties(session: Session, processes: Sequence[Process]) -> dict[tuple[int, int | None], dict[str, int]]:
+    """How many subjects of each clause block: by process and person who must act, and by process and None for the whole branch.
+
+    One query over all of them. Signs are left out: they show in the exceptions and beside the form, not in letters.
+    """
+    asked = {process.id: _asked_now(process) for process in processes}
+    names = tuple(name for name in BY_NAME if any(name in each for each in asked.values()))
+    if not names:
+        return {}
+    sql = _COUNTED.format(evaluation=_evaluation(names), holder=_holder("e"))
+    rows = session.connection().exec_driver_sql(sql, {"processes": list(asked)})
+    counted: dict[tuple[int, int | None], dict[str, int]] = {}
+    for row in sorted(rows, key=lambda row: names.index(row.requirement)):
+        if row.requirement in asked[row.process_id] and (row.of_branch or row.person_id is not None):
+            clauses = counted.setdefault((row.process_id, None if row.of_branch else row.person_id), {})
+            clause = BY_NAME[row.requirement].clause
+            clauses[clause] = clauses.get(clause, 0) + row.subjects
+    return counted
+
+
+def _asked_now(process: Process) -> frozenset[str]:
+    """The blocking requirements that to-dos and letters of a process's stage include."""
+    here = STAGES[process.kind].index(process.stage)
+    order = STAGES[process.kind].index
+    return frozenset(each.name for each in REQUIREMENTS[process.kind] if each.blocks and order(each.asked_from) <= here <= order(each.stage))
+
+
+def _holder(row: str) -> str:
+    """That the roll's line ``r`` holds the role which must act on a missing row, as SQL."""
     grouped: dict[tuple[Post, ...] | None, list[str]] = {}
     for each in BY_NAME.values():
         grouped.setdefault(HOLDERS[each.todo_for], []).append(each.name)
-    return grouped
+    return " or ".join(
+        f"({row}.requirement = any(array[{', '.join(repr(name) for name in names)}]) {_held(posts)})" for posts, names in grouped.items()
+    )
 
 
 def _held(posts: tuple[Post, ...] | None) -> str:

@@ -14,14 +14,14 @@ from datetime import date, datetime, time, timedelta
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session, contains_eager
 
-from workflow import gate
 from workflow.calendar import unannounced, working_day_on_or_before
 from workflow.cycle import Cycle, Participant, Process
 from workflow.database import any_of
+from workflow.gate import duties
 from workflow.mail.letters import REMINDER_DAYS, Duty, Reminder, branch_link, reminder, reminder_kind
 from workflow.mail.outbox import NewLetter, enqueue, letter_key, queued_keys, reminder_of, retire_reminders_except
 from workflow.people.organisation import Person
-from workflow.vocabulary import SCHOOL_ZONE, STAGES, WORKING_STAGES, CycleStatus, Post
+from workflow.vocabulary import SCHOOL_ZONE, WORKING_STAGES, CycleStatus, Post
 
 OPENING = time(9)
 """Letters go from nine in the morning, as the school's clock says it."""
@@ -116,7 +116,7 @@ def _near(session: Session, now: datetime) -> list[_Near]:
 def _due(session: Session, near: Sequence[_Near], now: datetime) -> list[_Due]:
     if now.astimezone(SCHOOL_ZONE).time() < OPENING:
         return []
-    missing = _missing(session, [each.process for each in near])
+    missing = duties(session, [each.process for each in near])
     by_process = {each.process.id: each for each in near}
     acting = [person_id for _, person_id in missing if person_id is not None]
     roll = session.execute(
@@ -134,50 +134,9 @@ def _due(session: Session, near: Sequence[_Near], now: datetime) -> list[_Due]:
         each, leads = by_process[row.process_id], row.post in _LEADERS
         counts = missing.get((row.process_id, None if leads else row.person_id), {})
         if leads or counts:
-            duties = tuple(Duty(clause, each.process.cycle.sentence(clause), count) for clause, count in counts.items())
-            found.append(_Due(each, row.person_id, row.name, address, leads, duties))
+            told = tuple(Duty(clause, each.process.cycle.sentence(clause), count) for clause, count in counts.items())
+            found.append(_Due(each, row.person_id, row.name, address, leads, told))
     return found
-
-
-def _missing(session: Session, processes: Sequence[Process]) -> dict[tuple[int, int | None], dict[str, int]]:
-    """How many subjects of each clause are missing: by process and person who must act, and by process alone for the whole branch.
-
-    One query over all of them, of what blocks: signs show in the exception list and beside the form, not in letters.
-    """
-    asked = {process.id: _asked(process) for process in processes}
-    names = tuple(name for name in gate.BY_NAME if any(name in each for each in asked.values()))
-    if not names:
-        return {}
-    holder = " or ".join(
-        f"(e.requirement = any(array[{', '.join(repr(name) for name in held)}]) {gate._held(posts)})"
-        for posts, held in gate._names_by_holders().items()
-    )
-    rows = session.connection().exec_driver_sql(
-        f"""
-        select e.requirement, e.process_id, r.person_id, grouping(r.person_id) = 1 as of_branch, count(distinct e.subject_id) as subjects
-        from ({gate._evaluation(names)} where m.process_id = any(%(processes)s::bigint[])) e
-        left join participant r on r.process_id = e.process_id
-            and (r.person_id = e.person_id or e.person_id is null and ({holder}))
-        where not e.waived
-        group by grouping sets ((e.requirement, e.process_id), (e.requirement, e.process_id, r.person_id))""",  # noqa: S608
-        {"processes": list(asked)},
-    )
-    missing: dict[tuple[int, int | None], dict[str, int]] = {}
-    for row in sorted(rows, key=lambda row: names.index(row.requirement)):
-        if row.requirement in asked[row.process_id] and (row.of_branch or row.person_id is not None):
-            clauses = missing.setdefault((row.process_id, None if row.of_branch else row.person_id), {})
-            clause = gate.BY_NAME[row.requirement].clause
-            clauses[clause] = clauses.get(clause, 0) + row.subjects
-    return missing
-
-
-def _asked(process: Process) -> frozenset[str]:
-    """The requirements that to-dos and letters of a process's stage include."""
-    order = STAGES[process.kind]
-    here = order.index(process.stage)
-    return frozenset(
-        each.name for each in gate.REQUIREMENTS[process.kind] if each.blocks and order.index(each.asked_from) <= here <= order.index(each.stage)
-    )
 
 
 def _letter(due: _Due, now: datetime, base_url: str) -> NewLetter:

@@ -17,7 +17,7 @@ from tests.builders import NOW
 from tests.mail_server import DROP, MailServer, free_port, mail_server
 from workflow.database import transaction
 from workflow.mail.letters import Rendered
-from workflow.mail.outbox import Letter, NewLetter, claim, enqueue, letters_of, settle_sent
+from workflow.mail.outbox import Letter, NewLetter, claim, enqueue, letters_of, settle_failed, settle_sent
 from workflow.people.organisation import Person
 from workflow.vocabulary import LetterState
 
@@ -227,6 +227,17 @@ def test_the_letter_of_a_sender_that_died_is_sent_once_more(engine: Engine, serv
     with transaction(engine, actor="worker") as session:
         assert not settle_sent(session, dead, NOW)
     assert ids(server.received) == [f"<{dead.message_id}@school.example>"]
+
+
+def test_a_sender_that_wakes_late_does_not_settle_what_another_holds(engine: Engine) -> None:
+    queue(engine, "w5")
+    with transaction(engine, actor="worker") as session:
+        [late] = claim(session, NOW, LEASE)
+    with transaction(engine, actor="worker") as session:
+        [awake] = claim(session, NOW + LEASE, LEASE)
+        assert not settle_failed(session, late, "RCPT 550")
+        assert settle_sent(session, awake, NOW + LEASE)
+    assert the_letter(engine).state is LetterState.SENT
 
 
 def test_a_resend_whose_sender_died_is_not_tried_a_third_time(engine: Engine, server: MailServer) -> None:

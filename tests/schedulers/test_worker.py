@@ -98,7 +98,7 @@ def test_the_heartbeat_tells_since_when_the_oldest_letter_waits(school: Engine, 
 def test_the_worker_ticks_at_once_and_stops_when_told(school: Engine, settings: Settings) -> None:
     stop = Event()
     began = datetime.now(UTC)
-    worker = Thread(target=run_worker, args=(school, settings, stop))
+    worker = Thread(target=run_worker, args=(school, settings.model_copy(update={"tick_seconds": 3600}), stop))
     worker.start()
     try:
         assert _until(lambda: _has_ticked(school))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from sqlalchemy import select
@@ -13,7 +13,7 @@ from tests.builders import NOW, STAFF_NO, a_school, caller, person
 from workflow.appraisal.talks import record_talk
 from workflow.cycle import Extension, Process, change_process, close_cycle, participant
 from workflow.mail.letters import Rendered
-from workflow.mail.outbox import Letter, NewLetter, letters_of, retire_reminders
+from workflow.mail.outbox import Letter, NewLetter, claim, letters_of, retire_reminders, settle_unknown
 from workflow.people.organisation import Person
 from workflow.reminders import letters_due, nearest_reminder, queue_due
 from workflow.vocabulary import SCHOOL_ZONE, LetterState, Post, Stage
@@ -160,6 +160,16 @@ def test_a_move_retires_the_reminders_of_its_process_alone(session: Session, bra
     retire_reminders(session, branch.id)
     states = {(letter.process_id == branch.id, letter.state) for letter in letters_of(session)}
     assert states == {(True, LetterState.MOOT), (False, LetterState.PENDING)}
+
+
+def test_a_retired_letter_that_may_have_arrived_stays_unknown_and_is_not_sent_again(session: Session, branch: Process) -> None:
+    queue_due(session, at("2024-12-24"), base_url=BASE)
+    [lost] = claim(session, at("2024-12-24"), timedelta(minutes=5))
+    settle_unknown(session, lost, at("2024-12-24", "09:01"), "DATA lost")
+    for process_id in {letter.process_id for letter in letters_of(session)}:
+        retire_reminders(session, process_id or 0)
+    assert [letter.state for letter in letters_of(session) if letter.id == lost.id] == [LetterState.UNKNOWN]
+    assert lost.id not in {letter.id for letter in claim(session, at("2024-12-24", "10:00"), timedelta(minutes=5), limit=100)}
 
 
 # ── to whom ───────────────────────────────────────────────────────────────────────────────────────────────────────────

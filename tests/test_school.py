@@ -1,0 +1,203 @@
+"""A school set up by the commands alone, with a roster of sixty branches, and one branch walked over HTTP on a running server.
+
+What the year is about, seen from outside: refused with every missing person named, one talk recorded and the list one shorter, waived with a
+reason, advanced, returned by the office with a new day, advanced again; its reminder read back from the mail server; the dashboard agrees.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from schedulers.worker import tick
+from tests.mail_server import MailServer, free_port, mail_server
+from tests.rosters import a_school_roster
+from workflow.database import engine_for
+from workflow.settings import read_settings
+from workflow.vocabulary import SCHOOL_ZONE
+
+pytestmark = pytest.mark.slow
+YEAR = "/cycles/2024"
+
+
+@dataclass(frozen=True)
+class School:
+    """A running service, and how to be somebody at it."""
+
+    project: Path
+    environment: dict[str, str]
+    port: int
+    clients: list[httpx.Client] = field(default_factory=list)
+
+    def command(self, *words: str, said: str | None = None) -> str:
+        """Run ``zhibu`` with these words to its end."""
+        done = subprocess.run(
+            [sys.executable, "-m", "cli", *words], cwd=self.project, env=self.environment, input=said, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def as_(self, staff_no: str) -> httpx.Client:
+        token = self.command("token", "create", "--staff-no", staff_no).strip()
+        client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}/api/v1", headers={"Authorization": f"Bearer {token}"}, timeout=30)
+        self.clients.append(client)
+        return client
+
+
+@pytest.fixture
+def school(project: Path, tmp_path: Path, superuser: str, template: str, database_url: str, owner_url: str) -> Iterator[School]:
+    """Sixty branches in a draft of 2024, served by gunicorn on a PostgreSQL of its own."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("ZHIBU_")}
+    port = free_port()
+    ours = {
+        "ZHIBU_DATABASE_URL": database_url.replace("+psycopg", ""),
+        "ZHIBU_OWNER_DATABASE_URL": owner_url.replace("+psycopg", ""),
+        "ZHIBU_SECRET_KEY": "a secret of the tests' own",
+        "ZHIBU_BASE_URL": f"http://127.0.0.1:{port}",
+    }
+    school = School(project, {**kept, **ours}, port)
+    roster = tmp_path / "名册.xlsx"
+    roster.write_bytes(a_school_roster())
+    school.command("migrate")
+    school.command(
+        "account", "create", "--staff-no", "office", "--name", "党办主任", "--role", "office", "--password-stdin", said="ten letters and more\n"
+    )
+    assert "核对完毕，没有写入" in school.command("roster", "import", str(roster))
+    assert "已写入" in school.command("roster", "import", str(roster), "--apply")
+    school.command("cycle", "open", "--plan", "2024", *(f"--deadline={stage}={day}" for stage, day in DEADLINES.items()))
+    assert "60 个党支部开始" in school.command("cycle", "publish", "2024")
+    server = subprocess.Popen([sys.executable, "-m", "cli", "serve", "--port", str(port)], cwd=project, env=school.environment)
+    try:
+        _wait_until_ready(port)
+        yield school
+    finally:
+        for client in school.clients:
+            client.close()
+        server.terminate()
+        server.wait(30)
+
+
+TODAY = datetime.now(SCHOOL_ZONE).date()
+DEADLINES = {"study": TODAY + timedelta(days=2), "talks": TODAY + timedelta(days=3), "report": TODAY + timedelta(days=30)}
+
+
+def _wait_until_ready(port: int) -> None:
+    for _ in range(300):
+        try:
+            if httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200:
+                return
+        except httpx.TransportError:
+            time.sleep(0.1)
+    raise AssertionError("the server did not answer")
+
+
+@pytest.fixture
+def mail() -> Iterator[MailServer]:
+    with mail_server() as server:
+        yield server
+
+
+def tick_at(school: School, mail: MailServer, day: date) -> None:
+    """One tick of the worker at ten in the morning of a day, with the real mail server."""
+    settings = read_settings({}, base_url=school.environment["ZHIBU_BASE_URL"], smtp_url=mail.url, mail_from="zhibu@school.example")
+    engine = engine_for(school.environment["ZHIBU_DATABASE_URL"].replace("postgresql:", "postgresql+psycopg:"))
+    tick(engine, settings, datetime(day.year, day.month, day.day, 10, tzinfo=SCHOOL_ZONE).astimezone(UTC))
+    engine.dispose()
+
+
+def missing(problem: dict[str, Any], clause: str) -> dict[str, str]:
+    return {subject["id"]: subject["name"] for each in problem["unmet"] if each["clause"] == clause for subject in each["subjects"]}
+
+
+def ok(answer: httpx.Response) -> Any:
+    assert answer.is_success, answer.text
+    return answer.json()
+
+
+def test_a_branch_walks_study_and_talks_and_is_returned_and_walks_again(school: School, mail: MailServer) -> None:
+    office = school.as_("office")
+    row = next(each for each in ok(office.get(f"{YEAR}/branches"))["items"] if len(ok(office.get(branch_path(each) + "/roll"))["items"]) >= 20)
+    here = branch_path(row)
+    secretary = school.as_(row["secretary"]["staff_no"])
+    people = ok(secretary.get(f"{here}/roll"))["items"]
+    leaders = [each["staff_no"] for each in people if each["leads"]]
+    others = {each["staff_no"]: each["name"] for each in people if not each["leads"]}
+    study_day = str(TODAY - timedelta(days=1))
+
+    def move(client: httpx.Client, trigger: str, **what: Any) -> httpx.Response:
+        etag = client.get(here).headers["ETag"]
+        return client.post(f"{here}/moves", json={"trigger": trigger, **what}, headers={"If-Match": etag})
+
+    def standing(stage: str) -> int:
+        return int(ok(office.get(f"{YEAR}/progress", headers={"Cache-Control": "no-cache"}))["by_stage"][stage])
+
+    # Refused with every missing person and title named.
+    refused = move(secretary, "advance")
+    assert refused.status_code == 409
+    assert missing(refused.json(), "E4") == {each["staff_no"]: each["name"] for each in people}
+    titles = list(missing(refused.json(), "E3"))
+    assert sorted(titles) == sorted(ok(office.get(YEAR))["rules"]["required_reading"])
+    everybody = [each["staff_no"] for each in people]
+    ok(secretary.post(f"{here}/study-sessions", json={"held_on": study_day, "titles": titles, "present": everybody[1:], "exchange": "交流了体会"}))
+    refused = move(secretary, "advance")
+    assert missing(refused.json(), "E4") == {everybody[0]: people[0]["name"]}
+    session = ok(secretary.get(f"{here}/study-sessions"))["items"][0]
+    ok(secretary.post(f"{here}/study-sessions/{session['id']}/make-ups", json={"staff_no": everybody[0], "on": str(TODAY), "how": "自学"}))
+    assert ok(move(secretary, "advance"))["stage"] == "talks"
+    assert (standing("study"), standing("talks")) == (59, 1)
+
+    # One talk recorded, and the list is one shorter; a committee member records his own.
+    for number, one in enumerate(leaders):
+        for other in leaders[number + 1 :]:
+            ok(secretary.post(f"{here}/talks", json={"held_on": study_day, "talker": one, "partner": other}))
+    assert missing(move(secretary, "advance").json(), "K2") == others
+    last, *rest = others
+    member = school.as_(leaders[1])
+    ok(member.post(f"{here}/talks", json={"held_on": study_day, "talker": leaders[1], "partner": rest[0]}))
+    assert missing(move(secretary, "advance").json(), "K2") == {number: name for number, name in others.items() if number != rest[0]}
+    for number in rest[1:]:
+        focus = {"focus": True, "focus_reason": "新到支部"} if number == rest[1] else {}
+        ok(secretary.post(f"{here}/talks", json={"held_on": study_day, "talker": leaders[0], "partner": number, **focus}))
+
+    # The reminder of the day after tomorrow but one is read back from the mail server: his own duty, nobody's name.
+    tick_at(school, mail, TODAY)
+    [letter] = [each for each in mail.received if row["branch"]["name"] in each["Subject"] and people[0]["name"] in str(each["To"])]
+    text = letter.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    assert "谈心谈话" in text
+    assert "还差1项" in text
+    assert others[last] not in text
+    ledger = ok(office.get(f"{YEAR}/letters", params={"branch": row["branch"]["code"], "recipient": leaders[0]}))["items"]
+    assert [(each["kind"], each["state"]) for each in ledger] == [("due-3", "sent")]
+
+    # Waived with a reason, advanced, and counted.
+    assert missing(move(secretary, "advance").json(), "K2") == {last: others[last]}
+    waiver = {"requirement": "members_nobody_talked_with", "subjects": [last], "reason": "长期住院，已电话慰问"}
+    ok(secretary.post(f"{here}/waivers", json=waiver))
+    assert ok(move(secretary, "advance"))["stage"] == "self_review"
+    assert (standing("talks"), standing("self_review")) == (0, 1)
+
+    # Returned by the office with a new day; the waiver stands, and the branch advances again.
+    day = str(TODAY + timedelta(days=10))
+    returned = ok(move(office, "return", to="talks", reason="请补充意见建议", due_on=day))
+    assert (returned["stage"], returned["round"], returned["due_on"]) == ("talks", 2, day)
+    progress = ok(office.get(f"{YEAR}/progress"))
+    assert (progress["by_stage"]["talks"], progress["returned"]) == (1, 1)
+    tick_at(school, mail, TODAY)
+    assert any("退回" in each["Subject"] for each in mail.received)
+    assert ok(move(secretary, "advance"))["stage"] == "self_review"
+    assert standing("self_review") == 1
+    assert [each["trigger"] for each in ok(office.get(f"{here}/moves"))["items"]] == ["advance", "advance", "return", "advance"]
+
+
+def branch_path(row: dict[str, Any]) -> str:
+    return f"{YEAR}/branches/{row['branch']['code']}"
