@@ -10,12 +10,13 @@ from sqlalchemy.orm import joinedload
 
 from api.address import BASE, NUMBER
 from api.base import Answer, Asked, Routes, service
-from api.lists import Page, listed, place
+from api.lists import Page, listed, natural, number, place
 from api.shapes import appointment_shape
+from workflow.errors import Invalid, NotFound
 from workflow.fields import Body, Day, Line, Moment, StaffNo, Text, one_of
 from workflow.people.access import Action
 from workflow.people.accounts import Account, Token, accounts_after, create_officer, issue_token, open_account, revoke_token, tokens_after
-from workflow.people.organisation import Appointment, person_by_staff_no
+from workflow.people.organisation import Appointment, Person, person_by_staff_no
 from workflow.roster.posts import AppointmentBody, appoint, end_appointment
 from workflow.vocabulary import Role
 
@@ -66,14 +67,22 @@ def token_shape(row: Token) -> dict[str, Any]:
     }
 
 
+def _named(asked: Asked, body: dict[str, Any]) -> Person:
+    """The person a body names. Raises Invalid at that field for somebody unknown."""
+    try:
+        return person_by_staff_no(asked.session, body["staff_no"])
+    except NotFound as missing:
+        raise Invalid({"staff_no": missing.detail}) from None
+
+
 @routes.get("/accounts", action=Action.READ_ACCOUNTS, query=Page)
 def list_accounts(asked: Asked, query: dict[str, Any]) -> Any:
     """Accounts by 学工号."""
-    rows = accounts_after(asked.session, place(query, "", str), query["limit"] + 1)
+    rows = accounts_after(asked.session, place(query, "", natural), query["limit"] + 1)
     return listed(rows, query, account_shape, lambda row: row.person.staff_no)
 
 
-@routes.post("/accounts", action=Action.WRITE_ACCOUNTS, body=AccountBody, status=201)
+@routes.post("/accounts", action=Action.WRITE_ACCOUNTS, body=AccountBody, secret=True, status=201)
 def create_account(asked: Asked, body: dict[str, Any]) -> Any:
     """Give somebody an account. An officer of the school is made with it."""
     if "role" in body:
@@ -86,7 +95,7 @@ def create_account(asked: Asked, body: dict[str, Any]) -> Any:
             password=body.get("password"),
         )
     else:
-        person = person_by_staff_no(asked.session, body["staff_no"])
+        person = _named(asked, body)
     account = open_account(asked.session, person, now=asked.now, password=body.get("password") if "role" not in body else None)
     account.person = person
     return Answer(account_shape(account), 201, location=f"{BASE}/accounts")
@@ -95,14 +104,14 @@ def create_account(asked: Asked, body: dict[str, Any]) -> Any:
 @routes.get("/tokens", action=Action.WRITE_TOKENS, query=Page)
 def list_tokens(asked: Asked, query: dict[str, Any]) -> Any:
     """Tokens, without what they open with, which nobody has."""
-    rows = tokens_after(asked.session, place(query, 0, int), query["limit"] + 1)
+    rows = tokens_after(asked.session, place(query, 0, number), query["limit"] + 1)
     return listed(rows, query, token_shape, lambda row: row.id)
 
 
-@routes.post("/tokens", action=Action.WRITE_TOKENS, body=TokenBody, status=201)
+@routes.post("/tokens", action=Action.WRITE_TOKENS, body=TokenBody, secret=True, status=201)
 def create_token(asked: Asked, body: dict[str, Any]) -> Any:
     """Make a token. It is shown in this answer, and never again."""
-    person = person_by_staff_no(asked.session, body["staff_no"])
+    person = _named(asked, body)
     ends = body.get("expires_at", asked.now + timedelta(days=service().settings.token_days))
     issued = issue_token(asked.session, person, name=body["name"], now=asked.now, expires_at=ends)
     return Answer(
@@ -125,7 +134,7 @@ def list_appointments(asked: Asked, query: dict[str, Any]) -> Any:
     rows = asked.session.scalars(
         select(Appointment)
         .options(joinedload(Appointment.person), joinedload(Appointment.branch))
-        .where(Appointment.id > place(query, 0, int))
+        .where(Appointment.id > place(query, 0, number))
         .order_by(Appointment.id)
         .limit(query["limit"] + 1)
     ).all()

@@ -1,7 +1,7 @@
 """How a route is declared: who may, on what, with which body; and the order in which that is asked.
 
-401 · 404 or 403 of the route · 415 · 428 · 422 · 403 of the named trigger · 412 · 409. One transaction per request, opened here, with its
-process held as the route says; a deadlock or a lock that timed out is tried again once, whole.
+401 · 404 or 403 of the route · stored replay · 415 · 428 · 422 · 403 of the named trigger · 412 · 409. One transaction per request, opened
+here, with its process held as the route says; a deadlock or a lock that timed out is tried again once, whole.
 """
 
 from __future__ import annotations
@@ -18,18 +18,22 @@ from flask import Response, current_app, request
 from flask.json.provider import DefaultJSONProvider
 from marshmallow import Schema, ValidationError
 from sqlalchemy import Engine
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from api.errors import CsrfMissing, Malformed, PreconditionRequired, UnsupportedMediaType
+from workflow import idempotency
 from workflow.cycle import Lock, Process, process_of
-from workflow.database import transaction, with_one_retry
-from workflow.errors import Invalid, Stale, Unauthenticated, Words
+from workflow.database import constraint, transaction, with_one_retry
+from workflow.errors import Invalid, NotFound, Unauthenticated, Words
+from workflow.idempotency import KeptAnswer, Repeatable
 from workflow.people.access import Action, Caller, Scope
 from workflow.people.accounts import Token, WebSession, caller_by_secret
 from workflow.settings import Settings
 from workflow.vocabulary import SCHOOL_ZONE, Role
 
 SESSION_COOKIE = "zhibu_session"
+KEY_HEADER = "Idempotency-Key"
 CSRF_HEADER = "X-CSRF-Token"
 
 
@@ -87,10 +91,8 @@ class Answer:
     """Becomes the strong ETag."""
     location: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
-    conditional: bool = False
-    """Answer 304 when the caller has this content already; the ETag is the content's hash."""
-    stamped: Mapping[str, Any] = field(default_factory=dict)
-    """Told with the body, but no part of its ETag."""
+    tagged: Any = None
+    """What the strong ETag is the hash of: a caller who has it already is answered 304."""
 
 
 View = Callable[..., Any]
@@ -111,7 +113,15 @@ class Route:
     query: type[Schema] | None = None
     upload: bool = False
     if_match: bool = False
+    find: Callable[..., Any] | None = None
+    """Looks up what the address names, before anything that was sent is judged: what is not there is missing first of all. The view gets it."""
+    secret: bool = False
+    """Takes or answers a secret: such an answer is never kept, so an Idempotency-Key is ignored."""
     status: int = 200
+
+    @property
+    def repeatable(self) -> bool:
+        return self.method == "POST" and self.action is not None and not self.secret
 
     @property
     def of_branch(self) -> bool:
@@ -166,7 +176,12 @@ def handler(route: Route) -> Callable[..., Response]:
 
     def handle(**path: Any) -> Response:
         sent = b"" if route.upload else request.get_data(cache=True)  # before any lock is taken: a slow sender holds up nobody
-        return with_one_retry(lambda: _answer(route, dict(path), sent))
+        try:
+            return with_one_retry(lambda: _answer(route, dict(path), sent))
+        except IntegrityError as error:
+            if constraint(error) != idempotency.UNIQUE:
+                raise
+            return with_one_retry(lambda: _answer(route, dict(path), sent))  # the other was faster: replay what it answered
 
     return handle
 
@@ -183,25 +198,63 @@ def _answer(route: Route, path: dict[str, Any], sent: bytes) -> Response:
     reads = route.method == "GET"
     with transaction(house.engine, actor=None if reads else "anonymous" if route.action is None else sign_in) as session:
         asked = Asked(session, now, None)
+        repeated = None
+        if not all(value.isprintable() for value in path.values() if isinstance(value, str)):
+            raise NotFound
         if route.action is not None:
             caller = callers[0] if callers else _signed_in(session, now)
             by_roles = caller.may(route.action, path["code"] if route.of_branch else None)
+            repeated = _repeatable(route, caller, sent)
+            if repeated is not None and (kept := idempotency.answered_before(session, repeated)) is not None:
+                return _replayed(kept)
             process = process_of(session, path.pop("year"), path.pop("code"), lock=route.lock) if route.of_branch else None
             asked = Asked(session, now, caller, by_roles, process)
+        given: list[Any] = []
+        if route.find is not None:
+            given.append(route.find(asked, **path))
+            path = {}
         if route.body is not None and request.mimetype != "application/json":
             raise UnsupportedMediaType(Words("请以 application/json 提交", "send application/json"))
         if route.upload and request.mimetype != "multipart/form-data":
             raise UnsupportedMediaType(Words("请以 multipart/form-data 上传文件", "send multipart/form-data"))
         if route.if_match:
             asked = replace(asked, if_match=_version_seen())
-        given: list[Any] = []
         if route.query is not None:
             given.append(load(route.query(), request.args.to_dict()))
         elif request.args:
             raise Invalid({name: Words("没有这个参数", "unknown parameter") for name in request.args})
         if route.body is not None:
             given.append(load(route.body(partial=route.method == "PATCH"), read_json(sent)))
-        return answered(route.view(asked, *given, **path), route.status)
+        response = answered(route.view(asked, *given, **path), route.status)
+        if repeated is not None:
+            headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
+            body = response.get_data(as_text=True)
+            idempotency.keep_answer(session, repeated, status=response.status_code, headers=headers, body=body, now=now)
+        return response
+
+
+KEPT_HEADERS = ("Location", "ETag")
+
+
+def _repeatable(route: Route, caller: Caller, sent: bytes) -> Repeatable | None:
+    """What makes this request the same request, when it comes with an Idempotency-Key. Raises Invalid for a key that cannot be one."""
+    key = request.headers.get(KEY_HEADER)
+    if key is None or not route.repeatable:
+        return None
+    digest = sha256(sent)
+    if route.upload:  # the boundary of a multipart body is another one each time: the file is what was sent
+        for name, file in sorted(request.files.items()):
+            digest.update(f"{name} {file.filename} ".encode())
+            digest.update(file.read())
+            file.seek(0)
+    return Repeatable(caller.person_id, f"{route.method} {request.path}", idempotency.checked_key(key), digest.hexdigest())
+
+
+def _replayed(kept: KeptAnswer) -> Response:
+    response = current_app.response_class(kept.body, status=kept.status, mimetype="application/json")
+    response.headers.extend({**kept.headers, "Idempotent-Replayed": "true", "Cache-Control": "private, no-cache"})
+    response.autocorrect_location_header = False
+    return response
 
 
 def _signed_in(session: Session, now: datetime) -> Caller:
@@ -225,14 +278,17 @@ def csrf_token(secret: str) -> str:
     return hmac.new((key.get_secret_value() if key else "").encode(), secret.encode(), sha256).hexdigest()
 
 
+NO_VERSION = -1
+
+
 def _version_seen() -> int:
-    """The version in If-Match. Raises PreconditionRequired without one, Stale for ``*``, weak tags and what is no tag of ours."""
+    """The version in If-Match; for ``*``, weak tags and what is no tag of ours one that no row has. Raises PreconditionRequired without one."""
     tag = request.headers.get("If-Match", "").strip()
     if not tag:
         raise PreconditionRequired
     digits = tag[1:-1]
     if len(tag) < 3 or tag[0] != '"' or tag[-1] != '"' or not digits.isascii() or not digits.isdigit() or len(digits) > 18:
-        raise Stale
+        return NO_VERSION
     return int(digits)
 
 
@@ -267,19 +323,26 @@ def load(schema: Schema, data: Any) -> dict[str, Any]:
 
 
 def _by_field(messages: Any, where: str = "") -> list[tuple[str, list[Words]]]:
+    """marshmallow's messages by the place they speak of: ``aspects.A1``, ``present.0``."""
     if isinstance(messages, Mapping):
-        return [
-            pair
-            for name, inner in messages.items()
-            for pair in _by_field(inner, f"{where}.{name}" if where and name != "_schema" else where or str(name))
-        ]
-    return [(where or "_schema", [each if isinstance(each, Words) else Words(str(each), str(each)) for each in messages])]
+        return [pair for name, inner in messages.items() for pair in _by_field(inner, _within(where, str(name)))]
+    listed = messages if isinstance(messages, list) else [messages]
+    return [(where or "_schema", [each if isinstance(each, Words) else Words(str(each), str(each)) for each in listed])]
+
+
+def _within(where: str, name: str) -> str:
+    return where if name == "_schema" and where else f"{where}.{name}" if where else name
+
+
+def as_bytes(body: Any) -> bytes:
+    """JSON as it goes out. Half a surrogate pair, which somebody may have sent as a name, cannot."""
+    return current_app.json.dumps(body).encode("utf-8", "replace")
 
 
 def answered(result: Any, status: int) -> Response:
     """Turn what a view returned into a response."""
     answer = result if isinstance(result, Answer) else Answer(result, status)
-    text = "" if answer.status == 204 else current_app.json.dumps({**answer.body, **answer.stamped} if answer.stamped else answer.body)
+    text = b"" if answer.status == 204 else as_bytes(answer.body)
     response = current_app.response_class(text, status=answer.status, mimetype="application/json")
     if answer.version is not None:
         response.set_etag(str(answer.version))
@@ -288,7 +351,7 @@ def answered(result: Any, status: int) -> Response:
         response.autocorrect_location_header = False
     response.headers.extend(answer.headers)
     response.headers["Cache-Control"] = "private, no-cache"
-    if answer.conditional:
-        response.set_etag(sha256(current_app.json.dumps(answer.body).encode()).hexdigest()[:32])
+    if answer.tagged is not None:
+        response.set_etag(sha256(current_app.json.dumps(answer.tagged).encode()).hexdigest()[:32])
         response.make_conditional(request)
     return response

@@ -7,7 +7,7 @@ from typing import Any
 from api.address import BRANCH, NUMBER, address_of
 from api.base import Answer, Asked, Routes, service
 from api.errors import language
-from api.lists import Page, listed, place
+from api.lists import Page, listed, natural, number, place
 from api.records import ReasonBody
 from api.shapes import (
     change_shape,
@@ -18,8 +18,7 @@ from api.shapes import (
     unmet_shape,
     waiver_shape,
 )
-from workflow.cycle import Extension, Lock, extend, extensions_of, moves_made, participant, roll, secretaries
-from workflow.errors import Conflict, Words
+from workflow.cycle import Extension, Lock, Participant, extend, extensions_of, moves_made, participant, roll, secretaries
 from workflow.evidence import record_of, records_of, reject, withdraw
 from workflow.fields import Body, Day, Text, one_of
 from workflow.gate import checklist
@@ -98,14 +97,14 @@ def read_requirements(asked: Asked, query: dict[str, Any]) -> Any:
 @routes.get(f"{BRANCH}/history", action=Action.READ_PROCESS, query=Page)
 def read_history(asked: Asked, query: dict[str, Any]) -> Any:
     """Who changed what, from what, to what. Fields with readers of their own say only that they changed."""
-    rows = asked.session.scalars(history_of(asked.process.id, after=place(query, 0, int), limit=query["limit"] + 1)).all()
+    rows = asked.session.scalars(history_of(asked.process.id, after=place(query, 0, number), limit=query["limit"] + 1)).all()
     return listed(rows, query, history_shape, lambda row: row.id)
 
 
 @routes.get(f"{BRANCH}/moves", action=Action.READ_PROCESS, query=Page)
 def list_moves(asked: Asked, query: dict[str, Any]) -> Any:
     """Moves that were made."""
-    rows = moves_made(asked.session, asked.process.id, after=place(query, 0, int), limit=query["limit"] + 1)
+    rows = moves_made(asked.session, asked.process.id, after=place(query, 0, number), limit=query["limit"] + 1)
     return listed(rows, query, change_shape, lambda row: row.id)
 
 
@@ -152,7 +151,7 @@ def extension_shape(row: Extension) -> dict[str, Any]:
 @routes.get(f"{BRANCH}/extensions", action=Action.READ_PROCESS, query=Page)
 def list_extensions(asked: Asked, query: dict[str, Any]) -> Any:
     """Later days that the office gave this branch."""
-    rows = extensions_of(asked.session, asked.process.id, after=place(query, 0, int), limit=query["limit"] + 1)
+    rows = extensions_of(asked.session, asked.process.id, after=place(query, 0, number), limit=query["limit"] + 1)
     return listed(rows, query, extension_shape, lambda row: row.id)
 
 
@@ -174,14 +173,18 @@ def _waiver(asked: Asked, row: Waiver, status: int = 200) -> Answer:
 @routes.get(f"{BRANCH}/waivers", action=Action.READ_PROCESS, query=Page)
 def list_waivers(asked: Asked, query: dict[str, Any]) -> Any:
     """Reasons that stand in place of what is missing, those taken back included."""
-    rows = records_of(asked.session, Waiver, asked.process.id, after=place(query, 0, int), limit=query["limit"] + 1)
+    rows = records_of(asked.session, Waiver, asked.process.id, after=place(query, 0, number), limit=query["limit"] + 1)
     return listed(rows, query, waiver_shape, lambda row: row.id)
 
 
-@routes.get(f"{BRANCH}/waivers/{RECORD}", action=Action.READ_PROCESS)
-def read_waiver(asked: Asked, record_id: int) -> Any:
+def _one(asked: Asked, record_id: int) -> Waiver:
+    return record_of(asked.session, Waiver, asked.process.id, record_id)
+
+
+@routes.get(f"{BRANCH}/waivers/{RECORD}", action=Action.READ_PROCESS, find=_one)
+def read_waiver(asked: Asked, row: Waiver) -> Any:
     """One of them."""
-    return _waiver(asked, record_of(asked.session, Waiver, asked.process.id, record_id))
+    return _waiver(asked, row)
 
 
 @routes.post(f"{BRANCH}/waivers", action=Action.WAIVE, lock=Lock.EVIDENCE, body=WaiverBody, status=201)
@@ -190,26 +193,23 @@ def give_waiver(asked: Asked, body: dict[str, Any]) -> Any:
     return _waiver(asked, waive(asked.session, asked.process, body, by=asked.by.staff_no, now=asked.now), 201)
 
 
-@routes.post(f"{BRANCH}/waivers/{RECORD}/approve", action=Action.DECIDE_WAIVER, lock=Lock.EVIDENCE)
-def approve_waiver(asked: Asked, record_id: int) -> Any:
+@routes.post(f"{BRANCH}/waivers/{RECORD}/approve", action=Action.DECIDE_WAIVER, lock=Lock.EVIDENCE, find=_one)
+def approve_waiver(asked: Asked, row: Waiver) -> Any:
     """The office agrees to a reason that needs it."""
-    row = record_of(asked.session, Waiver, asked.process.id, record_id)
     approve(row, by=asked.by.staff_no, now=asked.now)
     return _waiver(asked, row)
 
 
-@routes.post(f"{BRANCH}/waivers/{RECORD}/reject", action=Action.DECIDE_WAIVER, lock=Lock.EVIDENCE, body=ReasonBody)
-def reject_waiver(asked: Asked, body: dict[str, Any], record_id: int) -> Any:
+@routes.post(f"{BRANCH}/waivers/{RECORD}/reject", action=Action.DECIDE_WAIVER, lock=Lock.EVIDENCE, find=_one, body=ReasonBody)
+def reject_waiver(asked: Asked, row: Waiver, body: dict[str, Any]) -> Any:
     """The office does not accept a reason: it covers nothing any more."""
-    row = record_of(asked.session, Waiver, asked.process.id, record_id)
     reject(row, by=asked.by.staff_no, now=asked.now, reason=body["reason"])
     return _waiver(asked, row)
 
 
-@routes.post(f"{BRANCH}/waivers/{RECORD}/withdraw", action=Action.WAIVE, lock=Lock.EVIDENCE, body=ReasonBody)
-def withdraw_waiver(asked: Asked, body: dict[str, Any], record_id: int) -> Any:
+@routes.post(f"{BRANCH}/waivers/{RECORD}/withdraw", action=Action.WAIVE, lock=Lock.EVIDENCE, find=_one, body=ReasonBody)
+def withdraw_waiver(asked: Asked, row: Waiver, body: dict[str, Any]) -> Any:
     """The branch takes a reason back."""
-    row = record_of(asked.session, Waiver, asked.process.id, record_id)
     withdraw(row, by=asked.by.staff_no, now=asked.now, reason=body["reason"])
     return _waiver(asked, row)
 
@@ -224,32 +224,32 @@ def _roll_line(asked: Asked, shape: dict[str, Any]) -> dict[str, Any]:
     return shape if set(asked.by_roles) - {Role.MEMBER} else {name: shape[name] for name in NAMES_ONLY}
 
 
-@routes.get(f"{BRANCH}/roll", action=Action.READ_ROLL)
-def list_roll(asked: Asked) -> Any:
+@routes.get(f"{BRANCH}/roll", action=Action.READ_ROLL, query=Page)
+def list_roll(asked: Asked, query: dict[str, Any]) -> Any:
     """Who belongs to this process."""
-    return {"items": [_roll_line(asked, roll_shape(row)) for row in roll(asked.session, asked.process.id)], "next": None}
+    rows = roll(asked.session, asked.process.id, after=place(query, "", natural), limit=query["limit"] + 1)
+    return listed(rows, query, lambda row: _roll_line(asked, roll_shape(row)), lambda row: row.staff_no)
 
 
-@routes.get(f"{BRANCH}/roll/<staff_no>", action=Action.READ_ROLL)
-def read_roll_line(asked: Asked, staff_no: str) -> Any:
+def _line(asked: Asked, staff_no: str) -> Participant:
+    return participant(asked.session, asked.process.id, staff_no)
+
+
+@routes.get(f"{BRANCH}/roll/<staff_no>", action=Action.READ_ROLL, find=_line)
+def read_roll_line(asked: Asked, row: Participant) -> Any:
     """One line of it."""
-    row = participant(asked.session, asked.process.id, staff_no)
     return Answer(_roll_line(asked, roll_shape(row)), version=row.version)
 
 
-@routes.patch(f"{BRANCH}/roll/<staff_no>", action=Action.EDIT_ROLL, lock=Lock.EVIDENCE, body=RollBody)
-def change_roll_line(asked: Asked, body: dict[str, Any], staff_no: str) -> Any:
+@routes.patch(f"{BRANCH}/roll/<staff_no>", action=Action.EDIT_ROLL, lock=Lock.EVIDENCE, find=_line, body=RollBody)
+def change_roll_line(asked: Asked, row: Participant, body: dict[str, Any]) -> Any:
     """Excuse somebody (the branch), or set what the office decides."""
-    if not body:
-        raise Conflict(Words("没有要改的内容", "nothing to change"))
-    row = participant(asked.session, asked.process.id, staff_no)
     amend_roll(asked.session, asked.process, row, body, seen=asked.seen, by=asked.by)
     return Answer(roll_shape(row), version=row.version)
 
 
-@routes.post(f"{BRANCH}/roll/<staff_no>/confirm", action=Action.CONFIRM_EXCUSE, lock=Lock.EVIDENCE)
-def confirm_roll_line(asked: Asked, staff_no: str) -> Any:
+@routes.post(f"{BRANCH}/roll/<staff_no>/confirm", action=Action.CONFIRM_EXCUSE, lock=Lock.EVIDENCE, find=_line)
+def confirm_roll_line(asked: Asked, row: Participant) -> Any:
     """The office confirms that somebody need not attend."""
-    row = participant(asked.session, asked.process.id, staff_no)
     confirm_excuse(asked.session, asked.process, row, by=asked.by)
     return Answer(roll_shape(row), version=row.version)

@@ -10,11 +10,11 @@ from sqlalchemy import select
 
 from api.address import BASE, CYCLE
 from api.base import Answer, Asked, Routes, service
-from api.lists import Page, listed, place
+from api.lists import Page, listed, number, place
 from api.shapes import cycle_shape, requirement_shape
 from workflow.cycle import Cycle, change_deadlines, close_cycle, cycle_by_year, open_cycle
 from workflow.diagram import mermaid
-from workflow.errors import Invalid, NotFound, Stale, Words
+from workflow.errors import Invalid, NotFound
 from workflow.fields import Body, Day, Line
 from workflow.gate import CLAUSES, REQUIREMENTS
 from workflow.people.access import Action
@@ -77,7 +77,7 @@ def _definition(kind: Kind) -> dict[str, Any]:
 @routes.get("/cycles", action=Action.READ_CYCLES, query=Page)
 def list_cycles(asked: Asked, query: dict[str, Any]) -> Any:
     """All years."""
-    rows = asked.session.scalars(select(Cycle).where(Cycle.year > place(query, 0, int)).order_by(Cycle.year).limit(query["limit"] + 1)).all()
+    rows = asked.session.scalars(select(Cycle).where(Cycle.year > place(query, 0, number)).order_by(Cycle.year).limit(query["limit"] + 1)).all()
     return listed(rows, query, cycle_shape, lambda row: row.year)
 
 
@@ -96,36 +96,36 @@ def _days(deadlines: dict[str, Any]) -> dict[Stage, Any]:
     return {Stage(stage): day for stage, day in deadlines.items()}
 
 
-@routes.get(CYCLE, action=Action.READ_CYCLES)
-def read_cycle(asked: Asked, year: int) -> Any:
+def _year(asked: Asked, year: int) -> Cycle:
+    return cycle_by_year(asked.session, year)
+
+
+def _held(asked: Asked, year: int) -> Cycle:
+    return cycle_by_year(asked.session, year, for_update=True)
+
+
+@routes.get(CYCLE, action=Action.READ_CYCLES, find=_year)
+def read_cycle(asked: Asked, cycle: Cycle) -> Any:
     """One year: its theme, days and rules."""
-    cycle = cycle_by_year(asked.session, year)
     return Answer(cycle_shape(cycle), version=cycle.version)
 
 
-@routes.patch(CYCLE, action=Action.WRITE_CYCLES, body=CycleBody)
-def change_cycle(asked: Asked, body: dict[str, Any], year: int) -> Any:
+@routes.patch(CYCLE, action=Action.WRITE_CYCLES, find=_held, body=CycleBody)
+def change_cycle(asked: Asked, cycle: Cycle, body: dict[str, Any]) -> Any:
     """Change the days of a whole year. The plan of a published year is pinned."""
-    cycle = cycle_by_year(asked.session, year, for_update=True)
-    if cycle.version != asked.seen:
-        raise Stale(version=cycle.version)
-    if "deadlines" not in body:
-        raise Invalid({"deadlines": Words("没有要改的内容", "nothing to change")})
-    change_deadlines(asked.session, cycle, _days(body["deadlines"]), now=asked.now)
+    change_deadlines(asked.session, cycle, _days(body.get("deadlines", {})), seen=asked.seen, now=asked.now)
     return Answer(cycle_shape(cycle), version=cycle.version)
 
 
-@routes.post(f"{CYCLE}/publish", action=Action.WRITE_CYCLES)
-def publish_year(asked: Asked, year: int) -> Any:
+@routes.post(f"{CYCLE}/publish", action=Action.WRITE_CYCLES, find=_held)
+def publish_year(asked: Asked, cycle: Cycle) -> Any:
     """Publish: pins the plan, and gives each branch its process and its roll."""
-    cycle = cycle_by_year(asked.session, year, for_update=True)
     publish(asked.session, cycle, now=asked.now)
     return Answer(cycle_shape(cycle), version=cycle.version)
 
 
-@routes.post(f"{CYCLE}/close", action=Action.WRITE_CYCLES)
-def close_year(asked: Asked, year: int) -> Any:
+@routes.post(f"{CYCLE}/close", action=Action.WRITE_CYCLES, find=_held)
+def close_year(asked: Asked, cycle: Cycle) -> Any:
     """Close the year. It stays to be read."""
-    cycle = cycle_by_year(asked.session, year, for_update=True)
     close_cycle(asked.session, cycle, now=asked.now)
     return Answer(cycle_shape(cycle), version=cycle.version)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -94,7 +96,7 @@ def problem(
         "request_id": g.get("request_id", ""),
         **(extra or {}),
     }
-    response = current_app.response_class(current_app.json.dumps(body), status=status, mimetype="application/problem+json")
+    response = current_app.response_class(current_app.json.dumps(body).encode("utf-8", "replace"), status=status, mimetype="application/problem+json")
     response.headers.extend(headers or {})
     return response
 
@@ -148,17 +150,12 @@ def went_wrong_in_database(error: DBAPIError) -> Response:
 
 
 def went_wrong(error: Exception) -> Response:
-    """A fault of ours: the log has what and where, without the values; the caller has the request's id."""
-    log.error("failed", error=type(error).__name__, exc_info=_without_values(error))
+    """A fault of ours: the log has what went wrong and where, none of the values; the caller has the request's id."""
+    where = [f"{Path(frame.filename).name}:{frame.lineno}:{frame.name}" for frame in traceback.extract_tb(error.__traceback__)[-6:]]
+    cause = type(error.orig).__name__ if isinstance(error, DBAPIError) else None
+    log.error("failed", request_id=g.get("request_id"), error=type(error).__name__, cause=cause, where=where)
     words = Words("系统内部出错，请把请求编号告诉管理员", "internal error: tell the administrator the request id")
     return problem(500, "internal", words.speak(language()), words.speak(language()))
-
-
-def _without_values(error: Exception) -> Exception:
-    # The statement's parameters are people's data.
-    if isinstance(error, DBAPIError):
-        error.hide_parameters = True
-    return error
 
 
 def register(app: Flask) -> None:

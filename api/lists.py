@@ -24,15 +24,29 @@ def cursor(place: Any) -> str:
     return urlsafe_b64encode(str(place).encode()).decode().rstrip("=")
 
 
-def place(query: dict[str, Any], first: T, read: Callable[[str], T]) -> T:
+def place(query: dict[str, Any], first: T, read: Callable[[str], T], name: str = "after") -> T:
     """The place after which a page begins. Raises Invalid for a cursor that is none of ours."""
-    text = query.get("after")
-    if text is None:
+    written = query.get(name)
+    if written is None:
         return first
     try:
-        return read(urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode())
+        return read(urlsafe_b64decode(written + "=" * (-len(written) % 4)).decode())
     except ValueError:
-        raise Invalid({"after": Words("翻页标记无效", "not a cursor of ours")}) from None
+        raise Invalid({name: Words("翻页标记无效", "not a cursor of ours")}) from None
+
+
+def number(written: str) -> int:
+    """A row's number. Raises ValueError for one that no row can have."""
+    if not (written.isascii() and written.isdigit() and len(written) <= 18):
+        raise ValueError(written)
+    return int(written)
+
+
+def natural(written: str) -> str:
+    """A natural key. Raises ValueError for one that no row can have."""
+    if not written.isprintable() or len(written) > 64:
+        raise ValueError(written)
+    return written
 
 
 def listed(rows: Sequence[T], query: dict[str, Any], shape: Callable[[T], Any], key: Callable[[T], Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from api.address import BRANCH, NUMBER, address_of
 from api.base import Answer, Asked, Routes
-from api.lists import Page, listed, place
+from api.lists import Page, listed, number, place
 from workflow.cycle import Lock, Process
 from workflow.evidence import Retractable, must_be_open, record_of, records_of, reject, withdraw
 from workflow.fields import Body, Text
@@ -76,7 +76,7 @@ def collection_routes(kind: Collection[R]) -> Routes:
 
     @routes.get(every, action=kind.read, query=Page)
     def list_records(asked: Asked, query: dict[str, Any]) -> Any:
-        after = place(query, 0, int)
+        after = place(query, 0, number)
         rows = records_of(asked.session, kind.model, asked.process.id, after=after, limit=query["limit"] + 1, visible=kind.visible(asked))
         return listed(rows, query, kind.shaper(asked), lambda row: row.id)
 
@@ -84,27 +84,24 @@ def collection_routes(kind: Collection[R]) -> Routes:
     def record(asked: Asked, body: dict[str, Any]) -> Any:
         return kind.made(asked, kind.record(asked.session, asked.process, body, by=asked.by, now=asked.now))
 
-    @routes.get(single, action=kind.read)
-    def read_record(asked: Asked, record_id: int) -> Any:
-        return kind.answer(asked, kind.one(asked, record_id))
+    @routes.get(single, action=kind.read, find=kind.one)
+    def read_record(asked: Asked, row: R) -> Any:
+        return kind.answer(asked, row)
 
-    @routes.patch(single, action=kind.write, lock=Lock.EVIDENCE, body=kind.body)
-    def amend(asked: Asked, body: dict[str, Any], record_id: int) -> Any:
-        row = kind.one(asked, record_id)
+    @routes.patch(single, action=kind.write, lock=Lock.EVIDENCE, find=kind.one, body=kind.body)
+    def amend(asked: Asked, row: R, body: dict[str, Any]) -> Any:
         kind.amend(asked.session, asked.process, row, body, seen=asked.seen, by=asked.by, now=asked.now)
         return kind.answer(asked, row)
 
-    @routes.post(f"{single}/withdraw", action=kind.write, lock=Lock.EVIDENCE, body=ReasonBody)
-    def withdraw_record(asked: Asked, body: dict[str, Any], record_id: int) -> Any:
-        row = kind.one(asked, record_id)
+    @routes.post(f"{single}/withdraw", action=kind.write, lock=Lock.EVIDENCE, find=kind.one, body=ReasonBody)
+    def withdraw_record(asked: Asked, row: R, body: dict[str, Any]) -> Any:
         kind.may_write(asked, row)
         must_be_open(asked.process, kind.stage)
         withdraw(row, by=asked.by.staff_no, now=asked.now, reason=body["reason"])
         return kind.answer(asked, row)
 
-    @routes.post(f"{single}/reject", action=Action.REJECT_EVIDENCE, lock=Lock.EVIDENCE, body=ReasonBody)
-    def reject_record(asked: Asked, body: dict[str, Any], record_id: int) -> Any:
-        row = kind.one(asked, record_id)
+    @routes.post(f"{single}/reject", action=Action.REJECT_EVIDENCE, lock=Lock.EVIDENCE, find=kind.one, body=ReasonBody)
+    def reject_record(asked: Asked, row: R, body: dict[str, Any]) -> Any:
         reject(row, by=asked.by.staff_no, now=asked.now, reason=body["reason"])
         return kind.answer(asked, row)
 

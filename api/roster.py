@@ -12,7 +12,7 @@ from api.errors import TooLarge
 from api.shapes import import_shape
 from workflow.errors import Invalid, Words
 from workflow.people.access import Action
-from workflow.roster.imports import apply_import, import_by_id, preview_import
+from workflow.roster.imports import RosterImport, apply_import, import_by_id, preview_import
 from workflow.roster.workbook import read_workbook
 
 routes = Routes()
@@ -35,15 +35,18 @@ def preview(asked: Asked) -> Any:
     return Answer(import_shape(row), 201, location=f"{BASE}/roster-imports/{row.id}")
 
 
-@routes.get(ONE, action=Action.IMPORT_ROSTER)
-def read_import(asked: Asked, import_id: int) -> Any:
+def _import(asked: Asked, import_id: int) -> RosterImport:
+    return import_by_id(asked.session, import_id, for_update=request.method == "POST")
+
+
+@routes.get(ONE, action=Action.IMPORT_ROSTER, find=_import)
+def read_import(asked: Asked, row: RosterImport) -> Any:
     """A workbook as it was read."""
-    return import_shape(import_by_id(asked.session, import_id))
+    return import_shape(row)
 
 
-@routes.post(f"{ONE}/apply", action=Action.IMPORT_ROSTER)
-def apply(asked: Asked, import_id: int) -> Any:
+@routes.post(f"{ONE}/apply", action=Action.IMPORT_ROSTER, find=_import)
+def apply(asked: Asked, row: RosterImport) -> Any:
     """Apply it, all or nothing. Again, with no second effect."""
-    row = import_by_id(asked.session, import_id, for_update=True)
     changed = apply_import(asked.session, row, by=asked.by.staff_no, now=asked.now)
     return {**import_shape(row), "changed": changed.summary}

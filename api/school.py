@@ -5,24 +5,27 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from flask import request
 from sqlalchemy import select
 
 from api.address import CYCLE
 from api.base import Answer, Asked, Routes
 from api.errors import language
-from api.lists import Page, listed, place
+from api.lists import Page, cursor, listed, natural, number, place
+from api.polling import Board
 from api.shapes import letter_shape, located_shape, process_shape
 from workflow.cycle import Process, cycle_by_year
-from workflow.errors import NotFound
+from workflow.errors import Invalid, NotFound, Words
 from workflow.fields import Line, StaffNo, YesNo, one_of
 from workflow.gate import exceptions, place_in_list
 from workflow.mail.outbox import letters_of
 from workflow.people.access import Action
 from workflow.people.organisation import Branch, person_by_staff_no
-from workflow.progress import branches, overview
+from workflow.progress import Cursor, branches, changed_branches
 from workflow.vocabulary import Stage
 
 routes = Routes()
+BOARD = Board()
 
 
 class BranchesQuery(Page):
@@ -32,6 +35,7 @@ class BranchesQuery(Page):
     overdue = YesNo()
     unit = Line()
     q = Line(at_most=50)
+    changed_since = Line(at_most=500)
 
 
 class ExceptionsQuery(Page):
@@ -50,39 +54,43 @@ class LettersQuery(Page):
 
 @routes.get(f"{CYCLE}/progress", action=Action.READ_SCHOOL)
 def read_progress(asked: Asked, year: int) -> Any:
-    """How many branches stand where."""
-    seen = overview(asked.session, cycle_by_year(asked.session, year), now=asked.now)
-    return Answer(
-        {
-            "cycle": seen.year,
-            "branches": seen.branches,
-            "by_stage": seen.by_stage,
-            "overdue": seen.overdue,
-            "due_soon": seen.due_soon,
-            "returned": seen.returned,
-            "late": seen.late,
-        },
-        conditional=True,
-        stamped={"as_of": seen.as_of},
-    )
+    """How many branches stand where: at most half a second old, or with ``Cache-Control: no-cache`` from the database."""
+    seen = BOARD.latest(asked, year, fresh=request.cache_control.no_cache is not None)
+    counts = {
+        "branches": seen.branches,
+        "by_stage": seen.by_stage,
+        "overdue": seen.overdue,
+        "due_soon": seen.due_soon,
+        "returned": seen.returned,
+        "late": seen.late,
+    }
+    return Answer({"cycle": year, "as_of": seen.as_of, "cursor": cursor(seen.cursor), **counts}, tagged=[counts, seen.today])
 
 
 @routes.get(f"{CYCLE}/branches", action=Action.READ_SCHOOL, query=BranchesQuery)
 def list_branches(asked: Asked, query: dict[str, Any], year: int) -> Any:
-    """Each branch, with filters."""
-    rows, secretaries = branches(
+    """Each branch, with filters; or with ``changed_since`` those whose row has changed, in their present state."""
+    cycle = cycle_by_year(asked.session, year)
+    if "changed_since" in query:
+        if beside := [name for name in ("stage", "overdue", "unit", "q", "after") if name in query]:
+            raise Invalid({name: Words("不能与 changed_since 同用", "does not go with changed_since") for name in beside})
+        (rows, named), following = changed_branches(
+            asked.session, cycle, place(query, Cursor("0", 0), Cursor.read, "changed_since"), limit=query["limit"]
+        )
+        return {"items": [process_shape(row, named.get(row.id), asked.today) for row in rows], "next": cursor(following)}
+    rows, named = branches(
         asked.session,
-        cycle_by_year(asked.session, year),
+        cycle,
         today=asked.today,
         stage=query.get("stage"),
         overdue=query.get("overdue"),
         unit=query.get("unit"),
         words=query.get("q"),
-        after=place(query, "", str),
+        after=place(query, "", natural),
         limit=query["limit"] + 1,
     )
-    page = listed(rows, query, lambda row: process_shape(row, secretaries.get(row.id), asked.today), lambda row: row.branch.code)
-    return Answer(page, conditional=True)
+    page = listed(rows, query, lambda row: process_shape(row, named.get(row.id), asked.today), lambda row: row.branch.code)
+    return Answer(page, tagged=page)
 
 
 @routes.get(f"{CYCLE}/exceptions", action=Action.READ_SCHOOL, query=ExceptionsQuery)
@@ -96,8 +104,8 @@ def list_exceptions(asked: Asked, query: dict[str, Any], year: int) -> Any:
 
 def _exception_place(text: str) -> tuple[str, int]:
     match json.loads(text):
-        case [str(code), int(number)]:
-            return code, number
+        case [str(code), int(at)] if type(at) is int and 0 <= at < 1000:
+            return natural(code), at
     raise ValueError
 
 
@@ -113,6 +121,6 @@ def list_letters(asked: Asked, query: dict[str, Any], year: int) -> Any:
         return {"items": [], "next": None}
     wanted = [number for number, code in codes.items() if code == query["branch"]] if "branch" in query else None
     rows = letters_of(
-        asked.session, cycle_id=cycle.id, process_ids=wanted, recipient_id=recipient, after=place(query, 0, int), limit=query["limit"] + 1
+        asked.session, cycle_id=cycle.id, process_ids=wanted, recipient_id=recipient, after=place(query, 0, number), limit=query["limit"] + 1
     )
     return listed(rows, query, lambda row: letter_shape(row, codes.get(row.process_id or 0)), lambda row: row.id)

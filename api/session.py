@@ -8,6 +8,7 @@ from flask import request
 
 from api.base import SESSION_COOKIE, Answer, Asked, Routes, csrf_token, service
 from api.errors import language
+from api.lists import Page, listed, number, place
 from api.shapes import caller_shape, located_shape
 from workflow.fields import Body, StaffNo, Text
 from workflow.gate import todos
@@ -52,7 +53,9 @@ def who_am_i(asked: Asked) -> Any:
     return caller_shape(asked.by)
 
 
-@routes.get("/me/todos", action=Action.READ_SELF)
-def my_todos(asked: Asked) -> Any:
+@routes.get("/me/todos", action=Action.READ_SELF, query=Page)
+def my_todos(asked: Asked, query: dict[str, Any]) -> Any:
     """What is missing from me, in all my branches and cycles."""
-    return {"items": [located_shape(each, language()) for each in todos(asked.session, asked.by.person_id)], "next": None}
+    skipped = place(query, 0, number)
+    rows = list(enumerate(todos(asked.session, asked.by.person_id), 1))[skipped : skipped + query["limit"] + 1]
+    return listed(rows, query, lambda row: located_shape(row[1], language()), lambda row: row[0])

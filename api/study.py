@@ -64,11 +64,11 @@ routes: Routes = collection_routes(SESSIONS)
     f"{BRANCH}/study-sessions/<{NUMBER}:record_id>/make-ups",
     action=Action.RECORD_STUDY,
     lock=Lock.EVIDENCE,
+    find=SESSIONS.one,
     body=MakeUpBody,
     status=201,
 )
-def make_up(asked: Asked, body: dict[str, Any], record_id: int) -> Any:
+def make_up(asked: Asked, session: StudySession, body: dict[str, Any]) -> Any:
     """Record that somebody who was not there has made this session up. It never closes."""
-    session = SESSIONS.one(asked, record_id)
     row = record_make_up(asked.session, asked.process, session, body, by=asked.by, now=asked.now)
-    return Answer(make_up_shape(row), 201, location=f"{address_of(asked.process)}/study-sessions/{record_id}")
+    return Answer(make_up_shape(row), 201, location=f"{address_of(asked.process)}/study-sessions/{session.id}")

@@ -19,6 +19,7 @@ from workflow.appraisal.talks import (
     amend_talk,
     coverage,
     finish_follow_up,
+    follow_up_of,
     hidden_from,
     may_write,
     record_follow_up,
@@ -102,15 +103,21 @@ def read_coverage(asked: Asked) -> Any:
     }
 
 
-@routes.post(f"{ONE}/follow-ups", action=Action.RECORD_TALK, lock=Lock.EVIDENCE, body=FollowUpBody, status=201)
-def add_follow_up(asked: Asked, body: dict[str, Any], record_id: int) -> Any:
+@routes.post(f"{ONE}/follow-ups", action=Action.RECORD_TALK, lock=Lock.EVIDENCE, find=TALKS.one, body=FollowUpBody, status=201)
+def add_follow_up(asked: Asked, talk: Talk, body: dict[str, Any]) -> Any:
     """Promise help, with its day. It never closes."""
-    row = record_follow_up(asked.session, asked.process, TALKS.one(asked, record_id), body, by=asked.by, now=asked.now)
-    return Answer(follow_up_shape(row), 201, location=f"{address_of(asked.process)}/talks/{record_id}")
+    row = record_follow_up(asked.session, asked.process, talk, body, by=asked.by, now=asked.now)
+    return Answer(follow_up_shape(row), 201, location=f"{address_of(asked.process)}/talks/{talk.id}")
 
 
-@routes.post(f"{ONE}/follow-ups/<{NUMBER}:follow_up_id>/done", action=Action.RECORD_TALK, lock=Lock.EVIDENCE, body=DoneBody)
-def end_follow_up(asked: Asked, body: dict[str, Any], record_id: int, follow_up_id: int) -> Any:
-    """Note that the help was given."""
+def _follow_up(asked: Asked, record_id: int, follow_up_id: int) -> tuple[Talk, TalkFollowUp]:
     talk = TALKS.one(asked, record_id)
-    return follow_up_shape(finish_follow_up(asked.session, asked.process, talk, follow_up_id, on=body["on"], by=asked.by, now=asked.now))
+    return talk, follow_up_of(talk, follow_up_id)
+
+
+@routes.post(f"{ONE}/follow-ups/<{NUMBER}:follow_up_id>/done", action=Action.RECORD_TALK, lock=Lock.EVIDENCE, find=_follow_up, body=DoneBody)
+def end_follow_up(asked: Asked, found: tuple[Talk, TalkFollowUp], body: dict[str, Any]) -> Any:
+    """Note that the help was given."""
+    talk, row = found
+    finish_follow_up(asked.session, asked.process, talk, row, on=body["on"], by=asked.by, now=asked.now)
+    return follow_up_shape(row)

@@ -17,7 +17,9 @@ from sqlalchemy.exc import DBAPIError
 
 from schedulers.delivery import WORKER, deliver
 from workflow.database import sqlstate, transaction
+from workflow.idempotency import forget_old_answers
 from workflow.mail.outbox import beat
+from workflow.progress import fold
 from workflow.reminders import queue_due
 from workflow.settings import Settings
 
@@ -57,6 +59,8 @@ def tick(engine: Engine, settings: Settings, now: datetime, stop: Event | None =
     deliver(engine, smtp_url=settings.smtp_url or "", sender=settings.mail_from, now=now, stop=stop)
     with transaction(engine, actor=WORKER) as session:
         beat(session, now)
+        forget_old_answers(session, now)
+        fold(session)
 
 
 def _tick_and_go_on(engine: Engine, settings: Settings, stop: Event) -> None:

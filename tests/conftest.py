@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from sqlalchemy import Engine, create_engine, make_url, text
@@ -26,7 +27,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture(scope="session")
-def superuser(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def superuser(request: pytest.FixtureRequest) -> Iterator[str]:
     """The URL of a superuser on a PostgreSQL of the tests' own, or on the real server that was named."""
     wanted = request.config.getoption("--postgres")
     if wanted == "server":
@@ -34,7 +35,8 @@ def superuser(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
         assert url, "--postgres=server wants ZHIBU_TEST_DATABASE_URL"
         yield url
         return
-    with embedded_postgres(tmp_path_factory.mktemp("postgres"), version=int(wanted)) as url:
+    # Not below pytest's own folder: another session of pytest takes the permissions back that PostgreSQL needs there.
+    with TemporaryDirectory(prefix="zhibu-tests-") as folder, embedded_postgres(Path(folder), version=int(wanted)) as url:
         yield url
 
 

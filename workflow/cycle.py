@@ -37,7 +37,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from workflow.database import Base, Numbered, any_of, word
 from workflow.errors import Conflict, Exists, Invalid, NotFound, Stale, Words
-from workflow.history import track
+from workflow.history import changed_since, track
 from workflow.people.organisation import Branch
 from workflow.plan import Plan
 from workflow.vocabulary import SCHOOL_ZONE, STAGES, WORKING_STAGES, CycleStatus, Kind, Post, Stage, Standing, Trigger
@@ -308,12 +308,15 @@ def close_cycle(session: Session, cycle: Cycle, *, now: datetime) -> None:
     session.flush()
 
 
-def change_deadlines(session: Session, cycle: Cycle, changes: Mapping[Stage, date | None], *, now: datetime) -> None:
-    """Move the days of a whole cycle. Raises Invalid for days out of order, Conflict for a closed cycle."""
+def change_deadlines(session: Session, cycle: Cycle, changes: Mapping[Stage, date | None], *, seen: int, now: datetime) -> None:
+    """Move the days of a whole cycle. Raises Invalid for days out of order, Stale, Conflict for a closed cycle."""
+    present = {stage: cycle.deadline(stage) for stage in WORKING_STAGES[Kind.APPRAISAL]}
+    deadlines = checked_deadlines({**present, **changes})
+    if cycle.version != seen:
+        raise Stale(version=cycle.version, changed=changed_since(session, Cycle.__table__, cycle.id, seen))  # type: ignore[arg-type]
     if cycle.status is CycleStatus.CLOSED:
         raise Conflict(Words("年度已关闭，期限不能再改", "the cycle is closed"))
-    present = {stage: cycle.deadline(stage) for stage in WORKING_STAGES[Kind.APPRAISAL]}
-    cycle.deadlines = checked_deadlines({**present, **changes})
+    cycle.deadlines = deadlines
     cycle.changed_at = now
     cycle.version += 1
     session.flush()
@@ -332,9 +335,11 @@ def extend(session: Session, process: Process, *, stage: Stage, due_on: date, re
         raise Invalid({"stage": Words("这个环节没有期限", "this stage has no deadline")})
     if process.has_left(stage):
         raise Conflict(Words(f"该支部已完成“{stage.zh}”，不需要延期", f"the branch has left {stage.value} already"))
-    present = process.round_due_on or process.cycle.deadline(stage)
+    given = [row.due_on for row in extensions_of(session, process.id) if row.stage is stage and row.round == process.round]
+    present = max((day for day in (process.round_due_on or process.cycle.deadline(stage), *given) if day is not None), default=None)
     if present is not None and due_on <= present:
         raise Invalid({"due_on": Words(f"须晚于现有期限 {present}", f"must be later than {present}")})
+    must_run(process)
     row = Extension(
         process_id=process.id, stage=stage, round=process.round, due_on=due_on, reason=reason, version=process.version + 1, given_by=by, given_at=now
     )
@@ -379,6 +384,12 @@ def change_process(session: Session, process: Process, values: Mapping[str, Any]
         set_committed_value(process, name, value)
 
 
+def must_run(process: Process) -> None:
+    """Raises Conflict once the year is closed: nothing in it changes any more."""
+    if process.cycle.status is CycleStatus.CLOSED:
+        raise Conflict(Words(f"{process.cycle.year}年度已关闭，不能再改动", f"the cycle {process.cycle.year} is closed"))
+
+
 def has_passed(day: date | None, now: datetime) -> bool:
     """Whether the end of that local day is over."""
     return day is not None and day < now.astimezone(SCHOOL_ZONE).date()
@@ -396,10 +407,10 @@ def cycle_by_year(session: Session, year: int, *, for_update: bool = False) -> C
     return cycle
 
 
-def roll(session: Session, process_id: int) -> Sequence[Participant]:
-    """The roll of a process: posts first, then by 学工号."""
-    rank = case({post.value: number for number, post in enumerate(Post)}, value=Participant.post, else_=len(Post))
-    return session.scalars(select(Participant).where(Participant.process_id == process_id).order_by(rank, Participant.staff_no)).all()
+def roll(session: Session, process_id: int, *, after: str = "", limit: int = 10_000) -> Sequence[Participant]:
+    """The roll of a process by 学工号."""
+    staff_no = Participant.staff_no.collate("C")
+    return session.scalars(select(Participant).where(Participant.process_id == process_id, staff_no > after).order_by(staff_no).limit(limit)).all()
 
 
 def participant(session: Session, process_id: int, staff_no: str) -> Participant:
@@ -452,6 +463,8 @@ def check_version(session: Session, process: Process, seen: int) -> None:
     """Compare what the caller saw (If-Match) with what stands. Raises Stale with what changed since."""
     if seen == process.version:
         return
+    if seen < 0:
+        raise Stale(version=process.version)
     moves = session.scalars(select(StageChange).where(StageChange.process_id == process.id, StageChange.version > seen).order_by(StageChange.id))
     changed: list[dict[str, Any]] = [
         {"at": row.made_at.isoformat(), "by": row.made_by, "trigger": row.trigger.value, "from": row.source.value, "to": row.target.value}

@@ -14,9 +14,10 @@ from sqlalchemy import BigInteger, ColumnElement, ForeignKey, and_, select, true
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, Session, declared_attr, mapped_column
 
-from workflow.cycle import Process
+from workflow.cycle import Process, must_run
 from workflow.database import Numbered
 from workflow.errors import Conflict, Invalid, NotFound, StageClosed, Stale, Words
+from workflow.history import changed_since
 from workflow.vocabulary import SCHOOL_ZONE, Stage
 
 
@@ -60,6 +61,7 @@ R = TypeVar("R", bound=Retractable)
 
 def must_be_open(process: Process, stage: Stage) -> None:
     """Raises StageClosed when the process has left the stage that this evidence belongs to. The process is held by Lock.EVIDENCE."""
+    must_run(process)
     if process.has_left(stage):
         raise StageClosed(Words(f"“{stage.zh}”已经结束，不能再改动；如需补充，请先退回到该环节", f"{stage.value} is closed; step back to it first"))
 
@@ -83,10 +85,10 @@ def _must_stand(record: Retractable) -> None:
         raise Conflict(Words("该记录已撤回或已被党办退回，不能再改动", "this record was withdrawn or rejected"))
 
 
-def amendable(record: Retractable, *, seen: int) -> None:
-    """Raises Stale when the record changed since it was seen, Conflict when it does not stand any more."""
+def amendable(session: Session, record: Retractable, *, seen: int) -> None:
+    """Raises Stale when the record changed since it was seen, with what; Conflict when it does not stand any more."""
     if record.version != seen:
-        raise Stale(version=record.version)
+        raise Stale(version=record.version, changed=changed_since(session, record.__table__, record.id, seen))  # type: ignore[attr-defined]
     _must_stand(record)
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
-from datetime import date, datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any
 
-from marshmallow import RAISE, Schema, ValidationError, fields, pre_load, validate
+from marshmallow import RAISE, Schema, ValidationError, fields, pre_load
 
 from workflow.errors import Words
 
@@ -119,8 +119,8 @@ class Moment(fields.AwareDateTime):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
         try:
-            moment = datetime.fromisoformat(value)
-            if moment.tzinfo is None:
+            moment = datetime.fromisoformat(value).astimezone(UTC) if datetime.fromisoformat(value).tzinfo else None
+            if moment is None:
                 raise ValueError
         except (TypeError, ValueError, OverflowError):
             raise ValidationError([Words("应为带时区的时间，如 2025-01-26T09:00:00+08:00", "must be a moment with its offset")]) from None
@@ -162,14 +162,13 @@ def one_of(words: type[StrEnum], **kwargs: Any) -> fields.Enum[Any]:
 
 def many(field: fields.Field[Any], *, at_most: int = 500, at_least: int = 0, **kwargs: Any) -> fields.List[Any]:
     """A list without repetitions."""
-    return fields.List(field, validate=[_length(at_least, at_most), no_repetition], metadata={"uniqueItems": True}, **kwargs)
 
+    def length(values: Sequence[Any]) -> None:
+        if not at_least <= len(values) <= at_most:
+            raise ValidationError([Words(f"应有 {at_least} 至 {at_most} 项", f"must have {at_least} to {at_most} items")])
 
-def _length(at_least: int, at_most: int) -> validate.Length:
-    length = validate.Length(min=at_least, max=at_most)
-    length.message_max = Words("最多 {max} 项", "at most {max} items")  # type: ignore[assignment]
-    length.message_min = length.message_all = Words("至少 {min} 项", "at least {min} items")  # type: ignore[assignment]
-    return length
+    metadata = {"uniqueItems": True, "minItems": at_least, "maxItems": at_most}
+    return fields.List(field, validate=[length, no_repetition], metadata=metadata, **kwargs)
 
 
 def no_repetition(values: Iterable[Any]) -> None:

@@ -111,13 +111,18 @@ _GROUPED = """
     group by requirement, process_id"""
 
 
+def _run(session: Session, sql: str, parameters: Mapping[str, Any]) -> Sequence[Any]:
+    session.flush()  # SQL that the session does not know of sees only what was sent
+    return session.connection().exec_driver_sql(sql, dict(parameters)).all()
+
+
 def unmet(session: Session, process: Process, requirements: Sequence[Requirement] | None = None) -> list[Unmet]:
     """What a process lacks of these requirements (default: those of its stage), in one round trip, in the order they are declared."""
     asked = requirements_of(process.kind, process.stage) if requirements is None else tuple(requirements)
     if not asked:
         return []
     sql = _GROUPED.format(evaluation=_evaluation(tuple(each.name for each in asked)), where="where m.process_id = %(process_id)s")
-    rows = session.connection().exec_driver_sql(sql, {"process_id": process.id}).all()
+    rows = _run(session, sql, {"process_id": process.id})
     at = _place(process)
     found = {row.requirement: _unmet(row, at) for row in rows}
     return [found[each.name] for each in asked if each.name in found]
@@ -159,7 +164,7 @@ def _everywhere(session: Session, parameters: Mapping[str, Any], *, processes: s
     now_asked = f"and {_PLACE.format(stage='p.stage')} between asked.first_stage and asked.last_stage"
     grouped = _GROUPED.format(evaluation=_evaluation(names), where=f"where m.process_id in ({running}) {rows}")
     sql = _EVERYWHERE.format(grouped=grouped, asked=asked, filters=f"{now_asked} {groups}")
-    found = session.connection().exec_driver_sql(sql, {"published": CycleStatus.PUBLISHED.value, **parameters}).all()
+    found = _run(session, sql, {"published": CycleStatus.PUBLISHED.value, **parameters})
     return [_unmet(row, Place(row.year, row.code, row.branch_name, row.unit_name, row.due_on, row.clauses)) for row in found]
 
 
@@ -218,7 +223,7 @@ def duties(session: Session, processes: Sequence[Process]) -> dict[tuple[int, in
     if not names:
         return {}
     sql = _COUNTED.format(evaluation=_evaluation(names), holder=_holder("e"))
-    rows = session.connection().exec_driver_sql(sql, {"processes": list(asked)})
+    rows = _run(session, sql, {"processes": list(asked)})
     counted: dict[tuple[int, int | None], dict[str, int]] = {}
     for row in sorted(rows, key=lambda row: names.index(row.requirement)):
         if row.requirement in asked[row.process_id] and (row.of_branch or row.person_id is not None):

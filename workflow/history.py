@@ -10,17 +10,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import DDL as _DDL
 from sqlalchemy import BigInteger, DateTime, Index, Select, Table, event, func, select
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from workflow.database import APPLICATION_ROLE, Base, Numbered
-
-
-def _ddl(statement: str) -> _DDL:
-    """A statement that hangs on the metadata."""
-    return _DDL(statement.replace("%", "%%"))  # type: ignore[no-untyped-call]
+from workflow.database import APPLICATION_ROLE, Base, Numbered, ddl
 
 
 class History(Numbered, Base):
@@ -46,7 +40,8 @@ class History(Numbered, Base):
 
 
 RECORD = """
-create or replace function zhibu_record_history() returns trigger language plpgsql security definer set search_path = public as $$
+create or replace function zhibu_record_history() returns trigger
+    language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
     who text := nullif(current_setting('zhibu.actor', true), '');
     hidden text[] := string_to_array(tg_argv[1], ',');
@@ -81,7 +76,7 @@ begin
 end $$
 """
 
-event.listen(Base.metadata, "before_create", _ddl(RECORD))
+event.listen(Base.metadata, "before_create", ddl(RECORD))
 
 
 def grant_statements(table: str, privileges: str) -> str:
@@ -91,13 +86,13 @@ def grant_statements(table: str, privileges: str) -> str:
 
 def usable(table: Table, privileges: str = "select, insert, update, delete") -> None:
     """Grant a table to the application role."""
-    event.listen(table, "after_create", _ddl(grant_statements(table.name, privileges)))
+    event.listen(table, "after_create", ddl(grant_statements(table.name, privileges)))
 
 
 def track(table: Table, *, hidden: Sequence[str] = (), privileges: str = "select, insert, update, delete") -> None:
     """Keep the history of a table: the trigger hangs on the metadata, so ``create_all`` has it as the migration does."""
     usable(table, privileges)
-    event.listen(table, "after_create", _ddl(trigger_statement(table, hidden)))
+    event.listen(table, "after_create", ddl(trigger_statement(table, hidden)))
 
 
 def trigger_statement(table: Table, hidden: Sequence[str] = ()) -> str:
@@ -115,3 +110,14 @@ usable(History.__table__, "select")  # type: ignore[arg-type]
 def history_of(process_id: int, *, after: int = 0, limit: int = 200) -> Select[History]:
     """All that happened to one process, oldest first."""
     return select(History).where(History.process_id == process_id, History.id > after).order_by(History.id).limit(limit)
+
+
+def changed_since(session: Session, table: Table, key: object, version: int) -> list[dict[str, Any]]:
+    """Who changed which fields of a versioned row since a version of it was seen: what a 412 tells."""
+    if version < 0:
+        return []
+    seen_version = History.new["version"].as_string().cast(BigInteger)
+    rows = session.scalars(
+        select(History).where(History.what == table.name, History.row_key == str(key), seen_version > version).order_by(History.id)
+    )
+    return [{"at": row.at.isoformat(), "by": row.actor, "fields": sorted(set(row.new or {}) - {"version"})} for row in rows]

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from transitions import EventData, Machine
 
 from workflow import appraisal
-from workflow.cycle import Participant, Process, StageChange, change_process, check_version, has_passed
+from workflow.cycle import Participant, Process, StageChange, change_process, check_version, has_passed, must_run
 from workflow.errors import Forbidden, Invalid, MoveNotPossible, RequirementsUnmet, Words
 from workflow.gate import Unmet, blocking
 from workflow.mail import letters
@@ -116,6 +116,7 @@ def move(
         raise Forbidden(Words(f"“{trigger.zh}”不由您办理", f"{trigger.value} is not yours to do"))
     if seen is not None:
         check_version(session, process, seen)
+    must_run(process)
     if declared is None:
         raise MoveNotPossible(Words(f"支部处于“{process.stage.zh}”，不能{trigger.zh}", f"no {trigger.value} from {process.stage.value}"))
     if declared.asks_requirements and (unmet := blocking(session, process)):
@@ -186,9 +187,10 @@ def _write(
         "made_at": now,
     }
     row = session.scalars(insert(StageChange).returning(StageChange), [change]).one()
+    working = WORKING_STAGES[process.kind]
+    if declared.source not in working and target in working:
+        bring_into_step(session, [process.id], now=now)
     if declared.opens_round:
-        if declared.source not in WORKING_STAGES[process.kind]:
-            bring_into_step(session, [process.id], now=now)
         _tell_returned(session, process, row, now=now, base_url=base_url)
     retire_reminders(session, process.id)
     return row

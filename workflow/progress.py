@@ -1,19 +1,194 @@
-"""The dashboard (进度): what the office polls, and its rows."""
+"""The dashboard (进度): what the office polls, and its rows. A poll costs the same however many branches there are.
+
+Two tables follow every change by trigger, so that no path can forget them, and no row is written that every writer would wait for:
+
+* ``progress_delta`` has +1 and -1 for each bucket (stage, due day, in a later round, late) that a process enters or leaves; the worker folds them
+  into ``progress_count``, and until then a reader adds them on top. The due day in the bucket makes "overdue" exact at midnight without a write.
+* ``branch_change`` has a row for whatever changes a row of ``/branches``: moves, days, names, secretaries. A cursor is a transaction id below which
+  everything had ended when it was given: who asks with it again misses nothing, and may be told something twice.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, and_, cast, func, or_, select
-from sqlalchemy.orm import Session, contains_eager
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Date,
+    ForeignKey,
+    Index,
+    PrimaryKeyConstraint,
+    Text,
+    event,
+    func,
+    or_,
+    select,
+    text,
+)
+from sqlalchemy.orm import Mapped, Session, contains_eager, mapped_column
+from sqlalchemy.types import UserDefinedType
 
-from workflow.cycle import Cycle, Extension, Participant, Process, StageChange, secretaries
+from workflow.cycle import Cycle, Participant, Process, secretaries
+from workflow.database import Base, Numbered, any_of, ddl, word
+from workflow.history import usable
 from workflow.people.organisation import Branch
 from workflow.vocabulary import SCHOOL_ZONE, STAGES, WORKING_STAGES, Kind, Stage
 
 DUE_SOON_DAYS = 7
+NEVER = "infinity"
+"""The due day of a process that has none: a bucket's key has no null."""
+
+
+class TransactionId(UserDefinedType[str]):
+    """PostgreSQL's ``xid8``: counts up for as long as the cluster lives."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        return "xid8"
+
+
+class ProgressCount(Base):
+    """How many processes stand in a bucket (已汇总的数)."""
+
+    __tablename__ = "progress_count"
+    __table_args__ = (PrimaryKeyConstraint("cycle_id", "kind", "stage", "due_on", "again", "late"),)
+
+    cycle_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("cycle.id"))
+    kind: Mapped[Kind] = mapped_column(word(Kind))
+    stage: Mapped[Stage] = mapped_column(word(Stage))
+    due_on: Mapped[date] = mapped_column(Date)
+    again: Mapped[bool]
+    """In a later round and not filed again."""
+    late: Mapped[bool]
+    n: Mapped[int]
+    changed_at: Mapped[datetime]
+
+
+class ProgressDelta(Numbered, Base):
+    """A process has entered or left a bucket (待汇总的变化)."""
+
+    __tablename__ = "progress_delta"
+    __table_args__ = (Index("ix_progress_delta_cycle", "cycle_id", "kind"),)
+
+    cycle_id: Mapped[int] = mapped_column(BigInteger)
+    kind: Mapped[str] = mapped_column(Text)
+    stage: Mapped[str] = mapped_column(Text)
+    due_on: Mapped[date] = mapped_column(Date)
+    again: Mapped[bool]
+    late: Mapped[bool]
+    n: Mapped[int]
+    changed_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+
+class BranchChange(Numbered, Base):
+    """A row of ``/branches`` has changed (支部行的变化)."""
+
+    __tablename__ = "branch_change"
+    __table_args__ = (Index("ix_branch_change_since", "cycle_id", "xid"), Index("ix_branch_change_process", "process_id", "xid", "id"))
+
+    cycle_id: Mapped[int] = mapped_column(BigInteger)
+    process_id: Mapped[int] = mapped_column(BigInteger)
+    xid: Mapped[str] = mapped_column(TransactionId, server_default=func.pg_current_xact_id())
+
+
+_AGAIN = "{row}.round > 1 and {row}.stage in (" + ", ".join(f"'{stage.value}'" for stages in WORKING_STAGES.values() for stage in stages) + ")"
+_BUCKET = f"{{row}}.cycle_id, {{row}}.kind, {{row}}.stage, coalesce({{row}}.due_on, '{NEVER}'), {_AGAIN}, {{row}}.late"
+_ENTER = "insert into progress_delta (cycle_id, kind, stage, due_on, again, late, n) values ({bucket}, {n});"
+
+PROCESS_CHANGED = f"""
+create or replace function zhibu_process_changed() returns trigger
+    language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    if tg_op = 'UPDATE' and ({_BUCKET.format(row="old")}) is not distinct from ({_BUCKET.format(row="new")})
+        and old.round = new.round and old.version = new.version then
+        return null;
+    end if;
+    if tg_op = 'INSERT' or ({_BUCKET.format(row="old")}) is distinct from ({_BUCKET.format(row="new")}) then
+        if tg_op = 'UPDATE' then
+            {_ENTER.format(bucket=_BUCKET.format(row="old"), n=-1)}
+        end if;
+        {_ENTER.format(bucket=_BUCKET.format(row="new"), n=1)}
+    end if;
+    insert into branch_change (cycle_id, process_id) values (new.cycle_id, new.id);
+    return null;
+end $$
+"""  # noqa: S608
+
+BRANCH_CHANGED = """
+create or replace function zhibu_branch_changed() returns trigger
+    language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    insert into branch_change (cycle_id, process_id) select p.cycle_id, p.id from process p where p.branch_id = new.id;
+    return null;
+end $$
+"""
+
+SECRETARY_CHANGED = """
+create or replace function zhibu_secretary_changed() returns trigger
+    language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    insert into branch_change (cycle_id, process_id) select p.cycle_id, p.id from process p where p.id = new.process_id;
+    return null;
+end $$
+"""
+
+TRIGGERS = (
+    (Process, "create trigger zhibu_progress after insert or update on process for each row execute function zhibu_process_changed()"),
+    (
+        Branch,
+        "create trigger zhibu_progress after update of code, name, unit_code, unit_name on branch "
+        "for each row when (old.* is distinct from new.*) execute function zhibu_branch_changed()",
+    ),
+    (
+        Participant,
+        "create trigger zhibu_progress_in after insert on participant "
+        "for each row when (new.post = 'secretary') execute function zhibu_secretary_changed()",
+    ),
+    (
+        Participant,
+        "create trigger zhibu_progress after update of post, name, staff_no, left_on on participant "
+        "for each row when (old.post = 'secretary' or new.post = 'secretary') execute function zhibu_secretary_changed()",
+    ),
+)
+
+for _function in (PROCESS_CHANGED, BRANCH_CHANGED, SECRETARY_CHANGED):
+    event.listen(Base.metadata, "before_create", ddl(_function))
+for _model, _trigger in TRIGGERS:
+    event.listen(_model.__table__, "after_create", ddl(_trigger))
+for _table, _privileges in ((ProgressCount, "select, insert, update"), (ProgressDelta, "select, delete, update"), (BranchChange, "select, delete")):
+    usable(_table.__table__, _privileges)  # type: ignore[arg-type]
+
+
+# ── counts ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """From where changes are asked: everything before transaction ``since`` had ended. In the middle of a sweep, also how far it has come.
+
+    ``era`` is the cluster: a school restored on another server meets another count of transactions, and an old cursor then means "all".
+    """
+
+    era: str
+    since: int
+    at: tuple[int, int] | None = None
+
+    def __str__(self) -> str:
+        return ":".join(str(part) for part in (self.era, self.since, *(self.at or ())))
+
+    @classmethod
+    def read(cls, written: str) -> Cursor:
+        """Raises ValueError for what is no cursor."""
+        if not re.fullmatch(r"[0-9]{1,20}:[0-9]{1,19}(:[0-9]{1,19}:[0-9]{1,18})?", written, re.ASCII):
+            raise ValueError(written)
+        era, since, *at = written.split(":")
+        return cls(era, int(since), (int(at[0]), int(at[1])) if at else None)
 
 
 @dataclass(frozen=True)
@@ -22,6 +197,8 @@ class Overview:
 
     year: int
     as_of: datetime
+    cursor: Cursor
+    today: date
     branches: int
     by_stage: dict[Stage, int]
     overdue: int
@@ -32,43 +209,79 @@ class Overview:
     late: int
 
 
-def overview(session: Session, cycle: Cycle, *, now: datetime, kind: Kind = Kind.APPRAISAL) -> Overview:
-    """Count a cycle's processes in one query."""
-    today = now.astimezone(SCHOOL_ZONE).date()
-    here = (Process.cycle_id == cycle.id, Process.kind == kind)
-    working = Process.stage.in_(WORKING_STAGES[kind])
-    ours = select(Process.id).where(*here).scalar_subquery()
-    changed = func.greatest(
-        select(func.max(StageChange.made_at)).where(StageChange.process_id.in_(ours)).scalar_subquery(),
-        select(func.max(Extension.given_at)).where(Extension.process_id.in_(ours)).scalar_subquery(),
-        func.max(Process.entered_at),
+_OVERVIEW = text("""
+    with bucket as (
+        select stage, due_on, again, late, n, changed_at from progress_count where cycle_id = :cycle and kind = :kind
+        union all select stage, due_on, again, late, n, changed_at from progress_delta where cycle_id = :cycle and kind = :kind
     )
-    row = session.execute(
-        select(
-            func.count().label("branches"),
-            *(_number(Process.stage == stage).label(stage.value) for stage in STAGES[kind]),
-            _number(Process.due_on < today).label("overdue"),
-            _number(Process.due_on.between(today, today + timedelta(days=DUE_SOON_DAYS))).label("due_soon"),
-            _number(and_(Process.round > 1, working)).label("returned"),
-            _number(Process.late.is_(True)).label("late"),
-            changed.label("changed"),
-        ).where(*here)
-    ).one()
+    select stage, sum(n)::bigint as n, coalesce(sum(n) filter (where due_on < :today), 0)::bigint as overdue,
+        coalesce(sum(n) filter (where due_on between :today and :soon), 0)::bigint as due_soon,
+        coalesce(sum(n) filter (where again), 0)::bigint as returned, coalesce(sum(n) filter (where late), 0)::bigint as late,
+        max(changed_at) as changed_at
+    from bucket group by stage
+""")
+
+_NOW = text("""
+    select (select system_identifier from pg_control_system())::text as era, pg_snapshot_xmin(pg_current_snapshot())::text::bigint as horizon,
+        (select xid from branch_change where cycle_id = :cycle order by xid desc limit 1)::text::bigint as newest
+""")
+
+
+def overview(session: Session, cycle: Cycle, *, now: datetime, kind: Kind = Kind.APPRAISAL) -> Overview:
+    """Count a cycle's processes by their buckets. The cursor is taken before it counts."""
+    today = now.astimezone(SCHOOL_ZONE).date()
+    cursor = _cursor_now(session, cycle)
+    rows = session.execute(_OVERVIEW, {"cycle": cycle.id, "kind": kind.value, "today": today, "soon": today + timedelta(days=DUE_SOON_DAYS)}).all()
+    by_stage = {row.stage: row for row in rows}
     midnight = datetime.combine(today, time(), SCHOOL_ZONE)
     return Overview(
         year=cycle.year,
-        as_of=max(moment for moment in (row.changed, cycle.changed_at, midnight) if moment is not None),
-        branches=row.branches,
-        by_stage={stage: getattr(row, stage.value) for stage in STAGES[kind]},
-        overdue=row.overdue,
-        due_soon=row.due_soon,
-        returned=row.returned,
-        late=row.late,
+        as_of=max(midnight, *(row.changed_at for row in rows)) if rows else midnight,
+        cursor=cursor,
+        today=today,
+        branches=sum(row.n for row in rows),
+        by_stage={stage: by_stage[stage.value].n if stage.value in by_stage else 0 for stage in STAGES[kind]},
+        overdue=sum(row.overdue for row in rows),
+        due_soon=sum(row.due_soon for row in rows),
+        returned=sum(row.returned for row in rows),
+        late=sum(row.late for row in rows),
     )
 
 
-def _number(condition: ColumnElement[bool]) -> ColumnElement[int]:
-    return func.coalesce(func.sum(cast(condition, Integer)), 0)
+def _cursor_now(session: Session, cycle: Cycle) -> Cursor:
+    """Below the horizon every transaction has ended. Just behind the newest change is as good, and stays the same while nothing changes."""
+    row = session.execute(_NOW, {"cycle": cycle.id}).one()
+    return Cursor(row.era, row.horizon if row.newest is None else min(row.horizon, row.newest + 1))
+
+
+_FOLD = text("""
+    with taken as (
+        delete from progress_delta where id = any(array(select id from progress_delta order by id limit 10000 for update skip locked)) returning *
+    ), folded as (
+        select cycle_id, kind, stage, due_on, again, late, sum(n) as n, max(changed_at) as changed_at from taken
+        group by cycle_id, kind, stage, due_on, again, late order by cycle_id, kind, stage, due_on, again, late
+    )
+    insert into progress_count as c (cycle_id, kind, stage, due_on, again, late, n, changed_at) select * from folded
+    on conflict (cycle_id, kind, stage, due_on, again, late)
+        do update set n = c.n + excluded.n, changed_at = greatest(c.changed_at, excluded.changed_at)
+""")
+
+_FORGET = text("""
+    delete from branch_change b using branch_change later
+    where later.process_id = b.process_id and (later.xid, later.id) > (b.xid, b.id)
+""")
+
+
+def fold(session: Session) -> None:
+    """Add what has changed to the counts, and drop changes of a branch that a later one covers: whoever asks since either is told once."""
+    session.execute(_FOLD)
+    session.execute(_FORGET)
+
+
+# ── rows ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+Rows = tuple[Sequence[Process], dict[int, Participant]]
+"""Processes, and the secretary of each."""
 
 
 def branches(
@@ -83,18 +296,22 @@ def branches(
     after: str = "",
     limit: int = 100,
     kind: Kind = Kind.APPRAISAL,
-) -> tuple[Sequence[Process], dict[int, Participant]]:
-    """Rows of the dashboard by branch code, with the secretary of each, in two queries. ``words`` is looked for in code, name and unit."""
+) -> Rows:
+    """Rows of the dashboard by branch code, in two queries. ``words`` is looked for in code, name and unit."""
     conditions: list[ColumnElement[bool]] = [Process.cycle_id == cycle.id, Process.kind == kind, Branch.code > after]
     if stage is not None:
         conditions.append(Process.stage == stage)
     if overdue is not None:
-        late = func.coalesce(Process.due_on < today, False)
-        conditions.append(late if overdue else ~late)
+        is_overdue = func.coalesce(Process.due_on < today, False)
+        conditions.append(is_overdue if overdue else ~is_overdue)
     if unit is not None:
         conditions.append(or_(Branch.unit_code == unit, Branch.unit_name == unit))
     if words is not None:
         conditions.append(or_(*(column.contains(words, autoescape=True) for column in (Branch.code, Branch.name, Branch.unit_name))))
+    return _rows(session, conditions, limit)
+
+
+def _rows(session: Session, conditions: Sequence[ColumnElement[bool]], limit: int) -> Rows:
     rows = session.scalars(
         select(Process)
         .join(Process.cycle)
@@ -103,5 +320,38 @@ def branches(
         .where(*conditions)
         .order_by(Branch.code)
         .limit(limit)
+        .execution_options(populate_existing=True)
     ).all()
     return rows, secretaries(session, [row.id for row in rows])
+
+
+_CHANGED = text("""
+    select process_id, xid::text::bigint as xid, id from (
+        select distinct on (process_id) process_id, xid, id from branch_change
+        where cycle_id = :cycle and xid >= cast(cast(:since as text) as xid8) order by process_id, xid desc, id desc
+    ) latest
+    where (xid, id) > (cast(cast(:at_xid as text) as xid8), :at_id) order by xid, id limit :limit
+""")
+
+
+def changed_branches(session: Session, cycle: Cycle, since: Cursor, *, limit: int) -> tuple[Rows, Cursor]:
+    """Every branch that has changed since a cursor, once, in its present state; and the cursor to ask with next.
+
+    A full page is one part of a sweep: its cursor goes on where the page ended, and the end of the sweep leads back to what was the horizon at
+    its beginning, so that a change which was committed meanwhile with an older number is not missed.
+    """
+    now = _cursor_now(session, cycle)
+    if since.era != now.era:
+        since = Cursor(now.era, 0)
+    floor = since.since if since.at is not None else None
+    start = since.at or (0, 0)
+    found = session.execute(
+        _CHANGED,
+        {"cycle": cycle.id, "since": str(start[0] if since.at else since.since), "at_xid": str(start[0]), "at_id": start[1], "limit": limit + 1},
+    ).all()
+    page = found[:limit]
+    rows, named = _rows(session, [any_of(Process.id, [row.process_id for row in page])], limit)
+    place = {row.process_id: number for number, row in enumerate(page)}
+    ends_at = now.since if floor is None else floor
+    following = Cursor(now.era, ends_at, (page[-1].xid, page[-1].id)) if len(found) > limit else Cursor(now.era, ends_at)
+    return (sorted(rows, key=lambda row: place[row.id]), named), following

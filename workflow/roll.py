@@ -12,9 +12,10 @@ from typing import Any
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from workflow.cycle import Cycle, Lock, Participant, Process, publish_cycle, unfiled_processes
+from workflow.cycle import Cycle, Lock, Participant, Process, must_run, publish_cycle, unfiled_processes
 from workflow.errors import Conflict, Forbidden, Invalid, Stale, Words
 from workflow.fields import Body, Day, Line, Truth
+from workflow.history import changed_since
 from workflow.people.access import Caller
 from workflow.vocabulary import SCHOOL_ZONE, STAGES, WORKING_STAGES, CycleStatus, Kind, Post, Role, Standing
 
@@ -120,16 +121,19 @@ def amend_roll(session: Session, process: Process, row: Participant, body: Mappi
 
     A new reason needs a new confirmation: until the office gives it, the excuse changes nothing.
     """
+    if body.get("voting") and row.standing is Standing.PROBATIONARY:
+        raise Invalid({"voting": Words("预备党员没有表决权", "a probationary member has no vote")})
     of_office = [name for name in OFFICE_ONLY if name in body]
     if of_office and Role.OFFICE not in by.roles:
         raise Forbidden(Words("表决权、处分和评定支部由党办确定", "voting, punishment and where he is rated are the office's"))
     if row.version != seen:
-        raise Stale(version=row.version)
+        key = f"{row.process_id}:{row.person_id}"
+        raise Stale(version=row.version, changed=changed_since(session, Participant.__table__, key, seen))  # type: ignore[arg-type]
+    if not body:
+        raise Conflict(Words("没有要改的内容", "nothing to change"))
     if row.left_on is not None:
         raise Conflict(Words(f"{row.name} 已不在本支部", f"{row.name} has left this branch"))
     _must_be_unfiled(process)
-    if body.get("voting") and row.standing is Standing.PROBATIONARY:
-        raise Invalid({"voting": Words("预备党员没有表决权", "a probationary member has no vote")})
     for name, value in body.items():
         setattr(row, name, value)
     if "excused_reason" in body:
@@ -149,5 +153,6 @@ def confirm_excuse(session: Session, process: Process, row: Participant, *, by: 
 
 
 def _must_be_unfiled(process: Process) -> None:
+    must_run(process)
     if process.stage not in WORKING_STAGES[process.kind]:
         raise Conflict(Words("已经报送，名册不再变动；如需更正，请先退回", "the branch has filed; its roll changes only after a return"))

@@ -15,8 +15,16 @@ branch_labels = None
 depends_on = None
 
 
-RECORD_HISTORY = """
-create or replace function zhibu_record_history() returns trigger language plpgsql security definer set search_path = public as $$
+class TransactionId(sa.types.UserDefinedType[str]):
+    """PostgreSQL's ``xid8``."""
+
+    def get_col_spec(self, **_: object) -> str:
+        return "xid8"
+
+
+ZHIBU_RECORD_HISTORY = """
+create or replace function zhibu_record_history() returns trigger
+    language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
     who text := nullif(current_setting('zhibu.actor', true), '');
     hidden text[] := string_to_array(tg_argv[1], ',');
@@ -51,11 +59,51 @@ begin
 end $$
 """
 
+ZHIBU_PROCESS_CHANGED = """
+create or replace function zhibu_process_changed() returns trigger
+    language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    if tg_op = 'UPDATE' and (old.cycle_id, old.kind, old.stage, coalesce(old.due_on, 'infinity'), old.round > 1 and old.stage in ('study', 'talks', 'self_review', 'rating', 'rectification', 'report'), old.late) is not distinct from (new.cycle_id, new.kind, new.stage, coalesce(new.due_on, 'infinity'), new.round > 1 and new.stage in ('study', 'talks', 'self_review', 'rating', 'rectification', 'report'), new.late)
+        and old.round = new.round and old.version = new.version then
+        return null;
+    end if;
+    if tg_op = 'INSERT' or (old.cycle_id, old.kind, old.stage, coalesce(old.due_on, 'infinity'), old.round > 1 and old.stage in ('study', 'talks', 'self_review', 'rating', 'rectification', 'report'), old.late) is distinct from (new.cycle_id, new.kind, new.stage, coalesce(new.due_on, 'infinity'), new.round > 1 and new.stage in ('study', 'talks', 'self_review', 'rating', 'rectification', 'report'), new.late) then
+        if tg_op = 'UPDATE' then
+            insert into progress_delta (cycle_id, kind, stage, due_on, again, late, n) values (old.cycle_id, old.kind, old.stage, coalesce(old.due_on, 'infinity'), old.round > 1 and old.stage in ('study', 'talks', 'self_review', 'rating', 'rectification', 'report'), old.late, -1);
+        end if;
+        insert into progress_delta (cycle_id, kind, stage, due_on, again, late, n) values (new.cycle_id, new.kind, new.stage, coalesce(new.due_on, 'infinity'), new.round > 1 and new.stage in ('study', 'talks', 'self_review', 'rating', 'rectification', 'report'), new.late, 1);
+    end if;
+    insert into branch_change (cycle_id, process_id) values (new.cycle_id, new.id);
+    return null;
+end $$
+"""
+
+ZHIBU_BRANCH_CHANGED = """
+create or replace function zhibu_branch_changed() returns trigger
+    language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    insert into branch_change (cycle_id, process_id) select p.cycle_id, p.id from process p where p.branch_id = new.id;
+    return null;
+end $$
+"""
+
+ZHIBU_SECRETARY_CHANGED = """
+create or replace function zhibu_secretary_changed() returns trigger
+    language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+begin
+    insert into branch_change (cycle_id, process_id) select p.cycle_id, p.id from process p where p.id = new.process_id;
+    return null;
+end $$
+"""
+
 
 def upgrade() -> None:
     # The application asks whether its migrations are complete.
     op.execute("grant select on alembic_version to zhibu_app")
-    op.execute(RECORD_HISTORY)
+    op.execute(ZHIBU_RECORD_HISTORY)
+    op.execute(ZHIBU_PROCESS_CHANGED)
+    op.execute(ZHIBU_BRANCH_CHANGED)
+    op.execute(ZHIBU_SECRETARY_CHANGED)
     op.create_table(
         "branch",
         sa.Column("code", sa.Text(), nullable=False),
@@ -67,6 +115,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_branch")),
         sa.UniqueConstraint("code", name=op.f("uq_branch_code")),
     )
+    op.create_table(
+        "branch_change",
+        sa.Column("cycle_id", sa.BigInteger(), nullable=False),
+        sa.Column("process_id", sa.BigInteger(), nullable=False),
+        sa.Column("xid", TransactionId(), server_default=sa.text("pg_current_xact_id()"), nullable=False),
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_branch_change")),
+    )
+    op.create_index("ix_branch_change_process", "branch_change", ["process_id", "xid", "id"], unique=False)
+    op.create_index("ix_branch_change_since", "branch_change", ["cycle_id", "xid"], unique=False)
     op.create_table(
         "cycle",
         sa.Column("year", sa.BigInteger(), nullable=False),
@@ -104,6 +162,20 @@ def upgrade() -> None:
     )
     op.create_index("ix_history_process", "history", ["process_id", "id"], unique=False, postgresql_where="process_id is not null")
     op.create_index("ix_history_row", "history", ["what", "row_key", "id"], unique=False)
+    op.create_table(
+        "progress_delta",
+        sa.Column("cycle_id", sa.BigInteger(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("stage", sa.Text(), nullable=False),
+        sa.Column("due_on", sa.Date(), nullable=False),
+        sa.Column("again", sa.Boolean(), nullable=False),
+        sa.Column("late", sa.Boolean(), nullable=False),
+        sa.Column("n", sa.BigInteger(), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_progress_delta")),
+    )
+    op.create_index("ix_progress_delta_cycle", "progress_delta", ["cycle_id", "kind"], unique=False)
     op.create_table(
         "roster_import",
         sa.Column("file_name", sa.Text(), nullable=False),
@@ -189,6 +261,36 @@ def upgrade() -> None:
     )
     op.create_index("ix_process_board", "process", ["cycle_id", "kind", "stage", "due_on"], unique=False)
     op.create_index("ix_process_branch_id", "process", ["branch_id"], unique=False)
+    op.create_table(
+        "progress_count",
+        sa.Column("cycle_id", sa.BigInteger(), nullable=False),
+        sa.Column("kind", sa.Enum("appraisal", name="kind", native_enum=False, create_constraint=True, length=32), nullable=False),
+        sa.Column(
+            "stage",
+            sa.Enum(
+                "study",
+                "talks",
+                "self_review",
+                "rating",
+                "rectification",
+                "report",
+                "filed",
+                "accepted",
+                name="stage",
+                native_enum=False,
+                create_constraint=True,
+                length=32,
+            ),
+            nullable=False,
+        ),
+        sa.Column("due_on", sa.Date(), nullable=False),
+        sa.Column("again", sa.Boolean(), nullable=False),
+        sa.Column("late", sa.Boolean(), nullable=False),
+        sa.Column("n", sa.BigInteger(), nullable=False),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["cycle_id"], ["cycle.id"], name=op.f("fk_progress_count_cycle_id")),
+        sa.PrimaryKeyConstraint("cycle_id", "kind", "stage", "due_on", "again", "late", name=op.f("pk_progress_count")),
+    )
     op.create_table(
         "account",
         sa.Column("person_id", sa.BigInteger(), nullable=False),
@@ -277,6 +379,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_extension")),
     )
     op.create_index("ix_extension_process", "extension", ["process_id", "stage", "round"], unique=False)
+    op.create_table(
+        "kept_answer",
+        sa.Column("person_id", sa.BigInteger(), nullable=False),
+        sa.Column("route", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("sent", sa.Text(), nullable=False),
+        sa.Column("status", sa.SmallInteger(), nullable=False),
+        sa.Column("headers", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["person_id"], ["person.id"], name=op.f("fk_kept_answer_person_id")),
+        sa.PrimaryKeyConstraint("person_id", "route", "key", name=op.f("pk_kept_answer")),
+    )
+    op.create_index("ix_kept_answer_at", "kept_answer", ["at"], unique=False)
     op.create_table(
         "letter",
         sa.Column("key", sa.Text(), nullable=False),
@@ -583,6 +699,9 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_talk_follow_up_talk_id"), "talk_follow_up", ["talk_id"], unique=False)
     op.execute("create trigger zhibu_history after insert or update or delete on branch for each row execute function zhibu_record_history('id', '')")
+    op.execute(
+        "create trigger zhibu_progress after update of code, name, unit_code, unit_name on branch for each row when (old.* is distinct from new.*) execute function zhibu_branch_changed()"
+    )
     op.execute("create trigger zhibu_history after insert or update or delete on cycle for each row execute function zhibu_record_history('id', '')")
     op.execute(
         "create trigger zhibu_history after insert or update or delete on roster_import for each row execute function zhibu_record_history('id', 'problems,roster,summary')"
@@ -591,11 +710,18 @@ def upgrade() -> None:
     op.execute(
         "create trigger zhibu_history after insert or update or delete on process for each row execute function zhibu_record_history('id', '')"
     )
+    op.execute("create trigger zhibu_progress after insert or update on process for each row execute function zhibu_process_changed()")
     op.execute(
         "create trigger zhibu_history after insert or update or delete on appointment for each row execute function zhibu_record_history('id', '')"
     )
     op.execute(
         "create trigger zhibu_history after insert or update or delete on participant for each row execute function zhibu_record_history('process_id,person_id', '')"
+    )
+    op.execute(
+        "create trigger zhibu_progress_in after insert on participant for each row when (new.post = 'secretary') execute function zhibu_secretary_changed()"
+    )
+    op.execute(
+        "create trigger zhibu_progress after update of post, name, staff_no, left_on on participant for each row when (old.post = 'secretary' or new.post = 'secretary') execute function zhibu_secretary_changed()"
     )
     op.execute(
         "create trigger zhibu_history after insert or update or delete on stage_change for each row execute function zhibu_record_history('id', '')"
@@ -631,14 +757,18 @@ def upgrade() -> None:
     op.execute("grant select on history to zhibu_app")
     op.execute("grant select, insert, update, delete on branch to zhibu_app")
     op.execute("grant select, insert, update, delete on cycle to zhibu_app")
+    op.execute("grant select, delete, update on progress_delta to zhibu_app")
+    op.execute("grant select, delete on branch_change to zhibu_app")
     op.execute("grant select, insert, update on worker_heartbeat to zhibu_app")
     op.execute("grant select, insert, update, delete on roster_import to zhibu_app")
     op.execute("grant select, insert, update, delete on person to zhibu_app")
     op.execute("grant select, insert, update, delete on process to zhibu_app")
+    op.execute("grant select, insert, update on progress_count to zhibu_app")
     op.execute("grant select, insert, update, delete on appointment to zhibu_app")
     op.execute("grant select, insert, update, delete on participant to zhibu_app")
     op.execute("grant select, insert, update, delete on stage_change to zhibu_app")
     op.execute("grant select, insert, update, delete on extension to zhibu_app")
+    op.execute("grant select, insert, delete on kept_answer to zhibu_app")
     op.execute("grant select, insert, update, delete on waiver to zhibu_app")
     op.execute("grant select, insert, update, delete on study_session to zhibu_app")
     op.execute("grant select, insert, update, delete on talk to zhibu_app")
@@ -679,12 +809,15 @@ def downgrade() -> None:
     op.drop_index("ix_letter_in_hand", table_name="letter", postgresql_where="state = 'sending'")
     op.drop_index("ix_letter_cycle", table_name="letter")
     op.drop_table("letter")
+    op.drop_index("ix_kept_answer_at", table_name="kept_answer")
+    op.drop_table("kept_answer")
     op.drop_index("ix_extension_process", table_name="extension")
     op.drop_table("extension")
     op.drop_index("uq_appointment_open", table_name="appointment", postgresql_where="ends_on is null", postgresql_nulls_not_distinct=True)
     op.drop_index("ix_appointment_person", table_name="appointment")
     op.drop_table("appointment")
     op.drop_table("account")
+    op.drop_table("progress_count")
     op.drop_index("ix_process_branch_id", table_name="process")
     op.drop_index("ix_process_board", table_name="process")
     op.drop_table("process")
@@ -692,9 +825,17 @@ def downgrade() -> None:
     op.drop_table("person")
     op.drop_table("worker_heartbeat")
     op.drop_table("roster_import")
+    op.drop_index("ix_progress_delta_cycle", table_name="progress_delta")
+    op.drop_table("progress_delta")
     op.drop_index("ix_history_row", table_name="history")
     op.drop_index("ix_history_process", table_name="history", postgresql_where="process_id is not null")
     op.drop_table("history")
     op.drop_table("cycle")
+    op.drop_index("ix_branch_change_since", table_name="branch_change")
+    op.drop_index("ix_branch_change_process", table_name="branch_change")
+    op.drop_table("branch_change")
     op.drop_table("branch")
     op.execute("drop function zhibu_record_history()")
+    op.execute("drop function zhibu_process_changed()")
+    op.execute("drop function zhibu_branch_changed()")
+    op.execute("drop function zhibu_secretary_changed()")

@@ -102,9 +102,10 @@ class MakeUpBody(Body):
 
 def record_study_session(session: Session, process: Process, body: Mapping[str, Any], *, by: Caller, now: datetime) -> StudySession:
     """Record a session. Raises StageClosed, Invalid."""
+    _check(session, process, body, now)
     must_be_open(process, Stage.STUDY)
     row = StudySession(process_id=process.id, recorded_by=by.staff_no, recorded_at=now, titles=[], form=None, exchange=None)
-    _fill(session, process, row, body, now)
+    _fill(process, row, body)
     session.add(row)
     session.flush()
     return row
@@ -114,21 +115,25 @@ def amend_study_session(
     session: Session, process: Process, row: StudySession, body: Mapping[str, Any], *, seen: int, by: Caller, now: datetime
 ) -> None:
     """Correct a session; the old values stay in the history. Raises StageClosed, Stale, Conflict, Invalid."""
+    _check(session, process, body, now)
+    amendable(session, row, seen=seen)
     must_be_open(process, Stage.STUDY)
-    amendable(row, seen=seen)
-    _fill(session, process, row, body, now)
+    _fill(process, row, body)
     row.version += 1
     session.flush()
 
 
-def _fill(session: Session, process: Process, row: StudySession, body: Mapping[str, Any], now: datetime) -> None:
+def _check(session: Session, process: Process, body: Mapping[str, Any], now: datetime) -> None:
     if "held_on" in body:
         must_have_happened("held_on", body["held_on"], now)
+    participants(session, process.id, {"present": body.get("present", ())})
+
+
+def _fill(process: Process, row: StudySession, body: Mapping[str, Any]) -> None:
     for name in ("held_on", "form", "titles", "exchange"):
         if name in body:
             setattr(row, name, _plain(body[name]) if name == "titles" else body[name])
     if "present" in body:
-        participants(session, process.id, {"present": body["present"]})
         there = {attendance.staff_no: attendance for attendance in row.attendance}
         row.attendance = [there.get(staff_no) or StudyAttendance(staff_no=staff_no, process_id=process.id) for staff_no in sorted(body["present"])]
 
@@ -140,10 +145,10 @@ def _plain(titles: list[str]) -> list[str]:
 
 def record_make_up(session: Session, process: Process, row: StudySession, body: Mapping[str, Any], *, by: Caller, now: datetime) -> StudyMakeUp:
     """Record that someone made a session up. Raises Invalid, Exists when he was there or has made it up already."""
-    if not row.counts:
-        raise Conflict(Words("这次学习的记录已撤回或退回，不能补学", "this session was withdrawn or rejected"))
     must_have_happened("on", body["on"], now)
     who = participants(session, process.id, {"staff_no": [body["staff_no"]]})[body["staff_no"]]
+    if not row.counts:
+        raise Conflict(Words("这次学习的记录已撤回或退回，不能补学", "this session was withdrawn or rejected"))
     if any(each.staff_no == who.staff_no for each in row.attendance):
         raise Exists(Words(f"{who.name} 已经到会，不需要补学", f"{who.name} was present"))
     if any(each.staff_no == who.staff_no for each in row.make_ups):

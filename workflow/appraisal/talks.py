@@ -18,7 +18,7 @@ from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, ForeignKey, I
 from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column, relationship
 
-from workflow.cycle import Cycle, Participant, Process, participants
+from workflow.cycle import Cycle, Participant, Process, participants, secretaries
 from workflow.database import Base, Numbered, word
 from workflow.errors import Conflict, Forbidden, Invalid, NotFound, Words
 from workflow.evidence import Retractable, amendable, must_be_open, must_have_happened
@@ -125,14 +125,21 @@ class FollowUpBody(Body):
 # ── who reads what ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+def reads_notes(reader: Caller, talker: str, partner: str, branch_code: str, secretary: str | None) -> bool:
+    """Whether somebody reads, and so may write, the private notes and follow-ups of a talk between these two.
+
+    ``secretary`` is the 学工号 of the secretary on the roll: of a talk with him the talker alone.
+    """
+    return reader.staff_no == talker or (Role.SECRETARY in reader.roles_in(branch_code) and partner not in (reader.staff_no, secretary))
+
+
 def hidden_from(reader: Caller, talk: Talk, branch_code: str, secretary: str | None) -> frozenset[str]:
-    """The fields of a talk that this reader does not see. ``secretary`` is the 学工号 of the secretary on the roll.
+    """The fields of a talk that this reader does not see.
 
     The office, the committee and the auditor see that a talk was held, not what was said; so do other committee members.
     """
-    leads_branch = Role.SECRETARY in reader.roles_in(branch_code)
-    texts = reader.staff_no in (talk.talker, talk.partner) or leads_branch
-    private = reader.staff_no == talk.talker or (leads_branch and talk.partner not in (reader.staff_no, secretary))
+    texts = reader.staff_no in (talk.talker, talk.partner) or Role.SECRETARY in reader.roles_in(branch_code)
+    private = reads_notes(reader, talk.talker, talk.partner, branch_code, secretary)
     return frozenset(() if texts else TEXTS) | frozenset(() if private else (*PRIVATE, "follow_ups"))
 
 
@@ -148,10 +155,10 @@ def visible_talks(reader: Caller, branch_code: str) -> ColumnElement[bool]:
 
 def record_talk(session: Session, process: Process, body: Mapping[str, Any], *, by: Caller, now: datetime) -> Talk:
     """Record a talk. A committee member records his own, the secretary any. Raises StageClosed, Invalid, Forbidden."""
-    must_be_open(process, Stage.TALKS)
     _check(session, process, body, now)
     may_write(by, process, body["talker"])
-    _may_write_notes(by, body["partner"], body)
+    _may_write_notes(session, process, by, body, body["talker"], body["partner"])
+    must_be_open(process, Stage.TALKS)
     row = Talk(
         process_id=process.id,
         recorded_by=by.staff_no,
@@ -168,13 +175,14 @@ def record_talk(session: Session, process: Process, body: Mapping[str, Any], *, 
 
 def amend_talk(session: Session, process: Process, row: Talk, body: Mapping[str, Any], *, seen: int, by: Caller, now: datetime) -> None:
     """Correct a talk; the old values stay in the history. Raises StageClosed, Stale, Conflict, Invalid, Forbidden."""
-    must_be_open(process, Stage.TALKS)
     merged = {"held_on": row.held_on, "talker": row.talker, "partner": row.partner, **body}
     _check(session, process, merged, now)
     for talker in (row.talker, merged["talker"]):
         may_write(by, process, talker)
-    _may_write_notes(by, merged["partner"], body)
-    amendable(row, seen=seen)
+    _may_write_notes(session, process, by, body, row.talker, row.partner)
+    _may_write_notes(session, process, by, body, merged["talker"], merged["partner"])
+    amendable(session, row, seen=seen)
+    must_be_open(process, Stage.TALKS)
     for name, value in body.items():
         setattr(row, name, value)
     row.version += 1
@@ -194,25 +202,33 @@ def may_write(by: Caller, process: Process, talker: str) -> None:
         raise Forbidden(Words("支委只登记自己主谈的谈话", "a committee member records the talks he led himself"))
 
 
-def _may_write_notes(by: Caller, partner: str, body: Mapping[str, Any]) -> None:
-    if "private_notes" in body and by.staff_no == partner:
-        raise Forbidden(Words("思想状况等内容由主谈人登记", "the private notes are the talker's"))
-
-
-def may_follow_up(by: Caller, process: Process, talk: Talk) -> None:
-    """Follow-ups are the talker's and the secretary's. Raises Forbidden, or NotFound for who may not know of them."""
-    if by.staff_no == talk.talker or (Role.SECRETARY in by.roles_in(process.branch.code) and by.staff_no != talk.partner):
+def _may_write_notes(session: Session, process: Process, by: Caller, body: Mapping[str, Any], talker: str, partner: str) -> None:
+    """Who may not read the notes of a talk does not write them, nor names other people, by which he would come to read them."""
+    renames = any(body.get(name, present) != present for name, present in (("talker", talker), ("partner", partner)))
+    if not renames and body.keys().isdisjoint(PRIVATE):
         return
-    raise Forbidden(Words("后续帮助由主谈人或书记登记", "follow-ups are recorded by the talker or the secretary"))
+    if not _reads_notes(session, process, by, talker, partner):
+        raise Forbidden(Words("思想状况等内容由主谈人登记；谈话双方写错的，请撤回后重新登记", "the private notes, and who talked, are the talker's"))
+
+
+def _reads_notes(session: Session, process: Process, by: Caller, talker: str, partner: str) -> bool:
+    secretary = secretaries(session, [process.id]).get(process.id)
+    return reads_notes(by, talker, partner, process.branch.code, secretary.staff_no if secretary else None)
+
+
+def may_follow_up(session: Session, process: Process, talk: Talk, by: Caller) -> None:
+    """Follow-ups are for who reads them. Raises Forbidden."""
+    if not _reads_notes(session, process, by, talk.talker, talk.partner):
+        raise Forbidden(Words("后续帮助由主谈人或书记登记", "follow-ups are recorded by the talker or the secretary"))
 
 
 def record_follow_up(session: Session, process: Process, talk: Talk, body: Mapping[str, Any], *, by: Caller, now: datetime) -> TalkFollowUp:
     """Promise help with a day. Raises Forbidden, Conflict, Invalid."""
-    may_follow_up(by, process, talk)
-    if not talk.counts:
-        raise Conflict(Words("这次谈话的记录已撤回或退回", "this talk was withdrawn or rejected"))
     if body["due_on"] < talk.held_on:
         raise Invalid({"due_on": Words(f"不能早于谈话日期 {talk.held_on}", f"must not be before the talk on {talk.held_on}")})
+    may_follow_up(session, process, talk, by)
+    if not talk.counts:
+        raise Conflict(Words("这次谈话的记录已撤回或退回", "this talk was withdrawn or rejected"))
     row = TalkFollowUp(
         talk_id=talk.id, process_id=process.id, due_on=body["due_on"], what=body["what"], recorded_by=by.staff_no, recorded_at=now, done_on=None
     )
@@ -221,16 +237,20 @@ def record_follow_up(session: Session, process: Process, talk: Talk, body: Mappi
     return row
 
 
-def finish_follow_up(session: Session, process: Process, talk: Talk, follow_up_id: int, *, on: date, by: Caller, now: datetime) -> TalkFollowUp:
-    """Note that the help was given. Raises Forbidden, NotFound, Invalid."""
-    may_follow_up(by, process, talk)
+def follow_up_of(talk: Talk, follow_up_id: int) -> TalkFollowUp:
+    """One follow-up of a talk. Raises NotFound."""
     row = next((each for each in talk.follow_ups if each.id == follow_up_id), None)
     if row is None:
         raise NotFound
+    return row
+
+
+def finish_follow_up(session: Session, process: Process, talk: Talk, row: TalkFollowUp, *, on: date, by: Caller, now: datetime) -> None:
+    """Note that the help was given. Raises Forbidden, Invalid."""
     must_have_happened("on", on, now)
+    may_follow_up(session, process, talk, by)
     row.done_on = on
     session.flush()
-    return row
 
 
 # ── coverage ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -430,21 +450,23 @@ def focus_talks_without_a_follow_up() -> Missing:
     """表达组织关怀，做好心理疏导，针对思想实际给予帮助和引导。"""
     followed = exists().where(TalkFollowUp.talk_id == Talk.id).correlate(Talk)
     # The partner is not named: whom the branch cares for is in no public list.
-    return _talks(name=func.concat(Talk.held_on, " ", Participant.name)).where(Talk.focus, ~followed)
+    return _talks(name=lambda talker: func.concat(Talk.held_on, " ", talker.name)).where(Talk.focus, ~followed)
 
 
 def _talks(name: Any = None) -> Missing:
-    """Talks that count, each with its talker, who must act."""
-    partner = aliased(Participant, name="partner")
-    rows = missing(
-        Talk.process_id,
-        subject=Talk.id,
-        name=func.concat(Talk.held_on, " ", Participant.name, "—", partner.name) if name is None else name,
-        person=Participant.person_id,
-    ).join(Participant, and_(Participant.process_id == Talk.process_id, Participant.staff_no == Talk.talker))
-    if name is None:
-        rows = rows.join(partner, and_(partner.process_id == Talk.process_id, partner.staff_no == Talk.partner))
-    return rows.where(Talk.counts)
+    """Talks that count, between people who are still on the roll, each with its talker, who must act."""
+    talker, partner = aliased(Participant, name="talker"), aliased(Participant, name="partner")
+    return (
+        missing(
+            Talk.process_id,
+            subject=Talk.id,
+            name=func.concat(Talk.held_on, " ", talker.name, "—", partner.name) if name is None else name(talker),
+            person=talker.person_id,
+        )
+        .join(talker, and_(talker.process_id == Talk.process_id, talker.staff_no == Talk.talker))
+        .join(partner, and_(partner.process_id == Talk.process_id, partner.staff_no == Talk.partner))
+        .where(Talk.counts, talker.left_on.is_(None), partner.left_on.is_(None))
+    )
 
 
 REQUIREMENTS = (

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from workflow.errors import Exists, Invalid, NotFound, Words
@@ -47,7 +47,7 @@ def appoint(session: Session, body: Mapping[str, Any], *, now: datetime) -> Appo
     open_ones = select(Appointment.id).where(
         Appointment.person_id == person.id,
         Appointment.branch_id == branch.id if branch is not None else Appointment.branch_id.is_(None),
-        or_(Appointment.post == post, Appointment.role == role),
+        Appointment.post == post if post is not None else Appointment.role == role,
         Appointment.ends_on.is_(None),
     )
     if session.scalar(open_ones) is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workflow import cycle, evidence, history, requirement
+from workflow import cycle, evidence, history, idempotency, progress, requirement
 from workflow.appraisal import study, talks
 from workflow.database import Base
 from workflow.mail import outbox
@@ -10,4 +10,4 @@ from workflow.people import accounts, organisation
 from workflow.roster import imports
 
 METADATA = Base.metadata
-DECLARED_IN = (history, organisation, accounts, cycle, evidence, requirement, study, talks, outbox, imports)
+DECLARED_IN = (history, organisation, accounts, cycle, evidence, requirement, study, talks, outbox, imports, idempotency, progress)

@@ -1,0 +1,169 @@
+"""The description of the API says what the API does, and ``/docs``, ``/healthz``, ``/readyz`` stand at the root."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from api import ROUTES
+from api.base import Route
+from tests.servers import House, a_house
+from workflow.people.access import ACCESS
+from workflow.vocabulary import Role
+
+REFERENCE = re.compile(r"#/components/(\w+)/(\w+)")
+
+
+@pytest.fixture(scope="module")
+def house(superuser: str, template: str) -> Iterator[House]:
+    """With one record of each kind, numbered 1."""
+    with a_house(superuser, template) as made:
+        secretary, branch = made.as_("张三"), "/cycles/2024/branches/D0101"
+        for path, body in (
+            ("study-sessions", {"held_on": "2024-12-19"}),
+            ("talks", {"held_on": "2024-12-19", "talker": "z3", "partner": "w5"}),
+            ("talks/1/follow-ups", {"due_on": "2024-12-30", "what": "家访"}),
+            ("waivers", {"requirement": "members_who_have_not_studied", "reason": "外出"}),
+        ):
+            assert secretary.post(f"{branch}/{path}", body).body["id"] == 1
+        yield made
+
+
+@pytest.fixture(scope="module")
+def document(house: House) -> Any:
+    answer = house.app.test_client().get("/api/v1/openapi.json")
+    assert answer.status_code == 200
+    return answer.get_json()
+
+
+def operations(document: Any) -> dict[tuple[str, str], Any]:
+    return {(method.upper(), path): each for path, item in document["paths"].items() for method, each in item.items()}
+
+
+def path_of(rule: str) -> str:
+    return re.sub(r"<(?:[^:<>]+:)?([^<>]+)>", r"{\1}", rule)
+
+
+def test_it_is_openapi_3_1_and_lists_every_route_and_no_other(document: Any) -> None:
+    assert document["openapi"].startswith("3.1")
+    assert document["servers"] == [{"url": "/api/v1"}]
+    assert operations(document).keys() == {(route.method, path_of(route.rule)) for route in ROUTES}
+
+
+def test_every_reference_leads_somewhere(document: Any) -> None:
+    found = set(REFERENCE.findall(str(document)))
+    assert found
+    for kind, name in found:
+        assert name in document["components"][kind]
+
+
+def test_each_operation_says_what_it_takes_and_how_it_refuses(document: Any) -> None:
+    for route in ROUTES:
+        each = operations(document)[route.method, path_of(route.rule)]
+        assert each["summary"], route.name
+        assert str(route.status) in each["responses"]
+        assert (each["security"] == []) == (route.action is None)
+        assert ("requestBody" in each) == (route.body is not None or route.upload)
+        assert {p["name"] for p in each["parameters"] if p["in"] == "path"} == set(re.findall(r"\{(\w+)\}", path_of(route.rule)))
+        assert any(p["name"] == "If-Match" for p in each["parameters"]) == route.if_match
+        refusals = {code: answer for code, answer in each["responses"].items() if code[0] in "45"}
+        assert all(answer["content"].keys() == {"application/problem+json"} for answer in refusals.values())
+        assert {"401", "403"} <= refusals.keys() or route.action is None
+
+
+def test_operations_have_names_of_their_own(document: Any) -> None:
+    names = [each["operationId"] for each in operations(document).values()]
+    assert len(names) == len(set(names))
+
+
+def test_what_is_required_to_make_something_is_not_required_to_change_it(document: Any) -> None:
+    schemas = document["components"]["schemas"]
+    made = operations(document)["POST", "/cycles/{year}/branches/{code}/talks"]["requestBody"]["content"]["application/json"]["schema"]
+    changed = operations(document)["PATCH", "/cycles/{year}/branches/{code}/talks/{record_id}"]["requestBody"]["content"]["application/json"][
+        "schema"
+    ]
+    first, second = (schemas[REFERENCE.findall(str(each))[0][1]] for each in (made, changed))
+    assert set(first["required"]) == {"held_on", "talker", "partner"}
+    assert not second.get("required")
+    assert first["properties"].keys() == second["properties"].keys()
+
+
+# ── no value in any field is a fault of ours ──────────────────────────────────────────────────────────────────────────
+
+VALUES: list[Any] = [
+    None,
+    "",
+    "x",
+    "\0",
+    "\ud800",
+    10**400,
+    -1,
+    True,
+    [],
+    [[]],
+    [None],
+    ["x", "x"],
+    {},
+    {"study": "2024-01-01", "x": 1},
+    "9999-12-31",
+]
+GOOD: dict[str, Any] = {
+    "staff_no": "w5",
+    "talker": "z3",
+    "partner": "w5",
+    "held_on": "2024-12-19",
+    "on": "2024-12-20",
+    "due_on": "2024-12-30",
+    "what": "家访",
+    "starts_on": "2024-01-01",
+    "ends_on": "2024-12-31",
+    "reason": "外出",
+    "name": "程序",
+    "plan": "2024",
+    "deadlines": {"report": "2025-01-01"},
+    "trigger": "advance",
+    "stage": "study",
+    "requirement": "members_who_have_not_studied",
+    "password": "0123456789",
+}
+
+
+def who_may(route: Route) -> str:
+    roles = ACCESS[route.action] if route.action is not None else {Role.OFFICE}
+    return "office" if Role.OFFICE in roles else "administrator" if Role.ADMINISTRATOR in roles else "张三"
+
+
+@pytest.mark.parametrize("route", [route for route in ROUTES if route.body is not None], ids=lambda route: f"{route.method} {route.rule}")
+def test_whatever_stands_in_a_field_the_answer_is_one_of_those_described(house: House, document: Any, route: Route) -> None:
+    assert route.body is not None
+    described = {int(code) for code in operations(document)[route.method, path_of(route.rule)]["responses"]}
+    fields = route.body().fields
+    required = {name: GOOD[name] for name, field in fields.items() if field.required and route.method != "PATCH"}
+    values = {"year": "2024", "code": "D0101", "staff_no": "w5"}
+    path = re.sub(r"<(?:[^:<>]+:)?([^<>]+)>", lambda found: values.get(found[1], "1"), route.rule)
+    headers = {"Authorization": f"Bearer {house.as_(who_may(route)).token}", "If-Match": '"1"', "Content-Type": "application/json"}
+    for name in fields:
+        for value in VALUES:
+            body = json.dumps({**required, name: value})
+            answer = house.app.test_client().open(f"/api/v1{path}", method=route.method, data=body, headers=headers)
+            assert answer.status_code in described, (name, value, answer.get_data(as_text=True))
+
+
+def test_the_root_has_what_machines_and_people_ask_for_first(house: House) -> None:
+    client = house.app.test_client()
+    home = client.get("/")
+    assert (home.status_code, home.headers["Location"]) == (302, "/docs")
+    assert client.get("/healthz").status_code == 200
+    ready = client.get("/readyz")
+    assert ready.status_code == 200
+    assert ready.get_json().keys() == {"database", "migrations", "worker"}
+    assert ready.get_json()["worker"].keys() == {"last_tick", "oldest_unsent"}
+    page = client.get("/docs").get_data(as_text=True)
+    for address in re.findall(r'(?:src|href)="(/[^"]+)"', page):
+        with client.get(address) as found:
+            assert found.status_code == 200, address
+    assert not re.findall(r"<script(?![^>]*src=)|<style| on\w+=", page), "the policy allows no inline script or style"

@@ -1,0 +1,277 @@
+"""What a branch does, in short: studies, talks, excuses, moves; and for each requirement a situation that lacks it and one that has it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import combinations
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event, select, text
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import NullPool
+
+from tests.builders import NOW, READING, STAFF_NO, TODAY, a_branch, a_cycle, a_school, an_office, caller, person
+from workflow.appraisal.study import StudyMakeUp, StudySession, record_make_up, record_study_session
+from workflow.appraisal.talks import Talk, TalkFollowUp, record_follow_up, record_talk
+from workflow.cycle import Lock, Participant, Process, StageChange, change_process, process_of, roll
+from workflow.gate import BY_NAME, Unmet, unmet
+from workflow.process import MOVES, move
+from workflow.requirement import Waiver
+from workflow.roll import amend_roll, confirm_excuse, publish, rolls_follow
+from workflow.vocabulary import Coverage, Kind, Role, Stage, TalkWay, Trigger
+from workflow.waivers import waive
+
+EVERYBODY = ("张三", "李四", "钱七", "王五", "孙八")
+HELD_ON = date(2024, 12, 18)
+SUBSTANCE = {
+    "opinions_branch": "多开展主题党日",
+    "opinions_committee": "多到教研室走走",
+    "affirmed": "教学认真",
+    "shortcomings": "发言偏少",
+    "exchange": "坦诚交流",
+    "private_notes": "近来照顾老人，压力较大",
+}
+"""All that a talk can note (K3, K4, K5)."""
+
+
+def a_small_branch(session: Session, *, coverage: Coverage = Coverage.DEFAULT) -> Process:
+    """A branch without a committee, 张三 its secretary, with 王五 and 孙八, in a published 2024."""
+    an_office(session)
+    a_branch(session, members=("张三", "王五", "孙八"), committee=("张三",))
+    publish(session, a_cycle(session, coverage=coverage), now=NOW)
+    return process_of(session, 2024, "D0101")
+
+
+def a_study(
+    session: Session,
+    process: Process,
+    present: Sequence[str] = EVERYBODY,
+    *,
+    titles: Sequence[str] = READING,
+    exchange: str | None = "围绕两个文件交流了体会",
+    by: str = "张三",
+) -> StudySession:
+    """A session of study that these people attended."""
+    body = {"held_on": HELD_ON, "titles": list(titles), "present": [STAFF_NO.get(name, name) for name in present], "exchange": exchange}
+    return record_study_session(session, process, body, by=caller(session, by), now=NOW)
+
+
+def a_make_up(session: Session, process: Process, study: StudySession, name: str) -> StudyMakeUp:
+    """Somebody studied later what he had missed."""
+    return record_make_up(session, process, study, {"staff_no": STAFF_NO[name], "on": TODAY}, by=caller(session, "张三"), now=NOW)
+
+
+def a_talk(session: Session, process: Process, talker: str, partner: str, *, by: str | None = None, **fields: Any) -> Talk:
+    """A talk that ``talker`` held with ``partner`` and recorded himself, unless ``by`` did."""
+    body = {"held_on": HELD_ON, "talker": STAFF_NO[talker], "partner": STAFF_NO[partner], "way": TalkWay.FACE, **fields}
+    return record_talk(session, process, body, by=caller(session, by or talker), now=NOW)
+
+
+def a_follow_up(session: Session, process: Process, talk: Talk, *, by: str = "张三") -> TalkFollowUp:
+    """Help that was promised in a talk."""
+    return record_follow_up(session, process, talk, {"due_on": date(2025, 1, 10), "what": "联系工会帮助"}, by=caller(session, by), now=NOW)
+
+
+def all_talks(session: Session, process: Process) -> None:
+    """A talk of every pair in which one leads, the secretary's being focus talks."""
+    line = [row for row in roll(session, process.id) if row.left_on is None]
+    for one, other in combinations(line, 2):
+        if one.leads or other.leads:
+            talker, partner = (one, other) if one.leads else (other, one)
+            focus: dict[str, Any] = {"focus": True, "focus_reason": "新任职"} if talker.name == "张三" else {}
+            a_talk(session, process, talker.name, partner.name, **focus)
+
+
+def all_evidence(session: Session, process: Process) -> None:
+    """All that a branch must record to come to its last stage."""
+    a_study(session, process, [row.name for row in roll(session, process.id) if row.left_on is None])
+    all_talks(session, process)
+
+
+def excused(session: Session, process: Process, name: str, *, confirmed: bool = True) -> Participant:
+    """The branch excuses somebody; the office confirms it or has not yet."""
+    row = on_roll(session, process, name)
+    amend_roll(session, process, row, {"excused_reason": "长期病休"}, seen=row.version, by=caller(session, "张三"))
+    if confirmed:
+        confirm_excuse(session, process, row, by=caller(session, "office"))
+    return row
+
+
+def leaves(session: Session, name: str) -> None:
+    """Somebody is transferred out, and the rolls follow."""
+    person(session, name).branch_id = None
+    session.flush()
+    rolls_follow(session, now=NOW)
+
+
+def on_roll(session: Session, process: Process, name: str) -> Participant:
+    return session.scalars(
+        select(Participant).where(Participant.process_id == process.id, Participant.name == name).execution_options(populate_existing=True)
+    ).one()
+
+
+def stand_at(session: Session, process: Process, stage: Stage) -> Process:
+    """Put a process into a stage, whatever it lacks."""
+    change_process(session, process, {"stage": stage})
+    return process
+
+
+def a_waiver(session: Session, process: Process, requirement: str, *subjects: str, reason: str = "外出访学") -> Waiver:
+    """The branch gives a reason in place of what is missing."""
+    body = {"requirement": requirement, "reason": reason, **({"subjects": list(subjects)} if subjects else {})}
+    return waive(session, process, body, by="z3", now=NOW)
+
+
+def lacking(session: Session, process: Process, requirement: str) -> list[str]:
+    """The subjects that a requirement misses in a process and no waiver covers."""
+    return [subject.id for each in unmet(session, process, [BY_NAME[requirement]]) for subject in each.open]
+
+
+@contextmanager
+def statements(database: Engine) -> Iterator[list[str]]:
+    """What is sent to the database meanwhile, blanks as one."""
+    sent: list[str] = []
+
+    def listen(conn: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        sent.append(" ".join(statement.split()))
+
+    event.listen(database, "before_cursor_execute", listen)
+    try:
+        yield sent
+    finally:
+        event.remove(database, "before_cursor_execute", listen)
+
+
+def said(rows: Sequence[Unmet]) -> list[tuple[str, str, tuple[str, ...], tuple[str, ...]]]:
+    """Branch, requirement, open subjects, waived subjects."""
+    return [(row.at.branch_code, row.requirement.name, tuple(s.id for s in row.open), tuple(s.id for s in row.waived)) for row in rows]
+
+
+# ── moving ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def again(session: Session) -> Process:
+    """The process as it stands, held for a move."""
+    return process_of(session, 2024, "D0101", lock=Lock.MOVE)
+
+
+def go(session: Session, trigger: Trigger, to: Stage | None = None, *, by: str | None = None, now: datetime = NOW, **more: Any) -> StageChange:
+    """Make a move as who may make it."""
+    process = again(session)
+    who = next(each.who for each in MOVES[Kind.APPRAISAL] if each.trigger is trigger)
+    if next(each for each in MOVES[Kind.APPRAISAL] if each.trigger is trigger).asks_reason:
+        more = {"reason": "谈话记录不完整", **more}
+    actor = by or ("office" if who is Role.OFFICE else "张三")
+    return move(session, process, trigger, to=to, by=caller(session, actor), now=now, seen=process.version, **more)
+
+
+def came_to(session: Session, stage: Stage, *, now: datetime = NOW) -> Process:
+    """The process after it came to a stage on its own way."""
+    while (process := again(session)).stage is not stage:
+        go(session, {Stage.REPORT: Trigger.FILE, Stage.FILED: Trigger.ACCEPT}.get(process.stage, Trigger.ADVANCE), now=now)
+    return process
+
+
+# ── a situation that lacks each requirement, and one that has it ──────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What a new branch does so that a requirement is met, and what else so that it is not."""
+
+    met: Callable[[Session, Process], object]
+    unmet: Callable[[Session, Process], object]
+    coverage: Coverage = Coverage.DEFAULT
+
+
+def _nothing(session: Session, process: Process) -> None:
+    """A new branch as it is."""
+
+
+SITUATIONS: dict[str, Situation] = {
+    "no_study_with_exchange": Situation(met=a_study, unmet=_nothing),
+    "required_titles_not_read": Situation(met=a_study, unmet=lambda session, process: a_study(session, process, titles=READING[:1])),
+    "members_who_have_not_studied": Situation(met=a_study, unmet=lambda session, process: a_study(session, process, EVERYBODY[:4])),
+    "committee_pairs_without_a_talk": Situation(met=all_talks, unmet=_nothing),
+    "members_nobody_talked_with": Situation(met=all_talks, unmet=_nothing),
+    "leaders_and_members_without_a_talk": Situation(met=all_talks, unmet=_nothing, coverage=Coverage.STRICT),
+    "secretary_without_a_focus_talk": Situation(met=all_talks, unmet=_nothing),
+    "talks_without_opinions": Situation(
+        met=lambda session, process: a_talk(session, process, "张三", "王五", **SUBSTANCE),
+        unmet=lambda session, process: a_talk(session, process, "张三", "王五"),
+    ),
+    "talks_without_private_notes": Situation(
+        met=lambda session, process: a_talk(session, process, "张三", "王五", **SUBSTANCE),
+        unmet=lambda session, process: a_talk(session, process, "张三", "王五"),
+    ),
+    "talks_without_substance": Situation(
+        met=lambda session, process: a_talk(session, process, "张三", "王五", **SUBSTANCE),
+        unmet=lambda session, process: a_talk(session, process, "张三", "王五"),
+    ),
+    "focus_talks_without_a_follow_up": Situation(
+        met=lambda session, process: a_follow_up(session, process, a_talk(session, process, "张三", "王五", focus=True)),
+        unmet=lambda session, process: a_talk(session, process, "张三", "王五", focus=True),
+    ),
+}
+"""By the requirement's name. A new requirement needs its line here."""
+
+
+def in_situation(session: Session, name: str, *, met: bool) -> Process:
+    """张三's branch after it did what meets a requirement, or what leaves it lacking."""
+    situation = SITUATIONS[name]
+    process = a_school(session, coverage=situation.coverage)
+    (situation.met if met else situation.unmet)(session, process)
+    return process
+
+
+# ── a large school ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+MANY = """
+alter table branch disable trigger user; alter table person disable trigger user;
+alter table process disable trigger user; alter table participant disable trigger user;
+alter table study_session disable trigger user; alter table study_attendance disable trigger user;
+alter table study_make_up disable trigger user; alter table talk disable trigger user;
+alter table talk_follow_up disable trigger user; alter table waiver disable trigger user;
+insert into branch (code, name, unit_code, unit_name, has_committee)
+    select 'B' || n, '支部' || n, 'U' || n % 100, '党委' || n % 100, n % 3 <> 0 from generate_series(1, :branches) n;
+insert into person (staff_no, name, branch_id, standing, cadre)
+    select b.code || '-' || k, '党员' || k, b.id, 'full', false from branch b, generate_series(1, 6) k where b.code like 'B%';
+insert into process (cycle_id, branch_id, kind, stage, round, version, entered_at, late)
+    select c.id, b.id, 'appraisal', case when b.id % 2 = 0 then 'study' else 'talks' end, 1, 1, now(), false
+    from cycle c, branch b where b.code like 'B%';
+insert into participant (process_id, person_id, staff_no, name, standing, post, on_committee, leads, cadre, voting, rated_here, version)
+    select p.id, m.id, m.staff_no, m.name, 'full',
+        case when m.staff_no = b.code || '-1' then 'secretary' when m.staff_no <= b.code || '-3' then 'committee_member' end,
+        b.has_committee and m.staff_no <= b.code || '-3', m.staff_no <= b.code || case when b.has_committee then '-3' else '-1' end,
+        false, true, true, 1
+    from process p join branch b on b.id = p.branch_id join person m on m.branch_id = b.id where b.code like 'B%';
+insert into study_session (process_id, held_on, titles, exchange, version, recorded_by, recorded_at)
+    select p.id, '2024-12-18', c.plan -> 'rules' -> 'required_reading', '交流', 1, 'z3', now()
+    from process p join cycle c on c.id = p.cycle_id, generate_series(1, 2);
+insert into study_attendance (session_id, staff_no, process_id)
+    select s.id, r.staff_no, s.process_id from study_session s join participant r on r.process_id = s.process_id where (r.person_id + s.id) % 50 <> 0;
+insert into study_make_up (session_id, staff_no, process_id, made_up_on, recorded_by, recorded_at)
+    select s.id, r.staff_no, s.process_id, '2024-12-20', 'z3', now()
+    from study_session s join participant r on r.process_id = s.process_id where (r.person_id + s.id) % 100 = 0;
+insert into talk (process_id, held_on, talker, partner, way, focus, focus_reason, version, recorded_by, recorded_at)
+    select r.process_id, '2024-12-18', r.staff_no, o.staff_no, 'face', r.post = 'secretary', '新入职', 1, 'z3', now()
+    from participant r join participant o on o.process_id = r.process_id and o.person_id > r.person_id and (r.post = 'secretary' or o.leads)
+    where r.leads and (r.person_id + o.person_id) % 50 <> 0;
+insert into talk_follow_up (talk_id, process_id, due_on, what, recorded_by, recorded_at)
+    select id, process_id, '2025-01-10', '联系工会', 'z3', now() from talk where id % 3 = 0;
+insert into waiver (process_id, requirement, covers, names, reason, needs_approval, version, recorded_by, recorded_at)
+    select process_id, 'members_nobody_talked_with', jsonb_build_object(staff_no, 1), '{}', '出国', false, 1, 'z3', now()
+    from participant where person_id % 50 = 0;
+analyze;
+"""
+
+
+def many_branches(owner_url: str, branches: int) -> None:
+    """Branches of six people with studies, talks and waivers, a twentieth of it missing, beside what the one cycle has already. Keeps no history."""
+    engine = create_engine(owner_url, poolclass=NullPool)
+    with engine.begin() as connection:
+        for statement in MANY.split(";\n"):
+            connection.execute(text(statement.replace(":branches", str(branches))))

@@ -1,0 +1,213 @@
+"""Services for tests: one in this process on a database of its own, and real server processes on loopback ports."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import httpx
+from flask import Flask
+from sqlalchemy import Engine, create_engine, func, make_url, select, text
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import NullPool
+
+import migrations
+from api import create_app
+from tests.api.conftest import Client, Clock, token_of
+from tests.builders import NOW, STAFF_NO, a_branch, a_school, person
+from tests.mail_server import free_port
+from workflow.cycle import cycle_by_year
+from workflow.database import APPLICATION_ROLE, Base, engine_for, transaction
+from workflow.people.organisation import Appointment
+from workflow.roll import open_processes
+from workflow.settings import Settings, read_settings
+from workflow.vocabulary import Post
+
+YEAR = "/cycles/2024"
+_names = count(1)
+
+
+def settings_of_tests(**overrides: Any) -> Settings:
+    return read_settings({}, secret_key="a secret of the tests' own", base_url="http://zhibu.example", **overrides)
+
+
+@contextmanager
+def a_database(superuser: str, template: str) -> Iterator[str]:
+    """The application's URL of a database for all tests of one file."""
+    name = f"{template}_{next(_names)}"
+    with create_engine(superuser, poolclass=NullPool, isolation_level="AUTOCOMMIT").connect() as administration:
+        administration.execute(text(f"create database {name} template {template} owner {migrations.OWNER_ROLE}"))
+        try:
+            yield make_url(superuser).set(database=name, username=APPLICATION_ROLE).render_as_string(hide_password=False)
+        finally:
+            administration.execute(text(f"drop database {name} with (force)"))
+
+
+@dataclass(frozen=True)
+class Cast:
+    """The people of one branch with a committee, by their 学工号."""
+
+    code: str
+
+    @property
+    def path(self) -> str:
+        return f"{YEAR}/branches/{self.code}"
+
+    @property
+    def secretary(self) -> str:
+        return f"{self.code}s"
+
+    @property
+    def deputy(self) -> str:
+        return f"{self.code}d"
+
+    @property
+    def organiser(self) -> str:
+        """On the committee."""
+        return f"{self.code}c"
+
+    @property
+    def publicist(self) -> str:
+        """On the committee too."""
+        return f"{self.code}k"
+
+    @property
+    def member(self) -> str:
+        return f"{self.code}m"
+
+    @property
+    def newcomer(self) -> str:
+        """A member too."""
+        return f"{self.code}n"
+
+    @property
+    def everybody(self) -> list[str]:
+        return [self.secretary, self.deputy, self.organiser, self.publicist, self.member, self.newcomer]
+
+
+@dataclass
+class House:
+    """A service in this process, with the school of ``builders.a_school`` and as many branches more as tests ask for."""
+
+    engine: Engine
+    app: Flask
+    clock: Clock
+    _clients: dict[str, Client] = field(default_factory=dict)
+    _numbers: Iterator[int] = field(default_factory=lambda: count(1))
+
+    def as_(self, who: str) -> Client:
+        """Somebody signed in with a token: by name, by role of the school, or by 学工号."""
+        if who not in self._clients:
+            with transaction(self.engine, actor="cli") as session:
+                self._clients[who] = Client(self.app.test_client(), token_of(session, who))
+        return self._clients[who]
+
+    def a_branch(self) -> Cast:
+        """One more branch in the published year."""
+        cast = Cast(f"X{next(self._numbers):03d}")
+        with transaction(self.engine, actor="cli") as session:
+            add_branch(session, cast)
+        return cast
+
+    def state(self) -> Mapping[str, int]:
+        """How many rows each table has. History has one for every change, so equal states mean that nothing was changed."""
+        with transaction(self.engine, actor=None) as session:
+            return state_of(session)
+
+
+def add_branch(session: Session, cast: Cast) -> None:
+    """A branch with secretary, deputy, two more on the committee and two members, and its process in 2024."""
+    branch = a_branch(session, code=cast.code, members=cast.everybody, committee=(cast.secretary, cast.organiser, cast.publicist))
+    deputy = person(session, cast.deputy)
+    session.add(
+        Appointment(
+            person_id=deputy.id,
+            branch_id=branch.id,
+            post=Post.DEPUTY,
+            role=None,
+            title="副书记",
+            on_committee=True,
+            starts_on=date(2024, 1, 1),
+            ends_on=None,
+        )
+    )
+    session.flush()
+    open_processes(session, cycle_by_year(session, 2024), now=NOW)
+
+
+def state_of(session: Session) -> Mapping[str, int]:
+    counts = [select(func.count()).select_from(table).scalar_subquery().label(name) for name, table in Base.metadata.tables.items()]
+    return dict(session.execute(select(*counts)).mappings().one())
+
+
+@contextmanager
+def a_house(superuser: str, template: str, **settings: Any) -> Iterator[House]:
+    """A service in this process on a database of its own."""
+    with a_database(superuser, template) as url:
+        engine = engine_for(url)
+        with transaction(engine, actor="cli") as session:
+            a_school(session)
+        clock = Clock()
+        yield House(engine, create_app(engine, settings_of_tests(**settings), clock=clock), clock)
+        engine.dispose()
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server process, asked over a real socket."""
+
+    address: str
+
+    def client(self, token: str) -> httpx.Client:
+        return httpx.Client(base_url=f"{self.address}/api/v1", headers={"Authorization": f"Bearer {token}"}, timeout=30)
+
+
+@contextmanager
+def a_server(database_url: str, log: Path) -> Iterator[Server]:
+    """A process that serves this database until the block ends. Its clock stands at ``builders.NOW``."""
+    port = free_port()
+    command = [sys.executable, "-m", "tests.servers", database_url, str(port)]
+    with log.open("ab") as output, subprocess.Popen(command, cwd=Path(__file__).parents[1], stdout=output, stderr=output) as process:
+        try:
+            _wait_for(f"http://127.0.0.1:{port}", process, log)
+            yield Server(f"http://127.0.0.1:{port}")
+        finally:
+            process.terminate()
+
+
+def _wait_for(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    end = time.monotonic() + 30
+    while process.poll() is None and time.monotonic() < end:
+        try:
+            httpx.get(f"{address}/healthz").raise_for_status()
+        except httpx.TransportError:
+            time.sleep(0.05)
+        else:
+            return
+    raise AssertionError(f"the server did not start:\n{log.read_text(errors='replace')}")
+
+
+def tokens_of(engine: Engine, staff_nos: list[str]) -> dict[str, str]:
+    """A token for each of them."""
+    with transaction(engine, actor="cli") as session:
+        return {each: token_of(session, STAFF_NO.get(each, each)) for each in staff_nos}
+
+
+def main(database_url: str, port: str) -> None:
+    """Serve with waitress, as the demo does."""
+    from waitress import serve  # noqa: PLC0415
+
+    engine = engine_for(database_url, pool_size=20)
+    serve(create_app(engine, settings_of_tests(), clock=lambda: NOW), host="127.0.0.1", port=int(port), threads=32, ident=None)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

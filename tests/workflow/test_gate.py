@@ -1,0 +1,325 @@
+"""The gate: one evaluation in one round trip, told alike to the move, the checklist, the to-dos and the office."""
+
+from __future__ import annotations
+
+from dataclasses import replace as with_
+from datetime import date
+
+import pytest
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
+
+from tests.builders import DEADLINES, NOW, a_branch, a_cycle, a_school, an_office, person
+from tests.evidence import (
+    EVERYBODY,
+    SITUATIONS,
+    SUBSTANCE,
+    a_study,
+    a_talk,
+    a_waiver,
+    all_evidence,
+    in_situation,
+    lacking,
+    leaves,
+    said,
+    stand_at,
+    statements,
+)
+from workflow.appraisal import REQUIREMENTS
+from workflow.appraisal.talks import committee_pairs_without_a_talk, members_nobody_talked_with, secretary_without_a_focus_talk
+from workflow.cycle import Lock, Process, close_cycle, process_of, processes
+from workflow.evidence import withdraw
+from workflow.gate import BY_NAME, blocking, checklist, exceptions, place_in_list, requirements_of, todos, unmet
+from workflow.requirement import Requirement, of_stage
+from workflow.roll import publish
+from workflow.vocabulary import STAGES, Coverage, Kind, Severity, Stage, Waivable
+
+
+@pytest.fixture
+def branch(session: Session) -> Process:
+    """张三's branch at the beginning, beside 赵六's."""
+    return a_school(session)
+
+
+# ── each requirement can be met, and can be unmet ─────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("requirement", REQUIREMENTS, ids=lambda each: each.name)
+def test_each_requirement_has_a_situation_that_lacks_it(session: Session, requirement: Requirement) -> None:
+    assert lacking(session, in_situation(session, requirement.name, met=False), requirement.name) != []
+
+
+@pytest.mark.parametrize("requirement", REQUIREMENTS, ids=lambda each: each.name)
+def test_each_requirement_has_a_situation_that_meets_it(session: Session, requirement: Requirement) -> None:
+    assert lacking(session, in_situation(session, requirement.name, met=True), requirement.name) == []
+
+
+def test_no_situation_is_left_of_a_requirement_that_is_gone() -> None:
+    assert set(SITUATIONS) == set(BY_NAME)
+
+
+@pytest.mark.parametrize("requirement", REQUIREMENTS, ids=lambda each: each.name)
+def test_each_requirement_has_exactly_the_five_columns_in_their_types(requirement: Requirement) -> None:
+    columns = [(column.name, str(column.type)) for column in requirement.query().selected_columns]
+    assert columns == [
+        ("process_id", "BIGINT"),
+        ("subject_id", "TEXT"),
+        ("subject_name", "TEXT"),
+        ("person_id", "BIGINT"),
+        ("amount", "INTEGER"),
+    ]
+
+
+@pytest.mark.parametrize("requirement", REQUIREMENTS, ids=lambda each: each.name)
+def test_each_requirement_weighs_and_is_waived_as_the_rules_say(requirement: Requirement) -> None:
+    hard, soft, sign = ("E1", "E3", "K1", "K2"), ("E4", "K6"), ("K3", "K4", "K5", "K7")
+    by_weight = {Severity.HARD: hard, Severity.SOFT: soft, Severity.SIGN: sign}
+    assert requirement.clause in by_weight[requirement.severity]
+    waivable = {"K1": Waivable.PER_SUBJECT, "K2": Waivable.PER_SUBJECT, "E4": Waivable.WHOLE, "K6": Waivable.WHOLE}
+    assert requirement.waivable is waivable.get(requirement.clause, Waivable.NO)
+    order = STAGES[Kind.APPRAISAL]
+    assert order.index(requirement.asked_from) <= order.index(requirement.stage)
+
+
+# ── one round trip ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_gate_is_one_round_trip_and_none_where_nothing_is_asked(shared_engine: Engine, session: Session, branch: Process) -> None:
+    for stage in Stage:
+        stand_at(session, branch, stage)
+        for ask in (unmet, blocking, lambda session, process: checklist(session, process, process.stage)):
+            with statements(shared_engine) as sent:
+                ask(session, branch)
+            assert len(sent) == (1 if requirements_of(Kind.APPRAISAL, stage) else 0), stage
+
+
+def test_to_dos_and_exceptions_are_one_round_trip_however_many_branches(shared_engine: Engine, session: Session, branch: Process) -> None:
+    me = person(session, "张三").id
+    with statements(shared_engine) as sent:
+        todos(session, me)
+        exceptions(session, 2024)
+    assert len(sent) == 2
+
+
+def test_the_gate_sees_what_was_changed_a_moment_ago_in_the_same_transaction(session: Session, branch: Process) -> None:
+    study = a_study(session, branch)
+    assert blocking(session, branch) == []
+    withdraw(study, by="z3", now=NOW, reason="日期写错")
+    assert blocking(session, branch) != []
+
+
+# ── what blocks ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_signs_never_block(session: Session, branch: Process) -> None:
+    all_evidence(session, branch)
+    stand_at(session, branch, Stage.TALKS)
+    assert {row.requirement.clause for row in unmet(session, branch)} == {"K3", "K4", "K5", "K7"}
+    assert all(row.state == "unmet" and not row.blocks for row in unmet(session, branch))
+    assert blocking(session, branch) == []
+
+
+def test_everything_that_is_missing_is_listed_in_the_order_it_is_declared(session: Session, branch: Process) -> None:
+    stand_at(session, branch, Stage.TALKS)
+    a_talk(session, branch, "张三", "李四")
+    names = [row.requirement.name for row in unmet(session, branch)]
+    assert names == [each.name for each in of_stage(REQUIREMENTS, Stage.TALKS) if each.name in names]
+    assert [row.requirement.clause for row in blocking(session, branch)] == ["K1", "K2", "K6"]
+
+
+def test_the_checklist_has_every_requirement_of_the_stage_met_unmet_or_waived(session: Session, branch: Process) -> None:
+    a_talk(session, branch, "张三", "王五", **SUBSTANCE)
+    a_waiver(session, branch, secretary_without_a_focus_talk.name)
+    shown = {row.requirement.name: row.state for row in checklist(session, branch, Stage.TALKS)}
+    assert shown == {
+        "committee_pairs_without_a_talk": "unmet",
+        "members_nobody_talked_with": "unmet",
+        "leaders_and_members_without_a_talk": "met",
+        "secretary_without_a_focus_talk": "waived",
+        "talks_without_opinions": "met",
+        "talks_without_private_notes": "met",
+        "talks_without_substance": "met",
+        "focus_talks_without_a_follow_up": "met",
+    }
+    assert [row.requirement for row in checklist(session, branch, Stage.TALKS)] == list(of_stage(REQUIREMENTS, Stage.TALKS))
+
+
+def test_the_message_counts_and_names_everybody_and_carries_the_plans_sentence(session: Session) -> None:
+    an_office(session)
+    members = [f"党员{number:02}" for number in range(40)]
+    a_branch(session, members=["张三"], committee=["张三"])
+    for number, name in enumerate(members):
+        a_member(session, name, f"m{number:02}")
+    publish(session, a_cycle(session), now=NOW)
+    process = process_of(session, 2024, "D0101")
+    (row,) = unmet(session, process, [members_nobody_talked_with])
+    assert row.message.zh == f"还有 40 名党员没有谈心谈话记录：{'、'.join(members)}"
+    assert row.message.en.startswith("40 members have not been talked with: ")
+    assert row.sentence == process.cycle.sentence("K2") != ""
+
+
+def a_member(session: Session, name: str, staff_no: str) -> None:
+    of_branch = person(session, "张三")
+    session.add(type(of_branch)(staff_no=staff_no, name=name, branch_id=of_branch.branch_id, standing=of_branch.standing))
+    session.flush()
+
+
+def test_what_is_met_says_so_and_what_is_waived_still_names_it(session: Session, branch: Process) -> None:
+    a_study(session, branch, EVERYBODY[:4])
+    assert checklist(session, branch, Stage.STUDY)[0].message.zh == "已满足"
+    a_waiver(session, branch, "members_who_have_not_studied")
+    assert checklist(session, branch, Stage.STUDY)[2].message.zh == "还有 1 名党员没有学完必读文件，也没有补学：孙八"
+
+
+# ── who must act, and when ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def my_subjects(session: Session, name: str, clause: str) -> list[str]:
+    return [subject.id for row in todos(session, person(session, name).id) if row.requirement.clause == clause for subject in row.open]
+
+
+def test_a_pair_is_on_the_lists_of_its_two_and_of_no_third(session: Session, branch: Process) -> None:
+    stand_at(session, branch, Stage.TALKS)
+    assert my_subjects(session, "张三", "K1") == ["l4:z3", "q7:z3"]
+    assert my_subjects(session, "李四", "K1") == ["l4:q7", "l4:z3"]
+    assert my_subjects(session, "钱七", "K1") == ["l4:q7", "q7:z3"]
+    for other in ("王五", "孙八", "赵六"):
+        assert my_subjects(session, other, "K1") == []
+
+
+def test_a_member_nobody_talked_with_is_on_the_list_of_each_of_the_committee(session: Session, branch: Process) -> None:
+    stand_at(session, branch, Stage.TALKS)
+    assert {name: my_subjects(session, name, "K2") for name in EVERYBODY} == {
+        "张三": ["s8", "w5"],
+        "李四": ["s8", "w5"],
+        "钱七": ["s8", "w5"],
+        "王五": [],
+        "孙八": [],
+    }
+
+
+def test_in_the_strict_reading_each_has_his_own_members(session: Session) -> None:
+    process = stand_at(session, a_school(session, coverage=Coverage.STRICT), Stage.TALKS)
+    assert my_subjects(session, "李四", "K2") == ["l4:s8", "l4:w5"]
+    assert my_subjects(session, "王五", "K2") == []
+    a_talk(session, process, "李四", "王五")
+    assert my_subjects(session, "李四", "K2") == ["l4:s8"]
+
+
+def test_the_studies_are_the_secretarys_duty(session: Session, branch: Process) -> None:
+    assert {row.requirement.clause for row in todos(session, person(session, "张三").id)} == {"E1", "E3", "E4"}
+    for other in ("李四", "王五", "office"):
+        assert todos(session, person(session, other).id) == []
+
+
+def test_to_dos_are_those_of_the_stage_where_the_branch_stands(session: Session, branch: Process) -> None:
+    a_talk(session, branch, "张三", "王五", focus=True)
+    order = STAGES[Kind.APPRAISAL]
+    for stage in order:
+        stand_at(session, branch, stage)
+        asked = {each.name for each in REQUIREMENTS if order.index(each.asked_from) <= order.index(stage) <= order.index(each.stage)}
+        mine = {row.requirement.name for row in todos(session, person(session, "张三").id)}
+        # Of the two readings of K2 only the cycle's own can miss anything.
+        assert mine == asked - {"leaders_and_members_without_a_talk"}
+
+
+def test_a_requirement_that_is_asked_early_is_a_to_do_early(session: Session, branch: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = committee_pairs_without_a_talk.name
+    assert my_subjects(session, "李四", "K1") == []
+    monkeypatch.setitem(BY_NAME, name, with_(BY_NAME[name], asked_from=Stage.STUDY))
+    assert my_subjects(session, "李四", "K1") == ["l4:q7", "l4:z3"]
+    assert [row.requirement.clause for row in exceptions(session, 2024) if row.requirement.clause == "K1"] == ["K1"]
+    assert "K1" not in {row.requirement.clause for row in blocking(session, branch)}
+    stand_at(session, branch, Stage.SELF_REVIEW)
+    assert my_subjects(session, "李四", "K1") == []
+
+
+def test_whoever_has_left_has_nothing_to_do_there(session: Session, branch: Process) -> None:
+    stand_at(session, branch, Stage.TALKS)
+    leaves(session, "李四")
+    assert todos(session, person(session, "李四").id) == []
+
+
+def test_a_closed_year_asks_nothing_of_anybody(session: Session, branch: Process) -> None:
+    close_cycle(session, branch.cycle, now=NOW)
+    assert todos(session, person(session, "张三").id) == []
+    assert exceptions(session, 2024) == []
+
+
+def test_a_to_do_says_where_it_is_and_until_when(session: Session, branch: Process) -> None:
+    at = todos(session, person(session, "张三").id)[0].at
+    assert (at.year, at.branch_code, at.branch_name, at.unit, at.due_on) == (2024, "D0101", "D0101党支部", "D01党委", DEADLINES[Stage.STUDY])
+
+
+# ── exceptions ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def four_branches(session: Session) -> list[Process]:
+    """Four branches of two units, in different stages, with different things missing."""
+    an_office(session)
+    for code in ("D0102", "D0101", "D0202", "D0201"):
+        a_branch(session, code=code, members=[f"p{code}-0", f"p{code}-1"], committee=[f"p{code}-0"])
+    publish(session, a_cycle(session), now=NOW)
+    found = list(processes(session, list(session.scalars(select(Process.id).order_by(Process.id))), lock=Lock.NONE))
+    by_code = {process.branch.code: process for process in found}
+    stand_at(session, by_code["D0102"], Stage.TALKS)
+    a_study(session, by_code["D0201"], present=["pD0201-0"], by="pD0201-0")
+    stand_at(session, by_code["D0202"], Stage.RATING)
+    return found
+
+
+def test_exceptions_come_by_branch_code_and_then_as_declared(session: Session, four_branches: list[Process]) -> None:
+    assert [(row.at.branch_code, row.requirement.clause) for row in exceptions(session, 2024)] == [
+        ("D0101", "E1"),
+        ("D0101", "E3"),
+        ("D0101", "E4"),
+        ("D0102", "K2"),
+        ("D0102", "K6"),
+        ("D0201", "E4"),
+    ]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 4, 5, 6, 7])
+def test_pages_of_exceptions_cover_them_all_once(session: Session, four_branches: list[Process], limit: int) -> None:
+    pages, after = [], ("", 0)
+    while page := exceptions(session, 2024, after=after, limit=limit):
+        assert len(page) <= limit
+        pages += page
+        after = place_in_list(page[-1])
+    assert said(pages) == said(exceptions(session, 2024))
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ({"clause": "E4"}, [("D0101", "E4"), ("D0201", "E4")]),
+        ({"clause": "K2"}, [("D0102", "K2")]),
+        ({"clause": "K1"}, []),
+        ({"clause": "no such clause"}, []),
+        ({"unit": "D02"}, [("D0201", "E4")]),
+        ({"unit": "D02党委"}, [("D0201", "E4")]),
+        ({"unit": "D01", "clause": "K6"}, [("D0102", "K6")]),
+        ({"unit": "D0"}, []),
+    ],
+)
+def test_exceptions_are_filtered_by_clause_and_unit(
+    session: Session, four_branches: list[Process], asked: dict[str, str], found: list[tuple[str, str]]
+) -> None:
+    assert [(row.at.branch_code, row.requirement.clause) for row in exceptions(session, 2024, **asked)] == found  # type: ignore[arg-type]
+
+
+def test_the_exceptions_of_another_year_are_others(session: Session, branch: Process) -> None:
+    assert exceptions(session, 2025) == []
+
+
+def test_what_is_waived_whole_is_no_exception_any_more(session: Session, branch: Process) -> None:
+    a_study(session, branch, EVERYBODY[:4])
+    assert [row.requirement.clause for row in exceptions(session, 2024, unit="D01")] == ["E4"]
+    a_waiver(session, branch, "members_who_have_not_studied")
+    assert exceptions(session, 2024, unit="D01") == []
+
+
+def test_the_days_of_the_rows_are_the_processs(session: Session, branch: Process) -> None:
+    assert {row.at.due_on for row in exceptions(session, 2024)} == {date(2024, 12, 25)}
+    assert {row.process_id for row in unmet(session, branch)} == {branch.id}

@@ -1,0 +1,177 @@
+"""Gate, checklist, to-dos and exceptions cannot disagree, whatever a branch did; and none of them reads a whole university to answer for one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
+
+from tests.builders import NOW, READING, a_school, person
+from tests.evidence import (
+    EVERYBODY,
+    SUBSTANCE,
+    a_follow_up,
+    a_study,
+    a_talk,
+    a_waiver,
+    excused,
+    lacking,
+    leaves,
+    many_branches,
+    said,
+    stand_at,
+    statements,
+)
+from workflow.cycle import Process, process_of, roll
+from workflow.database import transaction
+from workflow.evidence import reject
+from workflow.gate import HOLDERS, Unmet, blocking, checklist, exceptions, requirements_of, todos, unmet
+from workflow.vocabulary import WORKING_STAGES, Kind, Severity, Stage, Waivable
+
+# ── all of them say the same ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class Story:
+    """What a branch did, in whatever order and however little."""
+
+    present: frozenset[str]
+    titles: frozenset[str]
+    talks: frozenset[tuple[str, str, bool, bool]]
+    """Talker, partner, whether it is a focus talk with all its texts, whether it was taken back."""
+    excused: str | None
+    left: str | None
+    waived: bool
+    stage: Stage
+
+
+STORIES = st.builds(
+    Story,
+    present=st.frozensets(st.sampled_from(EVERYBODY)),
+    titles=st.frozensets(st.sampled_from(READING)),
+    talks=st.frozensets(
+        st.tuples(st.sampled_from(EVERYBODY[:3]), st.sampled_from(EVERYBODY), st.booleans(), st.booleans()).filter(lambda t: t[0] != t[1]), max_size=7
+    ),
+    excused=st.sampled_from([None, "李四", "王五"]),
+    left=st.sampled_from([None, "钱七", "孙八"]),
+    waived=st.booleans(),
+    stage=st.sampled_from([Stage.STUDY, Stage.TALKS]),
+)
+
+
+def lived(session: Session, process: Process, story: Story) -> None:
+    a_study(session, process, sorted(story.present), titles=sorted(story.titles))
+    for talker, partner, whole, taken_back in sorted(story.talks):
+        texts: dict[str, Any] = {**SUBSTANCE, "focus": True, "focus_reason": "新入职"} if whole else {}
+        talk = a_talk(session, process, talker, partner, **texts)
+        if taken_back:
+            reject(talk, by="office", now=NOW, reason="内容雷同")
+        elif whole and partner == "王五":
+            a_follow_up(session, process, talk, by=talker)
+    if story.excused:
+        excused(session, process, story.excused)
+    if story.waived:
+        for each in requirements_of(Kind.APPRAISAL, story.stage):
+            if each.waivable is not Waivable.NO and (open_ := lacking(session, process, each.name)):
+                a_waiver(session, process, each.name, open_[0])
+    if story.left:
+        leaves(session, story.left)
+    stand_at(session, process, story.stage)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(story=STORIES)
+def test_gate_checklist_to_dos_and_exceptions_cannot_disagree(session: Session, story: Story) -> None:
+    if session.scalar(select(Process.id)) is None:
+        a_school(session)
+    process = process_of(session, 2024, "D0101")
+    with session.begin_nested() as attempt:
+        lived(session, process, story)
+        _agree(session, process, story.stage)
+        attempt.rollback()
+
+
+def _agree(session: Session, process: Process, stage: Stage) -> None:
+    shown = checklist(session, process, stage)
+    assert said(unmet(session, process)) == said([row for row in shown if row.open or row.waived])
+    assert said(blocking(session, process)) == said([row for row in shown if row.open and row.requirement.severity is not Severity.SIGN])
+    assert said(exceptions(session, 2024, unit=process.branch.unit_code)) == said([row for row in shown if row.open])
+    # The rows of each query by itself, without the union, say who must act.
+    open_ = {(row.requirement.name, subject.id) for row in shown for subject in row.open}
+    line = roll(session, process.id)
+    mine: dict[int, set[tuple[str, str]]] = {row.person_id: set() for row in line}
+    for each in requirements_of(Kind.APPRAISAL, stage):
+        rows = each.query().subquery()
+        posts = HOLDERS[each.todo_for]
+        holders = {row.person_id for row in line if row.left_on is None and (posts is None or row.post in posts)}
+        for found in session.execute(select(rows).where(rows.c.process_id == process.id)):
+            if (each.name, found.subject_id) in open_:
+                for someone in holders if found.person_id is None else {found.person_id}:
+                    mine[someone].add((each.name, found.subject_id))
+    for row in line:
+        told = {(item.requirement.name, subject.id) for item in todos(session, row.person_id) for subject in item.open}
+        assert told == (mine[row.person_id] if row.left_on is None else set()), row.name
+
+
+# ── at the size of a large university ─────────────────────────────────────────────────────────────────────────────────
+
+LARGE = ("participant", "talk", "talk_follow_up", "study_session", "study_attendance", "study_make_up", "waiver", "process")
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for below in plan.get("Plans", []):
+        yield from nodes(below)
+
+
+@pytest.mark.slow
+def test_among_ten_thousand_branches_the_gate_of_one_reads_no_table_through(engine: Engine, owner_url: str) -> None:
+    with transaction(engine, actor="cli") as session:
+        a_school(session)
+    many_branches(owner_url, 10_000)
+    for stage in WORKING_STAGES[Kind.APPRAISAL]:
+        with transaction(engine, actor=None) as session:
+            process = process_of(session, 2024, "B5000")
+            with statements(engine) as sent:
+                unmet(session, process, requirements_of(Kind.APPRAISAL, stage))
+            for sql in sent:
+                # Both as it is planned for these values, and as a prepared statement is planned for any.
+                for mode in ("force_custom_plan", "force_generic_plan"):
+                    connection = session.connection()
+                    connection.exec_driver_sql(f"set local plan_cache_mode = {mode}")
+                    connection.exec_driver_sql(f"prepare gate(bigint) as {sql.replace('%(process_id)s', '$1').replace('%%', '%')}")
+                    ((plan,),) = connection.exec_driver_sql(f"explain (analyze, format json) execute gate({process.id})").all()
+                    connection.exec_driver_sql("deallocate gate")
+                    read_through = {node["Relation Name"] for node in nodes(plan[0]["Plan"]) if node["Node Type"] == "Seq Scan"}
+                    assert not read_through & set(LARGE), (stage, mode, json.dumps(plan, ensure_ascii=False))
+                    assert plan[0]["Execution Time"] < 250, (stage, mode)
+
+
+@pytest.mark.slow
+def test_among_ten_thousand_branches_a_persons_to_dos_and_a_late_page_of_exceptions_cost_what_they_show(engine: Engine, owner_url: str) -> None:
+    with transaction(engine, actor="cli") as session:
+        a_school(session)
+    many_branches(owner_url, 10_000)
+    with transaction(engine, actor=None) as session:
+        me = person(session, "B5001-1").id
+        asks: dict[str, Callable[[], list[Unmet]]] = {
+            "to-dos": lambda: todos(session, me),
+            "unit": lambda: exceptions(session, 2024, unit="U5"),
+            "late page": lambda: exceptions(session, 2024, after=("B9990", 0)),
+        }
+        took = {}
+        for name, ask in asks.items():
+            ask()
+            before = monotonic()
+            assert ask()
+            took[name] = monotonic() - before
+    # A twentieth of what reading every branch through takes, so that a slow machine does not matter.
+    assert {name for name, seconds in took.items() if seconds > 0.5} == set(), took
