@@ -24,16 +24,16 @@ from sqlalchemy.exc import DBAPIError
 import migrations
 from schedulers.catcher import mail_catcher
 from workflow import demo as demo_school
-from workflow.cycle import cycle_by_year, open_cycle
+from workflow.cycle import cycle_by_year
 from workflow.database import engine_for, is_away, transaction
 from workflow.diagram import with_fresh_blocks
 from workflow.embedded import EmbeddedUnavailable, embedded_postgres
 from workflow.errors import Refusal
 from workflow.gate import CLAUSES
+from workflow.opening import open_cycle, publish
 from workflow.people.accounts import create_officer, issue_token
 from workflow.people.organisation import person_by_staff_no
 from workflow.plan import find_plan, read_plan
-from workflow.roll import publish
 from workflow.roster.imports import apply_import, preview_import
 from workflow.roster.workbook import read_workbook
 from workflow.settings import Settings, read_settings

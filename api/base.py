@@ -44,6 +44,8 @@ class Service:
     engine: Engine
     settings: Settings
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    kept: dict[str, Any] = field(default_factory=dict)
+    """What one process keeps between requests, by what keeps it."""
 
 
 def service() -> Service:
@@ -115,6 +117,8 @@ class Route:
     if_match: bool = False
     find: Callable[..., Any] | None = None
     """Looks up what the address names, before anything that was sent is judged: what is not there is missing first of all. The view gets it."""
+    refuses: tuple[int, ...] = ()
+    """Statuses that only this route's own verb can answer, for the description."""
     secret: bool = False
     """Takes or answers a secret: such an answer is never kept, so an Idempotency-Key is ignored."""
     status: int = 200

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from sqlalchemy import Select
+
 from api.address import BRANCH, NUMBER, address_of
 from api.base import Answer, Asked, Routes, service
 from api.errors import language
@@ -18,15 +20,17 @@ from api.shapes import (
     unmet_shape,
     waiver_shape,
 )
-from workflow.cycle import Extension, Lock, Participant, extend, extensions_of, moves_made, participant, roll, secretaries
+from workflow.appraisal.talks import visible_history
+from workflow.cycle import Extension, Lock, Participant, moves_made, participant, roll, secretaries
+from workflow.deadlines import extend, extensions_of
 from workflow.evidence import record_of, records_of, reject, withdraw
 from workflow.fields import Body, Day, Text, one_of
 from workflow.gate import checklist
-from workflow.history import history_of
+from workflow.history import History, history_of
 from workflow.people.access import Action
 from workflow.process import move, options
 from workflow.requirement import Waiver
-from workflow.roll import RollBody, amend_roll, confirm_excuse
+from workflow.roll import RollBody, amend_roll, confirm_excuse, withdraw_excuse
 from workflow.vocabulary import Role, Stage, Trigger
 from workflow.waivers import WaiverBody, approve, waive
 
@@ -94,10 +98,16 @@ def read_requirements(asked: Asked, query: dict[str, Any]) -> Any:
     }
 
 
+def _history(asked: Asked, after: int, limit: int) -> Select[History]:
+    secretary = secretaries(asked.session, [asked.process.id]).get(asked.process.id)
+    visible = visible_history(asked.by, asked.process.branch.code, secretary.staff_no if secretary else None)
+    return history_of(asked.process.id, visible, after=after, limit=limit)
+
+
 @routes.get(f"{BRANCH}/history", action=Action.READ_PROCESS, query=Page)
 def read_history(asked: Asked, query: dict[str, Any]) -> Any:
     """Who changed what, from what, to what. Fields with readers of their own say only that they changed."""
-    rows = asked.session.scalars(history_of(asked.process.id, after=place(query, 0, number), limit=query["limit"] + 1)).all()
+    rows = asked.session.scalars(_history(asked, place(query, 0, number), query["limit"] + 1)).all()
     return listed(rows, query, history_shape, lambda row: row.id)
 
 
@@ -181,6 +191,10 @@ def _one(asked: Asked, record_id: int) -> Waiver:
     return record_of(asked.session, Waiver, asked.process.id, record_id)
 
 
+def _held(asked: Asked, record_id: int) -> Waiver:
+    return record_of(asked.session, Waiver, asked.process.id, record_id, held=True)
+
+
 @routes.get(f"{BRANCH}/waivers/{RECORD}", action=Action.READ_PROCESS, find=_one)
 def read_waiver(asked: Asked, row: Waiver) -> Any:
     """One of them."""
@@ -193,21 +207,21 @@ def give_waiver(asked: Asked, body: dict[str, Any]) -> Any:
     return _waiver(asked, waive(asked.session, asked.process, body, by=asked.by.staff_no, now=asked.now), 201)
 
 
-@routes.post(f"{BRANCH}/waivers/{RECORD}/approve", action=Action.DECIDE_WAIVER, lock=Lock.EVIDENCE, find=_one)
+@routes.post(f"{BRANCH}/waivers/{RECORD}/approve", action=Action.DECIDE_WAIVER, lock=Lock.EVIDENCE, find=_held)
 def approve_waiver(asked: Asked, row: Waiver) -> Any:
     """The office agrees to a reason that needs it."""
     approve(row, by=asked.by.staff_no, now=asked.now)
     return _waiver(asked, row)
 
 
-@routes.post(f"{BRANCH}/waivers/{RECORD}/reject", action=Action.DECIDE_WAIVER, lock=Lock.EVIDENCE, find=_one, body=ReasonBody)
+@routes.post(f"{BRANCH}/waivers/{RECORD}/reject", action=Action.DECIDE_WAIVER, lock=Lock.EVIDENCE, find=_held, body=ReasonBody)
 def reject_waiver(asked: Asked, row: Waiver, body: dict[str, Any]) -> Any:
     """The office does not accept a reason: it covers nothing any more."""
     reject(row, by=asked.by.staff_no, now=asked.now, reason=body["reason"])
     return _waiver(asked, row)
 
 
-@routes.post(f"{BRANCH}/waivers/{RECORD}/withdraw", action=Action.WAIVE, lock=Lock.EVIDENCE, find=_one, body=ReasonBody)
+@routes.post(f"{BRANCH}/waivers/{RECORD}/withdraw", action=Action.WAIVE, lock=Lock.EVIDENCE, find=_held, body=ReasonBody)
 def withdraw_waiver(asked: Asked, row: Waiver, body: dict[str, Any]) -> Any:
     """The branch takes a reason back."""
     withdraw(row, by=asked.by.staff_no, now=asked.now, reason=body["reason"])
@@ -235,20 +249,31 @@ def _line(asked: Asked, staff_no: str) -> Participant:
     return participant(asked.session, asked.process.id, staff_no)
 
 
+def _held_line(asked: Asked, staff_no: str) -> Participant:
+    return participant(asked.session, asked.process.id, staff_no, held=True)
+
+
 @routes.get(f"{BRANCH}/roll/<staff_no>", action=Action.READ_ROLL, find=_line)
 def read_roll_line(asked: Asked, row: Participant) -> Any:
     """One line of it."""
     return Answer(_roll_line(asked, roll_shape(row)), version=row.version)
 
 
-@routes.patch(f"{BRANCH}/roll/<staff_no>", action=Action.EDIT_ROLL, lock=Lock.EVIDENCE, find=_line, body=RollBody)
+@routes.patch(f"{BRANCH}/roll/<staff_no>", action=Action.EDIT_ROLL, lock=Lock.EVIDENCE, find=_held_line, body=RollBody)
 def change_roll_line(asked: Asked, row: Participant, body: dict[str, Any]) -> Any:
     """Excuse somebody (the branch), or set what the office decides."""
     amend_roll(asked.session, asked.process, row, body, seen=asked.seen, by=asked.by)
     return Answer(roll_shape(row), version=row.version)
 
 
-@routes.post(f"{BRANCH}/roll/<staff_no>/confirm", action=Action.CONFIRM_EXCUSE, lock=Lock.EVIDENCE, find=_line)
+@routes.post(f"{BRANCH}/roll/<staff_no>/withdraw", action=Action.EDIT_ROLL, lock=Lock.EVIDENCE, find=_held_line)
+def withdraw_roll_excuse(asked: Asked, row: Participant) -> Any:
+    """Take an excuse back: he attends after all."""
+    withdraw_excuse(asked.session, asked.process, row)
+    return Answer(roll_shape(row), version=row.version)
+
+
+@routes.post(f"{BRANCH}/roll/<staff_no>/confirm", action=Action.CONFIRM_EXCUSE, lock=Lock.EVIDENCE, find=_held_line)
 def confirm_roll_line(asked: Asked, row: Participant) -> Any:
     """The office confirms that somebody need not attend."""
     confirm_excuse(asked.session, asked.process, row, by=asked.by)

@@ -12,15 +12,16 @@ from api.address import BASE, CYCLE
 from api.base import Answer, Asked, Routes, service
 from api.lists import Page, listed, number, place
 from api.shapes import cycle_shape, requirement_shape
-from workflow.cycle import Cycle, change_deadlines, close_cycle, cycle_by_year, open_cycle
+from workflow.cycle import Cycle, cycle_by_year
+from workflow.deadlines import change_deadlines
 from workflow.diagram import mermaid
 from workflow.errors import Invalid, NotFound
 from workflow.fields import Body, Day, Line
 from workflow.gate import CLAUSES, REQUIREMENTS
+from workflow.opening import close_cycle, open_cycle, publish
 from workflow.people.access import Action
 from workflow.plan import find_plan, read_plan
 from workflow.process import MOVES
-from workflow.roll import publish
 from workflow.vocabulary import STAGES, WORKING_STAGES, Kind, Stage
 
 routes = Routes()

@@ -66,7 +66,7 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
 
 
 def _operation(route: Route) -> dict[str, Any]:
-    refusals = {404, 422}
+    refusals = {404, 422, *route.refuses}
     if route.action is not None:
         refusals |= {401, 403}
     if route.body is not None:

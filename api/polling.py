@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field, replace
 from threading import Lock
 
-from api.base import Asked
+from api.base import Asked, service
 from workflow.cycle import cycle_by_year
 from workflow.progress import Overview, overview
 
@@ -44,3 +44,8 @@ class Board:
                 kept.seen = found
             kept.asked_at = time.monotonic()
             return kept.seen
+
+
+def board() -> Board:
+    """The board of this service."""
+    return service().kept.setdefault("board", Board())  # type: ignore[no-any-return]

@@ -62,6 +62,10 @@ class Collection(Generic[R]):
     def one(self, asked: Asked, record_id: int) -> R:
         return record_of(asked.session, self.model, asked.process.id, record_id, visible=self.visible(asked))
 
+    def held(self, asked: Asked, record_id: int) -> R:
+        """The same, for who will change it."""
+        return record_of(asked.session, self.model, asked.process.id, record_id, visible=self.visible(asked), held=True)
+
     def answer(self, asked: Asked, row: R) -> Answer:
         return Answer(self.shaper(asked)(row), version=row.version)
 
@@ -76,32 +80,38 @@ def collection_routes(kind: Collection[R]) -> Routes:
 
     @routes.get(every, action=kind.read, query=Page)
     def list_records(asked: Asked, query: dict[str, Any]) -> Any:
+        """Records in the order they were made, those taken back included."""
         after = place(query, 0, number)
         rows = records_of(asked.session, kind.model, asked.process.id, after=after, limit=query["limit"] + 1, visible=kind.visible(asked))
         return listed(rows, query, kind.shaper(asked), lambda row: row.id)
 
     @routes.post(every, action=kind.write, lock=Lock.EVIDENCE, body=kind.body, status=201)
     def record(asked: Asked, body: dict[str, Any]) -> Any:
+        """Record one."""
         return kind.made(asked, kind.record(asked.session, asked.process, body, by=asked.by, now=asked.now))
 
     @routes.get(single, action=kind.read, find=kind.one)
     def read_record(asked: Asked, row: R) -> Any:
+        """One of them, with its ETag."""
         return kind.answer(asked, row)
 
-    @routes.patch(single, action=kind.write, lock=Lock.EVIDENCE, find=kind.one, body=kind.body)
+    @routes.patch(single, action=kind.write, lock=Lock.EVIDENCE, find=kind.held, body=kind.body)
     def amend(asked: Asked, row: R, body: dict[str, Any]) -> Any:
+        """Correct one; the old values stay in the history."""
         kind.amend(asked.session, asked.process, row, body, seen=asked.seen, by=asked.by, now=asked.now)
         return kind.answer(asked, row)
 
-    @routes.post(f"{single}/withdraw", action=kind.write, lock=Lock.EVIDENCE, find=kind.one, body=ReasonBody)
+    @routes.post(f"{single}/withdraw", action=kind.write, lock=Lock.EVIDENCE, find=kind.held, body=ReasonBody)
     def withdraw_record(asked: Asked, row: R, body: dict[str, Any]) -> Any:
+        """The branch takes one back, with a reason."""
         kind.may_write(asked, row)
         must_be_open(asked.process, kind.stage)
         withdraw(row, by=asked.by.staff_no, now=asked.now, reason=body["reason"])
         return kind.answer(asked, row)
 
-    @routes.post(f"{single}/reject", action=Action.REJECT_EVIDENCE, lock=Lock.EVIDENCE, find=kind.one, body=ReasonBody)
+    @routes.post(f"{single}/reject", action=Action.REJECT_EVIDENCE, lock=Lock.EVIDENCE, find=kind.held, body=ReasonBody)
     def reject_record(asked: Asked, row: R, body: dict[str, Any]) -> Any:
+        """The office does not accept one, with a reason."""
         reject(row, by=asked.by.staff_no, now=asked.now, reason=body["reason"])
         return kind.answer(asked, row)
 

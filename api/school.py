@@ -12,7 +12,7 @@ from api.address import CYCLE
 from api.base import Answer, Asked, Routes
 from api.errors import language
 from api.lists import Page, cursor, listed, natural, number, place
-from api.polling import Board
+from api.polling import board
 from api.shapes import letter_shape, located_shape, process_shape
 from workflow.cycle import Process, cycle_by_year
 from workflow.errors import Invalid, NotFound, Words
@@ -25,7 +25,6 @@ from workflow.progress import Cursor, branches, changed_branches
 from workflow.vocabulary import Stage
 
 routes = Routes()
-BOARD = Board()
 
 
 class BranchesQuery(Page):
@@ -55,7 +54,7 @@ class LettersQuery(Page):
 @routes.get(f"{CYCLE}/progress", action=Action.READ_SCHOOL)
 def read_progress(asked: Asked, year: int) -> Any:
     """How many branches stand where: at most half a second old, or with ``Cache-Control: no-cache`` from the database."""
-    seen = BOARD.latest(asked, year, fresh=request.cache_control.no_cache is not None)
+    seen = board().latest(asked, year, fresh=request.cache_control.no_cache is not None)
     counts = {
         "branches": seen.branches,
         "by_stage": seen.by_stage,

@@ -25,7 +25,7 @@ class SignInBody(Body):
     password = Text(required=True, at_most=128)
 
 
-@routes.post("/session", action=None, body=SignInBody, status=201)
+@routes.post("/session", action=None, body=SignInBody, refuses=(401,), secret=True, status=201)
 def start_session(asked: Asked, body: dict[str, Any]) -> Answer:
     """Sign in as a browser: sets the session cookie, and answers the CSRF token that changes must send along."""
     settings = service().settings

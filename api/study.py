@@ -64,7 +64,7 @@ routes: Routes = collection_routes(SESSIONS)
     f"{BRANCH}/study-sessions/<{NUMBER}:record_id>/make-ups",
     action=Action.RECORD_STUDY,
     lock=Lock.EVIDENCE,
-    find=SESSIONS.one,
+    find=SESSIONS.held,
     body=MakeUpBody,
     status=201,
 )

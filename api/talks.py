@@ -9,6 +9,7 @@ from api.address import BRANCH, NUMBER, address_of
 from api.base import Answer, Asked, Routes
 from api.records import Collection, collection_routes
 from api.shapes import Shape, record_shape
+from workflow.appraisal.coverage import coverage
 from workflow.appraisal.talks import (
     PRIVATE,
     TEXTS,
@@ -17,7 +18,6 @@ from workflow.appraisal.talks import (
     TalkBody,
     TalkFollowUp,
     amend_talk,
-    coverage,
     finish_follow_up,
     follow_up_of,
     hidden_from,
@@ -103,7 +103,7 @@ def read_coverage(asked: Asked) -> Any:
     }
 
 
-@routes.post(f"{ONE}/follow-ups", action=Action.RECORD_TALK, lock=Lock.EVIDENCE, find=TALKS.one, body=FollowUpBody, status=201)
+@routes.post(f"{ONE}/follow-ups", action=Action.RECORD_TALK, lock=Lock.EVIDENCE, find=TALKS.held, body=FollowUpBody, status=201)
 def add_follow_up(asked: Asked, talk: Talk, body: dict[str, Any]) -> Any:
     """Promise help, with its day. It never closes."""
     row = record_follow_up(asked.session, asked.process, talk, body, by=asked.by, now=asked.now)
@@ -111,7 +111,7 @@ def add_follow_up(asked: Asked, talk: Talk, body: dict[str, Any]) -> Any:
 
 
 def _follow_up(asked: Asked, record_id: int, follow_up_id: int) -> tuple[Talk, TalkFollowUp]:
-    talk = TALKS.one(asked, record_id)
+    talk = TALKS.held(asked, record_id)
     return talk, follow_up_of(talk, follow_up_id)
 
 

@@ -9,13 +9,13 @@ from functools import cache
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from workflow.cycle import Cycle, Process, open_cycle, process_of
+from workflow.cycle import Cycle, Process, process_of
 from workflow.gate import CLAUSES
+from workflow.opening import open_cycle, publish
 from workflow.people.access import Caller
 from workflow.people.accounts import caller_for, create_officer, open_account
 from workflow.people.organisation import Appointment, Branch, Person
 from workflow.plan import Plan, find_plan, read_plan
-from workflow.roll import publish
 from workflow.vocabulary import SCHOOL_ZONE, Coverage, Post, Role, Stage, Standing
 
 NOW = datetime(2024, 12, 20, 2, 0, tzinfo=UTC)

@@ -16,11 +16,13 @@ from sqlalchemy.pool import NullPool
 from tests.builders import NOW, READING, STAFF_NO, TODAY, a_branch, a_cycle, a_school, an_office, caller, person
 from workflow.appraisal.study import StudyMakeUp, StudySession, record_make_up, record_study_session
 from workflow.appraisal.talks import Talk, TalkFollowUp, record_follow_up, record_talk
-from workflow.cycle import Lock, Participant, Process, StageChange, change_process, process_of, roll
+from workflow.cycle import Lock, Participant, Process, StageChange, process_of, roll
+from workflow.deadlines import change_process
 from workflow.gate import BY_NAME, Unmet, unmet
+from workflow.opening import publish
 from workflow.process import MOVES, move
 from workflow.requirement import Waiver
-from workflow.roll import amend_roll, confirm_excuse, publish, rolls_follow
+from workflow.roll import amend_roll, confirm_excuse, rolls_follow
 from workflow.vocabulary import Coverage, Kind, Role, Stage, TalkWay, Trigger
 from workflow.waivers import waive
 

@@ -175,9 +175,10 @@ def test_every_check_runs_though_one_failed_and_pytest_is_the_last(
         (tmp_path / name).write_text(f"#!/bin/sh\necho {name} ran with: $*\nexit {code}\n")
         (tmp_path / name).chmod(0o755)
     monkeypatch.setattr(run, "BIN", tmp_path)
+    assert "--postgres=16" in run.CHECKS[-2]
     assert run.run_checks(["-k", "talks"]) == 1
     ran = [line for line in capfd.readouterr().out.splitlines() if " ran with:" in line]
-    assert [line.split()[0] for line in ran] == ["ruff", "ruff", "lint-imports", "mypy", "pytest"]
+    assert [line.split()[0] for line in ran] == ["ruff", "ruff", "lint-imports", "mypy", "pytest", "pytest"]
     assert ran[-1] == "pytest ran with: -k talks"
     (tmp_path / "ruff").write_text("#!/bin/sh\n")
     assert run.run_checks([]) == 0

@@ -14,33 +14,21 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
-    ColumnElement,
-    Date,
     ForeignKey,
     Index,
     PrimaryKeyConstraint,
     Select,
-    Text,
     UniqueConstraint,
-    any_,
-    case,
-    cast,
-    func,
-    literal,
-    null,
     select,
-    update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, contains_eager, mapped_column, relationship
-from sqlalchemy.orm.attributes import set_committed_value
 
 from workflow.database import Base, Numbered, any_of, word
-from workflow.errors import Conflict, Exists, Invalid, NotFound, Stale, Words
-from workflow.history import changed_since, track
+from workflow.errors import Conflict, Invalid, NotFound, Stale, Words
+from workflow.history import track
 from workflow.people.organisation import Branch
-from workflow.plan import Plan
-from workflow.vocabulary import SCHOOL_ZONE, STAGES, WORKING_STAGES, CycleStatus, Kind, Post, Stage, Standing, Trigger
+from workflow.vocabulary import STAGES, WORKING_STAGES, CycleStatus, Kind, Post, Stage, Standing, Trigger
 
 
 class Cycle(Numbered, Base):
@@ -232,176 +220,11 @@ def unfiled_processes(session: Session, *, lock: Lock) -> Sequence[Process]:
     return session.scalars(_locked(_process().where(Cycle.status == CycleStatus.PUBLISHED, any_of(Process.stage, open_stages)), lock)).all()
 
 
-def stage_order() -> Any:
-    """A process's place in the order of its stages, as SQL."""
-    return case({stage.value: number for number, stage in enumerate(Stage)}, value=Process.stage)
-
-
-# ── opening, publishing, changing days ────────────────────────────────────────────────────────────────────────────────
-
-
-def open_cycle(session: Session, plan: Plan, deadlines: Mapping[Stage, date | None], *, now: datetime) -> Cycle:
-    """A draft from a plan and the days the office typed. Raises Exists when the year has one already, Invalid for days out of order."""
-    if session.scalar(select(Cycle.id).where(Cycle.year == plan.year)) is not None:
-        raise Exists(Words(f"{plan.year}年度已经存在", f"there is a cycle {plan.year} already"))
-    cycle = Cycle(
-        year=plan.year,
-        title=plan.title,
-        theme=plan.theme,
-        status=CycleStatus.DRAFT,
-        plan=plan.as_json(),
-        deadlines=checked_deadlines(deadlines),
-        changed_at=now,
-        published_at=None,
-        closed_at=None,
-    )
-    session.add(cycle)
-    session.flush()
-    return cycle
-
-
-def checked_deadlines(deadlines: Mapping[Stage, date | None]) -> dict[str, Any]:
-    """The six days as they are kept. The report's is required; those that are set stand in the order of the stages.
-
-    Raises Invalid naming the stage.
-    """
-    stages = WORKING_STAGES[Kind.APPRAISAL]
-    last_stage, last_day = None, None
-    for stage in stages:
-        day = deadlines.get(stage)
-        if day is None:
-            continue
-        if last_day is not None and last_stage is not None and day < last_day:
-            raise Invalid(
-                {
-                    f"deadlines.{stage.value}": Words(
-                        f"早于上一环节“{last_stage.zh}”的期限 {last_day}", f"earlier than the deadline of {last_stage.value}"
-                    )
-                }
-            )
-        last_stage, last_day = stage, day
-    if deadlines.get(Stage.REPORT) is None:
-        raise Invalid({"deadlines.report": Words("报送期限必须填写（方案只写了月日，年份由党办确定）", "the report's deadline is required")})
-    return {stage.value: day.isoformat() if (day := deadlines.get(stage)) else None for stage in stages}
-
-
-def publish_cycle(session: Session, cycle: Cycle, *, now: datetime) -> None:
-    """Pin the plan. The processes and rolls come from ``roster.open_processes``. Raises Conflict unless it is a draft and no other is published."""
-    if cycle.status is not CycleStatus.DRAFT:
-        raise Conflict(Words(f"{cycle.year}年度{cycle.status.zh}，不能再发布", f"the cycle {cycle.year} is {cycle.status.value} already"))
-    other = session.scalar(select(Cycle.year).where(Cycle.status == CycleStatus.PUBLISHED))
-    if other is not None:
-        raise Conflict(Words(f"{other}年度还在进行，请先关闭", f"the cycle {other} is still open"))
-    cycle.status = CycleStatus.PUBLISHED
-    cycle.published_at = cycle.changed_at = now
-    cycle.version += 1
-    session.flush()
-
-
-def close_cycle(session: Session, cycle: Cycle, *, now: datetime) -> None:
-    """End the year; its processes stay to be read. Raises Conflict unless it is published."""
-    if cycle.status is not CycleStatus.PUBLISHED:
-        raise Conflict(Words(f"{cycle.year}年度{cycle.status.zh}，不能关闭", f"the cycle {cycle.year} is {cycle.status.value}"))
-    cycle.status = CycleStatus.CLOSED
-    cycle.closed_at = cycle.changed_at = now
-    cycle.version += 1
-    session.flush()
-
-
-def change_deadlines(session: Session, cycle: Cycle, changes: Mapping[Stage, date | None], *, seen: int, now: datetime) -> None:
-    """Move the days of a whole cycle. Raises Invalid for days out of order, Stale, Conflict for a closed cycle."""
-    present = {stage: cycle.deadline(stage) for stage in WORKING_STAGES[Kind.APPRAISAL]}
-    deadlines = checked_deadlines({**present, **changes})
-    if cycle.version != seen:
-        raise Stale(version=cycle.version, changed=changed_since(session, Cycle.__table__, cycle.id, seen))  # type: ignore[arg-type]
-    if cycle.status is CycleStatus.CLOSED:
-        raise Conflict(Words("年度已关闭，期限不能再改", "the cycle is closed"))
-    cycle.deadlines = deadlines
-    cycle.changed_at = now
-    cycle.version += 1
-    session.flush()
-    session.execute(select(Process.id).where(Process.cycle_id == cycle.id).order_by(Process.id).with_for_update())
-    session.execute(
-        update(Process)
-        .where(Process.cycle_id == cycle.id)
-        .values(due_on=due_day(Process.stage, Process.round, Process.round_due_on))
-        .execution_options(synchronize_session=False)
-    )
-
-
-def extend(session: Session, process: Process, *, stage: Stage, due_on: date, reason: str, by: str, now: datetime) -> Extension:
-    """Give one branch a later day for a stage, in this round. The process is held by Lock.MOVE. Raises Invalid, Conflict."""
-    if stage not in WORKING_STAGES[process.kind]:
-        raise Invalid({"stage": Words("这个环节没有期限", "this stage has no deadline")})
-    if process.has_left(stage):
-        raise Conflict(Words(f"该支部已完成“{stage.zh}”，不需要延期", f"the branch has left {stage.value} already"))
-    given = [row.due_on for row in extensions_of(session, process.id) if row.stage is stage and row.round == process.round]
-    present = max((day for day in (process.round_due_on or process.cycle.deadline(stage), *given) if day is not None), default=None)
-    if present is not None and due_on <= present:
-        raise Invalid({"due_on": Words(f"须晚于现有期限 {present}", f"must be later than {present}")})
-    must_run(process)
-    row = Extension(
-        process_id=process.id, stage=stage, round=process.round, due_on=due_on, reason=reason, version=process.version + 1, given_by=by, given_at=now
-    )
-    session.add(row)
-    session.flush()
-    change_process(session, process, {"version": process.version + 1})
-    return row
-
-
-def due_day(stage: Any, round_: Any, round_due_on: Any) -> ColumnElement[date | None]:
-    """The day a process must be done by, as SQL: the later of the round's day, else the stage's deadline, and the extensions of this round.
-
-    None once filed. This is the only place that knows it: moves, extensions and changed deadlines all store what it says.
-    """
-    given = (
-        select(func.max(Extension.due_on))
-        .where(Extension.process_id == Process.id, Extension.stage == stage, Extension.round == round_)
-        .correlate(Process)
-        .scalar_subquery()
-    )
-    deadline = (
-        select(cast(Cycle.deadlines.op("->>")(cast(stage, Text)), Date)).where(Cycle.id == Process.cycle_id).correlate(Process).scalar_subquery()
-    )
-    working = [each for stages in WORKING_STAGES.values() for each in stages]
-    day = func.greatest(func.coalesce(cast(round_due_on, Date), deadline), given)
-    return case((cast(stage, Text) == any_(literal([each.value for each in working], ARRAY(Text))), day), else_=null())
-
-
-def change_process(session: Session, process: Process, values: Mapping[str, Any]) -> None:
-    """Write a process held by Lock.MOVE, with its due day, in one statement."""
-    stage = values.get("stage", Process.stage)
-    stage = literal(stage, Process.stage.type) if isinstance(stage, Stage) else stage
-    day = due_day(stage, values.get("round", process.round), values.get("round_due_on", process.round_due_on))
-    row = session.execute(
-        update(Process)
-        .where(Process.id == process.id)
-        .values(**values, due_on=day)
-        .returning(Process.due_on)
-        .execution_options(synchronize_session=False)
-    ).one()
-    for name, value in {**values, "due_on": row.due_on}.items():
-        set_committed_value(process, name, value)
-
-
-def must_run(process: Process) -> None:
-    """Raises Conflict once the year is closed: nothing in it changes any more."""
-    if process.cycle.status is CycleStatus.CLOSED:
-        raise Conflict(Words(f"{process.cycle.year}年度已关闭，不能再改动", f"the cycle {process.cycle.year} is closed"))
-
-
-def has_passed(day: date | None, now: datetime) -> bool:
-    """Whether the end of that local day is over."""
-    return day is not None and day < now.astimezone(SCHOOL_ZONE).date()
-
-
-# ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
 def cycle_by_year(session: Session, year: int, *, for_update: bool = False) -> Cycle:
     """Raises NotFound."""
     statement = select(Cycle).where(Cycle.year == year).execution_options(populate_existing=True)
-    cycle = session.scalar(statement.with_for_update() if for_update else statement)
+    # Not FOR UPDATE: letters and processes refer to the year, and would wait for it.
+    cycle = session.scalar(statement.with_for_update(key_share=True) if for_update else statement)
     if cycle is None:
         raise NotFound(Words(f"没有{year}年度", f"there is no cycle {year}"))
     return cycle
@@ -413,9 +236,10 @@ def roll(session: Session, process_id: int, *, after: str = "", limit: int = 10_
     return session.scalars(select(Participant).where(Participant.process_id == process_id, staff_no > after).order_by(staff_no).limit(limit)).all()
 
 
-def participant(session: Session, process_id: int, staff_no: str) -> Participant:
-    """Raises NotFound."""
-    row = session.scalar(select(Participant).where(Participant.process_id == process_id, Participant.staff_no == staff_no))
+def participant(session: Session, process_id: int, staff_no: str, *, held: bool = False) -> Participant:
+    """One line of a roll, ``held`` for who will change it. Raises NotFound."""
+    statement = select(Participant).where(Participant.process_id == process_id, Participant.staff_no == staff_no)
+    row = session.scalar(statement.with_for_update(key_share=True).execution_options(populate_existing=True) if held else statement)
     if row is None:
         raise NotFound(Words(f"名册上没有学工号 {staff_no}", f"{staff_no} is not on the roll"))
     return row
@@ -452,13 +276,6 @@ def moves_made(session: Session, process_id: int, *, after: int = 0, limit: int 
     ).all()
 
 
-def extensions_of(session: Session, process_id: int, *, after: int = 0, limit: int = 200) -> Sequence[Extension]:
-    """Later days in the order they were given."""
-    return session.scalars(
-        select(Extension).where(Extension.process_id == process_id, Extension.id > after).order_by(Extension.id).limit(limit)
-    ).all()
-
-
 def check_version(session: Session, process: Process, seen: int) -> None:
     """Compare what the caller saw (If-Match) with what stands. Raises Stale with what changed since."""
     if seen == process.version:
@@ -475,5 +292,7 @@ def check_version(session: Session, process: Process, seen: int) -> None:
     raise Stale(version=process.version, changed=sorted(changed, key=lambda row: row["at"]))
 
 
-def count_processes(session: Session, cycle_id: int) -> int:
-    return session.scalar(select(func.count()).select_from(Process).where(Process.cycle_id == cycle_id)) or 0
+def must_run(process: Process) -> None:
+    """Raises Conflict once the year is closed: nothing in it changes any more."""
+    if process.cycle.status is CycleStatus.CLOSED:
+        raise Conflict(Words(f"{process.cycle.year}年度已关闭，不能再改动", f"the cycle {process.cycle.year} is closed"))

@@ -15,15 +15,16 @@ from sqlalchemy.orm import Session, joinedload
 
 from workflow.appraisal.study import record_study_session
 from workflow.appraisal.talks import record_follow_up, record_talk
-from workflow.cycle import Cycle, Lock, Participant, Process, extend, open_cycle, process_of, roll
+from workflow.cycle import Cycle, Lock, Participant, Process, process_of, roll
 from workflow.database import transaction
+from workflow.deadlines import extend
 from workflow.gate import CLAUSES
+from workflow.opening import open_cycle, publish
 from workflow.people.access import ROLES_OF_POST, Caller
 from workflow.people.accounts import Account, Token, caller_for, create_officer, hash_password, issue_token
 from workflow.people.organisation import Appointment, Branch, Person
 from workflow.plan import find_plan, read_plan
 from workflow.process import move
-from workflow.roll import publish
 from workflow.roster.checks import Roster, RosterBranch, RosterMember
 from workflow.roster.imports import apply_import, preview_import
 from workflow.roster.workbook import Reading

@@ -92,9 +92,17 @@ def amendable(session: Session, record: Retractable, *, seen: int) -> None:
     _must_stand(record)
 
 
-def record_of(session: Session, model: type[R], process_id: int, record_id: int, *, visible: ColumnElement[bool] | None = None) -> R:
-    """One record of a process. Raises NotFound, also for a record of another branch and for one that this reader may not know of."""
-    record = session.scalar(select(model).where(model.id == record_id, model.process_id == process_id, true() if visible is None else visible))
+def record_of(
+    session: Session, model: type[R], process_id: int, record_id: int, *, visible: ColumnElement[bool] | None = None, held: bool = False
+) -> R:
+    """One record of a process. Raises NotFound, also for a record of another branch and for one that this reader may not know of.
+
+    ``held`` is for who will change it: of two who saw the same version the second then sees what the first has made of it.
+    """
+    statement = select(model).where(model.id == record_id, model.process_id == process_id, true() if visible is None else visible)
+    if held:
+        statement = statement.with_for_update(key_share=True, of=model).execution_options(populate_existing=True)
+    record = session.scalar(statement)
     if record is None:
         raise NotFound
     return record

@@ -27,12 +27,13 @@ BY_NAME: Mapping[str, Requirement] = {each.name: each for requirements in REQUIR
 CLAUSES = frozenset(each.clause for each in BY_NAME.values())
 """The clauses that are asked: a plan must have a sentence for each."""
 
-HOLDERS: Mapping[Role, tuple[Post, ...] | None] = {
-    Role.SECRETARY: (Post.SECRETARY, Post.DEPUTY),
-    Role.COMMITTEE_MEMBER: (Post.SECRETARY, Post.DEPUTY, Post.COMMITTEE_MEMBER),
-    Role.MEMBER: None,
+_IS_SECRETARY = f"r.post in ('{Post.SECRETARY.value}', '{Post.DEPUTY.value}')"
+HOLDERS: Mapping[Role, str] = {
+    Role.SECRETARY: _IS_SECRETARY,
+    Role.COMMITTEE_MEMBER: f"(r.leads or {_IS_SECRETARY})",
+    Role.MEMBER: "true",
 }
-"""Who on a roll holds a role that must act; None is everybody on it."""
+"""Who on a roll holds a role that must act, as SQL over its line ``r``."""
 
 
 @dataclass(frozen=True, order=True)
@@ -146,23 +147,33 @@ _EVERYWHERE = """
     join process p on p.id = e.process_id join cycle c on c.id = p.cycle_id join branch b on b.id = p.branch_id
     join (values {asked}) as asked(requirement, number, first_stage, last_stage) on asked.requirement = e.requirement
     where e.open <> '[]' {filters}
-    order by b.code, p.id, asked.number
+    order by b.code, asked.number
     limit %(limit)s"""
 
 _PLACE = "array_position(array[" + ", ".join(f"'{stage.value}'" for stage in Stage) + "], {stage}::text)"
 
 
-def _everywhere(session: Session, parameters: Mapping[str, Any], *, processes: str, rows: str = "", groups: str = "") -> list[Unmet]:
+def _everywhere(
+    session: Session,
+    parameters: Mapping[str, Any],
+    *,
+    processes: str,
+    rows: str = "",
+    groups: str = "",
+    names: tuple[str, ...] = tuple(BY_NAME),
+) -> list[Unmet]:
     """The same evaluation over the processes of published cycles, for the requirements that are asked at their stage.
 
-    Three conditions in SQL, each beginning with ``and``: on processes (p, c), on missing rows (m), on grouped rows (b, asked).
+    Three conditions in SQL, each beginning with ``and``: on processes (p, c), on missing rows (m), on grouped rows (b, asked). The processes are
+    an array, which PostgreSQL pushes into each arm of the union; a semi-join it would not, and read every table whole.
     """
-    names = tuple(BY_NAME)
-    places = {stage: number for number, stage in enumerate(Stage, 1)}
-    asked = ", ".join(f"('{name}', {number}, {places[BY_NAME[name].asked_from]}, {places[BY_NAME[name].stage]})" for number, name in enumerate(names))
+    if not names:
+        return []
+    order, places = tuple(BY_NAME).index, {stage: number for number, stage in enumerate(Stage, 1)}
+    asked = ", ".join(f"('{name}', {order(name)}, {places[BY_NAME[name].asked_from]}, {places[BY_NAME[name].stage]})" for name in names)
     running = f"select p.id from process p join cycle c on c.id = p.cycle_id where c.status = %(published)s {processes}"  # noqa: S608
     now_asked = f"and {_PLACE.format(stage='p.stage')} between asked.first_stage and asked.last_stage"
-    grouped = _GROUPED.format(evaluation=_evaluation(names), where=f"where m.process_id in ({running}) {rows}")
+    grouped = _GROUPED.format(evaluation=_evaluation(names), where=f"where m.process_id = any(array({running})) {rows}")
     sql = _EVERYWHERE.format(grouped=grouped, asked=asked, filters=f"{now_asked} {groups}")
     found = _run(session, sql, {"published": CycleStatus.PUBLISHED.value, **parameters})
     return [_unmet(row, Place(row.year, row.code, row.branch_name, row.unit_name, row.due_on, row.clauses)) for row in found]
@@ -176,16 +187,15 @@ def exceptions(
         session,
         {
             "year": year,
-            "clause": clause,
-            "names": [each.name for each in BY_NAME.values() if each.clause == clause],
             "unit": unit,
             "code": after[0],
             "number": after[1],
             "limit": limit,
         },
-        processes="and c.year = %(year)s",
-        groups="""and (%(clause)s::text is null or asked.requirement = any(%(names)s::text[]))
-            and (%(unit)s::text is null or %(unit)s in (b.unit_code, b.unit_name)) and (b.code, asked.number) > (%(code)s, %(number)s)""",
+        processes="""and c.year = %(year)s and p.branch_id in (
+            select b.id from branch b where b.code >= %(code)s and (%(unit)s::text is null or %(unit)s in (b.unit_code, b.unit_name)))""",
+        groups="and (b.code, asked.number) > (%(code)s, %(number)s)",
+        names=tuple(name for name, each in BY_NAME.items() if clause is None or each.clause == clause),
     )
 
 
@@ -242,16 +252,12 @@ def _asked_now(process: Process) -> frozenset[str]:
 
 def _holder(row: str) -> str:
     """That the roll's line ``r`` holds the role which must act on a missing row, as SQL."""
-    grouped: dict[tuple[Post, ...] | None, list[str]] = {}
+    by_role: dict[Role, list[str]] = {}
     for each in BY_NAME.values():
-        grouped.setdefault(HOLDERS[each.todo_for], []).append(each.name)
+        by_role.setdefault(each.todo_for, []).append(each.name)
     return " or ".join(
-        f"({row}.requirement = any(array[{', '.join(repr(name) for name in names)}]) {_held(posts)})" for posts, names in grouped.items()
+        f"({row}.requirement = any(array[{', '.join(repr(name) for name in names)}]) and {HOLDERS[role]})" for role, names in by_role.items()
     )
-
-
-def _held(posts: tuple[Post, ...] | None) -> str:
-    return "" if posts is None else "and r.post in (" + ", ".join(f"'{post.value}'" for post in posts) + ")"
 
 
 def requirements_of(kind: Kind, stage: Stage) -> tuple[Requirement, ...]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, Index, Select, Table, event, func, select
+from sqlalchemy import BigInteger, ColumnElement, DateTime, Index, Select, Table, event, func, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -107,9 +107,9 @@ def trigger_statement(table: Table, hidden: Sequence[str] = ()) -> str:
 usable(History.__table__, "select")  # type: ignore[arg-type]
 
 
-def history_of(process_id: int, *, after: int = 0, limit: int = 200) -> Select[History]:
-    """All that happened to one process, oldest first."""
-    return select(History).where(History.process_id == process_id, History.id > after).order_by(History.id).limit(limit)
+def history_of(process_id: int, visible: ColumnElement[bool], *, after: int = 0, limit: int = 200) -> Select[History]:
+    """What happened to one process, oldest first, as far as its reader may know of it."""
+    return select(History).where(History.process_id == process_id, visible, History.id > after).order_by(History.id).limit(limit)
 
 
 def changed_since(session: Session, table: Table, key: object, version: int) -> list[dict[str, Any]]:

@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session
 from transitions import EventData, Machine
 
 from workflow import appraisal
-from workflow.cycle import Participant, Process, StageChange, change_process, check_version, has_passed, must_run
+from workflow.cycle import Participant, Process, StageChange, check_version, must_run
+from workflow.deadlines import change_process, has_passed
 from workflow.errors import Forbidden, Invalid, MoveNotPossible, RequirementsUnmet, Words
 from workflow.gate import Unmet, blocking
 from workflow.mail import letters

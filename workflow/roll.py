@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from workflow.cycle import Cycle, Lock, Participant, Process, must_run, publish_cycle, unfiled_processes
+from workflow.cycle import Cycle, Lock, Participant, Process, must_run, unfiled_processes
 from workflow.errors import Conflict, Forbidden, Invalid, Stale, Words
 from workflow.fields import Body, Day, Line, Truth
 from workflow.history import changed_since
@@ -65,15 +65,6 @@ _OPEN = text("""
     on conflict (cycle_id, branch_id, kind) do nothing
     returning id
 """)
-
-
-def publish(session: Session, cycle: Cycle, *, now: datetime) -> int:
-    """Pin the plan and give each branch its process and its roll. Returns how many. Raises Conflict."""
-    publish_cycle(session, cycle, now=now)
-    opened = open_processes(session, cycle, now=now)
-    if not opened:
-        raise Conflict(Words("还没有名册：请先导入名册再发布年度", "import the roster first: there are no branches"))
-    return opened
 
 
 def open_processes(session: Session, cycle: Cycle, *, now: datetime) -> int:
@@ -138,6 +129,16 @@ def amend_roll(session: Session, process: Process, row: Participant, body: Mappi
         setattr(row, name, value)
     if "excused_reason" in body:
         row.excused_confirmed_by = None
+    row.version += 1
+    session.flush()
+
+
+def withdraw_excuse(session: Session, process: Process, row: Participant) -> None:
+    """The branch takes an excuse back: he attends after all. Raises Conflict when there is none."""
+    _must_be_unfiled(process)
+    if row.excused_reason is None:
+        raise Conflict(Words(f"{row.name} 没有登记不参加", f"{row.name} is not excused"))
+    row.excused_reason = row.excused_confirmed_by = None
     row.version += 1
     session.flush()
 

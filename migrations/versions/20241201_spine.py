@@ -681,8 +681,8 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["session_id"], ["study_session.id"], name=op.f("fk_study_make_up_session_id")),
         sa.ForeignKeyConstraint(["staff_no"], ["person.staff_no"], name=op.f("fk_study_make_up_staff_no"), onupdate="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_study_make_up")),
+        sa.UniqueConstraint("session_id", "staff_no", name=op.f("uq_study_make_up_session_id_staff_no")),
     )
-    op.create_index(op.f("ix_study_make_up_session_id"), "study_make_up", ["session_id"], unique=False)
     op.create_table(
         "talk_follow_up",
         sa.Column("talk_id", sa.BigInteger(), nullable=False),
@@ -784,7 +784,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_index(op.f("ix_talk_follow_up_talk_id"), table_name="talk_follow_up")
     op.drop_table("talk_follow_up")
-    op.drop_index(op.f("ix_study_make_up_session_id"), table_name="study_make_up")
     op.drop_table("study_make_up")
     op.drop_table("study_attendance")
     op.drop_index(op.f("ix_web_session_person_id"), table_name="web_session")

@@ -294,7 +294,21 @@ def test_the_history_says_only_that_a_text_changed(talks: Talks) -> None:
     history = talks.house.as_("auditor").get(f"{talks.cast.path}/history?limit=200").body["items"]
     talk = next(row for row in history if row["what"] == "talk" and row["new"]["talker"] == talks.cast.organiser)
     assert {talk["new"][name] for name in (*TEXTS, *PRIVATE)} == {"changed"}
-    assert {row["new"]["what"] for row in history if row["what"] == "talk_follow_up"} == {"changed"}
+    assert not [row for row in history if row["what"] == "talk_follow_up"]
+
+
+def test_that_there_is_a_follow_up_stands_in_the_history_of_who_reads_it(talks: Talks) -> None:
+    seen = {
+        who: [
+            row["new"]["what"]
+            for row in talks.house.as_(who_is(talks.cast, who)).get(f"{talks.cast.path}/history?limit=200").body["items"]
+            if row["what"] == "talk_follow_up"
+        ]
+        for who in ("secretary", "organiser", "office")
+    }
+    assert set(seen["secretary"]) == {"changed"}
+    assert set(seen["organiser"]) <= {"changed"}
+    assert seen["office"] == []
 
 
 def test_an_answer_to_a_change_shows_no_more_than_reading_does(talks: Talks) -> None:

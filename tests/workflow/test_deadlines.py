@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 
 from tests.builders import DEADLINES, NOW, a_school
 from tests.evidence import again, all_evidence, came_to, go
-from workflow.cycle import Process, change_deadlines, extend, moves_made, process_of
+from workflow.cycle import Process, moves_made, process_of
+from workflow.deadlines import change_deadlines, extend
 from workflow.errors import Conflict, Invalid
 from workflow.vocabulary import Stage, Trigger
 

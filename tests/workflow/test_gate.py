@@ -27,11 +27,11 @@ from tests.evidence import (
 )
 from workflow.appraisal import REQUIREMENTS
 from workflow.appraisal.talks import committee_pairs_without_a_talk, members_nobody_talked_with, secretary_without_a_focus_talk
-from workflow.cycle import Lock, Process, close_cycle, process_of, processes
+from workflow.cycle import Lock, Process, process_of, processes
 from workflow.evidence import withdraw
 from workflow.gate import BY_NAME, blocking, checklist, exceptions, place_in_list, requirements_of, todos, unmet
+from workflow.opening import close_cycle, publish
 from workflow.requirement import Requirement, of_stage
-from workflow.roll import publish
 from workflow.vocabulary import STAGES, Coverage, Kind, Severity, Stage, Waivable
 
 

@@ -30,11 +30,11 @@ from tests.evidence import (
     stand_at,
     statements,
 )
-from workflow.cycle import Process, process_of, roll
+from workflow.cycle import Participant, Process, process_of, roll
 from workflow.database import transaction
 from workflow.evidence import reject
-from workflow.gate import HOLDERS, Unmet, blocking, checklist, exceptions, requirements_of, todos, unmet
-from workflow.vocabulary import WORKING_STAGES, Kind, Severity, Stage, Waivable
+from workflow.gate import Unmet, blocking, checklist, exceptions, requirements_of, todos, unmet
+from workflow.vocabulary import WORKING_STAGES, Kind, Post, Role, Severity, Stage, Waivable
 
 # ── all of them say the same ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -110,8 +110,7 @@ def _agree(session: Session, process: Process, stage: Stage) -> None:
     mine: dict[int, set[tuple[str, str]]] = {row.person_id: set() for row in line}
     for each in requirements_of(Kind.APPRAISAL, stage):
         rows = each.query().subquery()
-        posts = HOLDERS[each.todo_for]
-        holders = {row.person_id for row in line if row.left_on is None and (posts is None or row.post in posts)}
+        holders = {row.person_id for row in line if row.left_on is None and _holds(row, each.todo_for)}
         for found in session.execute(select(rows).where(rows.c.process_id == process.id)):
             if (each.name, found.subject_id) in open_:
                 for someone in holders if found.person_id is None else {found.person_id}:
@@ -119,6 +118,11 @@ def _agree(session: Session, process: Process, stage: Stage) -> None:
     for row in line:
         told = {(item.requirement.name, subject.id) for item in todos(session, row.person_id) for subject in item.open}
         assert told == (mine[row.person_id] if row.left_on is None else set()), row.name
+
+
+def _holds(row: Participant, role: Role) -> bool:
+    secretary = row.post in (Post.SECRETARY, Post.DEPUTY)
+    return {Role.SECRETARY: secretary, Role.COMMITTEE_MEMBER: secretary or row.leads, Role.MEMBER: True}[role]
 
 
 # ── at the size of a large university ─────────────────────────────────────────────────────────────────────────────────

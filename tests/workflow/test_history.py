@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, create_engine, func, select, text
+from sqlalchemy import Engine, create_engine, func, select, text, true
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
@@ -15,8 +15,9 @@ from tests.builders import NOW, a_school, caller, person
 from tests.evidence import SUBSTANCE, a_follow_up, a_study, a_talk, excused
 from workflow.appraisal.study import amend_study_session
 from workflow.appraisal.talks import PRIVATE, TEXTS, Talk, amend_talk, finish_follow_up
-from workflow.cycle import Process, change_process
+from workflow.cycle import Process
 from workflow.database import act_as, sqlstate, transaction
+from workflow.deadlines import change_process
 from workflow.history import History, history_of
 from workflow.people.accounts import issue_token, open_account, sign_in
 from workflow.roster.imports import RosterImport
@@ -173,10 +174,10 @@ def test_the_history_of_a_process_is_its_own_in_order(session: Session, branch: 
     a_study(session, branch, ("张三",))
     a_talk(session, branch, "张三", "王五")
     change_process(session, branch, {"version": 2})
-    rows = session.scalars(history_of(branch.id)).all()
+    rows = session.scalars(history_of(branch.id, true())).all()
     assert [row.what for row in rows] == ["process", *["participant"] * 7, "study_session", "study_attendance", "talk", "process"]
     assert {row.process_id for row in rows} == {branch.id}
-    assert [row.id for row in session.scalars(history_of(branch.id, after=rows[3].id, limit=2))] == [rows[4].id, rows[5].id]
+    assert [row.id for row in session.scalars(history_of(branch.id, true(), after=rows[3].id, limit=2))] == [rows[4].id, rows[5].id]
 
 
 def test_the_moment_is_the_databases_own_and_not_the_transactions_beginning(session: Session, branch: Process) -> None:

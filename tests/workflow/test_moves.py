@@ -13,10 +13,12 @@ from sqlalchemy.orm import Session
 from tests.builders import NOW, a_school, caller
 from tests.evidence import a_make_up, a_study, a_talk, a_waiver, again, all_evidence, all_talks, came_to, go, leaves, on_roll, stand_at, statements
 from workflow.appraisal.talks import members_nobody_talked_with, record_follow_up
-from workflow.cycle import Lock, Process, StageChange, close_cycle, extend, moves_made, process_of, roll
+from workflow.cycle import Lock, Process, StageChange, moves_made, process_of, roll
 from workflow.database import transaction
+from workflow.deadlines import extend
 from workflow.errors import Conflict, Forbidden, Invalid, MoveNotPossible, RequirementsUnmet, StageClosed, Stale
 from workflow.mail.outbox import Letter
+from workflow.opening import close_cycle
 from workflow.process import MACHINES, MOVES, may_make, move, moves_from, options
 from workflow.roll import rolls_follow
 from workflow.roster.posts import appoint

@@ -11,9 +11,11 @@ from sqlalchemy.orm import Session
 
 from tests.builders import NOW, STAFF_NO, a_school, caller, person
 from workflow.appraisal.talks import record_talk
-from workflow.cycle import Extension, Process, change_process, close_cycle, participant
+from workflow.cycle import Extension, Process, participant
+from workflow.deadlines import change_process
 from workflow.mail.letters import Rendered
 from workflow.mail.outbox import Letter, NewLetter, claim, letters_of, retire_reminders, settle_unknown
+from workflow.opening import close_cycle
 from workflow.people.organisation import Person
 from workflow.reminders import letters_due, nearest_reminder, queue_due
 from workflow.vocabulary import SCHOOL_ZONE, LetterState, Post, Stage

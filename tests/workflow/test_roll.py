@@ -12,8 +12,9 @@ from tests.builders import NOW, TODAY, a_branch, a_cycle, a_school, an_office, c
 from tests.evidence import a_small_branch, excused, leaves, on_roll, stand_at
 from workflow.cycle import Participant, Process, participants, process_of, roll, secretaries
 from workflow.errors import Conflict, Forbidden, Invalid, NotFound, Stale
+from workflow.opening import publish
 from workflow.people.organisation import Appointment, Branch
-from workflow.roll import OFFICE_ONLY, RollBody, amend_roll, confirm_excuse, open_processes, publish, rolls_follow
+from workflow.roll import OFFICE_ONLY, RollBody, amend_roll, confirm_excuse, open_processes, rolls_follow
 from workflow.roster.posts import appoint, end_appointment
 from workflow.vocabulary import STAGES, WORKING_STAGES, CycleStatus, Kind, Post, Stage, Standing
 

@@ -21,7 +21,7 @@ from workflow.appraisal.study import (
 from workflow.cycle import Process, process_of
 from workflow.errors import Conflict, Exists, Invalid, StageClosed, Stale
 from workflow.evidence import reject, withdraw
-from workflow.roll import publish
+from workflow.opening import publish
 from workflow.vocabulary import Stage
 
 E1, E3, E4 = no_study_with_exchange.name, required_titles_not_read.name, members_who_have_not_studied.name

@@ -22,10 +22,10 @@ from tests.evidence import (
     lacking,
     leaves,
 )
+from workflow.appraisal.coverage import coverage
 from workflow.appraisal.talks import (
     amend_talk,
     committee_pairs_without_a_talk,
-    coverage,
     focus_talks_without_a_follow_up,
     leaders_and_members_without_a_talk,
     members_nobody_talked_with,
@@ -37,8 +37,8 @@ from workflow.appraisal.talks import (
 from workflow.cycle import Process, process_of
 from workflow.evidence import reject, withdraw
 from workflow.gate import BY_NAME, unmet
+from workflow.opening import publish
 from workflow.requirement import Requirement
-from workflow.roll import publish
 from workflow.roster.posts import appoint
 from workflow.vocabulary import Coverage, Post
 

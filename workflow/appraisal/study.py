@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, PrimaryKeyConstraint, TableValuedAlias, Text, column, exists, func, or_, select, true
+from sqlalchemy import BigInteger, ForeignKey, PrimaryKeyConstraint, TableValuedAlias, Text, UniqueConstraint, column, exists, func, or_, select, true
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
@@ -62,8 +62,9 @@ class StudyMakeUp(Numbered, Base):
     """Someone who was not there studied it later (补学). Follow-through: it never closes."""
 
     __tablename__ = "study_make_up"
+    __table_args__ = (UniqueConstraint("session_id", "staff_no"),)
 
-    session_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("study_session.id"), index=True)
+    session_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("study_session.id"))
     staff_no: Mapped[str] = mapped_column(ForeignKey("person.staff_no", onupdate="CASCADE"))
     process_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("process.id"))
     made_up_on: Mapped[date]

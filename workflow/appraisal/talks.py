@@ -9,12 +9,12 @@ Records: a talk between two people of the roll, with texts that have readers of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Any, cast
+from typing import Any
+from typing import cast as typed
 
-from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, ForeignKey, Index, and_, exists, func, or_, select, true
+from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, ForeignKey, Index, and_, case, cast, exists, func, literal, or_, true
 from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column, relationship
 
@@ -24,7 +24,7 @@ from workflow.errors import Conflict, Forbidden, Invalid, NotFound, Words
 from workflow.evidence import Retractable, amendable, must_be_open, must_have_happened
 from workflow.fields import Body, Day, Line, StaffNo, Truth, one_of
 from workflow.fields import Text as LongText
-from workflow.history import track
+from workflow.history import History, track
 from workflow.people.access import Caller
 from workflow.requirement import Missing, missing, present, requirement
 from workflow.vocabulary import Coverage, Post, Role, Severity, Stage, TalkWay, Waivable
@@ -143,6 +143,20 @@ def hidden_from(reader: Caller, talk: Talk, branch_code: str, secretary: str | N
     return frozenset(() if texts else TEXTS) | frozenset(() if private else (*PRIVATE, "follow_ups"))
 
 
+def visible_history(reader: Caller, branch_code: str, secretary: str | None) -> ColumnElement[bool]:
+    """Follow-ups are in the history for who reads them; that there is one says whom the branch cares for."""
+    leads_branch = Role.SECRETARY in reader.roles_in(branch_code)
+    by_secretary = and_(literal(leads_branch), Talk.partner != reader.staff_no, Talk.partner != (secretary or ""))
+    readable = (
+        exists()
+        .where(
+            TalkFollowUp.id == cast(History.row_key, BigInteger), Talk.id == TalkFollowUp.talk_id, or_(Talk.talker == reader.staff_no, by_secretary)
+        )
+        .correlate(History)
+    )
+    return case((History.what == TalkFollowUp.__tablename__, readable), else_=true())
+
+
 def visible_talks(reader: Caller, branch_code: str) -> ColumnElement[bool]:
     """Which talks of a branch this reader knows of: a plain member those he took part in."""
     if reader.roles_in(branch_code) - {Role.MEMBER, Role.ADMINISTRATOR}:
@@ -253,45 +267,6 @@ def finish_follow_up(session: Session, process: Process, talk: Talk, row: TalkFo
     session.flush()
 
 
-# ── coverage ──────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True)
-class CoverageMatrix:
-    """Who has talked with whom (谈心谈话覆盖表): people, talks of each pair, and the pairs that are still missing."""
-
-    mode: Coverage
-    people: Sequence[Participant]
-    pairs: Sequence[tuple[str, str, int]]
-    missing: Sequence[tuple[str, str]]
-
-
-def coverage(session: Session, process: Process) -> CoverageMatrix:
-    """The matrix of a branch. What is missing is what K1 and the K2 of this cycle return; in the default reading a member nobody
-    talked with is missing with every leader, since any of them would do."""
-    people = session.scalars(
-        select(Participant).where(Participant.process_id == process.id, *present(excused_count=True)).order_by(Participant.staff_no)
-    ).all()
-    low, high = func.least(Talk.talker, Talk.partner), func.greatest(Talk.talker, Talk.partner)
-    counted = session.execute(
-        select(low, high, func.count()).where(Talk.process_id == process.id, Talk.counts).group_by(low, high).order_by(low, high)
-    ).all()
-    mode = Coverage(process.cycle.plan["rules"]["coverage"])
-    open_rows = [subject for each in REQUIREMENTS if each.clause in ("K1", "K2") for subject in session.scalars(_subjects(each.query(), process.id))]
-    leaders = [person.staff_no for person in people if person.leads]
-    pairs = {
-        (min(a, b), max(a, b))
-        for subject in open_rows
-        for a, b in ([tuple(subject.split(":", 1))] if ":" in subject else [(leader, subject) for leader in leaders])
-    }
-    return CoverageMatrix(mode, people, [(a, b, n) for a, b, n in counted], sorted(pairs))
-
-
-def _subjects(query: Missing, process_id: int) -> Any:
-    rows = query.subquery()
-    return select(rows.c.subject_id).where(rows.c.process_id == process_id).distinct()
-
-
 # ── requirements ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -348,7 +323,7 @@ def leaders_and_members_without_a_talk() -> Missing:
 
 
 def _mode(mode: Coverage) -> ColumnElement[bool]:
-    return cast(ColumnElement[bool], Cycle.plan["rules"]["coverage"].as_string() == mode.value)
+    return typed(ColumnElement[bool], Cycle.plan["rules"]["coverage"].as_string() == mode.value)
 
 
 def _pairs_without_a_talk(which: Any, *, only_first: bool = False) -> Missing:

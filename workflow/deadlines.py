@@ -1,0 +1,133 @@
+"""Days (期限): until when a branch must be done. The office types the cycle's six days, moves them, and gives single branches later ones.
+
+``due_day`` alone knows what follows for a process; whatever changes it stores what that says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Date, Text, any_, case, cast, func, literal, null, select, update
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
+
+from workflow.cycle import Cycle, Extension, Process, must_run
+from workflow.errors import Conflict, Invalid, Stale, Words
+from workflow.history import changed_since
+from workflow.vocabulary import SCHOOL_ZONE, WORKING_STAGES, CycleStatus, Kind, Stage
+
+
+def checked_deadlines(deadlines: Mapping[Stage, date | None]) -> dict[str, Any]:
+    """The six days as they are kept. The report's is required; those that are set stand in the order of the stages.
+
+    Raises Invalid naming the stage.
+    """
+    stages = WORKING_STAGES[Kind.APPRAISAL]
+    last_stage, last_day = None, None
+    for stage in stages:
+        day = deadlines.get(stage)
+        if day is None:
+            continue
+        if last_day is not None and last_stage is not None and day < last_day:
+            raise Invalid(
+                {
+                    f"deadlines.{stage.value}": Words(
+                        f"早于上一环节“{last_stage.zh}”的期限 {last_day}", f"earlier than the deadline of {last_stage.value}"
+                    )
+                }
+            )
+        last_stage, last_day = stage, day
+    if deadlines.get(Stage.REPORT) is None:
+        raise Invalid({"deadlines.report": Words("报送期限必须填写（方案只写了月日，年份由党办确定）", "the report's deadline is required")})
+    return {stage.value: day.isoformat() if (day := deadlines.get(stage)) else None for stage in stages}
+
+
+def change_deadlines(session: Session, cycle: Cycle, changes: Mapping[Stage, date | None], *, seen: int, now: datetime) -> None:
+    """Move the days of a whole cycle. Raises Invalid for days out of order, Stale, Conflict for a closed cycle."""
+    present = {stage: cycle.deadline(stage) for stage in WORKING_STAGES[Kind.APPRAISAL]}
+    deadlines = checked_deadlines({**present, **changes})
+    if cycle.version != seen:
+        raise Stale(version=cycle.version, changed=changed_since(session, Cycle.__table__, cycle.id, seen))  # type: ignore[arg-type]
+    if cycle.status is CycleStatus.CLOSED:
+        raise Conflict(Words("年度已关闭，期限不能再改", "the cycle is closed"))
+    cycle.deadlines = deadlines
+    cycle.changed_at = now
+    cycle.version += 1
+    session.flush()
+    session.execute(select(Process.id).where(Process.cycle_id == cycle.id).order_by(Process.id).with_for_update())
+    session.execute(
+        update(Process)
+        .where(Process.cycle_id == cycle.id)
+        .values(due_on=due_day(Process.stage, Process.round, Process.round_due_on))
+        .execution_options(synchronize_session=False)
+    )
+
+
+def extend(session: Session, process: Process, *, stage: Stage, due_on: date, reason: str, by: str, now: datetime) -> Extension:
+    """Give one branch a later day for a stage, in this round. The process is held by Lock.MOVE. Raises Invalid, Conflict."""
+    if stage not in WORKING_STAGES[process.kind]:
+        raise Invalid({"stage": Words("这个环节没有期限", "this stage has no deadline")})
+    if process.has_left(stage):
+        raise Conflict(Words(f"该支部已完成“{stage.zh}”，不需要延期", f"the branch has left {stage.value} already"))
+    given = [row.due_on for row in extensions_of(session, process.id) if row.stage is stage and row.round == process.round]
+    present = max((day for day in (process.round_due_on or process.cycle.deadline(stage), *given) if day is not None), default=None)
+    if present is not None and due_on <= present:
+        raise Invalid({"due_on": Words(f"须晚于现有期限 {present}", f"must be later than {present}")})
+    must_run(process)
+    row = Extension(
+        process_id=process.id, stage=stage, round=process.round, due_on=due_on, reason=reason, version=process.version + 1, given_by=by, given_at=now
+    )
+    session.add(row)
+    session.flush()
+    change_process(session, process, {"version": process.version + 1})
+    return row
+
+
+def due_day(stage: Any, round_: Any, round_due_on: Any) -> ColumnElement[date | None]:
+    """The day a process must be done by, as SQL: the later of the round's day, else the stage's deadline, and the extensions of this round.
+
+    None once filed. This is the only place that knows it: moves, extensions and changed deadlines all store what it says.
+    """
+    given = (
+        select(func.max(Extension.due_on))
+        .where(Extension.process_id == Process.id, Extension.stage == stage, Extension.round == round_)
+        .correlate(Process)
+        .scalar_subquery()
+    )
+    deadline = (
+        select(cast(Cycle.deadlines.op("->>")(cast(stage, Text)), Date)).where(Cycle.id == Process.cycle_id).correlate(Process).scalar_subquery()
+    )
+    working = [each for stages in WORKING_STAGES.values() for each in stages]
+    day = func.greatest(func.coalesce(cast(round_due_on, Date), deadline), given)
+    return case((cast(stage, Text) == any_(literal([each.value for each in working], ARRAY(Text))), day), else_=null())
+
+
+def change_process(session: Session, process: Process, values: Mapping[str, Any]) -> None:
+    """Write a process held by Lock.MOVE, with its due day, in one statement."""
+    stage = values.get("stage", Process.stage)
+    stage = literal(stage, Process.stage.type) if isinstance(stage, Stage) else stage
+    day = due_day(stage, values.get("round", process.round), values.get("round_due_on", process.round_due_on))
+    row = session.execute(
+        update(Process)
+        .where(Process.id == process.id)
+        .values(**values, due_on=day)
+        .returning(Process.due_on)
+        .execution_options(synchronize_session=False)
+    ).one()
+    for name, value in {**values, "due_on": row.due_on}.items():
+        set_committed_value(process, name, value)
+
+
+def has_passed(day: date | None, now: datetime) -> bool:
+    """Whether the end of that local day is over."""
+    return day is not None and day < now.astimezone(SCHOOL_ZONE).date()
+
+
+def extensions_of(session: Session, process_id: int, *, after: int = 0, limit: int = 200) -> Sequence[Extension]:
+    """Later days in the order they were given."""
+    return session.scalars(
+        select(Extension).where(Extension.process_id == process_id, Extension.id > after).order_by(Extension.id).limit(limit)
+    ).all()

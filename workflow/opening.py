@@ -1,0 +1,66 @@
+"""Opening a year (年度的建立、发布、关闭)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from workflow.cycle import Cycle
+from workflow.deadlines import checked_deadlines
+from workflow.errors import Conflict, Exists, Words
+from workflow.plan import Plan
+from workflow.roll import open_processes
+from workflow.vocabulary import CycleStatus, Stage
+
+
+def open_cycle(session: Session, plan: Plan, deadlines: Mapping[Stage, date | None], *, now: datetime) -> Cycle:
+    """A draft from a plan and the days the office typed. Raises Exists when the year has one already, Invalid for days out of order."""
+    if session.scalar(select(Cycle.id).where(Cycle.year == plan.year)) is not None:
+        raise Exists(Words(f"{plan.year}年度已经存在", f"there is a cycle {plan.year} already"))
+    cycle = Cycle(
+        year=plan.year,
+        title=plan.title,
+        theme=plan.theme,
+        status=CycleStatus.DRAFT,
+        plan=plan.as_json(),
+        deadlines=checked_deadlines(deadlines),
+        changed_at=now,
+        published_at=None,
+        closed_at=None,
+    )
+    session.add(cycle)
+    session.flush()
+    return cycle
+
+
+def publish(session: Session, cycle: Cycle, *, now: datetime) -> int:
+    """Pin the plan and give each branch its process and its roll. Returns how many.
+
+    Raises Conflict unless it is a draft, no other year is published, and there is a roster.
+    """
+    if cycle.status is not CycleStatus.DRAFT:
+        raise Conflict(Words(f"{cycle.year}年度{cycle.status.zh}，不能再发布", f"the cycle {cycle.year} is {cycle.status.value} already"))
+    other = session.scalar(select(Cycle.year).where(Cycle.status == CycleStatus.PUBLISHED))
+    if other is not None:
+        raise Conflict(Words(f"{other}年度还在进行，请先关闭", f"the cycle {other} is still open"))
+    cycle.status = CycleStatus.PUBLISHED
+    cycle.published_at = cycle.changed_at = now
+    cycle.version += 1
+    session.flush()
+    opened = open_processes(session, cycle, now=now)
+    if not opened:
+        raise Conflict(Words("还没有名册：请先导入名册再发布年度", "import the roster first: there are no branches"))
+    return opened
+
+
+def close_cycle(session: Session, cycle: Cycle, *, now: datetime) -> None:
+    """End the year; its processes stay to be read. Raises Conflict unless it is published."""
+    if cycle.status is not CycleStatus.PUBLISHED:
+        raise Conflict(Words(f"{cycle.year}年度{cycle.status.zh}，不能关闭", f"the cycle {cycle.year} is {cycle.status.value}"))
+    cycle.status = CycleStatus.CLOSED
+    cycle.closed_at = cycle.changed_at = now
+    cycle.version += 1
+    session.flush()
