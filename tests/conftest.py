@@ -26,6 +26,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--postgres", default="18", help="18 or 16: the embedded server; 'server': the one that ZHIBU_TEST_DATABASE_URL names")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "superuser" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.database)
+
+
 @pytest.fixture(scope="session")
 def superuser(request: pytest.FixtureRequest) -> Iterator[str]:
     """The URL of a superuser on a PostgreSQL of the tests' own, or on the real server that was named."""
