@@ -24,7 +24,7 @@ from sqlalchemy.orm import Session
 from api.errors import CsrfMissing, Malformed, PreconditionRequired, UnsupportedMediaType
 from workflow import idempotency
 from workflow.cycle import Lock, Process, process_of
-from workflow.database import constraint, transaction, with_one_retry
+from workflow.database import act_as, constraint, transaction, with_one_retry
 from workflow.errors import Invalid, NotFound, Unauthenticated, Words
 from workflow.idempotency import KeptAnswer, Repeatable
 from workflow.people.access import Action, Caller, Scope
@@ -114,6 +114,8 @@ class Route:
     body: type[Schema] | None = None
     query: type[Schema] | None = None
     upload: bool = False
+    answers: Any = None
+    """The type of what it answers with, for the description."""
     if_match: bool = False
     find: Callable[..., Any] | None = None
     """Looks up what the address names, before anything that was sent is judged: what is not there is missing first of all. The view gets it."""
@@ -208,6 +210,8 @@ def _answer(route: Route, path: dict[str, Any], sent: bytes) -> Response:
         if route.action is not None:
             caller = callers[0] if callers else _signed_in(session, now)
             by_roles = caller.may(route.action, path["code"] if route.of_branch else None)
+            if not reads and route.of_branch and (absent := caller.stands_for.get(path["code"])) is not None:
+                act_as(session, actor=caller.staff_no, on_behalf_of=absent)
             repeated = _repeatable(route, caller, sent)
             if repeated is not None and (kept := idempotency.answered_before(session, repeated)) is not None:
                 return _replayed(kept)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import Select
+from typing_extensions import TypedDict
 
 from api.address import BRANCH, NUMBER, address_of
 from api.base import Answer, Asked, Routes, service
@@ -12,6 +14,16 @@ from api.errors import language
 from api.lists import Page, listed, natural, number, place
 from api.records import ReasonBody
 from api.shapes import (
+    ChangeShape,
+    CheckShape,
+    HistoryShape,
+    Items,
+    Listed,
+    MadeShape,
+    OptionShape,
+    ProcessShape,
+    RollShape,
+    WaiverShape,
     change_shape,
     history_shape,
     option_shape,
@@ -67,20 +79,20 @@ def _process(asked: Asked, status: int = 200) -> Answer:
     return Answer(process_shape(process, secretary, asked.today), status, version=process.version)
 
 
-@routes.get(BRANCH, action=Action.READ_PROCESS)
+@routes.get(BRANCH, action=Action.READ_PROCESS, answers=ProcessShape)
 def read_process(asked: Asked) -> Any:
     """Where a branch stands. Its ETag is what a move must send as If-Match."""
     return _process(asked)
 
 
-@routes.get(f"{BRANCH}/next", action=Action.READ_PROCESS)
+@routes.get(f"{BRANCH}/next", action=Action.READ_PROCESS, answers=Items[OptionShape])
 def read_next(asked: Asked) -> Any:
     """Every move declared from here, whoever asks, with all that stands in its way."""
     found = options(asked.session, asked.process, by=asked.by)
     return {"items": [option_shape(each, language()) for each in found]}
 
 
-@routes.get(f"{BRANCH}/requirements", action=Action.READ_PROCESS, query=StageQuery)
+@routes.get(f"{BRANCH}/requirements", action=Action.READ_PROCESS, answers=Items[CheckShape], query=StageQuery)
 def read_requirements(asked: Asked, query: dict[str, Any]) -> Any:
     """The checklist of a stage: each requirement as met, unmet or waived, with people."""
     process = asked.process
@@ -104,21 +116,21 @@ def _history(asked: Asked, after: int, limit: int) -> Select[History]:
     return history_of(asked.process.id, visible, after=after, limit=limit)
 
 
-@routes.get(f"{BRANCH}/history", action=Action.READ_PROCESS, query=Page)
+@routes.get(f"{BRANCH}/history", action=Action.READ_PROCESS, answers=Listed[HistoryShape], query=Page)
 def read_history(asked: Asked, query: dict[str, Any]) -> Any:
     """Who changed what, from what, to what. Fields with readers of their own say only that they changed."""
     rows = asked.session.scalars(_history(asked, place(query, 0, number), query["limit"] + 1)).all()
     return listed(rows, query, history_shape, lambda row: row.id)
 
 
-@routes.get(f"{BRANCH}/moves", action=Action.READ_PROCESS, query=Page)
+@routes.get(f"{BRANCH}/moves", action=Action.READ_PROCESS, answers=Listed[ChangeShape], query=Page)
 def list_moves(asked: Asked, query: dict[str, Any]) -> Any:
     """Moves that were made."""
     rows = moves_made(asked.session, asked.process.id, after=place(query, 0, number), limit=query["limit"] + 1)
     return listed(rows, query, change_shape, lambda row: row.id)
 
 
-@routes.post(f"{BRANCH}/moves", action=Action.MOVE, lock=Lock.MOVE, body=MoveBody, if_match=True, status=201)
+@routes.post(f"{BRANCH}/moves", action=Action.MOVE, answers=MadeShape, lock=Lock.MOVE, body=MoveBody, if_match=True, status=201)
 def make_move(asked: Asked, body: dict[str, Any]) -> Any:
     """Move the branch. Refused with everything that is missing, never only the first."""
     change = move(
@@ -145,7 +157,20 @@ def make_move(asked: Asked, body: dict[str, Any]) -> Any:
 # ── extensions ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def extension_shape(row: Extension) -> dict[str, Any]:
+class ExtensionShape(TypedDict):
+    """A later day for one branch and stage."""
+
+    id: int
+    stage: Stage
+    round: int
+    due_on: date
+    reason: str
+    version: int
+    by: str
+    at: datetime
+
+
+def extension_shape(row: Extension) -> ExtensionShape:
     return {
         "id": row.id,
         "stage": row.stage,
@@ -158,14 +183,14 @@ def extension_shape(row: Extension) -> dict[str, Any]:
     }
 
 
-@routes.get(f"{BRANCH}/extensions", action=Action.READ_PROCESS, query=Page)
+@routes.get(f"{BRANCH}/extensions", action=Action.READ_PROCESS, answers=Listed[ExtensionShape], query=Page)
 def list_extensions(asked: Asked, query: dict[str, Any]) -> Any:
     """Later days that the office gave this branch."""
     rows = extensions_of(asked.session, asked.process.id, after=place(query, 0, number), limit=query["limit"] + 1)
     return listed(rows, query, extension_shape, lambda row: row.id)
 
 
-@routes.post(f"{BRANCH}/extensions", action=Action.EXTEND, lock=Lock.MOVE, body=ExtensionBody, status=201)
+@routes.post(f"{BRANCH}/extensions", action=Action.EXTEND, answers=ExtensionShape, lock=Lock.MOVE, body=ExtensionBody, status=201)
 def give_extension(asked: Asked, body: dict[str, Any]) -> Any:
     """Give this branch a later day for a stage, with a reason."""
     row = extend(asked.session, asked.process, stage=body["stage"], due_on=body["due_on"], reason=body["reason"], by=asked.by.staff_no, now=asked.now)
@@ -180,7 +205,7 @@ def _waiver(asked: Asked, row: Waiver, status: int = 200) -> Answer:
     return Answer(waiver_shape(row), status, version=row.version, location=location)
 
 
-@routes.get(f"{BRANCH}/waivers", action=Action.READ_PROCESS, query=Page)
+@routes.get(f"{BRANCH}/waivers", action=Action.READ_PROCESS, answers=Listed[WaiverShape], query=Page)
 def list_waivers(asked: Asked, query: dict[str, Any]) -> Any:
     """Reasons that stand in place of what is missing, those taken back included."""
     rows = records_of(asked.session, Waiver, asked.process.id, after=place(query, 0, number), limit=query["limit"] + 1)
@@ -195,33 +220,33 @@ def _held(asked: Asked, record_id: int) -> Waiver:
     return record_of(asked.session, Waiver, asked.process.id, record_id, held=True)
 
 
-@routes.get(f"{BRANCH}/waivers/{RECORD}", action=Action.READ_PROCESS, find=_one)
+@routes.get(f"{BRANCH}/waivers/{RECORD}", action=Action.READ_PROCESS, answers=WaiverShape, find=_one)
 def read_waiver(asked: Asked, row: Waiver) -> Any:
     """One of them."""
     return _waiver(asked, row)
 
 
-@routes.post(f"{BRANCH}/waivers", action=Action.WAIVE, lock=Lock.EVIDENCE, body=WaiverBody, status=201)
+@routes.post(f"{BRANCH}/waivers", action=Action.WAIVE, answers=WaiverShape, lock=Lock.EVIDENCE, body=WaiverBody, status=201)
 def give_waiver(asked: Asked, body: dict[str, Any]) -> Any:
     """Give a reason for what is missing, as far as the clause allows one."""
     return _waiver(asked, waive(asked.session, asked.process, body, by=asked.by.staff_no, now=asked.now), 201)
 
 
-@routes.post(f"{BRANCH}/waivers/{RECORD}/approve", action=Action.DECIDE_WAIVER, lock=Lock.EVIDENCE, find=_held)
+@routes.post(f"{BRANCH}/waivers/{RECORD}/approve", action=Action.DECIDE_WAIVER, answers=WaiverShape, lock=Lock.EVIDENCE, find=_held)
 def approve_waiver(asked: Asked, row: Waiver) -> Any:
     """The office agrees to a reason that needs it."""
     approve(row, by=asked.by.staff_no, now=asked.now)
     return _waiver(asked, row)
 
 
-@routes.post(f"{BRANCH}/waivers/{RECORD}/reject", action=Action.DECIDE_WAIVER, lock=Lock.EVIDENCE, find=_held, body=ReasonBody)
+@routes.post(f"{BRANCH}/waivers/{RECORD}/reject", action=Action.DECIDE_WAIVER, answers=WaiverShape, lock=Lock.EVIDENCE, find=_held, body=ReasonBody)
 def reject_waiver(asked: Asked, row: Waiver, body: dict[str, Any]) -> Any:
     """The office does not accept a reason: it covers nothing any more."""
     reject(row, by=asked.by.staff_no, now=asked.now, reason=body["reason"])
     return _waiver(asked, row)
 
 
-@routes.post(f"{BRANCH}/waivers/{RECORD}/withdraw", action=Action.WAIVE, lock=Lock.EVIDENCE, find=_held, body=ReasonBody)
+@routes.post(f"{BRANCH}/waivers/{RECORD}/withdraw", action=Action.WAIVE, answers=WaiverShape, lock=Lock.EVIDENCE, find=_held, body=ReasonBody)
 def withdraw_waiver(asked: Asked, row: Waiver, body: dict[str, Any]) -> Any:
     """The branch takes a reason back."""
     withdraw(row, by=asked.by.staff_no, now=asked.now, reason=body["reason"])
@@ -230,19 +255,17 @@ def withdraw_waiver(asked: Asked, row: Waiver, body: dict[str, Any]) -> Any:
 
 # ── the roll ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-NAMES_ONLY = ("staff_no", "name")
 
-
-def _roll_line(asked: Asked, shape: dict[str, Any]) -> dict[str, Any]:
+def _roll_line(asked: Asked, row: Participant) -> RollShape:
     """A plain member reads the roll's names."""
-    return shape if set(asked.by_roles) - {Role.MEMBER} else {name: shape[name] for name in NAMES_ONLY}
+    return roll_shape(row) if set(asked.by_roles) - {Role.MEMBER} else {"staff_no": row.staff_no, "name": row.name}
 
 
-@routes.get(f"{BRANCH}/roll", action=Action.READ_ROLL, query=Page)
+@routes.get(f"{BRANCH}/roll", action=Action.READ_ROLL, answers=Listed[RollShape], query=Page)
 def list_roll(asked: Asked, query: dict[str, Any]) -> Any:
     """Who belongs to this process."""
     rows = roll(asked.session, asked.process.id, after=place(query, "", natural), limit=query["limit"] + 1)
-    return listed(rows, query, lambda row: _roll_line(asked, roll_shape(row)), lambda row: row.staff_no)
+    return listed(rows, query, lambda row: _roll_line(asked, row), lambda row: row.staff_no)
 
 
 def _line(asked: Asked, staff_no: str) -> Participant:
@@ -253,27 +276,27 @@ def _held_line(asked: Asked, staff_no: str) -> Participant:
     return participant(asked.session, asked.process.id, staff_no, held=True)
 
 
-@routes.get(f"{BRANCH}/roll/<staff_no>", action=Action.READ_ROLL, find=_line)
+@routes.get(f"{BRANCH}/roll/<staff_no>", action=Action.READ_ROLL, answers=RollShape, find=_line)
 def read_roll_line(asked: Asked, row: Participant) -> Any:
     """One line of it."""
-    return Answer(_roll_line(asked, roll_shape(row)), version=row.version)
+    return Answer(_roll_line(asked, row), version=row.version)
 
 
-@routes.patch(f"{BRANCH}/roll/<staff_no>", action=Action.EDIT_ROLL, lock=Lock.EVIDENCE, find=_held_line, body=RollBody)
+@routes.patch(f"{BRANCH}/roll/<staff_no>", action=Action.EDIT_ROLL, answers=RollShape, lock=Lock.EVIDENCE, find=_held_line, body=RollBody)
 def change_roll_line(asked: Asked, row: Participant, body: dict[str, Any]) -> Any:
     """Excuse somebody (the branch), or set what the office decides."""
     amend_roll(asked.session, asked.process, row, body, seen=asked.seen, by=asked.by)
     return Answer(roll_shape(row), version=row.version)
 
 
-@routes.post(f"{BRANCH}/roll/<staff_no>/withdraw", action=Action.EDIT_ROLL, lock=Lock.EVIDENCE, find=_held_line)
+@routes.post(f"{BRANCH}/roll/<staff_no>/withdraw", action=Action.EDIT_ROLL, answers=RollShape, lock=Lock.EVIDENCE, find=_held_line)
 def withdraw_roll_excuse(asked: Asked, row: Participant) -> Any:
     """Take an excuse back: he attends after all."""
     withdraw_excuse(asked.session, asked.process, row)
     return Answer(roll_shape(row), version=row.version)
 
 
-@routes.post(f"{BRANCH}/roll/<staff_no>/confirm", action=Action.CONFIRM_EXCUSE, lock=Lock.EVIDENCE, find=_held_line)
+@routes.post(f"{BRANCH}/roll/<staff_no>/confirm", action=Action.CONFIRM_EXCUSE, answers=RollShape, lock=Lock.EVIDENCE, find=_held_line)
 def confirm_roll_line(asked: Asked, row: Participant) -> Any:
     """The office confirms that somebody need not attend."""
     confirm_excuse(asked.session, asked.process, row, by=asked.by)

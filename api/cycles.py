@@ -11,7 +11,7 @@ from sqlalchemy import select
 from api.address import BASE, CYCLE
 from api.base import Answer, Asked, Routes, service
 from api.lists import Page, listed, number, place
-from api.shapes import cycle_shape, requirement_shape
+from api.shapes import CycleShape, Listed, cycle_shape, requirement_shape
 from workflow.cycle import Cycle, cycle_by_year
 from workflow.deadlines import change_deadlines
 from workflow.diagram import mermaid
@@ -42,7 +42,7 @@ class CycleBody(Body):
     deadlines = fields.Nested(Deadlines, required=True)
 
 
-@routes.get("/process", action=Action.READ_DEFINITION)
+@routes.get("/process", action=Action.READ_DEFINITION, answers=dict[str, Any])
 def read_definition(asked: Asked) -> Any:
     """How a branch moves and what each stage asks, from the code that does it; and which clauses are not asked yet."""
     kinds = {kind.value: _definition(kind) for kind in MOVES}
@@ -75,14 +75,14 @@ def _definition(kind: Kind) -> dict[str, Any]:
     }
 
 
-@routes.get("/cycles", action=Action.READ_CYCLES, query=Page)
+@routes.get("/cycles", action=Action.READ_CYCLES, answers=Listed[CycleShape], query=Page)
 def list_cycles(asked: Asked, query: dict[str, Any]) -> Any:
     """All years."""
     rows = asked.session.scalars(select(Cycle).where(Cycle.year > place(query, 0, number)).order_by(Cycle.year).limit(query["limit"] + 1)).all()
     return listed(rows, query, cycle_shape, lambda row: row.year)
 
 
-@routes.post("/cycles", action=Action.WRITE_CYCLES, body=OpenBody, status=201)
+@routes.post("/cycles", action=Action.WRITE_CYCLES, answers=CycleShape, body=OpenBody, status=201)
 def create_cycle(asked: Asked, body: dict[str, Any]) -> Any:
     """Open a year from a plan, as a draft."""
     try:
@@ -105,27 +105,27 @@ def _held(asked: Asked, year: int) -> Cycle:
     return cycle_by_year(asked.session, year, for_update=True)
 
 
-@routes.get(CYCLE, action=Action.READ_CYCLES, find=_year)
+@routes.get(CYCLE, action=Action.READ_CYCLES, answers=CycleShape, find=_year)
 def read_cycle(asked: Asked, cycle: Cycle) -> Any:
     """One year: its theme, days and rules."""
     return Answer(cycle_shape(cycle), version=cycle.version)
 
 
-@routes.patch(CYCLE, action=Action.WRITE_CYCLES, find=_held, body=CycleBody)
+@routes.patch(CYCLE, action=Action.WRITE_CYCLES, answers=CycleShape, find=_held, body=CycleBody)
 def change_cycle(asked: Asked, cycle: Cycle, body: dict[str, Any]) -> Any:
     """Change the days of a whole year. The plan of a published year is pinned."""
     change_deadlines(asked.session, cycle, _days(body.get("deadlines", {})), seen=asked.seen, now=asked.now)
     return Answer(cycle_shape(cycle), version=cycle.version)
 
 
-@routes.post(f"{CYCLE}/publish", action=Action.WRITE_CYCLES, find=_held)
+@routes.post(f"{CYCLE}/publish", action=Action.WRITE_CYCLES, answers=CycleShape, find=_held)
 def publish_year(asked: Asked, cycle: Cycle) -> Any:
     """Publish: pins the plan, and gives each branch its process and its roll."""
     publish(asked.session, cycle, now=asked.now)
     return Answer(cycle_shape(cycle), version=cycle.version)
 
 
-@routes.post(f"{CYCLE}/close", action=Action.WRITE_CYCLES, find=_held)
+@routes.post(f"{CYCLE}/close", action=Action.WRITE_CYCLES, answers=CycleShape, find=_held)
 def close_year(asked: Asked, cycle: Cycle) -> Any:
     """Close the year. It stays to be read."""
     close_cycle(asked.session, cycle, now=asked.now)

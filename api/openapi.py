@@ -9,6 +9,7 @@ from typing import Any
 
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
+from pydantic import TypeAdapter
 
 from api.address import BASE
 from api.base import Route
@@ -37,9 +38,27 @@ def document(routes: Sequence[Route]) -> dict[str, Any]:
     spec.components.schema("Problem", PROBLEM)
     spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer"})
     spec.components.security_scheme("session", {"type": "apiKey", "in": "cookie", "name": "zhibu_session"})
+    answers = Answers()
     for route in routes:
-        spec.path(path=_path(route.rule), operations={route.method.lower(): _operation(route)})
-    return spec.to_dict()
+        spec.path(path=_path(route.rule), operations={route.method.lower(): _operation(route, answers)})
+    described = spec.to_dict()
+    described["components"]["schemas"] |= answers.found
+    return described
+
+
+class Answers:
+    """The schemas of what is answered, made from the types of ``api/shapes.py`` and found once each."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, Any] = {}
+
+    def of(self, answer: Any) -> dict[str, Any]:
+        """A schema by itself, or a reference to one."""
+        if answer is None:
+            return {"type": "object"}
+        schema = TypeAdapter(answer).json_schema(mode="serialization", ref_template="#/components/schemas/{model}")
+        self.found |= schema.pop("$defs", {})
+        return schema
 
 
 def _schema_name(schema: Any) -> str:
@@ -65,7 +84,7 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
     return found
 
 
-def _operation(route: Route) -> dict[str, Any]:
+def _operation(route: Route, schemas: Answers) -> dict[str, Any]:
     refusals = {404, 422, *route.refuses}
     if route.action is not None:
         refusals |= {401, 403}
@@ -81,7 +100,7 @@ def _operation(route: Route) -> dict[str, Any]:
     responses: dict[str, Any] = {str(code): {"description": HTTPStatus(code).phrase, "content": problem} for code in sorted(refusals)}
     success: dict[str, Any] = {"description": HTTPStatus(route.status).phrase}
     if route.status != 204:
-        success["content"] = {"application/json": {"schema": {"type": "object"}}}
+        success["content"] = {"application/json": {"schema": schemas.of(route.answers)}}
     operation: dict[str, Any] = {
         "operationId": f"{route.method.lower()}_{re.sub(r'[^A-Za-z0-9]+', '_', _path(route.rule)).strip('_')}",
         "summary": (route.view.__doc__ or "").strip().partition("\n")[0],

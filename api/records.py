@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from api.address import BRANCH, NUMBER, address_of
 from api.base import Answer, Asked, Routes
 from api.lists import Page, listed, number, place
+from api.shapes import Listed
 from workflow.cycle import Lock, Process
 from workflow.evidence import Retractable, must_be_open, record_of, records_of, reject, withdraw
 from workflow.fields import Body, Text
@@ -50,7 +51,9 @@ class Collection(Generic[R]):
     model: type[R]
     stage: Stage
     body: type[Schema]
-    shaper: Callable[[Asked], Callable[[R], dict[str, Any]]]
+    answers: Any
+    """The type of its shape."""
+    shaper: Callable[[Asked], Callable[[R], Any]]
     """What this reader sees of a record; whatever that depends on is asked once for a whole page."""
     record: Record[R]
     amend: Amend[R]
@@ -78,30 +81,30 @@ def collection_routes(kind: Collection[R]) -> Routes:
     routes = Routes()
     every, single = f"{BRANCH}/{kind.name}", f"{BRANCH}/{kind.name}/<{NUMBER}:record_id>"
 
-    @routes.get(every, action=kind.read, query=Page)
+    @routes.get(every, action=kind.read, query=Page, answers=Listed[kind.answers])  # type: ignore[name-defined]
     def list_records(asked: Asked, query: dict[str, Any]) -> Any:
         """Records in the order they were made, those taken back included."""
         after = place(query, 0, number)
         rows = records_of(asked.session, kind.model, asked.process.id, after=after, limit=query["limit"] + 1, visible=kind.visible(asked))
         return listed(rows, query, kind.shaper(asked), lambda row: row.id)
 
-    @routes.post(every, action=kind.write, lock=Lock.EVIDENCE, body=kind.body, status=201)
+    @routes.post(every, action=kind.write, lock=Lock.EVIDENCE, body=kind.body, answers=kind.answers, status=201)
     def record(asked: Asked, body: dict[str, Any]) -> Any:
         """Record one."""
         return kind.made(asked, kind.record(asked.session, asked.process, body, by=asked.by, now=asked.now))
 
-    @routes.get(single, action=kind.read, find=kind.one)
+    @routes.get(single, action=kind.read, find=kind.one, answers=kind.answers)
     def read_record(asked: Asked, row: R) -> Any:
         """One of them, with its ETag."""
         return kind.answer(asked, row)
 
-    @routes.patch(single, action=kind.write, lock=Lock.EVIDENCE, find=kind.held, body=kind.body)
+    @routes.patch(single, action=kind.write, lock=Lock.EVIDENCE, find=kind.held, body=kind.body, answers=kind.answers)
     def amend(asked: Asked, row: R, body: dict[str, Any]) -> Any:
         """Correct one; the old values stay in the history."""
         kind.amend(asked.session, asked.process, row, body, seen=asked.seen, by=asked.by, now=asked.now)
         return kind.answer(asked, row)
 
-    @routes.post(f"{single}/withdraw", action=kind.write, lock=Lock.EVIDENCE, find=kind.held, body=ReasonBody)
+    @routes.post(f"{single}/withdraw", action=kind.write, lock=Lock.EVIDENCE, find=kind.held, body=ReasonBody, answers=kind.answers)
     def withdraw_record(asked: Asked, row: R, body: dict[str, Any]) -> Any:
         """The branch takes one back, with a reason."""
         kind.may_write(asked, row)
@@ -109,7 +112,7 @@ def collection_routes(kind: Collection[R]) -> Routes:
         withdraw(row, by=asked.by.staff_no, now=asked.now, reason=body["reason"])
         return kind.answer(asked, row)
 
-    @routes.post(f"{single}/reject", action=Action.REJECT_EVIDENCE, lock=Lock.EVIDENCE, find=kind.held, body=ReasonBody)
+    @routes.post(f"{single}/reject", action=Action.REJECT_EVIDENCE, lock=Lock.EVIDENCE, find=kind.held, body=ReasonBody, answers=kind.answers)
     def reject_record(asked: Asked, row: R, body: dict[str, Any]) -> Any:
         """The office does not accept one, with a reason."""
         reject(row, by=asked.by.staff_no, now=asked.now, reason=body["reason"])

@@ -9,7 +9,7 @@ from flask import request
 from api.address import BASE, NUMBER
 from api.base import Answer, Asked, Routes, service
 from api.errors import TooLarge
-from api.shapes import import_shape
+from api.shapes import AppliedShape, ImportShape, import_shape
 from workflow.errors import Invalid, Words
 from workflow.people.access import Action
 from workflow.roster.imports import RosterImport, apply_import, import_by_id, preview_import
@@ -19,7 +19,7 @@ routes = Routes()
 ONE = f"/roster-imports/<{NUMBER}:import_id>"
 
 
-@routes.post("/roster-imports", action=Action.IMPORT_ROSTER, upload=True, status=201)
+@routes.post("/roster-imports", action=Action.IMPORT_ROSTER, upload=True, answers=ImportShape, status=201)
 def preview(asked: Asked) -> Any:
     """Read a workbook: every problem by sheet, row and heading, and what applying it will change. Changes nothing."""
     file = request.files.get("file")
@@ -39,13 +39,13 @@ def _import(asked: Asked, import_id: int) -> RosterImport:
     return import_by_id(asked.session, import_id, for_update=request.method == "POST")
 
 
-@routes.get(ONE, action=Action.IMPORT_ROSTER, find=_import)
+@routes.get(ONE, action=Action.IMPORT_ROSTER, answers=ImportShape, find=_import)
 def read_import(asked: Asked, row: RosterImport) -> Any:
     """A workbook as it was read."""
     return import_shape(row)
 
 
-@routes.post(f"{ONE}/apply", action=Action.IMPORT_ROSTER, find=_import)
+@routes.post(f"{ONE}/apply", action=Action.IMPORT_ROSTER, answers=AppliedShape, find=_import)
 def apply(asked: Asked, row: RosterImport) -> Any:
     """Apply it, all or nothing. Again, with no second effect."""
     changed = apply_import(asked.session, row, by=asked.by.staff_no, now=asked.now)

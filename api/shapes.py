@@ -1,10 +1,12 @@
-"""What the API answers with: one function per shape of the contract, plain values in, plain values out."""
+"""What the API answers with: each shape of the contract as a type, and the function that makes it. The OpenAPI document is made from the types."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date
-from typing import Any
+from datetime import date, datetime
+from typing import Any, Generic, NotRequired, TypeVar
+
+from typing_extensions import TypedDict
 
 from api.address import branch_address
 from workflow.cycle import Cycle, Participant, Process, StageChange
@@ -17,16 +19,68 @@ from workflow.people.organisation import Appointment
 from workflow.process import Option
 from workflow.requirement import Requirement, Waiver
 from workflow.roster.imports import RosterImport
-from workflow.vocabulary import WORKING_STAGES, Kind
+from workflow.vocabulary import (
+    WORKING_STAGES,
+    CycleStatus,
+    Kind,
+    LetterState,
+    Post,
+    Role,
+    Severity,
+    Stage,
+    Standing,
+    Trigger,
+    Waivable,
+)
 
-Shape = dict[str, Any]
+T = TypeVar("T")
 
 
-def person_shape(row: Participant | None) -> Shape | None:
+class Listed(TypedDict, Generic[T]):
+    """A page of a list; ``next`` is what to ask with for the following one."""
+
+    items: list[T]
+    next: str | None
+
+
+class Items(TypedDict, Generic[T]):
+    """A list that is never long enough for pages."""
+
+    items: list[T]
+
+
+class PersonShape(TypedDict):
+    staff_no: str
+    name: str
+
+
+class BranchShape(TypedDict):
+    code: str
+    name: str
+    unit: str
+
+
+class ProcessShape(TypedDict):
+    """Where one branch stands."""
+
+    cycle: int
+    kind: Kind
+    branch: BranchShape
+    stage: Stage
+    round: int
+    version: int
+    entered_at: datetime
+    due_on: date | None
+    overdue: bool
+    late: bool
+    secretary: PersonShape | None
+
+
+def person_shape(row: Participant | None) -> PersonShape | None:
     return None if row is None else {"staff_no": row.staff_no, "name": row.name}
 
 
-def process_shape(process: Process, secretary: Participant | None, today: date) -> Shape:
+def process_shape(process: Process, secretary: Participant | None, today: date) -> ProcessShape:
     branch = process.branch
     return {
         "cycle": process.cycle.year,
@@ -43,7 +97,27 @@ def process_shape(process: Process, secretary: Participant | None, today: date) 
     }
 
 
-def cycle_shape(cycle: Cycle) -> Shape:
+class CycleShape(TypedDict):
+    """One year, with its plan."""
+
+    year: int
+    title: str
+    theme: str
+    status: CycleStatus
+    version: int
+    deadlines: dict[str, str | None]
+    rules: dict[str, Any]
+    guiding_text: str
+    basis: list[dict[str, Any]]
+    notice: dict[str, Any]
+    form: dict[str, Any]
+    stages: list[dict[str, Any]]
+    clauses: dict[str, str]
+    published_at: datetime | None
+    closed_at: datetime | None
+
+
+def cycle_shape(cycle: Cycle) -> CycleShape:
     plan = cycle.plan
     return {
         "year": cycle.year,
@@ -53,13 +127,29 @@ def cycle_shape(cycle: Cycle) -> Shape:
         "version": cycle.version,
         "deadlines": {stage.value: cycle.deadlines.get(stage.value) for stage in WORKING_STAGES[Kind.APPRAISAL]},
         "rules": plan["rules"],
-        **{name: plan.get(name) for name in ("guiding_text", "basis", "notice", "form", "stages", "clauses")},
+        "guiding_text": plan["guiding_text"],
+        "basis": plan["basis"],
+        "notice": plan["notice"],
+        "form": plan["form"],
+        "stages": plan["stages"],
+        "clauses": plan["clauses"],
         "published_at": cycle.published_at,
         "closed_at": cycle.closed_at,
     }
 
 
-def requirement_shape(requirement: Requirement) -> Shape:
+class RequirementShape(TypedDict):
+    """A requirement as it is declared."""
+
+    clause: str
+    requirement: str
+    stage: Stage
+    severity: Severity
+    waivable: Waivable
+    sentence: str
+
+
+def requirement_shape(requirement: Requirement) -> RequirementShape:
     return {
         "clause": requirement.clause,
         "requirement": requirement.name,
@@ -70,11 +160,31 @@ def requirement_shape(requirement: Requirement) -> Shape:
     }
 
 
-def subject_shapes(subjects: Iterable[Subject]) -> list[Shape]:
+class SubjectShape(TypedDict):
+    id: str
+    name: str
+
+
+def subject_shapes(subjects: Iterable[Subject]) -> list[SubjectShape]:
     return [{"id": subject.id, "name": subject.name} for subject in subjects]
 
 
-def unmet_shape(unmet: Unmet, speech: str) -> Shape:
+class UnmetShape(TypedDict):
+    """A requirement with what it lacks."""
+
+    clause: str
+    requirement: str
+    stage: Stage
+    severity: Severity
+    message: str
+    sentence: str
+    count: int
+    subjects: list[SubjectShape]
+    waivable: Waivable
+    link: str
+
+
+def unmet_shape(unmet: Unmet, speech: str) -> UnmetShape:
     requirement, at = unmet.requirement, unmet.at
     return {
         "clause": requirement.clause,
@@ -90,14 +200,30 @@ def unmet_shape(unmet: Unmet, speech: str) -> Shape:
     }
 
 
-def located_shape(unmet: Unmet, speech: str) -> Shape:
+class LocatedShape(UnmetShape):
     """An unmet requirement among those of many branches."""
+
+    cycle: int
+    branch: BranchShape
+    due_on: date | None
+
+
+def located_shape(unmet: Unmet, speech: str) -> LocatedShape:
     at = unmet.at
-    branch = {"code": at.branch_code, "name": at.branch_name, "unit": at.unit}
+    branch: BranchShape = {"code": at.branch_code, "name": at.branch_name, "unit": at.unit}
     return {"cycle": at.year, "branch": branch, "due_on": at.due_on, **unmet_shape(unmet, speech)}
 
 
-def option_shape(option: Option, speech: str) -> Shape:
+class OptionShape(TypedDict):
+    """A move that is declared from here."""
+
+    trigger: Trigger
+    to: Stage
+    allowed: bool
+    unmet: list[UnmetShape]
+
+
+def option_shape(option: Option, speech: str) -> OptionShape:
     return {
         "trigger": option.move.trigger,
         "to": option.move.target,
@@ -106,7 +232,33 @@ def option_shape(option: Option, speech: str) -> Shape:
     }
 
 
-def change_shape(row: StageChange) -> Shape:
+ChangeShape = TypedDict(
+    "ChangeShape",
+    {
+        "id": int,
+        "trigger": Trigger,
+        "from": Stage,
+        "to": Stage,
+        "round": int,
+        "version": int,
+        "due_on": date | None,
+        "reason": str | None,
+        "late": bool,
+        "by": str,
+        "at": datetime,
+    },
+)
+"""A move that was made."""
+
+
+class MadeShape(ChangeShape):
+    """A move just made, with where it led."""
+
+    stage: Stage
+    overdue: bool
+
+
+def change_shape(row: StageChange) -> ChangeShape:
     return {
         "id": row.id,
         "trigger": row.trigger,
@@ -122,7 +274,27 @@ def change_shape(row: StageChange) -> Shape:
     }
 
 
-def roll_shape(row: Participant) -> Shape:
+class RollShape(TypedDict):
+    """One line of a roll. A plain member reads the names alone."""
+
+    staff_no: str
+    name: str
+    standing: NotRequired[Standing]
+    post: NotRequired[Post | None]
+    title: NotRequired[str | None]
+    on_committee: NotRequired[bool]
+    leads: NotRequired[bool]
+    cadre: NotRequired[bool]
+    voting: NotRequired[bool]
+    punished_on: NotRequired[date | None]
+    excused_reason: NotRequired[str | None]
+    excused_confirmed_by: NotRequired[str | None]
+    left_on: NotRequired[date | None]
+    rated_here: NotRequired[bool]
+    version: NotRequired[int]
+
+
+def roll_shape(row: Participant) -> RollShape:
     return {
         "staff_no": row.staff_no,
         "name": row.name,
@@ -142,19 +314,56 @@ def roll_shape(row: Participant) -> Shape:
     }
 
 
-def record_shape(row: Retractable) -> Shape:
+class RetractionShape(TypedDict):
+    by: str
+    at: datetime
+    reason: str
+
+
+class RecordShape(TypedDict):
     """What every record answers besides what it was sent."""
+
+    id: int
+    version: int
+    recorded_by: str
+    recorded_at: datetime
+    withdrawn: RetractionShape | None
+    rejected: RetractionShape | None
+
+
+def record_shape(row: Retractable) -> RecordShape:
     return {
         "id": row.id,
         "version": row.version,
         "recorded_by": row.recorded_by,
         "recorded_at": row.recorded_at,
-        "withdrawn": row.retraction("withdrawn"),
-        "rejected": row.retraction("rejected"),
+        "withdrawn": _retraction(row.withdrawn_by, row.withdrawn_at, row.withdrawn_reason),
+        "rejected": _retraction(row.rejected_by, row.rejected_at, row.rejected_reason),
     }
 
 
-def waiver_shape(row: Waiver) -> Shape:
+def _retraction(by: str | None, at: datetime | None, reason: str | None) -> RetractionShape | None:
+    return None if by is None or at is None or reason is None else {"by": by, "at": at, "reason": reason}
+
+
+class CoveredShape(SubjectShape):
+    amount: int
+
+
+class WaiverShape(RecordShape):
+    """A reason that stands in place of what is missing."""
+
+    requirement: str
+    clause: str | None
+    subjects: list[CoveredShape]
+    amount: int
+    reason: str
+    needs_approval: bool
+    approved_by: str | None
+    approved_at: datetime | None
+
+
+def waiver_shape(row: Waiver) -> WaiverShape:
     requirement = BY_NAME.get(row.requirement)
     return {
         "requirement": row.requirement,
@@ -169,7 +378,28 @@ def waiver_shape(row: Waiver) -> Shape:
     }
 
 
-def history_shape(row: History) -> Shape:
+class CheckShape(UnmetShape):
+    """One line of a stage's checklist."""
+
+    state: str
+    waivers: list[WaiverShape]
+
+
+class HistoryShape(TypedDict):
+    """A change of one row."""
+
+    id: int
+    at: datetime
+    by: str
+    on_behalf_of: str | None
+    what: str
+    key: str
+    old: dict[str, Any] | None
+    new: dict[str, Any] | None
+    reason: str | None
+
+
+def history_shape(row: History) -> HistoryShape:
     return {
         "id": row.id,
         "at": row.at,
@@ -183,7 +413,21 @@ def history_shape(row: History) -> Shape:
     }
 
 
-def appointment_shape(row: Appointment) -> Shape:
+class AppointmentShape(TypedDict):
+    """A post between two days."""
+
+    id: int
+    staff_no: str
+    name: str
+    branch: str | None
+    post: Post | None
+    role: Role | None
+    title: str | None
+    starts_on: date
+    ends_on: date | None
+
+
+def appointment_shape(row: Appointment) -> AppointmentShape:
     return {
         "id": row.id,
         "staff_no": row.person.staff_no,
@@ -197,7 +441,33 @@ def appointment_shape(row: Appointment) -> Shape:
     }
 
 
-def import_shape(row: RosterImport) -> Shape:
+class ProblemShape(TypedDict):
+    """One finding in a workbook."""
+
+    sheet: str | None
+    row: int | None
+    heading: str | None
+    severity: str
+    message: str
+
+
+class ImportShape(TypedDict):
+    """A workbook as it was read."""
+
+    id: int
+    file_name: str
+    problems: list[ProblemShape]
+    summary: dict[str, Any]
+    applicable: bool
+    applied_at: datetime | None
+    recorded_at: datetime
+
+
+class AppliedShape(ImportShape):
+    changed: dict[str, Any]
+
+
+def import_shape(row: RosterImport) -> ImportShape:
     return {
         "id": row.id,
         "file_name": row.file_name,
@@ -209,8 +479,22 @@ def import_shape(row: RosterImport) -> Shape:
     }
 
 
-def letter_shape(row: Letter, branch: str | None) -> Shape:
+class LetterShape(TypedDict):
     """One line of the ledger: who was told what, and its fate. Never its text."""
+
+    id: int
+    kind: str
+    branch: str | None
+    recipient: str
+    subject: str
+    due_on: date | None
+    state: LetterState
+    attempts: int
+    created_at: datetime
+    sent_at: datetime | None
+
+
+def letter_shape(row: Letter, branch: str | None) -> LetterShape:
     return {
         "id": row.id,
         "kind": row.kind,
@@ -225,7 +509,21 @@ def letter_shape(row: Letter, branch: str | None) -> Shape:
     }
 
 
-def caller_shape(caller: Caller) -> Shape:
+class BranchRolesShape(TypedDict):
+    code: str
+    roles: list[Role]
+
+
+class CallerShape(TypedDict):
+    """Who I am, and what I am towards each branch."""
+
+    staff_no: str
+    name: str
+    roles: list[Role]
+    branches: list[BranchRolesShape]
+
+
+def caller_shape(caller: Caller) -> CallerShape:
     return {
         "staff_no": caller.staff_no,
         "name": caller.name,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from typing import Any
+
+from typing_extensions import TypedDict
 
 from api.address import BRANCH, NUMBER, address_of
 from api.base import Answer, Asked, Routes
 from api.records import Collection, collection_routes
-from api.shapes import record_shape
+from api.shapes import RecordShape, record_shape
 from workflow.appraisal.study import (
     MakeUpBody,
     StudyMakeUp,
@@ -22,7 +25,29 @@ from workflow.people.access import Action
 from workflow.vocabulary import Stage
 
 
-def make_up_shape(row: StudyMakeUp) -> dict[str, Any]:
+class MakeUpShape(TypedDict):
+    """Somebody has made a session up."""
+
+    id: int
+    staff_no: str
+    on: date
+    how: str | None
+    recorded_by: str
+    recorded_at: datetime
+
+
+class StudySessionShape(RecordShape):
+    """A session, with who was there and who has made it up."""
+
+    held_on: date
+    form: str | None
+    titles: list[str]
+    present: list[str]
+    exchange: str | None
+    make_ups: list[MakeUpShape]
+
+
+def make_up_shape(row: StudyMakeUp) -> MakeUpShape:
     return {
         "id": row.id,
         "staff_no": row.staff_no,
@@ -33,7 +58,7 @@ def make_up_shape(row: StudyMakeUp) -> dict[str, Any]:
     }
 
 
-def session_shape(row: StudySession) -> dict[str, Any]:
+def session_shape(row: StudySession) -> StudySessionShape:
     return {
         "held_on": row.held_on,
         "form": row.form,
@@ -50,6 +75,7 @@ SESSIONS = Collection(
     model=StudySession,
     stage=Stage.STUDY,
     body=StudySessionBody,
+    answers=StudySessionShape,
     shaper=lambda asked: session_shape,
     record=record_study_session,
     amend=amend_study_session,
@@ -66,6 +92,7 @@ routes: Routes = collection_routes(SESSIONS)
     lock=Lock.EVIDENCE,
     find=SESSIONS.held,
     body=MakeUpBody,
+    answers=MakeUpShape,
     status=201,
 )
 def make_up(asked: Asked, session: StudySession, body: dict[str, Any]) -> Any:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from datetime import date, datetime
+from typing import Any, NotRequired, cast
+
+from typing_extensions import TypedDict
 
 from api.address import BRANCH, NUMBER, address_of
 from api.base import Answer, Asked, Routes
 from api.records import Collection, collection_routes
-from api.shapes import Shape, record_shape
+from api.shapes import RecordShape, record_shape
 from workflow.appraisal.coverage import coverage
 from workflow.appraisal.talks import (
-    PRIVATE,
-    TEXTS,
     FollowUpBody,
     Talk,
     TalkBody,
@@ -29,7 +30,7 @@ from workflow.appraisal.talks import (
 from workflow.cycle import Lock, secretaries
 from workflow.fields import Body, Day
 from workflow.people.access import Action
-from workflow.vocabulary import Stage
+from workflow.vocabulary import Coverage, Stage, TalkWay
 
 
 class DoneBody(Body):
@@ -38,7 +39,46 @@ class DoneBody(Body):
     on = Day(required=True)
 
 
-def follow_up_shape(row: TalkFollowUp) -> Shape:
+class FollowUpShape(TypedDict):
+    """Help that was promised."""
+
+    id: int
+    due_on: date
+    what: str
+    done_on: date | None
+    recorded_by: str
+    recorded_at: datetime
+
+
+class TalkShape(RecordShape):
+    """A talk. What a reader does not see is left out."""
+
+    held_on: date
+    talker: str
+    partner: str
+    way: TalkWay
+    place: str | None
+    focus: bool
+    focus_reason: NotRequired[str | None]
+    opinions_branch: NotRequired[str | None]
+    opinions_committee: NotRequired[str | None]
+    affirmed: NotRequired[str | None]
+    shortcomings: NotRequired[str | None]
+    exchange: NotRequired[str | None]
+    private_notes: NotRequired[str | None]
+    follow_ups: NotRequired[list[FollowUpShape]]
+
+
+class CoverageShape(TypedDict):
+    """Who has talked with whom, and who is still missing."""
+
+    mode: Coverage
+    people: list[dict[str, Any]]
+    pairs: list[dict[str, Any]]
+    missing: list[dict[str, str]]
+
+
+def follow_up_shape(row: TalkFollowUp) -> FollowUpShape:
     return {
         "id": row.id,
         "due_on": row.due_on,
@@ -49,24 +89,30 @@ def follow_up_shape(row: TalkFollowUp) -> Shape:
     }
 
 
-def talk_shaper(asked: Asked) -> Callable[[Talk], Shape]:
+def talk_shaper(asked: Asked) -> Callable[[Talk], TalkShape]:
     """Talks without the fields that this reader does not see."""
     secretary = secretaries(asked.session, [asked.process.id]).get(asked.process.id)
 
-    def shape(row: Talk) -> Shape:
+    def shape(row: Talk) -> TalkShape:
         hidden = hidden_from(asked.by, row, asked.process.branch.code, secretary.staff_no if secretary else None)
-        whole = {
+        whole: TalkShape = {
             "held_on": row.held_on,
             "talker": row.talker,
             "partner": row.partner,
             "way": row.way,
             "place": row.place,
             "focus": row.focus,
-            **{name: getattr(row, name) for name in (*TEXTS, *PRIVATE)},
+            "focus_reason": row.focus_reason,
+            "opinions_branch": row.opinions_branch,
+            "opinions_committee": row.opinions_committee,
+            "affirmed": row.affirmed,
+            "shortcomings": row.shortcomings,
+            "exchange": row.exchange,
+            "private_notes": row.private_notes,
             "follow_ups": [follow_up_shape(each) for each in row.follow_ups],
             **record_shape(row),
         }
-        return {name: value for name, value in whole.items() if name not in hidden}
+        return cast(TalkShape, {name: value for name, value in whole.items() if name not in hidden})
 
     return shape
 
@@ -76,6 +122,7 @@ TALKS = Collection(
     model=Talk,
     stage=Stage.TALKS,
     body=TalkBody,
+    answers=TalkShape,
     shaper=talk_shaper,
     record=record_talk,
     amend=amend_talk,
@@ -89,7 +136,7 @@ ONE = f"{BRANCH}/talks/<{NUMBER}:record_id>"
 routes: Routes = collection_routes(TALKS)
 
 
-@routes.get(f"{BRANCH}/talks/coverage", action=Action.READ_PROCESS)
+@routes.get(f"{BRANCH}/talks/coverage", action=Action.READ_PROCESS, answers=CoverageShape)
 def read_coverage(asked: Asked) -> Any:
     """Who has talked with whom, and who is still missing, in the reading of this year."""
     matrix = coverage(asked.session, asked.process)
@@ -103,7 +150,9 @@ def read_coverage(asked: Asked) -> Any:
     }
 
 
-@routes.post(f"{ONE}/follow-ups", action=Action.RECORD_TALK, lock=Lock.EVIDENCE, find=TALKS.held, body=FollowUpBody, status=201)
+@routes.post(
+    f"{ONE}/follow-ups", action=Action.RECORD_TALK, lock=Lock.EVIDENCE, find=TALKS.held, body=FollowUpBody, answers=FollowUpShape, status=201
+)
 def add_follow_up(asked: Asked, talk: Talk, body: dict[str, Any]) -> Any:
     """Promise help, with its day. It never closes."""
     row = record_follow_up(asked.session, asked.process, talk, body, by=asked.by, now=asked.now)
@@ -115,7 +164,14 @@ def _follow_up(asked: Asked, record_id: int, follow_up_id: int) -> tuple[Talk, T
     return talk, follow_up_of(talk, follow_up_id)
 
 
-@routes.post(f"{ONE}/follow-ups/<{NUMBER}:follow_up_id>/done", action=Action.RECORD_TALK, lock=Lock.EVIDENCE, find=_follow_up, body=DoneBody)
+@routes.post(
+    f"{ONE}/follow-ups/<{NUMBER}:follow_up_id>/done",
+    action=Action.RECORD_TALK,
+    lock=Lock.EVIDENCE,
+    find=_follow_up,
+    body=DoneBody,
+    answers=FollowUpShape,
+)
 def end_follow_up(asked: Asked, found: tuple[Talk, TalkFollowUp], body: dict[str, Any]) -> Any:
     """Note that the help was given."""
     talk, row = found

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import BigInteger, ColumnElement, ForeignKey, and_, select, true
 from sqlalchemy.ext.hybrid import hybrid_property
@@ -47,13 +47,6 @@ class Retractable(Numbered):
     @classmethod
     def _counts(cls) -> ColumnElement[bool]:
         return and_(cls.withdrawn_at.is_(None), cls.rejected_at.is_(None))
-
-    def retraction(self, how: str) -> dict[str, Any] | None:
-        """``withdrawn`` or ``rejected`` as it is answered: by whom, when and why, or None."""
-        at = getattr(self, f"{how}_at")
-        if at is None:
-            return None
-        return {"by": getattr(self, f"{how}_by"), "at": at, "reason": getattr(self, f"{how}_reason")}
 
 
 R = TypeVar("R", bound=Retractable)
