@@ -40,7 +40,7 @@ def document(routes: Sequence[Route]) -> dict[str, Any]:
     spec.components.security_scheme("session", {"type": "apiKey", "in": "cookie", "name": "zhibu_session"})
     answers = Answers()
     for route in routes:
-        spec.path(path=_path(route.rule), operations={route.method.lower(): _operation(route, answers)})
+        spec.path(path=path_of(route.rule), operations={route.method.lower(): _operation(route, answers)})
     described = spec.to_dict()
     described["components"]["schemas"] |= answers.found
     return described
@@ -68,13 +68,20 @@ def _schema_name(schema: Any) -> str:
     return f"{name}Changes" if partial else name
 
 
-def _path(rule: str) -> str:
+def path_of(rule: str) -> str:
     return re.sub(r"<(?:[^:<>]+:)?([^<>]+)>", r"{\1}", rule)
+
+
+def _in_path(converter: str) -> dict[str, Any]:
+    """What may stand in one part of an address."""
+    if found := re.fullmatch(r"int\(max=(\d+)\)", converter):
+        return {"type": "integer", "minimum": 0, "maximum": int(found[1])}
+    return {"type": "string", "pattern": "^[0-9A-Za-z_-]{1,32}$"}
 
 
 def _parameters(route: Route) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = [
-        {"in": "path", "name": name, "required": True, "schema": {"type": "integer"} if kind.startswith("int") else {"type": "string"}}
+        {"in": "path", "name": name, "required": True, "schema": _in_path(kind)}
         for kind, name in re.findall(r"<(?:([^:<>]+):)?([^<>]+)>", route.rule)
     ]
     if route.if_match:
@@ -102,7 +109,7 @@ def _operation(route: Route, schemas: Answers) -> dict[str, Any]:
     if route.status != 204:
         success["content"] = {"application/json": {"schema": schemas.of(route.answers)}}
     operation: dict[str, Any] = {
-        "operationId": f"{route.method.lower()}_{re.sub(r'[^A-Za-z0-9]+', '_', _path(route.rule)).strip('_')}",
+        "operationId": f"{route.method.lower()}_{re.sub(r'[^A-Za-z0-9]+', '_', path_of(route.rule)).strip('_')}",
         "summary": (route.view.__doc__ or "").strip().partition("\n")[0],
         "parameters": _parameters(route),
         "responses": {str(route.status): success, **responses},
