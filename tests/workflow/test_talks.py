@@ -23,16 +23,18 @@ from tests.evidence import (
     leaves,
 )
 from workflow.appraisal.coverage import coverage
-from workflow.appraisal.talks import (
-    amend_talk,
-    committee_pairs_without_a_talk,
+from workflow.appraisal.talk_signs import (
     focus_talks_without_a_follow_up,
-    leaders_and_members_without_a_talk,
-    members_nobody_talked_with,
-    secretary_without_a_focus_talk,
     talks_without_opinions,
     talks_without_private_notes,
     talks_without_substance,
+)
+from workflow.appraisal.talks import (
+    amend_talk,
+    committee_pairs_without_a_talk,
+    leaders_and_members_without_a_talk,
+    members_nobody_talked_with,
+    secretary_without_a_focus_talk,
 )
 from workflow.cycle import Process, process_of
 from workflow.evidence import reject, withdraw

@@ -1,0 +1,95 @@
+"""谈心谈话的提示 (signs of the talks): what the plan says of a talk's substance. A sign never blocks; it is shown beside the form."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import and_, exists, func, or_
+from sqlalchemy.orm import aliased
+
+from workflow.appraisal.talks import Talk, TalkFollowUp
+from workflow.cycle import Participant
+from workflow.requirement import Missing, missing, requirement
+from workflow.vocabulary import Role, Severity, Stage
+
+
+@requirement(
+    "K3",
+    stage=Stage.TALKS,
+    severity=Severity.SIGN,
+    todo_for=Role.COMMITTEE_MEMBER,
+    link="talks",
+    zh="{count} 次谈话没有记对支部工作或班子成员的意见建议：{names}",
+    en="{count} talks record no opinions on the branch's work or its committee: {names}",
+)
+def talks_without_opinions() -> Missing:
+    """谈心谈话要诚恳听取党员对支部工作和班子成员的意见建议。"""
+    return _talks().where(or_(Talk.opinions_branch.is_(None), Talk.opinions_committee.is_(None)))
+
+
+@requirement(
+    "K4",
+    stage=Stage.TALKS,
+    severity=Severity.SIGN,
+    todo_for=Role.COMMITTEE_MEMBER,
+    link="talks",
+    zh="{count} 次谈话没有记工作生活、思想状况和心理状态：{names}",
+    en="{count} talks have no private notes: {names}",
+)
+def talks_without_private_notes() -> Missing:
+    """注意了解党员工作生活情况、思想状况和心理状态。"""
+    return _talks().where(Talk.private_notes.is_(None))
+
+
+@requirement(
+    "K5",
+    stage=Stage.TALKS,
+    severity=Severity.SIGN,
+    todo_for=Role.COMMITTEE_MEMBER,
+    link="talks",
+    zh="{count} 次谈话没有记全肯定成绩、指出不足、交换意见：{names}",
+    en="{count} talks do not record what was affirmed, what fell short and what was exchanged: {names}",
+)
+def talks_without_substance() -> Missing:
+    """肯定成绩、指出不足，沟通思想、交换意见。"""
+    return _talks().where(or_(Talk.affirmed.is_(None), Talk.shortcomings.is_(None), Talk.exchange.is_(None)))
+
+
+@requirement(
+    "K7",
+    stage=Stage.TALKS,
+    severity=Severity.SIGN,
+    todo_for=Role.COMMITTEE_MEMBER,
+    link="talks",
+    zh="{count} 次重点谈话没有约定后续帮助：{names}",
+    en="{count} focus talks have no follow-up: {names}",
+)
+def focus_talks_without_a_follow_up() -> Missing:
+    """表达组织关怀，做好心理疏导，针对思想实际给予帮助和引导。"""
+    followed = exists().where(TalkFollowUp.talk_id == Talk.id).correlate(Talk)
+    # The partner is not named: whom the branch cares for is in no public list.
+    return _talks(name=lambda talker: func.concat(Talk.held_on, " ", talker.name)).where(Talk.focus, ~followed)
+
+
+def _talks(name: Any = None) -> Missing:
+    """Talks that count, between people who are still on the roll, each with its talker, who must act."""
+    talker, partner = aliased(Participant, name="talker"), aliased(Participant, name="partner")
+    return (
+        missing(
+            Talk.process_id,
+            subject=Talk.id,
+            name=func.concat(Talk.held_on, " ", talker.name, "—", partner.name) if name is None else name(talker),
+            person=talker.person_id,
+        )
+        .join(talker, and_(talker.process_id == Talk.process_id, talker.staff_no == Talk.talker))
+        .join(partner, and_(partner.process_id == Talk.process_id, partner.staff_no == Talk.partner))
+        .where(Talk.counts, talker.left_on.is_(None), partner.left_on.is_(None))
+    )
+
+
+REQUIREMENTS = (
+    talks_without_opinions,
+    talks_without_private_notes,
+    talks_without_substance,
+    focus_talks_without_a_follow_up,
+)
