@@ -191,8 +191,8 @@ def test_what_was_taken_back_cannot_be_corrected_nor_taken_back_again(session: S
         amend_study_session(session, branch, study, {"form": "讨论"}, seen=2, by=caller(session, "张三"), now=NOW)
     with pytest.raises(Conflict):
         reject(study, by="office", now=NOW, reason="重复登记")
-    assert study.retraction("withdrawn") == {"by": "z3", "at": NOW, "reason": "重复登记"}
-    assert study.retraction("rejected") is None
+    assert (study.withdrawn_by, study.withdrawn_at, study.withdrawn_reason) == ("z3", NOW, "重复登记")
+    assert study.rejected_at is None
 
 
 def test_a_study_can_be_neither_recorded_nor_corrected_once_its_stage_is_left(session: Session, branch: Process) -> None:
