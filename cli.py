@@ -17,22 +17,27 @@ from pathlib import Path
 from typing import Any
 
 import click
+from alembic.script import ScriptDirectory
 from pydantic import SecretStr
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 import migrations
 from schedulers.catcher import mail_catcher
+from schedulers.delivery import Courier
 from workflow import demo as demo_school
+from workflow import doctor as examination
 from workflow.cycle import cycle_by_year
 from workflow.database import engine_for, is_away, transaction
 from workflow.diagram import with_fresh_blocks
 from workflow.embedded import EmbeddedUnavailable, embedded_postgres
 from workflow.errors import Refusal
 from workflow.gate import CLAUSES
+from workflow.logs import configure_logs
 from workflow.opening import open_cycle, publish
 from workflow.people.accounts import create_officer, issue_token
-from workflow.people.organisation import person_by_staff_no
+from workflow.people.invitations import Desk, invite, invite_branch
+from workflow.people.organisation import branch_by_code, person_by_staff_no
 from workflow.plan import find_plan, read_plan
 from workflow.roster.imports import apply_import, preview_import
 from workflow.roster.workbook import read_workbook
@@ -92,6 +97,15 @@ def told_plainly(command: Callable[..., Any]) -> Callable[..., Any]:
     return told
 
 
+LOG_LEVEL = click.option(
+    "--log-level",
+    type=click.Choice(["DEBUG", "INFO", "WARNING"], case_sensitive=False),
+    default="INFO",
+    show_default=True,
+    help="日志的详细程度；日志里没有个人信息",
+)
+
+
 @click.group(help="zhibu：党建考核暨组织生活会的工作流服务。")
 def main() -> None:
     """Every command reads its settings from ``ZHIBU_*`` variables."""
@@ -112,25 +126,52 @@ def migrate() -> None:
 @click.option("--host", default="127.0.0.1", show_default=True, help="监听地址")
 @click.option("--port", default=8000, show_default=True, help="监听端口")
 @click.option("--workers", default=2, show_default=True, help="工作进程数")
+@LOG_LEVEL
 @told_plainly
-def serve(host: str, port: int, workers: int) -> None:
+def serve(host: str, port: int, workers: int, log_level: str) -> None:
     from api.serving import serve_forever  # noqa: PLC0415  (a web server is not for the other commands)
 
+    configure_logs(level=log_level)
     settings = read_settings()
     settings.required("secret_key", "base_url")
     with school(settings) as engine:
         click.echo(f"服务地址 http://{host}:{port}")
-        serve_forever(engine.url.render_as_string(hide_password=False), settings, host=host, port=port, workers=workers)
+        url = engine.url.render_as_string(hide_password=False)
+        serve_forever(url, settings, host=host, port=port, workers=workers, newest_migration=_newest_migration())
+
+
+def _newest_migration() -> str | None:
+    return ScriptDirectory.from_config(migrations.configuration("")).get_current_head()
+
+
+@main.command(help="体检：数据库、角色、迁移、时钟、密钥、地址、邮件、日历、后台，一项一行，并说明怎么办。")
+@told_plainly
+def doctor() -> None:
+    settings = read_settings()
+
+    def greet() -> None:
+        with Courier(settings.smtp_url or "", settings.mail_from) as courier:
+            courier.server = courier._connect()
+            courier.server.noop()
+
+    now, newest = lambda: datetime.now(UTC), _newest_migration()
+    findings = list(examination.examine(settings, lambda: database(settings), greet, clock=now, newest_migration=newest))
+    for each in findings:
+        click.echo(f"{each.state.zh}\t{each.what}\t{each.said}")
+    if any(each.state is examination.State.BROKEN for each in findings):
+        raise SystemExit(1)
 
 
 @main.command(help="后台工作：到点提醒、发送邮件。")
 @click.option("--dry-run", is_flag=True, help="只列出会提醒谁、为什么，不写也不发")
 @click.option("--at", "moment", default=None, help="配合 --dry-run：假定的时间，如 2025-01-23T09:00")
+@LOG_LEVEL
 @told_plainly
-def worker(dry_run: bool, moment: str | None) -> None:
+def worker(dry_run: bool, moment: str | None, log_level: str) -> None:
     from schedulers.worker import run_worker  # noqa: PLC0415
     from workflow.reminders import letters_due  # noqa: PLC0415
 
+    configure_logs(level=log_level)
     settings = read_settings()
     if dry_run:
         settings.required("base_url")
@@ -164,6 +205,7 @@ def _moment(text: str | None) -> datetime:
 @click.option("--accounts-file", type=click.Path(path_type=Path, dir_okay=False), default=None, help="账号和令牌写入的 JSON 文件")
 @told_plainly
 def demo(port: int, data_dir: Path | None, accounts_file: Path | None) -> None:
+    configure_logs(readable=True)
     settings = read_settings()
     if data_dir is not None:
         settings = settings.model_copy(update={"data_dir": data_dir})
@@ -201,9 +243,8 @@ def _kept_secret(data_dir: Path) -> SecretStr:
 
 
 def _run_demo(engine: Engine, settings: Settings, *, port: int, accounts_file: Path) -> None:
-    from waitress import serve as serve_here  # noqa: PLC0415
-
     from api import create_app  # noqa: PLC0415
+    from api.serving import serve_in_this_process  # noqa: PLC0415
     from schedulers.worker import run_worker  # noqa: PLC0415
 
     now = datetime.now(UTC)
@@ -220,7 +261,7 @@ def _run_demo(engine: Engine, settings: Settings, *, port: int, accounts_file: P
     worker = threading.Thread(target=run_worker, args=(engine, settings, stop), name="worker")
     worker.start()
     try:
-        serve_here(create_app(engine, settings), host="127.0.0.1", port=port, threads=8, ident=None)
+        serve_in_this_process(create_app(engine, settings, newest_migration=_newest_migration()), host="127.0.0.1", port=port)
     finally:
         stop.set()
         worker.join()
@@ -275,6 +316,27 @@ def account_create(staff_no: str, name: str, role: str, email: str | None, passw
     with school(read_settings()) as engine, transaction(engine, actor=ACTOR) as session:
         create_officer(session, staff_no=staff_no, name=name, role=Role(role), now=datetime.now(UTC), email=email, password=password)
     click.echo(f"已建立账号：{name}（{Role(role).zh}）" + ("" if password else "。还没有口令，可用 token create 取得令牌。"))
+
+
+@account.command("invite", help="寄出设置口令的一次性链接：给一个人，或给一个支部里还没有口令的每个人。")
+@click.option("--branch", "code", default=None, help="党支部编码")
+@click.option("--staff-no", default=None, help="学工号")
+@told_plainly
+def account_invite(code: str | None, staff_no: str | None) -> None:
+    if (code is None) == (staff_no is None):
+        raise click.UsageError("--branch 与 --staff-no 填一项")
+    settings = read_settings()
+    settings.required("base_url")
+    desk = Desk(now=datetime.now(UTC), base_url=settings.base_url or "", hours=settings.invitation_hours)
+    with school(settings) as engine, transaction(engine, actor=ACTOR) as session:
+        if staff_no is not None:
+            invite(session, staff_no, desk=desk)
+            click.echo("邀请信 1 封，待发。")
+            return
+        done = invite_branch(session, branch_by_code(session, code or ""), desk=desk)
+    click.echo(f"邀请信 {done.letters} 封，待发。")
+    for person in done.no_address:
+        click.echo(f"没有邮箱：{person.staff_no} {person.name}")
 
 
 @main.group(help="程序用的令牌。")

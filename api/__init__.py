@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import re
 import time
 import uuid
 from datetime import datetime
 from typing import Any
 
 import structlog
-from flask import Flask, Response, g, redirect, request
+from flask import Flask, Response, current_app, g, redirect, request
 from sqlalchemy import Engine, text
-from sqlalchemy.exc import DBAPIError
-from werkzeug.wrappers import Response as AnyResponse
+from sqlalchemy.exc import DBAPIError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
+from structlog.contextvars import bind_contextvars, clear_contextvars
 
-from api import accounts, branch, cycles, docs, errors, roster, school, session, study, talks
+from api import accounts, branch, cycles, docs, errors, people, roster, school, session, study, talks
 from api.address import BASE
-from api.base import JSON, Route, Service, handler
+from api.base import JSON, Route, Service, handler, service
+from api.metrics import METHODS, Metrics
 from api.openapi import document
 from workflow.database import is_away, transaction
+from workflow.errors import Busy
 from workflow.mail.outbox import heartbeat
 from workflow.settings import Settings
 
@@ -26,6 +30,7 @@ log = structlog.get_logger("zhibu.api")
 ROUTES: tuple[Route, ...] = (
     *session.routes,
     *accounts.routes,
+    *people.routes,
     *cycles.routes,
     *school.routes,
     *branch.routes,
@@ -41,34 +46,44 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 
+REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
+"""What a proxy of ours may call a request."""
 
-def create_app(engine: Engine, settings: Settings, *, clock: Any = None) -> Flask:
-    """The WSGI application of one school. Raises SettingsInvalid when a setting that serving needs is missing."""
+
+def create_app(engine: Engine, settings: Settings, *, clock: Any = None, newest_migration: str | None = None) -> Flask:
+    """The WSGI application of one school, ready at ``newest_migration`` (None: at any). Raises SettingsInvalid when a setting is missing."""
     settings.required("secret_key", "base_url")
     app = Flask(__name__, static_folder=None)
     app.json = JSON(app)
     app.config["MAX_CONTENT_LENGTH"] = settings.upload_bytes + 64 * 1024
     app.url_map.strict_slashes = False
-    app.extensions["zhibu"] = Service(engine, settings, **({"clock": clock} if clock is not None else {}))
+    app.extensions["zhibu"] = house = Service(engine, settings, **({"clock": clock} if clock is not None else {}))
     errors.register(app)
+    app.register_error_handler(NoConnectionFree, _no_connection_free)
     for route in ROUTES:
         app.add_url_rule(BASE + route.rule, endpoint=route.name, view_func=handler(route), methods=[route.method])
     specification = document(ROUTES)
     app.add_url_rule(f"{BASE}/openapi.json", endpoint="openapi", view_func=lambda: specification)
     # Until there are pages, what letters link to leads to the description of the API.
-    for place in ("/", "/cycles/<path:rest>"):
+    for place in ("/", "/cycles/<path:rest>", "/invitations/<rest>"):
         app.add_url_rule(place, endpoint=place, view_func=lambda rest="": redirect("/docs"))
     app.add_url_rule("/healthz", endpoint="healthz", view_func=lambda: {"status": "ok"})
-    app.add_url_rule("/readyz", endpoint="readyz", view_func=lambda: _readiness(engine))
+    app.add_url_rule("/readyz", endpoint="readyz", view_func=lambda: _readiness(engine, newest_migration))
+    app.extensions["zhibu-metrics"] = Metrics(app, engine, house.clock)
     docs.register(app)
     app.before_request(_begin)
     app.after_request(_end)
+    app.teardown_request(lambda _: clear_contextvars())
     return app
 
 
 def _begin() -> None:
-    g.request_id = uuid.uuid4().hex
+    given = request.headers.get("X-Request-ID", "")
+    # The proxy's own name for it, so that its log and ours can be read together; a stranger's word is not taken into the log.
+    g.request_id = given if service().settings.trusted_proxies and REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
     g.began = time.perf_counter()
+    clear_contextvars()
+    bind_contextvars(request_id=g.request_id)
 
 
 def _end(response: Response) -> Response:
@@ -76,20 +91,35 @@ def _end(response: Response) -> Response:
     response.headers.extend(HEADERS)
     # The rule, not the path: paths carry 学工号.
     rule = request.url_rule.rule if request.url_rule is not None else None
-    took = round((time.perf_counter() - g.get("began", time.perf_counter())) * 1000, 1)
-    log.info("request", request_id=g.get("request_id"), method=request.method, rule=rule, status=response.status_code, ms=took)
+    took = time.perf_counter() - g.get("began", time.perf_counter())
+    current_app.extensions["zhibu-metrics"].count(method=request.method, rule=rule, status=response.status_code, seconds=took)
+    method = request.method if request.method in METHODS else "other"
+    log.info("request", request_id=g.get("request_id"), method=method, rule=rule, status=response.status_code, ms=round(took * 1000, 1))
     return response
 
 
-def _readiness(engine: Engine) -> tuple[dict[str, Any], int] | AnyResponse:
-    """Whether the database answers, its migrations are complete, and when the worker last finished a tick."""
+def _no_connection_free(_: NoConnectionFree) -> Response:
+    """More is asked at once than there are connections to the database: told after the pool's own wait, so that nobody hangs."""
+    log.warning("no-connection-free")
+    return errors.refused(Busy())
+
+
+def _readiness(engine: Engine, newest_migration: str | None) -> tuple[dict[str, Any], int]:
+    """Whether the database answers, whether its migrations are the newest, and when the worker last finished a tick.
+
+    A worker that does not tick is shown and is no 503: requests are answered all the same, and taking the web away would help nobody.
+    """
     try:
         with transaction(engine, actor=None) as opened:
             present = opened.scalar(text("select version_num from alembic_version"))
+            if newest_migration not in (None, present):
+                return {"database": "ok", "migrations": "behind", "worker": None}, 503
             beat = heartbeat(opened)
+    except ProgrammingError:  # no such table: nothing was migrated yet
+        return {"database": "ok", "migrations": "behind", "worker": None}, 503
     except DBAPIError as error:
         if not is_away(error):
             raise
         return {"database": "away", "migrations": None, "worker": None}, 503
     worker: dict[str, datetime | None] = {"last_tick": beat.last_tick if beat else None, "oldest_unsent": beat.oldest_unsent if beat else None}
-    return {"database": "ok", "migrations": present, "worker": worker}, 200
+    return {"database": "ok", "migrations": "ok", "worker": worker}, 200

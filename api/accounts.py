@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
+from typing_extensions import TypedDict
 
 from api.address import BASE, NUMBER
 from api.base import Answer, Asked, Routes, service
 from api.lists import Page, listed, natural, number, place
-from api.shapes import appointment_shape
+from api.people import find_account
+from api.shapes import AppointmentShape, Listed, appointment_shape
 from workflow.errors import Invalid, NotFound
 from workflow.fields import Body, Day, Line, Moment, StaffNo, Text, one_of
 from workflow.people.access import Action
-from workflow.people.accounts import Account, Token, accounts_after, create_officer, issue_token, open_account, revoke_token, tokens_after
+from workflow.people.accounts import (
+    Account,
+    Token,
+    accounts_after,
+    create_officer,
+    disable,
+    enable,
+    issue_token,
+    open_account,
+    revoke_token,
+    tokens_after,
+)
 from workflow.people.organisation import Appointment, Person, person_by_staff_no
 from workflow.roster.posts import AppointmentBody, appoint, end_appointment
 from workflow.vocabulary import Role
@@ -46,7 +59,38 @@ class EndBody(Body):
     ends_on = Day(required=True)
 
 
-def account_shape(row: Account) -> dict[str, Any]:
+class AccountShape(TypedDict):
+    """Who may sign in, and whether by password."""
+
+    staff_no: str
+    name: str
+    has_password: bool
+    created_at: datetime
+    disabled_at: datetime | None
+
+
+class TokenShape(TypedDict):
+    """A token without what it opens with."""
+
+    id: int
+    staff_no: str
+    name: str
+    created_at: datetime
+    expires_at: datetime
+    revoked_at: datetime | None
+
+
+class IssuedShape(TypedDict):
+    """A token as it is shown, once."""
+
+    id: int
+    staff_no: str
+    name: str
+    token: str
+    expires_at: datetime
+
+
+def account_shape(row: Account) -> AccountShape:
     return {
         "staff_no": row.person.staff_no,
         "name": row.person.name,
@@ -56,7 +100,7 @@ def account_shape(row: Account) -> dict[str, Any]:
     }
 
 
-def token_shape(row: Token) -> dict[str, Any]:
+def token_shape(row: Token) -> TokenShape:
     return {
         "id": row.id,
         "staff_no": row.person.staff_no,
@@ -75,14 +119,14 @@ def _named(asked: Asked, body: dict[str, Any]) -> Person:
         raise Invalid({"staff_no": missing.detail}) from None
 
 
-@routes.get("/accounts", action=Action.READ_ACCOUNTS, query=Page)
+@routes.get("/accounts", action=Action.READ_ACCOUNTS, answers=Listed[AccountShape], query=Page)
 def list_accounts(asked: Asked, query: dict[str, Any]) -> Any:
     """Accounts by 学工号."""
     rows = accounts_after(asked.session, place(query, "", natural), query["limit"] + 1)
     return listed(rows, query, account_shape, lambda row: row.person.staff_no)
 
 
-@routes.post("/accounts", action=Action.WRITE_ACCOUNTS, body=AccountBody, secret=True, status=201)
+@routes.post("/accounts", action=Action.WRITE_ACCOUNTS, answers=AccountShape, body=AccountBody, secret=True, status=201)
 def create_account(asked: Asked, body: dict[str, Any]) -> Any:
     """Give somebody an account. An officer of the school is made with it."""
     if "role" in body:
@@ -101,14 +145,28 @@ def create_account(asked: Asked, body: dict[str, Any]) -> Any:
     return Answer(account_shape(account), 201, location=f"{BASE}/accounts")
 
 
-@routes.get("/tokens", action=Action.WRITE_TOKENS, query=Page)
+@routes.post("/accounts/<staff_no>/disable", action=Action.WRITE_ACCOUNTS, answers=AccountShape, find=find_account)
+def disable_account(asked: Asked, account: Account) -> Any:
+    """Disable an account: whoever is signed in by it is out with his next request, and so are his programs."""
+    disable(asked.session, account, by=asked.by, now=asked.now)
+    return account_shape(account)
+
+
+@routes.post("/accounts/<staff_no>/enable", action=Action.WRITE_ACCOUNTS, answers=AccountShape, find=find_account)
+def enable_account(asked: Asked, account: Account) -> Any:
+    """Enable a disabled account again."""
+    enable(asked.session, account)
+    return account_shape(account)
+
+
+@routes.get("/tokens", action=Action.WRITE_TOKENS, answers=Listed[TokenShape], query=Page)
 def list_tokens(asked: Asked, query: dict[str, Any]) -> Any:
     """Tokens, without what they open with, which nobody has."""
     rows = tokens_after(asked.session, place(query, 0, number), query["limit"] + 1)
     return listed(rows, query, token_shape, lambda row: row.id)
 
 
-@routes.post("/tokens", action=Action.WRITE_TOKENS, body=TokenBody, secret=True, status=201)
+@routes.post("/tokens", action=Action.WRITE_TOKENS, answers=IssuedShape, body=TokenBody, secret=True, status=201)
 def create_token(asked: Asked, body: dict[str, Any]) -> Any:
     """Make a token. It is shown in this answer, and never again."""
     person = _named(asked, body)
@@ -128,7 +186,7 @@ def end_token(asked: Asked, token_id: int) -> Any:
     return Answer(None, 204)
 
 
-@routes.get("/appointments", action=Action.READ_APPOINTMENTS, query=Page)
+@routes.get("/appointments", action=Action.READ_APPOINTMENTS, answers=Listed[AppointmentShape], query=Page)
 def list_appointments(asked: Asked, query: dict[str, Any]) -> Any:
     """Posts in branches and offices of the school, past ones included."""
     rows = asked.session.scalars(
@@ -141,14 +199,14 @@ def list_appointments(asked: Asked, query: dict[str, Any]) -> Any:
     return listed(rows, query, appointment_shape, lambda row: row.id)
 
 
-@routes.post("/appointments", action=Action.WRITE_APPOINTMENTS, body=AppointmentBody, status=201)
+@routes.post("/appointments", action=Action.WRITE_APPOINTMENTS, answers=AppointmentShape, body=AppointmentBody, status=201)
 def create_appointment(asked: Asked, body: dict[str, Any]) -> Any:
     """Give somebody a post. The rolls of his branch follow."""
     row = appoint(asked.session, body, now=asked.now)
     return Answer(appointment_shape(row), 201, location=f"{BASE}/appointments")
 
 
-@routes.post(f"/appointments/<{NUMBER}:appointment_id>/end", action=Action.WRITE_APPOINTMENTS, body=EndBody)
+@routes.post(f"/appointments/<{NUMBER}:appointment_id>/end", action=Action.WRITE_APPOINTMENTS, answers=AppointmentShape, body=EndBody)
 def finish_appointment(asked: Asked, body: dict[str, Any], appointment_id: int) -> Any:
     """End a post with its last day. The rolls of its branch follow."""
     return appointment_shape(end_appointment(asked.session, appointment_id, ends_on=body["ends_on"], now=asked.now))

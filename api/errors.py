@@ -18,6 +18,7 @@ from workflow import errors
 from workflow.database import constraint, is_away
 from workflow.errors import Refusal, Words
 from workflow.gate import Unmet
+from workflow.people.throttle import TooManyTries
 
 log = structlog.get_logger("zhibu.api")
 
@@ -69,6 +70,7 @@ STATUS: Mapping[type[Refusal], int] = {
     errors.Invalid: 422,
     errors.PlanInvalid: 422,
     PreconditionRequired: 428,
+    TooManyTries: 429,
     errors.Busy: 503,
 }
 
@@ -121,6 +123,8 @@ def refused(refusal: Refusal) -> Response:
     headers = {"WWW-Authenticate": "Bearer"} if isinstance(refusal, errors.Unauthenticated) else {}
     if isinstance(refusal, errors.Busy):
         headers["Retry-After"] = "1"
+    if isinstance(refusal, TooManyTries):
+        headers["Retry-After"] = str(refusal.retry_after)
     return problem(status_of(type(refusal)), refusal.slug, refusal.title.speak(speech), refusal.detail.speak(speech), extra, headers)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from threading import Lock
 
 from api.base import Asked, service
@@ -17,32 +17,32 @@ AGAIN_AFTER_SECONDS = 0.5
 class _Kept:
     lock: Lock = field(default_factory=Lock)
     asked_at: float = 0.0
+    """When the database was asked for it, not when it had answered."""
     seen: Overview | None = None
 
 
 class Board:
-    """The last answer of each year, kept in this process."""
+    """The last answer of each year, kept in this process.
+
+    It is kept as the database gave it: another process, or this one after a restart, answers the same while nothing has changed.
+    """
 
     def __init__(self) -> None:
         self._years: dict[int, _Kept] = {}
-        self._lock = Lock()
 
     def latest(self, asked: Asked, year: int, *, fresh: bool) -> Overview:
-        """The counts of a year, at most half a second old, or ``fresh`` from the database. Raises NotFound."""
-        with self._lock:
+        """The counts of a year, at most half a second older than the question, or ``fresh`` from the database. Raises NotFound."""
+        oldest = time.monotonic() - (0 if fresh else AGAIN_AFTER_SECONDS)
+        kept = self._years.get(year)
+        if kept is None:
+            cycle_by_year(asked.session, year)  # a year that does not exist is not kept: anybody may ask for any number of them
             kept = self._years.setdefault(year, _Kept())
         with kept.lock:  # one asks, the others wait for what it finds
-            if kept.seen is not None and not fresh and time.monotonic() - kept.asked_at < AGAIN_AFTER_SECONDS and kept.seen.today == asked.today:
+            if kept.seen is not None and kept.asked_at >= oldest and kept.seen.today == asked.today:
                 return kept.seen
-            try:
-                found = overview(asked.session, cycle_by_year(asked.session, year), now=asked.now)
-            except Exception:
-                self._years.pop(year, None)
-                raise
-            # While nothing has changed the answer stays the one that was given, with its moment and its cursor.
-            if kept.seen is None or replace(found, as_of=kept.seen.as_of, cursor=kept.seen.cursor) != kept.seen:
-                kept.seen = found
-            kept.asked_at = time.monotonic()
+            began = time.monotonic()
+            kept.seen = overview(asked.session, cycle_by_year(asked.session, year), now=asked.now)
+            kept.asked_at = began
             return kept.seen
 
 

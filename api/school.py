@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 
 from flask import request
 from sqlalchemy import select
+from typing_extensions import TypedDict
 
 from api.address import CYCLE
 from api.base import Answer, Asked, Routes
 from api.errors import language
 from api.lists import Page, cursor, listed, natural, number, place
 from api.polling import board
-from api.shapes import letter_shape, located_shape, process_shape
+from api.shapes import LetterShape, Listed, LocatedShape, ProcessShape, letter_shape, located_shape, process_shape
 from workflow.cycle import Process, cycle_by_year
 from workflow.errors import Invalid, NotFound, Words
 from workflow.fields import Line, StaffNo, YesNo, one_of
@@ -51,7 +53,21 @@ class LettersQuery(Page):
     recipient = StaffNo()
 
 
-@routes.get(f"{CYCLE}/progress", action=Action.READ_SCHOOL)
+class ProgressShape(TypedDict):
+    """How many branches stand where."""
+
+    cycle: int
+    as_of: datetime
+    cursor: str
+    branches: int
+    by_stage: dict[Stage, int]
+    overdue: int
+    due_soon: int
+    returned: int
+    late: int
+
+
+@routes.get(f"{CYCLE}/progress", action=Action.READ_SCHOOL, answers=ProgressShape)
 def read_progress(asked: Asked, year: int) -> Any:
     """How many branches stand where: at most half a second old, or with ``Cache-Control: no-cache`` from the database."""
     seen = board().latest(asked, year, fresh=request.cache_control.no_cache is not None)
@@ -66,7 +82,7 @@ def read_progress(asked: Asked, year: int) -> Any:
     return Answer({"cycle": year, "as_of": seen.as_of, "cursor": cursor(seen.cursor), **counts}, tagged=[counts, seen.today])
 
 
-@routes.get(f"{CYCLE}/branches", action=Action.READ_SCHOOL, query=BranchesQuery)
+@routes.get(f"{CYCLE}/branches", action=Action.READ_SCHOOL, answers=Listed[ProcessShape], query=BranchesQuery)
 def list_branches(asked: Asked, query: dict[str, Any], year: int) -> Any:
     """Each branch, with filters; or with ``changed_since`` those whose row has changed, in their present state."""
     cycle = cycle_by_year(asked.session, year)
@@ -92,7 +108,7 @@ def list_branches(asked: Asked, query: dict[str, Any], year: int) -> Any:
     return Answer(page, tagged=page)
 
 
-@routes.get(f"{CYCLE}/exceptions", action=Action.READ_SCHOOL, query=ExceptionsQuery)
+@routes.get(f"{CYCLE}/exceptions", action=Action.READ_SCHOOL, answers=Listed[LocatedShape], query=ExceptionsQuery)
 def list_exceptions(asked: Asked, query: dict[str, Any], year: int) -> Any:
     """All that is missing school-wide, signs included: the gate's own rows."""
     cycle_by_year(asked.session, year)
@@ -108,7 +124,7 @@ def _exception_place(text: str) -> tuple[str, int]:
     raise ValueError
 
 
-@routes.get(f"{CYCLE}/letters", action=Action.READ_SCHOOL, query=LettersQuery)
+@routes.get(f"{CYCLE}/letters", action=Action.READ_SCHOOL, answers=Listed[LetterShape], query=LettersQuery)
 def list_letters(asked: Asked, query: dict[str, Any], year: int) -> Any:
     """Who was told what, when, and what became of it."""
     cycle = cycle_by_year(asked.session, year)

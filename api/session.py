@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from flask import request
+from typing_extensions import TypedDict
 
 from api.base import SESSION_COOKIE, Answer, Asked, Routes, csrf_token, service
 from api.errors import language
 from api.lists import Page, listed, number, place
-from api.shapes import caller_shape, located_shape
+from api.people import the_address
+from api.shapes import CallerShape, Listed, LocatedShape, caller_shape, located_shape
+from workflow.database import transaction
 from workflow.fields import Body, StaffNo, Text
 from workflow.gate import todos
 from workflow.people.access import Action
 from workflow.people.accounts import sign_in, sign_out
+from workflow.people.throttle import SIGN_IN_FROM_ADDRESS, SIGN_IN_TO_ACCOUNT, forget, give_back, take
 
 routes = Routes()
 
@@ -25,11 +30,25 @@ class SignInBody(Body):
     password = Text(required=True, at_most=128)
 
 
-@routes.post("/session", action=None, body=SignInBody, refuses=(401,), secret=True, status=201)
+class SessionShape(TypedDict):
+    """A sign-in that has begun."""
+
+    staff_no: str
+    csrf_token: str
+    expires_at: datetime
+
+
+@routes.post("/session", action=None, answers=SessionShape, body=SignInBody, refuses=(401, 429), secret=True, status=201)
 def start_session(asked: Asked, body: dict[str, Any]) -> Answer:
     """Sign in as a browser: sets the session cookie, and answers the CSRF token that changes must send along."""
     settings = service().settings
+    address = the_address()
+    # Committed before the password is looked at: the count stands whatever becomes of this sign-in.
+    with transaction(service().engine, actor=None) as counting:
+        take(counting, [(SIGN_IN_TO_ACCOUNT, body["staff_no"]), (SIGN_IN_FROM_ADDRESS, address)], asked.now)
     issued = sign_in(asked.session, staff_no=body["staff_no"], password=body["password"], now=asked.now, hours=settings.session_hours)
+    forget(asked.session, SIGN_IN_TO_ACCOUNT, body["staff_no"])
+    give_back(asked.session, SIGN_IN_FROM_ADDRESS, address)
     secure = "; Secure" if (settings.base_url or "").startswith("https") else ""
     cookie = f"{SESSION_COOKIE}={issued.secret}; Path=/; HttpOnly; SameSite=Lax; Max-Age={settings.session_hours * 3600}{secure}"
     return Answer(
@@ -47,13 +66,13 @@ def end_session(asked: Asked) -> Answer:
     return Answer(None, 204, headers={"Set-Cookie": f"{SESSION_COOKIE}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0"})
 
 
-@routes.get("/me", action=Action.READ_SELF)
+@routes.get("/me", action=Action.READ_SELF, answers=CallerShape)
 def who_am_i(asked: Asked) -> Any:
     """Who I am, and what I am towards each branch."""
     return caller_shape(asked.by)
 
 
-@routes.get("/me/todos", action=Action.READ_SELF, query=Page)
+@routes.get("/me/todos", action=Action.READ_SELF, answers=Listed[LocatedShape], query=Page)
 def my_todos(asked: Asked, query: dict[str, Any]) -> Any:
     """What is missing from me, in all my branches and cycles."""
     skipped = place(query, 0, number)

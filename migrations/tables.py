@@ -6,8 +6,23 @@ from workflow import cycle, evidence, history, idempotency, progress, requiremen
 from workflow.appraisal import study, talks
 from workflow.database import Base
 from workflow.mail import outbox
-from workflow.people import accounts, organisation
+from workflow.people import accounts, organisation, substitutes, throttle
 from workflow.roster import imports
 
 METADATA = Base.metadata
-DECLARED_IN = (history, organisation, accounts, cycle, evidence, requirement, study, talks, outbox, imports, idempotency, progress)
+DECLARED_IN = (
+    history,
+    organisation,
+    accounts,
+    substitutes,
+    throttle,
+    cycle,
+    evidence,
+    requirement,
+    study,
+    talks,
+    outbox,
+    imports,
+    idempotency,
+    progress,
+)

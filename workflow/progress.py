@@ -172,7 +172,8 @@ for _table, _privileges in ((ProgressCount, "select, insert, update"), (Progress
 class Cursor:
     """From where changes are asked: everything before transaction ``since`` had ended. In the middle of a sweep, also how far it has come.
 
-    ``era`` is the cluster: a school restored on another server meets another count of transactions, and an old cursor then means "all".
+    ``era`` is the cluster and the local day: a school restored on another server meets another count of transactions, and at midnight rows turn
+    overdue without a change. A cursor of another era means "all".
     """
 
     era: str
@@ -185,7 +186,7 @@ class Cursor:
     @classmethod
     def read(cls, written: str) -> Cursor:
         """Raises ValueError for what is no cursor."""
-        if not re.fullmatch(r"[0-9]{1,20}:[0-9]{1,19}(:[0-9]{1,19}:[0-9]{1,18})?", written, re.ASCII):
+        if not re.fullmatch(r"[0-9]{1,20}(\.[0-9-]{10})?:[0-9]{1,19}(:[0-9]{1,19}:[0-9]{1,18})?", written, re.ASCII):
             raise ValueError(written)
         era, since, *at = written.split(":")
         return cls(era, int(since), (int(at[0]), int(at[1])) if at else None)
@@ -230,7 +231,7 @@ _NOW = text("""
 def overview(session: Session, cycle: Cycle, *, now: datetime, kind: Kind = Kind.APPRAISAL) -> Overview:
     """Count a cycle's processes by their buckets. The cursor is taken before it counts."""
     today = now.astimezone(SCHOOL_ZONE).date()
-    cursor = _cursor_now(session, cycle)
+    cursor = _cursor_now(session, cycle, today)
     rows = session.execute(_OVERVIEW, {"cycle": cycle.id, "kind": kind.value, "today": today, "soon": today + timedelta(days=DUE_SOON_DAYS)}).all()
     by_stage = {row.stage: row for row in rows}
     midnight = datetime.combine(today, time(), SCHOOL_ZONE)
@@ -248,10 +249,10 @@ def overview(session: Session, cycle: Cycle, *, now: datetime, kind: Kind = Kind
     )
 
 
-def _cursor_now(session: Session, cycle: Cycle) -> Cursor:
+def _cursor_now(session: Session, cycle: Cycle, today: date) -> Cursor:
     """Below the horizon every transaction has ended. Just behind the newest change is as good, and stays the same while nothing changes."""
     row = session.execute(_NOW, {"cycle": cycle.id}).one()
-    return Cursor(row.era, row.horizon if row.newest is None else min(row.horizon, row.newest + 1))
+    return Cursor(f"{row.era}.{today.isoformat()}", row.horizon if row.newest is None else min(row.horizon, row.newest + 1))
 
 
 _FOLD = text("""
@@ -334,14 +335,14 @@ _CHANGED = text("""
 """)
 
 
-def changed_branches(session: Session, cycle: Cycle, since: Cursor, *, limit: int) -> tuple[Rows, Cursor]:
+def changed_branches(session: Session, cycle: Cycle, since: Cursor, *, limit: int, today: date = date.min) -> tuple[Rows, Cursor]:
     """Every branch that has changed since a cursor, once, in its present state; and the cursor to ask with next.
 
     A full page is one part of a sweep: its cursor goes on where the page ended, and the end of the sweep leads back to what was the horizon at
     its beginning, so that a change which was committed meanwhile with an older number is not missed.
     """
-    now = _cursor_now(session, cycle)
-    if since.era != now.era:
+    now = _cursor_now(session, cycle, today)
+    if since.era != now.era or since.since > now.since:  # ahead of the present: the school was set back to an older backup
         since = Cursor(now.era, 0)
     floor = since.since if since.at is not None else None
     start = since.at or (0, 0)

@@ -35,6 +35,10 @@ class Settings(BaseModel):
     data_dir: Path = Path("zhibu-data")
     session_hours: int = 12
     token_days: int = 365
+    invitation_hours: int = 72
+    """How long the link in a letter sets a password."""
+    trusted_proxies: int = 0
+    """How many proxies of our own stand before the service: so many entries of ``X-Forwarded-For``, from its end, are believed."""
     tick_seconds: float = 30
     upload_bytes: int = 10 * 1024 * 1024
 
@@ -73,11 +77,18 @@ class Settings(BaseModel):
             raise ValueError("至少 16 个字符")
         return value
 
-    @field_validator("session_hours", "token_days", "tick_seconds", "upload_bytes")
+    @field_validator("session_hours", "token_days", "invitation_hours", "tick_seconds", "upload_bytes")
     @classmethod
     def _positive(cls, value: float) -> float:
         if value <= 0:
             raise ValueError("应为正数")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _count(cls, value: int) -> int:
+        if value < 0:
+            raise ValueError("应为 0 或正整数")
         return value
 
     def required(self, *names: str) -> None:

@@ -10,6 +10,7 @@ from io import BytesIO
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from api import ROUTES
 from api.base import Route
@@ -17,6 +18,9 @@ from tests.api.conftest import Client
 from tests.rosters import a_roster
 from tests.servers import YEAR, Cast, House, a_house
 from workflow.appraisal.talks import PRIVATE, TEXTS
+from workflow.database import transaction
+from workflow.mail.invitations import INVITED
+from workflow.mail.outbox import Letter
 from workflow.people.access import ACCESS, Action
 from workflow.vocabulary import Role
 
@@ -38,8 +42,8 @@ class World:
     house: House
     here: Cast
     there: Cast
-    ids: dict[str, int]
-    elsewhere: dict[str, int]
+    ids: dict[str, Any]
+    elsewhere: dict[str, Any]
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +56,7 @@ def world(superuser: str, template: str) -> Iterator[World]:
         yield made
 
 
-def _records(house: House, cast: Cast) -> dict[str, int]:
+def _records(house: House, cast: Cast) -> dict[str, Any]:
     secretary, office, administrator = house.as_(cast.secretary), house.as_("office"), house.as_("administrator")
 
     def made(client: Any, path: str, body: dict[str, Any]) -> int:
@@ -74,10 +78,20 @@ def _records(house: House, cast: Cast) -> dict[str, int]:
         "token_id": made(administrator, "/tokens", {"staff_no": cast.member, "name": "程序"}),
         "appointment_id": office.get("/appointments").body["items"][0]["id"],
         "import_id": int(upload.get_json()["id"]),
+        "substitute_id": made(secretary, "/substitutes", {"substitute": cast.newcomer, "starts_on": "2025-06-01", "ends_on": "2025-06-07"}),
+        "invitation_code": an_invitation(house, cast.member),
     }
 
 
-def address(route: Route, cast: Cast, ids: dict[str, int], staff_no: str | None = None) -> str:
+def an_invitation(house: House, staff_no: str) -> str:
+    """The code of the link that somebody was sent."""
+    assert house.as_("administrator").post(f"/accounts/{staff_no}/invitation").status == 200
+    with transaction(house.engine, actor=None) as session:
+        text = session.scalars(select(Letter.text).where(Letter.kind == INVITED).order_by(Letter.id.desc()).limit(1)).one()
+    return str(re.findall(r"/invitations/(\S+)", text)[0])
+
+
+def address(route: Route, cast: Cast, ids: dict[str, Any], staff_no: str | None = None) -> str:
     """A route with everything filled in that stands in its address."""
     kind = next((name for name in ids if f"/{name}/" in route.rule), "")
     values = {**ids, "year": 2024, "code": cast.code, "staff_no": staff_no or cast.member, "record_id": ids.get(kind, 1)}
@@ -109,7 +123,7 @@ def expected(route: Route, who: str) -> int:
     roles = {Role(who)} if who in SCHOOL else BRANCH_ROLES["secretary"] if who == ELSEWHERE else BRANCH_ROLES[who]
     if not roles & ACCESS[route.action].keys():
         return 403
-    return 404 if who == ELSEWHERE and route.of_branch else 422
+    return 404 if who == ELSEWHERE and (route.of_branch or "substitute_id" in route.rule) else 422
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.rule}")
@@ -127,7 +141,11 @@ def test_every_route_answers_every_role_as_the_table_says(world: World, route: R
 def test_every_route_names_an_action_of_the_table_and_every_action_has_a_route() -> None:
     named = {route.action for route in ROUTES if route.action is not None}
     assert named == set(Action) == set(ACCESS)
-    assert {f"{route.method} {route.rule}" for route in ROUTES if route.action is None} == {"POST /session"}
+    assert {f"{route.method} {route.rule}" for route in ROUTES if route.action is None} == {
+        "POST /session",
+        "POST /session/forgotten",
+        "POST /invitations/<invitation_code>",
+    }
 
 
 def test_no_route_is_declared_twice() -> None:

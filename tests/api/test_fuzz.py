@@ -39,7 +39,9 @@ def test_every_answer_is_as_described(house: House, described: Any, route: Route
     token = house.as_(who).token
     known = {} if route.rule.endswith("/close") else {name: value for name, value in HERE.items() if f"{name}>" in route.rule}
 
-    @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.generate])
+    @settings(
+        max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), phases=[Phase.explicit, Phase.generate]
+    )
     @given(case=described[path_of(route.rule)][route.method].as_strategy())
     def ask(case: Any) -> None:
         headers = {"Authorization": f"Bearer {token}"}

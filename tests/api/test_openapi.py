@@ -129,6 +129,8 @@ GOOD: dict[str, Any] = {
     "stage": "study",
     "requirement": "members_who_have_not_studied",
     "password": "0123456789",
+    "substitute": "s8",
+    "branch": "D0101",
 }
 
 

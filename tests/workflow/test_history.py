@@ -23,6 +23,7 @@ from workflow.people.accounts import issue_token, open_account, sign_in
 from workflow.roster.imports import RosterImport
 
 WITHOUT_HISTORY = {
+    "attempt": "how often something was tried, about nobody that can be named",
     "branch_change": "it says that a row changed, never what; the process's own history does",
     "progress_count": "numbers that follow from the processes",
     "progress_delta": "numbers that follow from the processes",

@@ -34,6 +34,8 @@ class Action(StrEnum):
     WRITE_TOKENS = "write_tokens"
     READ_APPOINTMENTS = "read_appointments"
     WRITE_APPOINTMENTS = "write_appointments"
+    READ_SUBSTITUTES = "read_substitutes"
+    WRITE_SUBSTITUTES = "write_substitutes"
     IMPORT_ROSTER = "import_roster"
     READ_PROCESS = "read_process"
     READ_ROLL = "read_roll"
@@ -65,6 +67,8 @@ ACCESS: Mapping[Action, Mapping[Role, Scope]] = {
     Action.WRITE_TOKENS: {Role.ADMINISTRATOR: Scope.ALL},
     Action.READ_APPOINTMENTS: _SCHOOL_READERS,
     Action.WRITE_APPOINTMENTS: _OFFICE,
+    Action.READ_SUBSTITUTES: {**_SCHOOL_READERS, Role.SECRETARY: Scope.BRANCH},
+    Action.WRITE_SUBSTITUTES: {Role.OFFICE: Scope.ALL, Role.SECRETARY: Scope.BRANCH},
     Action.IMPORT_ROSTER: _OFFICE,
     Action.READ_PROCESS: _BRANCH_READERS,
     Action.READ_ROLL: {**_BRANCH_READERS, Role.MEMBER: Scope.BRANCH},
@@ -99,6 +103,8 @@ class Caller:
     school: frozenset[Role] = frozenset()
     branches: Mapping[str, frozenset[Role]] = field(default_factory=dict)
     """Roles by branch code."""
+    stands_for: Mapping[str, str] = field(default_factory=dict)
+    """By branch code the 学工号 of the one whose substitute this person is today; his roles are among those above."""
 
     def roles_in(self, branch_code: str | None) -> frozenset[Role]:
         """What this person is towards one branch, school roles included."""

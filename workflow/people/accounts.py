@@ -1,7 +1,7 @@
 """Accounts (账号): who may sign in, by password or by a token for programs.
 
-Passwords are argon2 hashes. Sessions and tokens are random 256-bit values of which only the SHA-256 is kept, so that a copy of the
-database opens nothing; each has an end and can be revoked at once.
+Passwords are argon2 hashes. Sessions, tokens and invitations are random 256-bit values of which only the SHA-256 is kept, so that a copy of
+these tables opens nothing; each has an end and can be revoked at once.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from threading import BoundedSemaphore
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
-from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, ForeignKey, func, literal, select
+from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, ForeignKey, Index, and_, func, literal, select, update
 from sqlalchemy.orm import Mapped, Session, aliased, contains_eager, joinedload, mapped_column, relationship
 
 from workflow.database import Base, Numbered
@@ -23,6 +23,7 @@ from workflow.errors import Conflict, Exists, Invalid, NotFound, Unauthenticated
 from workflow.history import track
 from workflow.people.access import Caller, roles_of
 from workflow.people.organisation import Appointment, Branch, Person, in_post, person_by_staff_no
+from workflow.people.substitutes import Substitute, standing
 from workflow.vocabulary import SCHOOL_ROLES, SCHOOL_ZONE, Role
 
 PASSWORD_LENGTH = range(10, 129)
@@ -74,9 +75,29 @@ class WebSession(Numbered, Base):
     revoked_at: Mapped[datetime | None]
 
 
+class Invitation(Numbered, Base):
+    """A link by which a person sets a password, once (邀请)."""
+
+    __tablename__ = "invitation"
+    __table_args__ = (
+        CheckConstraint("expires_at > created_at", name="expires"),
+        Index("uq_invitation_open", "person_id", unique=True, postgresql_where="ended_at is null"),
+    )
+
+    person_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("person.id"))
+    hash: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    """When it was used, or replaced by a newer one."""
+
+    person: Mapped[Person] = relationship()
+
+
 track(Account.__table__, hidden=["password_hash"])  # type: ignore[arg-type]
 track(Token.__table__, hidden=["hash"])  # type: ignore[arg-type]
 track(WebSession.__table__, hidden=["hash"])  # type: ignore[arg-type]
+track(Invitation.__table__, hidden=["hash"])  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -89,7 +110,7 @@ class Issued:
 
 
 def digest(secret: str) -> str:
-    """What is kept of a session or token. Random 256 bits need no salt and no slow hash."""
+    """What is kept of a session, token or invitation. Random 256 bits need no salt and no slow hash."""
     return sha256(secret.encode()).hexdigest()
 
 
@@ -100,8 +121,47 @@ def open_account(session: Session, person: Person, *, now: datetime, password: s
         account = Account(person_id=person.id, password_hash=None, created_at=now, disabled_at=None)
         session.add(account)
     if password is not None:
-        account.password_hash = hash_password(password)
+        set_password(session, account, password, now=now)
     session.flush()
+    return account
+
+
+def set_password(session: Session, account: Account, password: str, *, now: datetime) -> None:
+    """Set it, and end what the old one opened: sign-ins by browsers, and a link that would set another one.
+
+    Tokens stay: an administrator gave them, no password opens them, and a program goes on while somebody forgets his. Raises Invalid.
+    """
+    account.password_hash = hash_password(password)
+    _end_sign_ins(session, account.person_id, now)
+
+
+def disable(session: Session, account: Account, *, by: Caller, now: datetime) -> None:
+    """Nobody acts by this account from now on: sessions, tokens and invitations end with it, for good. Raises Conflict for one's own."""
+    if account.person_id == by.person_id:
+        raise Conflict(Words("不能停用自己的账号", "you cannot disable your own account"))
+    account.disabled_at = account.disabled_at or now
+    _end_sign_ins(session, account.person_id, now)
+    session.execute(update(Token).where(Token.person_id == account.person_id, Token.revoked_at.is_(None)).values(revoked_at=now))
+
+
+def enable(session: Session, account: Account) -> None:
+    """The password that he had opens it again; tokens are made anew."""
+    account.disabled_at = None
+    session.flush()
+
+
+def _end_sign_ins(session: Session, person_id: int, now: datetime) -> None:
+    session.flush()
+    session.execute(update(WebSession).where(WebSession.person_id == person_id, WebSession.revoked_at.is_(None)).values(revoked_at=now))
+    session.execute(update(Invitation).where(Invitation.person_id == person_id, Invitation.ended_at.is_(None)).values(ended_at=now))
+
+
+def account_of(session: Session, staff_no: str, *, for_update: bool = False) -> Account:
+    """Raises NotFound."""
+    statement = select(Account).join(Account.person).options(contains_eager(Account.person)).where(Person.staff_no == staff_no)
+    account = session.scalar(statement.with_for_update(of=Account) if for_update else statement)
+    if account is None:
+        raise NotFound(Words(f"没有学工号为 {staff_no} 的账号", f"nobody has an account with the number {staff_no}"))
     return account
 
 
@@ -153,13 +213,22 @@ def sign_in(session: Session, *, staff_no: str, password: str, now: datetime, ho
             right = stored is not None
         except VerificationError:
             right = False
-    if account is None or not right:
+    if account is None or not right or not _stands(session, account.person_id, stored):
         raise Unauthenticated(Words("学工号或口令不对", "wrong number or password"))
     secret = secrets.token_urlsafe(32)
     row = WebSession(person_id=account.person_id, hash=digest(secret), created_at=now, expires_at=now + timedelta(hours=hours), revoked_at=None)
     session.add(row)
     session.flush()
     return Issued(secret, row.id, row.expires_at)
+
+
+def _stands(session: Session, person_id: int, stored: str | None) -> bool:
+    """Whether the account is as it was read before the hash was computed; until this transaction ends it stays so.
+
+    Whoever sets a password or disables the account meanwhile is either seen here, or waits and then ends the session that begins here.
+    """
+    same = (Account.person_id == person_id, Account.password_hash == stored, Account.disabled_at.is_(None))
+    return session.scalar(select(Account.person_id).where(*same).with_for_update(read=True)) is not None
 
 
 def sign_out(session: Session, *, secret: str, now: datetime) -> None:
@@ -173,8 +242,11 @@ def issue_token(session: Session, person: Person, *, name: str, now: datetime, e
     """A bearer token for programs. Raises Invalid for an end that is not ahead, Conflict for someone without an account."""
     if expires_at <= now:
         raise Invalid({"expires_at": Words("须晚于现在", "must lie ahead")})
-    if session.get(Account, person.id) is None:
+    account = session.get(Account, person.id)
+    if account is None:
         raise Conflict(Words(f"{person.name} 还没有账号", f"{person.name} has no account"))
+    if account.disabled_at is not None:
+        raise Conflict(Words(f"{person.name} 的账号已停用", f"the account of {person.name} is disabled"))
     secret = "zb_" + secrets.token_urlsafe(32)
     row = Token(person_id=person.id, name=name, hash=digest(secret), created_at=now, expires_at=expires_at, revoked_at=None)
     session.add(row)
@@ -219,17 +291,29 @@ def _caller(session: Session, who: ColumnElement[bool], on: date) -> Caller | No
         .correlate(Person)
         .scalar_subquery()
     )
+    absent = aliased(Person)
+    stood_for = (
+        select(func.jsonb_agg(func.jsonb_build_array(Appointment.post, of_post.code, absent.staff_no)))
+        .select_from(Substitute)
+        .join(absent, absent.id == Substitute.person_id)
+        .join(of_post, of_post.id == Substitute.branch_id)
+        .join(Appointment, and_(Appointment.person_id == absent.id, Appointment.branch_id == of_post.id))
+        .where(Substitute.substitute_id == Person.id, Substitute.branch_id == Person.branch_id, *standing(on), *in_post(on))
+        .correlate(Person)
+        .scalar_subquery()
+    )
     row = session.execute(
-        select(Person.id, Person.staff_no, Person.name, Branch.code, posts)
+        select(Person.id, Person.staff_no, Person.name, Branch.code, posts, stood_for)
         .join(Account, Account.person_id == Person.id)
         .outerjoin(Branch, Branch.id == Person.branch_id)
         .where(who, Account.disabled_at.is_(None))
     ).first()
     if row is None:
         return None
-    person_id, staff_no, name, branch, held = row
-    school, branches = roles_of(branch, held or [])
-    return Caller(person_id=person_id, staff_no=staff_no, name=name, school=school, branches=branches)
+    person_id, staff_no, name, branch, held, lent = row
+    school, branches = roles_of(branch, [*(held or []), *((post, code) for post, code, _ in lent or [])])
+    stands_for = {code: absent_no for _, code, absent_no in lent or []}
+    return Caller(person_id=person_id, staff_no=staff_no, name=name, school=school, branches=branches, stands_for=stands_for)
 
 
 def tokens_after(session: Session, token_id: int, limit: int) -> Sequence[Token]:

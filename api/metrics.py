@@ -1,0 +1,151 @@
+"""Numbers for the monitoring of a school (监控指标): ``/metrics`` in the format of Prometheus. Rules, stages and states, no names.
+
+Several server processes write what they count into the files of one folder, and whichever of them is asked adds up all of them. What is in
+the tables is counted when it is asked for, so that it is the same whoever answers.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask, Response
+from sqlalchemy import Engine, func, select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
+from sqlalchemy.orm import Session
+
+from workflow.cycle import Cycle, Process
+from workflow.database import transaction
+from workflow.mail.outbox import Letter, heartbeat
+from workflow.vocabulary import LetterState
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+    from prometheus_client.metrics_core import Metric
+
+FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+
+@contextmanager
+def counted_together() -> Iterator[None]:
+    """Let the server processes that start inside the block count together, from nothing, in a folder that goes with the block.
+
+    ``PROMETHEUS_MULTIPROC_DIR`` names another folder, whose old counts are wiped.
+    """
+    owner, named = os.getpid(), os.environ.get(FOLDER)
+    folder = Path(named or tempfile.mkdtemp(prefix="zhibu-metrics-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    _wipe(folder)
+    os.environ[FOLDER] = str(folder)
+    try:
+        yield
+    finally:
+        # A forked worker leaves through here as well.
+        if os.getpid() == owner:
+            _wipe(folder)
+            if not named:
+                shutil.rmtree(folder, ignore_errors=True)
+                del os.environ[FOLDER]
+
+
+def _wipe(folder: Path) -> None:
+    for old in folder.glob("*.db"):
+        old.unlink(missing_ok=True)
+
+
+def forget_process(pid: int) -> None:
+    """A server process has ended: what it alone was doing is no more; what it counted stays."""
+    from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415
+
+    mark_process_dead(pid)  # type: ignore[no-untyped-call]
+
+
+class Metrics:
+    """What one server process counts."""
+
+    def __init__(self, app: Flask, engine: Engine, clock: Any) -> None:
+        # Not before: the library decides when it is imported whether it counts alone or together with others.
+        from prometheus_client import CollectorRegistry, Counter, Histogram  # noqa: PLC0415
+
+        self.engine, self.clock = engine, clock
+        self.alone = CollectorRegistry()
+        self.requests = Counter("zhibu_http_requests", "Requests answered", ("method", "rule", "status"), registry=self.alone)
+        self.seconds = Histogram("zhibu_http_request_seconds", "Time to an answer", ("method", "rule"), registry=self.alone, buckets=SECONDS)
+        app.add_url_rule("/metrics", endpoint="metrics", view_func=self.answer)
+
+    def count(self, *, method: str, rule: str | None, status: int, seconds: float) -> None:
+        """One request. By its rule and never by its path, and strange methods together: a caller must not be able to make up labels."""
+        method = method if method in METHODS else "other"
+        self.requests.labels(method, rule or "", str(status)).inc()
+        self.seconds.labels(method, rule or "").observe(seconds)
+
+    def answer(self) -> Response:
+        from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest  # noqa: PLC0415
+
+        return Response(generate_latest(self._everybodys()) + generate_latest(_Given(self._of_the_school())), content_type=CONTENT_TYPE_LATEST)
+
+    def _everybodys(self) -> CollectorRegistry:
+        if FOLDER not in os.environ:
+            return self.alone
+        from prometheus_client import CollectorRegistry  # noqa: PLC0415
+        from prometheus_client.multiprocess import MultiProcessCollector  # noqa: PLC0415
+
+        together = CollectorRegistry()
+        MultiProcessCollector(together)  # type: ignore[no-untyped-call]
+        return together
+
+    def _of_the_school(self) -> list[Metric]:
+        from prometheus_client.core import GaugeMetricFamily  # noqa: PLC0415
+
+        try:
+            with transaction(self.engine, actor=None) as session:
+                found = list(_counted(session, self.clock()))
+        except (DBAPIError, NoConnectionFree):
+            return [GaugeMetricFamily("zhibu_database_up", "Whether the database answers", value=0)]
+        return [GaugeMetricFamily("zhibu_database_up", "Whether the database answers", value=1), *found]
+
+
+class _Given:
+    """Metrics that are there already, as the library wants to be given them."""
+
+    def __init__(self, metrics: list[Metric]) -> None:
+        self.metrics = metrics
+
+    def collect(self) -> list[Metric]:
+        return self.metrics
+
+
+def _counted(session: Session, now: datetime) -> Iterator[Metric]:
+    """Letters by state, processes by stage, and how long ago the worker was last alive."""
+    from prometheus_client.core import GaugeMetricFamily  # noqa: PLC0415
+
+    letters = GaugeMetricFamily("zhibu_letters", "Letters by what became of them", labels=("state",))
+    by_state: dict[LetterState, int] = dict(session.execute(select(Letter.state, func.count()).group_by(Letter.state)).all())
+    for state in LetterState:
+        letters.add_metric((state.value,), by_state.get(state, 0))
+    yield letters
+
+    processes = GaugeMetricFamily("zhibu_processes", "Processes by stage", labels=("cycle", "kind", "stage"))
+    of_cycles = select(Cycle.year, Process.kind, Process.stage, func.count()).join(Cycle, Cycle.id == Process.cycle_id)
+    for year, kind, stage, count in session.execute(of_cycles.group_by(Cycle.year, Process.kind, Process.stage)):
+        processes.add_metric((str(year), kind.value, stage.value), count)
+    yield processes
+
+    oldest = session.scalar(select(func.min(Letter.created_at)).where(Letter.next_at.is_not(None)))
+    yield GaugeMetricFamily("zhibu_oldest_unsent_letter_seconds", "Age of the oldest letter that is still to be sent", value=_age(oldest, now))
+    beat = heartbeat(session)
+    if beat is not None:
+        yield GaugeMetricFamily("zhibu_worker_heartbeat_seconds", "Time since the worker ended its last tick", value=_age(beat.last_tick, now))
+
+
+def _age(moment: datetime | None, now: datetime) -> float:
+    return max((now - moment).total_seconds(), 0.0) if moment else 0.0

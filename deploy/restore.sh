@@ -1,0 +1,9 @@
+#!/bin/sh
+# restore.sh FILE: a backup into the empty database that ZHIBU_OWNER_DATABASE_URL names; all of it or, on the first error, nothing.
+# The role zhibu_app must be there (docs/running.md has the statements). Stop web and worker first.
+set -eu
+: "${ZHIBU_OWNER_DATABASE_URL:?请先设置 ZHIBU_OWNER_DATABASE_URL（/etc/zhibu/zhibu-owner.env）}"
+file=${1:?用法：restore.sh 备份文件}
+pg_restore --exit-on-error --single-transaction --no-owner --dbname="$ZHIBU_OWNER_DATABASE_URL" "$file"
+psql --quiet --no-psqlrc --dbname="$ZHIBU_OWNER_DATABASE_URL" --command="analyze"
+echo "恢复完成。请运行 zhibu doctor，再启动网页和后台。"

@@ -1,0 +1,214 @@
+"""``zhibu doctor``: each thing that can be wrong is told in one line with what to do, and what is right is told as right."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, create_engine, make_url, text
+
+from cli import Urls
+from tests.builders import a_school
+from tests.mail_server import MailServer, free_port, mail_server
+from workflow.database import transaction
+from workflow.doctor import Finding, State, examine
+from workflow.embedded import EmbeddedUnavailable
+from workflow.mail.outbox import beat
+from workflow.settings import read_settings
+
+RIGHT = {
+    "secret_key": "a secret of the tests' own",
+    "base_url": "https://zhibu.example.edu.cn",
+    "smtp_url": "smtp://mail.example.edu.cn:25",
+    "mail_from": "zhibu@example.edu.cn",
+    "database_url": "postgresql://db.example.edu.cn/zhibu",
+}
+KNOWN = datetime(2024, 12, 20, 2, 0, tzinfo=UTC)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def nothing() -> None:
+    """A mail server that answers."""
+
+
+def look(
+    url: str | None = None,
+    *,
+    clock: Callable[[], datetime] = now,
+    newest: str | None = None,
+    greet: Callable[[], None] = nothing,
+    **settings: Any,
+) -> dict[str, list[Finding]]:
+    """What is found, by what was looked at; without a URL the embedded database cannot be used."""
+
+    @contextmanager
+    def opened() -> Iterator[Urls]:
+        if url is None:
+            raise EmbeddedUnavailable("无法使用内置数据库")
+        yield Urls(url, url)
+
+    read = read_settings({}, **{name: value for name, value in {**RIGHT, **settings}.items() if value is not None})
+    found: dict[str, list[Finding]] = {}
+    for each in examine(read, opened, greet, clock=clock, newest_migration=newest):
+        found.setdefault(each.what, []).append(each)
+    return found
+
+
+@pytest.fixture
+def newest(engine: Engine) -> str:
+    with transaction(engine, actor=None) as session:
+        return str(session.scalar(text("select version_num from alembic_version")))
+
+
+def test_a_school_where_all_is_well(engine: Engine, database_url: str, newest: str) -> None:
+    with transaction(engine, actor="worker") as session:
+        beat(session, now())
+    found = look(database_url, newest=newest)
+    assert found.keys() == {"数据库", "时钟", "角色", "迁移", "后台", "密钥", "地址", "邮件", "日历"}
+    assert [each for those in found.values() for each in those if each.state is State.BROKEN] == []
+    assert [each.state for name, those in found.items() if name != "日历" for each in those] == [State.OK] * 8
+
+
+def test_a_database_that_is_away_is_told_and_the_rest_is_looked_at_all_the_same() -> None:
+    found = look(f"postgresql+psycopg://nobody@127.0.0.1:{free_port()}/nothing")
+    assert [(each.state, "ZHIBU_DATABASE_URL" in each.said) for each in found["数据库"]] == [(State.BROKEN, True)]
+    assert "邮件" in found
+
+
+def test_an_embedded_database_that_cannot_be_used_is_told() -> None:
+    [only] = look()["数据库"]
+    assert (only.state, only.said) == (State.BROKEN, "无法使用内置数据库")
+
+
+def test_an_application_that_owns_the_tables_is_warned_of(owner_url: str, superuser: str, database_url: str) -> None:
+    for url, why in ((owner_url, "拥有数据表"), (make_url(superuser).set(database=make_url(database_url).database), "超级用户")):
+        [role] = look(url if isinstance(url, str) else url.render_as_string(hide_password=False))["角色"]
+        assert (role.state, why in role.said) == (State.WARNING, True)
+
+
+def test_a_login_without_the_right_to_the_tables_is_broken(superuser: str, database_url: str) -> None:
+    stranger = f"stranger_{os.getpid()}"
+    administration = create_engine(superuser, isolation_level="AUTOCOMMIT")
+    with administration.connect() as connection:
+        password = make_url(superuser).password
+        connection.execute(text(f"create role {stranger} login" + (f" password '{password}'" if password else "")))
+        try:
+            found = look(make_url(database_url).set(username=stranger).render_as_string(hide_password=False), newest="?")
+        finally:
+            connection.execute(text(f"drop role {stranger}"))
+    administration.dispose()
+    assert (found["角色"][0].state, "zhibu migrate" in found["角色"][0].said) == (State.BROKEN, True)
+
+
+def test_migrations_that_are_missing_are_broken(superuser: str, database_url: str, newest: str) -> None:
+    assert look(database_url, newest=newest)["迁移"][0].state is State.OK
+    for url in (database_url, superuser):
+        [missing] = look(url, newest="a newer one")["迁移"]
+        assert (missing.state, "zhibu migrate" in missing.said) == (State.BROKEN, True)
+
+
+@pytest.mark.parametrize(("ahead", "state"), [(-300, State.BROKEN), (-10, State.WARNING), (0, State.OK), (10, State.WARNING), (300, State.BROKEN)])
+def test_clocks_that_differ_are_told(database_url: str, ahead: int, state: State) -> None:
+    [clock] = look(database_url, clock=lambda: now() + timedelta(seconds=ahead))["时钟"]
+    assert clock.state is state
+
+
+@pytest.mark.parametrize(
+    ("what", "settings", "state", "advice"),
+    [
+        ("密钥", {"secret_key": None}, State.BROKEN, "ZHIBU_SECRET_KEY"),
+        ("密钥", {"secret_key": "aaaaaaaaaaaaaaaaaaaa"}, State.WARNING, "openssl rand"),
+        ("地址", {"base_url": None}, State.BROKEN, "ZHIBU_BASE_URL"),
+        ("地址", {"base_url": "http://zhibu.example.edu.cn"}, State.WARNING, "HTTPS"),
+        ("地址", {"base_url": "http://127.0.0.1:8000"}, State.WARNING, "只有本机"),
+        ("邮件", {"smtp_url": None}, State.BROKEN, "ZHIBU_SMTP_URL"),
+        ("邮件", {"mail_from": "zhibu@localhost"}, State.WARNING, "ZHIBU_MAIL_FROM"),
+    ],
+)
+def test_a_setting_that_is_missing_or_weak_is_told_with_its_name(what: str, settings: dict[str, Any], state: State, advice: str) -> None:
+    [found] = look(**settings)[what]
+    assert found.state is state
+    assert advice in found.said
+
+
+def test_a_mail_server_that_does_not_answer_is_broken() -> None:
+    def refuse() -> None:
+        raise ConnectionRefusedError
+
+    [mail] = look(greet=refuse)["邮件"]
+    assert (mail.state, "ConnectionRefusedError" in mail.said) == (State.BROKEN, True)
+
+
+def test_a_year_whose_days_off_are_not_announced_is_a_warning() -> None:
+    assert [each.state for each in look(clock=lambda: KNOWN)["日历"]] == [State.OK, State.OK]
+    unknown = look(clock=lambda: KNOWN.replace(year=2090))["日历"]
+    assert [(each.state, year in each.said) for each, year in zip(unknown, ("2090", "2091"), strict=True)] == [(State.WARNING, True)] * 2
+
+
+def test_a_worker_that_never_ran_is_a_warning_a_silent_one_is_broken_and_a_letter_that_waits_is_told(
+    engine: Engine, database_url: str, newest: str
+) -> None:
+    assert look(database_url, newest=newest)["后台"][0].state is State.WARNING
+    with transaction(engine, actor="cli") as session:
+        a_school(session)
+        beat(session, now() - timedelta(minutes=11))
+    [silent] = look(database_url, newest=newest)["后台"]
+    assert (silent.state, "11 分钟" in silent.said) == (State.BROKEN, True)
+    with transaction(engine, actor="worker") as session:
+        beat(session, now())
+        session.execute(text("update worker_heartbeat set oldest_unsent = now() - interval '90 minutes'"))
+    [waiting] = look(database_url, newest=newest)["后台"]
+    assert (waiting.state, "90 分钟" in waiting.said) == (State.WARNING, True)
+
+
+# ── the command ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def mail() -> Iterator[MailServer]:
+    with mail_server() as server:
+        yield server
+
+
+def doctor(project: Path, **environment: str) -> tuple[int, dict[str, str]]:
+    """Its exit code, and the state of each line."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("ZHIBU_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "cli", "doctor"], cwd=project, env={**kept, **environment}, capture_output=True, text=True, check=False
+    )
+    assert done.stderr == ""
+    return done.returncode, {what: state for state, what, _ in (line.split("\t") for line in done.stdout.splitlines()) if what != "日历"}
+
+
+@pytest.mark.slow
+def test_the_command_ends_with_1_when_something_is_broken_and_with_0_when_there_are_warnings(
+    project: Path, database_url: str, mail: MailServer
+) -> None:
+    school = {
+        "ZHIBU_DATABASE_URL": database_url.replace("+psycopg", ""),
+        "ZHIBU_SECRET_KEY": "a secret of the tests' own",
+        "ZHIBU_BASE_URL": "https://zhibu.example.edu.cn",
+        "ZHIBU_SMTP_URL": mail.url,
+    }
+    code, states = doctor(project, **school)
+    assert (code, states["邮件"], states["后台"]) == (0, "提醒", "提醒")
+    assert {states[what] for what in ("数据库", "时钟", "角色", "迁移", "密钥", "地址")} == {"正常"}
+    assert mail.received == []
+    code, states = doctor(project, **{**school, "ZHIBU_SMTP_URL": f"smtp://127.0.0.1:{free_port()}"})
+    assert (code, states["邮件"]) == (1, "故障")
+
+
+@pytest.mark.slow
+def test_the_command_looks_at_an_embedded_database_too(project: Path, tmp_path: Path) -> None:
+    code, states = doctor(project, ZHIBU_DATA_DIR=str(tmp_path))
+    assert (code, states["数据库"], states["角色"], states["迁移"]) == (1, "正常", "正常", "故障")

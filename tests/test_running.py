@@ -1,0 +1,287 @@
+"""A school as it is run: what the log of a whole story tells of people (nothing), numbers of several processes, a backup that was restored."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy.pool import NullPool
+
+import migrations
+from tests.api.conftest import B
+from tests.builders import READING, a_branch, a_cycle, a_school, an_office, person
+from tests.mail_server import MailServer, free_port, mail_server
+from tests.rosters import a_school_roster
+from tests.servers import state_of
+from workflow.database import engine_for, transaction
+from workflow.embedded import bin_path
+from workflow.mail.letters import Rendered
+from workflow.mail.outbox import NewLetter, enqueue
+from workflow.opening import publish
+from workflow.people.accounts import issue_token
+from workflow.settings import read_settings
+from workflow.vocabulary import SCHOOL_ZONE, Stage
+
+pytestmark = pytest.mark.slow
+SECRET = "the-canary-among-secret-keys"
+PATIENCE_SECONDS = 30
+
+
+def environment(database_url: str, **more: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("ZHIBU_")}
+    plain = database_url.replace("+psycopg", "")
+    return {**kept, "ZHIBU_DATABASE_URL": plain, "ZHIBU_SECRET_KEY": SECRET, "ZHIBU_BASE_URL": "https://zhibu.example.edu.cn", **more}
+
+
+@contextmanager
+def running(project: Path, log: Path, environ: dict[str, str], *words: str, ready: int | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    """``zhibu`` with these words, its whole output in a file, until the block ends; from when the port answers."""
+    with log.open("ab") as output:
+        process = subprocess.Popen([sys.executable, "-m", "cli", *words], cwd=project, env=environ, stdout=output, stderr=output)
+    try:
+        wait_until(lambda: ready is None or answers(ready), log)
+        yield process
+    finally:
+        process.terminate()
+        process.wait(PATIENCE_SECONDS)
+
+
+def answers(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=5).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def wait_until(true: Any, log: Path) -> None:
+    end = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < end:
+        if true():
+            return
+        time.sleep(0.05)
+    raise AssertionError(log.read_text(encoding="utf-8", errors="replace")[-4000:])
+
+
+def token_of(engine: Engine, name: str) -> str:
+    now = datetime.now(UTC)
+    with transaction(engine, actor="cli") as session:
+        return issue_token(session, person(session, name), name="test", now=now, expires_at=now + timedelta(hours=1)).secret
+
+
+@pytest.fixture
+def mail() -> Iterator[MailServer]:
+    with mail_server() as server:
+        yield server
+
+
+# ── the log ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+MEMBERS = ("canaryz3", "canaryl4", "canaryq7", "canaryw5", "canarys8")
+TODAY = datetime.now(SCHOOL_ZONE).date()
+TEXTS = {
+    "opinions_branch": "金丝雀意见支部",
+    "opinions_committee": "金丝雀意见班子",
+    "affirmed": "金丝雀肯定",
+    "shortcomings": "金丝雀不足",
+    "exchange": "金丝雀交流",
+    "private_notes": "金丝雀家庭情况",
+}
+PASSWORD, WRONG = "canary-password-1", "canary-password-2"
+
+
+def test_a_whole_story_leaves_nobodys_data_in_the_log(project: Path, tmp_path: Path, engine: Engine, database_url: str, mail: MailServer) -> None:
+    """Names, 学工号, texts, tokens, passwords, addresses, the secret key: none is in what the service and the worker write at DEBUG."""
+    with transaction(engine, actor="cli") as session:
+        an_office(session)
+        a_branch(session, members=MEMBERS, committee=MEMBERS[:3])
+        session.execute(text("update person set name = '金丝雀' || staff_no where branch_id is not null"))
+        publish(
+            session,
+            a_cycle(session, deadlines={Stage.STUDY: TODAY + timedelta(days=3), Stage.REPORT: TODAY + timedelta(days=30)}),
+            now=datetime.now(UTC),
+        )
+    with transaction(engine, actor="worker") as session:
+        to = person(session, "canaryw5")
+        words = Rendered("金丝雀的信", "金丝雀的正文", "<p>金丝雀的正文</p>")
+        enqueue(session, [NewLetter("test", to.id, to.name, to.email, words)], datetime.now(UTC))
+    secretary, office = ((name, token_of(engine, name)) for name in ("canaryz3", "office"))
+    log, port = tmp_path / "log", free_port()
+    environ = environment(database_url, ZHIBU_SMTP_URL=mail.url, ZHIBU_TICK_SECONDS="1")
+    with (
+        running(project, log, environ, "serve", "--port", str(port), "--log-level", "DEBUG", ready=port),
+        running(project, log, environ, "worker", "--log-level", "DEBUG"),
+        httpx.Client(base_url=f"http://127.0.0.1:{port}/api/v1", timeout=PATIENCE_SECONDS) as http,
+    ):
+
+        def ask(who: tuple[str, str], method: str, path: str, **sent: Any) -> httpx.Response:
+            return http.request(method, path, headers={"Authorization": f"Bearer {who[1]}", **sent.pop("headers", {})}, **sent)
+
+        study = {"held_on": "2024-12-18", "titles": list(READING), "present": ["canaryz3", "canaryl4"], "exchange": TEXTS["exchange"]}
+        kept = ask(secretary, "POST", f"{B}/study-sessions", json=study)
+        assert kept.status_code == 201, kept.text
+        talk = {"held_on": "2024-12-19", "talker": "canaryz3", "partner": "canaryw5", **TEXTS}
+        told = ask(secretary, "POST", f"{B}/talks", json=talk, headers={"Idempotency-Key": "canary-key-of-a-talk"})
+        assert told.status_code == 201, told.text
+        assert ask(secretary, "PATCH", f"{B}/talks/{told.json()['id']}", json={"affirmed": "金丝雀改过"}, headers={"If-Match": told.headers["ETag"]})
+        # Refused, missing, malformed, of the wrong kind, forbidden, unknown, stale.
+        assert ask(secretary, "POST", f"{B}/moves", json={"trigger": "advance"}, headers={"If-Match": '"1"'}).status_code == 409
+        assert ask(secretary, "POST", f"{B}/talks", json={**talk, "partner": "金丝雀没有这个人"}).status_code == 422
+        assert ask(secretary, "POST", f"{B}/talks", content=b'{"affirmed": "\xe9\x87\x91', headers={"Content-Type": "application/json"}).is_error
+        assert ask(secretary, "GET", "/accounts/canaryl4?canary=canary").is_error
+        assert ask(office, "GET", f"{B}/roll/canaryw5").status_code == 200
+        assert ask(office, "GET", "/cycles/2024/branches?q=金丝雀").status_code == 200
+        files = {"file": ("金丝雀名册.xlsx", a_school_roster())}
+        assert ask(office, "POST", "/roster-imports", files=files).status_code == 201
+        for password in (PASSWORD, WRONG):
+            http.post("/session", json={"staff_no": "canaryz3", "password": password})
+        http.get("/me", headers={"Authorization": "Bearer zb_canary-token"})
+        http.request("CANARY", "/me")
+        returned = ask(office, "POST", f"{B}/extensions", json={"stage": "talks", "due_on": "2030-01-10", "reason": "金丝雀理由"})
+        assert returned.status_code == 201, returned.text
+        # A fault of ours: its statement and its values stand in the words of the exception.
+        with engine_of_owner(database_url) as owner:
+            owner.execute(text("alter table talk rename column affirmed to gone"))
+            owner.commit()
+            assert ask(secretary, "POST", f"{B}/talks", json={**talk, "partner": "canarys8"}).status_code == 500
+            owner.execute(text("alter table talk rename column gone to affirmed"))
+            owner.commit()
+        wait_until(lambda: mail.received, log)
+    written = log.read_text(encoding="utf-8")
+    lines = [json.loads(line) for line in written.splitlines() if not line.startswith("服务地址")]
+    assert all({"event", "level", "time"} <= line.keys() for line in lines)
+    assert {"zhibu", "sqlalchemy", "gunicorn"} <= {line.get("logger", "zhibu").partition(".")[0] for line in lines}
+    assert any(line["event"] == "failed" and line["where"] for line in lines)
+    assert any(line["event"] == "letter" for line in lines)
+    canaries = ("金丝雀", "canary", SECRET, PASSWORD, WRONG, secretary[1], office[1], "@school.example")
+    assert [canary for canary in canaries if canary.lower() in written.lower()] == []
+
+
+@contextmanager
+def engine_of_owner(database_url: str) -> Iterator[Any]:
+    engine = create_engine(make_url(database_url).set(username=migrations.OWNER_ROLE), poolclass=NullPool)
+    with engine.connect() as connection:
+        yield connection
+
+
+# ── numbers of several processes ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_all_server_processes_count_together_and_a_new_start_counts_from_nothing(
+    project: Path, tmp_path: Path, engine: Engine, database_url: str
+) -> None:
+    folder, port = tmp_path / "numbers", free_port()
+    environ = environment(database_url, PROMETHEUS_MULTIPROC_DIR=str(folder))
+
+    def ask(_: int) -> int:
+        return httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=PATIENCE_SECONDS).status_code
+
+    def counted() -> int:
+        told = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE_SECONDS).text
+        found = re.search(r'^zhibu_http_requests_total\{method="GET",rule="/healthz",status="200"\} (\S+)$', told, re.MULTILINE)
+        return int(float(found.group(1))) if found else 0
+
+    for expected in (60, 60):
+        with running(project, tmp_path / "log", environ, "serve", "--port", str(port), "--workers", "3", ready=port):
+            with ThreadPoolExecutor(6) as callers:
+                assert set(callers.map(ask, range(expected))) == {200}
+            assert {counted() for _ in range(6)} == {expected}
+            assert len({name.stem.rpartition("_")[2] for name in folder.glob("*.db")}) > 1, "only one process has answered"
+        assert list(folder.glob("*.db")) == []
+
+
+# ── backup and restore ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def another(superuser: str) -> Iterator[str]:
+    """The owner's URL of an empty database."""
+    name = f"zhibu_restored_{os.getpid()}"
+    administration = create_engine(superuser, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    with administration.connect() as connection:
+        connection.execute(text(f"create database {name} owner {migrations.OWNER_ROLE}"))
+        yield make_url(superuser).set(database=name, username=migrations.OWNER_ROLE).render_as_string(hide_password=False)
+        connection.execute(text(f"drop database {name} with (force)"))
+
+
+def script(project: Path, name: str, owner_url: str, argument: Path) -> subprocess.CompletedProcess[str]:
+    plain = owner_url.replace("+psycopg", "")
+    environ = {**os.environ, "PATH": f"{bin_path()}:{os.environ['PATH']}", "ZHIBU_OWNER_DATABASE_URL": plain}
+    return subprocess.run(["sh", str(project / "deploy" / name), str(argument)], env=environ, capture_output=True, text=True, check=False)
+
+
+def test_a_backup_is_restored_with_every_row_and_the_service_goes_on_with_it(
+    project: Path, tmp_path: Path, engine: Engine, owner_url: str, another: str
+) -> None:
+    with transaction(engine, actor="cli") as session:
+        a_school(session)
+    token = token_of(engine, "office")
+    made = script(project, "backup.sh", owner_url, tmp_path / "backups")
+    assert made.returncode == 0, made.stderr
+    [backup] = (tmp_path / "backups").glob("zhibu-*.dump")
+    assert made.stdout.strip() == str(backup)
+    assert backup.stat().st_mode & 0o077 == 0, "others may read it"
+
+    restored = script(project, "restore.sh", another, backup)
+    assert restored.returncode == 0, restored.stderr
+    application = make_url(another).set(username=engine.url.username).render_as_string(hide_password=False)
+    again = engine_for(application)
+    with transaction(engine, actor=None) as before, transaction(again, actor=None) as after:
+        assert state_of(after) == state_of(before)
+        assert state_of(after)["history"] > 0
+    again.dispose()
+
+    # Restored over what is there, it says so and changes nothing.
+    assert script(project, "restore.sh", another, backup).returncode != 0
+
+    port = free_port()
+    with (
+        running(project, tmp_path / "log", environment(application), "serve", "--port", str(port), ready=port),
+        httpx.Client(base_url=f"http://127.0.0.1:{port}/api/v1", headers={"Authorization": f"Bearer {token}"}, timeout=PATIENCE_SECONDS) as office,
+    ):
+        assert office.get("/cycles/2024/progress").json()["branches"] == 2
+        extension = {"stage": "talks", "due_on": "2030-01-10", "reason": "期末考试"}
+        assert office.post(f"{B}/extensions", json=extension).status_code == 201, "rights, numbers and history came along"
+
+
+# ── what is shipped in deploy/ ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_shipped_settings_are_known_and_complete(project: Path) -> None:
+    lines = [
+        line for name in ("zhibu.env.example", "zhibu-owner.env.example") for line in (project / "deploy" / name).read_text("utf-8").splitlines()
+    ]
+    given = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+    read_settings(given).required("database_url", "owner_database_url", "secret_key", "base_url", "smtp_url")
+
+
+@pytest.mark.parametrize("unit", ["zhibu-web.service", "zhibu-worker.service"])
+def test_the_shipped_units_start_commands_that_exist(project: Path, unit: str) -> None:
+    written = (project / "deploy" / unit).read_text(encoding="utf-8")
+    [words] = re.findall(r"^ExecStart=\S+/zhibu (.+)$", written, re.MULTILINE)
+    subprocess.run([sys.executable, "-m", "cli", *words.split(), "--help"], cwd=project, check=True, stdout=subprocess.DEVNULL)
+
+
+def test_the_shipped_proxy_names_requests_itself_and_keeps_the_numbers_inside(project: Path, tmp_path: Path) -> None:
+    written = (project / "deploy" / "nginx.conf").read_text(encoding="utf-8")
+    assert "proxy_set_header X-Request-ID $request_id;" in written
+    assert "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;" in written
+    assert re.search(r"location = /metrics \{[^}]*deny all;", written)
+    if nginx := shutil.which("nginx"):
+        whole = tmp_path / "nginx.conf"
+        without_certificates = re.sub(r"^ *ssl_certificate.*$", "", written.replace("443 ssl", "443"), flags=re.MULTILINE)
+        whole.write_text(f"pid {tmp_path}/pid; events {{}} http {{ {without_certificates} }}", encoding="utf-8")
+        subprocess.run([nginx, "-t", "-c", str(whole), "-e", str(tmp_path / "error")], check=True, capture_output=True)

@@ -1,0 +1,121 @@
+"""重复提交: an answer is kept with its effect, given again to the same request alone, and forgotten after seven days."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Engine, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from tests.builders import NOW, a_branch, person
+from tests.evidence import statements
+from workflow.database import constraint, transaction
+from workflow.errors import Invalid
+from workflow.idempotency import (
+    KEPT,
+    LONGEST_KEY,
+    UNIQUE,
+    KeptAnswer,
+    Repeatable,
+    RequestInProgress,
+    answered_before,
+    checked_key,
+    forget_old_answers,
+    keep_answer,
+)
+
+
+@pytest.fixture
+def asked(engine: Engine) -> Repeatable:
+    """王五's request."""
+    with transaction(engine, actor="cli") as session:
+        a_branch(session)
+        return Repeatable(person(session, "王五").id, "POST /x", "key", "digest")
+
+
+def keep(session: Session, asked: Repeatable, body: str = "{}") -> None:
+    keep_answer(session, asked, status=201, headers={"ETag": '"1"'}, body=body, now=NOW)
+
+
+def test_what_was_answered_is_found_again_as_it_was(engine: Engine, asked: Repeatable) -> None:
+    with transaction(engine, actor="cli") as session:
+        assert answered_before(session, asked) is None
+        keep(session, asked, '{"姓名": "王五"}')
+    with transaction(engine, actor="cli") as session:
+        kept = answered_before(session, asked)
+        assert kept is not None
+        assert (kept.status, kept.headers, kept.body) == (201, {"ETag": '"1"'}, '{"姓名": "王五"}')
+
+
+def test_looking_is_one_statement_and_keeping_another(engine: Engine, asked: Repeatable) -> None:
+    with statements(engine) as sent, transaction(engine, actor=None) as session:
+        answered_before(session, asked)
+        keep(session, asked)
+    assert len(sent) == 2, sent
+
+
+def test_while_one_does_it_another_is_told_so_and_does_not_wait(engine: Engine, asked: Repeatable) -> None:
+    with transaction(engine, actor=None) as first:
+        assert answered_before(first, asked) is None
+        with transaction(engine, actor=None) as second, pytest.raises(RequestInProgress):
+            answered_before(second, asked)
+    with transaction(engine, actor=None) as third:
+        assert answered_before(third, asked) is None, "it came to nothing, and may be tried again"
+
+
+@pytest.mark.parametrize("other", [{"key": "other"}, {"route": "POST /y"}])
+def test_another_key_or_route_is_another_request(engine: Engine, asked: Repeatable, other: dict[str, str]) -> None:
+    another = Repeatable(asked.person_id, other.get("route", asked.route), other.get("key", asked.key), "another digest")
+    with transaction(engine, actor=None) as session:
+        assert answered_before(session, asked) is None
+        keep(session, asked)
+        with transaction(engine, actor=None) as beside:
+            assert answered_before(beside, another) is None
+
+
+def test_another_persons_key_is_another_request(engine: Engine, asked: Repeatable) -> None:
+    with transaction(engine, actor=None) as session:
+        theirs = Repeatable(person(session, "孙八").id, asked.route, asked.key, "another digest")
+        keep(session, asked)
+    with transaction(engine, actor=None) as session:
+        assert answered_before(session, theirs) is None
+
+
+def test_a_key_that_was_used_for_something_else_is_refused(engine: Engine, asked: Repeatable) -> None:
+    with transaction(engine, actor=None) as session:
+        keep(session, asked)
+    with transaction(engine, actor=None) as session, pytest.raises(Invalid) as refused:
+        answered_before(session, Repeatable(asked.person_id, asked.route, asked.key, "another digest"))
+    assert list(refused.value.errors) == ["Idempotency-Key"]
+
+
+def test_of_two_that_both_saw_nothing_one_is_refused_by_the_table(engine: Engine, asked: Repeatable) -> None:
+    """Who looked just before the other was done gets its lock just after: the insert at the end is the fence."""
+    with transaction(engine, actor=None) as session:
+        keep(session, asked)
+    with pytest.raises(IntegrityError) as refused, transaction(engine, actor=None) as session:
+        keep(session, asked)
+    assert constraint(refused.value) == UNIQUE
+
+
+@pytest.mark.parametrize("key", ["x", "x" * LONGEST_KEY, "a b", "~!@#"])
+def test_a_key_is_visible_ascii(key: str) -> None:
+    assert checked_key(key) == key
+
+
+@pytest.mark.parametrize("key", ["", "x" * (LONGEST_KEY + 1), "x" * 10_000, "键", "a\x00b", "a\x7f", "a\tb", "é"])
+def test_a_key_that_is_empty_too_long_or_not_plain_is_refused(key: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        checked_key(key)
+    assert list(refused.value.errors) == ["Idempotency-Key"]
+
+
+def test_an_answer_is_kept_for_seven_days(engine: Engine, asked: Repeatable) -> None:
+    with transaction(engine, actor=None) as session:
+        keep(session, asked)
+        assert forget_old_answers(session, NOW + KEPT) == 0
+        assert forget_old_answers(session, NOW + KEPT + timedelta(seconds=1)) == 1
+        assert session.scalars(select(KeptAnswer)).all() == []
+        assert timedelta(days=7) == KEPT

@@ -1,0 +1,188 @@
+"""总体进度: the counts are those of the rows after whatever happens."""
+
+from __future__ import annotations
+
+import random
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, date, datetime, timedelta
+from threading import Event
+
+import pytest
+from sqlalchemy import Engine, func, select
+from sqlalchemy.orm import Session
+
+from tests.builders import DEADLINES, NOW, TODAY, a_branch, a_cycle, an_office
+from workflow.cycle import Cycle, Lock, Process, cycle_by_year, process_of
+from workflow.database import transaction
+from workflow.deadlines import change_deadlines, change_process, extend
+from workflow.opening import close_cycle, publish
+from workflow.progress import BranchChange, Overview, ProgressCount, ProgressDelta, fold, overview
+from workflow.vocabulary import STAGES, WORKING_STAGES, Kind, Stage
+
+CODES = [f"D{number:04d}" for number in range(1, 7)]
+WORKING = WORKING_STAGES[Kind.APPRAISAL]
+LATER_DAYS = (date(2025, 1, 10), date(2025, 2, 20), date(2025, 3, 1))
+
+
+def a_small_school(session: Session) -> Cycle:
+    """Six branches of two people each, in a published 2024."""
+    an_office(session)
+    for code in CODES:
+        a_branch(session, code=code, members=(f"{code}a", f"{code}b"), committee=(f"{code}a",))
+    cycle = a_cycle(session)
+    publish(session, cycle, now=NOW)
+    return cycle
+
+
+def counted(session: Session, cycle: Cycle, today: date) -> dict[str, object]:
+    """The same numbers, by counting the rows one after the other."""
+    rows = session.scalars(select(Process).where(Process.cycle_id == cycle.id).execution_options(populate_existing=True)).all()
+    return {
+        "branches": len(rows),
+        "by_stage": {stage: sum(row.stage is stage for row in rows) for stage in STAGES[Kind.APPRAISAL]},
+        "overdue": sum(row.overdue(today) for row in rows),
+        "due_soon": sum(row.due_on is not None and today <= row.due_on <= today + timedelta(days=7) for row in rows),
+        "returned": sum(row.round > 1 and row.stage in WORKING for row in rows),
+        "late": sum(row.late for row in rows),
+    }
+
+
+def numbers(seen: Overview) -> dict[str, object]:
+    return {name: getattr(seen, name) for name in ("branches", "by_stage", "overdue", "due_soon", "returned", "late")}
+
+
+def agrees(session: Session, cycle: Cycle, now: datetime = NOW) -> Overview:
+    seen = overview(session, cycle, now=now)
+    assert numbers(seen) == counted(session, cycle, seen.today)
+    return seen
+
+
+def held(session: Session, code: str) -> Process:
+    return process_of(session, 2024, code, lock=Lock.MOVE)
+
+
+def moved(session: Session, code: str, stage: Stage, **values: object) -> None:
+    """Write what a move writes, whatever the branch lacks."""
+    process = held(session, code)
+    change_process(session, process, {"stage": stage, "version": process.version + 1, "entered_at": NOW, **values})
+
+
+def extended(session: Session, code: str, stage: Stage, day: date) -> None:
+    extend(session, held(session, code), stage=stage, due_on=day, reason="外出实践", by="office", now=NOW)
+
+
+def days_changed(session: Session, **days: date | None) -> None:
+    cycle = cycle_by_year(session, 2024, for_update=True)
+    change_deadlines(session, cycle, {Stage(stage): day for stage, day in days.items()}, seen=cycle.version, now=NOW)
+
+
+# ── counts ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def something_happens(session: Session, chance: random.Random) -> None:
+    """One thing of all that moves a branch from one count to another."""
+    code = chance.choice(CODES)
+    process = held(session, code)
+    match chance.randrange(8):
+        case 0 | 1 | 2:
+            moved(session, code, chance.choice(STAGES[Kind.APPRAISAL]), late=chance.random() < 0.3)
+        case 3:
+            again = {"round": process.round + 1, "round_due_on": chance.choice((None, TODAY, *LATER_DAYS))}
+            moved(session, code, chance.choice(WORKING), late=False, **again)
+        case 4 | 5:
+            latest = max((process.due_on or TODAY, *DEADLINES.values())) + timedelta(days=chance.randrange(1, 5))
+            if process.stage in WORKING:
+                extended(session, code, process.stage, latest)
+        case 6:
+            days_changed(
+                session, study=chance.choice((None, date(2024, 12, 18), date(2024, 12, 27))), rating=chance.choice((None, date(2025, 1, 15)))
+            )
+        case 7:
+            fold(session)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_counts_are_those_of_the_rows_after_whatever_happens(session: Session, seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311  (a run that can be repeated)
+    cycle = a_small_school(session)
+    for _ in range(40):
+        something_happens(session, chance)
+        agrees(session, cycle, NOW + timedelta(days=chance.randrange(60)))
+    close_cycle(session, cycle, now=NOW)
+    before = agrees(session, cycle)
+    fold(session)
+    assert agrees(session, cycle) == before
+    assert session.scalar(select(func.count()).select_from(ProgressDelta)) == 0
+
+
+def test_a_draft_counts_nothing_and_publishing_counts_every_branch(session: Session) -> None:
+    a_branch(session)
+    cycle = a_cycle(session)
+    assert agrees(session, cycle).branches == 0
+    publish(session, cycle, now=NOW)
+    assert agrees(session, cycle).by_stage[Stage.STUDY] == 1
+
+
+def test_a_branch_turns_overdue_at_midnight_without_a_write(session: Session) -> None:
+    cycle = a_small_school(session)
+    midnight = datetime(2024, 12, 25, 16, 0, tzinfo=UTC)
+    written = session.scalar(select(func.pg_current_xact_id_if_assigned())), session.scalar(select(func.count()).select_from(ProgressDelta))
+    before, after = agrees(session, cycle, midnight - timedelta(seconds=1)), agrees(session, cycle, midnight)
+    assert (before.overdue, before.due_soon) == (0, 6)
+    assert (after.overdue, after.due_soon) == (6, 0)
+    assert after.today == date(2024, 12, 26)
+    assert written == (session.scalar(select(func.pg_current_xact_id_if_assigned())), session.scalar(select(func.count()).select_from(ProgressDelta)))
+
+
+def test_it_says_since_when_it_is_true(session: Session) -> None:
+    cycle = a_small_school(session)
+    first = overview(session, cycle, now=NOW)
+    fold(session)
+    assert overview(session, cycle, now=NOW + timedelta(hours=1)) == first, "nothing has changed"
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    assert (local := overview(session, cycle, now=tomorrow).as_of.astimezone(UTC)) > first.as_of
+    assert local.hour == 16, "midnight in the school"
+    moved(session, CODES[0], Stage.TALKS)
+    assert overview(session, cycle, now=NOW).as_of > first.as_of
+
+
+def test_two_who_fold_at_once_beside_writers_count_each_change_once(engine: Engine) -> None:
+    with transaction(engine, actor="cli") as session:
+        a_small_school(session)
+    done = Event()
+
+    def folding() -> int:
+        runs = 0
+        while not done.is_set():
+            with transaction(engine, actor="worker") as session:
+                fold(session)
+            runs += 1
+        return runs
+
+    def writing(code: str) -> None:
+        for number in range(40):
+            with transaction(engine, actor="cli") as session:
+                moved(session, code, STAGES[Kind.APPRAISAL][number % 8], late=number % 3 == 0)
+
+    def looking() -> set[int]:
+        seen = set()
+        while not done.is_set():
+            with transaction(engine, actor=None) as session:
+                seen.add(overview(session, cycle_by_year(session, 2024), now=NOW).branches)
+        return seen
+
+    with ThreadPoolExecutor(8) as pool:
+        folds = [pool.submit(folding) for _ in range(2)]
+        looks = pool.submit(looking)
+        for future in [pool.submit(writing, code) for code in CODES[:4]]:
+            future.result()
+        done.set()
+        assert all(future.result() > 2 for future in folds)
+        assert looks.result() == {6}, "a change is counted before it is folded or after, never twice and never not at all"
+    with transaction(engine, actor="worker") as session:
+        cycle = cycle_by_year(session, 2024)
+        agrees(session, cycle)
+        fold(session)
+        agrees(session, cycle)
+        assert session.scalar(select(func.sum(ProgressCount.n))) == 6
+        assert session.scalar(select(func.count()).select_from(BranchChange)) == 6, "the last change of each branch stays"

@@ -1,0 +1,137 @@
+"""限次: no more tries than the limit, whoever counts, and whose tries are counted."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Engine, func, select, text
+from sqlalchemy.orm import Session
+
+from tests.builders import NOW
+from workflow.database import engine_for, transaction
+from workflow.errors import SettingsInvalid
+from workflow.people.throttle import Attempt, Limit, TooManyTries, client_address, forget, give_back, take
+from workflow.settings import read_settings
+
+THREE = Limit("three", 3, timedelta(minutes=15))
+MANY = Limit("many", 100, timedelta(minutes=15))
+
+
+def tries_left(session: Session, whom: str = "w5", limit: Limit = THREE) -> int:
+    """How many more get through."""
+    for number in range(limit.at_most + 1):
+        try:
+            take(session, [(limit, whom)], NOW)
+        except TooManyTries:
+            return number
+    raise AssertionError("no limit at all")
+
+
+def test_the_fourth_try_of_three_is_refused_and_told_how_long_to_wait(session: Session) -> None:
+    for minutes in (0, 1, 2):
+        take(session, [(THREE, "w5")], NOW + timedelta(minutes=minutes))
+    with pytest.raises(TooManyTries) as refused, session.begin_nested():
+        take(session, [(THREE, "w5")], NOW + timedelta(minutes=3))
+    assert refused.value.retry_after == 12 * 60
+    take(session, [(THREE, "z6")], NOW + timedelta(minutes=3))
+
+
+def test_when_the_time_is_over_the_count_begins_anew(session: Session) -> None:
+    assert tries_left(session) == 3
+    with pytest.raises(TooManyTries), session.begin_nested():
+        take(session, [(THREE, "w5")], NOW + timedelta(minutes=15) - timedelta(microseconds=1))
+    for _ in range(3):
+        take(session, [(THREE, "w5")], NOW + timedelta(minutes=15))
+
+
+def test_one_limit_does_not_use_up_another(session: Session) -> None:
+    assert tries_left(session) == 3
+    take(session, [(MANY, "w5")], NOW)
+
+
+def test_a_try_that_one_limit_refuses_is_not_counted_by_the_other(session: Session) -> None:
+    tries_left(session)
+    for _ in range(3):
+        with pytest.raises(TooManyTries), session.begin_nested():
+            take(session, [(THREE, "w5"), (MANY, "127.0.0.1")], NOW)
+    session.expire_all()
+    assert session.scalars(select(Attempt.count).order_by(Attempt.count)).all() == [4]  # the one that tries_left did not undo
+
+
+def test_what_is_given_back_may_be_tried_again_and_never_more(session: Session) -> None:
+    take(session, [(THREE, "w5")], NOW)
+    take(session, [(THREE, "w5")], NOW)
+    give_back(session, THREE, "w5")
+    assert tries_left(session) == 2
+    give_back(session, THREE, "nobody")
+    assert tries_left(session, "nobody") == 3
+
+
+def test_forgetting_begins_anew_for_one_alone(session: Session) -> None:
+    take(session, [(THREE, "w5"), (THREE, "z6")], NOW)
+    forget(session, THREE, "w5")
+    assert (tries_left(session, "w5"), tries_left(session, "z6")) == (3, 2)
+
+
+def test_the_counters_name_nobody(session: Session) -> None:
+    take(session, [(THREE, "a password in the wrong field")], NOW)
+    assert "password" not in str(session.scalars(select(Attempt.key)).all())
+
+
+def test_counters_that_are_over_are_swept_by_the_next_try(session: Session) -> None:
+    for number in range(5):
+        take(session, [(THREE, f"x{number}")], NOW)
+    take(session, [(THREE, "w5")], NOW + timedelta(minutes=15))
+    assert session.scalar(select(func.count()).select_from(Attempt)) == 1
+
+
+def test_however_many_try_at_the_same_moment_three_get_through(engine: Engine, database_url: str) -> None:
+    """Two engines stand for two processes; each try names the pair in another order."""
+    other = engine_for(database_url)
+
+    def one(number: int) -> bool:
+        pair = [(THREE, "w5"), (MANY, "127.0.0.1")]
+        try:
+            with transaction((engine, other)[number % 2], actor=None) as session:
+                take(session, pair if number % 3 else pair[::-1], NOW)
+        except TooManyTries:
+            return False
+        return True
+
+    with ThreadPoolExecutor(16) as pool:
+        assert sum(pool.map(one, range(60))) == 3
+    with transaction(engine, actor=None) as session:
+        assert session.scalars(text("select count from attempt")).all() == [3, 3]
+    other.dispose()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("TRUSTED_PROXIES", "-1"), ("TRUSTED_PROXIES", "10.0.0.1"), ("INVITATION_HOURS", "0"), ("INVITATION_HOURS", "soon")]
+)
+def test_a_setting_that_makes_no_sense_stops_the_start_and_is_named(name: str, value: str) -> None:
+    with pytest.raises(SettingsInvalid, match=f"ZHIBU_{name}"):
+        read_settings({f"ZHIBU_{name}": value})
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "proxies", "is_"),
+    [
+        ("203.0.113.7", "", 0, "203.0.113.7"),
+        ("203.0.113.7", "198.51.100.1", 0, "203.0.113.7"),  # nobody of ours wrote that
+        ("10.0.0.1", "198.51.100.1", 1, "198.51.100.1"),
+        ("10.0.0.1", "6.6.6.6, 198.51.100.1", 1, "198.51.100.1"),  # what the client sent stands before what our proxy wrote
+        ("10.0.0.1", "6.6.6.6, 198.51.100.1, 10.0.0.2", 2, "198.51.100.1"),
+        ("10.0.0.1", "198.51.100.1", 2, "10.0.0.1"),  # it did not come through both
+        ("10.0.0.1", "", 1, "10.0.0.1"),
+        ("10.0.0.1", "unknown", 1, "10.0.0.1"),
+        ("10.0.0.1", "x" * 10_000, 1, "10.0.0.1"),
+        ("2001:db8::1", "", 0, "2001:db8::/64"),
+        ("2001:db8::ffff:2", "", 0, "2001:db8::/64"),  # who has one address has the network
+        ("::ffff:203.0.113.7", "", 0, "203.0.113.7"),
+        (None, "", 0, ""),
+    ],
+)
+def test_an_address_is_the_peer_or_what_our_own_proxies_wrote(peer: str | None, forwarded: str, proxies: int, is_: str) -> None:
+    assert client_address(peer, forwarded, proxies) == is_

@@ -1,0 +1,173 @@
+"""Substitutes (代行): for a dated period one member of a branch acts with the posts of another; history then says "A for B".
+
+Who is stood for keeps his posts and may act himself. A substitute has what the other's own appointments give on the day, in that branch alone:
+never an office of the school, and never what the other has as somebody's substitute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, ForeignKey, Index, Select, or_, select
+from sqlalchemy.orm import Mapped, Session, joinedload, mapped_column, relationship
+
+from workflow.database import Base, Numbered, any_of
+from workflow.errors import Conflict, Exists, Forbidden, Invalid, NotFound, Words
+from workflow.fields import Body, Day, StaffNo
+from workflow.history import track
+from workflow.people.access import Caller, Scope
+from workflow.people.organisation import Appointment, Branch, Person, in_post, person_by_staff_no
+from workflow.vocabulary import SCHOOL_ZONE, Post, Role, Standing
+
+LEADING = (Post.SECRETARY, Post.DEPUTY)
+"""Who names his own substitute."""
+
+
+class Substitute(Numbered, Base):
+    """One who stands for another (代行人) from a first day to a last one."""
+
+    __tablename__ = "substitute"
+    __table_args__ = (
+        CheckConstraint("ends_on >= starts_on", name="dates"),
+        CheckConstraint("person_id <> substitute_id", name="another"),
+        Index("ix_substitute_substitute_id", "substitute_id"),
+        Index("ix_substitute_branch_id", "branch_id"),
+    )
+
+    branch_id: Mapped[int] = mapped_column(ForeignKey("branch.id"))
+    person_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("person.id"))
+    """Who is stood for."""
+    substitute_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("person.id"))
+    starts_on: Mapped[date]
+    ends_on: Mapped[date]
+    ended_at: Mapped[datetime | None]
+    """When it was ended before its last day."""
+    recorded_by: Mapped[str]
+    recorded_at: Mapped[datetime]
+
+    branch: Mapped[Branch] = relationship()
+    person: Mapped[Person] = relationship(foreign_keys=[person_id])
+    substitute: Mapped[Person] = relationship(foreign_keys=[substitute_id])
+
+
+track(Substitute.__table__)  # type: ignore[arg-type]
+
+
+class SubstituteBody(Body):
+    """A substitute as it is sent. Without ``staff_no`` somebody names his own."""
+
+    staff_no = StaffNo()
+    substitute = StaffNo(required=True)
+    starts_on = Day(required=True)
+    ends_on = Day(required=True)
+
+
+class EndSubstituteBody(Body):
+    """An earlier last day; without one it ends at once."""
+
+    ends_on = Day()
+
+
+def standing(on: date) -> tuple[ColumnElement[bool], ...]:
+    """The condition that a substitute stands on a day."""
+    return (Substitute.starts_on <= on, Substitute.ends_on >= on, Substitute.ended_at.is_(None))
+
+
+def name_substitute(session: Session, body: Mapping[str, Any], *, by: Caller, reach: Collection[Scope], now: datetime) -> Substitute:
+    """Name who stands for somebody: the secretary or deputy for himself, the office for all.
+
+    Raises Forbidden, Invalid, and Exists when either of the two is named for some of these days already.
+    """
+    staff_no = body.get("staff_no", by.staff_no)
+    if Scope.ALL not in reach and staff_no != by.staff_no:
+        raise Forbidden(Words("只能为自己指定代行人", "you name your own substitute alone"))
+    starts_on, ends_on = body["starts_on"], body["ends_on"]
+    person, substitute = _known(session, "staff_no", staff_no), _known(session, "substitute", body["substitute"])
+    held = (Appointment.person_id == person.id, Appointment.branch_id == person.branch_id, *in_post(starts_on))
+    posts = set(session.scalars(select(Appointment.post).where(*held)))
+    if Scope.ALL not in reach and not posts & set(LEADING):
+        raise Forbidden(Words("书记、副书记本人才能指定代行人", "only a secretary or deputy names a substitute"))
+    if not posts or person.branch_id is None:
+        raise Invalid({"staff_no": Words(f"{person.name} 届时没有支部职务，无须代行", f"{person.name} holds no post in a branch on that day")})
+    if substitute.id == person.id:
+        raise Invalid({"substitute": Words("不能由本人代行", "nobody stands for himself")})
+    if substitute.branch_id != person.branch_id or substitute.standing is not Standing.FULL:
+        raise Invalid({"substitute": Words("代行人须是本支部的正式党员", "a substitute is a full member of the same branch")})
+    if ends_on < starts_on:
+        raise Invalid({"ends_on": Words(f"早于开始日期 {starts_on}", f"before it begins on {starts_on}")})
+    if ends_on < now.astimezone(SCHOOL_ZONE).date():
+        raise Invalid({"ends_on": Words("代行期已经过去", "lies in the past")})
+    # The branch's row orders who names at the same moment; what refers to it does not wait.
+    session.execute(select(Branch.id).where(Branch.id == person.branch_id).with_for_update(key_share=True))
+    in_these_days = (Substitute.starts_on <= ends_on, Substitute.ends_on >= starts_on, Substitute.ended_at.is_(None))
+    same = or_(Substitute.person_id == person.id, Substitute.substitute_id == substitute.id)
+    if session.scalar(select(Substitute.id).where(Substitute.branch_id == person.branch_id, same, *in_these_days).limit(1)) is not None:
+        raise Exists(Words("该时段内已指定代行人，或其已代行他人", "one of the two is named for some of these days already"))
+    row = Substitute(
+        branch_id=person.branch_id,
+        person_id=person.id,
+        substitute_id=substitute.id,
+        starts_on=starts_on,
+        ends_on=ends_on,
+        ended_at=None,
+        recorded_by=by.staff_no,
+        recorded_at=now,
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def end_substitute(
+    session: Session, row: Substitute, *, by: Caller, reach: Collection[Scope], now: datetime, ends_on: date | None = None
+) -> Substitute:
+    """End it at once, or give it an earlier last day: he for whom it stands, or the office. Raises Forbidden, Invalid, Conflict when it has ended."""
+    if Scope.ALL not in reach and row.person_id != by.person_id:
+        raise Forbidden(Words("只能结束自己的代行安排", "you end your own substitute alone"))
+    session.refresh(row, ["ends_on", "ended_at"], with_for_update={"key_share": True})
+    if row.ended_at is not None or row.ends_on < now.astimezone(SCHOOL_ZONE).date():
+        raise Conflict(Words("代行已经结束", "it has ended"))
+    if ends_on is None:
+        row.ended_at = now
+    elif not row.starts_on <= ends_on <= row.ends_on:
+        raise Invalid({"ends_on": Words(f"须在 {row.starts_on} 与 {row.ends_on} 之间", f"must lie between {row.starts_on} and {row.ends_on}")})
+    else:
+        row.ends_on = ends_on
+    session.flush()
+    return row
+
+
+def substitutes_after(session: Session, substitute_id: int, limit: int, *, branches: Collection[str] | None = None) -> Sequence[Substitute]:
+    """Substitutes in the order they were named, past ones included, of all branches or of some."""
+    statement = _rows().where(Substitute.id > substitute_id)
+    if branches is not None:
+        statement = statement.join(Substitute.branch).where(any_of(Branch.code, branches))
+    return session.scalars(statement.order_by(Substitute.id).limit(limit)).all()
+
+
+def substitute_by_id(session: Session, substitute_id: int, *, branches: Collection[str] | None = None) -> Substitute:
+    """Raises NotFound, also for one of another branch than these."""
+    row = session.scalar(_rows().where(Substitute.id == substitute_id))
+    if row is None or (branches is not None and row.branch.code not in branches):
+        raise NotFound
+    return row
+
+
+def branches_within(by: Caller, granted: Mapping[Role, Scope]) -> list[str] | None:
+    """The branches that a caller's roles reach in this; None is all."""
+    if Scope.ALL in granted.values():
+        return None
+    return [code for code, roles in by.branches.items() if roles & granted.keys()]
+
+
+def _rows() -> Select[Substitute]:
+    return select(Substitute).options(joinedload(Substitute.branch), joinedload(Substitute.person), joinedload(Substitute.substitute))
+
+
+def _known(session: Session, field: str, staff_no: str) -> Person:
+    try:
+        return person_by_staff_no(session, staff_no)
+    except NotFound as missing:
+        raise Invalid({field: missing.detail}) from None

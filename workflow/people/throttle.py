@@ -1,0 +1,123 @@
+"""Throttling (限次): how often something may be tried, counted in the database, so that all processes count together.
+
+A try is counted before it is made, by one upsert that is committed at once: however many guess at the same moment, no more than the limit get
+through. What turns out to have been no guess is given back. Counters hold a hash of what they count: people type passwords into the wrong field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from ipaddress import IPv6Address, ip_address, ip_network
+from math import ceil
+
+from sqlalchemy import Index, case, delete, not_, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from workflow.database import Base, any_of
+from workflow.errors import Refusal, Words
+from workflow.history import usable
+
+
+class TooManyTries(Refusal):
+    """This was tried too often; after ``retry_after`` seconds it may be tried again."""
+
+    slug = "too-many-tries"
+    title = Words("尝试次数过多，请稍后再试", "too many tries, please wait")
+
+    def __init__(self, wait: timedelta) -> None:
+        self.retry_after = max(1, ceil(wait.total_seconds()))
+        minutes = ceil(self.retry_after / 60)
+        super().__init__(Words(f"尝试次数过多，请 {minutes} 分钟后再试", f"too many tries, try again in {minutes} minutes"))
+
+
+@dataclass(frozen=True)
+class Limit:
+    """How often in how long a time, from the first try on."""
+
+    what: str
+    at_most: int
+    within: timedelta
+
+
+SIGN_IN_TO_ACCOUNT = Limit("sign in to an account", 5, timedelta(minutes=15))
+SIGN_IN_FROM_ADDRESS = Limit("sign in from an address", 20, timedelta(minutes=15))
+FORGOTTEN_OF_ACCOUNT = Limit("forgotten password of an account", 3, timedelta(hours=1))
+FORGOTTEN_FROM_ADDRESS = Limit("forgotten password from an address", 20, timedelta(minutes=15))
+
+SWEPT_AT_ONCE = 100
+
+
+class Attempt(Base):
+    """How often something was tried since its first try (尝试次数). No history: it says nothing of anybody, and is soon forgotten."""
+
+    __tablename__ = "attempt"
+    __table_args__ = (Index("ix_attempt_ends_at", "ends_at"),)
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    """SHA-256 of the limit's name and of whom it counts."""
+    count: Mapped[int]
+    ends_at: Mapped[datetime]
+
+
+usable(Attempt.__table__)  # type: ignore[arg-type]
+
+
+def take(session: Session, tries: Sequence[tuple[Limit, str]], now: datetime) -> None:
+    """Count one try of each, for instance of an account and from an address, in a transaction that is committed before the try is made.
+
+    Raises TooManyTries, with the longest wait, when one of them has had all of its tries: then none is counted.
+    """
+    limits = {_key(limit, whom): limit for limit, whom in tries}
+    # In one order: two who count the same would else wait for one another in a circle.
+    rows = [{"key": key, "count": 1, "ends_at": now + limits[key].within} for key in sorted(limits)]
+    counting = insert(Attempt).values(rows)
+    over = Attempt.ends_at <= now
+    counted = counting.on_conflict_do_update(
+        index_elements=[Attempt.key],
+        set_={"count": case((over, 1), else_=Attempt.count + 1), "ends_at": case((over, counting.excluded.ends_at), else_=Attempt.ends_at)},
+    ).returning(Attempt.key, Attempt.count, Attempt.ends_at)
+    waits = [ends_at - now for key, count, ends_at in session.execute(counted) if count > limits[key].at_most]
+    if waits:
+        raise TooManyTries(max(waits))
+    _sweep(session, now, list(limits))
+
+
+def give_back(session: Session, limit: Limit, whom: str) -> None:
+    """That try was none: the password was right."""
+    session.execute(update(Attempt).where(Attempt.key == _key(limit, whom), Attempt.count > 0).values(count=Attempt.count - 1))
+
+
+def forget(session: Session, limit: Limit, whom: str) -> None:
+    """Begin to count anew."""
+    session.execute(delete(Attempt).where(Attempt.key == _key(limit, whom)))
+
+
+def client_address(peer: str | None, forwarded: str, trusted_proxies: int) -> str:
+    """Whom an address stands for: the peer, or what the outermost of our own proxies wrote down as its peer.
+
+    Each proxy appends to ``X-Forwarded-For``: only as many entries from its end as there are proxies of ours are true, whatever a client sent
+    before them. Who has an IPv6 address has the 2**64 of its network too, so those count as one.
+    """
+    hops = [hop.strip() for hop in forwarded.split(",")] if forwarded else []
+    told = hops[-trusted_proxies] if 0 < trusted_proxies <= len(hops) else peer or ""
+    try:
+        address = ip_address(told)
+    except ValueError:
+        return peer or ""
+    if not isinstance(address, IPv6Address):
+        return str(address)
+    return str(address.ipv4_mapped or ip_network((address, 64), strict=False))
+
+
+def _sweep(session: Session, now: datetime, but: Sequence[str]) -> None:
+    # Never waits, and comes last: whoever counts cannot be held up by who sweeps.
+    over = select(Attempt.key).where(Attempt.ends_at <= now, not_(any_of(Attempt.key, but))).limit(SWEPT_AT_ONCE).with_for_update(skip_locked=True)
+    session.execute(delete(Attempt).where(Attempt.key.in_(over.scalar_subquery())), execution_options={"synchronize_session": False})
+
+
+def _key(limit: Limit, whom: str) -> str:
+    return sha256(f"{limit.what}\0{whom}".encode()).hexdigest()
