@@ -25,8 +25,8 @@ from api.errors import CsrfMissing, Malformed, PreconditionRequired, Unsupported
 from workflow import idempotency
 from workflow.cycle import Lock, Process, process_of
 from workflow.database import act_as, constraint, transaction, with_one_retry
-from workflow.errors import Invalid, NotFound, Unauthenticated, Words
-from workflow.idempotency import KeptAnswer, Repeatable
+from workflow.errors import Invalid, NotFound, Refusal, Unauthenticated, Words
+from workflow.idempotency import KeptAnswer, Repeatable, RequestInProgress
 from workflow.people.access import Action, Caller, Scope
 from workflow.people.accounts import Token, WebSession, caller_by_secret
 from workflow.settings import Settings
@@ -188,6 +188,11 @@ def handler(route: Route) -> Callable[..., Response]:
             if constraint(error) != idempotency.UNIQUE:
                 raise
             return with_one_retry(lambda: _answer(route, dict(path), sent))  # the other was faster: replay what it answered
+        except Refusal as refusal:
+            if isinstance(refusal, RequestInProgress) or not route.repeatable or KEY_HEADER not in request.headers:
+                raise
+            # An equal request may have had its effect between the look and the refusal: then its answer is there now.
+            return with_one_retry(lambda: _answer(route, dict(path), sent))
 
     return handle
 

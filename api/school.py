@@ -70,8 +70,11 @@ class ProgressShape(TypedDict):
 @routes.get(f"{CYCLE}/progress", action=Action.READ_SCHOOL, answers=ProgressShape)
 def read_progress(asked: Asked, year: int) -> Any:
     """How many branches stand where: at most half a second old, or with ``Cache-Control: no-cache`` from the database."""
-    seen = board().latest(asked, year, fresh=request.cache_control.no_cache is not None)
-    counts = {
+    seen = board().latest(asked, year, fresh=bool(request.cache_control.no_cache))
+    body: ProgressShape = {
+        "cycle": year,
+        "as_of": seen.as_of,
+        "cursor": cursor(seen.cursor),
         "branches": seen.branches,
         "by_stage": seen.by_stage,
         "overdue": seen.overdue,
@@ -79,7 +82,7 @@ def read_progress(asked: Asked, year: int) -> Any:
         "returned": seen.returned,
         "late": seen.late,
     }
-    return Answer({"cycle": year, "as_of": seen.as_of, "cursor": cursor(seen.cursor), **counts}, tagged=[counts, seen.today])
+    return Answer(body, tagged=body)
 
 
 @routes.get(f"{CYCLE}/branches", action=Action.READ_SCHOOL, answers=Listed[ProcessShape], query=BranchesQuery)
@@ -90,7 +93,7 @@ def list_branches(asked: Asked, query: dict[str, Any], year: int) -> Any:
         if beside := [name for name in ("stage", "overdue", "unit", "q", "after") if name in query]:
             raise Invalid({name: Words("不能与 changed_since 同用", "does not go with changed_since") for name in beside})
         (rows, named), following = changed_branches(
-            asked.session, cycle, place(query, Cursor("0", 0), Cursor.read, "changed_since"), limit=query["limit"]
+            asked.session, cycle, place(query, Cursor("0", 0), Cursor.read, "changed_since"), limit=query["limit"], today=asked.today
         )
         return {"items": [process_shape(row, named.get(row.id), asked.today) for row in rows], "next": cursor(following)}
     rows, named = branches(

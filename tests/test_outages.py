@@ -20,6 +20,7 @@ from tempfile import TemporaryDirectory
 import httpx
 import pytest
 from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.pool import NullPool
 
 import migrations
 from api import ROUTES
@@ -173,14 +174,14 @@ def test_without_its_database_every_route_is_503_and_with_it_all_is_well_again(d
 @pytest.mark.parametrize("by", ["gunicorn", "waitress"])
 def test_told_to_stop_a_service_finishes_what_it_has_taken_and_takes_nothing_new(database: Database, project: Path, tmp_path: Path, by: str) -> None:
     token = database.token_of_the_office()
-    extension = {"stage": "report", "due_on": f"2030-01-{len(by):02}", "reason": "期末考试"}
+    extension = {"stage": "report", "due_on": "2030-01-10" if by == "gunicorn" else "2030-01-11", "reason": "期末考试"}
 
     def extend(service: Service) -> int:
         headers = {"Authorization": f"Bearer {token}"}
         address = f"{service.address}/api/v1/cycles/2024/branches/D0101/extensions"
         return httpx.post(address, json=extension, headers=headers, timeout=PATIENCE_SECONDS).status_code
 
-    holder = create_engine(database.url)
+    holder = create_engine(database.url, poolclass=NullPool)
     with served(database, project, tmp_path / "log", by) as service, ThreadPoolExecutor(1) as threads:
         with holder.connect() as held:
             held.execute(text("select from process for update"))
@@ -195,7 +196,6 @@ def test_told_to_stop_a_service_finishes_what_it_has_taken_and_takes_nothing_new
             held.rollback()
         assert answer.result(PATIENCE_SECONDS) == 201, service.log.read_text(encoding="utf-8")
         assert service.process.wait(PATIENCE_SECONDS) == 0
-    holder.dispose()
 
 
 def waiting(engine: Engine) -> bool:

@@ -87,7 +87,7 @@ def engine_for(url: str, *, pool_size: int = 10) -> Engine:
         }.items()
     )
     return create_engine(
-        url, pool_pre_ping=True, pool_size=pool_size, max_overflow=pool_size, connect_args={"options": options, "connect_timeout": 5}
+        url, pool_pre_ping=True, pool_size=pool_size, max_overflow=pool_size, pool_timeout=5, connect_args={"options": options, "connect_timeout": 5}
     )
 
 

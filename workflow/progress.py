@@ -335,7 +335,7 @@ _CHANGED = text("""
 """)
 
 
-def changed_branches(session: Session, cycle: Cycle, since: Cursor, *, limit: int, today: date = date.min) -> tuple[Rows, Cursor]:
+def changed_branches(session: Session, cycle: Cycle, since: Cursor, *, limit: int, today: date) -> tuple[Rows, Cursor]:
     """Every branch that has changed since a cursor, once, in its present state; and the cursor to ask with next.
 
     A full page is one part of a sweep: its cursor goes on where the page ended, and the end of the sweep leads back to what was the horizon at

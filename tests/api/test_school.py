@@ -301,7 +301,6 @@ def test_a_poll_that_brings_nothing_new_is_answered_in_one_line(house: House, br
 
 
 def test_equal_tags_mean_equal_bodies(house: House, branch: Cast, office: Client) -> None:
-    """``as_of`` says when this content first became true: an extension that changes no count leaves it alone."""
     house.clock.now = datetime(2025, 2, 10, 2, 0, tzinfo=UTC)
     first = office.get(f"{YEAR}/progress", **FRESH)
     house.clock.now = datetime(2025, 2, 10, 3, 0, tzinfo=UTC)
