@@ -169,6 +169,7 @@ def doctor() -> None:
 @told_plainly
 def worker(dry_run: bool, moment: str | None, log_level: str) -> None:
     from schedulers.worker import run_worker  # noqa: PLC0415
+    from workflow.mail.outbox import fates  # noqa: PLC0415
     from workflow.reminders import letters_due  # noqa: PLC0415
 
     configure_logs(level=log_level)
@@ -176,8 +177,13 @@ def worker(dry_run: bool, moment: str | None, log_level: str) -> None:
     if dry_run:
         settings.required("base_url")
         with school(settings) as engine, transaction(engine, actor=None) as session:
-            for letter in letters_due(session, _moment(moment), base_url=settings.base_url or ""):
-                click.echo(f"{letter.kind}\t{letter.recipient_name}\t{letter.due_on}\t{letter.words.subject}")
+            due = letters_due(session, _moment(moment), base_url=settings.base_url or "")
+            fate = fates(session, [letter.key for letter in due])
+            click.echo("种类\t收信人\t党支部\t期限\t为什么\t状态")
+            for letter in due:
+                state = fate[letter.key].zh if letter.key in fate else "未写信" if (letter.address or "").strip() else "未写信，没有邮箱"
+                who, where = f"{letter.staff_no} {letter.recipient_name}", letter.branch or "全校"
+                click.echo("\t".join((letter.kind, who, where, str(letter.due_on), letter.reason, state)))
         return
     if moment is not None:
         raise click.UsageError("--at 只能配合 --dry-run")

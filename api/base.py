@@ -158,6 +158,9 @@ class Routes(list[Route]):
     def patch(self, rule: str, **options: Any) -> Callable[[View], View]:
         return self._declare("PATCH", rule, {"if_match": True, **options})
 
+    def put(self, rule: str, **options: Any) -> Callable[[View], View]:
+        return self._declare("PUT", rule, options)
+
     def delete(self, rule: str, **options: Any) -> Callable[[View], View]:
         return self._declare("DELETE", rule, options)
 

@@ -44,7 +44,7 @@ from workflow.process import move, options
 from workflow.requirement import Waiver
 from workflow.roll import RollBody, amend_roll, confirm_excuse, withdraw_excuse
 from workflow.vocabulary import Role, Stage, Trigger
-from workflow.waivers import WaiverBody, approve, waive
+from workflow.waivers import WaiverBody, approve, tell_decided, waive
 
 routes = Routes()
 RECORD = f"<{NUMBER}:record_id>"
@@ -220,6 +220,10 @@ def _held(asked: Asked, record_id: int) -> Waiver:
     return record_of(asked.session, Waiver, asked.process.id, record_id, held=True)
 
 
+def _tell_decided(asked: Asked, row: Waiver) -> None:
+    tell_decided(asked.session, asked.process, row, now=asked.now, base_url=service().settings.base_url or "")
+
+
 @routes.get(f"{BRANCH}/waivers/{RECORD}", action=Action.READ_PROCESS, answers=WaiverShape, find=_one)
 def read_waiver(asked: Asked, row: Waiver) -> Any:
     """One of them."""
@@ -236,6 +240,7 @@ def give_waiver(asked: Asked, body: dict[str, Any]) -> Any:
 def approve_waiver(asked: Asked, row: Waiver) -> Any:
     """The office agrees to a reason that needs it."""
     approve(row, by=asked.by.staff_no, now=asked.now)
+    _tell_decided(asked, row)
     return _waiver(asked, row)
 
 
@@ -243,6 +248,7 @@ def approve_waiver(asked: Asked, row: Waiver) -> Any:
 def reject_waiver(asked: Asked, row: Waiver, body: dict[str, Any]) -> Any:
     """The office does not accept a reason: it covers nothing any more."""
     reject(row, by=asked.by.staff_no, now=asked.now, reason=body["reason"])
+    _tell_decided(asked, row)
     return _waiver(asked, row)
 
 

@@ -22,7 +22,7 @@ from workflow.fields import Line, StaffNo, YesNo, one_of
 from workflow.gate import exceptions, place_in_list
 from workflow.mail.outbox import letters_of
 from workflow.people.access import Action
-from workflow.people.organisation import Branch, person_by_staff_no
+from workflow.people.organisation import Branch, person_by_staff_no, staff_nos
 from workflow.progress import Cursor, branches, changed_branches
 from workflow.vocabulary import Stage
 
@@ -141,4 +141,5 @@ def list_letters(asked: Asked, query: dict[str, Any], year: int) -> Any:
     rows = letters_of(
         asked.session, cycle_id=cycle.id, process_ids=wanted, recipient_id=recipient, after=place(query, 0, number), limit=query["limit"] + 1
     )
-    return listed(rows, query, lambda row: letter_shape(row, codes.get(row.process_id or 0)), lambda row: row.id)
+    numbers = staff_nos(asked.session, [row.recipient_id for row in rows])
+    return listed(rows, query, lambda row: letter_shape(row, codes.get(row.process_id or 0), numbers[row.recipient_id]), lambda row: row.id)

@@ -291,6 +291,8 @@ class RollShape(TypedDict):
     excused_confirmed_by: NotRequired[str | None]
     left_on: NotRequired[date | None]
     rated_here: NotRequired[bool]
+    has_address: NotRequired[bool]
+    """Whether letters reach him: who has no address must be told in person."""
     version: NotRequired[int]
 
 
@@ -310,6 +312,7 @@ def roll_shape(row: Participant) -> RollShape:
         "excused_confirmed_by": row.excused_confirmed_by,
         "left_on": row.left_on,
         "rated_here": row.rated_here,
+        "has_address": row.person.email is not None,
         "version": row.version,
     }
 
@@ -486,26 +489,31 @@ class LetterShape(TypedDict):
     kind: str
     branch: str | None
     recipient: str
+    staff_no: str
     subject: str
     due_on: date | None
     state: LetterState
     attempts: int
     created_at: datetime
     sent_at: datetime | None
+    error: str | None
+    """Why it was not sent: the step and the code, never what the mail server wrote."""
 
 
-def letter_shape(row: Letter, branch: str | None) -> LetterShape:
+def letter_shape(row: Letter, branch: str | None, staff_no: str) -> LetterShape:
     return {
         "id": row.id,
         "kind": row.kind,
         "branch": branch,
         "recipient": row.recipient_name,
+        "staff_no": staff_no,
         "subject": row.subject,
         "due_on": row.due_on,
         "state": row.state,
         "attempts": row.attempts,
         "created_at": row.created_at,
         "sent_at": row.sent_at,
+        "error": row.error,
     }
 
 

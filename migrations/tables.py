@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workflow import cycle, evidence, history, idempotency, progress, requirement
+from workflow import calendar, cycle, evidence, history, idempotency, progress, requirement
 from workflow.appraisal import study, talks
 from workflow.database import Base
 from workflow.mail import outbox
@@ -25,4 +25,5 @@ DECLARED_IN = (
     imports,
     idempotency,
     progress,
+    calendar,
 )

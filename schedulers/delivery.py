@@ -1,16 +1,20 @@
 """Delivery (投递): letters from the outbox to the school's mail server, one message to one recipient.
 
 A row is claimed and committed before anything is said to the server, and settled in another transaction afterwards: no lock is held while
-the network is waited for, and a sender that dies leaves a lease that runs out. Neither log nor ledger has an address or a text in it.
+the network is waited for, and a sender that dies leaves a lease that runs out. While the database is away the outcome is kept in hand for as
+long as the lease holds: a letter that was taken is not sent again because nobody could write that down. Neither log nor ledger has an
+address or a text in it.
 """
 
 from __future__ import annotations
 
+import re
 import smtplib
 import ssl
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parseaddr
 from enum import StrEnum
@@ -20,22 +24,27 @@ from urllib.parse import unquote, urlsplit
 
 import structlog
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from workflow.database import transaction
+from workflow.database import is_away, transaction
 from workflow.mail.letters import Rendered, message
 from workflow.mail.outbox import Claimed, claim, settle_abandoned, settle_failed, settle_retry, settle_sent, settle_unknown
 
 WORKER = "worker"
 """As history calls it."""
-TIMEOUT_SECONDS = 30
-LEASE = timedelta(minutes=5)
-"""Longer than all waits of one letter together."""
+LEASE = timedelta(minutes=10)
+"""Longer than all waits of one letter together: connecting, signing in and handing over wait some dozen times."""
+TIMEOUT = timedelta(seconds=30)
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=1)
 GIVE_UP_AFTER = timedelta(days=3)
 """A letter that the server put off for so long has failed."""
 AT_MOST = 1000
 """Letters in one tick, so that ticks end and the heartbeat tells of it."""
+RETRY_SECONDS = 0.5
+"""Between two tries to write an outcome down while the database is away."""
+LINE_OF_A_DOT = re.compile(rb"^\.", re.MULTILINE)
+"""A dot alone ends a letter, so that one which begins a line is doubled (RFC 5321, 4.5.2)."""
 
 log = structlog.get_logger()
 
@@ -60,8 +69,19 @@ class NotTaken(Exception):
     @property
     def outcome(self) -> Outcome:
         if self.code is None:
-            return Outcome.UNKNOWN if self.step == "DATA" else Outcome.PUT_OFF
+            return Outcome.UNKNOWN if self.step == "CONTENT" else Outcome.PUT_OFF
         return Outcome.REFUSED if self.code // 100 == 5 else Outcome.PUT_OFF
+
+
+@dataclass(frozen=True)
+class _Clock:
+    """The moment that a tick speaks of, going on while it works."""
+
+    began: datetime
+    at: float
+
+    def now(self) -> datetime:
+        return self.began + timedelta(seconds=time.monotonic() - self.at)
 
 
 class Unavailable(Exception):
@@ -71,8 +91,10 @@ class Unavailable(Exception):
 class Courier:
     """One connection to the mail server, opened for the first letter and again after it was lost."""
 
-    def __init__(self, url: str, sender: str) -> None:
+    def __init__(self, url: str, sender: str, *, timeout: timedelta = TIMEOUT) -> None:
         self.url = urlsplit(url)
+        self.timeout = timeout.total_seconds()
+        """For which each answer of the server is waited for."""
         self.sender = parseaddr(sender)[1]
         self.server: smtplib.SMTP | None = None
 
@@ -92,7 +114,9 @@ class Courier:
         try:
             self._step("MAIL", lambda: server.mail(self.sender))
             self._step("RCPT", lambda: server.rcpt(address))
-            self._step("DATA", lambda: server.data(content))
+            # Not ``server.data``: it does not tell a line that is lost before the letter was handed over from one that is lost after.
+            self._step("DATA", lambda: server.docmd("DATA"), good=3)
+            self._step("CONTENT", lambda: self._say(server, content))
         except NotTaken as refusal:
             self._get_ready_again(server, refusal)
             # The recipient has not been named yet: it is us who may not send, and every letter would fail alike.
@@ -100,14 +124,18 @@ class Courier:
                 raise Unavailable(str(refusal)) from refusal
             raise
 
-    def _step(self, step: str, say: Callable[[], tuple[int, bytes]]) -> None:
+    def _say(self, server: smtplib.SMTP, content: bytes) -> tuple[int, bytes]:
+        server.send(LINE_OF_A_DOT.sub(b"..", content) + b".\r\n")
+        return server.getreply()
+
+    def _step(self, step: str, say: Callable[[], tuple[int, bytes]], *, good: int = 2) -> None:
         try:
             code, _ = say()
         except smtplib.SMTPResponseException as error:
             code = error.smtp_code
         except (smtplib.SMTPServerDisconnected, OSError) as error:
             raise NotTaken(step) from error
-        if code // 100 != 2:
+        if code // 100 != good:
             raise NotTaken(step, code)
 
     def _get_ready_again(self, server: smtplib.SMTP, refusal: NotTaken) -> None:
@@ -136,8 +164,8 @@ class Courier:
         # Our name is given: smtplib would ask the DNS for it, and wait.
         host, port, name = self.url.hostname or "", self.url.port or 0, self.sender.rpartition("@")[2]
         if self.url.scheme == "smtps":
-            return smtplib.SMTP_SSL(host, port, name, timeout=TIMEOUT_SECONDS, context=tls)
-        return smtplib.SMTP(host, port, name, timeout=TIMEOUT_SECONDS)
+            return smtplib.SMTP_SSL(host, port, name, timeout=self.timeout, context=tls)
+        return smtplib.SMTP(host, port, name, timeout=self.timeout)
 
     def _log_in(self, server: smtplib.SMTP, tls: ssl.SSLContext) -> None:
         server.ehlo_or_helo_if_needed()
@@ -148,30 +176,30 @@ class Courier:
             server.login(unquote(self.url.username), unquote(self.url.password or ""))
 
 
-def deliver(engine: Engine, *, smtp_url: str, sender: str, now: datetime, stop: Event | None = None) -> Counter[Outcome]:
+def deliver(
+    engine: Engine, *, smtp_url: str, sender: str, now: datetime, stop: Event | None = None, lease: timedelta = LEASE, timeout: timedelta = TIMEOUT
+) -> Counter[Outcome]:
     """Send what is due, until nothing is or the mail server is away, and tell how often each outcome was."""
-    started = time.monotonic()
+    clock = _Clock(now, time.monotonic())
     outcomes: Counter[Outcome] = Counter()
     with transaction(engine, actor=WORKER) as session:
         settle_abandoned(session, now)
-    with Courier(smtp_url, sender) as courier:
+    with Courier(smtp_url, sender, timeout=timeout) as courier:
         while outcomes.total() < AT_MOST and not (stop is not None and stop.is_set()):
-            moment = now + timedelta(seconds=time.monotonic() - started)
             with transaction(engine, actor=WORKER) as session:
-                claimed = claim(session, moment, LEASE)
+                claimed = claim(session, clock.now(), lease)
             if not claimed:
                 break
             try:
-                outcomes[_deliver_one(engine, courier, claimed[0], sender=sender, now=moment)] += 1
+                outcomes[_deliver_one(engine, courier, claimed[0], sender=sender, clock=clock)] += 1
             except Unavailable as reason:
-                with transaction(engine, actor=WORKER) as session:
-                    settle_retry(session, claimed[0], moment + _pause(claimed[0]), "connect")
+                _write_down(engine, claimed[0], Outcome.PUT_OFF, "connect", clock)
                 log.warning("mail-server-unavailable", reason=str(reason))
                 break
     return outcomes
 
 
-def _deliver_one(engine: Engine, courier: Courier, letter: Claimed, *, sender: str, now: datetime) -> Outcome:
+def _deliver_one(engine: Engine, courier: Courier, letter: Claimed, *, sender: str, clock: _Clock) -> Outcome:
     outcome, error = Outcome.SENT, ""
     try:
         courier.hand_over(letter.address, _content(letter, sender))
@@ -179,12 +207,23 @@ def _deliver_one(engine: Engine, courier: Courier, letter: Claimed, *, sender: s
         outcome, error = Outcome.REFUSED, "address"
     except NotTaken as refusal:
         outcome, error = refusal.outcome, str(refusal)
-    if outcome is Outcome.PUT_OFF and now - letter.created_at > GIVE_UP_AFTER:
+    if outcome is Outcome.PUT_OFF and clock.now() - letter.created_at > GIVE_UP_AFTER:
         outcome = Outcome.REFUSED
-    with transaction(engine, actor=WORKER) as session:
-        _settle(session, letter, outcome, error, now)
-    log.info("letter", letter=letter.id, kind=letter.kind, attempt=letter.attempts, outcome=outcome.value, error=error or None)
+    settled = _write_down(engine, letter, outcome, error, clock)
+    log.info("letter", letter=letter.id, kind=letter.kind, attempt=letter.attempts, outcome=outcome.value, error=error or None, lease_kept=settled)
     return outcome
+
+
+def _write_down(engine: Engine, letter: Claimed, outcome: Outcome, error: str, clock: _Clock) -> bool:
+    """Settle a letter, trying as long as its lease holds. False when another sender has it by then."""
+    while True:
+        try:
+            with transaction(engine, actor=WORKER) as session:
+                return _settle(session, letter, outcome, error, clock.now())
+        except DBAPIError as reason:
+            if not is_away(reason) or clock.now() >= letter.leased_until:
+                raise
+        time.sleep(RETRY_SECONDS)
 
 
 def _content(letter: Claimed, sender: str) -> bytes:
@@ -199,15 +238,14 @@ def _content(letter: Claimed, sender: str) -> bytes:
     return mail.as_bytes()
 
 
-def _settle(session: Session, letter: Claimed, outcome: Outcome, error: str, now: datetime) -> None:
+def _settle(session: Session, letter: Claimed, outcome: Outcome, error: str, now: datetime) -> bool:
     if outcome is Outcome.SENT:
-        settle_sent(session, letter, now)
-    elif outcome is Outcome.REFUSED:
-        settle_failed(session, letter, error)
-    elif outcome is Outcome.PUT_OFF:
-        settle_retry(session, letter, now + _pause(letter), error)
-    else:
-        settle_unknown(session, letter, now + _pause(letter), error)
+        return settle_sent(session, letter, now)
+    if outcome is Outcome.REFUSED:
+        return settle_failed(session, letter, error)
+    if outcome is Outcome.PUT_OFF:
+        return settle_retry(session, letter, now + _pause(letter), error)
+    return settle_unknown(session, letter, now + _pause(letter), error)
 
 
 def _pause(letter: Claimed) -> timedelta:

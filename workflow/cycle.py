@@ -22,12 +22,12 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import Mapped, Session, contains_eager, mapped_column, relationship
+from sqlalchemy.orm import Mapped, Session, contains_eager, joinedload, mapped_column, relationship
 
 from workflow.database import Base, Numbered, any_of, word
 from workflow.errors import Conflict, Invalid, NotFound, Stale, Words
 from workflow.history import track
-from workflow.people.organisation import Branch
+from workflow.people.organisation import Branch, Person
 from workflow.vocabulary import STAGES, WORKING_STAGES, CycleStatus, Kind, Post, Stage, Standing, Trigger
 
 
@@ -130,6 +130,7 @@ class Participant(Base):
     version: Mapped[int] = mapped_column(default=1)
 
     process: Mapped[Process] = relationship()
+    person: Mapped[Person] = relationship()
 
 
 class StageChange(Numbered, Base):
@@ -233,7 +234,13 @@ def cycle_by_year(session: Session, year: int, *, for_update: bool = False) -> C
 def roll(session: Session, process_id: int, *, after: str = "", limit: int = 10_000) -> Sequence[Participant]:
     """The roll of a process by 学工号."""
     staff_no = Participant.staff_no.collate("C")
-    return session.scalars(select(Participant).where(Participant.process_id == process_id, staff_no > after).order_by(staff_no).limit(limit)).all()
+    return session.scalars(
+        select(Participant)
+        .options(joinedload(Participant.person))
+        .where(Participant.process_id == process_id, staff_no > after)
+        .order_by(staff_no)
+        .limit(limit)
+    ).all()
 
 
 def participant(session: Session, process_id: int, staff_no: str, *, held: bool = False) -> Participant:
@@ -267,6 +274,16 @@ def secretaries(session: Session, process_ids: Sequence[int]) -> dict[int, Parti
         select(Participant).where(any_of(Participant.process_id, process_ids), Participant.post == Post.SECRETARY, Participant.left_on.is_(None))
     )
     return {row.process_id: row for row in rows}
+
+
+def leaders(session: Session, process_id: int) -> Sequence[Person]:
+    """Secretary and deputy of a roll, who are told what concerns the branch."""
+    return session.scalars(
+        select(Person)
+        .join(Participant, Participant.person_id == Person.id)
+        .where(Participant.process_id == process_id, Participant.left_on.is_(None), any_of(Participant.post, (Post.SECRETARY, Post.DEPUTY)))
+        .order_by(Person.id)
+    ).all()
 
 
 def moves_made(session: Session, process_id: int, *, after: int = 0, limit: int = 200) -> Sequence[StageChange]:

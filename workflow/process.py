@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert
 from sqlalchemy.orm import Session
 from transitions import EventData, Machine
 
 from workflow import appraisal
-from workflow.cycle import Participant, Process, StageChange, check_version, must_run
+from workflow.cycle import Process, StageChange, check_version, leaders, must_run
 from workflow.deadlines import change_process, has_passed
 from workflow.errors import Forbidden, Invalid, MoveNotPossible, RequirementsUnmet, Words
 from workflow.gate import Unmet, blocking
@@ -24,9 +24,8 @@ from workflow.mail import letters
 from workflow.mail.outbox import NewLetter, enqueue, retire_reminders
 from workflow.moves import Move
 from workflow.people.access import Caller
-from workflow.people.organisation import Person
 from workflow.roll import bring_into_step
-from workflow.vocabulary import SCHOOL_ZONE, STAGES, WORKING_STAGES, Kind, Post, Stage, Trigger
+from workflow.vocabulary import SCHOOL_ZONE, STAGES, WORKING_STAGES, Kind, Stage, Trigger
 
 MOVES: Mapping[Kind, tuple[Move, ...]] = {Kind.APPRAISAL: appraisal.MOVES}
 
@@ -199,23 +198,18 @@ def _write(
 
 def _tell_returned(session: Session, process: Process, change: StageChange, *, now: datetime, base_url: str) -> None:
     """Tell secretary and deputy that their branch was returned: where to, why, and until when."""
-    leaders = session.execute(
-        select(Person.id, Person.name, Person.email)
-        .join(Participant, Participant.person_id == Person.id)
-        .where(Participant.process_id == process.id, Participant.left_on.is_(None), Participant.post.in_((Post.SECRETARY, Post.DEPUTY)))
-    ).all()
     year, code = process.cycle.year, process.branch.code
     enqueue(
         session,
         [
             NewLetter(
                 kind=letters.RETURNED,
-                recipient_id=person_id,
-                recipient_name=name,
-                address=email,
+                recipient_id=leader.id,
+                recipient_name=leader.name,
+                address=leader.email,
                 words=letters.returned(
                     letters.Returned(
-                        recipient=name,
+                        recipient=leader.name,
                         branch=process.branch.name,
                         year=year,
                         stage=process.stage,
@@ -231,7 +225,7 @@ def _tell_returned(session: Session, process: Process, change: StageChange, *, n
                 round=process.round,
                 due_on=process.due_on,
             )
-            for person_id, name, email in leaders
+            for leader in leaders(session, process.id)
         ],
         now,
     )

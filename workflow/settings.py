@@ -40,6 +40,10 @@ class Settings(BaseModel):
     trusted_proxies: int = 0
     """How many proxies of our own stand before the service: so many entries of ``X-Forwarded-For``, from its end, are believed."""
     tick_seconds: float = 30
+    lease_seconds: float = 600
+    """How long a letter is in one worker's hand before another may take it; keep it twenty times as long as the wait below."""
+    smtp_timeout_seconds: float = 30
+    """How long each answer of the mail server is waited for."""
     upload_bytes: int = 10 * 1024 * 1024
 
     @field_validator("database_url", "owner_database_url", "test_database_url")
@@ -77,7 +81,7 @@ class Settings(BaseModel):
             raise ValueError("至少 16 个字符")
         return value
 
-    @field_validator("session_hours", "token_days", "invitation_hours", "tick_seconds", "upload_bytes")
+    @field_validator("session_hours", "token_days", "invitation_hours", "tick_seconds", "lease_seconds", "smtp_timeout_seconds", "upload_bytes")
     @classmethod
     def _positive(cls, value: float) -> float:
         if value <= 0:

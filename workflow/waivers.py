@@ -8,13 +8,15 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from workflow.cycle import Process
+from workflow.cycle import Process, leaders
 from workflow.errors import Conflict, Invalid, Words
 from workflow.evidence import must_be_open
 from workflow.fields import Body, Line, Text, many
 from workflow.gate import BY_NAME, unmet
+from workflow.mail import letters
+from workflow.mail.outbox import NewLetter, enqueue
 from workflow.requirement import Waiver
-from workflow.vocabulary import Waivable
+from workflow.vocabulary import SCHOOL_ZONE, Waivable
 
 
 class WaiverBody(Body):
@@ -67,3 +69,38 @@ def approve(waiver: Waiver, *, by: str, now: datetime) -> None:
         raise Conflict(Words("已批准、撤回或退回", "it was decided already"))
     waiver.approved_by, waiver.approved_at = by, now
     waiver.version += 1
+
+
+def tell_decided(session: Session, process: Process, waiver: Waiver, *, now: datetime, base_url: str) -> None:
+    """Tell secretary and deputy what the office has decided: which clause, and why if it was refused; never whom the reason covers."""
+    clause, year = BY_NAME[waiver.requirement].clause, process.cycle.year
+    enqueue(
+        session,
+        [
+            NewLetter(
+                kind=letters.WAIVER_APPROVED if waiver.rejected_at is None else letters.WAIVER_REJECTED,
+                recipient_id=leader.id,
+                recipient_name=leader.name,
+                address=leader.email,
+                words=letters.waiver_decided(
+                    letters.WaiverDecided(
+                        recipient=leader.name,
+                        today=now.astimezone(SCHOOL_ZONE).date(),
+                        link=letters.branch_link(base_url, year, process.branch.code),
+                        branch=process.branch.name,
+                        year=year,
+                        clause=clause,
+                        sentence=process.cycle.sentence(clause),
+                        refused_because=waiver.rejected_reason,
+                        kind=process.kind,
+                    )
+                ),
+                process_id=process.id,
+                cycle_id=process.cycle_id,
+                round=process.round,
+                record=waiver.id,
+            )
+            for leader in leaders(session, process.id)
+        ],
+        now,
+    )

@@ -94,7 +94,7 @@ def an_invitation(house: House, staff_no: str) -> str:
 def address(route: Route, cast: Cast, ids: dict[str, Any], staff_no: str | None = None) -> str:
     """A route with everything filled in that stands in its address."""
     kind = next((name for name in ids if f"/{name}/" in route.rule), "")
-    values = {**ids, "year": 2024, "code": cast.code, "staff_no": staff_no or cast.member, "record_id": ids.get(kind, 1)}
+    values = {**ids, "year": 2024, "day": "2025-01-26", "code": cast.code, "staff_no": staff_no or cast.member, "record_id": ids.get(kind, 1)}
     return re.sub(r"<(?:[^:<>]+:)?([^<>]+)>", lambda found: str(values[found[1]]), route.rule)
 
 

@@ -112,6 +112,7 @@ VALUES: list[Any] = [
     "9999-12-31",
 ]
 GOOD: dict[str, Any] = {
+    "working": True,
     "staff_no": "w5",
     "talker": "z3",
     "partner": "w5",

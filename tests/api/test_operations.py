@@ -220,7 +220,7 @@ def test_the_numbers_count_requests_letters_processes_and_the_worker(app: Flask,
     assert found[f'zhibu_http_requests_total{{method="GET",rule="{rule}",status="200"}}'] == 2
     assert found[f'zhibu_http_requests_total{{method="GET",rule="{rule}",status="404"}}'] == 1
     assert found[f'zhibu_http_request_seconds_count{{method="GET",rule="{rule}"}}'] == 3
-    assert found['zhibu_letters{state="pending"}'] == 2
+    assert found['zhibu_letters{state="pending"}'] == 3, "two secretaries' reminders and the office's digest"
     assert found['zhibu_letters{state="sent"}'] == 0
     assert found["zhibu_oldest_unsent_letter_seconds"] == 600
     assert found["zhibu_worker_heartbeat_seconds"] == 600

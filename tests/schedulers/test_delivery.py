@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from email.message import EmailMessage
-from threading import Event
+from threading import Event, Thread
 
 import pytest
 from sqlalchemy import Engine
@@ -94,13 +96,13 @@ def test_a_letter_that_was_sent_is_not_sent_again(engine: Engine, server: MailSe
     assert len(server.received) == 1
 
 
-@pytest.mark.parametrize("step", ["RCPT", "DATA"])
-def test_a_letter_that_is_put_off_is_tried_later_and_later(engine: Engine, server: MailServer, step: str) -> None:
+@pytest.mark.parametrize(("step", "told"), [("RCPT", "RCPT"), ("DATA", "CONTENT")])
+def test_a_letter_that_is_put_off_is_tried_later_and_later(engine: Engine, server: MailServer, step: str, told: str) -> None:
     queue(engine, "w5")
     server.answers[step] = ["451 try again later", "451 try again later"]
     assert send(engine, server) == {Outcome.PUT_OFF: 1}
     letter = the_letter(engine)
-    assert (letter.state, letter.error, letter.leased_until) == (LetterState.PENDING, f"{step} 451", None)
+    assert (letter.state, letter.error, letter.leased_until) == (LetterState.PENDING, f"{told} 451", None)
     assert send(engine, server, NOW + MINUTE / 2) == {}
     assert send(engine, server, NOW + 2 * MINUTE) == {Outcome.PUT_OFF: 1}
     assert send(engine, server, NOW + 3 * MINUTE) == {}
@@ -115,13 +117,13 @@ def test_a_letter_that_is_put_off_for_days_has_failed(engine: Engine, server: Ma
     assert the_letter(engine).state is LetterState.FAILED
 
 
-@pytest.mark.parametrize("step", ["RCPT", "DATA"])
-def test_a_letter_that_is_refused_is_not_tried_again_and_the_next_one_goes(engine: Engine, server: MailServer, step: str) -> None:
+@pytest.mark.parametrize(("step", "told"), [("RCPT", "RCPT"), ("DATA", "CONTENT")])
+def test_a_letter_that_is_refused_is_not_tried_again_and_the_next_one_goes(engine: Engine, server: MailServer, step: str, told: str) -> None:
     queue(engine, "w5", "l4")
     server.answers[step] = ["550 5.1.1 <w5@school.example> unknown"]
     assert send(engine, server) == {Outcome.REFUSED: 1, Outcome.SENT: 1}
     [failed] = [letter for letter in ledger(engine) if letter.state is LetterState.FAILED]
-    assert failed.error == f"{step} 550"
+    assert failed.error == f"{told} 550"
     assert send(engine, server, NOW + 30 * LEASE) == {}
     assert len(server.received) == 1
 
@@ -256,3 +258,53 @@ def test_a_sender_that_is_told_to_stop_takes_no_further_letter(engine: Engine, s
     stop.set()
     assert deliver(engine, smtp_url=server.url, sender="zhibu@school.example", now=NOW, stop=stop) == {}
     assert the_letter(engine).state is LetterState.PENDING
+
+
+# ── a server that says nothing ────────────────────────────────────────────────────────────────────────────────────────
+
+
+@contextmanager
+def silent_after(said: list[bytes]) -> Iterator[str]:
+    """A server that answers each line with the next of these, and then nothing more; yields its address."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with suppress(OSError):
+            line, _ = listener.accept()
+            with line:
+                for answer in said:
+                    line.sendall(answer)
+                    line.recv(4096)
+                line.recv(1)
+
+    thread = Thread(target=serve)
+    thread.start()
+    try:
+        yield f"smtp://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join()
+
+
+def test_a_server_that_does_not_greet_fails_no_letter(engine: Engine) -> None:
+    queue(engine, "w5")
+    with silent_after([]) as url:
+        assert deliver(engine, smtp_url=url, sender="zhibu@school.example", now=NOW, timeout=timedelta(seconds=0.2)) == {}
+    assert (the_letter(engine).state, the_letter(engine).error) == (LetterState.PENDING, "connect")
+
+
+def test_a_server_that_hangs_before_the_letter_was_handed_over_leaves_it_pending_and_not_unknown(engine: Engine) -> None:
+    queue(engine, "w5")
+    with silent_after([b"220 hello\r\n", b"250 hello\r\n", b"250 OK\r\n", b"250 OK\r\n"]) as url:
+        done = deliver(engine, smtp_url=url, sender="zhibu@school.example", now=NOW, timeout=timedelta(seconds=0.2))
+    assert done == {Outcome.PUT_OFF: 1}
+    assert (the_letter(engine).state, the_letter(engine).error) == (LetterState.PENDING, "DATA lost")
+
+
+def test_a_server_that_hangs_after_the_letter_leaves_it_unknown(engine: Engine) -> None:
+    queue(engine, "w5")
+    with silent_after([b"220 hello\r\n", b"250 hello\r\n", b"250 OK\r\n", b"250 OK\r\n", b"354 go on\r\n"]) as url:
+        done = deliver(engine, smtp_url=url, sender="zhibu@school.example", now=NOW, timeout=timedelta(seconds=0.2))
+    assert done == {Outcome.UNKNOWN: 1}
+    assert (the_letter(engine).state, the_letter(engine).error) == (LetterState.UNKNOWN, "CONTENT lost")

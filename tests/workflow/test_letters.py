@@ -10,7 +10,23 @@ from email.policy import default
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from workflow.mail.letters import Duty, Reminder, Rendered, Returned, branch_link, message, reminder, returned
+from workflow.mail.letters import (
+    Digest,
+    Duty,
+    FollowUpDue,
+    Reminder,
+    Rendered,
+    Returned,
+    WaiverDecided,
+    branch_link,
+    digest,
+    follow_up_due,
+    message,
+    reminder,
+    returned,
+    school_link,
+    waiver_decided,
+)
 from workflow.vocabulary import Stage
 
 LINK = branch_link("https://zhibu.example.edu.cn", 2024, "D0101")
@@ -37,6 +53,28 @@ RETURNED = Returned(
     due_on=date(2025, 2, 10),
     today=date(2025, 1, 27),
     link=LINK,
+)
+WAIVER = WaiverDecided(
+    recipient="张三",
+    branch="计算机学院教工第一党支部",
+    year=2024,
+    clause="K2",
+    sentence="党支部委员与党员之间普遍进行一次谈心谈话。",
+    refused_because=None,
+    today=date(2024, 12, 27),
+    link=LINK,
+)
+FOLLOW_UP = FollowUpDue(recipient="李四", branch="计算机学院教工第一党支部", due_on=date(2025, 1, 10), count=2, today=date(2025, 1, 9), link=LINK)
+DIGEST = Digest(
+    recipient="党办主任",
+    year=2024,
+    branches=60,
+    by_stage=tuple((stage, number) for number, stage in enumerate(Stage, 4)),
+    overdue=3,
+    due_soon=12,
+    returned=1,
+    today=date(2025, 1, 6),
+    link=school_link("https://zhibu.example.edu.cn", 2024),
 )
 WORDS = Rendered("一封信", "您好。\n", "<p>您好。</p>\n")
 WRITTEN = datetime(2024, 12, 24, 1, 0, tzinfo=UTC)
@@ -69,6 +107,34 @@ def test_a_returned_branch_reads_why_and_until_when(snapshot: SnapshotAssertion)
 
 def test_a_returned_branch_without_a_day_is_asked_to_hurry(snapshot: SnapshotAssertion) -> None:
     assert _as_read(returned(replace(RETURNED, due_on=None))) == snapshot
+
+
+def test_a_branch_that_is_overdue_reads_by_how_many_days(snapshot: SnapshotAssertion) -> None:
+    assert _as_read(reminder(replace(REMINDER, today=date(2025, 1, 2)))) == snapshot
+
+
+def test_a_branch_that_is_overdue_and_lacks_nothing_is_asked_to_move_on(snapshot: SnapshotAssertion) -> None:
+    assert _as_read(reminder(replace(REMINDER, today=date(2025, 1, 2), duties=()))) == snapshot
+
+
+def test_a_secretary_reads_that_a_reason_was_agreed_to(snapshot: SnapshotAssertion) -> None:
+    assert _as_read(waiver_decided(WAIVER)) == snapshot
+
+
+def test_a_secretary_reads_why_a_reason_was_not_agreed_to(snapshot: SnapshotAssertion) -> None:
+    assert _as_read(waiver_decided(replace(WAIVER, refused_because="出国人员可以线上谈话，\n请补谈。"))) == snapshot
+
+
+def test_who_promised_help_reads_how_much_and_until_when(snapshot: SnapshotAssertion) -> None:
+    assert _as_read(follow_up_due(FOLLOW_UP)) == snapshot
+
+
+def test_help_that_is_due_today_says_so(snapshot: SnapshotAssertion) -> None:
+    assert _as_read(follow_up_due(replace(FOLLOW_UP, today=date(2025, 1, 10), remark="某年尚未公布"))) == snapshot
+
+
+def test_the_office_reads_how_many_branches_stand_where(snapshot: SnapshotAssertion) -> None:
+    assert _as_read(digest(DIGEST)) == snapshot
 
 
 def test_what_people_wrote_cannot_become_markup() -> None:

@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Engine, func, select, update
 from sqlalchemy.orm import Session
 
 from tests.builders import NOW, STAFF_NO, a_school, caller, person
-from workflow.appraisal.talks import record_talk
+from tests.evidence import a_follow_up, a_talk, many_branches
+from workflow.appraisal.talks import finish_follow_up, record_talk
+from workflow.calendar import set_day
 from workflow.cycle import Extension, Process, participant
+from workflow.database import transaction
 from workflow.deadlines import change_process
+from workflow.evidence import reject, withdraw
 from workflow.mail.letters import Rendered
-from workflow.mail.outbox import Letter, NewLetter, claim, letters_of, retire_reminders, settle_unknown
+from workflow.mail.outbox import Letter, claim, letters_of, retire_reminders, settle_unknown
 from workflow.opening import close_cycle
 from workflow.people.organisation import Person
-from workflow.reminders import letters_due, nearest_reminder, queue_due
+from workflow.progress import overview
+from workflow.reminders import letters_due, queue_due
+from workflow.reminders.due import Due
+from workflow.reminders.when import nearest_reminder
 from workflow.vocabulary import SCHOOL_ZONE, LetterState, Post, Stage
-from workflow.waivers import waive
+from workflow.waivers import tell_decided, waive
 
 BASE = "https://zhibu.example.edu.cn"
 LEADERS = {"张三"}
+NO_OVERRIDES: dict[date, bool] = {}
 
 
 def at(day: str, clock: str = "09:00") -> datetime:
@@ -38,12 +47,12 @@ def branch(session: Session) -> Process:
     return process
 
 
-def due(session: Session, process: Process, now: datetime) -> dict[str, NewLetter]:
+def due(session: Session, process: Process, now: datetime) -> dict[str, Due]:
     """The letters of one process by the name of the recipient."""
     return {letter.recipient_name: letter for letter in letters_due(session, now, base_url=BASE) if letter.process_id == process.id}
 
 
-def kinds(letters: Sequence[NewLetter] | Sequence[Letter]) -> set[str]:
+def kinds(letters: Sequence[Due] | Sequence[Letter]) -> set[str]:
     return {letter.kind for letter in letters}
 
 
@@ -72,22 +81,28 @@ def talk(session: Session, process: Process, talker: str, partner: str) -> None:
         (at("2024-12-25", "09:00"), 0),
         (at("2024-12-25", "23:59"), 0),
         (at("2024-12-26", "00:00"), None),
+        (at("2024-12-26", "08:59"), None),
+        (at("2024-12-26", "09:00"), -1),
+        (at("2025-01-01", "23:59"), -1),
+        (at("2025-01-02", "08:59"), -1),
+        (at("2025-01-02", "09:00"), -8),
+        (at("2025-01-09", "09:00"), -15),
     ],
 )
-def test_seven_three_and_one_day_before_and_on_the_day_at_nine_and_a_sunday_on_friday(now: datetime, days: int | None) -> None:
-    assert nearest_reminder(date(2024, 12, 25), now) == days
+def test_seven_three_and_one_day_before_on_the_day_and_weekly_when_it_is_over_at_nine_and_never_on_a_day_off(now: datetime, days: int | None) -> None:
+    assert nearest_reminder(date(2024, 12, 25), now, NO_OVERRIDES) == days
 
 
 def test_of_the_reminders_that_fall_on_the_day_before_a_holiday_only_the_nearest_goes() -> None:
     due_on = date(2025, 2, 6)
-    assert nearest_reminder(due_on, at("2025-01-27", "08:59")) is None
-    assert nearest_reminder(due_on, at("2025-01-27")) == 3
-    assert nearest_reminder(due_on, at("2025-02-05")) == 1
+    assert nearest_reminder(due_on, at("2025-01-27", "08:59"), NO_OVERRIDES) is None
+    assert nearest_reminder(due_on, at("2025-01-27"), NO_OVERRIDES) == 3
+    assert nearest_reminder(due_on, at("2025-02-05"), NO_OVERRIDES) == 1
 
 
 def test_a_make_up_sunday_is_as_good_as_a_monday() -> None:
-    assert nearest_reminder(date(2025, 1, 27), at("2025-01-26", "08:59")) == 3
-    assert nearest_reminder(date(2025, 1, 27), at("2025-01-26")) == 1
+    assert nearest_reminder(date(2025, 1, 27), at("2025-01-26", "08:59"), NO_OVERRIDES) == 3
+    assert nearest_reminder(date(2025, 1, 27), at("2025-01-26"), NO_OVERRIDES) == 1
 
 
 def test_nothing_goes_before_nine_even_after_a_gap(session: Session, branch: Process) -> None:
@@ -103,23 +118,26 @@ def test_the_letter_counts_the_days_from_its_own_day(session: Session, branch: P
 
 
 def test_after_a_gap_only_the_nearest_letter_is_written(session: Session, branch: Process) -> None:
-    assert queue_due(session, at("2024-12-29"), base_url=BASE) > 0
-    assert kinds(letters_of(session)) == {"due-3"}
-    queue_due(session, at("2024-12-30"), base_url=BASE)
-    assert kinds(letters_of(session)) == {"due-3", "due-1"}
+    assert queue_due(lambda: nullcontext(session), at("2024-12-29"), base_url=BASE) > 0
+    assert kinds(letters_of(session, process_ids=[branch.id])) == {"due-3"}
+    queue_due(lambda: nullcontext(session), at("2024-12-30"), base_url=BASE)
+    assert kinds(letters_of(session, process_ids=[branch.id])) == {"due-3", "due-1"}
 
 
 def test_a_letter_that_still_waits_when_the_next_is_due_is_not_sent_any_more(session: Session, branch: Process) -> None:
-    queue_due(session, at("2024-12-27"), base_url=BASE)
-    queue_due(session, at("2024-12-30", "08:00"), base_url=BASE)
-    assert {letter.state for letter in letters_of(session)} == {LetterState.PENDING}
-    queue_due(session, at("2024-12-30"), base_url=BASE)
-    assert {(letter.kind, letter.state) for letter in letters_of(session)} == {("due-3", LetterState.MOOT), ("due-1", LetterState.PENDING)}
+    queue_due(lambda: nullcontext(session), at("2024-12-27"), base_url=BASE)
+    queue_due(lambda: nullcontext(session), at("2024-12-30", "08:00"), base_url=BASE)
+    assert {letter.state for letter in letters_of(session, process_ids=[branch.id])} == {LetterState.PENDING}
+    queue_due(lambda: nullcontext(session), at("2024-12-30"), base_url=BASE)
+    assert {(letter.kind, letter.state) for letter in letters_of(session, process_ids=[branch.id])} == {
+        ("due-3", LetterState.MOOT),
+        ("due-1", LetterState.PENDING),
+    }
 
 
 def test_a_letter_that_still_waits_when_the_day_is_over_is_not_sent_any_more(session: Session, branch: Process) -> None:
-    queue_due(session, at("2024-12-31"), base_url=BASE)
-    queue_due(session, at("2025-01-01", "00:00"), base_url=BASE)
+    queue_due(lambda: nullcontext(session), at("2024-12-31"), base_url=BASE)
+    queue_due(lambda: nullcontext(session), at("2025-01-01", "00:00"), base_url=BASE)
     assert {letter.state for letter in letters_of(session, process_ids=[branch.id])} == {LetterState.MOOT}
 
 
@@ -127,10 +145,10 @@ def test_a_letter_that_still_waits_when_the_day_is_over_is_not_sent_any_more(ses
 
 
 def test_a_letter_is_queued_once_however_often_it_is_derived(session: Session, branch: Process) -> None:
-    first = queue_due(session, at("2024-12-24"), base_url=BASE)
+    first = queue_due(lambda: nullcontext(session), at("2024-12-24"), base_url=BASE)
     assert first == len(letters_of(session)) > 0
-    assert queue_due(session, at("2024-12-24", "09:01"), base_url=BASE) == 0
-    assert queue_due(session, at("2024-12-26", "18:00"), base_url=BASE) == 0
+    assert queue_due(lambda: nullcontext(session), at("2024-12-24", "09:01"), base_url=BASE) == 0
+    assert queue_due(lambda: nullcontext(session), at("2024-12-25", "08:00"), base_url=BASE) == 0
     assert len(letters_of(session)) == first
 
 
@@ -144,29 +162,29 @@ def test_a_new_round_is_reminded_of_anew(session: Session, branch: Process) -> N
 
 
 def test_an_extension_moves_the_letters_and_retires_those_that_wait(session: Session, branch: Process) -> None:
-    queue_due(session, at("2024-12-30"), base_url=BASE)
+    queue_due(lambda: nullcontext(session), at("2024-12-30"), base_url=BASE)
     later = Extension(
         process_id=branch.id, stage=Stage.TALKS, round=1, due_on=date(2025, 1, 10), reason="出差", version=2, given_by="office", given_at=NOW
     )
     session.add(later)
     session.flush()
     change_process(session, branch, {"version": 2})
-    queue_due(session, at("2024-12-30", "09:30"), base_url=BASE)
+    queue_due(lambda: nullcontext(session), at("2024-12-30", "09:30"), base_url=BASE)
     assert {letter.state for letter in letters_of(session, process_ids=[branch.id])} == {LetterState.MOOT}
     assert due(session, branch, at("2024-12-31")) == {}
     assert due(session, branch, at("2025-01-03"))["张三"].due_on == date(2025, 1, 10)
 
 
 def test_a_move_retires_the_reminders_of_its_process_alone(session: Session, branch: Process) -> None:
-    queue_due(session, at("2024-12-24"), base_url=BASE)
+    queue_due(lambda: nullcontext(session), at("2024-12-24"), base_url=BASE)
     retire_reminders(session, branch.id)
     states = {(letter.process_id == branch.id, letter.state) for letter in letters_of(session)}
     assert states == {(True, LetterState.MOOT), (False, LetterState.PENDING)}
 
 
 def test_a_retired_letter_that_may_have_arrived_stays_unknown_and_is_not_sent_again(session: Session, branch: Process) -> None:
-    queue_due(session, at("2024-12-24"), base_url=BASE)
-    [lost] = claim(session, at("2024-12-24"), timedelta(minutes=5))
+    queue_due(lambda: nullcontext(session), at("2024-12-24"), base_url=BASE)
+    lost = next(each for each in claim(session, at("2024-12-24"), timedelta(minutes=5), limit=100) if each.kind == "due-7")
     settle_unknown(session, lost, at("2024-12-24", "09:01"), "DATA lost")
     for process_id in {letter.process_id for letter in letters_of(session)}:
         retire_reminders(session, process_id or 0)
@@ -232,7 +250,7 @@ def test_someone_without_an_address_stands_in_the_ledger(session: Session, branc
     person(session, "李四").email = None
     person(session, "钱七").email = "  "
     session.flush()
-    queue_due(session, at("2024-12-24"), base_url=BASE)
+    queue_due(lambda: nullcontext(session), at("2024-12-24"), base_url=BASE)
     states = {letter.recipient_name: letter.state for letter in letters_of(session, process_ids=[branch.id])}
     assert states == {"张三": LetterState.PENDING, "李四": LetterState.NO_ADDRESS, "钱七": LetterState.NO_ADDRESS}
 
@@ -247,7 +265,7 @@ def test_a_filed_branch_gets_no_letters(session: Session, branch: Process) -> No
 
 def test_a_stage_without_a_day_gets_no_letters(session: Session) -> None:
     process = a_school(session, deadlines={Stage.REPORT: date(2025, 1, 26)})
-    assert letters_due(session, at("2025-01-24"), base_url=BASE) == []
+    assert due(session, process, at("2025-01-24")) == {}
     change_process(session, process, {"stage": Stage.REPORT})
     assert set(due(session, process, at("2025-01-24"))) == LEADERS
 
@@ -266,3 +284,193 @@ def test_a_year_whose_holidays_are_unknown_is_remarked(session: Session, branch:
     assert "尚未公布" not in due(session, branch, at("2024-12-24"))["张三"].words.text
     change_process(session, branch, {"round_due_on": date(2031, 3, 12)})
     assert "2031年放假调休安排尚未公布" in due(session, branch, at("2031-03-11"))["张三"].words.text
+
+
+# ── overdue ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_branch_that_is_overdue_is_told_so_with_the_days_and_what_is_missing(session: Session, branch: Process) -> None:
+    letters = due(session, branch, at("2025-01-02"))
+    assert set(letters) == {"张三", "李四", "钱七"}
+    assert letters["张三"].kind == "overdue-1"
+    assert "已逾期2天" in letters["张三"].words.subject
+    assert "【K2】" in letters["张三"].words.text
+
+
+def test_a_later_day_or_a_move_ends_the_letters_that_a_branch_is_overdue(session: Session, branch: Process) -> None:
+    queue_due(lambda: nullcontext(session), at("2025-01-02"), base_url=BASE)
+    assert kinds(letters_of(session, process_ids=[branch.id])) == {"overdue-1"}
+    retire_reminders(session, branch.id)
+    assert {letter.state for letter in letters_of(session, process_ids=[branch.id])} == {LetterState.MOOT}
+    change_process(session, branch, {"stage": Stage.REPORT})
+    assert due(session, branch, at("2025-01-09")) == {}
+
+
+@pytest.mark.parametrize(
+    ("now", "reason"),
+    [
+        ("2024-12-24", "期限前7天"),
+        ("2024-12-27", "期限前3天（遇休息日，提前至12月27日）"),
+        ("2024-12-31", "期限当天"),
+        ("2025-01-02", "期限已过1天（遇休息日，顺延至1月2日）"),
+        ("2025-01-08", "期限已过8天"),
+    ],
+)
+def test_a_letter_says_why_it_goes_now(session: Session, branch: Process, now: str, reason: str) -> None:
+    assert due(session, branch, at(now))["张三"].reason == reason
+
+
+# ── the office's own days ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_day_that_the_office_gives_off_moves_the_letter_to_the_day_before(session: Session, branch: Process) -> None:
+    assert due(session, branch, at("2024-12-23")) == {}
+    set_day(session, date(2024, 12, 24), working=False, note="校庆")
+    assert {letter.kind for letter in due(session, branch, at("2024-12-23")).values()} == {"due-7"}
+
+
+def test_a_holiday_of_the_school_longer_than_a_month_does_not_lose_the_letter_before_it(session: Session, branch: Process) -> None:
+    change_process(session, branch, {"round_due_on": date(2025, 3, 3)})
+    for n in range(50):
+        set_day(session, date(2025, 1, 12) + timedelta(days=n), working=False, note="寒假")
+    assert {letter.kind for letter in due(session, branch, at("2025-01-10")).values()} == {"due-1"}
+
+
+# ── follow-ups ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def follow_ups(session: Session, now: datetime) -> dict[str, Due]:
+    return {letter.recipient_name: letter for letter in letters_due(session, now, base_url=BASE) if letter.kind.startswith("follow-up")}
+
+
+def test_who_talked_and_who_recorded_it_are_told_of_promised_help_the_day_before_and_on_the_day(session: Session, branch: Process) -> None:
+    a_follow_up(session, branch, a_talk(session, branch, "李四", "王五", by="张三"))
+    assert follow_ups(session, at("2025-01-09", "08:59")) == {}
+    assert {name: letter.kind for name, letter in follow_ups(session, at("2025-01-09")).items()} == dict.fromkeys(("张三", "李四"), "follow-up-1")
+    assert {name: letter.kind for name, letter in follow_ups(session, at("2025-01-10")).items()} == dict.fromkeys(("张三", "李四"), "follow-up-0")
+    assert follow_ups(session, at("2025-01-11")) == {}
+
+
+def test_several_promises_of_one_day_are_one_letter_that_counts_them(session: Session, branch: Process) -> None:
+    talked = a_talk(session, branch, "张三", "王五")
+    for _ in range(2):
+        a_follow_up(session, branch, talked)
+    assert "2项后续帮助" in follow_ups(session, at("2025-01-09"))["张三"].words.text
+
+
+def test_a_letter_of_promised_help_says_neither_to_whom_nor_what(session: Session, branch: Process) -> None:
+    a_follow_up(session, branch, a_talk(session, branch, "李四", "王五"), by="李四")
+    words = follow_ups(session, at("2025-01-09"))["李四"].words
+    for secret in ("王五", "w5", "联系工会"):
+        assert secret not in words.subject + words.text + words.html
+
+
+def test_help_that_was_given_or_belongs_to_a_talk_taken_back_is_not_told_of(session: Session, branch: Process) -> None:
+    by = caller(session, "张三")
+    given, gone = (a_talk(session, branch, "张三", name) for name in ("王五", "孙八"))
+    done = a_follow_up(session, branch, given)
+    a_follow_up(session, branch, gone)
+    queue_due(lambda: nullcontext(session), at("2025-01-09"), base_url=BASE)
+    finish_follow_up(session, branch, given, done, on=NOW.date(), by=by, now=NOW)
+    withdraw(gone, by="z3", now=NOW, reason="重复")
+    session.flush()
+    assert follow_ups(session, at("2025-01-10")) == {}
+    queue_due(lambda: nullcontext(session), at("2025-01-10", "08:00"), base_url=BASE)
+    assert {letter.state for letter in letters_of(session) if letter.kind == "follow-up-1"} == {LetterState.MOOT}
+
+
+# ── the office's week ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def digests(session: Session, now: datetime) -> list[Due]:
+    return [letter for letter in letters_due(session, now, base_url=BASE) if letter.kind == "digest"]
+
+
+@pytest.mark.parametrize(
+    ("now", "monday"),
+    [
+        (at("2024-12-23", "08:59"), None),
+        (at("2024-12-23"), date(2024, 12, 23)),
+        (at("2024-12-27", "18:00"), date(2024, 12, 23)),
+        (at("2025-02-04"), None),
+        (at("2025-02-05"), date(2025, 2, 3)),
+    ],
+    ids=["before nine", "on Monday", "all week", "Monday and Tuesday are 春节", "the first working day"],
+)
+def test_the_office_has_one_letter_a_week_from_its_first_working_day(session: Session, branch: Process, now: datetime, monday: date | None) -> None:
+    assert [(letter.staff_no, letter.due_on) for letter in digests(session, now)] == ([("office", monday)] if monday else [])
+
+
+def test_the_offices_letter_says_what_its_overview_says(session: Session, branch: Process) -> None:
+    now = at("2025-01-06")
+    change_process(session, branch, {"stage": Stage.SELF_REVIEW, "round": 2})
+    seen = overview(session, branch.cycle, now=now)
+    assert (seen.overdue, seen.due_soon, seen.returned) == (1, 1, 1)
+    [letter] = digests(session, now)
+    for line in ("集中学习：1个", "组织生活会·述职评议：1个", "报送：0个", "已逾期：1个", "七日内到期：1个", "退回后尚未重新报送：1个"):
+        assert line in letter.words.text
+    assert f"{BASE}/cycles/2024" in letter.words.text
+
+
+def test_a_week_without_a_working_day_has_no_letter_of_its_own(session: Session, branch: Process) -> None:
+    for n in range(7):
+        set_day(session, date(2025, 1, 13) + timedelta(days=n), working=False, note="寒假")
+    assert digests(session, at("2025-01-17")) == []
+
+
+# ── a decided waiver ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_secretary_is_told_of_each_reason_that_the_office_decides_on_and_never_whom_it_covers(session: Session, branch: Process) -> None:
+    one, other = (
+        waive(session, branch, {"requirement": "members_nobody_talked_with", "subjects": [staff_no], "reason": "王五出国"}, by="z3", now=NOW)
+        for staff_no in ("w5", "s8")
+    )
+    for waiver in (one, other):
+        reject(waiver, by="office", now=NOW, reason="请线上谈话")
+        tell_decided(session, branch, waiver, now=NOW, base_url=BASE)
+    one.rejected_at = one.rejected_reason = None
+    tell_decided(session, branch, one, now=NOW, base_url=BASE)
+    written = session.scalars(select(Letter).order_by(Letter.id)).all()
+    assert [(letter.recipient_name, letter.kind) for letter in written] == [
+        ("张三", "waiver-rejected"),
+        ("张三", "waiver-rejected"),
+        ("张三", "waiver-approved"),
+    ]
+    assert "请线上谈话" in written[0].text
+    assert "K2" in written[0].subject
+    for letter in written:
+        assert "王五" not in letter.subject + letter.text + letter.html
+
+
+# ── many ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_letters_are_queued_at_most_five_hundred_to_a_transaction_and_the_rest_by_the_next_call(engine: Engine, owner_url: str) -> None:
+    with transaction(engine, actor="cli") as session:
+        a_school(session)
+    many_branches(owner_url, 600)
+    with transaction(engine, actor="cli") as session:
+        session.execute(update(Process).values(due_on=date(2024, 12, 31)))
+    written: list[int] = []
+    breaks = [True]
+
+    @contextmanager
+    def begin() -> Iterator[Session]:
+        with transaction(engine, actor="worker") as session:
+            before = session.scalar(select(func.count()).select_from(Letter)) or 0
+            yield session
+            written.append((session.scalar(select(func.count()).select_from(Letter)) or 0) - before)
+            if written[-1] and breaks.pop():
+                raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        queue_due(begin, at("2024-12-30"), base_url=BASE)
+    breaks.extend([False] * 10)
+    queued = queue_due(begin, at("2024-12-30"), base_url=BASE)
+    with transaction(engine, actor=None) as session:
+        in_ledger = session.scalar(select(func.count()).select_from(Letter))
+    assert in_ledger is not None
+    assert queued == in_ledger > 600
+    assert max(written) == 500
+    assert queue_due(begin, at("2024-12-30"), base_url=BASE) == 0

@@ -19,10 +19,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from workflow.vocabulary import Kind, Stage, Trigger
 
-REMINDER = "due-"
-"""What the kind of every reminder of a deadline begins with; its days before the deadline follow."""
+REMINDER, OVERDUE, FOLLOW_UP = "due-", "overdue-", "follow-up-"
+"""What the kinds of reminders begin with; the days before or after the day follow."""
 REMINDER_DAYS = (7, 3, 1, 0)
-RETURNED = "returned"
+RETURNED, DIGEST = "returned", "digest"
+WAIVER_APPROVED, WAIVER_REJECTED = "waiver-approved", "waiver-rejected"
 
 OFFICE = "党委办公室"
 _WEEKDAYS = "一二三四五六日"
@@ -30,8 +31,13 @@ _ADDRESS = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[\w.-]+", re.ASCII)
 
 
 def reminder_kind(days_before: int) -> str:
-    """``due-7``, ``due-3``, ``due-1``, ``due-0``."""
-    return f"{REMINDER}{days_before}"
+    """``due-7``, ``due-3``, ``due-1``, ``due-0``; ``overdue-1`` and so on once the day is over."""
+    return f"{REMINDER}{days_before}" if days_before >= 0 else f"{OVERDUE}{-days_before}"
+
+
+def school_link(base_url: str, year: int) -> str:
+    """Where a letter sends the office: the overview of the year."""
+    return f"{base_url}/cycles/{year}"
 
 
 def branch_link(base_url: str, year: int, code: str) -> str:
@@ -57,22 +63,37 @@ class Duty:
     count: int
 
 
-@dataclass(frozen=True)
-class Reminder:
-    """A deadline comes near (到期提醒). ``leads`` is whether the recipient answers for the whole branch, else the duties are his own."""
+@dataclass(frozen=True, kw_only=True)
+class Addressed:
+    """What every letter says: to whom, on which day, and where to go on."""
 
     recipient: str
+    today: date
+    link: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfADay(Addressed):
+    """A letter whose day follows from the calendar."""
+
+    remark: str | None = None
+    """For instance that the year's days off are not announced yet."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reminder(OfADay):
+    """A deadline comes near (到期提醒), or is over (逾期).
+
+    ``leads`` is whether the recipient answers for the whole branch, else the duties are his own.
+    """
+
     branch: str
     year: int
     stage: Stage
     due_on: date
-    today: date
     leads: bool
     duties: Sequence[Duty]
-    link: str
     kind: Kind = Kind.APPRAISAL
-    remark: str | None = None
-    """For instance that the year's days off are not announced yet."""
 
     @property
     def days_left(self) -> int:
@@ -83,30 +104,84 @@ class Reminder:
         return Trigger.FILE if self.stage is Stage.REPORT else Trigger.ADVANCE
 
 
-@dataclass(frozen=True)
-class Returned:
+@dataclass(frozen=True, kw_only=True)
+class Returned(Addressed):
     """The office has returned the branch to an earlier stage (退回). ``due_on`` is the day it now has, if any."""
 
-    recipient: str
     branch: str
     year: int
     stage: Stage
     round: int
     reason: str
     due_on: date | None
-    today: date
-    link: str
+    kind: Kind = Kind.APPRAISAL
+
+
+@dataclass(frozen=True, kw_only=True)
+class WaiverDecided(Addressed):
+    """The office has agreed to a reason in place of what is missing, or has not, and then says why (豁免审批). Never whom it covers."""
+
+    branch: str
+    year: int
+    clause: str
+    sentence: str
+    refused_because: str | None
+    kind: Kind = Kind.APPRAISAL
+
+    @property
+    def decision(self) -> str:
+        return "已批准" if self.refused_because is None else "未予接受"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FollowUpDue(OfADay):
+    """The day of help that was promised in a talk (后续帮助到期): how much of it, never to whom or what."""
+
+    branch: str
+    due_on: date
+    count: int
+
+    @property
+    def days_left(self) -> int:
+        return (self.due_on - self.today).days
+
+
+@dataclass(frozen=True, kw_only=True)
+class Digest(OfADay):
+    """The office's week (每周汇总): how many branches stand where, as the overview counts them on that day."""
+
+    year: int
+    branches: int
+    by_stage: Sequence[tuple[Stage, int]]
+    overdue: int
+    due_soon: int
+    returned: int
     kind: Kind = Kind.APPRAISAL
 
 
 def reminder(letter: Reminder) -> Rendered:
     """The letter that a deadline comes near."""
-    return _render("reminder", letter)
+    return render("reminder", letter)
 
 
 def returned(letter: Returned) -> Rendered:
     """The letter that the office has returned a branch."""
-    return _render("returned", letter)
+    return render("returned", letter)
+
+
+def waiver_decided(letter: WaiverDecided) -> Rendered:
+    """The letter that the office has decided on a reason."""
+    return render("waiver_decided", letter)
+
+
+def follow_up_due(letter: FollowUpDue) -> Rendered:
+    """The letter that promised help is due."""
+    return render("follow_up_due", letter)
+
+
+def digest(letter: Digest) -> Rendered:
+    """The office's letter of the week."""
+    return render("digest", letter)
 
 
 def message(*, sender: str, recipient: str, address: str, words: Rendered, message_id: str, written_at: datetime) -> EmailMessage:
@@ -145,7 +220,7 @@ _environment = Environment(
 _environment.filters["day"] = _chinese_day
 
 
-def _render(name: str, letter: Reminder | Returned) -> Rendered:
+def render(name: str, letter: Addressed) -> Rendered:
     subject, text, html = (_environment.get_template(f"{name}.{part}").render(letter=letter) for part in ("subject.txt", "txt", "html"))
     return Rendered(_one_line(subject), text.strip() + "\n", html.strip() + "\n")
 

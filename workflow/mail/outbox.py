@@ -42,11 +42,17 @@ from sqlalchemy.orm import Mapped, Session, defer, mapped_column
 
 from workflow.database import Base, Numbered, any_of, word
 from workflow.history import usable
-from workflow.mail.letters import REMINDER, Rendered
+from workflow.mail.invitations import SECRET
+from workflow.mail.letters import DIGEST, FOLLOW_UP, OVERDUE, REMINDER, Rendered
 from workflow.vocabulary import LetterState
 
 AT_ONCE = 500
 """Rows in one INSERT."""
+
+OF_A_DEADLINE = (REMINDER, OVERDUE)
+"""Kinds that a move makes moot, by how they begin."""
+DERIVED = (*OF_A_DEADLINE, FOLLOW_UP, DIGEST)
+"""Kinds that are derived anew at every tick, and are moot when they are not due any more."""
 
 
 class Letter(Numbered, Base):
@@ -121,11 +127,13 @@ class NewLetter:
     cycle_id: int | None = None
     round: int = 1
     due_on: date | None = None
+    record: int | None = None
+    """The record it speaks of, where a process may have several: each is told of."""
 
     @property
     def key(self) -> str:
-        """What makes a letter the same letter: kind, process or else cycle, round, day, recipient."""
-        told = reminder_of(self.kind, process_id=self.process_id, cycle_id=self.cycle_id, round_=self.round, due_on=self.due_on)
+        """What makes a letter the same letter: kind, process (and record) or else cycle, round, day, recipient."""
+        told = reminder_of(self.kind, process_id=self.process_id, cycle_id=self.cycle_id, round_=self.round, due_on=self.due_on, record=self.record)
         return letter_key(told, self.recipient_id)
 
 
@@ -187,14 +195,19 @@ def _row(letter: NewLetter, now: datetime) -> dict[str, Any]:
     }
 
 
-def queued_keys(session: Session, keys: Sequence[str]) -> set[str]:
-    """Those of the keys that have a letter already."""
-    return set(session.scalars(select(Letter.key).where(any_of(Letter.key, keys))))
+def fates(session: Session, keys: Sequence[str]) -> dict[str, LetterState]:
+    """Those of the keys that have a letter already, with what became of it."""
+    return {row.key: row.state for row in session.execute(select(Letter.key, Letter.state).where(any_of(Letter.key, keys)))}
 
 
 def retire_reminders(session: Session, process_id: int) -> None:
     """The process has moved on, or its day has: reminders of it that wait to be sent have nothing to remind of. One statement."""
-    session.execute(_moot(_waiting_reminder(), Letter.process_id == process_id))
+    session.execute(_moot(_waiting(OF_A_DEADLINE), Letter.process_id == process_id))
+
+
+def retire_links(session: Session, recipient_ids: Collection[int]) -> None:
+    """These people get a new link: letters with an older one that still wait are moot."""
+    session.execute(_moot(_waiting(SECRET), any_of(Letter.recipient_id, recipient_ids)))
 
 
 def retire_reminders_except(session: Session, current: Collection[str]) -> None:
@@ -203,14 +216,16 @@ def retire_reminders_except(session: Session, current: Collection[str]) -> None:
     ``current`` holds keys without their recipient (``reminder_of``). A row in another's hand is left alone and not waited for.
     """
     reminder = func.regexp_replace(Letter.key, ":[0-9]+$", "")
-    stale = select(Letter.id).where(_waiting_reminder(), reminder != all_(literal(list(current), ARRAY(Text))))
+    stale = select(Letter.id).where(_waiting(DERIVED), reminder != all_(literal(list(current), ARRAY(Text))))
     session.execute(_moot(Letter.id.in_(stale.order_by(Letter.id).with_for_update(skip_locked=True).scalar_subquery())))
 
 
-def reminder_of(kind: str, *, process_id: int | None, cycle_id: int | None = None, round_: int, due_on: date | None) -> str:
+def reminder_of(
+    kind: str, *, process_id: int | None = None, cycle_id: int | None = None, round_: int = 1, due_on: date | None, record: int | None = None
+) -> str:
     """A letter's key without its recipient: one reminder to however many people."""
     about = f"p{process_id}" if process_id is not None else f"c{cycle_id}"
-    return f"{kind}:{about}:r{round_}:{due_on or '-'}"
+    return f"{kind}:{about}{'' if record is None else f'.{record}'}:r{round_}:{due_on or '-'}"
 
 
 def letter_key(told: str, recipient_id: int) -> str:
@@ -218,9 +233,9 @@ def letter_key(told: str, recipient_id: int) -> str:
     return f"{told}:{recipient_id}"
 
 
-def _waiting_reminder() -> ColumnElement[bool]:
+def _waiting(kinds: Sequence[str]) -> ColumnElement[bool]:
     return and_(
-        Letter.kind.startswith(REMINDER, autoescape=True),
+        or_(*(Letter.kind.startswith(kind, autoescape=True) for kind in kinds)),
         Letter.next_at.is_not(None),
         any_of(Letter.state, (LetterState.PENDING, LetterState.UNKNOWN)),
     )
@@ -229,7 +244,7 @@ def _waiting_reminder() -> ColumnElement[bool]:
 def _moot(*which: ColumnElement[bool]) -> Update:
     # One that may have arrived stays unknown, and is not sent again.
     state = case((Letter.state == LetterState.PENDING, literal(LetterState.MOOT, Letter.state.type)), else_=Letter.state)
-    return update(Letter).where(*which).values(state=state, next_at=None).execution_options(synchronize_session=False)
+    return update(Letter).where(*which).values(state=state, next_at=None, **_blanked()).execution_options(synchronize_session=False)
 
 
 # ── sending ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -296,7 +311,14 @@ def settle_abandoned(session: Session, now: datetime) -> int:
 
 def _settle(session: Session, letter: Claimed, **values: Any) -> bool:
     mine = and_(Letter.id == letter.id, Letter.state == LetterState.SENDING, Letter.leased_until == letter.leased_until)
-    return _changed(session, update(Letter).where(mine).values(leased_until=None, **values)) == 1
+    ended = _blanked() if values["next_at"] is None else {}
+    return _changed(session, update(Letter).where(mine).values(leased_until=None, **values, **ended)) == 1
+
+
+def _blanked() -> dict[str, Any]:
+    """A link that opens an account is not kept longer than its letter can be sent."""
+    secret = any_of(Letter.kind, SECRET)
+    return {"text": case((secret, ""), else_=Letter.text), "html": case((secret, ""), else_=Letter.html)}
 
 
 def _changed(session: Session, statement: Update) -> int:

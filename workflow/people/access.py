@@ -49,6 +49,8 @@ class Action(StrEnum):
     READ_TALKS = "read_talks"
     RECORD_TALK = "record_talk"
     REJECT_EVIDENCE = "reject_evidence"
+    READ_CALENDAR = "read_calendar"
+    WRITE_CALENDAR = "write_calendar"
 
 
 _OFFICE = {Role.OFFICE: Scope.ALL}
@@ -82,6 +84,8 @@ ACCESS: Mapping[Action, Mapping[Role, Scope]] = {
     Action.READ_TALKS: {**_BRANCH_READERS, Role.MEMBER: Scope.OWN},
     Action.RECORD_TALK: {Role.SECRETARY: Scope.BRANCH, Role.COMMITTEE_MEMBER: Scope.OWN},
     Action.REJECT_EVIDENCE: _OFFICE,
+    Action.READ_CALENDAR: _EVERYONE,
+    Action.WRITE_CALENDAR: _OFFICE,
 }
 
 ROLES_OF_POST: Mapping[Post, tuple[Role, ...]] = {

@@ -18,7 +18,7 @@ from workflow.database import any_of
 from workflow.errors import Conflict, NotFound, Words
 from workflow.mail.invitations import INVITED, PASSWORD_FORGOTTEN, Invited, invited, password_forgotten
 from workflow.mail.letters import Rendered
-from workflow.mail.outbox import NewLetter, enqueue
+from workflow.mail.outbox import NewLetter, enqueue, retire_links
 from workflow.people.accounts import Account, Invitation, account_of, digest, set_password
 from workflow.people.organisation import Branch, Person
 from workflow.vocabulary import SCHOOL_ZONE
@@ -116,6 +116,7 @@ def _write(session: Session, accounts: Sequence[Account], kind: str, desk: Desk)
     ]
     session.add_all(rows)
     session.flush()
+    retire_links(session, [account.person_id for account in accounts])
     enqueue(
         session,
         [

@@ -115,6 +115,11 @@ def people_by_staff_no(session: Session, staff_nos: Sequence[str]) -> dict[str, 
     return {person.staff_no: person for person in rows}
 
 
+def staff_nos(session: Session, person_ids: Sequence[int]) -> dict[int, str]:
+    """The 学工号 of people, in one query."""
+    return {row.id: row.staff_no for row in session.execute(select(Person.id, Person.staff_no).where(any_of(Person.id, person_ids)))}
+
+
 def branch_by_code(session: Session, code: str) -> Branch:
     """Raises NotFound."""
     branch = session.scalar(select(Branch).where(Branch.code == code))

@@ -1,0 +1,114 @@
+"""Deadlines that come near or are over (期限提醒、逾期提醒)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import partial
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session, contains_eager
+
+from workflow.calendar import Overrides
+from workflow.cycle import Cycle, Participant, Process
+from workflow.database import any_of
+from workflow.gate import duties
+from workflow.mail import letters
+from workflow.mail.outbox import reminder_of
+from workflow.people.organisation import Person
+from workflow.reminders.due import Due
+from workflow.reminders.when import days_ahead, nearest_reminder, reason_of, remark_of
+from workflow.vocabulary import SCHOOL_ZONE, WORKING_STAGES, CycleStatus, Post
+
+_LEADERS = (Post.SECRETARY, Post.DEPUTY)
+_WORKING = [stage for stages in WORKING_STAGES.values() for stage in stages]
+
+
+@dataclass(frozen=True)
+class Near:
+    """A process whose day is near or over: which reminder of it is the nearest now."""
+
+    process: Process
+    due_on: date
+    days_before: int
+    reason: str
+
+    @property
+    def kind(self) -> str:
+        return letters.reminder_kind(self.days_before)
+
+    @property
+    def told(self) -> str:
+        return reminder_of(self.kind, process_id=self.process.id, round_=self.process.round, due_on=self.due_on)
+
+
+def near_processes(session: Session, now: datetime, overrides: Overrides) -> list[Near]:
+    """The processes of published cycles that stand in a stage whose day is near or over, in id order."""
+    soon = [day for day in days_ahead(now) if nearest_reminder(day, now, overrides) is not None]
+    rows = session.scalars(
+        select(Process)
+        .join(Process.cycle)
+        .join(Process.branch)
+        .options(contains_eager(Process.cycle), contains_eager(Process.branch))
+        .where(
+            Cycle.status == CycleStatus.PUBLISHED,
+            any_of(Process.stage, _WORKING),
+            or_(any_of(Process.due_on, soon), Process.due_on < now.astimezone(SCHOOL_ZONE).date()),
+        )
+        .order_by(Process.id)
+        .execution_options(populate_existing=True)
+    ).all()
+    steps = {day: nearest_reminder(day, now, overrides) for day in {process.due_on for process in rows} if day is not None}
+    reasons = {day: reason_of("期限", day, step, overrides) for day, step in steps.items() if step is not None}
+    return [Near(process, day, step, reasons[day]) for process in rows if (day := process.due_on) is not None and (step := steps[day]) is not None]
+
+
+def of_deadlines(session: Session, near: Sequence[Near], now: datetime, base_url: str) -> Iterator[Due]:
+    missing = duties(session, [each.process for each in near])
+    by_process = {each.process.id: each for each in near}
+    acting = [person_id for _, person_id in missing if person_id is not None]
+    roll = session.execute(
+        select(Participant, Person.email)
+        .join(Person, Person.id == Participant.person_id)
+        .where(
+            any_of(Participant.process_id, list(by_process)),
+            Participant.left_on.is_(None),
+            or_(any_of(Participant.post, _LEADERS), any_of(Participant.person_id, acting)),
+        )
+        .order_by(Participant.process_id, Participant.person_id)
+    )
+    today = now.astimezone(SCHOOL_ZONE).date()
+    for row, address in roll:
+        each, leads = by_process[row.process_id], row.post in _LEADERS
+        counts = missing.get((row.process_id, None if leads else row.person_id), {})
+        if not (leads or counts):
+            continue
+        process = each.process
+        reminder = letters.Reminder(
+            recipient=row.name,
+            branch=process.branch.name,
+            year=process.cycle.year,
+            stage=process.stage,
+            due_on=each.due_on,
+            today=today,
+            leads=leads,
+            duties=tuple(letters.Duty(clause, process.cycle.sentence(clause), count) for clause, count in counts.items()),
+            link=letters.branch_link(base_url, process.cycle.year, process.branch.code),
+            kind=process.kind,
+            remark=remark_of(each.due_on.year),
+        )
+        yield Due(
+            kind=each.kind,
+            recipient_id=row.person_id,
+            staff_no=row.staff_no,
+            recipient_name=row.name,
+            address=address,
+            reason=each.reason,
+            write=partial(letters.reminder, reminder),
+            cycle_id=process.cycle_id,
+            due_on=each.due_on,
+            process_id=process.id,
+            branch=process.branch.name,
+            round=process.round,
+        )

@@ -1,0 +1,63 @@
+"""When reminders go (何时提醒): at nine, on a working day, and of those that were missed only the nearest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, datetime, time, timedelta
+
+from workflow.calendar import Overrides, unannounced, working_day_on_or_after, working_day_on_or_before
+from workflow.mail.letters import REMINDER_DAYS
+from workflow.vocabulary import SCHOOL_ZONE
+
+OPENING = time(9)
+"""Letters go from nine in the morning, as the school's clock says it."""
+OVERDUE_EVERY = 7
+FOLLOW_UP_DAYS = (1, 0)
+HORIZON = timedelta(days=120)
+"""Longer than the first reminder and the longest holiday before it, the school's own included."""
+WEEK = timedelta(days=7)
+
+
+def nearest_reminder(due_on: date, now: datetime, overrides: Overrides) -> int | None:
+    """The last reminder of a day whose time has come: 7, 3, 1 or 0 days before it, or -1, -8, -15 … once it is over. None before the first."""
+    over = (now.astimezone(SCHOOL_ZONE).date() - due_on).days
+    return _nearest(due_on, REMINDER_DAYS if over <= 0 else range(-1, -over - 1, -OVERDUE_EVERY), now, overrides)
+
+
+def goes_at(due_on: date, days_before: int, overrides: Overrides) -> datetime:
+    """When a reminder goes: at nine, on the working day on or before that day; one that the day is over, on the working day on or after it."""
+    day = due_on - timedelta(days=days_before)
+    working_day = working_day_on_or_before if days_before >= 0 else working_day_on_or_after
+    return datetime.combine(working_day(day, overrides), OPENING, tzinfo=SCHOOL_ZONE)
+
+
+def digest_of_week(now: datetime, overrides: Overrides) -> date | None:
+    """The Monday of the week whose digest is due: from nine on its first working day. None before, and in a week without one."""
+    today = now.astimezone(SCHOOL_ZONE).date()
+    monday = today - timedelta(days=today.weekday())
+    first = working_day_on_or_after(monday, overrides)
+    return monday if first < monday + WEEK and datetime.combine(first, OPENING, tzinfo=SCHOOL_ZONE) <= now else None
+
+
+def _nearest(due_on: date, steps: Iterable[int], now: datetime, overrides: Overrides) -> int | None:
+    return min((days for days in steps if goes_at(due_on, days, overrides) <= now), default=None)
+
+
+def follow_up_step(due_on: date, now: datetime, overrides: Overrides) -> int | None:
+    return _nearest(due_on, FOLLOW_UP_DAYS, now, overrides) if due_on >= now.astimezone(SCHOOL_ZONE).date() else None
+
+
+def days_ahead(now: datetime) -> list[date]:
+    today = now.astimezone(SCHOOL_ZONE).date()
+    return [today + timedelta(days=n) for n in range(HORIZON.days + 1)]
+
+
+def reason_of(what: str, due_on: date, days_before: int, overrides: Overrides) -> str:
+    planned, goes = due_on - timedelta(days=days_before), goes_at(due_on, days_before, overrides).date()
+    when = f"{what}前{days_before}天" if days_before > 0 else f"{what}当天" if days_before == 0 else f"{what}已过{-days_before}天"
+    return when if goes == planned else f"{when}（遇休息日，{'提前' if goes < planned else '顺延'}至{goes.month}月{goes.day}日）"
+
+
+def remark_of(year: int) -> str | None:
+    caveat = unannounced(year)
+    return caveat.zh if caveat else None
