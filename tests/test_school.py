@@ -190,7 +190,7 @@ def test_a_branch_walks_study_and_talks_and_is_returned_and_walks_again(school: 
     day = str(TODAY + timedelta(days=10))
     returned = ok(move(office, "return", to="talks", reason="请补充意见建议", due_on=day))
     assert (returned["stage"], returned["round"], returned["due_on"]) == ("talks", 2, day)
-    progress = ok(office.get(f"{YEAR}/progress"))
+    progress = ok(office.get(f"{YEAR}/progress", headers={"Cache-Control": "no-cache"}))
     assert (progress["by_stage"]["talks"], progress["returned"]) == (1, 1)
     tick_at(school, mail, TODAY)
     assert any("退回" in each["Subject"] for each in mail.received)

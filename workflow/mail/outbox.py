@@ -168,7 +168,8 @@ def enqueue(session: Session, letters: Sequence[NewLetter], now: datetime) -> in
     rows = [_row(letter, now) for letter in sorted(letters, key=lambda letter: (letter.process_id or 0, letter.key))]
     if not rows:
         return 0
-    statement = insert(Letter).on_conflict_do_nothing(index_elements=[Letter.key]).returning(Letter.id)
+    # Without naming the key: of two ticks in one moment the Message-ID is the same too, and either constraint may speak first.
+    statement = insert(Letter).on_conflict_do_nothing().returning(Letter.id)
     return len(session.scalars(statement, rows, execution_options={"insertmanyvalues_page_size": AT_ONCE}).all())
 
 
