@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import secrets
 import signal
-import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import wraps
 from pathlib import Path
@@ -18,14 +15,12 @@ from typing import Any
 
 import click
 from alembic.script import ScriptDirectory
-from pydantic import SecretStr
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 import migrations
 from schedulers.catcher import mail_catcher
 from schedulers.delivery import Courier
-from workflow import demo as demo_school
 from workflow import doctor as examination
 from workflow.cycle import cycle_by_year
 from workflow.database import engine_for, is_away, transaction
@@ -211,99 +206,27 @@ def _moment(text: str | None) -> datetime:
 @click.option("--accounts-file", type=click.Path(path_type=Path, dir_okay=False), default=None, help="账号和令牌写入的 JSON 文件")
 @told_plainly
 def demo(port: int, data_dir: Path | None, accounts_file: Path | None) -> None:
+    from api.demo import kept_secret, must_be_free, run_demo  # noqa: PLC0415
+    from schedulers.worker import run_worker  # noqa: PLC0415
+
     configure_logs(readable=True)
     settings = read_settings()
     if data_dir is not None:
         settings = settings.model_copy(update={"data_dir": data_dir})
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    _must_be_free(port)
+    must_be_free(port)
     with mail_catcher(settings.data_dir / "mail", click.echo) as smtp_url, database(settings) as urls:
         settings = settings.model_copy(
-            update={"smtp_url": smtp_url, "base_url": f"http://127.0.0.1:{port}", "secret_key": _kept_secret(settings.data_dir)}
+            update={"smtp_url": smtp_url, "base_url": f"http://127.0.0.1:{port}", "secret_key": kept_secret(settings.data_dir)}
         )
         migrations.migrate(urls.owner, urls.application)
         engine = engine_for(urls.application)
         try:
-            _run_demo(engine, settings, port=port, accounts_file=accounts_file or settings.data_dir / "accounts.json")
+            accounts = accounts_file or settings.data_dir / "accounts.json"
+            run_demo(engine, settings, run_worker, port=port, accounts_file=accounts, newest_migration=_newest_migration())
         finally:
             engine.dispose()
     click.echo("演示已停止，数据保留在数据目录里。")
-
-
-def _must_be_free(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            raise click.ClickException(f"端口 {port} 已被占用，请用 --port 换一个") from None
-
-
-def _kept_secret(data_dir: Path) -> SecretStr:
-    """The demo's secret key, the same at every start, so that sign-ins survive one."""
-    path = data_dir / "secret"
-    if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(32))
-    return SecretStr(path.read_text())
-
-
-def _run_demo(engine: Engine, settings: Settings, *, port: int, accounts_file: Path) -> None:
-    from api import create_app  # noqa: PLC0415
-    from api.serving import serve_in_this_process  # noqa: PLC0415
-    from schedulers.worker import run_worker  # noqa: PLC0415
-
-    now = datetime.now(UTC)
-    if not demo_school.is_there(engine):
-        with click.progressbar(
-            demo_school.build(engine, now=now, base_url=settings.base_url or ""), length=len(demo_school.SKETCHES) + 2, label="建立示范学校"
-        ) as steps:
-            for _ in steps:
-                pass
-    accounts = demo_school.issue_accounts(engine, now=now)
-    _write_whole(accounts_file, json.dumps([asdict(each) for each in accounts], ensure_ascii=False, indent=1))
-    click.echo(_welcome(settings, accounts, accounts_file))
-    stop = threading.Event()
-    worker = threading.Thread(target=run_worker, args=(engine, settings, stop), name="worker")
-    worker.start()
-    try:
-        serve_in_this_process(create_app(engine, settings, newest_migration=_newest_migration()), host="127.0.0.1", port=port)
-    finally:
-        stop.set()
-        worker.join()
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """Write a file so that a reader sees the old one or the new one, never half."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.touch(mode=0o600)
-    fresh.write_text(text, encoding="utf-8")
-    fresh.replace(path)
-
-
-def _welcome(settings: Settings, accounts: list[demo_school.DemoAccount], accounts_file: Path) -> str:
-    base, first = settings.base_url, demo_school.FIRST
-    rows = [
-        f"  {each.role:<17} {each.staff_no:<10} {each.branch or '-':<6} {each.name}{f'（{each.post.zh}）' if each.post else ''}" for each in accounts
-    ]
-    token = next(each.token for each in accounts if each.role is Role.SECRETARY and each.branch == first)
-    return "\n".join(
-        (
-            f"\n服务地址   {base}（接口文档 {base}/docs）",
-            f"账号文件   {accounts_file}（口令都是 {demo_school.PASSWORD}，令牌在文件里）",
-            f"收到的信   {settings.data_dir / 'mail'}",
-            "",
-            "  角色              学工号      支部    姓名",
-            *rows,
-            "",
-            "用 curl 试一试（书记看本支部还缺什么）：",
-            f"  TOKEN={token}",
-            f'  curl -s -H "Authorization: Bearer $TOKEN" {base}/api/v1/cycles/{demo_school.YEAR}/branches/{first}/next',
-            "",
-            "按 Ctrl-C 停止。",
-        )
-    )
 
 
 @main.group(help="账号。")

@@ -59,7 +59,7 @@ CHECKS = (
     ("ruff", "format", "--check", "."),
     ("lint-imports",),
     ("mypy",),
-    ("pytest", "-m", "not slow", "--postgres=16", "tests/workflow", "tests/api", "tests/schedulers"),
+    ("pytest", "-n", "2", "--dist", "loadfile", "-m", "not slow", "--postgres=16", "tests/workflow", "tests/api", "tests/schedulers"),
     *((("pytest", "-m", "not slow", "--postgres=server", "tests/workflow", "tests/api", "tests/schedulers"),) if TEST_SERVER else ()),
     ("pytest",),
 )
