@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -13,7 +13,7 @@ from api.address import BASE, NUMBER
 from api.base import Answer, Asked, Routes, service
 from api.lists import Page, listed, natural, number, place
 from api.people import find_account
-from api.shapes import AppointmentShape, Listed, appointment_shape
+from api.shapes import Listed
 from workflow.errors import Invalid, NotFound
 from workflow.fields import Body, Day, Line, Moment, StaffNo, Text, one_of
 from workflow.people.access import Action
@@ -31,7 +31,7 @@ from workflow.people.accounts import (
 )
 from workflow.people.organisation import Appointment, Person, person_by_staff_no
 from workflow.roster.posts import AppointmentBody, appoint, end_appointment
-from workflow.vocabulary import Role
+from workflow.vocabulary import Post, Role
 
 routes = Routes()
 
@@ -108,6 +108,34 @@ def token_shape(row: Token) -> TokenShape:
         "created_at": row.created_at,
         "expires_at": row.expires_at,
         "revoked_at": row.revoked_at,
+    }
+
+
+class AppointmentShape(TypedDict):
+    """A post between two days."""
+
+    id: int
+    staff_no: str
+    name: str
+    branch: str | None
+    post: Post | None
+    role: Role | None
+    title: str | None
+    starts_on: date
+    ends_on: date | None
+
+
+def appointment_shape(row: Appointment) -> AppointmentShape:
+    return {
+        "id": row.id,
+        "staff_no": row.person.staff_no,
+        "name": row.person.name,
+        "branch": row.branch.code if row.branch is not None else None,
+        "post": row.post,
+        "role": row.role,
+        "title": row.title,
+        "starts_on": row.starts_on,
+        "ends_on": row.ends_on,
     }
 
 

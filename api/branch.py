@@ -16,7 +16,6 @@ from api.records import ReasonBody
 from api.shapes import (
     ChangeShape,
     CheckShape,
-    HistoryShape,
     Items,
     Listed,
     MadeShape,
@@ -25,7 +24,6 @@ from api.shapes import (
     RollShape,
     WaiverShape,
     change_shape,
-    history_shape,
     option_shape,
     process_shape,
     roll_shape,
@@ -71,6 +69,34 @@ class StageQuery(Body):
     """Which stage; default: the present one."""
 
     stage = one_of(Stage)
+
+
+class HistoryShape(TypedDict):
+    """A change of one row."""
+
+    id: int
+    at: datetime
+    by: str
+    on_behalf_of: str | None
+    what: str
+    key: str
+    old: dict[str, Any] | None
+    new: dict[str, Any] | None
+    reason: str | None
+
+
+def history_shape(row: History) -> HistoryShape:
+    return {
+        "id": row.id,
+        "at": row.at,
+        "by": row.actor,
+        "on_behalf_of": row.on_behalf_of,
+        "what": row.what,
+        "key": row.row_key,
+        "old": row.old,
+        "new": row.new,
+        "reason": row.reason,
+    }
 
 
 def _process(asked: Asked, status: int = 200) -> Answer:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from flask import request
+from typing_extensions import TypedDict
 
 from api.address import BASE, NUMBER
 from api.base import Answer, Asked, Routes, service
 from api.errors import TooLarge
-from api.shapes import AppliedShape, ImportShape, import_shape
 from workflow.errors import Invalid, Words
 from workflow.people.access import Action
 from workflow.roster.imports import RosterImport, apply_import, import_by_id, preview_import
@@ -17,6 +18,44 @@ from workflow.roster.workbook import read_workbook
 
 routes = Routes()
 ONE = f"/roster-imports/<{NUMBER}:import_id>"
+
+
+class ProblemShape(TypedDict):
+    """One finding in a workbook."""
+
+    sheet: str | None
+    row: int | None
+    heading: str | None
+    severity: str
+    message: str
+
+
+class ImportShape(TypedDict):
+    """A workbook as it was read."""
+
+    id: int
+    file_name: str
+    problems: list[ProblemShape]
+    summary: dict[str, Any]
+    applicable: bool
+    applied_at: datetime | None
+    recorded_at: datetime
+
+
+class AppliedShape(ImportShape):
+    changed: dict[str, Any]
+
+
+def import_shape(row: RosterImport) -> ImportShape:
+    return {
+        "id": row.id,
+        "file_name": row.file_name,
+        "problems": row.problems,
+        "summary": row.summary,
+        "applicable": row.applicable,
+        "applied_at": row.applied_at,
+        "recorded_at": row.recorded_at,
+    }
 
 
 @routes.post("/roster-imports", action=Action.IMPORT_ROSTER, upload=True, answers=ImportShape, status=201)

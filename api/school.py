@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from flask import request
@@ -15,16 +15,16 @@ from api.base import Answer, Asked, Routes
 from api.errors import language
 from api.lists import Page, cursor, listed, natural, number, place
 from api.polling import board
-from api.shapes import LetterShape, Listed, LocatedShape, ProcessShape, letter_shape, located_shape, process_shape
+from api.shapes import Listed, LocatedShape, ProcessShape, located_shape, process_shape
 from workflow.cycle import Process, cycle_by_year
 from workflow.errors import Invalid, NotFound, Words
 from workflow.fields import Line, StaffNo, YesNo, one_of
 from workflow.gate import exceptions, place_in_list
-from workflow.mail.outbox import letters_of
+from workflow.mail.outbox import Letter, letters_of
 from workflow.people.access import Action
 from workflow.people.organisation import Branch, person_by_staff_no, staff_nos
 from workflow.progress import Cursor, branches, changed_branches
-from workflow.vocabulary import Stage
+from workflow.vocabulary import LetterState, Stage
 
 routes = Routes()
 
@@ -51,6 +51,41 @@ class LettersQuery(Page):
 
     branch = Line(at_most=32)
     recipient = StaffNo()
+
+
+class LetterShape(TypedDict):
+    """One line of the ledger: who was told what, and its fate. Never its text."""
+
+    id: int
+    kind: str
+    branch: str | None
+    recipient: str
+    staff_no: str
+    subject: str
+    due_on: date | None
+    state: LetterState
+    attempts: int
+    created_at: datetime
+    sent_at: datetime | None
+    error: str | None
+    """Why it was not sent: the step and the code, never what the mail server wrote."""
+
+
+def letter_shape(row: Letter, branch: str | None, staff_no: str) -> LetterShape:
+    return {
+        "id": row.id,
+        "kind": row.kind,
+        "branch": branch,
+        "recipient": row.recipient_name,
+        "staff_no": staff_no,
+        "subject": row.subject,
+        "due_on": row.due_on,
+        "state": row.state,
+        "attempts": row.attempts,
+        "created_at": row.created_at,
+        "sent_at": row.sent_at,
+        "error": row.error,
+    }
 
 
 class ProgressShape(TypedDict):

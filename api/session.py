@@ -12,13 +12,14 @@ from api.base import SESSION_COOKIE, Answer, Asked, Routes, csrf_token, service
 from api.errors import language
 from api.lists import Page, listed, number, place
 from api.people import the_address
-from api.shapes import CallerShape, Listed, LocatedShape, caller_shape, located_shape
+from api.shapes import Listed, LocatedShape, located_shape
 from workflow.database import transaction
 from workflow.fields import Body, StaffNo, Text
 from workflow.gate import todos
-from workflow.people.access import Action
+from workflow.people.access import Action, Caller
 from workflow.people.accounts import sign_in, sign_out
 from workflow.people.throttle import SIGN_IN_FROM_ADDRESS, SIGN_IN_TO_ACCOUNT, forget, give_back, take
+from workflow.vocabulary import Role
 
 routes = Routes()
 
@@ -36,6 +37,29 @@ class SessionShape(TypedDict):
     staff_no: str
     csrf_token: str
     expires_at: datetime
+
+
+class BranchRolesShape(TypedDict):
+    code: str
+    roles: list[Role]
+
+
+class CallerShape(TypedDict):
+    """Who I am, and what I am towards each branch."""
+
+    staff_no: str
+    name: str
+    roles: list[Role]
+    branches: list[BranchRolesShape]
+
+
+def caller_shape(caller: Caller) -> CallerShape:
+    return {
+        "staff_no": caller.staff_no,
+        "name": caller.name,
+        "roles": sorted(caller.roles),
+        "branches": [{"code": code, "roles": sorted(roles)} for code, roles in sorted(caller.branches.items())],
+    }
 
 
 @routes.post("/session", action=None, answers=SessionShape, body=SignInBody, refuses=(401, 429), secret=True, status=201)

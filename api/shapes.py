@@ -12,20 +12,13 @@ from api.address import branch_address
 from workflow.cycle import Cycle, Participant, Process, StageChange
 from workflow.evidence import Retractable
 from workflow.gate import BY_NAME, Subject, Unmet
-from workflow.history import History
-from workflow.mail.outbox import Letter
-from workflow.people.access import Caller
-from workflow.people.organisation import Appointment
 from workflow.process import Option
 from workflow.requirement import Requirement, Waiver
-from workflow.roster.imports import RosterImport
 from workflow.vocabulary import (
     WORKING_STAGES,
     CycleStatus,
     Kind,
-    LetterState,
     Post,
-    Role,
     Severity,
     Stage,
     Standing,
@@ -386,155 +379,3 @@ class CheckShape(UnmetShape):
 
     state: str
     waivers: list[WaiverShape]
-
-
-class HistoryShape(TypedDict):
-    """A change of one row."""
-
-    id: int
-    at: datetime
-    by: str
-    on_behalf_of: str | None
-    what: str
-    key: str
-    old: dict[str, Any] | None
-    new: dict[str, Any] | None
-    reason: str | None
-
-
-def history_shape(row: History) -> HistoryShape:
-    return {
-        "id": row.id,
-        "at": row.at,
-        "by": row.actor,
-        "on_behalf_of": row.on_behalf_of,
-        "what": row.what,
-        "key": row.row_key,
-        "old": row.old,
-        "new": row.new,
-        "reason": row.reason,
-    }
-
-
-class AppointmentShape(TypedDict):
-    """A post between two days."""
-
-    id: int
-    staff_no: str
-    name: str
-    branch: str | None
-    post: Post | None
-    role: Role | None
-    title: str | None
-    starts_on: date
-    ends_on: date | None
-
-
-def appointment_shape(row: Appointment) -> AppointmentShape:
-    return {
-        "id": row.id,
-        "staff_no": row.person.staff_no,
-        "name": row.person.name,
-        "branch": row.branch.code if row.branch is not None else None,
-        "post": row.post,
-        "role": row.role,
-        "title": row.title,
-        "starts_on": row.starts_on,
-        "ends_on": row.ends_on,
-    }
-
-
-class ProblemShape(TypedDict):
-    """One finding in a workbook."""
-
-    sheet: str | None
-    row: int | None
-    heading: str | None
-    severity: str
-    message: str
-
-
-class ImportShape(TypedDict):
-    """A workbook as it was read."""
-
-    id: int
-    file_name: str
-    problems: list[ProblemShape]
-    summary: dict[str, Any]
-    applicable: bool
-    applied_at: datetime | None
-    recorded_at: datetime
-
-
-class AppliedShape(ImportShape):
-    changed: dict[str, Any]
-
-
-def import_shape(row: RosterImport) -> ImportShape:
-    return {
-        "id": row.id,
-        "file_name": row.file_name,
-        "problems": row.problems,
-        "summary": row.summary,
-        "applicable": row.applicable,
-        "applied_at": row.applied_at,
-        "recorded_at": row.recorded_at,
-    }
-
-
-class LetterShape(TypedDict):
-    """One line of the ledger: who was told what, and its fate. Never its text."""
-
-    id: int
-    kind: str
-    branch: str | None
-    recipient: str
-    staff_no: str
-    subject: str
-    due_on: date | None
-    state: LetterState
-    attempts: int
-    created_at: datetime
-    sent_at: datetime | None
-    error: str | None
-    """Why it was not sent: the step and the code, never what the mail server wrote."""
-
-
-def letter_shape(row: Letter, branch: str | None, staff_no: str) -> LetterShape:
-    return {
-        "id": row.id,
-        "kind": row.kind,
-        "branch": branch,
-        "recipient": row.recipient_name,
-        "staff_no": staff_no,
-        "subject": row.subject,
-        "due_on": row.due_on,
-        "state": row.state,
-        "attempts": row.attempts,
-        "created_at": row.created_at,
-        "sent_at": row.sent_at,
-        "error": row.error,
-    }
-
-
-class BranchRolesShape(TypedDict):
-    code: str
-    roles: list[Role]
-
-
-class CallerShape(TypedDict):
-    """Who I am, and what I am towards each branch."""
-
-    staff_no: str
-    name: str
-    roles: list[Role]
-    branches: list[BranchRolesShape]
-
-
-def caller_shape(caller: Caller) -> CallerShape:
-    return {
-        "staff_no": caller.staff_no,
-        "name": caller.name,
-        "roles": sorted(caller.roles),
-        "branches": [{"code": code, "roles": sorted(roles)} for code, roles in sorted(caller.branches.items())],
-    }
