@@ -127,22 +127,6 @@ class Moment(fields.AwareDateTime):
         return moment
 
 
-class Whole(fields.Integer):
-    """A whole number; JSON's ``3.0`` is one, ``"3"`` and ``true`` are not."""
-
-    def __init__(self, *, at_least: int = 0, at_most: int = 2**31 - 1, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.at_least, self.at_most = at_least, at_most
-        self.metadata = {"minimum": at_least, "maximum": at_most, **self.metadata}
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value // 1:
-            raise ValidationError([Words("应为整数", "must be a whole number")])
-        if not self.at_least <= value <= self.at_most:
-            raise ValidationError([Words(f"应在 {self.at_least} 与 {self.at_most} 之间", f"must lie between {self.at_least} and {self.at_most}")])
-        return int(value)
-
-
 class Truth(fields.Boolean):
     """JSON's true or false, nothing that looks like them."""
 

@@ -11,7 +11,7 @@ A clause of the plan becomes one decorated function that returns a SELECT. No ro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -137,7 +137,3 @@ class Waiver(Retractable, Base):
 
 
 track(Waiver.__table__)  # type: ignore[arg-type]
-
-
-def of_stage(requirements: Sequence[Requirement], stage: Stage) -> tuple[Requirement, ...]:
-    return tuple(each for each in requirements if each.stage is stage)

@@ -31,7 +31,7 @@ from workflow.cycle import Lock, Process, process_of, processes
 from workflow.evidence import withdraw
 from workflow.gate import BY_NAME, blocking, checklist, exceptions, place_in_list, requirements_of, todos, unmet
 from workflow.opening import close_cycle, publish
-from workflow.requirement import Requirement, of_stage
+from workflow.requirement import Requirement
 from workflow.vocabulary import STAGES, Coverage, Kind, Severity, Stage, Waivable
 
 
@@ -123,7 +123,7 @@ def test_everything_that_is_missing_is_listed_in_the_order_it_is_declared(sessio
     stand_at(session, branch, Stage.TALKS)
     a_talk(session, branch, "张三", "李四")
     names = [row.requirement.name for row in unmet(session, branch)]
-    assert names == [each.name for each in of_stage(REQUIREMENTS, Stage.TALKS) if each.name in names]
+    assert names == [each.name for each in requirements_of(Kind.APPRAISAL, Stage.TALKS) if each.name in names]
     assert [row.requirement.clause for row in blocking(session, branch)] == ["K1", "K2", "K6"]
 
 
@@ -141,7 +141,7 @@ def test_the_checklist_has_every_requirement_of_the_stage_met_unmet_or_waived(se
         "talks_without_substance": "met",
         "focus_talks_without_a_follow_up": "met",
     }
-    assert [row.requirement for row in checklist(session, branch, Stage.TALKS)] == list(of_stage(REQUIREMENTS, Stage.TALKS))
+    assert [row.requirement for row in checklist(session, branch, Stage.TALKS)] == list(requirements_of(Kind.APPRAISAL, Stage.TALKS))
 
 
 def test_the_message_counts_and_names_everybody_and_carries_the_plans_sentence(session: Session) -> None:

@@ -109,12 +109,6 @@ def person_by_staff_no(session: Session, staff_no: str) -> Person:
     return person
 
 
-def people_by_staff_no(session: Session, staff_nos: Sequence[str]) -> dict[str, Person]:
-    """Those of them that exist, by 学工号, in one query."""
-    rows = session.scalars(select(Person).where(any_of(Person.staff_no, staff_nos))).all()
-    return {person.staff_no: person for person in rows}
-
-
 def staff_nos(session: Session, person_ids: Sequence[int]) -> dict[int, str]:
     """The 学工号 of people, in one query."""
     return {row.id: row.staff_no for row in session.execute(select(Person.id, Person.staff_no).where(any_of(Person.id, person_ids)))}
