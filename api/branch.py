@@ -122,7 +122,7 @@ def read_next(asked: Asked) -> Any:
 def read_requirements(asked: Asked, query: dict[str, Any]) -> Any:
     """The checklist of a stage: each requirement as met, unmet or waived, with people."""
     process = asked.process
-    rows = checklist(asked.session, process, query.get("stage", process.stage))
+    rows = checklist(asked.session, process, query.get("stage", process.stage), today=asked.today)
     waivers = records_of(asked.session, Waiver, process.id, after=0, limit=1000)
     return {
         "items": [

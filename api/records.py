@@ -49,7 +49,8 @@ class Collection(Generic[R]):
     name: str
     """As the address says it."""
     model: type[R]
-    stage: Stage
+    stage: Stage | Callable[[R], Stage]
+    """Which stage closes it; of a meeting, its purpose says which."""
     body: type[Schema]
     answers: Any
     """The type of its shape."""
@@ -61,6 +62,9 @@ class Collection(Generic[R]):
     write: Action
     visible: Callable[[Asked], ColumnElement[bool] | None] = lambda asked: None
     may_write: Callable[[Asked, R], None] = lambda asked, row: None
+
+    def stage_of(self, row: R) -> Stage:
+        return self.stage if isinstance(self.stage, Stage) else self.stage(row)
 
     def one(self, asked: Asked, record_id: int) -> R:
         return record_of(asked.session, self.model, asked.process.id, record_id, visible=self.visible(asked))
@@ -108,7 +112,7 @@ def collection_routes(kind: Collection[R]) -> Routes:
     def withdraw_record(asked: Asked, row: R, body: dict[str, Any]) -> Any:
         """The branch takes one back, with a reason."""
         kind.may_write(asked, row)
-        must_be_open(asked.process, kind.stage)
+        must_be_open(asked.process, kind.stage_of(row))
         withdraw(row, by=asked.by.staff_no, now=asked.now, reason=body["reason"])
         return kind.answer(asked, row)
 

@@ -151,7 +151,9 @@ def list_exceptions(asked: Asked, query: dict[str, Any], year: int) -> Any:
     """All that is missing school-wide, signs included: the gate's own rows."""
     cycle_by_year(asked.session, year)
     after = place(query, ("", 0), _exception_place)
-    rows = exceptions(asked.session, year, clause=query.get("clause"), unit=query.get("unit"), after=after, limit=query["limit"] + 1)
+    rows = exceptions(
+        asked.session, year, today=asked.today, clause=query.get("clause"), unit=query.get("unit"), after=after, limit=query["limit"] + 1
+    )
     return listed(rows, query, lambda row: located_shape(row, language()), lambda row: json.dumps(place_in_list(row)))
 
 

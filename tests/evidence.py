@@ -129,7 +129,7 @@ def a_waiver(session: Session, process: Process, requirement: str, *subjects: st
 
 def lacking(session: Session, process: Process, requirement: str) -> list[str]:
     """The subjects that a requirement misses in a process and no waiver covers."""
-    return [subject.id for each in unmet(session, process, [BY_NAME[requirement]]) for subject in each.open]
+    return [subject.id for each in unmet(session, process, [BY_NAME[requirement]], today=TODAY) for subject in each.open]
 
 
 @contextmanager

@@ -136,6 +136,24 @@ class Truth(fields.Boolean):
         return value
 
 
+class Whole(fields.Integer):
+    """A whole number of JSON: no text, no fraction, no truth value."""
+
+    def __init__(self, *, at_least: int = 0, at_most: int = 2**31 - 1, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.at_least, self.at_most = at_least, at_most
+        self.metadata = {"minimum": at_least, "maximum": at_most, **self.metadata}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+        if type(value) is not int or not self.at_least <= value <= self.at_most:
+            raise ValidationError([_between(self.at_least, self.at_most)])
+        return value
+
+
+def _between(at_least: int, at_most: int) -> Words:
+    return Words(f"应为 {at_least} 至 {at_most} 的整数", f"must be a whole number from {at_least} to {at_most}")
+
+
 def one_of(words: type[StrEnum], **kwargs: Any) -> fields.Enum[Any]:
     """One of our words."""
     field = fields.Enum(words, by_value=True, **kwargs)
@@ -173,9 +191,7 @@ class Parameter(fields.Integer):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
         if not isinstance(value, str) or not re.fullmatch(r"[0-9]{1,10}", value, re.ASCII) or not self.at_least <= int(value) <= self.at_most:
-            raise ValidationError(
-                [Words(f"应为 {self.at_least} 至 {self.at_most} 的整数", f"must be a whole number from {self.at_least} to {self.at_most}")]
-            )
+            raise ValidationError([_between(self.at_least, self.at_most)])
         return int(value)
 
 

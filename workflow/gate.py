@@ -6,7 +6,7 @@ refusal of a move, a branch's checklist, a person's to-dos, the office's excepti
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -117,13 +117,16 @@ def _run(session: Session, sql: str, parameters: Mapping[str, Any]) -> Sequence[
     return session.connection().exec_driver_sql(sql, dict(parameters)).all()
 
 
-def unmet(session: Session, process: Process, requirements: Sequence[Requirement] | None = None) -> list[Unmet]:
-    """What a process lacks of these requirements (default: those of its stage), in one round trip, in the order they are declared."""
+def unmet(session: Session, process: Process, requirements: Sequence[Requirement] | None = None, *, today: date | None = None) -> list[Unmet]:
+    """What a process lacks of these requirements (default: those of its stage), in one round trip, in the order they are declared.
+
+    Signs may ask for the day; what blocks does not depend on it.
+    """
     asked = requirements_of(process.kind, process.stage) if requirements is None else tuple(requirements)
     if not asked:
         return []
     sql = _GROUPED.format(evaluation=_evaluation(tuple(each.name for each in asked)), where="where m.process_id = %(process_id)s")
-    rows = _run(session, sql, {"process_id": process.id})
+    rows = _run(session, sql, {"process_id": process.id, **({} if today is None else {"today": today})})
     at = _place(process)
     found = {row.requirement: _unmet(row, at) for row in rows}
     return [found[each.name] for each in asked if each.name in found]
@@ -131,13 +134,14 @@ def unmet(session: Session, process: Process, requirements: Sequence[Requirement
 
 def blocking(session: Session, process: Process) -> list[Unmet]:
     """What stands between a process and its next stage: hard and soft requirements that no waiver covers."""
-    return [each for each in unmet(session, process) if each.blocks]
+    asked = [each for each in requirements_of(process.kind, process.stage) if each.blocks]
+    return [each for each in unmet(session, process, asked) if each.blocks]
 
 
-def checklist(session: Session, process: Process, stage: Stage) -> list[Unmet]:
+def checklist(session: Session, process: Process, stage: Stage, *, today: date) -> list[Unmet]:
     """Every requirement of a stage as met, unmet or waived, signs included."""
     asked = requirements_of(process.kind, stage)
-    found = {each.requirement.name: each for each in unmet(session, process, asked)}
+    found = {each.requirement.name: each for each in unmet(session, process, asked, today=today)}
     return [found.get(each.name) or Unmet(each, process.id, _place(process)) for each in asked]
 
 
@@ -158,6 +162,7 @@ def _everywhere(
     parameters: Mapping[str, Any],
     *,
     processes: str,
+    last_stage: Callable[[Requirement], Stage],
     rows: str = "",
     groups: str = "",
     names: tuple[str, ...] = tuple(BY_NAME),
@@ -170,7 +175,7 @@ def _everywhere(
     if not names:
         return []
     order, places = tuple(BY_NAME).index, {stage: number for number, stage in enumerate(Stage, 1)}
-    asked = ", ".join(f"('{name}', {order(name)}, {places[BY_NAME[name].asked_from]}, {places[BY_NAME[name].stage]})" for name in names)
+    asked = ", ".join(f"('{name}', {order(name)}, {places[BY_NAME[name].asked_from]}, {places[last_stage(BY_NAME[name])]})" for name in names)
     running = f"select p.id from process p join cycle c on c.id = p.cycle_id where c.status = %(published)s {processes}"  # noqa: S608
     now_asked = f"and {_PLACE.format(stage='p.stage')} between asked.first_stage and asked.last_stage"
     grouped = _GROUPED.format(evaluation=_evaluation(names), where=f"where m.process_id = any(array({running})) {rows}")
@@ -180,18 +185,30 @@ def _everywhere(
 
 
 def exceptions(
-    session: Session, year: int, *, clause: str | None = None, unit: str | None = None, after: tuple[str, int] = ("", 0), limit: int = 100
+    session: Session,
+    year: int,
+    *,
+    today: date,
+    clause: str | None = None,
+    unit: str | None = None,
+    after: tuple[str, int] = ("", 0),
+    limit: int = 100,
 ) -> list[Unmet]:
-    """All that is missing school-wide in one year, signs included: the gate's own rows without the branch filter, by branch code."""
+    """All that is missing school-wide in one year: the gate's own rows without the branch filter, by branch code.
+
+    Signs are told until the office has accepted the branch, which is what it looks at them for.
+    """
     return _everywhere(
         session,
         {
             "year": year,
+            "today": today,
             "unit": unit,
             "code": after[0],
             "number": after[1],
             "limit": limit,
         },
+        last_stage=lambda each: each.asked_until if each.blocks else max(each.asked_until, Stage.FILED, key=tuple(Stage).index),
         processes="""and c.year = %(year)s and p.branch_id in (
             select b.id from branch b where b.code >= %(code)s and (%(unit)s::text is null or %(unit)s in (b.unit_code, b.unit_name)))""",
         groups="and (b.code, asked.number) > (%(code)s, %(number)s)",
@@ -204,11 +221,12 @@ def place_in_list(row: Unmet) -> tuple[str, int]:
     return row.at.branch_code, tuple(BY_NAME).index(row.requirement.name)
 
 
-def todos(session: Session, person_id: int) -> list[Unmet]:
+def todos(session: Session, person_id: int, *, today: date) -> list[Unmet]:
     """What is missing from one person, in all branches and cycles: rows that name him, and rows for every holder of a role he has on that roll."""
     return _everywhere(
         session,
-        {"me": person_id, "limit": 1000},
+        {"me": person_id, "today": today, "limit": 1000},
+        last_stage=lambda each: each.asked_until,
         processes="and p.id in (select r.process_id from participant r where r.person_id = %(me)s and r.left_on is null)",
         rows=f"""and (m.person_id = %(me)s or m.person_id is null and exists (
             select from participant r where r.process_id = m.process_id and r.person_id = %(me)s and r.left_on is null and ({_holder("m")})))""",
@@ -247,7 +265,7 @@ def _asked_now(process: Process) -> frozenset[str]:
     """The blocking requirements that to-dos and letters of a process's stage include."""
     here = STAGES[process.kind].index(process.stage)
     order = STAGES[process.kind].index
-    return frozenset(each.name for each in REQUIREMENTS[process.kind] if each.blocks and order(each.asked_from) <= here <= order(each.stage))
+    return frozenset(each.name for each in REQUIREMENTS[process.kind] if each.blocks and order(each.asked_from) <= here <= order(each.asked_until))
 
 
 def _holder(row: str) -> str:

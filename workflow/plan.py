@@ -209,6 +209,8 @@ class Settings(Part):
 
     measures_at_most: Count = 10
     """F4: 不搞大而全. More measures of the committee than this ask for a reason."""
+    criticism_characters_at_least: Count = 8
+    """M5: 不说空话套话. A criticism with fewer characters on the matter and how it showed is prompted about; its content is never judged."""
     punished_within_months: Months = 12
     over_quota_needs_approval: bool = True
     reason_when_far_from_tally: bool = True

@@ -13,11 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, Index, Integer, Select, Text, cast, literal, null, select
+from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, Date, Index, Integer, Select, Text, cast, literal, null, select
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Mapped, mapped_column
 
 from workflow.cycle import Participant
@@ -28,6 +29,20 @@ from workflow.history import track
 from workflow.vocabulary import Role, Severity, Stage, Waivable
 
 Missing = Select[int, str, str, int | None, int]
+
+
+class _Today(ColumnElement[date]):
+    inherit_cache = True
+    type = Date()
+
+
+@compiles(_Today)
+def _compile_today(element: _Today, compiler: Any, **_: Any) -> str:
+    return "cast(%(today)s as date)"
+
+
+TODAY = _Today()
+"""The local day for which a sign is asked. The evaluation is compiled once and given the day each time; nothing that blocks may ask for it."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +62,8 @@ class Requirement:
     """The plan's sentence of 2024; the cycle's own stands in its plan."""
     asked_from: Stage
     """The first stage whose to-dos and letters include it."""
+    asked_until: Stage
+    """The last one: a later stage than its own for what goes on after it (follow-through)."""
     link: str
     """Where it is mended, below the branch's address."""
     query: Callable[[], Missing]
@@ -67,6 +84,7 @@ def requirement(
     link: str,
     waivable: Waivable = Waivable.NO,
     asked_from: Stage | None = None,
+    asked_until: Stage | None = None,
 ) -> Callable[[Callable[[], Missing]], Requirement]:
     """Declare a requirement. Nothing registers itself: the kind's ``REQUIREMENTS`` tuple lists it."""
 
@@ -81,6 +99,7 @@ def requirement(
             words=Words(zh, en),
             sentence=(query.__doc__ or "").strip().partition("\n")[0],
             asked_from=asked_from or stage,
+            asked_until=asked_until or stage,
             link=link,
             query=query,
         )

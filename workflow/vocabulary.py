@@ -133,6 +133,79 @@ class TalkWay(Word):
     PHONE = "phone", "电话"
 
 
+class Level(Word):
+    """The four levels of a member (评定等次), best first. The plan names three; 合格 is implied."""
+
+    EXCELLENT = "excellent", "优秀"
+    QUALIFIED = "qualified", "合格"
+    BASIC = "basic", "基本合格"
+    UNQUALIFIED = "unqualified", "不合格"
+
+
+class Mark(Word):
+    """The four marks for the committee (对支委会的评议), best first."""
+
+    GOOD = "good", "好"
+    FAIRLY_GOOD = "fairly_good", "较好"
+    FAIR = "fair", "一般"
+    POOR = "poor", "差"
+
+
+ABSTAIN = "abstain"
+"""弃权: beside the levels and beside the marks."""
+
+
+class MeetingPurpose(Word):
+    """What a meeting is for, and so which stage closes it (会议事项)."""
+
+    LIFE = "life", "组织生活会"
+    REPORT = "report", "述职大会"
+    DECIDING = "deciding", "评定会议"
+
+
+class MeetingForm(Word):
+    """In which form a meeting is held (会议形式)."""
+
+    GENERAL = "general", "党员大会"
+    COMMITTEE = "committee", "党支部委员会会议"
+    GROUP = "group", "党小组会"
+
+
+class TallySubject(Word):
+    """What a ballot was about (测评对象)."""
+
+    COMMITTEE = "committee", "支部委员会"
+    MEMBERS = "members", "党员"
+
+
+class FeedbackWay(Word):
+    """How an opinion was told to the member (反馈方式)."""
+
+    FACE = "face", "面谈"
+    WRITTEN = "written", "书面"
+
+
+class ProblemSource(Word):
+    """Where a problem came to light (问题来源)."""
+
+    MEETING = "meeting", "会议查摆"
+    TALK = "talk", "谈心谈话"
+    TALLY = "tally", "测评意见"
+    OPINIONS = "opinions", "征求意见"
+    SUPERIOR = "superior", "上级反馈"
+    DUTY_REPORT = "duty_report", "述职"
+    LETTER = "letter", "来信来访"
+
+
+class MeasureState(Word):
+    """How far a measure has come (完成情况)."""
+
+    OPEN = "open", "未开始"
+    DOING = "doing", "进行中"
+    DONE = "done", "已完成"
+    CLOSED = "closed", "已销号"
+
+
 class LetterState(Word):
     """The fate of a letter (信件状态)."""
 

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from tests.builders import DEADLINES, NOW, a_branch, a_cycle, a_school, an_office, person
+from tests.builders import DEADLINES, NOW, TODAY, a_branch, a_cycle, a_school, an_office, person
 from tests.evidence import (
     EVERYBODY,
     SITUATIONS,
@@ -87,7 +87,7 @@ def test_each_requirement_weighs_and_is_waived_as_the_rules_say(requirement: Req
 def test_a_gate_is_one_round_trip_and_none_where_nothing_is_asked(shared_engine: Engine, session: Session, branch: Process) -> None:
     for stage in Stage:
         stand_at(session, branch, stage)
-        for ask in (unmet, blocking, lambda session, process: checklist(session, process, process.stage)):
+        for ask in (unmet, blocking, lambda session, process: checklist(session, process, process.stage, today=TODAY)):
             with statements(shared_engine) as sent:
                 ask(session, branch)
             assert len(sent) == (1 if requirements_of(Kind.APPRAISAL, stage) else 0), stage
@@ -96,8 +96,8 @@ def test_a_gate_is_one_round_trip_and_none_where_nothing_is_asked(shared_engine:
 def test_to_dos_and_exceptions_are_one_round_trip_however_many_branches(shared_engine: Engine, session: Session, branch: Process) -> None:
     me = person(session, "张三").id
     with statements(shared_engine) as sent:
-        todos(session, me)
-        exceptions(session, 2024)
+        todos(session, me, today=TODAY)
+        exceptions(session, 2024, today=TODAY)
     assert len(sent) == 2
 
 
@@ -114,15 +114,15 @@ def test_the_gate_sees_what_was_changed_a_moment_ago_in_the_same_transaction(ses
 def test_signs_never_block(session: Session, branch: Process) -> None:
     all_evidence(session, branch)
     stand_at(session, branch, Stage.TALKS)
-    assert {row.requirement.clause for row in unmet(session, branch)} == {"K3", "K4", "K5", "K7"}
-    assert all(row.state == "unmet" and not row.blocks for row in unmet(session, branch))
+    assert {row.requirement.clause for row in unmet(session, branch, today=TODAY)} == {"K3", "K4", "K5", "K7"}
+    assert all(row.state == "unmet" and not row.blocks for row in unmet(session, branch, today=TODAY))
     assert blocking(session, branch) == []
 
 
 def test_everything_that_is_missing_is_listed_in_the_order_it_is_declared(session: Session, branch: Process) -> None:
     stand_at(session, branch, Stage.TALKS)
     a_talk(session, branch, "张三", "李四")
-    names = [row.requirement.name for row in unmet(session, branch)]
+    names = [row.requirement.name for row in unmet(session, branch, today=TODAY)]
     assert names == [each.name for each in requirements_of(Kind.APPRAISAL, Stage.TALKS) if each.name in names]
     assert [row.requirement.clause for row in blocking(session, branch)] == ["K1", "K2", "K6"]
 
@@ -130,7 +130,7 @@ def test_everything_that_is_missing_is_listed_in_the_order_it_is_declared(sessio
 def test_the_checklist_has_every_requirement_of_the_stage_met_unmet_or_waived(session: Session, branch: Process) -> None:
     a_talk(session, branch, "张三", "王五", **SUBSTANCE)
     a_waiver(session, branch, secretary_without_a_focus_talk.name)
-    shown = {row.requirement.name: row.state for row in checklist(session, branch, Stage.TALKS)}
+    shown = {row.requirement.name: row.state for row in checklist(session, branch, Stage.TALKS, today=TODAY)}
     assert shown == {
         "committee_pairs_without_a_talk": "unmet",
         "members_nobody_talked_with": "unmet",
@@ -141,7 +141,7 @@ def test_the_checklist_has_every_requirement_of_the_stage_met_unmet_or_waived(se
         "talks_without_substance": "met",
         "focus_talks_without_a_follow_up": "met",
     }
-    assert [row.requirement for row in checklist(session, branch, Stage.TALKS)] == list(requirements_of(Kind.APPRAISAL, Stage.TALKS))
+    assert [row.requirement for row in checklist(session, branch, Stage.TALKS, today=TODAY)] == list(requirements_of(Kind.APPRAISAL, Stage.TALKS))
 
 
 def test_the_message_counts_and_names_everybody_and_carries_the_plans_sentence(session: Session) -> None:
@@ -166,16 +166,16 @@ def a_member(session: Session, name: str, staff_no: str) -> None:
 
 def test_what_is_met_says_so_and_what_is_waived_still_names_it(session: Session, branch: Process) -> None:
     a_study(session, branch, EVERYBODY[:4])
-    assert checklist(session, branch, Stage.STUDY)[0].message.zh == "已满足"
+    assert checklist(session, branch, Stage.STUDY, today=TODAY)[0].message.zh == "已满足"
     a_waiver(session, branch, "members_who_have_not_studied")
-    assert checklist(session, branch, Stage.STUDY)[2].message.zh == "还有 1 名党员没有学完必读文件，也没有补学：孙八"
+    assert checklist(session, branch, Stage.STUDY, today=TODAY)[2].message.zh == "还有 1 名党员没有学完必读文件，也没有补学：孙八"
 
 
 # ── who must act, and when ────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def my_subjects(session: Session, name: str, clause: str) -> list[str]:
-    return [subject.id for row in todos(session, person(session, name).id) if row.requirement.clause == clause for subject in row.open]
+    return [subject.id for row in todos(session, person(session, name).id, today=TODAY) if row.requirement.clause == clause for subject in row.open]
 
 
 def test_a_pair_is_on_the_lists_of_its_two_and_of_no_third(session: Session, branch: Process) -> None:
@@ -207,9 +207,9 @@ def test_in_the_strict_reading_each_has_his_own_members(session: Session) -> Non
 
 
 def test_the_studies_are_the_secretarys_duty(session: Session, branch: Process) -> None:
-    assert {row.requirement.clause for row in todos(session, person(session, "张三").id)} == {"E1", "E3", "E4"}
+    assert {row.requirement.clause for row in todos(session, person(session, "张三").id, today=TODAY)} == {"E1", "E3", "E4"}
     for other in ("李四", "王五", "office"):
-        assert todos(session, person(session, other).id) == []
+        assert todos(session, person(session, other).id, today=TODAY) == []
 
 
 def test_to_dos_are_those_of_the_stage_where_the_branch_stands(session: Session, branch: Process) -> None:
@@ -218,7 +218,7 @@ def test_to_dos_are_those_of_the_stage_where_the_branch_stands(session: Session,
     for stage in order:
         stand_at(session, branch, stage)
         asked = {each.name for each in REQUIREMENTS if order.index(each.asked_from) <= order.index(stage) <= order.index(each.stage)}
-        mine = {row.requirement.name for row in todos(session, person(session, "张三").id)}
+        mine = {row.requirement.name for row in todos(session, person(session, "张三").id, today=TODAY)}
         # Of the two readings of K2 only the cycle's own can miss anything.
         assert mine == asked - {"leaders_and_members_without_a_talk"}
 
@@ -228,7 +228,7 @@ def test_a_requirement_that_is_asked_early_is_a_to_do_early(session: Session, br
     assert my_subjects(session, "李四", "K1") == []
     monkeypatch.setitem(BY_NAME, name, with_(BY_NAME[name], asked_from=Stage.STUDY))
     assert my_subjects(session, "李四", "K1") == ["l4:q7", "l4:z3"]
-    assert [row.requirement.clause for row in exceptions(session, 2024) if row.requirement.clause == "K1"] == ["K1"]
+    assert [row.requirement.clause for row in exceptions(session, 2024, today=TODAY) if row.requirement.clause == "K1"] == ["K1"]
     assert "K1" not in {row.requirement.clause for row in blocking(session, branch)}
     stand_at(session, branch, Stage.SELF_REVIEW)
     assert my_subjects(session, "李四", "K1") == []
@@ -237,17 +237,17 @@ def test_a_requirement_that_is_asked_early_is_a_to_do_early(session: Session, br
 def test_whoever_has_left_has_nothing_to_do_there(session: Session, branch: Process) -> None:
     stand_at(session, branch, Stage.TALKS)
     leaves(session, "李四")
-    assert todos(session, person(session, "李四").id) == []
+    assert todos(session, person(session, "李四").id, today=TODAY) == []
 
 
 def test_a_closed_year_asks_nothing_of_anybody(session: Session, branch: Process) -> None:
     close_cycle(session, branch.cycle, now=NOW)
-    assert todos(session, person(session, "张三").id) == []
-    assert exceptions(session, 2024) == []
+    assert todos(session, person(session, "张三").id, today=TODAY) == []
+    assert exceptions(session, 2024, today=TODAY) == []
 
 
 def test_a_to_do_says_where_it_is_and_until_when(session: Session, branch: Process) -> None:
-    at = todos(session, person(session, "张三").id)[0].at
+    at = todos(session, person(session, "张三").id, today=TODAY)[0].at
     assert (at.year, at.branch_code, at.branch_name, at.unit, at.due_on) == (2024, "D0101", "D0101党支部", "D01党委", DEADLINES[Stage.STUDY])
 
 
@@ -270,7 +270,7 @@ def four_branches(session: Session) -> list[Process]:
 
 
 def test_exceptions_come_by_branch_code_and_then_as_declared(session: Session, four_branches: list[Process]) -> None:
-    assert [(row.at.branch_code, row.requirement.clause) for row in exceptions(session, 2024)] == [
+    assert [(row.at.branch_code, row.requirement.clause) for row in exceptions(session, 2024, today=TODAY)] == [
         ("D0101", "E1"),
         ("D0101", "E3"),
         ("D0101", "E4"),
@@ -283,11 +283,11 @@ def test_exceptions_come_by_branch_code_and_then_as_declared(session: Session, f
 @pytest.mark.parametrize("limit", [1, 2, 3, 4, 5, 6, 7])
 def test_pages_of_exceptions_cover_them_all_once(session: Session, four_branches: list[Process], limit: int) -> None:
     pages, after = [], ("", 0)
-    while page := exceptions(session, 2024, after=after, limit=limit):
+    while page := exceptions(session, 2024, today=TODAY, after=after, limit=limit):
         assert len(page) <= limit
         pages += page
         after = place_in_list(page[-1])
-    assert said(pages) == said(exceptions(session, 2024))
+    assert said(pages) == said(exceptions(session, 2024, today=TODAY))
 
 
 @pytest.mark.parametrize(
@@ -306,20 +306,20 @@ def test_pages_of_exceptions_cover_them_all_once(session: Session, four_branches
 def test_exceptions_are_filtered_by_clause_and_unit(
     session: Session, four_branches: list[Process], asked: dict[str, str], found: list[tuple[str, str]]
 ) -> None:
-    assert [(row.at.branch_code, row.requirement.clause) for row in exceptions(session, 2024, **asked)] == found  # type: ignore[arg-type]
+    assert [(row.at.branch_code, row.requirement.clause) for row in exceptions(session, 2024, today=TODAY, **asked)] == found  # type: ignore[arg-type]
 
 
 def test_the_exceptions_of_another_year_are_others(session: Session, branch: Process) -> None:
-    assert exceptions(session, 2025) == []
+    assert exceptions(session, 2025, today=TODAY) == []
 
 
 def test_what_is_waived_whole_is_no_exception_any_more(session: Session, branch: Process) -> None:
     a_study(session, branch, EVERYBODY[:4])
-    assert [row.requirement.clause for row in exceptions(session, 2024, unit="D01")] == ["E4"]
+    assert [row.requirement.clause for row in exceptions(session, 2024, today=TODAY, unit="D01")] == ["E4"]
     a_waiver(session, branch, "members_who_have_not_studied")
-    assert exceptions(session, 2024, unit="D01") == []
+    assert exceptions(session, 2024, today=TODAY, unit="D01") == []
 
 
 def test_the_days_of_the_rows_are_the_processs(session: Session, branch: Process) -> None:
-    assert {row.at.due_on for row in exceptions(session, 2024)} == {date(2024, 12, 25)}
-    assert {row.process_id for row in unmet(session, branch)} == {branch.id}
+    assert {row.at.due_on for row in exceptions(session, 2024, today=TODAY)} == {date(2024, 12, 25)}
+    assert {row.process_id for row in unmet(session, branch, today=TODAY)} == {branch.id}

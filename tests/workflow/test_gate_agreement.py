@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from tests.builders import NOW, READING, a_school, person
+from tests.builders import NOW, READING, TODAY, a_school, person
 from tests.evidence import (
     EVERYBODY,
     SUBSTANCE,
@@ -100,10 +100,10 @@ def test_gate_checklist_to_dos_and_exceptions_cannot_disagree(session: Session, 
 
 
 def _agree(session: Session, process: Process, stage: Stage) -> None:
-    shown = checklist(session, process, stage)
-    assert said(unmet(session, process)) == said([row for row in shown if row.open or row.waived])
+    shown = checklist(session, process, stage, today=TODAY)
+    assert said(unmet(session, process, today=TODAY)) == said([row for row in shown if row.open or row.waived])
     assert said(blocking(session, process)) == said([row for row in shown if row.open and row.requirement.severity is not Severity.SIGN])
-    assert said(exceptions(session, 2024, unit=process.branch.unit_code)) == said([row for row in shown if row.open])
+    assert said(exceptions(session, 2024, today=TODAY, unit=process.branch.unit_code)) == said([row for row in shown if row.open])
     # The rows of each query by itself, without the union, say who must act.
     open_ = {(row.requirement.name, subject.id) for row in shown for subject in row.open}
     line = roll(session, process.id)
@@ -116,7 +116,7 @@ def _agree(session: Session, process: Process, stage: Stage) -> None:
                 for someone in holders if found.person_id is None else {found.person_id}:
                     mine[someone].add((each.name, found.subject_id))
     for row in line:
-        told = {(item.requirement.name, subject.id) for item in todos(session, row.person_id) for subject in item.open}
+        told = {(item.requirement.name, subject.id) for item in todos(session, row.person_id, today=TODAY) for subject in item.open}
         assert told == (mine[row.person_id] if row.left_on is None else set()), row.name
 
 
@@ -145,7 +145,7 @@ def test_among_ten_thousand_branches_the_gate_of_one_reads_no_table_through(engi
         with transaction(engine, actor=None) as session:
             process = process_of(session, 2024, "B5000")
             with statements(engine) as sent:
-                unmet(session, process, requirements_of(Kind.APPRAISAL, stage))
+                unmet(session, process, requirements_of(Kind.APPRAISAL, stage), today=TODAY)
             for sql in sent:
                 # Both as it is planned for these values, and as a prepared statement is planned for any.
                 for mode in ("force_custom_plan", "force_generic_plan"):
@@ -167,9 +167,9 @@ def test_among_ten_thousand_branches_a_persons_to_dos_and_a_late_page_of_excepti
     with transaction(engine, actor=None) as session:
         me = person(session, "B5001-1").id
         asks: dict[str, Callable[[], list[Unmet]]] = {
-            "to-dos": lambda: todos(session, me),
-            "unit": lambda: exceptions(session, 2024, unit="U5"),
-            "late page": lambda: exceptions(session, 2024, after=("B9990", 0)),
+            "to-dos": lambda: todos(session, me, today=TODAY),
+            "unit": lambda: exceptions(session, 2024, today=TODAY, unit="U5"),
+            "late page": lambda: exceptions(session, 2024, today=TODAY, after=("B9990", 0)),
         }
         took = {}
         for name, ask in asks.items():

@@ -48,6 +48,26 @@ class Action(StrEnum):
     RECORD_STUDY = "record_study"
     READ_TALKS = "read_talks"
     RECORD_TALK = "record_talk"
+    READ_SELF_REVIEWS = "read_self_reviews"
+    RECORD_SELF_REVIEW = "record_self_review"
+    READ_MEETINGS = "read_meetings"
+    RECORD_MEETING = "record_meeting"
+    CONFIRM_MINUTES = "confirm_minutes"
+    READ_TALLIES = "read_tallies"
+    ENTER_TALLY = "enter_tally"
+    READ_RATINGS = "read_ratings"
+    RATE = "rate"
+    READ_PATTERNS = "read_patterns"
+    ACKNOWLEDGE = "acknowledge"
+    RECORD_PROBLEM = "record_problem"
+    READ_MEASURES = "read_measures"
+    RECTIFY = "rectify"
+    PROGRESS_MEASURE = "progress_measure"
+    COMMENT_MEASURE = "comment_measure"
+    READ_COMMITMENTS = "read_commitments"
+    COMMIT = "commit"
+    CONFIRM_RECEIPT = "confirm_receipt"
+    EDIT_FORM = "edit_form"
     REJECT_EVIDENCE = "reject_evidence"
     READ_CALENDAR = "read_calendar"
     WRITE_CALENDAR = "write_calendar"
@@ -56,6 +76,9 @@ class Action(StrEnum):
 _OFFICE = {Role.OFFICE: Scope.ALL}
 _SCHOOL_READERS = {Role.OFFICE: Scope.ALL, Role.COMMITTEE: Scope.ALL, Role.AUDITOR: Scope.ALL}
 _BRANCH_READERS = {**_SCHOOL_READERS, Role.SECRETARY: Scope.BRANCH, Role.COMMITTEE_MEMBER: Scope.BRANCH}
+_SECRETARY = {Role.SECRETARY: Scope.BRANCH}
+_LEADERS = {Role.SECRETARY: Scope.BRANCH, Role.COMMITTEE_MEMBER: Scope.BRANCH}
+_THEMSELVES = {Role.SECRETARY: Scope.OWN, Role.COMMITTEE_MEMBER: Scope.OWN, Role.MEMBER: Scope.OWN}
 _EVERYONE = dict.fromkeys(Role, Scope.OWN)
 
 ACCESS: Mapping[Action, Mapping[Role, Scope]] = {
@@ -78,11 +101,31 @@ ACCESS: Mapping[Action, Mapping[Role, Scope]] = {
     Action.CONFIRM_EXCUSE: _OFFICE,
     Action.MOVE: {Role.OFFICE: Scope.ALL, Role.SECRETARY: Scope.BRANCH},
     Action.EXTEND: _OFFICE,
-    Action.WAIVE: {Role.SECRETARY: Scope.BRANCH},
+    Action.WAIVE: _SECRETARY,
     Action.DECIDE_WAIVER: _OFFICE,
-    Action.RECORD_STUDY: {Role.SECRETARY: Scope.BRANCH, Role.COMMITTEE_MEMBER: Scope.BRANCH},
+    Action.RECORD_STUDY: _LEADERS,
     Action.READ_TALKS: {**_BRANCH_READERS, Role.MEMBER: Scope.OWN},
     Action.RECORD_TALK: {Role.SECRETARY: Scope.BRANCH, Role.COMMITTEE_MEMBER: Scope.OWN},
+    Action.READ_SELF_REVIEWS: {**_BRANCH_READERS, Role.MEMBER: Scope.OWN},
+    Action.RECORD_SELF_REVIEW: {**_SECRETARY, Role.MEMBER: Scope.OWN},
+    Action.READ_MEETINGS: {**_BRANCH_READERS, Role.MEMBER: Scope.OWN},
+    Action.RECORD_MEETING: _LEADERS,
+    Action.CONFIRM_MINUTES: _THEMSELVES,
+    Action.READ_TALLIES: {**_BRANCH_READERS, Role.MEMBER: Scope.OWN},
+    Action.ENTER_TALLY: _THEMSELVES,
+    Action.READ_RATINGS: {**_BRANCH_READERS, Role.MEMBER: Scope.OWN},
+    Action.RATE: _SECRETARY,
+    Action.READ_PATTERNS: _SECRETARY,
+    Action.ACKNOWLEDGE: {Role.MEMBER: Scope.OWN},
+    Action.RECORD_PROBLEM: _LEADERS,
+    Action.READ_MEASURES: {**_BRANCH_READERS, Role.MEMBER: Scope.BRANCH},
+    Action.RECTIFY: _SECRETARY,
+    Action.PROGRESS_MEASURE: {**_SECRETARY, Role.COMMITTEE_MEMBER: Scope.OWN, Role.MEMBER: Scope.OWN},
+    Action.COMMENT_MEASURE: {Role.OFFICE: Scope.ALL, **_LEADERS, Role.MEMBER: Scope.BRANCH},
+    Action.READ_COMMITMENTS: {**_BRANCH_READERS, Role.MEMBER: Scope.OWN},
+    Action.COMMIT: {**_SECRETARY, Role.MEMBER: Scope.OWN},
+    Action.CONFIRM_RECEIPT: _OFFICE,
+    Action.EDIT_FORM: _SECRETARY,
     Action.REJECT_EVIDENCE: _OFFICE,
     Action.READ_CALENDAR: _EVERYONE,
     Action.WRITE_CALENDAR: _OFFICE,
