@@ -16,7 +16,7 @@ from typing import Any
 
 from flask import Response, current_app, request
 from flask.json.provider import DefaultJSONProvider
-from marshmallow import Schema, ValidationError
+from marshmallow import Schema
 from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -26,6 +26,7 @@ from workflow import idempotency
 from workflow.cycle import Lock, Process, process_of
 from workflow.database import act_as, constraint, transaction, with_one_retry
 from workflow.errors import Invalid, NotFound, Refusal, Unauthenticated, Words
+from workflow.fields import load
 from workflow.idempotency import KeptAnswer, Repeatable, RequestInProgress
 from workflow.people.access import Action, Caller, Scope
 from workflow.people.accounts import Token, WebSession, caller_by_secret
@@ -328,26 +329,6 @@ def read_json(sent: bytes) -> Any:
         raise Malformed(Words("嵌套太深", "nested too deeply")) from None
     except ValueError:
         raise Malformed from None
-
-
-def load(schema: Schema, data: Any) -> dict[str, Any]:
-    """Read input by its schema. Raises Invalid with every fault by its field."""
-    try:
-        return dict(schema.load(data))
-    except ValidationError as error:
-        raise Invalid(dict(_by_field(error.messages))) from None
-
-
-def _by_field(messages: Any, where: str = "") -> list[tuple[str, list[Words]]]:
-    """marshmallow's messages by the place they speak of: ``aspects.A1``, ``present.0``."""
-    if isinstance(messages, Mapping):
-        return [pair for name, inner in messages.items() for pair in _by_field(inner, _within(where, str(name)))]
-    listed = messages if isinstance(messages, list) else [messages]
-    return [(where or "_schema", [each if isinstance(each, Words) else Words(str(each), str(each)) for each in listed])]
-
-
-def _within(where: str, name: str) -> str:
-    return where if name == "_schema" and where else f"{where}.{name}" if where else name
 
 
 def as_bytes(body: Any) -> bytes:

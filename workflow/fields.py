@@ -11,7 +11,7 @@ from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, pre_load
 
-from workflow.errors import Words
+from workflow.errors import Invalid, Words
 
 STAFF_NO = re.compile(r"[0-9A-Za-z_-]{1,32}")
 SHORT, LONG = 200, 10_000
@@ -202,3 +202,23 @@ class YesNo(fields.Boolean):
         if value not in ("true", "false"):
             raise self.make_error("invalid")
         return bool(value == "true")
+
+
+def load(schema: Schema, data: Any, where: str = "") -> dict[str, Any]:
+    """Read input by its schema, ``where`` it stands in a larger one. Raises Invalid with every fault by its field."""
+    try:
+        return dict(schema.load(data))
+    except ValidationError as error:
+        raise Invalid(dict(_by_field(error.messages, where))) from None
+
+
+def _by_field(messages: Any, where: str = "") -> list[tuple[str, list[Words]]]:
+    """marshmallow's messages by the place they speak of: ``aspects.A1``, ``present.0``."""
+    if isinstance(messages, Mapping):
+        return [pair for name, inner in messages.items() for pair in _by_field(inner, _within(where, str(name)))]
+    listed = messages if isinstance(messages, list) else [messages]
+    return [(where or "_schema", [each if isinstance(each, Words) else Words(str(each), str(each)) for each in listed])]
+
+
+def _within(where: str, name: str) -> str:
+    return where if name == "_schema" and where else f"{where}.{name}" if where else name

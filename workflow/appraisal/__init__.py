@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from workflow.appraisal import study, talk_signs, talks
+from workflow.appraisal import review_meeting, self_review, study, talk_signs, talks
 from workflow.moves import Move, earlier
 from workflow.requirement import Requirement
 from workflow.vocabulary import STAGES, WORKING_STAGES, Kind, Role, Stage, Trigger
@@ -29,4 +29,10 @@ MOVES: tuple[Move, ...] = (
     ),
 )
 
-REQUIREMENTS: tuple[Requirement, ...] = (*study.REQUIREMENTS, *talks.REQUIREMENTS, *talk_signs.REQUIREMENTS)
+REQUIREMENTS: tuple[Requirement, ...] = (
+    *study.REQUIREMENTS,
+    *talks.REQUIREMENTS,
+    *talk_signs.REQUIREMENTS,
+    *self_review.REQUIREMENTS,
+    *review_meeting.REQUIREMENTS,
+)

@@ -12,9 +12,24 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, PrimaryKeyConstraint, TableValuedAlias, Text, UniqueConstraint, column, exists, func, or_, select, true
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    ForeignKey,
+    PrimaryKeyConstraint,
+    TableValuedAlias,
+    Text,
+    UniqueConstraint,
+    column,
+    exists,
+    func,
+    or_,
+    select,
+    true,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+from sqlalchemy.sql.selectable import Exists as ExistsClause
 
 from workflow.cycle import Cycle, Participant, Process, participants
 from workflow.database import Base, Numbered
@@ -182,9 +197,13 @@ def record_make_up(session: Session, process: Process, row: StudySession, body: 
 )
 def no_study_with_exchange() -> Missing:
     """党支部召开组织生活会和开展民主评议党员前，要采取适当方式组织党员集中学习、相互交流。"""
+    return missing(Process.id).where(~a_study(StudySession.process_id == Process.id).correlate(Process))
+
+
+def a_study(*which: ColumnElement[bool]) -> ExistsClause:
+    """That there is a session that the meeting may follow: it counts, somebody attended, and it notes what was exchanged (E1)."""
     attended = exists().where(StudyAttendance.session_id == StudySession.id).correlate(StudySession)
-    held = exists().where(StudySession.process_id == Process.id, StudySession.counts, StudySession.exchange.is_not(None), attended).correlate(Process)
-    return missing(Process.id).where(~held)
+    return exists().where(StudySession.counts, StudySession.exchange.is_not(None), attended, *which)
 
 
 @requirement(

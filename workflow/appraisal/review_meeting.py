@@ -1,0 +1,229 @@
+"""组织生活会的要求 (review meeting): what the third stage asks of its meetings and ballots.
+
+The plan: 党支部根据党员人数等实际情况，以党员大会、党支部委员会会议或者党小组会形式，召开组织生活会，并组织开展民主评议党员。党支部书记代表党支部
+委员会向党员大会述职，党员对支部委员会的工作、作风等进行评议。
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from sqlalchemy import ColumnElement, case, func, or_, select
+
+from workflow.appraisal.meetings import Meeting, MeetingAttendance, MeetingCriticism, a_meeting, meeting_name, minutes_incomplete, minutes_unconfirmed
+from workflow.appraisal.study import StudySession, a_study
+from workflow.appraisal.tallies import Tally
+from workflow.cycle import Cycle, Participant, Process
+from workflow.requirement import Missing, missing, present, requirement
+from workflow.vocabulary import MeetingForm, MeetingPurpose, Role, Severity, Stage, TallySubject, Waivable
+
+LIFE, REPORT = MeetingPurpose.LIFE, MeetingPurpose.REPORT
+
+_asked = partial(requirement, stage=Stage.SELF_REVIEW, severity=Severity.HARD, todo_for=Role.SECRETARY, link="meetings")
+
+
+@_asked(
+    "E1",
+    link="study-sessions",
+    zh="{count} 次组织生活会之前没有组织集中学习、相互交流：{names}",
+    en="{count} self-review meetings were not preceded by a study session: {names}",
+)
+def meetings_before_their_study() -> Missing:
+    """党支部召开组织生活会和开展民主评议党员前，要采取适当方式组织党员集中学习、相互交流。"""
+    studied = a_study(StudySession.process_id == Meeting.process_id, StudySession.held_on <= Meeting.held_on).correlate(Meeting)
+    return _meetings(LIFE).where(~studied)
+
+
+@_asked("M1", zh="还没有召开组织生活会的记录", en="no self-review meeting is recorded")
+def no_self_review_meeting() -> Missing:
+    """党支部根据党员人数等实际情况，以党员大会、党支部委员会会议或者党小组会形式，召开组织生活会，并组织开展民主评议党员。"""
+    return missing(Process.id).where(~_of_process(Meeting.purpose == LIFE))
+
+
+@_asked("M2", zh="书记还没有代表支部委员会向党员大会述职", en="the secretary has not reported to a general meeting")
+def no_report_to_the_general_meeting() -> Missing:
+    """党支部书记代表党支部委员会向党员大会述职"""
+    return missing(Process.id).where(~_of_process(*_general(), Meeting.duty_report.is_not(None)))
+
+
+@_asked(
+    "F9",
+    zh="向党员大会述职时还没有报告上年度整改措施的落实情况",
+    en="what became of last year's measures has not been reported to a general meeting",
+)
+def no_report_on_last_years_measures() -> Missing:
+    """党支部书记是党支部委员会整改第一责任人，向上级党组织和党员大会述职时，应报告整改措施落实情况。"""
+    return missing(Process.id).where(~_of_process(*_general(), Meeting.rectification_report.is_not(None)))
+
+
+@_asked(
+    "Q4",
+    zh="{count} 次会议的记录不完整（地点、主持人、记录人、到会、记录内容）：{names}",
+    en="the minutes of {count} meetings are incomplete: {names}",
+)
+def incomplete_minutes() -> Missing:
+    """各支部要注意做好会议记录"""
+    return minutes_incomplete(LIFE, REPORT)
+
+
+@_asked(
+    "Q4",
+    todo_for=Role.MEMBER,
+    zh="{count} 次会议的记录还没有经记录人和主持人确认：{names}",
+    en="the minutes of {count} meetings are not confirmed by recorder and chair: {names}",
+)
+def unconfirmed_minutes() -> Missing:
+    """各支部要注意做好会议记录"""
+    return minutes_unconfirmed(LIFE, REPORT)
+
+
+@_asked("M3", link="tallies", zh="党员对支部委员会的评议还没有计票", en="the members' marks for the committee are not counted")
+def no_tally_of_the_committee() -> Missing:
+    """党员对支部委员会的工作、作风等进行评议。"""
+    return missing(Process.id).where(~_counted(TallySubject.COMMITTEE))
+
+
+@_asked("D2", link="tallies", zh="对党员的民主测评还没有计票", en="the ballot on the members is not counted")
+def no_tally_of_the_members() -> Missing:
+    """支部委员会会议或者党员大会根据民主测评情况，综合党员日常表现情况"""
+    return missing(Process.id).where(~_counted(TallySubject.MEMBERS))
+
+
+@_asked(
+    "M4",
+    severity=Severity.SOFT,
+    waivable=Waivable.WHOLE,
+    zh="组织生活会的记录里没有一条批评和自我批评",
+    en="the self-review meeting records no criticism at all",
+)
+def no_criticism() -> Missing:
+    """党支部委员会开展批评和自我批评要联系具体人、具体事，直接点问题、摆表现"""
+    line = select(MeetingCriticism.id).where(MeetingCriticism.meeting_id == Meeting.id).correlate(Meeting).exists()
+    return missing(Process.id).where(_of_process(Meeting.purpose == LIFE), ~_of_process(Meeting.purpose == LIFE, line))
+
+
+@_asked(
+    "M6",
+    severity=Severity.SOFT,
+    waivable=Waivable.WHOLE,
+    zh="{count} 名党员领导干部没有参加组织生活会：{names}",
+    en="{count} leading cadres did not attend the self-review meeting: {names}",
+)
+def cadres_absent() -> Missing:
+    """党员领导干部参加所在党支部组织生活会。"""
+    held = a_meeting(Meeting.process_id == Participant.process_id, Meeting.purpose == LIFE).correlate(Participant)
+    there = (
+        a_meeting(
+            Meeting.process_id == Participant.process_id,
+            Meeting.purpose == LIFE,
+            MeetingAttendance.meeting_id == Meeting.id,
+            MeetingAttendance.staff_no == Participant.staff_no,
+            MeetingAttendance.present,
+        )
+    ).correlate(Participant)
+    return missing(Participant.process_id, subject=Participant.staff_no, name=Participant.name).where(*present(), Participant.cadre, held, ~there)
+
+
+@_asked(
+    "G1", severity=Severity.SIGN, zh="{count} 次组织生活会的主题与方案不同：{names}", en="{count} self-review meetings had another theme: {names}"
+)
+def meetings_with_another_theme() -> Missing:
+    """以强化创新理论武装，树牢“四个意识”，坚定“四个自信”，坚决做到“两个维护”，勇于担当作为，以求真务实的作风坚决把党中央决策部署落到实处为主题"""
+    return (
+        _meetings(LIFE).join(Process, Process.id == Meeting.process_id).join(Cycle, Cycle.id == Process.cycle_id).where(Meeting.theme != Cycle.theme)
+    )
+
+
+@_asked(
+    "G2",
+    severity=Severity.SIGN,
+    zh="{count} 次组织生活会的议程缺少方案规定的内容：{names}",
+    en="the agenda of {count} self-review meetings lacks an item: {names}",
+)
+def meetings_without_the_agenda() -> Missing:
+    """进行自我检查、党性分析，开展批评和自我批评。"""
+    return (
+        _meetings(LIFE)
+        .join(Process, Process.id == Meeting.process_id)
+        .join(Cycle, Cycle.id == Process.cycle_id)
+        .where(~Meeting.agenda.contains(Cycle.plan["rules"]["agenda"]))
+    )
+
+
+@_asked(
+    "M5",
+    severity=Severity.SIGN,
+    zh="{count} 条批评没有写明具体事、表现或改进，或者写得很短：{names}",
+    en="{count} lines of criticism leave out the matter, how it showed or what follows, or are very short: {names}",
+)
+def vague_criticisms() -> Missing:
+    """不说空话套话，不搞一团和气。"""
+    said = (MeetingCriticism.matter, MeetingCriticism.shown)
+    length = func.char_length(func.concat(*said))
+    short = length < Cycle.plan["rules"]["settings"]["criticism_characters_at_least"].as_integer()
+    blank = or_(*(each.is_(None) for each in (*said, MeetingCriticism.improve)))
+    # Neither who spoke nor of whom: only the chair is shown how often each was criticised.
+    return (
+        missing(Meeting.process_id, subject=MeetingCriticism.id, name=func.concat(meeting_name(), " 第", MeetingCriticism.number, "条"))
+        .join(MeetingCriticism, MeetingCriticism.meeting_id == Meeting.id)
+        .join(Process, Process.id == Meeting.process_id)
+        .join(Cycle, Cycle.id == Process.cycle_id)
+        .where(Meeting.counts, Meeting.purpose == LIFE, or_(blank, short))
+    )
+
+
+@_asked(
+    "Q2",
+    severity=Severity.SIGN,
+    link="tallies",
+    zh="发出的测评票多于有表决权的党员：{names}",
+    en="more ballots were issued than there are voters: {names}",
+)
+def more_ballots_than_voters() -> Missing:
+    """各支部要结合党员队伍现状，按照党员评议标准，坚持实事求是，客观公正，严格程序"""
+    voters = select(func.count()).where(Participant.process_id == Tally.process_id, *present(), Participant.voting).correlate(Tally).scalar_subquery()
+    words = case(*((Tally.subject == each, each.zh) for each in TallySubject))
+    name = func.concat(words, "（发出 ", Tally.issued, " 张，有表决权 ", voters, " 人）")
+    return missing(Tally.process_id, subject=Tally.subject, name=name, amount=Tally.issued - voters).where(
+        Tally.counts, Tally.counted_at.is_not(None), Tally.issued > voters
+    )
+
+
+def _meetings(purpose: MeetingPurpose) -> Missing:
+    return missing(Meeting.process_id, subject=Meeting.id, name=meeting_name()).where(Meeting.counts, Meeting.purpose == purpose)
+
+
+def _of_process(*which: ColumnElement[bool]) -> ColumnElement[bool]:
+    return a_meeting(Meeting.process_id == Process.id, *which).correlate(Process)
+
+
+def _general() -> tuple[ColumnElement[bool], ...]:
+    """述职 is to the general meeting, whatever form the self-review meeting had."""
+    return Meeting.form == MeetingForm.GENERAL, or_(Meeting.purpose == LIFE, Meeting.purpose == REPORT)
+
+
+def _counted(subject: TallySubject) -> ColumnElement[bool]:
+    return (
+        select(Tally.id)
+        .where(Tally.process_id == Process.id, Tally.subject == subject, Tally.counts, Tally.counted_at.is_not(None))
+        .correlate(Process)
+        .exists()
+    )
+
+
+REQUIREMENTS = (
+    meetings_before_their_study,
+    no_self_review_meeting,
+    no_report_to_the_general_meeting,
+    no_report_on_last_years_measures,
+    incomplete_minutes,
+    unconfirmed_minutes,
+    no_tally_of_the_committee,
+    no_tally_of_the_members,
+    no_criticism,
+    cadres_absent,
+    meetings_with_another_theme,
+    meetings_without_the_agenda,
+    vague_criticisms,
+    more_ballots_than_voters,
+)
