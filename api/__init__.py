@@ -15,7 +15,23 @@ from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
-from api import accounts, branch, calendar, cycles, docs, errors, people, roster, school, session, study, talks
+from api import (
+    accounts,
+    branch,
+    calendar,
+    cycles,
+    docs,
+    errors,
+    meetings,
+    people,
+    roster,
+    school,
+    self_reviews,
+    session,
+    study,
+    talks,
+    tallies,
+)
 from api.address import BASE
 from api.base import JSON, Route, Service, handler, service
 from api.metrics import METHODS, Metrics
@@ -36,6 +52,9 @@ ROUTES: tuple[Route, ...] = (
     *branch.routes,
     *study.routes,
     *talks.routes,
+    *self_reviews.routes,
+    *meetings.routes,
+    *tallies.routes,
     *roster.routes,
     *calendar.routes,
 )

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import combinations
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, select, text
+from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
+from tests import self_review
 from tests.builders import NOW, READING, STAFF_NO, TODAY, a_branch, a_cycle, a_school, an_office, caller, person
-from workflow.appraisal.study import StudyMakeUp, StudySession, record_make_up, record_study_session
+from tests.situations import EVERYBODY, HELD_ON, Situation, a_study, nothing, on_roll
+from workflow.appraisal.study import StudyMakeUp, StudySession, record_make_up
 from workflow.appraisal.talks import Talk, TalkFollowUp, record_follow_up, record_talk
 from workflow.cycle import Lock, Participant, Process, StageChange, process_of, roll
 from workflow.deadlines import change_process
@@ -26,8 +27,6 @@ from workflow.roll import amend_roll, confirm_excuse, rolls_follow
 from workflow.vocabulary import Coverage, Kind, Role, Stage, TalkWay, Trigger
 from workflow.waivers import waive
 
-EVERYBODY = ("张三", "李四", "钱七", "王五", "孙八")
-HELD_ON = date(2024, 12, 18)
 SUBSTANCE = {
     "opinions_branch": "多开展主题党日",
     "opinions_committee": "多到教研室走走",
@@ -45,20 +44,6 @@ def a_small_branch(session: Session, *, coverage: Coverage = Coverage.DEFAULT) -
     a_branch(session, members=("张三", "王五", "孙八"), committee=("张三",))
     publish(session, a_cycle(session, coverage=coverage), now=NOW)
     return process_of(session, 2024, "D0101")
-
-
-def a_study(
-    session: Session,
-    process: Process,
-    present: Sequence[str] = EVERYBODY,
-    *,
-    titles: Sequence[str] = READING,
-    exchange: str | None = "围绕两个文件交流了体会",
-    by: str = "张三",
-) -> StudySession:
-    """A session of study that these people attended."""
-    body = {"held_on": HELD_ON, "titles": list(titles), "present": [STAFF_NO.get(name, name) for name in present], "exchange": exchange}
-    return record_study_session(session, process, body, by=caller(session, by), now=NOW)
 
 
 def a_make_up(session: Session, process: Process, study: StudySession, name: str) -> StudyMakeUp:
@@ -91,6 +76,12 @@ def all_evidence(session: Session, process: Process) -> None:
     """All that a branch must record to come to its last stage."""
     a_study(session, process, [row.name for row in roll(session, process.id) if row.left_on is None])
     all_talks(session, process)
+    all_after_the_talks(session, process)
+
+
+def all_after_the_talks(session: Session, process: Process) -> None:
+    """What the later stages ask."""
+    self_review.all_self_review(session, process)
 
 
 def excused(session: Session, process: Process, name: str, *, confirmed: bool = True) -> Participant:
@@ -107,12 +98,6 @@ def leaves(session: Session, name: str) -> None:
     person(session, name).branch_id = None
     session.flush()
     rolls_follow(session, now=NOW)
-
-
-def on_roll(session: Session, process: Process, name: str) -> Participant:
-    return session.scalars(
-        select(Participant).where(Participant.process_id == process.id, Participant.name == name).execution_options(populate_existing=True)
-    ).one()
 
 
 def stand_at(session: Session, process: Process, stage: Stage) -> Process:
@@ -180,27 +165,15 @@ def came_to(session: Session, stage: Stage, *, now: datetime = NOW) -> Process:
 # ── a situation that lacks each requirement, and one that has it ──────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True)
-class Situation:
-    """What a new branch does so that a requirement is met, and what else so that it is not."""
-
-    met: Callable[[Session, Process], object]
-    unmet: Callable[[Session, Process], object]
-    coverage: Coverage = Coverage.DEFAULT
-
-
-def _nothing(session: Session, process: Process) -> None:
-    """A new branch as it is."""
-
-
 SITUATIONS: dict[str, Situation] = {
-    "no_study_with_exchange": Situation(met=a_study, unmet=_nothing),
+    **self_review.SITUATIONS,
+    "no_study_with_exchange": Situation(met=a_study, unmet=nothing),
     "required_titles_not_read": Situation(met=a_study, unmet=lambda session, process: a_study(session, process, titles=READING[:1])),
     "members_who_have_not_studied": Situation(met=a_study, unmet=lambda session, process: a_study(session, process, EVERYBODY[:4])),
-    "committee_pairs_without_a_talk": Situation(met=all_talks, unmet=_nothing),
-    "members_nobody_talked_with": Situation(met=all_talks, unmet=_nothing),
-    "leaders_and_members_without_a_talk": Situation(met=all_talks, unmet=_nothing, coverage=Coverage.STRICT),
-    "secretary_without_a_focus_talk": Situation(met=all_talks, unmet=_nothing),
+    "committee_pairs_without_a_talk": Situation(met=all_talks, unmet=nothing),
+    "members_nobody_talked_with": Situation(met=all_talks, unmet=nothing),
+    "leaders_and_members_without_a_talk": Situation(met=all_talks, unmet=nothing, coverage=Coverage.STRICT),
+    "secretary_without_a_focus_talk": Situation(met=all_talks, unmet=nothing),
     "talks_without_opinions": Situation(
         met=lambda session, process: a_talk(session, process, "张三", "王五", **SUBSTANCE),
         unmet=lambda session, process: a_talk(session, process, "张三", "王五"),
@@ -267,7 +240,6 @@ insert into talk_follow_up (talk_id, process_id, due_on, what, recorded_by, reco
 insert into waiver (process_id, requirement, covers, names, reason, needs_approval, version, recorded_by, recorded_at)
     select process_id, 'members_nobody_talked_with', jsonb_build_object(staff_no, 1), '{}', '出国', false, 1, 'z3', now()
     from participant where person_id % 50 = 0;
-analyze;
 """
 
 
@@ -275,5 +247,5 @@ def many_branches(owner_url: str, branches: int) -> None:
     """Branches of six people with studies, talks and waivers, a twentieth of it missing, beside what the one cycle has already. Keeps no history."""
     engine = create_engine(owner_url, poolclass=NullPool)
     with engine.begin() as connection:
-        for statement in MANY.split(";\n"):
+        for statement in f"{MANY}{self_review.MANY}analyze;\n".split(";\n"):
             connection.execute(text(statement.replace(":branches", str(branches))))

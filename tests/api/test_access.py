@@ -35,6 +35,10 @@ ELSEWHERE = "the other branch's secretary"
 EVERYBODY = (*SCHOOL, *BRANCH_ROLES, ELSEWHERE, "nobody")
 
 
+A_TALLY = {"subject": "committee", **dict.fromkeys(("issued", "returned", "valid"), 6), "void": 0}
+A_TALLY["counts"] = {item: {"good": 6} for item in ("work", "style", "overall")}
+
+
 @dataclass(frozen=True)
 class World:
     """A branch with a record of every kind, and another one."""
@@ -74,6 +78,13 @@ def _records(house: House, cast: Cast) -> dict[str, Any]:
         "talks": talk,
         "follow_up_id": made(secretary, f"{cast.path}/talks/{talk}/follow-ups", {"due_on": "2025-01-10", "what": "帮助"}),
         "study-sessions": made(secretary, f"{cast.path}/study-sessions", {"held_on": "2024-12-19"}),
+        "self-reviews": made(secretary, f"{cast.path}/self-reviews", {"staff_no": cast.member, "submitted": True}),
+        "meetings": made(
+            secretary,
+            f"{cast.path}/meetings",
+            {"purpose": "report", "form": "general", "held_on": "2024-12-19", "chair": cast.secretary, "recorder": cast.member},
+        ),
+        "tallies": max(made(house.as_(teller), f"{cast.path}/tallies", A_TALLY) for teller in (cast.member, cast.organiser)),
         "waivers": made(secretary, f"{cast.path}/waivers", {"requirement": "members_who_have_not_studied", "reason": "外出"}),
         "token_id": made(administrator, "/tokens", {"staff_no": cast.member, "name": "程序"}),
         "appointment_id": office.get("/appointments").body["items"][0]["id"],
@@ -191,6 +202,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "StudySessionBody": {"form": "讨论"},
     "MakeUpBody": {"staff_no": "w5", "on": "2024-12-19"},
     "TalkBody": {"place": "会议室"},
+    "SelfReviewBody": {"submitted": True},
+    "MeetingBody": {"place": "会议室"},
+    "TallyBody": {},
     "FollowUpBody": {"due_on": "2025-01-10", "what": "帮助"},
     "DoneBody": {"on": "2024-12-19"},
     "ReasonBody": {"reason": "有误"},

@@ -12,6 +12,7 @@ import pytest
 from api import ROUTES
 from api.base import Route
 from tests.servers import House, a_house
+from workflow.appraisal.tallies import TallyBody
 from workflow.people.access import ACCESS
 from workflow.vocabulary import Role
 
@@ -27,9 +28,12 @@ def house(superuser: str, template: str) -> Iterator[House]:
             ("study-sessions", {"held_on": "2024-12-19"}),
             ("talks", {"held_on": "2024-12-19", "talker": "z3", "partner": "w5"}),
             ("talks/1/follow-ups", {"due_on": "2024-12-30", "what": "家访"}),
+            ("self-reviews", {"staff_no": "z3"}),
+            ("meetings", {"purpose": "report", "form": "general", "held_on": "2024-12-19", "chair": "z3", "recorder": "w5"}),
             ("waivers", {"requirement": "members_who_have_not_studied", "reason": "外出"}),
         ):
             assert secretary.post(f"{branch}/{path}", body).body["id"] == 1
+        assert made.as_("王五").post(f"{branch}/tallies", {name: GOOD[name] for name in TallyBody().fields}).body["id"] == 1
         yield made
 
 
@@ -132,6 +136,14 @@ GOOD: dict[str, Any] = {
     "password": "0123456789",
     "substitute": "s8",
     "branch": "D0101",
+    "purpose": "report",
+    "form": "general",
+    "subject": "committee",
+    "issued": 1,
+    "returned": 1,
+    "valid": 1,
+    "void": 0,
+    "counts": {item: {"good": 1} for item in ("work", "style", "overall")},
 }
 
 

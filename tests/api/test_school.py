@@ -11,8 +11,11 @@ import pytest
 
 from tests.api.conftest import Client, Reply
 from tests.builders import DEADLINES, NOW, READING
+from tests.evidence import all_after_the_talks
 from tests.servers import YEAR, Cast, House, a_house
 from workflow.appraisal import MOVES
+from workflow.cycle import Lock, process_of
+from workflow.database import transaction
 from workflow.vocabulary import Stage
 
 UNMET = {"clause", "requirement", "stage", "severity", "message", "sentence", "count", "subjects", "waivable", "link"}
@@ -70,9 +73,16 @@ def talk_with_all(client: Client, branch: Cast) -> None:
 def bring_to(client: Client, branch: Cast, stage: str) -> None:
     study(client, branch)
     talk_with_all(client, branch)
+    record_the_rest(client, branch)
     while (here := client.get(branch.path).body["stage"]) != stage:
         moved = move(client, branch, "file" if here == "report" else "advance")
         assert moved.status == 201, moved.body
+
+
+def record_the_rest(client: Client, branch: Cast) -> None:
+    """All that the later stages ask, recorded ahead."""
+    with transaction(client.http.application.extensions["zhibu"].engine, actor="cli") as session:
+        all_after_the_talks(session, process_of(session, 2024, branch.code, lock=Lock.EVIDENCE))
 
 
 def progress_agrees(office: Client, day: str = "2024-12-20") -> Any:

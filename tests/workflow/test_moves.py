@@ -11,7 +11,8 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from tests.builders import NOW, a_school, caller
-from tests.evidence import a_make_up, a_study, a_talk, a_waiver, again, all_evidence, all_talks, came_to, go, leaves, on_roll, stand_at, statements
+from tests.evidence import a_make_up, a_talk, a_waiver, again, all_after_the_talks, all_evidence, all_talks, came_to, go, leaves, stand_at, statements
+from tests.situations import a_study, on_roll
 from workflow.appraisal.talks import members_nobody_talked_with, record_follow_up
 from workflow.cycle import Lock, Process, StageChange, moves_made, process_of, roll
 from workflow.database import transaction
@@ -237,9 +238,9 @@ def test_waivers_and_evidence_survive_a_return(session: Session) -> None:
     a_talk(session, process, "李四", "钱七")
     a_talk(session, process, "李四", "王五")
     a_waiver(session, process, members_nobody_talked_with.name, "s8")
-    came_to(session, Stage.RATING)
+    came_to(session, Stage.SELF_REVIEW)
     go(session, Trigger.RETURN, Stage.STUDY)
-    assert came_to(session, Stage.RATING).round == 2
+    assert came_to(session, Stage.SELF_REVIEW).round == 2
 
 
 @pytest.mark.parametrize(("trigger", "target"), [(Trigger.RETURN, Stage.TALKS), (Trigger.STEP_BACK, Stage.TALKS), (Trigger.STEP_BACK, Stage.STUDY)])
@@ -275,6 +276,7 @@ def test_make_ups_and_follow_ups_never_close(session: Session) -> None:
     missed = a_study(session, process, ("张三",))
     all_talks(session, process)
     talk = a_talk(session, process, "张三", "王五")
+    all_after_the_talks(session, process)
     came_to(session, Stage.ACCEPTED)
     assert a_make_up(session, again(session), missed, "王五").session_id == missed.id != study.id
     body = {"due_on": date(2025, 3, 1), "what": "联系工会帮助"}

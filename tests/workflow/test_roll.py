@@ -9,7 +9,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from tests.builders import NOW, TODAY, a_branch, a_cycle, a_school, an_office, caller, person
-from tests.evidence import a_small_branch, excused, leaves, on_roll, stand_at
+from tests.evidence import a_small_branch, excused, leaves, stand_at
+from tests.situations import on_roll
 from workflow.cycle import Participant, Process, participants, process_of, roll, secretaries
 from workflow.errors import Conflict, Forbidden, Invalid, NotFound, Stale
 from workflow.opening import publish

@@ -10,18 +10,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tests.builders import NOW, a_branch, a_cycle, a_school, an_office, caller
-from tests.evidence import (
-    HELD_ON,
-    SUBSTANCE,
-    a_follow_up,
-    a_small_branch,
-    a_talk,
-    a_waiver,
-    all_talks,
-    excused,
-    lacking,
-    leaves,
-)
+from tests.evidence import SUBSTANCE, a_follow_up, a_small_branch, a_talk, a_waiver, all_talks, excused, lacking, leaves
+from tests.situations import HELD_ON
 from workflow.appraisal.coverage import coverage
 from workflow.appraisal.talk_signs import (
     focus_talks_without_a_follow_up,

@@ -10,11 +10,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from tests.builders import NOW, READING, a_school, person
-from tests.evidence import a_study, a_talk, a_waiver, all_talks, lacking, leaves, stand_at
+from tests.evidence import a_talk, a_waiver, all_talks, in_situation, lacking, leaves, stand_at
+from tests.situations import a_study
 from workflow.appraisal.study import members_who_have_not_studied, no_study_with_exchange
 from workflow.appraisal.talks import (
     committee_pairs_without_a_talk,
-    leaders_and_members_without_a_talk,
     members_nobody_talked_with,
     secretary_without_a_focus_talk,
 )
@@ -25,7 +25,7 @@ from workflow.evidence import reject, withdraw
 from workflow.gate import BY_NAME, blocking, unmet
 from workflow.requirement import Requirement, Waiver
 from workflow.roll import rolls_follow
-from workflow.vocabulary import Coverage, Severity, Stage, Waivable
+from workflow.vocabulary import Severity, Stage, Waivable
 from workflow.waivers import approve, waive
 
 K1, K2, K6 = committee_pairs_without_a_talk.name, members_nobody_talked_with.name, secretary_without_a_focus_talk.name
@@ -69,8 +69,7 @@ def for_approval(session: Session, process: Process, requirement: str, covers: d
 
 @pytest.mark.parametrize("requirement", BY_SUBJECT, ids=lambda each: each.name)
 def test_a_hard_clause_is_waived_subject_by_subject_and_never_whole(session: Session, requirement: Requirement) -> None:
-    mode = Coverage.STRICT if requirement is leaders_and_members_without_a_talk else Coverage.DEFAULT
-    process = a_school(session, coverage=mode)
+    process = in_situation(session, requirement.name, met=False)
     first, *others = lacking(session, process, requirement.name)
     with pytest.raises(Invalid) as refused:
         a_waiver(session, process, requirement.name)
@@ -80,11 +79,12 @@ def test_a_hard_clause_is_waived_subject_by_subject_and_never_whole(session: Ses
 
 
 @pytest.mark.parametrize("requirement", WHOLE, ids=lambda each: each.name)
-def test_a_soft_clause_takes_one_reason_for_all_of_it(session: Session, branch: Process, requirement: Requirement) -> None:
-    stand_at(session, branch, Stage.STUDY)
-    open_ = lacking(session, branch, requirement.name)
+def test_a_soft_clause_takes_one_reason_for_all_of_it(session: Session, requirement: Requirement) -> None:
+    branch = in_situation(session, requirement.name, met=False)
+    (missing,) = unmet(session, branch, [requirement])
+    open_ = [subject.id for subject in missing.open]
     row = a_waiver(session, branch, requirement.name)
-    assert row.covers == dict.fromkeys(open_, 1)
+    assert row.covers == {subject.id: subject.amount for subject in missing.open}
     assert (covered(session, branch, requirement.name), lacking(session, branch, requirement.name)) == (open_, [])
 
 

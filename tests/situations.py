@@ -1,0 +1,51 @@
+"""A situation: what a branch does so that a requirement is met, and what so that it is not; and what most of them begin with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from tests.builders import NOW, READING, STAFF_NO, caller
+from workflow.appraisal.study import StudySession, record_study_session
+from workflow.cycle import Participant, Process
+from workflow.vocabulary import Coverage
+
+EVERYBODY = ("张三", "李四", "钱七", "王五", "孙八")
+HELD_ON = date(2024, 12, 18)
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What a new branch does so that a requirement is met, and what else so that it is not."""
+
+    met: Callable[[Session, Process], object]
+    unmet: Callable[[Session, Process], object]
+    coverage: Coverage = Coverage.DEFAULT
+
+
+def nothing(session: Session, process: Process) -> None:
+    """A new branch as it is."""
+
+
+def a_study(
+    session: Session,
+    process: Process,
+    present: Sequence[str] = EVERYBODY,
+    *,
+    titles: Sequence[str] = READING,
+    exchange: str | None = "围绕两个文件交流了体会",
+    by: str = "张三",
+) -> StudySession:
+    """A session of study that these people attended."""
+    body = {"held_on": HELD_ON, "titles": list(titles), "present": [STAFF_NO.get(name, name) for name in present], "exchange": exchange}
+    return record_study_session(session, process, body, by=caller(session, by), now=NOW)
+
+
+def on_roll(session: Session, process: Process, name: str) -> Participant:
+    return session.scalars(
+        select(Participant).where(Participant.process_id == process.id, Participant.name == name).execution_options(populate_existing=True)
+    ).one()
