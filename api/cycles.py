@@ -14,7 +14,7 @@ from api.lists import Page, listed, number, place
 from api.shapes import CycleShape, Listed, cycle_shape, requirement_shape
 from workflow.cycle import Cycle, cycle_by_year
 from workflow.deadlines import change_deadlines
-from workflow.diagram import mermaid
+from workflow.diagram import mermaid, recorded_in
 from workflow.errors import Invalid, NotFound
 from workflow.fields import Body, Day, Line
 from workflow.gate import CLAUSES, REQUIREMENTS
@@ -44,7 +44,7 @@ class CycleBody(Body):
 
 @routes.get("/process", action=Action.READ_DEFINITION, answers=dict[str, Any])
 def read_definition(asked: Asked) -> Any:
-    """How a branch moves and what each stage asks, from the code that does it; and which clauses are not asked yet."""
+    """How a branch moves and what each stage asks, from the code that does it; which clauses are recorded only, and which not yet."""
     kinds = {kind.value: _definition(kind) for kind in MOVES}
     return {"kinds": kinds, **kinds[Kind.APPRAISAL]}
 
@@ -52,6 +52,7 @@ def read_definition(asked: Asked) -> Any:
 @cache
 def _definition(kind: Kind) -> dict[str, Any]:
     asked = {each.clause for each in REQUIREMENTS[kind]}
+    recorded = recorded_in()
     name, text = find_plan("2024", None)
     sentences = read_plan(text, CLAUSES, name=name).clauses
     return {
@@ -70,7 +71,10 @@ def _definition(kind: Kind) -> dict[str, Any]:
             for move in MOVES[kind]
         ],
         "requirements": [requirement_shape(each) for each in REQUIREMENTS[kind]],
-        "not_asked": [{"clause": clause, "sentence": sentence} for clause, sentence in sentences.items() if clause not in asked],
+        "recorded": [{"clause": clause, "sentence": sentences[clause], "where": where} for clause, where in recorded.items() if clause in sentences],
+        "not_asked": [
+            {"clause": clause, "sentence": sentence} for clause, sentence in sentences.items() if clause not in asked and clause not in recorded
+        ],
         "diagram": mermaid(kind),
     }
 

@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, contains_eager, joinedload, mapped_column, relationship
 
-from workflow.database import Base, Numbered, any_of, word
+from workflow.database import Base, Numbered, any_of, notes, word
 from workflow.errors import Conflict, Invalid, NotFound, Stale, Words
 from workflow.history import track
 from workflow.people.organisation import Branch, Person
@@ -37,11 +37,11 @@ class Cycle(Numbered, Base):
     __tablename__ = "cycle"
     __table_args__ = (CheckConstraint("year between 2000 and 2999", name="year"),)
 
-    year: Mapped[int] = mapped_column(unique=True)
+    year: Mapped[int] = mapped_column(unique=True, info=notes("P2"))
     title: Mapped[str]
     theme: Mapped[str]
     status: Mapped[CycleStatus] = mapped_column(word(CycleStatus), default=CycleStatus.DRAFT)
-    plan: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    plan: Mapped[dict[str, Any]] = mapped_column(JSONB, info=notes("P1", "G0"))
     """``Plan.as_json()``: requirements read ``rules`` and the clauses' sentences from here."""
     deadlines: Mapped[dict[str, Any]] = mapped_column(JSONB)
     """Stage to ISO day; a stage without one is never overdue. A deadline is the end of that local day."""
@@ -77,7 +77,7 @@ class Process(Numbered, Base):
     cycle_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("cycle.id"))
     branch_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("branch.id"))
     kind: Mapped[Kind] = mapped_column(word(Kind))
-    stage: Mapped[Stage] = mapped_column(word(Stage))
+    stage: Mapped[Stage] = mapped_column(word(Stage), info=notes("B1"))
     round: Mapped[int] = mapped_column(default=1)
     """Grows by return and reopen only (轮次)."""
     version: Mapped[int] = mapped_column(default=1)

@@ -61,6 +61,11 @@ def word(enum: type[W], *, name: str | None = None) -> SqlEnum:
     )
 
 
+def notes(*clauses: str) -> dict[str, Any]:
+    """What a column says of the plan: the clauses that it records and nobody is asked for (``mapped_column(info=notes("E2"))``)."""
+    return {"clauses": clauses}
+
+
 def any_of(column: InstrumentedAttribute[Any], values: Collection[Any]) -> ColumnElement[bool]:
     """``column = any(array)``: one statement text for any number of values, so that it is prepared and cached once."""
     return column == any_(literal(list(values), ARRAY(column.type)))

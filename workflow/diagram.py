@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
-from workflow.gate import REQUIREMENTS
+from workflow.database import Base
+from workflow.gate import CLAUSES, REQUIREMENTS
+from workflow.plan import find_plan, read_plan
 from workflow.process import MOVES
 from workflow.vocabulary import STAGES, Kind, Trigger
 
@@ -34,9 +37,32 @@ def requirement_table(kind: Kind) -> str:
     return "\n".join(lines) + "\n"
 
 
+def recorded_in() -> dict[str, list[str]]:
+    """The clauses that are recorded and nobody is asked for, with the columns that say so (``database.notes``)."""
+    found: dict[str, list[str]] = {}
+    for table in Base.metadata.sorted_tables:
+        for column in table.columns:
+            for clause in column.info.get("clauses", ()):
+                found.setdefault(clause, []).append(f"{table.name}.{column.name}")
+    return found
+
+
+def recorded_table(sentences: Mapping[str, str]) -> str:
+    """Those clauses as a Markdown table, in the order of the plan."""
+    where = recorded_in()
+    lines = ["| 条款 | 方案原文 | 记录在 |", "|---|---|---|"]
+    lines += [f"| {clause} | {sentence} | {'、'.join(where[clause])} |" for clause, sentence in sentences.items() if clause in where]
+    return "\n".join(lines) + "\n"
+
+
 def generated_blocks() -> dict[str, str]:
     """What a document says between ``<!-- generated: name -->`` and ``<!-- end -->``."""
-    return {"diagram": f"```mermaid\n{mermaid(Kind.APPRAISAL)}```\n", "requirements": requirement_table(Kind.APPRAISAL)}
+    name, text = find_plan("2024", None)
+    return {
+        "diagram": f"```mermaid\n{mermaid(Kind.APPRAISAL)}```\n",
+        "requirements": requirement_table(Kind.APPRAISAL),
+        "recorded": recorded_table(read_plan(text, CLAUSES, name=name).clauses),
+    }
 
 
 def with_fresh_blocks(document: str) -> str:

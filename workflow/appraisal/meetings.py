@@ -35,7 +35,7 @@ from sqlalchemy.sql.selectable import Exists as ExistsClause
 
 from workflow.appraisal.study import StudySession, a_study
 from workflow.cycle import Participant, Process, participants
-from workflow.database import Base, Numbered, word
+from workflow.database import Base, Numbered, notes, word
 from workflow.errors import Conflict, Forbidden, Invalid, Words
 from workflow.evidence import Retractable, amendable, must_be_open, must_have_happened
 from workflow.fields import Body, Day, Line, StaffNo, Whole, many, one_of
@@ -66,7 +66,8 @@ class Meeting(Retractable, Base):
         Index("ix_meeting_purpose", "process_id", "purpose", postgresql_where="withdrawn_at is null and rejected_at is null"),
     )
 
-    purpose: Mapped[MeetingPurpose] = mapped_column(word(MeetingPurpose, name="purpose"))
+    purpose: Mapped[MeetingPurpose] = mapped_column(word(MeetingPurpose, name="purpose"), info=notes("B0"))
+    """One flow: the self-review meeting and the appraisal may be one meeting, or one after the other."""
     form: Mapped[MeetingForm] = mapped_column(word(MeetingForm, name="form"))
     group_name: Mapped[str | None]
     """Which group (党小组) met; several group meetings may make one self-review meeting."""

@@ -22,7 +22,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from workflow.appraisal.meetings import Meeting, MeetingAttendance
 from workflow.appraisal.study import StudyAttendance, StudyMakeUp, StudySession
 from workflow.cycle import Cycle, Participant, Process, participants
-from workflow.database import Base, act_as, any_of, word
+from workflow.database import Base, act_as, any_of, notes, word
 from workflow.errors import Forbidden, Invalid, Words
 from workflow.evidence import Retractable, amendable, must_be_open
 from workflow.fields import Body, Line, StaffNo, Truth, one_of
@@ -47,7 +47,7 @@ class SelfReview(Retractable, Base):
     )
 
     staff_no: Mapped[str] = mapped_column(ForeignKey("person.staff_no", onupdate="CASCADE"))
-    aspects: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    aspects: Mapped[dict[str, Any]] = mapped_column(JSONB, info=notes("M7"))
     """Aspect (A1 to A6) to text."""
     level: Mapped[Level | None] = mapped_column(word(Level))
     """自评等次; none for a probationary member."""

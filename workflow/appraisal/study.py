@@ -32,7 +32,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 from sqlalchemy.sql.selectable import Exists as ExistsClause
 
 from workflow.cycle import Cycle, Participant, Process, participants
-from workflow.database import Base, Numbered
+from workflow.database import Base, Numbered, notes
 from workflow.errors import Conflict, Exists, Words
 from workflow.evidence import Retractable, amendable, must_be_open, must_have_happened
 from workflow.fields import Body, Day, Line, StaffNo, many
@@ -51,7 +51,7 @@ class StudySession(Retractable, Base):
     __tablename__ = "study_session"
 
     held_on: Mapped[date]
-    form: Mapped[str | None]
+    form: Mapped[str | None] = mapped_column(info=notes("E2"))
     """领学、辅导、讨论、自学 …: free, 采取适当方式 (E2)."""
     titles: Mapped[list[str]] = mapped_column(JSONB)
     """What was read, without 《》. The cycle's required titles are compared letter by letter."""

@@ -18,7 +18,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from workflow.cycle import Participant, Process, participants, roll
-from workflow.database import Base, word
+from workflow.database import Base, notes, word
 from workflow.errors import Conflict, Exists, Forbidden, Invalid, Words
 from workflow.evidence import Retractable, amendable, must_be_open
 from workflow.fields import Body, StaffNo, Whole, load, one_of
@@ -53,7 +53,8 @@ class Tally(Retractable, Base):
         Index("uq_tally_standing", "process_id", "subject", unique=True, postgresql_where="withdrawn_at is null and rejected_at is null"),
     )
 
-    subject: Mapped[TallySubject] = mapped_column(word(TallySubject, name="subject"))
+    subject: Mapped[TallySubject] = mapped_column(word(TallySubject, name="subject"), info=notes("T0"))
+    """The committee and its members are never mixed."""
     issued: Mapped[int]
     returned: Mapped[int]
     valid: Mapped[int]
