@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from workflow import calendar, cycle, evidence, history, idempotency, progress, requirement
-from workflow.appraisal import study, talks
+from workflow.appraisal import commitments, ledger, publications, study, talks
 from workflow.database import Base
 from workflow.mail import outbox
 from workflow.people import accounts, organisation, substitutes, throttle
@@ -21,6 +21,9 @@ DECLARED_IN = (
     requirement,
     study,
     talks,
+    ledger,
+    commitments,
+    publications,
     outbox,
     imports,
     idempotency,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from workflow.appraisal import study, talk_signs, talks
+from workflow.appraisal import commitments, publications, rectification, rectification_signs, study, talk_signs, talks
 from workflow.moves import Move, earlier
 from workflow.requirement import Requirement
 from workflow.vocabulary import STAGES, WORKING_STAGES, Kind, Role, Stage, Trigger
@@ -29,4 +29,12 @@ MOVES: tuple[Move, ...] = (
     ),
 )
 
-REQUIREMENTS: tuple[Requirement, ...] = (*study.REQUIREMENTS, *talks.REQUIREMENTS, *talk_signs.REQUIREMENTS)
+REQUIREMENTS: tuple[Requirement, ...] = (
+    *study.REQUIREMENTS,
+    *talks.REQUIREMENTS,
+    *talk_signs.REQUIREMENTS,
+    *rectification.REQUIREMENTS,
+    *commitments.REQUIREMENTS,
+    *publications.REQUIREMENTS,
+    *rectification_signs.REQUIREMENTS,
+)
