@@ -162,8 +162,9 @@ class TextOrNumber(fields.Raw):
         }
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str | int:
-        field: Text | Whole = self.number if type(value) is int else self.text
-        return field.deserialize(value, attr, data, **kwargs)
+        if type(value) is int:
+            return self.number._deserialize(value, attr, data, **kwargs)
+        return self.text._deserialize(value, attr, data, **kwargs)
 
 
 def _between(at_least: int, at_most: int) -> Words:

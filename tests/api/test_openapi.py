@@ -28,6 +28,13 @@ def house(superuser: str, template: str) -> Iterator[House]:
             ("talks", {"held_on": "2024-12-19", "talker": "z3", "partner": "w5"}),
             ("talks/1/follow-ups", {"due_on": "2024-12-30", "what": "家访"}),
             ("waivers", {"requirement": "members_who_have_not_studied", "reason": "外出"}),
+            ("problems", {"source": "meeting", "about": "committee", "text": "质量不高"}),
+            ("measures", {"text": "完善制度", "problems": [1]}),
+            ("measures/1/progress", {"state": "doing"}),
+            ("measures/1/comments", {"text": "建议明确到人"}),
+            ("commitments", {"staff_no": "w5", "text": "每周自学一次"}),
+            ("publications", {"from": "2024-12-19"}),
+            ("rectification-filings", {"to": "学院党委", "sent_on": "2024-12-19"}),
         ):
             assert secretary.post(f"{branch}/{path}", body).body["id"] == 1
         yield made
@@ -132,6 +139,13 @@ GOOD: dict[str, Any] = {
     "password": "0123456789",
     "substitute": "s8",
     "branch": "D0101",
+    "source": "meeting",
+    "about": "committee",
+    "text": "质量不高",
+    "state": "doing",
+    "from": "2024-12-19",
+    "to": "2024-12-30",
+    "sent_on": "2024-12-19",
 }
 
 
