@@ -14,8 +14,8 @@ from workflow.appraisal.ledger import Measure, MeasureComment, MeasureProgress, 
 from workflow.appraisal.problems import record_problem
 from workflow.appraisal.publications import Publication, RectificationFiling, confirm_receipt, record_filing, record_publication
 from workflow.appraisal.rectification import record_comment, record_measure, record_progress
-from workflow.cycle import Process, roll, secretaries
-from workflow.vocabulary import MeasureState, ProblemSource
+from workflow.cycle import Cycle, Process, roll, secretaries
+from workflow.vocabulary import Kind, MeasureState, ProblemSource, Stage
 
 DUE_ON = date(2025, 6, 30)
 _Recorded = Callable[[Session, Process], object]
@@ -92,6 +92,27 @@ def all_rectification(session: Session, process: Process) -> None:
     all_commitments(session, process)
     a_publication(session, process)
     a_filing(session, process)
+
+
+def the_year_after(session: Session, process: Process, year: int = 2025) -> Process:
+    """The same branch in a later year."""
+    before = process.cycle
+    cycle = Cycle(year=year, title="", theme="", plan=before.plan, deadlines=before.deadlines, changed_at=NOW, published_at=NOW, closed_at=None)
+    cycle.status = before.status
+    session.add(cycle)
+    session.flush()
+    later = Process(
+        cycle_id=cycle.id,
+        branch_id=process.branch_id,
+        kind=Kind.APPRAISAL,
+        stage=Stage.STUDY,
+        entered_at=NOW,
+        round_due_on=None,
+        due_on=None,
+    )
+    session.add(later)
+    session.flush()
+    return later
 
 
 # ── a situation that has each requirement, and one that lacks it ──────────────────────────────────────────────────────
