@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from tests.builders import NOW, a_school, caller
 from tests.evidence import a_make_up, a_study, a_talk, a_waiver, again, all_evidence, all_talks, came_to, go, leaves, on_roll, stand_at, statements
+from tests.rectification import all_rectification
 from workflow.appraisal.talks import members_nobody_talked_with, record_follow_up
 from workflow.cycle import Lock, Process, StageChange, moves_made, process_of, roll
 from workflow.database import transaction
@@ -275,6 +276,7 @@ def test_make_ups_and_follow_ups_never_close(session: Session) -> None:
     missed = a_study(session, process, ("张三",))
     all_talks(session, process)
     talk = a_talk(session, process, "张三", "王五")
+    all_rectification(session, process)
     came_to(session, Stage.ACCEPTED)
     assert a_make_up(session, again(session), missed, "王五").session_id == missed.id != study.id
     body = {"due_on": date(2025, 3, 1), "what": "联系工会帮助"}

@@ -339,6 +339,15 @@ def test_what_an_owner_leaves_behind_is_the_secretarys(session: Session, branch:
     assert mine(session, "孙八", "measures_still_open") == mine(session, "王五", "measures_still_open") == []
 
 
+def test_what_belongs_to_nobody_is_not_asked_of_everybody(session: Session, branch: Process) -> None:
+    whole(session, branch, owner="王五")
+    stand_at(session, branch, Stage.RECTIFICATION)
+    for name in ("王五", "张三"):
+        leaves(session, name)
+    assert mine(session, "孙八", "measures_still_open") == []
+    assert len(lacking(session, branch, "measures_without_an_owner_on_the_roll")) == 1
+
+
 def test_a_measure_is_closed_with_evidence(session: Session, branch: Process) -> None:
     measure = whole(session, branch)
     progress(session, branch, measure, CLOSED)

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from tests.builders import NOW, READING, a_school, person
-from tests.evidence import a_study, a_talk, a_waiver, all_talks, lacking, leaves, stand_at
+from tests.evidence import a_study, a_talk, a_waiver, all_talks, in_situation, lacking, leaves, stand_at
 from workflow.appraisal.study import members_who_have_not_studied, no_study_with_exchange
 from workflow.appraisal.talks import (
     committee_pairs_without_a_talk,
@@ -80,12 +80,12 @@ def test_a_hard_clause_is_waived_subject_by_subject_and_never_whole(session: Ses
 
 
 @pytest.mark.parametrize("requirement", WHOLE, ids=lambda each: each.name)
-def test_a_soft_clause_takes_one_reason_for_all_of_it(session: Session, branch: Process, requirement: Requirement) -> None:
-    stand_at(session, branch, Stage.STUDY)
-    open_ = lacking(session, branch, requirement.name)
-    row = a_waiver(session, branch, requirement.name)
-    assert row.covers == dict.fromkeys(open_, 1)
-    assert (covered(session, branch, requirement.name), lacking(session, branch, requirement.name)) == (open_, [])
+def test_a_soft_clause_takes_one_reason_for_all_of_it(session: Session, requirement: Requirement) -> None:
+    process = in_situation(session, requirement.name, met=False)
+    (found,) = unmet(session, process, [requirement])
+    row = a_waiver(session, process, requirement.name)
+    assert row.covers == {subject.id: subject.amount for subject in found.open}
+    assert (covered(session, process, requirement.name), lacking(session, process, requirement.name)) == (list(row.covers), [])
 
 
 @pytest.mark.parametrize("requirement", NEVER, ids=lambda each: each.name)

@@ -114,10 +114,12 @@ def _of_owners() -> Missing:
         .correlate(Measure)
         .scalar_subquery()
     )
+    someone = func.coalesce(owner.person_id, first)
     return (
-        missing(Measure.process_id, subject=Measure.id, name=func.left(Measure.text, 30), person=func.coalesce(owner.person_id, first))
+        missing(Measure.process_id, subject=Measure.id, name=func.left(Measure.text, 30), person=someone)
         .outerjoin(owner, and_(owner.process_id == Measure.process_id, owner.staff_no == Measure.owner, owner.left_on.is_(None)))
-        .where(Measure.counts)
+        # With neither it would be asked of every member; that it has no owner blocks the branch already.
+        .where(Measure.counts, someone.is_not(None))
     )
 
 
