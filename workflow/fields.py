@@ -150,6 +150,23 @@ class Whole(fields.Integer):
         return value
 
 
+class TextOrNumber(fields.Raw):
+    """Text of people, or the number of a record that says it already."""
+
+    def __init__(self, *, at_most: int = LONG, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.text, self.number = Text(at_most=at_most), Whole(at_least=1)
+        self.metadata = {
+            "anyOf": [{"type": "string", **self.text.metadata}, {"type": "integer", **self.number.metadata}],
+            **self.metadata,
+        }
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str | int:
+        if type(value) is int:
+            return self.number._deserialize(value, attr, data, **kwargs)
+        return self.text._deserialize(value, attr, data, **kwargs)
+
+
 def _between(at_least: int, at_most: int) -> Words:
     return Words(f"应为 {at_least} 至 {at_most} 的整数", f"must be a whole number from {at_least} to {at_most}")
 

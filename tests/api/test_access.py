@@ -69,6 +69,7 @@ def _records(house: House, cast: Cast) -> dict[str, Any]:
         return int(answer.body["id"])
 
     talk = made(secretary, f"{cast.path}/talks", {"held_on": "2024-12-19", "talker": cast.organiser, "partner": cast.member})
+    measure = made(secretary, f"{cast.path}/measures", {"text": "完善制度", "owner": cast.member})
     upload = office.http.post(
         "/api/v1/roster-imports",
         data={"file": (BytesIO(a_roster()), "roster.xlsx")},
@@ -85,6 +86,11 @@ def _records(house: House, cast: Cast) -> dict[str, Any]:
             {"purpose": "report", "form": "general", "held_on": "2024-12-19", "chair": cast.secretary, "recorder": cast.member},
         ),
         "tallies": max(made(house.as_(teller), f"{cast.path}/tallies", A_TALLY) for teller in (cast.member, cast.organiser)),
+        "problems": made(secretary, f"{cast.path}/problems", {"source": "meeting", "about": "committee", "text": "质量不高"}),
+        "measures": measure,
+        "commitments": made(secretary, f"{cast.path}/commitments", {"staff_no": cast.member, "text": "每周自学一次"}),
+        "publications": made(secretary, f"{cast.path}/publications", {"from": "2024-12-19"}),
+        "rectification-filings": made(secretary, f"{cast.path}/rectification-filings", {"to": "学院党委", "sent_on": "2024-12-19"}),
         "waivers": made(secretary, f"{cast.path}/waivers", {"requirement": "members_who_have_not_studied", "reason": "外出"}),
         "token_id": made(administrator, "/tokens", {"staff_no": cast.member, "name": "程序"}),
         "appointment_id": office.get("/appointments").body["items"][0]["id"],
@@ -208,6 +214,13 @@ BODIES: dict[str, dict[str, Any]] = {
     "FollowUpBody": {"due_on": "2025-01-10", "what": "帮助"},
     "DoneBody": {"on": "2024-12-19"},
     "ReasonBody": {"reason": "有误"},
+    "ProblemBody": {"text": "质量不高"},
+    "MeasureBody": {"text": "完善制度"},
+    "ProgressBody": {"state": "doing"},
+    "CommentBody": {"text": "建议明确到人"},
+    "CommitmentBody": {"text": "每周自学一次"},
+    "PublicationBody": {"place": "公示栏"},
+    "FilingBody": {"to": "学院党委"},
 }
 """What each route of a record takes."""
 

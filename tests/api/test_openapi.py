@@ -31,6 +31,13 @@ def house(superuser: str, template: str) -> Iterator[House]:
             ("self-reviews", {"staff_no": "z3"}),
             ("meetings", {"purpose": "report", "form": "general", "held_on": "2024-12-19", "chair": "z3", "recorder": "w5"}),
             ("waivers", {"requirement": "members_who_have_not_studied", "reason": "外出"}),
+            ("problems", {"source": "meeting", "about": "committee", "text": "质量不高"}),
+            ("measures", {"text": "完善制度", "problems": [1]}),
+            ("measures/1/progress", {"state": "doing"}),
+            ("measures/1/comments", {"text": "建议明确到人"}),
+            ("commitments", {"staff_no": "w5", "text": "每周自学一次"}),
+            ("publications", {"from": "2024-12-19"}),
+            ("rectification-filings", {"to": "学院党委", "sent_on": "2024-12-19"}),
         ):
             assert secretary.post(f"{branch}/{path}", body).body["id"] == 1
         assert made.as_("王五").post(f"{branch}/tallies", {name: GOOD[name] for name in TallyBody().fields}).body["id"] == 1
@@ -144,6 +151,13 @@ GOOD: dict[str, Any] = {
     "valid": 1,
     "void": 0,
     "counts": {item: {"good": 1} for item in ("work", "style", "overall")},
+    "source": "meeting",
+    "about": "committee",
+    "text": "质量不高",
+    "state": "doing",
+    "from": "2024-12-19",
+    "to": "2024-12-30",
+    "sent_on": "2024-12-19",
 }
 
 

@@ -66,7 +66,7 @@ def test_each_requirement_weighs_and_is_waived_as_the_rules_say(requirement: Req
     waivable = {Severity.HARD: {Waivable.NO, Waivable.PER_SUBJECT}, Severity.SOFT: {Waivable.WHOLE, Waivable.WHOLE_WITH_APPROVAL}}
     assert requirement.waivable in waivable.get(requirement.severity, {Waivable.NO})
     order = STAGES[Kind.APPRAISAL]
-    assert order.index(requirement.asked_from) <= order.index(requirement.stage)
+    assert order.index(requirement.asked_from) <= order.index(requirement.stage) <= order.index(requirement.asked_until)
 
 
 def test_exactly_these_clauses_ask_for_a_reason_and_these_are_waived_one_by_one() -> None:
@@ -81,7 +81,11 @@ def test_exactly_these_clauses_ask_for_a_reason_and_these_are_waived_one_by_one(
 def test_a_gate_is_one_round_trip_and_none_where_nothing_is_asked(shared_engine: Engine, session: Session, branch: Process) -> None:
     for stage in Stage:
         stand_at(session, branch, stage)
-        for ask in (unmet, blocking, lambda session, process: checklist(session, process, process.stage, today=TODAY)):
+        for ask in (
+            lambda session, process: unmet(session, process, today=TODAY),
+            blocking,
+            lambda session, process: checklist(session, process, process.stage, today=TODAY),
+        ):
             with statements(shared_engine) as sent:
                 ask(session, branch)
             assert len(sent) == (1 if requirements_of(Kind.APPRAISAL, stage) else 0), stage

@@ -138,8 +138,9 @@ def test_among_ten_thousand_branches_the_gate_of_one_reads_no_table_through(engi
                 for mode in ("force_custom_plan", "force_generic_plan"):
                     connection = session.connection()
                     connection.exec_driver_sql(f"set local plan_cache_mode = {mode}")
-                    connection.exec_driver_sql(f"prepare gate(bigint) as {sql.replace('%(process_id)s', '$1').replace('%%', '%')}")
-                    ((plan,),) = connection.exec_driver_sql(f"explain (analyze, format json) execute gate({process.id})").all()
+                    asked = sql.replace("%(process_id)s", "$1").replace("%(today)s", "$2").replace("%%", "%")
+                    connection.exec_driver_sql(f"prepare gate(bigint, date) as {asked}")
+                    ((plan,),) = connection.exec_driver_sql(f"explain (analyze, format json) execute gate({process.id}, '{TODAY}')").all()
                     connection.exec_driver_sql("deallocate gate")
                     read_through = {node["Relation Name"] for node in nodes(plan[0]["Plan"]) if node["Node Type"] == "Seq Scan"}
                     assert not read_through & set(LARGE), (stage, mode, json.dumps(plan, ensure_ascii=False))

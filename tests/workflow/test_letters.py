@@ -14,6 +14,7 @@ from workflow.mail.letters import (
     Digest,
     Duty,
     FollowUpDue,
+    MeasureDue,
     Reminder,
     Rendered,
     Returned,
@@ -21,6 +22,7 @@ from workflow.mail.letters import (
     branch_link,
     digest,
     follow_up_due,
+    measure_due,
     message,
     reminder,
     returned,
@@ -65,6 +67,7 @@ WAIVER = WaiverDecided(
     link=LINK,
 )
 FOLLOW_UP = FollowUpDue(recipient="李四", branch="计算机学院教工第一党支部", due_on=date(2025, 1, 10), count=2, today=date(2025, 1, 9), link=LINK)
+MEASURE = MeasureDue(recipient="李四", branch="计算机学院教工第一党支部", due_on=date(2025, 6, 30), count=2, today=date(2025, 6, 27), link=LINK)
 DIGEST = Digest(
     recipient="党办主任",
     year=2024,
@@ -131,6 +134,18 @@ def test_who_promised_help_reads_how_much_and_until_when(snapshot: SnapshotAsser
 
 def test_help_that_is_due_today_says_so(snapshot: SnapshotAssertion) -> None:
     assert _as_read(follow_up_due(replace(FOLLOW_UP, today=date(2025, 1, 10), remark="某年尚未公布"))) == snapshot
+
+
+def test_who_owns_measures_reads_how_many_and_until_when(snapshot: SnapshotAssertion) -> None:
+    assert _as_read(measure_due(MEASURE)) == snapshot
+
+
+def test_measures_that_are_due_today_say_so(snapshot: SnapshotAssertion) -> None:
+    assert _as_read(measure_due(replace(MEASURE, today=date(2025, 6, 30)))) == snapshot
+
+
+def test_measures_that_are_overdue_say_by_how_many_days(snapshot: SnapshotAssertion) -> None:
+    assert _as_read(measure_due(replace(MEASURE, today=date(2025, 7, 8), count=1))) == snapshot
 
 
 def test_the_office_reads_how_many_branches_stand_where(snapshot: SnapshotAssertion) -> None:

@@ -33,6 +33,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import InstrumentedAttribute, Mapped, Session, mapped_column, relationship
 from sqlalchemy.sql.selectable import Exists as ExistsClause
 
+from workflow.appraisal.ledger import NOTHING_LAST_YEAR, last_years_measures
 from workflow.appraisal.study import StudySession, a_study
 from workflow.cycle import Participant, Process, participants
 from workflow.database import Base, Numbered, notes, word
@@ -251,6 +252,7 @@ def record_meeting(session: Session, process: Process, body: Mapping[str, Any], 
         agenda=list(process.cycle.plan["rules"]["agenda"]) if purpose is MeetingPurpose.LIFE else [],
     )
     _fill(process, row, body)
+    _nothing_last_year(session, process, row)
     session.add(row)
     session.flush()
     return row
@@ -263,6 +265,7 @@ def amend_meeting(session: Session, process: Process, row: Meeting, body: Mappin
     for stage in {row.stage, STAGE[body.get("purpose", row.purpose)]}:
         must_be_open(process, stage)
     _fill(process, row, body)
+    _nothing_last_year(session, process, row)
     row.chair_confirmed_at = row.recorder_confirmed_at = None
     row.version += 1
     session.flush()
@@ -284,6 +287,13 @@ def confirm_minutes(session: Session, process: Process, row: Meeting, *, by: Cal
 
 
 _PLAIN = ("purpose", "form", "held_on", "place", "chair", "recorder", "theme", "agenda", "duty_report", "rectification_report", "minutes")
+
+
+def _nothing_last_year(session: Session, process: Process, row: Meeting) -> None:
+    """A duty report tells what became of last year's measures (F9). Where there were none the product says so; where there were some,
+    the secretary does: a text that nobody has read would report nothing."""
+    if row.duty_report is not None and row.rectification_report is None and not last_years_measures(session, process):
+        row.rectification_report = NOTHING_LAST_YEAR
 
 
 def _as_sent(row: Meeting) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from workflow.vocabulary import Kind, Stage, Trigger
 
-REMINDER, OVERDUE, FOLLOW_UP = "due-", "overdue-", "follow-up-"
+REMINDER, OVERDUE, FOLLOW_UP, MEASURE = "due-", "overdue-", "follow-up-", "measure-"
 """What the kinds of reminders begin with; the days before or after the day follow."""
 REMINDER_DAYS = (7, 3, 1, 0)
 RETURNED, DIGEST = "returned", "digest"
@@ -33,6 +33,11 @@ _ADDRESS = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[\w.-]+", re.ASCII)
 def reminder_kind(days_before: int) -> str:
     """``due-7``, ``due-3``, ``due-1``, ``due-0``; ``overdue-1`` and so on once the day is over."""
     return f"{REMINDER}{days_before}" if days_before >= 0 else f"{OVERDUE}{-days_before}"
+
+
+def measure_kind(days_before: int) -> str:
+    """``measure-due-7`` and so on; ``measure-overdue-1`` once the day is over."""
+    return f"{MEASURE}{reminder_kind(days_before)}"
 
 
 def school_link(base_url: str, year: int) -> str:
@@ -147,6 +152,19 @@ class FollowUpDue(OfADay):
 
 
 @dataclass(frozen=True, kw_only=True)
+class MeasureDue(OfADay):
+    """The day of measures that the recipient owns (整改到期、逾期): how many, never what they say."""
+
+    branch: str
+    due_on: date
+    count: int
+
+    @property
+    def days_left(self) -> int:
+        return (self.due_on - self.today).days
+
+
+@dataclass(frozen=True, kw_only=True)
 class Digest(OfADay):
     """The office's week (每周汇总): how many branches stand where, as the overview counts them on that day."""
 
@@ -177,6 +195,11 @@ def waiver_decided(letter: WaiverDecided) -> Rendered:
 def follow_up_due(letter: FollowUpDue) -> Rendered:
     """The letter that promised help is due."""
     return render("follow_up_due", letter)
+
+
+def measure_due(letter: MeasureDue) -> Rendered:
+    """The letter that measures are due or overdue."""
+    return render("measure_due", letter)
 
 
 def digest(letter: Digest) -> Rendered:

@@ -43,7 +43,7 @@ from sqlalchemy.orm import Mapped, Session, defer, mapped_column
 from workflow.database import Base, Numbered, any_of, word
 from workflow.history import usable
 from workflow.mail.invitations import SECRET
-from workflow.mail.letters import DIGEST, FOLLOW_UP, OVERDUE, REMINDER, Rendered
+from workflow.mail.letters import DIGEST, FOLLOW_UP, MEASURE, OVERDUE, REMINDER, Rendered
 from workflow.vocabulary import LetterState
 
 AT_ONCE = 500
@@ -51,7 +51,7 @@ AT_ONCE = 500
 
 OF_A_DEADLINE = (REMINDER, OVERDUE)
 """Kinds that a move makes moot, by how they begin."""
-DERIVED = (*OF_A_DEADLINE, FOLLOW_UP, DIGEST)
+DERIVED = (*OF_A_DEADLINE, FOLLOW_UP, MEASURE, DIGEST)
 """Kinds that are derived anew at every tick, and are moot when they are not due any more."""
 
 

@@ -5,6 +5,8 @@
 * Overdue (逾期), to the same people: the day after, and then every seven days until the branch has moved on or got a later day; where that is a
   day off, on the next working day. Once a week is what an office would ring up for.
 * Help that was promised in a talk (后续帮助): the day before and the day itself, to who talked and who recorded it.
+* Measures (整改措施), to their owner while they are under way: as for a deadline, before the day and after it, also when the branch has filed or the
+  year is closed.
 * The office's week (每周汇总): on the first working day of the week, to everyone of the office.
 
 All from nine in the morning. After a gap only the nearest one is written, never the missed ones too.
@@ -24,6 +26,7 @@ from workflow.mail.outbox import AT_ONCE, enqueue, fates, reminder_of, retire_re
 from workflow.reminders.deadlines import near_processes, of_deadlines
 from workflow.reminders.due import Due
 from workflow.reminders.follow_ups import of_follow_ups, open_follow_ups
+from workflow.reminders.measures import of_measures, open_measures
 from workflow.reminders.week import of_the_week, running_cycles
 from workflow.reminders.when import OPENING, digest_of_week
 from workflow.vocabulary import SCHOOL_ZONE
@@ -40,6 +43,7 @@ def letters_due(session: Session, now: datetime, *, base_url: str) -> list[Due]:
     return [
         *of_deadlines(session, near_processes(session, now, overrides), now, base_url),
         *of_follow_ups(session, now, overrides, base_url),
+        *of_measures(session, now, overrides, base_url),
         *of_the_week(session, now, overrides, base_url),
     ]
 
@@ -71,5 +75,6 @@ def _current(session: Session, now: datetime) -> list[str]:
     return [
         *(each.told for each in near_processes(session, now, overrides)),
         *open_follow_ups(session, now, overrides),
+        *open_measures(session, now, overrides),
         *(reminder_of(DIGEST, cycle_id=cycle.id, due_on=monday) for cycle in running_cycles(session)),
     ]

@@ -1,0 +1,198 @@
+"""What a branch does in its fifth stage, in short: problems, measures, commitments, publications, filings; and a situation for each requirement."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from tests.builders import NOW, STAFF_NO, TODAY, caller
+from workflow.appraisal.commitments import Commitment, record_commitment
+from workflow.appraisal.ledger import Measure, MeasureComment, MeasureProgress, Problem
+from workflow.appraisal.problems import record_problem
+from workflow.appraisal.publications import Publication, RectificationFiling, confirm_receipt, record_filing, record_publication
+from workflow.appraisal.rectification import record_comment, record_measure, record_progress
+from workflow.cycle import Cycle, Process, roll, secretaries
+from workflow.vocabulary import Kind, MeasureState, ProblemSource, Stage
+
+DUE_ON = date(2025, 6, 30)
+_Recorded = Callable[[Session, Process], object]
+
+
+def _secretary(session: Session, process: Process) -> str:
+    return secretaries(session, [process.id])[process.id].staff_no
+
+
+def a_problem(session: Session, process: Process, text: str = "“三会一课”质量不高", **fields: Any) -> Problem:
+    """A problem of the committee that came up in its meeting."""
+    body = {"source": ProblemSource.MEETING, "about": "committee", "text": text, **fields}
+    return record_problem(session, process, body, by=caller(session, _secretary(session, process)), now=NOW)
+
+
+def a_measure(session: Session, process: Process, *problems: Problem, owner: str | None = None, **fields: Any) -> Measure:
+    """A measure against these problems, the secretary's unless another owns it."""
+    body = {"problems": [row.id for row in problems], "text": "完善“三会一课”制度", "due_on": DUE_ON, **fields}
+    body |= {} if owner is None else {"owner": STAFF_NO.get(owner, owner)}
+    stated = {name: value for name, value in body.items() if value is not None}
+    return record_measure(session, process, stated, by=caller(session, _secretary(session, process)), now=NOW)
+
+
+def a_commitment(session: Session, process: Process, name: str, *, by: str | None = None, **fields: Any) -> Commitment:
+    """A commitment that a member records himself, unless ``by`` does."""
+    body = {"staff_no": STAFF_NO.get(name, name), "problem": "学习不够深入", "text": "每周自学一次", "due_on": DUE_ON, **fields}
+    stated = {field: value for field, value in body.items() if value is not None}
+    return record_commitment(session, process, stated, by=caller(session, by or name), now=NOW)
+
+
+def a_publication(session: Session, process: Process, **fields: Any) -> Publication:
+    """The measures hang on the notice board for a week."""
+    body = {"place": "学院公示栏", "from": date(2024, 12, 20), "to": date(2024, 12, 27), **fields}
+    stated = {name: value for name, value in body.items() if value is not None}
+    return record_publication(session, process, stated, by=caller(session, _secretary(session, process)), now=NOW)
+
+
+def a_filing(session: Session, process: Process, **fields: Any) -> RectificationFiling:
+    """The measures went up to the party committee of the faculty."""
+    body = {"to": "计算机学院党委", "sent_on": TODAY, **fields}
+    return record_filing(session, process, body, by=caller(session, _secretary(session, process)), now=NOW)
+
+
+def progress(
+    session: Session, process: Process, measure: Measure, state: MeasureState, evidence: str | None = None, *, by: str = "张三", now: datetime = NOW
+) -> MeasureProgress:
+    """Somebody notes how far a measure has come."""
+    body = {"state": state, **({} if evidence is None else {"evidence": evidence})}
+    return record_progress(session, process, measure, body, by=caller(session, by), now=now)
+
+
+def a_comment(session: Session, process: Process, measure: Measure, *, by: str = "李四", now: datetime = NOW) -> MeasureComment:
+    """Somebody says something of a measure."""
+    return record_comment(session, process, measure, {"text": "建议明确到人"}, by=caller(session, by), now=now)
+
+
+def received(session: Session, process: Process) -> RectificationFiling:
+    """A filing that the office has confirmed."""
+    row = a_filing(session, process)
+    confirm_receipt(session, row, by=caller(session, "office"), now=NOW)
+    return row
+
+
+def all_commitments(session: Session, process: Process) -> None:
+    """A commitment of everybody who is still on the roll."""
+    for row in roll(session, process.id):
+        if row.left_on is None:
+            a_commitment(session, process, row.staff_no)
+
+
+def all_rectification(session: Session, process: Process) -> None:
+    """All that a branch must record to leave its fifth stage."""
+    a_measure(session, process, a_problem(session, process))
+    all_commitments(session, process)
+    a_publication(session, process)
+    a_filing(session, process)
+
+
+def the_year_after(session: Session, process: Process, year: int = 2025) -> Process:
+    """The same branch in a later year."""
+    before = process.cycle
+    cycle = Cycle(year=year, title="", theme="", plan=before.plan, deadlines=before.deadlines, changed_at=NOW, published_at=NOW, closed_at=None)
+    cycle.status = before.status
+    session.add(cycle)
+    session.flush()
+    later = Process(
+        cycle_id=cycle.id,
+        branch_id=process.branch_id,
+        kind=Kind.APPRAISAL,
+        stage=Stage.STUDY,
+        entered_at=NOW,
+        round_due_on=None,
+        due_on=None,
+    )
+    session.add(later)
+    session.flush()
+    return later
+
+
+# ── a situation that has each requirement, and one that lacks it ──────────────────────────────────────────────────────
+
+
+def _nothing(session: Session, process: Process) -> None:
+    """A new branch as it is."""
+
+
+def _whole(session: Session, process: Process) -> Measure:
+    return a_measure(session, process, a_problem(session, process))
+
+
+def _closed(evidence: str | None) -> _Recorded:
+    return lambda session, process: progress(session, process, a_measure(session, process), MeasureState.CLOSED, evidence)
+
+
+def _many(number: int) -> _Recorded:
+    return lambda session, process: [a_measure(session, process) for _ in range(number)]
+
+
+SITUATIONS: dict[str, tuple[_Recorded, _Recorded]] = {
+    "no_measure_of_the_committee": (_whole, _nothing),
+    "measures_without_a_problem": (_whole, a_measure),
+    "measures_not_to_the_point": (_whole, lambda session, process: a_measure(session, process, due_on=None)),
+    "more_measures_than_the_plan_allows": (_many(10), _many(11)),
+    "measures_without_an_owner_on_the_roll": (_whole, lambda session, process: setattr(_whole(session, process), "owner", None)),
+    "members_without_a_commitment": (all_commitments, _nothing),
+    "commitments_not_to_the_point": (all_commitments, lambda session, process: a_commitment(session, process, "王五", due_on=None)),
+    "measures_not_published": (a_publication, lambda session, process: a_publication(session, process, to=None)),
+    "measures_not_sent_up": (a_filing, _nothing),
+    "filings_without_a_receipt": (received, a_filing),
+    "problems_without_a_measure": (_whole, a_problem),
+    "measures_overdue": (_whole, lambda session, process: a_measure(session, process, due_on=date(2024, 12, 19))),
+    "measures_still_open": (
+        lambda session, process: progress(session, process, _whole(session, process), MeasureState.DONE),
+        _whole,
+    ),
+    "measures_closed_without_evidence": (_closed("会议记录"), _closed(None)),
+    "comments_not_taken_up": (
+        lambda session, process: [
+            a_comment(session, process, measure := _whole(session, process)),
+            progress(session, process, measure, MeasureState.DOING),
+        ],
+        lambda session, process: a_comment(session, process, _whole(session, process)),
+    ),
+}
+"""By the requirement's name: what meets it, and what leaves it lacking."""
+
+
+# ── a large school ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+LARGE = ("problem", "measure", "measure_problem", "measure_progress", "measure_comment", "commitment", "publication", "rectification_filing")
+"""Tables that no gate of one branch may read through."""
+
+MANY = """
+alter table problem disable trigger user; alter table measure disable trigger user;
+alter table measure_problem disable trigger user; alter table measure_progress disable trigger user;
+alter table measure_comment disable trigger user; alter table commitment disable trigger user;
+alter table publication disable trigger user; alter table rectification_filing disable trigger user;
+insert into problem (process_id, source, about, text, version, recorded_by, recorded_at)
+    select p.id, 'meeting', case when n = 1 then b.code || '-2' end, '问题' || n, 1, 'z3', now()
+    from process p join branch b on b.id = p.branch_id, generate_series(1, 4) n where b.code like 'B%';
+insert into measure (process_id, text, owner, due_on, state, version, recorded_by, recorded_at)
+    select p.id, '措施' || n, b.code || '-' || n, case when (p.id + n) % 20 <> 0 then date '2025-03-01' + (p.id % 200)::int end,
+        case p.id % 4 when 0 then 'open' when 1 then 'doing' when 2 then 'done' else 'closed' end, 1, 'z3', now()
+    from process p join branch b on b.id = p.branch_id, generate_series(1, 3) n where b.code like 'B%' and (p.id + n) % 20 <> 1;
+insert into measure_problem (measure_id, problem_id, process_id)
+    select m.id, q.id, m.process_id from measure m join problem q on q.process_id = m.process_id where (m.id + q.id) % 20 <> 0;
+insert into measure_progress (measure_id, process_id, state, evidence, recorded_by, recorded_at)
+    select id, process_id, state, case when id % 20 <> 0 then '会议记录' end, 'z3', now() from measure where state <> 'open';
+insert into measure_comment (measure_id, process_id, text, recorded_by, recorded_at)
+    select id, process_id, '建议明确到人', 'z3', now() + case when id % 20 = 0 then interval '1 hour' else interval '-1 hour' end
+    from measure where id % 3 = 0;
+insert into commitment (process_id, staff_no, problem_id, problem_text, text, due_on, version, recorded_by, recorded_at)
+    select r.process_id, r.staff_no, q.id, case when q.id is null then '学习不够' end, '每周自学', '2025-06-30', 1, r.staff_no, now()
+    from participant r left join problem q on q.process_id = r.process_id and q.about = r.staff_no where r.person_id % 20 <> 0;
+insert into publication (process_id, place, from_on, to_on, version, recorded_by, recorded_at)
+    select id, '公示栏', '2025-01-10', '2025-01-17', 1, 'z3', now() from process where id % 20 <> 0;
+insert into rectification_filing (process_id, sent_to, sent_on, version, recorded_by, recorded_at)
+    select id, '学院党委', '2025-01-10', 1, 'z3', now() from process where id % 20 <> 1;
+"""
+"""To be run after the branches and their rolls, before ``analyze``: each statement ends with a semicolon at the end of a line."""

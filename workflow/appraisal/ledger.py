@@ -1,0 +1,158 @@
+"""整改台账 (the ledger of rectification): the problems that were found, and the measures against them with their progress.
+
+It stands below all stages: this year's duty report tells of last year's measures (F9), and problems come up in talks and meetings. Who may
+write it, and what the plan asks of it, stands in the rooms of the fifth stage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import BigInteger, ForeignKey, Index, PrimaryKeyConstraint, and_, select
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+
+from workflow.cycle import Cycle, Participant, Process
+from workflow.database import Base, Numbered, any_of, word
+from workflow.errors import Invalid, Words
+from workflow.evidence import Retractable
+from workflow.history import track
+from workflow.people.access import Caller
+from workflow.vocabulary import MeasureState, ProblemSource, Role
+
+COMMITTEE = "committee"
+"""What a problem is about when it is not about a person."""
+NOTHING_LAST_YEAR = "上年度无整改事项"
+
+# ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Problem(Retractable, Base):
+    """A problem that came to light (查摆出的问题)."""
+
+    __tablename__ = "problem"
+
+    source: Mapped[ProblemSource] = mapped_column(word(ProblemSource, name="source"))
+    about: Mapped[str | None] = mapped_column(ForeignKey("person.staff_no", onupdate="CASCADE"))
+    """Whose it is; None is the committee's."""
+    text: Mapped[str]
+
+
+class Measure(Retractable, Base):
+    """A measure of the committee (整改措施)."""
+
+    __tablename__ = "measure"
+    __table_args__ = (Index("ix_measure_due_on", "due_on", postgresql_where="withdrawn_at is null and rejected_at is null"),)
+
+    text: Mapped[str]
+    owner: Mapped[str | None] = mapped_column(ForeignKey("person.staff_no", onupdate="CASCADE"))
+    """责任人, the secretary unless another is named (F8)."""
+    due_on: Mapped[date | None]
+    state: Mapped[MeasureState] = mapped_column(word(MeasureState, name="state"), default=MeasureState.OPEN)
+    """That of the last progress."""
+
+    answers: Mapped[list[MeasureProblem]] = relationship(lazy="selectin", order_by="MeasureProblem.problem_id", cascade="all, delete-orphan")
+    progress: Mapped[list[MeasureProgress]] = relationship(lazy="selectin", order_by="MeasureProgress.id")
+    comments: Mapped[list[MeasureComment]] = relationship(lazy="selectin", order_by="MeasureComment.id")
+
+
+class MeasureProblem(Base):
+    """A measure answers a problem (对应问题)."""
+
+    __tablename__ = "measure_problem"
+    __table_args__ = (PrimaryKeyConstraint("measure_id", "problem_id"), Index("ix_measure_problem_problem_id", "problem_id"))
+
+    measure_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("measure.id"))
+    problem_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("problem.id"))
+    process_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("process.id"))
+
+    problem: Mapped[Problem] = relationship(lazy="joined")
+
+
+class MeasureProgress(Numbered, Base):
+    """How far a measure has come, and what shows it (整改进展、佐证). Follow-through: it never closes."""
+
+    __tablename__ = "measure_progress"
+
+    measure_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("measure.id"), index=True)
+    process_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("process.id"))
+    state: Mapped[MeasureState] = mapped_column(word(MeasureState, name="state"))
+    evidence: Mapped[str | None]
+    recorded_by: Mapped[str]
+    recorded_at: Mapped[datetime]
+
+
+class MeasureComment(Numbered, Base):
+    """What somebody says of a measure (群众意见). Follow-through: it never closes."""
+
+    __tablename__ = "measure_comment"
+
+    measure_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("measure.id"), index=True)
+    process_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("process.id"))
+    text: Mapped[str]
+    recorded_by: Mapped[str]
+    recorded_at: Mapped[datetime]
+
+
+for _table in (Problem, Measure, MeasureProblem, MeasureProgress, MeasureComment):
+    track(_table.__table__)  # type: ignore[arg-type]
+
+
+# ── what the rooms of the stage share ─────────────────────────────────────────────────────────────────────────────────
+
+
+def plain_member(reader: Caller, branch_code: str) -> bool:
+    """Whether somebody is a member of this branch and nothing more."""
+    return not reader.roles_in(branch_code) - {Role.MEMBER, Role.ADMINISTRATOR}
+
+
+def problems_named(session: Session, process_id: int, field: str, ids: Collection[int]) -> Sequence[Problem]:
+    """The problems with these numbers. Raises Invalid for those that are not of this branch or count no more."""
+    found = session.scalars(select(Problem).where(any_of(Problem.id, ids), Problem.process_id == process_id, Problem.counts)).all() if ids else []
+    if wrong := sorted(set(ids) - {row.id for row in found}):
+        raise Invalid({field: [Words(f"台账中没有编号为 {number} 的有效问题", f"there is no problem {number} that counts") for number in wrong]})
+    return found
+
+
+# ── what the next year tells of it (F9) ───────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class LastYearsMeasure:
+    """A measure of the last cycle, as it stands today (上年度整改事项)."""
+
+    text: str
+    owner: str | None
+    """The owner's name."""
+    due_on: date | None
+    state: MeasureState
+
+
+def last_years_measures(session: Session, process: Process) -> list[LastYearsMeasure]:
+    """The measures that count of the same branch in its most recent earlier cycle. None when there was no such cycle."""
+    last = (
+        select(Process.id)
+        .join(Cycle, Cycle.id == Process.cycle_id)
+        .where(Process.branch_id == process.branch_id, Process.kind == process.kind, Cycle.year < process.cycle.year)
+        .order_by(Cycle.year.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    rows = session.execute(
+        select(Measure.text, Participant.name, Measure.due_on, Measure.state)
+        .outerjoin(Participant, and_(Participant.process_id == Measure.process_id, Participant.staff_no == Measure.owner))
+        .where(Measure.process_id == last, Measure.counts)
+        .order_by(Measure.id)
+    )
+    return [LastYearsMeasure(text, name, due_on, state) for text, name, due_on, state in rows]
+
+
+def rectification_text(rows: Sequence[LastYearsMeasure]) -> str:
+    """What a duty report begins with: one line for each measure of last year."""
+    return "\n".join(f"{number}. {_line(row)}" for number, row in enumerate(rows, 1)) or NOTHING_LAST_YEAR
+
+
+def _line(row: LastYearsMeasure) -> str:
+    owner = f"（责任人：{row.owner}）" if row.owner else ""
+    return f"{' '.join(row.text.split())}{owner}：{row.state.zh}"
