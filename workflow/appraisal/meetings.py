@@ -14,7 +14,6 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from marshmallow import fields
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
@@ -38,7 +37,7 @@ from workflow.cycle import Participant, Process, participants
 from workflow.database import Base, Numbered, word
 from workflow.errors import Conflict, Forbidden, Invalid, Words
 from workflow.evidence import Retractable, amendable, must_be_open, must_have_happened
-from workflow.fields import Body, Day, Line, StaffNo, Whole, many, one_of
+from workflow.fields import Body, Day, Inner, Line, StaffNo, Whole, lines, many, one_of
 from workflow.fields import Text as LongText
 from workflow.history import track
 from workflow.people.access import Caller
@@ -173,11 +172,11 @@ class MeetingBody(Body):
     theme = LongText(at_most=500)
     agenda = many(Line(), at_most=50)
     present = many(StaffNo())
-    absent = fields.List(fields.Nested(AbsenceBody), metadata={"maxItems": 500})
-    criticisms = fields.List(fields.Nested(CriticismBody), metadata={"maxItems": 500})
+    absent = lines(AbsenceBody)
+    criticisms = lines(CriticismBody)
     duty_report = LongText()
     rectification_report = LongText()
-    vote = fields.Nested(VoteBody)
+    vote = Inner(VoteBody)
     minutes = LongText(at_most=30_000)
 
 

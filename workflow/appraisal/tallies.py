@@ -21,7 +21,7 @@ from workflow.cycle import Participant, Process, participants, roll
 from workflow.database import Base, word
 from workflow.errors import Conflict, Exists, Forbidden, Invalid, Words
 from workflow.evidence import Retractable, amendable, must_be_open
-from workflow.fields import Body, StaffNo, Whole, load, one_of
+from workflow.fields import Body, ByName, Inner, StaffNo, Whole, length, load, one_of
 from workflow.fields import Text as LongText
 from workflow.history import track
 from workflow.people.access import Caller
@@ -119,7 +119,7 @@ class Comments(fields.List[Any]):
     """Opinions and advice: a list of texts, or one text."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(LongText(at_most=2000), metadata={"maxItems": 500}, **kwargs)
+        super().__init__(LongText(at_most=2000), validate=length(0, 500), metadata={"maxItems": 500}, **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[Any]:
         return super()._deserialize([value] if isinstance(value, str) else value, attr, data, **kwargs)
@@ -144,16 +144,16 @@ _Marks: type[Body] = Body.from_dict({name: Whole(load_default=0) for name in MAR
 class CommitteeCounts(Body):
     """The marks for the committee."""
 
-    work = fields.Nested(_Marks, required=True)
-    style = fields.Nested(_Marks, required=True)
-    overall = fields.Nested(_Marks, required=True)
+    work = Inner(_Marks, required=True)
+    style = Inner(_Marks, required=True)
+    overall = Inner(_Marks, required=True)
     comments = Comments(load_default=list)
 
 
 class MemberCounts(Body):
     """The votes on each member."""
 
-    counts = fields.Dict(keys=StaffNo(), values=fields.Nested(_Levels), required=True)
+    counts = ByName(keys=StaffNo(), values=Inner(_Levels), required=True)
 
 
 class TallyMismatch(Conflict):
