@@ -50,7 +50,7 @@ class Inner(fields.Nested):
     """An object in a body. A change may leave it out, but sends it whole."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, partial: Any = None, **kwargs: Any) -> Any:
-        return super()._deserialize(value, attr, data, partial=False, **kwargs)  # type: ignore[no-untyped-call]
+        return super()._deserialize(value, attr, data, partial=False, **kwargs)
 
 
 class ByName(fields.Dict):
@@ -59,7 +59,7 @@ class ByName(fields.Dict):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         sent = {name: each for name, each in value.items() if each is not None} if isinstance(value, Mapping) else value
         try:
-            return super()._deserialize(sent, attr, data, **kwargs)
+            return super()._deserialize(sent, attr, data, **kwargs)  # type: ignore[no-untyped-call]
         except ValidationError as error:
             if not isinstance(error.messages, Mapping):
                 raise

@@ -34,7 +34,7 @@ from sqlalchemy.sql.selectable import Exists as ExistsClause
 
 from workflow.appraisal.study import StudySession, a_study
 from workflow.cycle import Participant, Process, participants
-from workflow.database import Base, Numbered, word
+from workflow.database import Base, Numbered, act_as, word
 from workflow.errors import Conflict, Forbidden, Invalid, Words
 from workflow.evidence import Retractable, amendable, must_be_open, must_have_happened
 from workflow.fields import Body, Day, Inner, Line, StaffNo, Whole, lines, many, one_of
@@ -276,6 +276,7 @@ def confirm_minutes(session: Session, process: Process, row: Meeting, *, by: Cal
     name = "chair_confirmed_at" if by.staff_no == row.chair else "recorder_confirmed_at"
     if getattr(row, name) is not None:
         raise Conflict(Words("您已经确认过", "you have confirmed it already"))
+    act_as(session, actor=by.staff_no)  # nobody confirms in another's name, whomever he stands in for
     setattr(row, name, now)
     row.version += 1
     session.flush()

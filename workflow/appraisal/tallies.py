@@ -18,7 +18,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from workflow.cycle import Participant, Process, participants, roll
-from workflow.database import Base, word
+from workflow.database import Base, act_as, word
 from workflow.errors import Conflict, Exists, Forbidden, Invalid, Words
 from workflow.evidence import Retractable, amendable, must_be_open
 from workflow.fields import Body, ByName, Inner, StaffNo, Whole, length, load, one_of
@@ -236,6 +236,7 @@ def enter_tally(session: Session, process: Process, body: Mapping[str, Any], *, 
     entry = _read(session, process, body["subject"], body)
     _must_be_teller(session, process, by)
     must_be_open(process, Stage.SELF_REVIEW)
+    act_as(session, actor=by.staff_no)  # nobody counts in another's name, whomever he stands in for
     first = {"process_id": process.id, "subject": entry.subject, **entry.numbers, "comments": entry.comments, "recorded_by": by.staff_no}
     added = session.scalar(insert(Tally).values(**first, recorded_at=now, version=1).on_conflict_do_nothing().returning(Tally.id))
     if added is not None:
@@ -277,6 +278,7 @@ def amend_tally(session: Session, process: Process, row: Tally, body: Mapping[st
     if row.counted_at is not None:
         raise Conflict(Words("已经计票，不能更正；如有差错，请撤回后重新录入", "it is counted; withdraw it and enter it again"))
     must_be_open(process, Stage.SELF_REVIEW)
+    act_as(session, actor=by.staff_no)
     for name, value in entry.numbers.items():
         setattr(row, name, value)
     row.comments = entry.comments
