@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any
@@ -44,6 +44,26 @@ class Body(Schema):
     @pre_load
     def _null_means_left_out(self, data: Any, **_: Any) -> Any:
         return {name: value for name, value in data.items() if value is not None} if isinstance(data, Mapping) else data
+
+
+class Inner(fields.Nested):
+    """An object in a body. A change may leave it out, but sends it whole."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, partial: Any = None, **kwargs: Any) -> Any:
+        return super()._deserialize(value, attr, data, partial=False, **kwargs)
+
+
+class ByName(fields.Dict):
+    """Values by names that are people's or the plan's: null means left out, and what is wrong with one is said at its name."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        sent = {name: each for name, each in value.items() if each is not None} if isinstance(value, Mapping) else value
+        try:
+            return super()._deserialize(sent, attr, data, **kwargs)  # type: ignore[no-untyped-call]
+        except ValidationError as error:
+            if not isinstance(error.messages, Mapping):
+                raise
+            raise ValidationError({name: wrong.get("key") or wrong["value"] for name, wrong in error.messages.items()}) from None
 
 
 class Text(fields.String):
@@ -181,13 +201,23 @@ def one_of(words: type[StrEnum], **kwargs: Any) -> fields.Enum[Any]:
 
 def many(field: fields.Field[Any], *, at_most: int = 500, at_least: int = 0, **kwargs: Any) -> fields.List[Any]:
     """A list without repetitions."""
+    metadata = {"uniqueItems": True, "minItems": at_least, "maxItems": at_most}
+    return fields.List(field, validate=[length(at_least, at_most), no_repetition], metadata=metadata, **kwargs)
 
-    def length(values: Sequence[Any]) -> None:
+
+def lines(body: type[Body], *, at_most: int = 500) -> fields.List[Any]:
+    """A list of objects, each whole."""
+    return fields.List(Inner(body), validate=length(0, at_most), metadata={"maxItems": at_most})
+
+
+def length(at_least: int, at_most: int) -> Callable[[Sequence[Any]], None]:
+    """How many items a list may have."""
+
+    def check(values: Sequence[Any]) -> None:
         if not at_least <= len(values) <= at_most:
             raise ValidationError([Words(f"应有 {at_least} 至 {at_most} 项", f"must have {at_least} to {at_most} items")])
 
-    metadata = {"uniqueItems": True, "minItems": at_least, "maxItems": at_most}
-    return fields.List(field, validate=[length, no_repetition], metadata=metadata, **kwargs)
+    return check
 
 
 def no_repetition(values: Iterable[Any]) -> None:

@@ -14,7 +14,6 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from marshmallow import fields
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
@@ -36,10 +35,10 @@ from sqlalchemy.sql.selectable import Exists as ExistsClause
 from workflow.appraisal.ledger import NOTHING_LAST_YEAR, last_years_measures
 from workflow.appraisal.study import StudySession, a_study
 from workflow.cycle import Participant, Process, participants
-from workflow.database import Base, Numbered, notes, word
+from workflow.database import Base, Numbered, act_as, notes, word
 from workflow.errors import Conflict, Forbidden, Invalid, Words
 from workflow.evidence import Retractable, amendable, must_be_open, must_have_happened
-from workflow.fields import Body, Day, Line, StaffNo, Whole, many, one_of
+from workflow.fields import Body, Day, Inner, Line, StaffNo, Whole, lines, many, one_of
 from workflow.fields import Text as LongText
 from workflow.history import track
 from workflow.people.access import Caller
@@ -175,11 +174,11 @@ class MeetingBody(Body):
     theme = LongText(at_most=500)
     agenda = many(Line(), at_most=50)
     present = many(StaffNo())
-    absent = fields.List(fields.Nested(AbsenceBody), metadata={"maxItems": 500})
-    criticisms = fields.List(fields.Nested(CriticismBody), metadata={"maxItems": 500})
+    absent = lines(AbsenceBody)
+    criticisms = lines(CriticismBody)
     duty_report = LongText()
     rectification_report = LongText()
-    vote = fields.Nested(VoteBody)
+    vote = Inner(VoteBody)
     minutes = LongText(at_most=30_000)
 
 
@@ -281,6 +280,7 @@ def confirm_minutes(session: Session, process: Process, row: Meeting, *, by: Cal
     name = "chair_confirmed_at" if by.staff_no == row.chair else "recorder_confirmed_at"
     if getattr(row, name) is not None:
         raise Conflict(Words("您已经确认过", "you have confirmed it already"))
+    act_as(session, actor=by.staff_no)  # nobody confirms in another's name, whomever he stands in for
     setattr(row, name, now)
     row.version += 1
     session.flush()

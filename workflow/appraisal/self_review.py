@@ -14,7 +14,6 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from marshmallow import fields
 from sqlalchemy import ColumnElement, ForeignKey, Index, Text, and_, cast, func, literal, or_, select, true
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -25,7 +24,7 @@ from workflow.cycle import Cycle, Participant, Process, participants
 from workflow.database import Base, act_as, any_of, notes, word
 from workflow.errors import Forbidden, Invalid, Words
 from workflow.evidence import Retractable, amendable, must_be_open
-from workflow.fields import Body, Line, StaffNo, Truth, one_of
+from workflow.fields import Body, ByName, Line, StaffNo, Truth, one_of
 from workflow.fields import Text as LongText
 from workflow.history import track
 from workflow.people.access import Caller
@@ -66,7 +65,7 @@ class SelfReviewBody(Body):
     """A self-review as it is sent."""
 
     staff_no = StaffNo(required=True)
-    aspects = fields.Dict(keys=Line(at_most=8), values=LongText())
+    aspects = ByName(keys=Line(at_most=8), values=LongText())
     level = one_of(Level)
     submitted = Truth()
 

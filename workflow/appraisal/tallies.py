@@ -18,10 +18,10 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from workflow.cycle import Participant, Process, participants, roll
-from workflow.database import Base, notes, word
+from workflow.database import Base, act_as, notes, word
 from workflow.errors import Conflict, Exists, Forbidden, Invalid, Words
 from workflow.evidence import Retractable, amendable, must_be_open
-from workflow.fields import Body, StaffNo, Whole, load, one_of
+from workflow.fields import Body, ByName, Inner, StaffNo, Whole, length, load, one_of
 from workflow.fields import Text as LongText
 from workflow.history import track
 from workflow.people.access import Caller
@@ -120,7 +120,7 @@ class Comments(fields.List[Any]):
     """Opinions and advice: a list of texts, or one text."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(LongText(at_most=2000), metadata={"maxItems": 500}, **kwargs)
+        super().__init__(LongText(at_most=2000), validate=length(0, 500), metadata={"maxItems": 500}, **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[Any]:
         return super()._deserialize([value] if isinstance(value, str) else value, attr, data, **kwargs)
@@ -145,16 +145,16 @@ _Marks: type[Body] = Body.from_dict({name: Whole(load_default=0) for name in MAR
 class CommitteeCounts(Body):
     """The marks for the committee."""
 
-    work = fields.Nested(_Marks, required=True)
-    style = fields.Nested(_Marks, required=True)
-    overall = fields.Nested(_Marks, required=True)
+    work = Inner(_Marks, required=True)
+    style = Inner(_Marks, required=True)
+    overall = Inner(_Marks, required=True)
     comments = Comments(load_default=list)
 
 
 class MemberCounts(Body):
     """The votes on each member."""
 
-    counts = fields.Dict(keys=StaffNo(), values=fields.Nested(_Levels), required=True)
+    counts = ByName(keys=StaffNo(), values=Inner(_Levels), required=True)
 
 
 class TallyMismatch(Conflict):
@@ -237,6 +237,7 @@ def enter_tally(session: Session, process: Process, body: Mapping[str, Any], *, 
     entry = _read(session, process, body["subject"], body)
     _must_be_teller(session, process, by)
     must_be_open(process, Stage.SELF_REVIEW)
+    act_as(session, actor=by.staff_no)  # nobody counts in another's name, whomever he stands in for
     first = {"process_id": process.id, "subject": entry.subject, **entry.numbers, "comments": entry.comments, "recorded_by": by.staff_no}
     added = session.scalar(insert(Tally).values(**first, recorded_at=now, version=1).on_conflict_do_nothing().returning(Tally.id))
     if added is not None:
@@ -278,6 +279,7 @@ def amend_tally(session: Session, process: Process, row: Tally, body: Mapping[st
     if row.counted_at is not None:
         raise Conflict(Words("已经计票，不能更正；如有差错，请撤回后重新录入", "it is counted; withdraw it and enter it again"))
     must_be_open(process, Stage.SELF_REVIEW)
+    act_as(session, actor=by.staff_no)
     for name, value in entry.numbers.items():
         setattr(row, name, value)
     row.comments = entry.comments
