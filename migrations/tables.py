@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from workflow import calendar, cycle, evidence, history, idempotency, progress, requirement
-from workflow.appraisal import meetings, self_review, study, talks, tallies
+from workflow.appraisal import aftercare, meetings, rating, self_review, study, talks, tallies
 from workflow.database import Base
 from workflow.mail import outbox
 from workflow.people import accounts, organisation, substitutes, throttle
@@ -24,6 +24,8 @@ DECLARED_IN = (
     meetings,
     tallies,
     self_review,
+    rating,
+    aftercare,
     outbox,
     imports,
     idempotency,
