@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
-from api import accounts, branch, calendar, cycles, docs, errors, people, roster, school, session, study, talks
+from api import accounts, aftercare, branch, calendar, cycles, docs, errors, people, ratings, roster, school, session, study, talks
 from api.address import BASE
 from api.base import JSON, Route, Service, handler, service
 from api.metrics import METHODS, Metrics
@@ -36,6 +36,8 @@ ROUTES: tuple[Route, ...] = (
     *branch.routes,
     *study.routes,
     *talks.routes,
+    *ratings.routes,
+    *aftercare.routes,
     *roster.routes,
     *calendar.routes,
 )

@@ -13,6 +13,7 @@ from sqlalchemy import Engine, create_engine, event, select, text
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
+from tests import rating
 from tests.builders import NOW, READING, STAFF_NO, TODAY, a_branch, a_cycle, a_school, an_office, caller, person
 from workflow.appraisal.study import StudyMakeUp, StudySession, record_make_up, record_study_session
 from workflow.appraisal.talks import Talk, TalkFollowUp, record_follow_up, record_talk
@@ -217,6 +218,7 @@ SITUATIONS: dict[str, Situation] = {
         met=lambda session, process: a_follow_up(session, process, a_talk(session, process, "张三", "王五", focus=True)),
         unmet=lambda session, process: a_talk(session, process, "张三", "王五", focus=True),
     ),
+    **{name: Situation(met, unmet) for name, (met, unmet) in rating.SITUATIONS.items()},
 }
 """By the requirement's name. A new requirement needs its line here."""
 

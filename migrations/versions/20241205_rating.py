@@ -18,10 +18,10 @@ depends_on = None
 def upgrade() -> None:
     op.create_table(
         "disposition_case",
-        sa.Column("staff_no", sa.Text(), nullable=False),
         sa.Column("signs", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("facts", sa.Text(), nullable=True),
         sa.Column("proposed_on", sa.Date(), nullable=False),
+        sa.Column("staff_no", sa.Text(), nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
         sa.Column("recorded_by", sa.Text(), nullable=False),
         sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
@@ -48,10 +48,10 @@ def upgrade() -> None:
     )
     op.create_table(
         "help_plan",
-        sa.Column("staff_no", sa.Text(), nullable=False),
         sa.Column("helper", sa.Text(), nullable=True),
         sa.Column("first_step", sa.Text(), nullable=True),
         sa.Column("review_on", sa.Date(), nullable=True),
+        sa.Column("staff_no", sa.Text(), nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
         sa.Column("recorded_by", sa.Text(), nullable=False),
         sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
@@ -75,7 +75,6 @@ def upgrade() -> None:
     )
     op.create_table(
         "rating",
-        sa.Column("staff_no", sa.Text(), nullable=False),
         sa.Column(
             "level",
             sa.Enum("excellent", "qualified", "basic", "unqualified", name="level", native_enum=False, create_constraint=True, length=32),
@@ -91,6 +90,7 @@ def upgrade() -> None:
         ),
         sa.Column("acknowledged_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("remark", sa.Text(), nullable=True),
+        sa.Column("staff_no", sa.Text(), nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
         sa.Column("recorded_by", sa.Text(), nullable=False),
         sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),

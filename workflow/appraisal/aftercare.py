@@ -21,8 +21,8 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 from workflow.appraisal.rating import Rating, rated
 from workflow.cycle import Participant, Process, participants
 from workflow.database import Base, Numbered, word
-from workflow.errors import Conflict, Exists, Invalid, Words
-from workflow.evidence import Retractable, amendable, must_be_open, must_have_happened
+from workflow.errors import Exists, Invalid, Words
+from workflow.evidence import OfMember, amendable, must_be_open, must_have_happened, must_stand
 from workflow.fields import Body, Day, StaffNo, Whole, many, one_of
 from workflow.fields import Text as LongText
 from workflow.history import track
@@ -46,7 +46,7 @@ class Step(Word):
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class HelpPlan(Retractable, Base):
+class HelpPlan(OfMember, Base):
     """Who helps a member, how it begins, and when it is looked at again (教育帮扶)."""
 
     __tablename__ = "help_plan"
@@ -55,7 +55,6 @@ class HelpPlan(Retractable, Base):
         Index("uq_help_plan_standing", "process_id", "staff_no", unique=True, postgresql_where="withdrawn_at is null and rejected_at is null"),
     )
 
-    staff_no: Mapped[str] = mapped_column(ForeignKey("person.staff_no", onupdate="CASCADE"))
     helper: Mapped[str | None] = mapped_column(ForeignKey("person.staff_no", onupdate="CASCADE"))
     first_step: Mapped[str | None]
     review_on: Mapped[date | None]
@@ -76,7 +75,7 @@ class HelpPlanReview(Numbered, Base):
     recorded_at: Mapped[datetime]
 
 
-class DispositionCase(Retractable, Base):
+class DispositionCase(OfMember, Base):
     """What is proposed to the superior for an unqualified member (组织处置)."""
 
     __tablename__ = "disposition_case"
@@ -85,7 +84,6 @@ class DispositionCase(Retractable, Base):
         Index("uq_disposition_case_standing", "process_id", "staff_no", unique=True, postgresql_where="withdrawn_at is null and rejected_at is null"),
     )
 
-    staff_no: Mapped[str] = mapped_column(ForeignKey("person.staff_no", onupdate="CASCADE"))
     signs: Mapped[list[int]] = mapped_column(JSONB)
     """Which of the three signs of A7 he shows, counted from 1."""
     facts: Mapped[str | None]
@@ -177,7 +175,7 @@ def amend_help_plan(session: Session, process: Process, row: HelpPlan, body: Map
 def record_review(session: Session, process: Process, plan: HelpPlan, body: Mapping[str, Any], *, by: Caller, now: datetime) -> HelpPlanReview:
     """Note how the help went. It never closes. Raises Invalid, Conflict."""
     must_have_happened("on", body["on"], now)
-    _must_count(plan)
+    must_stand(plan)
     row = HelpPlanReview(
         plan_id=plan.id, process_id=process.id, reviewed_on=body["on"], note=body.get("note"), recorded_by=by.staff_no, recorded_at=now
     )
@@ -220,7 +218,7 @@ def record_step(session: Session, process: Process, case: DispositionCase, body:
     must_have_happened("on", body["on"], now)
     if body["on"] < case.proposed_on:
         raise Invalid({"on": Words(f"不能早于提出处置建议的 {case.proposed_on}", f"must not be before the proposal of {case.proposed_on}")})
-    _must_count(case)
+    must_stand(case)
     if any(each.step is body["step"] for each in case.steps):
         raise Exists(Words(f"“{body['step'].zh}”已经登记", f"{body['step'].value} is recorded already"))
     row = DispositionStep(
@@ -262,11 +260,6 @@ def _on_roll(session: Session, process: Process, named: Mapping[str, str]) -> No
 def _must_be_of_the_same(staff_no: str, body: Mapping[str, Any]) -> None:
     if body.get("staff_no", staff_no) != staff_no:
         raise Invalid({"staff_no": Words("写错人的，请撤回后重新登记", "withdraw it and enter another")})
-
-
-def _must_count(row: Retractable) -> None:
-    if not row.counts:
-        raise Conflict(Words("该记录已撤回或已被党办退回，不能再改动", "this record was withdrawn or rejected"))
 
 
 # ── requirements ──────────────────────────────────────────────────────────────────────────────────────────────────────

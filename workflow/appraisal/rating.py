@@ -13,14 +13,14 @@ from datetime import date, datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, and_, or_, select, true
+from sqlalchemy import CheckConstraint, ColumnElement, Index, and_, or_, select, true
 from sqlalchemy.orm import InstrumentedAttribute, Mapped, Session, mapped_column
 
 from workflow.appraisal.tallies import Tally
 from workflow.cycle import Participant, Process, participants
 from workflow.database import Base, act_as, word
 from workflow.errors import Conflict, Forbidden, Invalid, Words
-from workflow.evidence import Retractable, amendable, must_be_open, must_have_happened
+from workflow.evidence import OfMember, amendable, must_be_open, must_have_happened, must_stand
 from workflow.fields import Body, Day, StaffNo, one_of
 from workflow.fields import Text as LongText
 from workflow.history import track
@@ -31,7 +31,7 @@ from workflow.vocabulary import FeedbackWay, Level, Role, Severity, Stage, Stand
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class Rating(Retractable, Base):
+class Rating(OfMember, Base):
     """The opinion on one member (评定意见), and its feedback (反馈)."""
 
     __tablename__ = "rating"
@@ -43,7 +43,6 @@ class Rating(Retractable, Base):
         Index("uq_rating_standing", "process_id", "staff_no", unique=True, postgresql_where="withdrawn_at is null and rejected_at is null"),
     )
 
-    staff_no: Mapped[str] = mapped_column(ForeignKey("person.staff_no", onupdate="CASCADE"))
     level: Mapped[Level | None] = mapped_column(word(Level))
     level_set_at: Mapped[datetime | None]
     """When the level last changed: Q2 compares it with the decision."""
@@ -162,7 +161,7 @@ def amend_rating(session: Session, process: Process, row: Rating, body: Mapping[
 def give_feedback(session: Session, process: Process, row: Rating, body: Mapping[str, Any], *, by: Caller, now: datetime) -> None:
     """Note that the opinion was told to the member. Raises Invalid, Conflict, StageClosed."""
     must_have_happened("given_on", body["given_on"], now)
-    _must_count(row)
+    must_stand(row)
     if row.level is None and row.not_rated_reason is None:
         raise Conflict(Words("还没有评定等次，也没有不评定的理由，不能反馈", "there is neither a level nor a reason to tell of"))
     must_be_open(process, Stage.RATING)
@@ -175,7 +174,7 @@ def acknowledge(session: Session, row: Rating, *, remark: str | None, by: Caller
     """The member confirms that he was told (已知悉). It never closes. Raises Forbidden, Conflict."""
     if row.staff_no != by.staff_no:
         raise Forbidden(Words("由党员本人确认已知悉", "the member himself acknowledges it"))
-    _must_count(row)
+    must_stand(row)
     if row.feedback_on is None:
         raise Conflict(Words("评定意见还没有反馈给您", "you have not been told yet"))
     if row.acknowledged_at is not None:
@@ -185,11 +184,6 @@ def acknowledge(session: Session, row: Rating, *, remark: str | None, by: Caller
     row.acknowledged_at, row.remark = now, remark
     row.version += 1
     session.flush()
-
-
-def _must_count(row: Rating) -> None:
-    if not row.counts:
-        raise Conflict(Words("该记录已撤回或已被党办退回，不能再改动", "this record was withdrawn or rejected"))
 
 
 def _must_be_time(session: Session, process: Process) -> None:
