@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any
 
 from marshmallow import fields
-from sqlalchemy import ColumnElement, ForeignKey, Index, and_, func, or_, select
+from sqlalchemy import ColumnElement, ForeignKey, Index, Text, and_, cast, func, literal, or_, select, true
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -91,8 +91,8 @@ class Attendance:
     attended: int
 
 
-def attendance_of(session: Session, process_id: int, staff_nos: Sequence[str]) -> dict[str, Attendance]:
-    """The attendance of people, in one query."""
+def attendance_of(session: Session, process_id: int, staff_nos: Sequence[str] | None = None) -> dict[str, Attendance]:
+    """The attendance of people (default: of the whole roll), in one query."""
     counted = [StudySession.process_id == process_id, StudySession.counts]
     held = select(func.count()).where(*counted)
     there = select(func.count()).where(*counted, StudyAttendance.session_id == StudySession.id, StudyAttendance.staff_no == Participant.staff_no)
@@ -102,7 +102,11 @@ def attendance_of(session: Session, process_id: int, staff_nos: Sequence[str]) -
     called = select(func.count()).where(*for_him)
     came = select(func.count()).where(*for_him, MeetingAttendance.present)
     counts = [each.correlate(Participant).scalar_subquery() for each in (held, there, later, called, came)]
-    rows = session.execute(select(Participant.staff_no, *counts).where(Participant.process_id == process_id, any_of(Participant.staff_no, staff_nos)))
+    rows = session.execute(
+        select(Participant.staff_no, *counts).where(
+            Participant.process_id == process_id, true() if staff_nos is None else any_of(Participant.staff_no, staff_nos)
+        )
+    )
     return {staff_no: Attendance(*counted) for staff_no, *counted in rows}
 
 
@@ -182,7 +186,6 @@ _asked = partial(requirement, stage=Stage.SELF_REVIEW, severity=Severity.HARD, t
 @_asked(
     "G2",
     waivable=Waivable.PER_SUBJECT,
-    asked_from=Stage.STUDY,
     zh="还有 {count} 名党员没有提交自评：{names}",
     en="{count} members have not submitted their self-review: {names}",
 )
@@ -203,7 +206,7 @@ def _aspect(clause: str, title: str, sentence: str) -> Requirement:
     """S: each aspect answered. A sign for each aspect, so that each stands beside its own sentence."""
 
     def query() -> Missing:
-        asked = Cycle.plan["rules"]["aspects"].contains([{"id": clause}])
+        asked = Cycle.plan["rules"]["aspects"].contains(cast(literal(f'[{{"id": "{clause}"}}]', Text), JSONB))
         return (
             missing(SelfReview.process_id, subject=SelfReview.staff_no, name=Participant.name, person=Participant.person_id)
             .join(Participant, and_(Participant.process_id == SelfReview.process_id, Participant.staff_no == SelfReview.staff_no))
