@@ -32,7 +32,7 @@ from workflow.appraisal.rating import (
 )
 from workflow.appraisal.self_review import SelfReview, attendance_of
 from workflow.appraisal.tallies import band, sees_counts
-from workflow.cycle import Lock, roll
+from workflow.cycle import Lock
 from workflow.evidence import record_of_member
 from workflow.people.access import Action
 from workflow.vocabulary import FeedbackWay, Level, Stage
@@ -90,7 +90,7 @@ class RatingShape(RecordShape):
 def rating_shaper(asked: Asked) -> Callable[[Rating], RatingShape]:
     """Ratings with votes, attendance and self-review, each asked once for all of them."""
     session, process = asked.session, asked.process
-    attendance = cache(lambda: attendance_of(session, process.id, [row.staff_no for row in roll(session, process.id)]))
+    attendance = cache(lambda: attendance_of(session, process.id))
     votes = cache(lambda: _votes(asked))
     levels = cache(lambda: _self_levels(asked))
 
