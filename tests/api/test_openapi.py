@@ -11,7 +11,10 @@ import pytest
 
 from api import ROUTES
 from api.base import Route
+from tests.rating import a_counted_ballot
 from tests.servers import House, a_house
+from workflow.cycle import process_of
+from workflow.database import transaction
 from workflow.people.access import ACCESS
 from workflow.vocabulary import Role
 
@@ -28,6 +31,14 @@ def house(superuser: str, template: str) -> Iterator[House]:
             ("talks", {"held_on": "2024-12-19", "talker": "z3", "partner": "w5"}),
             ("talks/1/follow-ups", {"due_on": "2024-12-30", "what": "家访"}),
             ("waivers", {"requirement": "members_who_have_not_studied", "reason": "外出"}),
+        ):
+            assert secretary.post(f"{branch}/{path}", body).body["id"] == 1
+        with transaction(made.engine, actor="cli") as session:
+            a_counted_ballot(session, process_of(session, 2024, "D0101"))
+        for path, body in (
+            ("ratings", {"staff_no": "w5", "level": "qualified"}),
+            ("help-plans", {"staff_no": "w5"}),
+            ("disposition-cases", {"staff_no": "w5", "proposed_on": "2024-12-19"}),
         ):
             assert secretary.post(f"{branch}/{path}", body).body["id"] == 1
         yield made
@@ -132,6 +143,10 @@ GOOD: dict[str, Any] = {
     "password": "0123456789",
     "substitute": "s8",
     "branch": "D0101",
+    "given_on": "2024-12-19",
+    "way": "face",
+    "proposed_on": "2024-12-19",
+    "step": "talk",
 }
 
 

@@ -157,7 +157,7 @@ def test_a_case_that_was_taken_back_is_none(session: Session, branch: Process, t
 @pytest.mark.parametrize("level", [QUALIFIED, BASIC, None])
 def test_a_case_of_somebody_who_is_not_rated_unqualified_is_asked_for_no_facts(session: Session, branch: Process, level: Level | None) -> None:
     a_help_plan(session, branch, "王五")
-    a_rating(session, branch, "王五", level, **({} if level else {"not_rated_reason": "另案处理"}))
+    a_rating(session, branch, "王五", level, not_rated_reason=None if level else "另案处理")
     a_case(session, branch, "王五", facts=None, signs=None)
     assert missing(session, branch) == {}
 
