@@ -17,6 +17,7 @@ from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from api import (
     accounts,
+    aftercare,
     branch,
     calendar,
     commitments,
@@ -25,6 +26,7 @@ from api import (
     errors,
     meetings,
     people,
+    ratings,
     rectification,
     roster,
     school,
@@ -57,6 +59,8 @@ ROUTES: tuple[Route, ...] = (
     *self_reviews.routes,
     *meetings.routes,
     *tallies.routes,
+    *ratings.routes,
+    *aftercare.routes,
     *rectification.routes,
     *commitments.routes,
     *roster.routes,

@@ -16,7 +16,7 @@ from api.base import Answer, Asked, Routes
 from api.lists import Page, listed, number, place
 from api.shapes import Listed
 from workflow.cycle import Lock, Process
-from workflow.evidence import Retractable, must_be_open, record_of, records_of, reject, withdraw
+from workflow.evidence import OfMember, Retractable, must_be_open, record_of, record_of_member, records_of, reject, withdraw
 from workflow.fields import Body, Text
 from workflow.people.access import Action, Caller
 from workflow.vocabulary import Stage
@@ -42,6 +42,10 @@ class Amend(Protocol[R]):  # type: ignore[misc]
     def __call__(self, session: Session, process: Process, row: R, body: Mapping[str, Any], *, seen: int, by: Caller, now: datetime) -> None: ...
 
 
+NUMBERED, BY_STAFF_NO = f"<{NUMBER}:record_id>", "<staff_no>"
+"""How an address names one record: by its number, or, where each member has one, by his 学工号."""
+
+
 @dataclass(frozen=True)
 class Collection(Generic[R]):
     """A kind of record below a branch, with its verbs, its readers and the stage that closes it."""
@@ -60,30 +64,47 @@ class Collection(Generic[R]):
     amend: Amend[R]
     read: Action
     write: Action
+    key: str = NUMBERED
     visible: Callable[[Asked], ColumnElement[bool] | None] = lambda asked: None
     may_write: Callable[[Asked, R], None] = lambda asked, row: None
 
     def stage_of(self, row: R) -> Stage:
         return self.stage if isinstance(self.stage, Stage) else self.stage(row)
 
-    def one(self, asked: Asked, record_id: int) -> R:
-        return record_of(asked.session, self.model, asked.process.id, record_id, visible=self.visible(asked))
+    @property
+    def every(self) -> str:
+        """The address of the collection."""
+        return f"{BRANCH}/{self.name}"
 
-    def held(self, asked: Asked, record_id: int) -> R:
+    @property
+    def single(self) -> str:
+        """The address of one of them."""
+        return f"{self.every}/{self.key}"
+
+    def one(self, asked: Asked, **key: Any) -> R:
+        return self._find(asked, key, held=False)
+
+    def held(self, asked: Asked, **key: Any) -> R:
         """The same, for who will change it."""
-        return record_of(asked.session, self.model, asked.process.id, record_id, visible=self.visible(asked), held=True)
+        return self._find(asked, key, held=True)
+
+    def _find(self, asked: Asked, key: Mapping[str, Any], *, held: bool) -> R:
+        find: Any = record_of_member if self.key == BY_STAFF_NO else record_of
+        found: R = find(asked.session, self.model, asked.process.id, *key.values(), visible=self.visible(asked), held=held)
+        return found
 
     def answer(self, asked: Asked, row: R) -> Answer:
         return Answer(self.shaper(asked)(row), version=row.version)
 
     def made(self, asked: Asked, row: R) -> Answer:
-        return Answer(self.shaper(asked)(row), 201, version=row.version, location=f"{address_of(asked.process)}/{self.name}/{row.id}")
+        key = row.staff_no if isinstance(row, OfMember) and self.key == BY_STAFF_NO else row.id
+        return Answer(self.shaper(asked)(row), 201, version=row.version, location=f"{address_of(asked.process)}/{self.name}/{key}")
 
 
 def collection_routes(kind: Collection[R]) -> Routes:
     """The six routes of a collection."""
     routes = Routes()
-    every, single = f"{BRANCH}/{kind.name}", f"{BRANCH}/{kind.name}/<{NUMBER}:record_id>"
+    every, single = kind.every, kind.single
 
     @routes.get(every, action=kind.read, query=Page, answers=Listed[kind.answers])  # type: ignore[name-defined]
     def list_records(asked: Asked, query: dict[str, Any]) -> Any:

@@ -160,7 +160,7 @@ def add_follow_up(asked: Asked, talk: Talk, body: dict[str, Any]) -> Any:
 
 
 def _follow_up(asked: Asked, record_id: int, follow_up_id: int) -> tuple[Talk, TalkFollowUp]:
-    talk = TALKS.held(asked, record_id)
+    talk = TALKS.held(asked, record_id=record_id)
     return talk, follow_up_of(talk, follow_up_id)
 
 

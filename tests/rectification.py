@@ -165,9 +165,6 @@ SITUATIONS: dict[str, tuple[_Recorded, _Recorded]] = {
 
 # ── a large school ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-LARGE = ("problem", "measure", "measure_problem", "measure_progress", "measure_comment", "commitment", "publication", "rectification_filing")
-"""Tables that no gate of one branch may read through."""
-
 MANY = """
 alter table problem disable trigger user; alter table measure disable trigger user;
 alter table measure_problem disable trigger user; alter table measure_progress disable trigger user;

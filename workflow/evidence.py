@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import TypeVar
 
-from sqlalchemy import BigInteger, ColumnElement, ForeignKey, and_, select, true
+from sqlalchemy import BigInteger, ColumnElement, ForeignKey, Select, and_, select, true
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, Session, declared_attr, mapped_column
 
@@ -49,7 +49,16 @@ class Retractable(Numbered):
         return and_(cls.withdrawn_at.is_(None), cls.rejected_at.is_(None))
 
 
+class OfMember(Retractable):
+    """A record about one member, each of whom has one."""
+
+    @declared_attr
+    def staff_no(cls) -> Mapped[str]:  # noqa: N805
+        return mapped_column(ForeignKey("person.staff_no", onupdate="CASCADE"))
+
+
 R = TypeVar("R", bound=Retractable)
+P = TypeVar("P", bound=OfMember)
 
 
 def must_be_open(process: Process, stage: Stage) -> None:
@@ -61,19 +70,20 @@ def must_be_open(process: Process, stage: Stage) -> None:
 
 def withdraw(record: Retractable, *, by: str, now: datetime, reason: str) -> None:
     """The branch takes a record back. Raises Conflict when it does not stand any more."""
-    _must_stand(record)
+    must_stand(record)
     record.withdrawn_by, record.withdrawn_at, record.withdrawn_reason = by, now, reason
     record.version += 1
 
 
 def reject(record: Retractable, *, by: str, now: datetime, reason: str) -> None:
     """The office does not accept a record. Raises Conflict when it does not stand any more."""
-    _must_stand(record)
+    must_stand(record)
     record.rejected_by, record.rejected_at, record.rejected_reason = by, now, reason
     record.version += 1
 
 
-def _must_stand(record: Retractable) -> None:
+def must_stand(record: Retractable) -> None:
+    """Raises Conflict for a record that was taken back."""
     if not record.counts:
         raise Conflict(Words("该记录已撤回或已被党办退回，不能再改动", "this record was withdrawn or rejected"))
 
@@ -82,7 +92,7 @@ def amendable(session: Session, record: Retractable, *, seen: int) -> None:
     """Raises Stale when the record changed since it was seen, with what; Conflict when it does not stand any more."""
     if record.version != seen:
         raise Stale(version=record.version, changed=changed_since(session, record.__table__, record.id, seen))  # type: ignore[attr-defined]
-    _must_stand(record)
+    must_stand(record)
 
 
 def record_of(
@@ -93,6 +103,18 @@ def record_of(
     ``held`` is for who will change it: of two who saw the same version the second then sees what the first has made of it.
     """
     statement = select(model).where(model.id == record_id, model.process_id == process_id, true() if visible is None else visible)
+    return _found(session, model, statement, held=held)
+
+
+def record_of_member(
+    session: Session, model: type[P], process_id: int, staff_no: str, *, visible: ColumnElement[bool] | None = None, held: bool = False
+) -> P:
+    """The record of one member where each has one: that which stands, or else the latest. Raises NotFound as ``record_of`` does."""
+    his = (model.process_id == process_id, model.staff_no == staff_no, true() if visible is None else visible)
+    return _found(session, model, select(model).where(*his).order_by(model.counts.desc(), model.id.desc()).limit(1), held=held)
+
+
+def _found(session: Session, model: type[R], statement: Select[R], *, held: bool) -> R:
     if held:
         statement = statement.with_for_update(key_share=True, of=model).execution_options(populate_existing=True)
     record = session.scalar(statement)

@@ -11,7 +11,7 @@ A clause of the plan becomes one decorated function that returns a SELECT. No ro
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -67,10 +67,17 @@ class Requirement:
     link: str
     """Where it is mended, below the branch's address."""
     query: Callable[[], Missing]
+    approval_setting: str | None = None
+    """The setting of the year that says whether a reason needs the office's approval; None: it always does where one is asked."""
 
     @property
     def blocks(self) -> bool:
         return self.severity is not Severity.SIGN
+
+    def needs_approval(self, settings: Mapping[str, Any]) -> bool:
+        """Whether a reason covers nothing until the office has agreed to it."""
+        asked = self.waivable is Waivable.WHOLE_WITH_APPROVAL
+        return asked and (self.approval_setting is None or bool(settings[self.approval_setting]))
 
 
 def requirement(
@@ -85,6 +92,7 @@ def requirement(
     waivable: Waivable = Waivable.NO,
     asked_from: Stage | None = None,
     asked_until: Stage | None = None,
+    approval_setting: str | None = None,
 ) -> Callable[[Callable[[], Missing]], Requirement]:
     """Declare a requirement. Nothing registers itself: the kind's ``REQUIREMENTS`` tuple lists it."""
 
@@ -102,6 +110,7 @@ def requirement(
             asked_until=asked_until or stage,
             link=link,
             query=query,
+            approval_setting=approval_setting,
         )
 
     return declare

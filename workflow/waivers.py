@@ -50,7 +50,7 @@ def waive(session: Session, process: Process, body: Mapping[str, Any], *, by: st
         covers={subject: open_[subject].amount for subject in wanted},
         names={subject: open_[subject].name for subject in wanted},
         reason=body["reason"],
-        needs_approval=requirement.waivable is Waivable.WHOLE_WITH_APPROVAL,
+        needs_approval=requirement.needs_approval(process.cycle.plan["rules"]["settings"]),
         approved_by=None,
         approved_at=None,
         recorded_by=by,

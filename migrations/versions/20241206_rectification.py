@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "20241206_rectification"
-down_revision = "20241204_self_review"
+down_revision = "20241205_rating"
 branch_labels = None
 depends_on = None
 

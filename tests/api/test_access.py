@@ -15,9 +15,11 @@ from sqlalchemy import select
 from api import ROUTES
 from api.base import Route
 from tests.api.conftest import Client
+from tests.rating import a_counted_ballot
 from tests.rosters import a_roster
 from tests.servers import YEAR, Cast, House, a_house
 from workflow.appraisal.talks import PRIVATE, TEXTS
+from workflow.cycle import process_of
 from workflow.database import transaction
 from workflow.mail.invitations import INVITED
 from workflow.mail.outbox import Letter
@@ -70,6 +72,10 @@ def _records(house: House, cast: Cast) -> dict[str, Any]:
 
     talk = made(secretary, f"{cast.path}/talks", {"held_on": "2024-12-19", "talker": cast.organiser, "partner": cast.member})
     measure = made(secretary, f"{cast.path}/measures", {"text": "完善制度", "owner": cast.member})
+    with transaction(house.engine, actor="cli") as session:
+        a_counted_ballot(session, process_of(session, 2024, cast.code))
+    made(secretary, f"{cast.path}/ratings", {"staff_no": cast.member, "level": "qualified"})
+    assert secretary.post(f"{cast.path}/ratings/{cast.member}/feedback", {"given_on": "2024-12-19", "way": "face"}).status == 200
     upload = office.http.post(
         "/api/v1/roster-imports",
         data={"file": (BytesIO(a_roster()), "roster.xlsx")},
@@ -91,6 +97,8 @@ def _records(house: House, cast: Cast) -> dict[str, Any]:
         "commitments": made(secretary, f"{cast.path}/commitments", {"staff_no": cast.member, "text": "每周自学一次"}),
         "publications": made(secretary, f"{cast.path}/publications", {"from": "2024-12-19"}),
         "rectification-filings": made(secretary, f"{cast.path}/rectification-filings", {"to": "学院党委", "sent_on": "2024-12-19"}),
+        "help-plans": made(secretary, f"{cast.path}/help-plans", {"staff_no": cast.member}),
+        "disposition-cases": made(secretary, f"{cast.path}/disposition-cases", {"staff_no": cast.member, "proposed_on": "2024-12-19"}),
         "waivers": made(secretary, f"{cast.path}/waivers", {"requirement": "members_who_have_not_studied", "reason": "外出"}),
         "token_id": made(administrator, "/tokens", {"staff_no": cast.member, "name": "程序"}),
         "appointment_id": office.get("/appointments").body["items"][0]["id"],
@@ -221,6 +229,10 @@ BODIES: dict[str, dict[str, Any]] = {
     "CommitmentBody": {"text": "每周自学一次"},
     "PublicationBody": {"place": "公示栏"},
     "FilingBody": {"to": "学院党委"},
+    "HelpPlanBody": {"first_step": "谈心"},
+    "ReviewBody": {"on": "2024-12-19"},
+    "DispositionCaseBody": {"facts": "无故缺席"},
+    "StepBody": {"step": "talk", "on": "2024-12-19"},
 }
 """What each route of a record takes."""
 

@@ -11,8 +11,11 @@ import pytest
 
 from api import ROUTES
 from api.base import Route
+from tests.rating import a_counted_ballot
 from tests.servers import House, a_house
 from workflow.appraisal.tallies import TallyBody
+from workflow.cycle import process_of
+from workflow.database import transaction
 from workflow.people.access import ACCESS
 from workflow.vocabulary import Role
 
@@ -41,6 +44,14 @@ def house(superuser: str, template: str) -> Iterator[House]:
         ):
             assert secretary.post(f"{branch}/{path}", body).body["id"] == 1
         assert made.as_("王五").post(f"{branch}/tallies", {name: GOOD[name] for name in TallyBody().fields}).body["id"] == 1
+        with transaction(made.engine, actor="cli") as session:
+            a_counted_ballot(session, process_of(session, 2024, "D0101"))
+        for path, body in (
+            ("ratings", {"staff_no": "w5", "level": "qualified"}),
+            ("help-plans", {"staff_no": "w5"}),
+            ("disposition-cases", {"staff_no": "w5", "proposed_on": "2024-12-19"}),
+        ):
+            assert secretary.post(f"{branch}/{path}", body).body["id"] == 1
         yield made
 
 
@@ -158,6 +169,10 @@ GOOD: dict[str, Any] = {
     "from": "2024-12-19",
     "to": "2024-12-30",
     "sent_on": "2024-12-19",
+    "given_on": "2024-12-19",
+    "way": "face",
+    "proposed_on": "2024-12-19",
+    "step": "talk",
 }
 
 

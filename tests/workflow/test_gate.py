@@ -262,7 +262,7 @@ def four_branches(session: Session) -> list[Process]:
     by_code = {process.branch.code: process for process in found}
     stand_at(session, by_code["D0102"], Stage.TALKS)
     a_study(session, by_code["D0201"], present=["pD0201-0"], by="pD0201-0")
-    stand_at(session, by_code["D0202"], Stage.RATING)
+    stand_at(session, by_code["D0202"], Stage.ACCEPTED)
     return found
 
 

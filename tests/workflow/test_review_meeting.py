@@ -11,8 +11,10 @@ from sqlalchemy.orm import Session
 
 from tests.builders import NOW, TODAY, a_school, caller
 from tests.evidence import a_waiver, excused, lacking, leaves, stand_at
+from tests.rectification import a_measure, the_year_after
 from tests.self_review import CRITICISM, MET_ON, a_life_meeting, a_meeting
 from tests.situations import a_study, on_roll
+from workflow.appraisal.ledger import NOTHING_LAST_YEAR
 from workflow.appraisal.meetings import Meeting, amend_meeting, confirm_minutes
 from workflow.appraisal.review_meeting import (
     cadres_absent,
@@ -32,6 +34,7 @@ from workflow.cycle import Process
 from workflow.errors import Invalid
 from workflow.evidence import reject, withdraw
 from workflow.gate import BY_NAME, todos, unmet
+from workflow.roll import bring_into_step
 from workflow.vocabulary import MeetingForm, MeetingPurpose, Stage
 
 LIFE, REPORT, DECIDING = MeetingPurpose
@@ -165,11 +168,22 @@ def test_only_a_general_meeting_of_this_stage_is_reported_to(
     assert lacking(session, branch, requirement) == ([] if told else [""])
 
 
-def test_each_of_the_two_reports_is_asked_for_itself(session: Session, branch: Process) -> None:
-    a_meeting(session, branch, REPORT, duty_report="代表支委会述职")
-    assert (lacking(session, branch, M2), lacking(session, branch, F9)) == ([], [""])
-    a_meeting(session, branch, LIFE, rectification_report="上年度无整改事项")
+def test_where_there_were_no_measures_last_year_the_product_says_so_beside_the_duty_report(session: Session, branch: Process) -> None:
+    assert a_meeting(session, branch, REPORT).rectification_report is None
+    assert a_meeting(session, branch, REPORT, duty_report="代表支委会述职").rectification_report == NOTHING_LAST_YEAR
     assert (lacking(session, branch, M2), lacking(session, branch, F9)) == ([], [])
+
+
+def test_where_there_were_some_the_secretary_tells_what_became_of_them(session: Session, branch: Process) -> None:
+    a_measure(session, branch)
+    later = the_year_after(session, branch)
+    bring_into_step(session, [later.id], now=NOW)
+    a_study(session, later)
+    row = a_meeting(session, later, REPORT, duty_report="代表支委会述职")
+    assert row.rectification_report is None
+    assert (lacking(session, later, M2), lacking(session, later, F9)) == ([], [""])
+    amended(session, later, row, rectification_report="完善“三会一课”制度：已销号")
+    assert lacking(session, later, F9) == []
 
 
 # ── Q4: the minutes ───────────────────────────────────────────────────────────────────────────────────────────────────

@@ -4,7 +4,22 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from workflow.appraisal import commitments, publications, rectification, rectification_signs, review_meeting, self_review, study, talk_signs, talks
+from workflow.appraisal import (
+    aftercare,
+    commitments,
+    deciding,
+    patterns,
+    publications,
+    quota,
+    rating,
+    rectification,
+    rectification_signs,
+    review_meeting,
+    self_review,
+    study,
+    talk_signs,
+    talks,
+)
 from workflow.moves import Move, earlier
 from workflow.requirement import Requirement
 from workflow.vocabulary import STAGES, WORKING_STAGES, Kind, Role, Stage, Trigger
@@ -35,6 +50,11 @@ REQUIREMENTS: tuple[Requirement, ...] = (
     *talk_signs.REQUIREMENTS,
     *self_review.REQUIREMENTS,
     *review_meeting.REQUIREMENTS,
+    *deciding.REQUIREMENTS,
+    *rating.REQUIREMENTS,
+    *quota.REQUIREMENTS,
+    *patterns.REQUIREMENTS,
+    *aftercare.REQUIREMENTS,
     *rectification.REQUIREMENTS,
     *commitments.REQUIREMENTS,
     *publications.REQUIREMENTS,

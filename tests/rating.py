@@ -1,0 +1,261 @@
+"""The fourth stage in short: a ballot, ratings, feedback, the deciding meeting, aftercare; and what lacks and what meets each requirement."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, timedelta
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from tests.builders import NOW, STAFF_NO, TODAY, a_branch, a_cycle, an_office, caller
+from workflow.appraisal.aftercare import DispositionCase, HelpPlan, amend_case, amend_help_plan, record_case, record_help_plan
+from workflow.appraisal.meetings import Meeting, confirm_minutes, record_meeting
+from workflow.appraisal.rating import Rating, acknowledge, amend_rating, give_feedback, record_rating
+from workflow.appraisal.tallies import Tally, enter_tally, members_on_ballot
+from workflow.cycle import Participant, Process, process_of, roll
+from workflow.evidence import reject
+from workflow.opening import publish
+from workflow.vocabulary import ABSTAIN, FeedbackWay, Level, MeetingForm, MeetingPurpose, Post, Standing, TallySubject
+
+EXCELLENT, QUALIFIED, BASIC, UNQUALIFIED = Level
+DECIDED_ON = date(2024, 12, 19)
+FACTS = "两次无故不参加组织安排的支教任务，谈话后仍未改正"
+PROPOSED_ON = date(2024, 12, 19)
+
+
+def a_branch_of(session: Session, members: int, *, probationary: Sequence[str] = ()) -> Process:
+    """A branch of so many, 张三 its secretary, the others called 党员1, 党员2 …; a committee of three from seven on."""
+    an_office(session)
+    others = [f"党员{number}" for number in range(1, members)]
+    for number, name in enumerate(others, 1):
+        STAFF_NO.setdefault(name, f"m{number:02d}")
+    a_branch(session, members=("张三", *others), committee=("张三", *others[:2]) if members >= 7 else ("张三",), probationary=probationary)
+    publish(session, a_cycle(session), now=NOW)
+    return process_of(session, 2024, "D0101")
+
+
+def present_of(session: Session, process: Process) -> list[Participant]:
+    return [row for row in roll(session, process.id) if row.left_on is None]
+
+
+def a_counted_ballot(session: Session, process: Process, votes: Mapping[str, Mapping[str, int]] | None = None, *, voters: int | None = None) -> Tally:
+    """The ballot on the members, entered by two tellers: everybody votes 合格 and abstains on himself, unless ``votes`` says other by name."""
+    line = present_of(session, process)
+    valid = sum(row.voting for row in line) if voters is None else voters
+    counts = {row.staff_no: {"qualified": valid - 1, ABSTAIN: 1, **_cleared(votes, row.name)} for row in members_on_ballot(line).values()}
+    body = {"subject": TallySubject.MEMBERS, "issued": valid, "returned": valid, "valid": valid, "void": 0, "counts": counts}
+    tellers = [row.staff_no for row in line if row.standing is Standing.FULL and row.post is not Post.SECRETARY][:2]
+    return [enter_tally(session, process, body, by=caller(session, teller), now=NOW) for teller in tellers][-1]
+
+
+def _cleared(votes: Mapping[str, Mapping[str, int]] | None, name: str) -> Mapping[str, int]:
+    given = (votes or {}).get(name)
+    return {} if given is None else {"qualified": 0, ABSTAIN: 0, **given}
+
+
+def secretary_of(session: Session, process: Process) -> str:
+    return next(row.staff_no for row in present_of(session, process) if row.post is Post.SECRETARY)
+
+
+def a_rating(session: Session, process: Process, name: str, level: Level | None = QUALIFIED, *, told: bool = False, **fields: Any) -> Rating:
+    """The opinion on somebody, and perhaps its feedback."""
+    by = caller(session, secretary_of(session, process))
+    body = {"staff_no": STAFF_NO.get(name, name), "level": level, "opinion": "履行职责较好", **fields}
+    row = record_rating(session, process, {key: value for key, value in body.items() if value is not None}, by=by, now=NOW)
+    if told:
+        a_feedback(session, process, row)
+    return row
+
+
+def ratings(session: Session, process: Process, levels: Mapping[str, Level], **fields: Any) -> dict[str, Rating]:
+    """Ratings by name."""
+    return {name: a_rating(session, process, name, level, **fields) for name, level in levels.items()}
+
+
+def amended(session: Session, process: Process, row: Rating, *, hours: int = 0, **fields: Any) -> Rating:
+    by = caller(session, secretary_of(session, process))
+    amend_rating(session, process, row, fields, seen=row.version, by=by, now=NOW + timedelta(hours=hours))
+    return row
+
+
+def a_feedback(session: Session, process: Process, row: Rating) -> Rating:
+    """The opinion is told to its member."""
+    by = caller(session, secretary_of(session, process))
+    give_feedback(session, process, row, {"given_on": TODAY, "way": FeedbackWay.FACE}, by=by, now=NOW)
+    return row
+
+
+def acknowledged(session: Session, row: Rating, remark: str | None = None) -> Rating:
+    acknowledge(session, row, remark=remark, by=caller(session, row.staff_no), now=NOW)
+    return row
+
+
+def a_decision(
+    session: Session,
+    process: Process,
+    *,
+    form: MeetingForm = MeetingForm.GENERAL,
+    present: Sequence[str] | None = None,
+    yes: int | None = None,
+    confirmed: bool = True,
+    **fields: Any,
+) -> Meeting:
+    """A deciding meeting of everybody, unless ``present`` says who, at which all agreed, unless ``yes`` says how many."""
+    line = {row.staff_no: row for row in present_of(session, process)}
+    there = sorted(line) if present is None else [STAFF_NO.get(name, name) for name in present]
+    voters = [each for each in there if (line[each].leads if form is MeetingForm.COMMITTEE else line[each].voting)]
+    secretary = secretary_of(session, process)
+    body = {
+        "purpose": MeetingPurpose.DECIDING,
+        "form": form,
+        "held_on": DECIDED_ON,
+        "place": "会议室",
+        "chair": secretary,
+        "recorder": next(each for each in line if each != secretary),
+        "present": there,
+        "vote": {"yes": len(voters) if yes is None else yes, "no": 0, "abstain": 0},
+        "minutes": "逐人提出评定意见并表决",
+        **fields,
+    }
+    row = record_meeting(session, process, {key: value for key, value in body.items() if value is not None}, by=caller(session, secretary), now=NOW)
+    for who in (row.chair, row.recorder) if confirmed else ():
+        assert who is not None
+        confirm_minutes(session, process, row, by=caller(session, who), now=NOW)
+    return row
+
+
+def a_help_plan(session: Session, process: Process, name: str, **fields: Any) -> HelpPlan:
+    """A whole help plan by the secretary, unless ``fields`` leave something out as None."""
+    secretary = secretary_of(session, process)
+    body = {"staff_no": STAFF_NO.get(name, name), "helper": secretary, "first_step": "每月谈心一次", "review_on": date(2025, 3, 31), **fields}
+    return record_help_plan(session, process, _given(body), by=caller(session, secretary), now=NOW)
+
+
+def a_case(session: Session, process: Process, name: str, **fields: Any) -> DispositionCase:
+    """A disposition case with its sign and facts, unless ``fields`` leave something out as None."""
+    body = {"staff_no": STAFF_NO.get(name, name), "signs": [1], "facts": FACTS, "proposed_on": PROPOSED_ON, **fields}
+    return record_case(session, process, _given(body), by=caller(session, secretary_of(session, process)), now=NOW)
+
+
+def _given(body: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in body.items() if value is not None}
+
+
+def all_rating(session: Session, process: Process) -> None:
+    """All that the fourth stage asks, for everybody on the roll, after the ballot was counted: one 优秀 where the quota lets one be."""
+    those = list(members_on_ballot(present_of(session, process)))
+    for number, staff_no in enumerate(those):
+        best = {"level": EXCELLENT, "reason": "承担了全部支教任务"} if number == 0 and len(those) >= 4 else {"level": QUALIFIED}
+        a_rating(session, process, staff_no, told=True, **best)
+    a_decision(session, process)
+
+
+# ── situations ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+Act = Callable[[Session, Process], object]
+CAST = ("张三", "李四", "钱七", "王五", "孙八")
+FOUR_AND_ONE = {**dict.fromkeys(CAST, QUALIFIED), "张三": EXCELLENT}
+
+
+def _after(*acts: Act) -> Act:
+    """One thing after another, once the ballot is counted."""
+
+    def done(session: Session, process: Process) -> None:
+        for act in (a_counted_ballot, *acts):
+            act(session, process)
+
+    return done
+
+
+def _rated(levels: Mapping[str, Level], **fields: Any) -> Act:
+    return lambda session, process: ratings(session, process, levels, **fields)
+
+
+def _one(level: Level) -> Act:
+    return _rated({"王五": level})
+
+
+def _punished(session: Session, process: Process) -> None:
+    next(row for row in roll(session, process.id) if row.name == "王五").punished_on = TODAY - timedelta(days=30)
+
+
+def _told_and_acknowledged(session: Session, process: Process) -> None:
+    acknowledged(session, a_rating(session, process, "王五", told=True))
+
+
+def _decision(**fields: Any) -> Act:
+    return lambda session, process: a_decision(session, process, **fields)
+
+
+def _a_level_changed_later(session: Session, process: Process) -> None:
+    row = a_rating(session, process, "王五")
+    a_decision(session, process)
+    amended(session, process, row, hours=1, level=EXCELLENT)
+
+
+def _rejected(session: Session, process: Process) -> None:
+    reject(a_help_plan(session, process, "王五"), by="office", now=NOW, reason="措施不具体")
+
+
+def _facts_later(session: Session, process: Process) -> None:
+    row = a_case(session, process, "王五", facts=None)
+    amend_case(session, process, row, {"facts": FACTS}, seen=1, by=caller(session, "张三"), now=NOW)
+
+
+def _helper_later(session: Session, process: Process) -> None:
+    row = a_help_plan(session, process, "王五", helper=None)
+    amend_help_plan(session, process, row, {"helper": "l4"}, seen=1, by=caller(session, "张三"), now=NOW)
+
+
+SITUATIONS: dict[str, tuple[Act, Act]] = {
+    "no_deciding_decision": (_decision(), _decision(yes=2)),
+    "incomplete_deciding_minutes": (_decision(), _decision(minutes=None)),
+    "unconfirmed_deciding_minutes": (_decision(), _decision(confirmed=False)),
+    "levels_changed_after_the_decision": (_after(_one(QUALIFIED), _decision()), _after(_a_level_changed_later)),
+    "members_without_a_rating": (_after(_rated(FOUR_AND_ONE)), _after(_one(QUALIFIED))),
+    "ratings_not_fed_back": (_after(_rated({"王五": QUALIFIED}, told=True)), _after(_rated({"王五": QUALIFIED, "孙八": BASIC}))),
+    "feedback_not_acknowledged": (_after(_told_and_acknowledged), _after(_rated({"王五": QUALIFIED}, told=True))),
+    "more_excellent_than_the_quota": (_after(_rated(FOUR_AND_ONE)), _after(_rated({**FOUR_AND_ONE, "王五": EXCELLENT}))),
+    "patterns_without_a_reason": (_after(_rated(FOUR_AND_ONE, reason="表现突出")), _after(_rated(dict.fromkeys(CAST, QUALIFIED)))),
+    "excellent_though_punished": (_after(_one(EXCELLENT)), _after(_one(EXCELLENT), _punished)),
+    "everybody_excellent_or_qualified": (_after(_rated({**FOUR_AND_ONE, "王五": BASIC})), _after(_rated(FOUR_AND_ONE))),
+    "cases_without_facts": (
+        _after(_one(UNQUALIFIED), _facts_later),
+        _after(_one(UNQUALIFIED), lambda session, process: a_case(session, process, "王五", facts=None)),
+    ),
+    "basic_without_a_help_plan": (_after(_one(BASIC), _helper_later), _after(_one(BASIC), _rejected)),
+    "unqualified_without_a_case": (
+        _after(_one(UNQUALIFIED), lambda session, process: a_case(session, process, "王五")),
+        _after(_one(UNQUALIFIED)),
+    ),
+}
+"""By the requirement's name: what meets it, and what leaves it lacking."""
+
+MANY = """
+alter table rating disable trigger user; alter table help_plan disable trigger user; alter table help_plan_review disable trigger user;
+alter table disposition_case disable trigger user; alter table disposition_step disable trigger user;
+insert into rating (process_id, staff_no, level, level_set_at, opinion, reason, feedback_on, feedback_way, acknowledged_at,
+        version, recorded_by, recorded_at)
+    select r.process_id, r.staff_no, l.level, now(), case when r.person_id % 40 <> 3 then '履行职责较好' end,
+        case when l.level <> 'qualified' and r.person_id % 60 <> 0 then '表现突出' end,
+        case when r.person_id % 20 <> 1 then date '2024-12-20' end, case when r.person_id % 20 <> 1 then 'face' end,
+        case when r.person_id % 20 not in (1, 2) then now() end, 1, 'z3', now()
+    from participant r, lateral (select case
+        when r.person_id % 60 = 4 then 'unqualified' when r.person_id % 30 = 5 then 'basic' when r.person_id % 6 = 0 then 'excellent'
+        else 'qualified' end) l (level)
+    where r.person_id % 20 <> 7;
+insert into help_plan (process_id, staff_no, helper, first_step, review_on, version, recorded_by, recorded_at)
+    select g.process_id, g.staff_no, h.staff_no, case when g.id % 20 <> 0 then '每月谈心一次' end, '2025-03-31', 1, 'z3', now()
+    from rating g join participant h on h.process_id = g.process_id and h.post = 'secretary' and h.staff_no <> g.staff_no
+    where g.level = 'basic' and g.id % 20 <> 1;
+insert into help_plan_review (plan_id, process_id, reviewed_on, recorded_by, recorded_at)
+    select id, process_id, '2024-12-20', 'z3', now() from help_plan where id % 2 = 0;
+insert into disposition_case (process_id, staff_no, signs, facts, proposed_on, version, recorded_by, recorded_at)
+    select process_id, staff_no, case when id % 20 <> 2 then '[1, 3]' else '[]' end::jsonb, case when id % 20 <> 3 then '无故缺席' end,
+        '2024-12-19', 1, 'z3', now()
+    from rating where level = 'unqualified' and id % 20 <> 4;
+insert into disposition_step (case_id, process_id, step, taken_on, recorded_by, recorded_at)
+    select id, process_id, 'superior_filing', '2024-12-20', 'z3', now() from disposition_case where id % 2 = 0;
+"""
+"""What 10,000 branches record in this stage, a twentieth of it missing. Meetings and ballots are those of the third stage's own."""

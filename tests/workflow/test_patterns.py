@@ -1,0 +1,270 @@
+"""不搞好人主义，不搞平衡照顾 (D4, Q3): what asks the branch for a reason, and what the office looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import pytest
+from sqlalchemy.orm import Session
+
+from tests.builders import DEADLINES, NOW, TODAY, a_school, caller, the_plan
+from tests.evidence import a_waiver, lacking, leaves, stand_at
+from tests.rating import (
+    BASIC,
+    CAST,
+    EXCELLENT,
+    FOUR_AND_ONE,
+    QUALIFIED,
+    UNQUALIFIED,
+    a_branch_of,
+    a_counted_ballot,
+    a_rating,
+    amended,
+    ratings,
+)
+from tests.situations import on_roll
+from workflow.appraisal.patterns import everybody_excellent_or_qualified, excellent_though_punished, patterns_of, patterns_without_a_reason
+from workflow.appraisal.rating import Rating
+from workflow.cycle import Process, process_of
+from workflow.evidence import record_of_member, withdraw
+from workflow.gate import BY_NAME, exceptions, todos, unmet
+from workflow.opening import close_cycle, open_cycle, publish
+from workflow.vocabulary import Level, Stage
+
+D4, PUNISHED, EVERYBODY = patterns_without_a_reason.name, excellent_though_punished.name, everybody_excellent_or_qualified.name
+
+
+@pytest.fixture
+def branch(session: Session) -> Process:
+    process = a_school(session)
+    a_counted_ballot(session, process, {"张三": {"excellent": 4, "abstain": 1}})
+    return stand_at(session, process, Stage.RATING)
+
+
+def shown(session: Session, process: Process) -> dict[str, int]:
+    return {subject.id: subject.amount for each in unmet(session, process, [BY_NAME[D4]]) for subject in each.open}
+
+
+def setting(session: Session, process: Process, **changed: Any) -> None:
+    rules = process.cycle.plan["rules"]
+    process.cycle.plan = {**process.cycle.plan, "rules": {**rules, "settings": {**rules["settings"], **changed}}}
+    session.flush()
+
+
+# ── all alike ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("levels", "same"),
+    [
+        (dict.fromkeys(CAST, QUALIFIED), 5),
+        (dict.fromkeys(CAST[1:], QUALIFIED), 4),
+        (dict.fromkeys(CAST[2:], QUALIFIED), None),
+        (dict.fromkeys(CAST[2:], BASIC), 3),
+        (dict.fromkeys(CAST[3:], BASIC), None),
+        (FOUR_AND_ONE, None),
+    ],
+    ids=["five", "four", "three of whom none may be excellent", "three basic", "two", "one other"],
+)
+def test_three_or_more_all_at_one_level_ask_for_a_reason_unless_nothing_else_was_left(
+    session: Session, branch: Process, levels: Mapping[str, Level], same: int | None
+) -> None:
+    ratings(session, branch, levels, reason="说明")
+    assert shown(session, branch).get("same") == same
+
+
+def test_who_has_left_does_not_make_the_others_less_alike(session: Session, branch: Process) -> None:
+    ratings(session, branch, {**dict.fromkeys(CAST, QUALIFIED), "王五": BASIC}, reason="说明")
+    assert shown(session, branch) == {}
+    leaves(session, "王五")
+    assert shown(session, branch) == {"same": 4}
+
+
+def test_a_rating_without_a_level_or_taken_back_is_no_level(session: Session, branch: Process) -> None:
+    rows = ratings(session, branch, {**dict.fromkeys(CAST[1:], QUALIFIED), "王五": BASIC}, reason="说明")
+    a_rating(session, branch, "张三", None, not_rated_reason="长期外派")
+    withdraw(rows["王五"], by="z3", now=NOW, reason="重定")
+    session.flush()
+    assert shown(session, branch) == {}  # three 合格 of whom none may be excellent
+    a_rating(session, branch, "王五", QUALIFIED)
+    assert shown(session, branch) == {"same": 4}
+
+
+# ── last year's names in turn ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def two_years(session: Session, before: Mapping[str, Level], now: Mapping[str, Level]) -> Process:
+    """The same branch of eight in 2024 and, after it was closed, in 2025."""
+    last = a_branch_of(session, 8)
+    a_counted_ballot(session, last)
+    ratings(session, last, before)
+    close_cycle(session, last.cycle, now=NOW)
+    plan = the_plan().model_copy(update={"year": 2025})
+    publish(session, open_cycle(session, plan, {stage: day.replace(year=day.year + 1) for stage, day in DEADLINES.items()}, now=NOW), now=NOW)
+    this = process_of(session, 2025, "D0101")
+    a_counted_ballot(session, this)
+    ratings(session, this, {"党员7": QUALIFIED, **now}, reason="说明")
+    return this
+
+
+A, B, C, D = ("党员1", "党员2", "党员3", "党员4")
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "rotated"),
+    [
+        ((A, B), (C, D), 2),
+        ((A, B), (C, D, "张三"), 3),
+        ((A, B), (B, C), None),
+        ((A,), (C, D), None),
+        ((A, B), (C,), None),
+        ((), (C, D), None),
+    ],
+)
+def test_a_list_of_quite_other_names_than_last_years_asks_for_a_reason(
+    session: Session, before: tuple[str, ...], now: tuple[str, ...], rotated: int | None
+) -> None:
+    this = two_years(session, dict.fromkeys(before, EXCELLENT) | {"党员6": QUALIFIED}, dict.fromkeys(now, EXCELLENT))
+    assert shown(session, this).get("rotated") == rotated
+
+
+def test_a_rating_of_last_year_that_was_taken_back_is_not_of_that_list(session: Session) -> None:
+    this = two_years(session, dict.fromkeys((A, B), EXCELLENT), dict.fromkeys((C, D), EXCELLENT))
+    assert "rotated" in shown(session, this)
+    last = process_of(session, 2024, "D0101")
+    withdraw(record_of_member(session, Rating, last.id, "m01"), by="z3", now=NOW, reason="有误")
+    session.flush()
+    assert "rotated" not in shown(session, this)
+    assert "rotated" not in shown(session, last)
+
+
+# ── far from the ballot ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_level_that_is_not_the_one_with_most_votes_asks_for_a_reason(session: Session, branch: Process) -> None:
+    row = a_rating(session, branch, "王五", BASIC)
+    a_rating(session, branch, "孙八", QUALIFIED)
+    a_rating(session, branch, "张三", EXCELLENT)
+    assert shown(session, branch) == {"far": 1}
+    amended(session, branch, row, reason="长期不参加组织生活")
+    assert shown(session, branch) == {}
+
+
+def test_with_equal_votes_either_level_is_the_ballots(session: Session) -> None:
+    process = a_school(session)
+    a_counted_ballot(session, process, {"王五": {"excellent": 2, "qualified": 2, "abstain": 1}, "孙八": {"abstain": 5}})
+    row = a_rating(session, process, "王五", EXCELLENT)
+    a_rating(session, process, "孙八", UNQUALIFIED)
+    amended(session, process, row, level=QUALIFIED)
+    assert shown(session, process) == {}
+    amended(session, process, row, level=BASIC)
+    assert shown(session, process) == {"far": 1}
+
+
+def test_who_has_left_is_far_from_nothing_and_a_year_may_do_without_the_question(session: Session, branch: Process) -> None:
+    a_rating(session, branch, "王五", BASIC)
+    a_rating(session, branch, "孙八", BASIC)
+    assert shown(session, branch) == {"far": 2}
+    leaves(session, "王五")
+    assert shown(session, branch) == {"far": 1}
+    setting(session, branch, reason_when_far_from_tally=False)
+    assert shown(session, branch) == {}
+
+
+# ── one reason for each, and who knows whom it concerns ───────────────────────────────────────────────────────────────
+
+
+def test_one_reason_covers_what_there_is_and_no_more_people(session: Session, branch: Process) -> None:
+    a_rating(session, branch, "王五", BASIC)
+    a_waiver(session, branch, D4, reason="日常表现与测评不同")
+    assert lacking(session, branch, D4) == []
+    a_rating(session, branch, "孙八", BASIC)
+    assert lacking(session, branch, D4) == ["far"]
+
+
+def test_what_everybody_reads_names_nobody(session: Session, branch: Process) -> None:
+    ratings(session, branch, dict.fromkeys(CAST, BASIC))
+    (found,) = unmet(session, branch, [BY_NAME[D4]])
+    assert {subject.id: subject.name for subject in found.open} == {"same": "全部评为同一等次", "far": "等次与测评结果不一致"}
+    assert not [name for name in (*CAST, "w5", "z3") if name in found.message.zh]
+    assert D4 in [each.requirement.name for each in todos(session, caller(session, "张三").person_id, today=TODAY)]
+    assert D4 not in [each.requirement.name for each in todos(session, caller(session, "李四").person_id, today=TODAY)]
+
+
+def test_the_secretary_sees_who_is_concerned_with_level_and_ballot(session: Session, branch: Process) -> None:
+    assert patterns_of(session, branch) == []
+    ratings(session, branch, dict.fromkeys(CAST[:4], QUALIFIED))
+    found = {pattern.value: [(one.name, one.level, list(one.most)) for one in people] for pattern, people in patterns_of(session, branch)}
+    assert found == {
+        "same": [
+            ("李四", QUALIFIED, [QUALIFIED]),
+            ("钱七", QUALIFIED, [QUALIFIED]),
+            ("王五", QUALIFIED, [QUALIFIED]),
+            ("张三", QUALIFIED, [EXCELLENT]),
+        ],
+        "far": [("张三", QUALIFIED, [EXCELLENT])],
+    }
+
+
+def test_of_a_list_in_turn_the_secretary_sees_this_years_names(session: Session) -> None:
+    this = two_years(session, dict.fromkeys((A, B), EXCELLENT), dict.fromkeys((C, D), EXCELLENT))
+    assert [(pattern.value, [one.name for one in people]) for pattern, people in patterns_of(session, this)] == [("rotated", [C, D])]
+
+
+# ── signs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("punished_on", "level", "sign"),
+    [
+        (date(2024, 12, 1), EXCELLENT, ["w5"]),
+        (date(2023, 12, 20), EXCELLENT, ["w5"]),
+        (date(2023, 12, 19), EXCELLENT, []),
+        (date(2024, 12, 1), QUALIFIED, []),
+        (None, EXCELLENT, []),
+    ],
+)
+def test_excellent_within_a_year_of_a_punishment_is_a_sign(
+    session: Session, branch: Process, punished_on: date | None, level: Level, sign: list[str]
+) -> None:
+    on_roll(session, branch, "王五").punished_on = punished_on
+    a_rating(session, branch, "王五", level)
+    found = [subject for each in unmet(session, branch, [BY_NAME[PUNISHED]], today=TODAY) for subject in each.open]
+    assert [(subject.id, subject.name) for subject in found] == [(each, "王五") for each in sign]
+    setting(session, branch, punished_within_months=24)
+    assert bool(lacking(session, branch, PUNISHED)) == (punished_on is not None and level is EXCELLENT)
+
+
+def test_who_has_left_is_no_sign(session: Session, branch: Process) -> None:
+    on_roll(session, branch, "王五").punished_on = TODAY
+    a_rating(session, branch, "王五", EXCELLENT)
+    leaves(session, "王五")
+    assert lacking(session, branch, PUNISHED) == []
+
+
+@pytest.mark.parametrize(
+    ("levels", "sign"),
+    [
+        (FOUR_AND_ONE, [""]),
+        ({**FOUR_AND_ONE, "王五": BASIC}, []),
+        ({**FOUR_AND_ONE, "王五": UNQUALIFIED}, []),
+        (dict.fromkeys(CAST[1:], QUALIFIED), []),
+    ],
+    ids=["all five", "one basic", "one unqualified", "four"],
+)
+def test_five_or_more_all_excellent_or_qualified_are_a_sign(session: Session, branch: Process, levels: Mapping[str, Level], sign: list[str]) -> None:
+    ratings(session, branch, levels)
+    assert lacking(session, branch, EVERYBODY) == sign
+
+
+def test_that_all_are_well_rated_is_told_until_the_form_is_filed(session: Session, branch: Process) -> None:
+    ratings(session, branch, FOUR_AND_ONE)
+    me = caller(session, "张三").person_id
+    for stage in (Stage.RATING, Stage.RECTIFICATION, Stage.REPORT):
+        stand_at(session, branch, stage)
+        assert EVERYBODY in [each.requirement.name for each in todos(session, me, today=TODAY)]
+    stand_at(session, branch, Stage.FILED)
+    assert EVERYBODY not in [each.requirement.name for each in todos(session, me, today=TODAY)]
+    assert EVERYBODY in [each.requirement.name for each in exceptions(session, 2024, today=TODAY)]

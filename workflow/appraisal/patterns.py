@@ -1,0 +1,204 @@
+"""评定的提示 (patterns of the ratings): all alike, last year's names in turn, far from the ballot; and what the office looks at.
+
+The plan: 不搞好人主义，不搞平衡照顾……真正评议出群众一致公认的先进，处置不合格党员，确保民主评议党员不走过场。
+
+Nothing here says that a rating is wrong: D4 asks the branch for one reason. Its rows name nobody, since committee and office read them too; who is
+concerned is for secretary and deputy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from sqlalchemy import ColumnElement, Integer, Row, and_, case, cast, func, literal, select, union_all
+from sqlalchemy.orm import Session, aliased
+
+from workflow.appraisal.quota import levels_given
+from workflow.appraisal.rating import Rating, of_member, of_members, rated
+from workflow.appraisal.tallies import Tally, TallyOfMember
+from workflow.cycle import Cycle, Participant, Process
+from workflow.requirement import TODAY, Missing, missing, requirement
+from workflow.vocabulary import Level, Role, Severity, Stage, Waivable, Word
+
+
+class Pattern(Word):
+    """What may look like 好人主义 or 平衡照顾 (D4)."""
+
+    SAME = "same", "全部评为同一等次"
+    ROTATED = "rotated", "与上年度优秀名单全部轮换"
+    FAR = "far", "等次与测评结果不一致"
+
+
+_asked = partial(requirement, stage=Stage.RATING, severity=Severity.SIGN, todo_for=Role.SECRETARY, link="ratings/patterns")
+_settings = Cycle.plan["rules"]["settings"]
+
+
+@_asked(
+    "D4",
+    severity=Severity.SOFT,
+    waivable=Waivable.WHOLE,
+    zh="评定结果有需要说明理由的情形：{names}",
+    en="the ratings show what asks for a reason: {names}",
+)
+def patterns_without_a_reason() -> Missing:
+    """不搞好人主义，不搞平衡照顾。"""
+    found = union_all(_same(), _rotated(), _far()).subquery("found").c
+    name = case(*((found.pattern == each, each.zh) for each in Pattern))
+    return missing(found.process_id, subject=found.pattern, name=name, amount=found.people)
+
+
+def _pattern(which: Pattern, process_id: Any, people: Any) -> Any:
+    return select(process_id.label("process_id"), literal(which.value).label("pattern"), cast(people, Integer).label("people"))
+
+
+def _same() -> Any:
+    """Three or more, all alike. Where the quota lets nobody be excellent, all 合格 is what is left."""
+    given = levels_given().c
+    nothing_else = and_(given.qualified == given.rated, given.allowed == 0)
+    return _pattern(Pattern.SAME, given.process_id, given.rated).where(given.rated >= 3, given.levels == 1, ~nothing_else)
+
+
+def _rotated() -> Any:
+    """Two or more excellent last year and this year, and nobody in both."""
+    given, last = levels_given().c, aliased(Rating, name="last")
+    before = _last_year(given.process_id)
+    excellent = (last.process_id == before, last.counts, last.level == Level.EXCELLENT)
+    then = select(func.count()).where(*excellent).correlate(*_of(given)).scalar_subquery()
+    again = (
+        select(last.id)
+        .join(Rating, and_(Rating.staff_no == last.staff_no, Rating.process_id == given.process_id, Rating.counts))
+        .where(*excellent, Rating.level == Level.EXCELLENT)
+        .correlate(*_of(given))
+        .exists()
+    )
+    return _pattern(Pattern.ROTATED, given.process_id, given.excellent).where(given.excellent >= 2, then >= 2, ~again)
+
+
+def _of(given: Any) -> tuple[Any, ...]:
+    return (given.process_id.table,)
+
+
+def _last_year(process_id: Any) -> Any:
+    """The process of the same branch in the latest year before."""
+    this, its, other, years = aliased(Process, name="this"), aliased(Cycle, name="its"), aliased(Process, name="other"), aliased(Cycle, name="years")
+    return (
+        select(other.id)
+        .select_from(this)
+        .join(its, its.id == this.cycle_id)
+        .join(other, and_(other.branch_id == this.branch_id, other.kind == this.kind))
+        .join(years, and_(years.id == other.cycle_id, years.year < its.year))
+        .where(this.id == process_id)
+        .order_by(years.year.desc())
+        .limit(1)
+        .correlate(process_id.table)
+        .scalar_subquery()
+    )
+
+
+def _far() -> Any:
+    """Levels that are none of those with most votes, without a reason of their own."""
+    return (
+        _pattern(Pattern.FAR, Rating.process_id, func.count())
+        .join(Participant, and_(of_member(), Participant.left_on.is_(None)))
+        .join(TallyOfMember, and_(TallyOfMember.process_id == Rating.process_id, TallyOfMember.staff_no == Rating.staff_no))
+        .join(Tally, and_(Tally.id == TallyOfMember.tally_id, of_members()))
+        .join(Process, Process.id == Rating.process_id)
+        .join(Cycle, Cycle.id == Process.cycle_id)
+        .where(_settings["reason_when_far_from_tally"].as_boolean(), Rating.reason.is_(None), _votes() < _most_votes())
+        .group_by(Rating.process_id)
+    )
+
+
+def _votes() -> ColumnElement[int]:
+    """How many voted for the level that was given."""
+    return case(*((Rating.level == level, getattr(TallyOfMember, level.value)) for level in Level))
+
+
+def _most_votes() -> ColumnElement[int]:
+    return func.greatest(*(getattr(TallyOfMember, level.value) for level in Level))
+
+
+# ── who is concerned ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class Concerned:
+    """Somebody in a pattern, with the level he was given and those that most voted for."""
+
+    staff_no: str
+    name: str
+    level: Level
+    most: Sequence[Level]
+
+
+def patterns_of(session: Session, process: Process) -> list[tuple[Pattern, list[Concerned]]]:
+    """The patterns of a branch with the people in them, for secretary and deputy alone."""
+    rows = patterns_without_a_reason.query().subquery()
+    shown = set(session.scalars(select(rows.c.subject_id).where(rows.c.process_id == process.id)))
+    if not shown:
+        return []
+    people = session.execute(
+        select(Participant.staff_no, Participant.name, Rating.level, Rating.reason, *(getattr(TallyOfMember, level.value) for level in Level))
+        .join(Rating, of_member())
+        .outerjoin(Tally, and_(Tally.process_id == Participant.process_id, of_members()))
+        .outerjoin(TallyOfMember, and_(TallyOfMember.tally_id == Tally.id, TallyOfMember.staff_no == Participant.staff_no))
+        .where(Participant.process_id == process.id, Participant.left_on.is_(None), Rating.level.is_not(None))
+        .order_by(Participant.staff_no)
+    ).all()
+    return [(each, [_concerned(row) for row in people if _IN[each](row)]) for each in Pattern if each.value in shown]
+
+
+def _most(row: Row[Any]) -> list[Level]:
+    votes = {level: getattr(row, level.value) for level in Level}
+    return [level for level in Level if votes[level] is not None and votes[level] == max(votes.values())]
+
+
+def _concerned(row: Row[Any]) -> Concerned:
+    return Concerned(row.staff_no, row.name, row.level, _most(row))
+
+
+_IN: dict[Pattern, Callable[[Row[Any]], bool]] = {
+    Pattern.SAME: lambda row: True,
+    Pattern.ROTATED: lambda row: row.level is Level.EXCELLENT,
+    Pattern.FAR: lambda row: row.reason is None and bool(_most(row)) and row.level not in _most(row),
+}
+
+
+# ── signs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@_asked(
+    "Q3",
+    link="ratings",
+    zh="{count} 名受过处分的党员被评为“优秀”：{names}",
+    en="{count} members punished of late are rated excellent: {names}",
+)
+def excellent_though_punished() -> Missing:
+    """真正评议出群众一致公认的先进，处置不合格党员，确保民主评议党员不走过场。"""
+    since = TODAY - func.make_interval(0, _settings["punished_within_months"].as_integer())
+    return (
+        rated(Rating.level == Level.EXCELLENT)
+        .join(Process, Process.id == Participant.process_id)
+        .join(Cycle, Cycle.id == Process.cycle_id)
+        .where(Participant.punished_on >= since)
+    )
+
+
+@_asked(
+    "Q3",
+    link="ratings",
+    asked_until=Stage.REPORT,
+    zh="全部党员评为优秀或合格：{names}",
+    en="everybody is rated excellent or qualified: {names}",
+)
+def everybody_excellent_or_qualified() -> Missing:
+    """真正评议出群众一致公认的先进，处置不合格党员，确保民主评议党员不走过场。"""
+    given = levels_given().c
+    name = func.concat("优秀 ", given.excellent, " 名，合格 ", given.qualified, " 名")
+    return missing(given.process_id, name=name, amount=given.rated).where(given.rated >= 5, given.excellent + given.qualified == given.rated)
+
+
+REQUIREMENTS = (patterns_without_a_reason, excellent_though_punished, everybody_excellent_or_qualified)

@@ -1,0 +1,121 @@
+"""优秀比例 (quota): how many may be rated excellent, counted once for the meter, the gate and the form.
+
+The plan: 评定为“优秀”的党员比例一般不超过四分之一。
+
+It names neither base nor rounding, and 一般 makes it soft: more ask for a written reason and, unless the year's settings say otherwise, for the
+office's approval, for that number and no greater one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import BigInteger, ColumnElement, Integer, Subquery, and_, case, cast, func, or_, select, true
+from sqlalchemy.orm import Session
+
+from workflow.appraisal.rating import Rating, of_member
+from workflow.cycle import Cycle, Participant, Process
+from workflow.requirement import Missing, Waiver, missing, present, requirement
+from workflow.vocabulary import Level, Role, Severity, Stage, Standing, Waivable
+
+
+def levels_given() -> Subquery:
+    """A row for each process: how many of its roll are rated, at which levels, and how many the quota lets be excellent."""
+    full = and_(Participant.standing == Standing.FULL, *present())
+    roll = (
+        select(
+            *(func.count().filter(Rating.level == level).label(level.value) for level in Level),
+            func.count(Rating.level).label("rated"),
+            func.count(func.distinct(Rating.level)).label("levels"),
+            func.count().filter(full).label("full"),
+        )
+        .select_from(Participant)
+        .outerjoin(Rating, and_(Rating.process_id == Process.id, of_member()))
+        .where(Participant.process_id == Process.id, *present(excused_count=True))
+        .correlate(Process)
+        .lateral("roll")
+    )
+    rule = Cycle.plan["rules"]["quota"]
+    base = case((rule["base"].as_string() == "rated", roll.c.rated), else_=roll.c.full)
+    return (
+        select(
+            Process.id.label("process_id"),
+            *roll.c,
+            base.label("base_count"),
+            _share(base, rule["ratio"].as_string(), rule["rounding"].as_string()).label("allowed"),
+        )
+        .join(Cycle, Cycle.id == Process.cycle_id)
+        .join(roll, true())
+        .subquery("given")
+    )
+
+
+def _share(base: ColumnElement[int], ratio: ColumnElement[str], rounding: ColumnElement[str]) -> ColumnElement[int]:
+    """A share of a number, in whole numbers: 7 people at 1/4 are 1 rounded down, 2 rounded up or to the nearest."""
+    upper, lower = (cast(func.split_part(ratio, "/", place), Integer) for place in (1, 2))
+    return case(
+        (rounding == "up", (base * upper + lower - 1) // lower),
+        (rounding == "nearest", (base * upper * 2 + lower) // (lower * 2)),
+        else_=base * upper // lower,
+    )
+
+
+@requirement(
+    "D5",
+    stage=Stage.RATING,
+    severity=Severity.SOFT,
+    todo_for=Role.SECRETARY,
+    waivable=Waivable.WHOLE_WITH_APPROVAL,
+    approval_setting="over_quota_needs_approval",
+    link="ratings/quota",
+    zh="评定为“优秀”的党员超过限额：{names}",
+    en="more members are rated excellent than the quota allows: {names}",
+)
+def more_excellent_than_the_quota() -> Missing:
+    """评定为“优秀”的党员比例一般不超过四分之一。"""
+    given = levels_given().c
+    name = func.concat("优秀 ", given.excellent, " 名，限额 ", given.allowed, " 名")
+    return missing(given.process_id, name=name, amount=given.excellent).where(given.excellent > given.allowed)
+
+
+@dataclass(frozen=True)
+class Quota:
+    """The quota of a branch (优秀限额): the rule, what it comes to, and how many there are."""
+
+    ratio: str
+    base: str
+    base_count: int
+    rounding: str
+    allowed: int
+    excellent: int
+    approved: int | None
+    """How many a standing reason covers; None without one."""
+
+    @property
+    def over(self) -> int:
+        return max(0, self.excellent - self.allowed)
+
+
+def quota_of(session: Session, process: Process) -> Quota:
+    """How a branch stands to the quota."""
+    given = levels_given()
+    row = session.execute(select(given).where(given.c.process_id == process.id)).one()
+    covered = select(func.max(cast(Waiver.covers[""].as_string(), BigInteger))).where(
+        Waiver.process_id == process.id,
+        Waiver.requirement == more_excellent_than_the_quota.name,
+        Waiver.counts,
+        or_(Waiver.approved_at.is_not(None), ~Waiver.needs_approval),
+    )
+    rule = process.cycle.plan["rules"]["quota"]
+    return Quota(
+        ratio=rule["ratio"],
+        base=rule["base"],
+        base_count=row.base_count,
+        rounding=rule["rounding"],
+        allowed=row.allowed,
+        excellent=row.excellent,
+        approved=session.scalar(covered),
+    )
+
+
+REQUIREMENTS = (more_excellent_than_the_quota,)
