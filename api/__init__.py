@@ -28,6 +28,7 @@ from api import (
     people,
     ratings,
     rectification,
+    report,
     roster,
     school,
     self_reviews,
@@ -63,6 +64,7 @@ ROUTES: tuple[Route, ...] = (
     *aftercare.routes,
     *rectification.routes,
     *commitments.routes,
+    *report.routes,
     *roster.routes,
     *calendar.routes,
 )

@@ -12,6 +12,7 @@ from api.address import branch_address
 from workflow.cycle import Cycle, Participant, Process, StageChange
 from workflow.evidence import Retractable
 from workflow.gate import BY_NAME, Subject, Unmet
+from workflow.people.organisation import Branch
 from workflow.process import Option
 from workflow.requirement import Requirement, Waiver
 from workflow.vocabulary import (
@@ -73,12 +74,15 @@ def person_shape(row: Participant | None) -> PersonShape | None:
     return None if row is None else {"staff_no": row.staff_no, "name": row.name}
 
 
+def branch_shape(branch: Branch) -> BranchShape:
+    return {"code": branch.code, "name": branch.name, "unit": branch.unit_name}
+
+
 def process_shape(process: Process, secretary: Participant | None, today: date) -> ProcessShape:
-    branch = process.branch
     return {
         "cycle": process.cycle.year,
         "kind": process.kind,
-        "branch": {"code": branch.code, "name": branch.name, "unit": branch.unit_name},
+        "branch": branch_shape(process.branch),
         "stage": process.stage,
         "round": process.round,
         "version": process.version,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from workflow import calendar, cycle, evidence, history, idempotency, progress, requirement
-from workflow.appraisal import aftercare, commitments, ledger, meetings, publications, rating, self_review, study, talks, tallies
+from workflow.appraisal import aftercare, commitments, form, ledger, meetings, publications, rating, self_review, study, talks, tallies
 from workflow.database import Base
 from workflow.mail import outbox
 from workflow.people import accounts, organisation, substitutes, throttle
@@ -29,6 +29,7 @@ DECLARED_IN = (
     publications,
     rating,
     aftercare,
+    form,
     outbox,
     imports,
     idempotency,

@@ -13,11 +13,11 @@ from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
-from tests import rating, rectification, self_review
+from tests import rating, rectification, report, self_review
 from tests.builders import NOW, READING, STAFF_NO, TODAY, a_branch, a_cycle, a_school, an_office, caller, person
-from tests.situations import EVERYBODY, HELD_ON, Situation, a_study, nothing, on_roll
+from tests.situations import EVERYBODY, SUBSTANCE, Situation, a_study, a_talk, nothing, on_roll
 from workflow.appraisal.study import StudyMakeUp, StudySession, record_make_up
-from workflow.appraisal.talks import Talk, TalkFollowUp, record_follow_up, record_talk
+from workflow.appraisal.talks import Talk, TalkFollowUp, record_follow_up
 from workflow.cycle import Lock, Participant, Process, StageChange, process_of, roll
 from workflow.deadlines import change_process
 from workflow.gate import BY_NAME, Unmet, unmet
@@ -25,18 +25,8 @@ from workflow.opening import publish
 from workflow.process import MOVES, move
 from workflow.requirement import Waiver
 from workflow.roll import amend_roll, confirm_excuse, rolls_follow
-from workflow.vocabulary import Coverage, Kind, Role, Stage, TalkWay, Trigger
+from workflow.vocabulary import Coverage, Kind, Role, Stage, Trigger
 from workflow.waivers import waive
-
-SUBSTANCE = {
-    "opinions_branch": "多开展主题党日",
-    "opinions_committee": "多到教研室走走",
-    "affirmed": "教学认真",
-    "shortcomings": "发言偏少",
-    "exchange": "坦诚交流",
-    "private_notes": "近来照顾老人，压力较大",
-}
-"""All that a talk can note (K3, K4, K5)."""
 
 
 def a_small_branch(session: Session, *, coverage: Coverage = Coverage.DEFAULT) -> Process:
@@ -50,12 +40,6 @@ def a_small_branch(session: Session, *, coverage: Coverage = Coverage.DEFAULT) -
 def a_make_up(session: Session, process: Process, study: StudySession, name: str) -> StudyMakeUp:
     """Somebody studied later what he had missed."""
     return record_make_up(session, process, study, {"staff_no": STAFF_NO[name], "on": TODAY}, by=caller(session, "张三"), now=NOW)
-
-
-def a_talk(session: Session, process: Process, talker: str, partner: str, *, by: str | None = None, **fields: Any) -> Talk:
-    """A talk that ``talker`` held with ``partner`` and recorded himself, unless ``by`` did."""
-    body = {"held_on": HELD_ON, "talker": STAFF_NO[talker], "partner": STAFF_NO[partner], "way": TalkWay.FACE, **fields}
-    return record_talk(session, process, body, by=caller(session, by or talker), now=NOW)
 
 
 def a_follow_up(session: Session, process: Process, talk: Talk, *, by: str = "张三") -> TalkFollowUp:
@@ -85,6 +69,7 @@ def all_after_the_talks(session: Session, process: Process) -> None:
     self_review.all_self_review(session, process)
     rating.all_rating(session, process)
     rectification.all_rectification(session, process)
+    report.a_form(session, process)
 
 
 def excused(session: Session, process: Process, name: str, *, confirmed: bool = True) -> Participant:
@@ -170,6 +155,7 @@ def came_to(session: Session, stage: Stage, *, now: datetime = NOW) -> Process:
 
 SITUATIONS: dict[str, Situation] = {
     **self_review.SITUATIONS,
+    **report.SITUATIONS,
     "no_study_with_exchange": Situation(met=a_study, unmet=nothing),
     "required_titles_not_read": Situation(met=a_study, unmet=lambda session, process: a_study(session, process, titles=READING[:1])),
     "members_who_have_not_studied": Situation(met=a_study, unmet=lambda session, process: a_study(session, process, EVERYBODY[:4])),
@@ -248,7 +234,7 @@ insert into waiver (process_id, requirement, covers, names, reason, needs_approv
 """
 
 
-MANY_ALL = f"{MANY}{self_review.MANY}{rating.MANY}{rectification.MANY}"
+MANY_ALL = f"{MANY}{self_review.MANY}{rating.MANY}{rectification.MANY}{report.MANY}"
 LARGE = frozenset(re.findall(r"alter table (\w+) disable", MANY_ALL))
 """The tables that are large then: no gate reads one of them through."""
 

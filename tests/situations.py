@@ -5,17 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tests.builders import NOW, READING, STAFF_NO, caller
 from workflow.appraisal.study import StudySession, record_study_session
+from workflow.appraisal.talks import Talk, record_talk
 from workflow.cycle import Participant, Process
-from workflow.vocabulary import Coverage
+from workflow.vocabulary import Coverage, TalkWay
 
 EVERYBODY = ("张三", "李四", "钱七", "王五", "孙八")
 HELD_ON = date(2024, 12, 18)
+
+
+SUBSTANCE = {
+    "opinions_branch": "多开展主题党日",
+    "opinions_committee": "多到教研室走走",
+    "affirmed": "教学认真",
+    "shortcomings": "发言偏少",
+    "exchange": "坦诚交流",
+    "private_notes": "近来照顾老人，压力较大",
+}
+"""All that a talk can note (K3, K4, K5)."""
 
 
 @dataclass(frozen=True)
@@ -49,3 +62,9 @@ def on_roll(session: Session, process: Process, name: str) -> Participant:
     return session.scalars(
         select(Participant).where(Participant.process_id == process.id, Participant.name == name).execution_options(populate_existing=True)
     ).one()
+
+
+def a_talk(session: Session, process: Process, talker: str, partner: str, *, by: str | None = None, **fields: Any) -> Talk:
+    """A talk that ``talker`` held with ``partner`` and recorded himself, unless ``by`` did."""
+    body = {"held_on": HELD_ON, "talker": STAFF_NO[talker], "partner": STAFF_NO[partner], "way": TalkWay.FACE, **fields}
+    return record_talk(session, process, body, by=caller(session, by or talker), now=NOW)

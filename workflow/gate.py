@@ -138,6 +138,11 @@ def blocking(session: Session, process: Process) -> list[Unmet]:
     return [each for each in unmet(session, process, asked) if each.blocks]
 
 
+def signs(session: Session, process: Process, *, today: date) -> list[Unmet]:
+    """Every sign of a process, whatever its stage: what is shown beside its form."""
+    return unmet(session, process, [each for each in REQUIREMENTS[process.kind] if not each.blocks], today=today)
+
+
 def checklist(session: Session, process: Process, stage: Stage, *, today: date) -> list[Unmet]:
     """Every requirement of a stage as met, unmet or waived, signs included."""
     asked = requirements_of(process.kind, stage)

@@ -10,8 +10,8 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from tests.builders import DEADLINES, NOW, TODAY, a_branch, a_cycle, a_school, an_office, person
-from tests.evidence import SITUATIONS, SUBSTANCE, a_talk, a_waiver, all_evidence, in_situation, lacking, leaves, said, stand_at, statements
-from tests.situations import EVERYBODY, a_study
+from tests.evidence import SITUATIONS, a_waiver, all_evidence, in_situation, lacking, leaves, said, stand_at, statements
+from tests.situations import EVERYBODY, SUBSTANCE, a_study, a_talk
 from workflow.appraisal import REQUIREMENTS
 from workflow.appraisal.talks import committee_pairs_without_a_talk, members_nobody_talked_with, secretary_without_a_focus_talk
 from workflow.cycle import Lock, Process, process_of, processes

@@ -15,8 +15,8 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from tests.builders import NOW, READING, TODAY, a_school, person
-from tests.evidence import LARGE, SUBSTANCE, a_follow_up, a_talk, a_waiver, excused, lacking, leaves, many_branches, said, stand_at, statements
-from tests.situations import EVERYBODY, a_study
+from tests.evidence import LARGE, a_follow_up, a_waiver, excused, lacking, leaves, many_branches, said, stand_at, statements
+from tests.situations import EVERYBODY, SUBSTANCE, a_study, a_talk
 from workflow.cycle import Participant, Process, process_of, roll
 from workflow.database import transaction
 from workflow.evidence import reject

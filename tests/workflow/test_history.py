@@ -12,8 +12,8 @@ from sqlalchemy.pool import NullPool
 
 from migrations.tables import METADATA
 from tests.builders import NOW, a_school, caller, person
-from tests.evidence import SUBSTANCE, a_follow_up, a_talk, excused
-from tests.situations import a_study
+from tests.evidence import a_follow_up, excused
+from tests.situations import SUBSTANCE, a_study, a_talk
 from workflow.appraisal.study import amend_study_session
 from workflow.appraisal.talks import PRIVATE, TEXTS, Talk, amend_talk, finish_follow_up
 from workflow.cycle import Process

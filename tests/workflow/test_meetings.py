@@ -195,6 +195,12 @@ def test_there_are_no_more_votes_than_people_who_may_vote(
     assert refused(lambda: amended(session, branch, row, vote={"yes": 4, "no": 0, "abstain": 0})) == ["vote"]
 
 
+def test_of_the_committee_too_only_those_vote_who_have_the_right(session: Session, branch: Process) -> None:
+    on_roll(session, branch, "钱七").voting = False
+    vote = {"yes": 3, "no": 0, "abstain": 0}
+    assert refused(lambda: a_meeting(session, branch, DECIDING, form=COMMITTEE, present=("张三", "李四", "钱七"), vote=vote)) == ["vote"]
+
+
 def test_without_a_committee_secretary_and_deputy_vote_in_its_place(session: Session) -> None:
     process = a_small_branch(session)
     vote = {"yes": 2, "no": 0, "abstain": 0}

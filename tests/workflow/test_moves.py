@@ -11,8 +11,8 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from tests.builders import NOW, a_school, caller
-from tests.evidence import a_make_up, a_talk, a_waiver, again, all_after_the_talks, all_evidence, all_talks, came_to, go, leaves, stand_at, statements
-from tests.situations import a_study, on_roll
+from tests.evidence import a_make_up, a_waiver, again, all_after_the_talks, all_evidence, all_talks, came_to, go, leaves, stand_at, statements
+from tests.situations import a_study, a_talk, on_roll
 from workflow.appraisal.talks import members_nobody_talked_with, record_follow_up
 from workflow.cycle import Lock, Process, StageChange, moves_made, process_of, roll
 from workflow.database import transaction

@@ -11,7 +11,8 @@ from sqlalchemy import Engine, func, select, update
 from sqlalchemy.orm import Session
 
 from tests.builders import NOW, STAFF_NO, a_school, caller, person
-from tests.evidence import a_follow_up, a_talk, many_branches
+from tests.evidence import a_follow_up, many_branches
+from tests.situations import a_talk
 from workflow.appraisal.talks import finish_follow_up, record_talk
 from workflow.calendar import set_day
 from workflow.cycle import Extension, Process, participant

@@ -135,6 +135,9 @@ def test_a_probationary_member_writes_a_self_review_without_a_level(session: Ses
     assert "s8" not in lacking(session, process, G2)
     with pytest.raises(Invalid):
         amended(session, process, row, by="孙八", level=Level.QUALIFIED)
+    # Who may not write it does not learn by its fault who is probationary.
+    with pytest.raises(Forbidden):
+        a_self_review(session, process, "孙八", by="王五", level=Level.QUALIFIED)
 
 
 def test_of_who_has_left_or_is_not_on_the_roll_nothing_is_written(session: Session, branch: Process) -> None:
@@ -151,6 +154,8 @@ def test_a_draft_is_gone_on_with_aspect_by_aspect_until_it_is_submitted(session:
     assert (row.aspects, row.submitted, row.version) == ({"A1": "坚定", "A2": "为民"}, False, 2)
     amended(session, branch, row, aspects={"A1": "更坚定"}, submitted=True)
     assert (row.aspects, row.submitted, row.version) == ({"A1": "更坚定", "A2": "为民"}, True, 3)
+    with pytest.raises(Conflict):
+        amended(session, branch, row, submitted=False)
 
 
 def test_it_is_gone_on_with_only_as_it_was_seen_and_while_it_stands(session: Session, branch: Process) -> None:

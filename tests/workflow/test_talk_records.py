@@ -11,8 +11,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from tests.builders import NOW, a_school, caller
-from tests.evidence import SUBSTANCE, a_follow_up, a_talk, stand_at
-from tests.situations import HELD_ON
+from tests.evidence import a_follow_up, stand_at
+from tests.situations import HELD_ON, SUBSTANCE, a_talk
 from workflow.appraisal.talks import PRIVATE, TEXTS, Talk, amend_talk, finish_follow_up, follow_up_of, hidden_from, visible_talks
 from workflow.cycle import Process
 from workflow.database import constraint

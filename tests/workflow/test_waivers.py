@@ -10,8 +10,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from tests.builders import NOW, READING, a_school, person
-from tests.evidence import a_talk, a_waiver, all_talks, in_situation, lacking, leaves, stand_at
-from tests.situations import a_study
+from tests.evidence import a_waiver, all_talks, in_situation, lacking, leaves, stand_at
+from tests.situations import a_study, a_talk
 from workflow.appraisal.study import members_who_have_not_studied, no_study_with_exchange
 from workflow.appraisal.talks import (
     committee_pairs_without_a_talk,

@@ -14,6 +14,7 @@ from workflow.appraisal import (
     rating,
     rectification,
     rectification_signs,
+    report,
     review_meeting,
     self_review,
     study,
@@ -59,4 +60,5 @@ REQUIREMENTS: tuple[Requirement, ...] = (
     *commitments.REQUIREMENTS,
     *publications.REQUIREMENTS,
     *rectification_signs.REQUIREMENTS,
+    *report.REQUIREMENTS,
 )

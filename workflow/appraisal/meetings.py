@@ -376,7 +376,7 @@ def _check(session: Session, process: Process, body: Mapping[str, Any], now: dat
 
 def _vote_fault(form: MeetingForm, vote: Mapping[str, int], present: Sequence[Participant]) -> Words | None:
     """Votes cannot be more than those present who may vote: in a committee meeting the committee, else who has the right to."""
-    may = [each for each in present if (each.leads if form is MeetingForm.COMMITTEE else each.voting)]
+    may = [each for each in present if each.voting and (each.leads or form is not MeetingForm.COMMITTEE)]
     given = sum(vote.values())
     if given <= len(may):
         return None

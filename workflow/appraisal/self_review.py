@@ -22,7 +22,7 @@ from workflow.appraisal.meetings import Meeting, MeetingAttendance
 from workflow.appraisal.study import StudyAttendance, StudyMakeUp, StudySession
 from workflow.cycle import Cycle, Participant, Process, participants
 from workflow.database import Base, act_as, any_of, notes, word
-from workflow.errors import Forbidden, Invalid, Words
+from workflow.errors import Conflict, Forbidden, Invalid, Words
 from workflow.evidence import Retractable, amendable, must_be_open
 from workflow.fields import Body, ByName, Line, StaffNo, Truth, one_of
 from workflow.fields import Text as LongText
@@ -114,8 +114,9 @@ def attendance_of(session: Session, process_id: int, staff_nos: Sequence[str] | 
 
 def record_self_review(session: Session, process: Process, body: Mapping[str, Any], *, by: Caller, now: datetime) -> SelfReview:
     """Begin or submit a self-review: each his own, the secretary also one that came on paper. Raises Invalid, Forbidden, StageClosed."""
-    _check(session, process, body, body["staff_no"])
+    who = _check(session, process, body, body["staff_no"])
     may_write(by, process, body["staff_no"])
+    _check_level(who, body)
     must_be_open(process, Stage.SELF_REVIEW)
     _as_himself(session, by, body["staff_no"])
     row = SelfReview(
@@ -136,9 +137,12 @@ def amend_self_review(session: Session, process: Process, row: SelfReview, body:
     """Go on with a self-review: aspects that are left out stay. Raises Invalid, Forbidden, Stale, Conflict, StageClosed."""
     if body.get("staff_no", row.staff_no) != row.staff_no:
         raise Invalid({"staff_no": Words("自评写错人的，请撤回后重新登记", "withdraw it and enter another")})
-    _check(session, process, body, row.staff_no)
+    who = _check(session, process, body, row.staff_no)
     may_write(by, process, row.staff_no)
+    _check_level(who, body)
     amendable(session, row, seen=seen)
+    if row.submitted and body.get("submitted") is False:
+        raise Conflict(Words("已经提交，不再改回草稿；可以继续修改，或者撤回后重新填写", "it was submitted: go on correcting it, or withdraw it"))
     must_be_open(process, Stage.SELF_REVIEW)
     _as_himself(session, by, row.staff_no)
     row.aspects = {**row.aspects, **body.get("aspects", {})}
@@ -160,7 +164,7 @@ def _as_himself(session: Session, by: Caller, staff_no: str) -> None:
         act_as(session, actor=by.staff_no)
 
 
-def _check(session: Session, process: Process, body: Mapping[str, Any], staff_no: str) -> None:
+def _check(session: Session, process: Process, body: Mapping[str, Any], staff_no: str) -> Participant:
     known = {aspect["id"] for aspect in process.cycle.plan["rules"]["aspects"]}
     errors = {
         f"aspects.{name}": Words(f"本年度方案没有这一方面；自评的方面为 {'、'.join(sorted(known))}", f"no such aspect; there are {sorted(known)}")
@@ -170,10 +174,15 @@ def _check(session: Session, process: Process, body: Mapping[str, Any], staff_no
     who = participants(session, process.id, {"staff_no": [staff_no]})[staff_no]
     if who.left_on is not None:
         errors["staff_no"] = Words(f"{who.name} 已不在本支部", f"{who.name} has left this branch")
-    if who.standing is Standing.PROBATIONARY and "level" in body:
-        errors["level"] = Words("预备党员不评定等次，也不填自评等次", "a probationary member has no level")
     if errors:
         raise Invalid(errors)
+    return who
+
+
+def _check_level(who: Participant, body: Mapping[str, Any]) -> None:
+    """Asked only of who may write it: others would learn by it who is probationary."""
+    if who.standing is Standing.PROBATIONARY and "level" in body:
+        raise Invalid({"level": Words("预备党员不评定等次，也不填自评等次", "a probationary member has no level")})
 
 
 # ── requirements ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,0 +1,113 @@
+"""归档目录 (the archive): each paper that a branch keeps, as present or missing.
+
+The plan: 各支部要注意做好会议记录，整理留存评议资料。
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, Subquery, Text, and_, column, func, literal, or_, select, true
+from sqlalchemy.dialects.postgresql import array
+from sqlalchemy.orm import Session
+
+from workflow.appraisal.aftercare import DispositionCase, HelpPlan
+from workflow.appraisal.commitments import Commitment
+from workflow.appraisal.figures import Condition, records
+from workflow.appraisal.form import Form
+from workflow.appraisal.ledger import Measure, Problem
+from workflow.appraisal.meetings import Meeting
+from workflow.appraisal.publications import Publication, RectificationFiling
+from workflow.appraisal.rating import Rating, of_member
+from workflow.appraisal.self_review import SelfReview
+from workflow.appraisal.study import StudySession
+from workflow.appraisal.talks import Talk
+from workflow.appraisal.tallies import Tally
+from workflow.cycle import Participant, Process
+from workflow.requirement import present
+from workflow.vocabulary import Level, MeetingPurpose, ProblemSource, TallySubject
+
+
+def _people(*which: Condition) -> ColumnElement[int]:
+    """How many of the roll there are, by the rating of each."""
+    return (
+        select(func.count())
+        .select_from(Participant)
+        .outerjoin(Rating, of_member())
+        .where(Participant.process_id == Process.id, Participant.left_on.is_(None), *which)
+        .correlate(Process)
+        .scalar_subquery()
+    )
+
+
+def _papers() -> dict[str, tuple[str, ColumnElement[int], ColumnElement[int] | int]]:
+    """Each paper of 归档目录 in its order: what it is called, how many there are, how many there must be."""
+    purpose, confirmed = Meeting.purpose, and_(Meeting.chair_confirmed_at.is_not(None), Meeting.recorder_confirmed_at.is_not(None))
+    opinions = or_(Talk.opinions_branch.is_not(None), Talk.opinions_committee.is_not(None))
+    asked_for = records(Talk, opinions) + records(Problem, Problem.source == ProblemSource.OPINIONS)
+    in_trouble = _people(or_(Rating.level == Level.BASIC, Rating.level == Level.UNQUALIFIED))
+    return {
+        "plan": ("通知方案", literal(1), 1),
+        "study": ("学习记录", records(StudySession), 1),
+        "talks": ("谈心谈话记录及汇总", records(Talk), 1),
+        "opinions": ("征求意见汇总", asked_for, 1),
+        "duty_report": ("述职报告", records(Meeting, Meeting.duty_report.is_not(None)), 1),
+        "self_reviews": ("个人自评", records(SelfReview, SelfReview.submitted), _people(*present())),
+        "life_meeting": ("组织生活会会议记录及签到", records(Meeting, purpose == MeetingPurpose.LIFE, confirmed), 1),
+        "tallies": ("测评票（密封）及计票单", records(Tally, Tally.counted_at.is_not(None)), len(TallySubject)),
+        "deciding_meeting": ("评定会议记录", records(Meeting, purpose == MeetingPurpose.DECIDING, confirmed), 1),
+        "form": ("情况表", _written_form, 1),
+        "feedback": ("反馈单", _people(Rating.feedback_on.is_not(None)), _people(Rating.level.is_not(None))),
+        "ledger": ("整改台账", records(Measure), 1),
+        "commitments": ("整改承诺书", records(Commitment), 1),
+        "publication": ("公示件", records(Publication), 1),
+        "receipt": ("报备回执", records(RectificationFiling, RectificationFiling.received_at.is_not(None)), 1),
+        "aftercare": ("帮扶、处置材料", records(HelpPlan) + records(DispositionCase), in_trouble),
+    }
+
+
+_written_form = select(func.count()).where(Form.process_id == Process.id, Form.prepared_by.is_not(None)).correlate(Process).scalar_subquery()
+
+
+@cache
+def papers() -> Subquery:
+    """A row for each paper of each process: how many there are, and how many there must be."""
+    listed = _papers()
+    rows = (
+        func.unnest(
+            array([literal(paper) for paper in listed]),
+            array([literal(zh) for zh, _, _ in listed.values()]),
+            array([have for _, have, _ in listed.values()]),
+            array([need if not isinstance(need, int) else literal(need) for _, _, need in listed.values()]),
+        )
+        .table_valued(
+            column("paper", Text), column("name", Text), column("have", BigInteger), column("need", BigInteger), name="listed", joins_implicitly=True
+        )
+        .render_derived()
+    )
+    return select(Process.id.label("process_id"), *rows.c).join(rows, true()).subquery("papers")
+
+
+@dataclass(frozen=True)
+class Paper:
+    """One line of the contents list (归档目录)."""
+
+    paper: str
+    name: str
+    have: int
+    need: int
+
+    @property
+    def present(self) -> bool:
+        return self.have >= self.need
+
+
+def archive_of(session: Session, process: Process) -> list[Paper]:
+    """Every paper of a branch, in the order of the list."""
+    rows = papers()
+    found: dict[str, Any] = {
+        row.paper: Paper(row.paper, row.name, row.have, row.need) for row in session.execute(select(rows).where(rows.c.process_id == process.id))
+    }
+    return [found[paper] for paper in _papers()]

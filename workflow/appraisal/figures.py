@@ -1,0 +1,259 @@
+"""情况表的数字 (the figures of the form): every number of the 情况表, computed from the records, and the checks that they agree.
+
+The plan: 将《2024年度民主评议情况表》交党委办公室。
+
+One row of numbers for each process. A branch's form, the gate before filing and the school's totals all read it, so that they cannot disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, Subquery, and_, func, literal, or_, select, true
+from sqlalchemy.dialects.postgresql import array
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
+from sqlalchemy.sql.selectable import LateralFromClause
+
+from workflow.appraisal.aftercare import DispositionCase, HelpPlan
+from workflow.appraisal.commitments import Commitment
+from workflow.appraisal.ledger import Measure, Problem
+from workflow.appraisal.meetings import Meeting
+from workflow.appraisal.publications import Publication, RectificationFiling
+from workflow.appraisal.quota import levels_given, more_excellent_than_the_quota
+from workflow.appraisal.rating import Rating, of_member
+from workflow.appraisal.study import StudySession
+from workflow.appraisal.talks import Talk
+from workflow.appraisal.tallies import LEVELS, MARKS, CommitteeItem, Tally, TallyOfItem, TallyOfMember
+from workflow.cycle import Cycle, Participant, Process
+from workflow.evidence import Retractable
+from workflow.requirement import Waiver
+from workflow.vocabulary import Level, MeetingPurpose, Standing, TallySubject
+
+Condition = ColumnElement[bool] | InstrumentedAttribute[bool]
+
+BALLOT = ("issued", "returned", "valid", "void")
+
+
+def _on_roll() -> LateralFromClause:
+    """What is counted over the roll, one pass over it."""
+    here = Participant.left_on.is_(None)
+    full, excused = Participant.standing == Standing.FULL, Participant.excused_confirmed_by.is_not(None)
+    due = and_(full, ~excused, Participant.rated_here)
+    counted = {
+        "total": here,
+        "full": full,
+        "probationary": ~full,
+        "due": due,
+        "excused": excused,
+        "leads": Participant.leads,
+        "none": or_(~due, Rating.not_rated_reason.is_not(None)),
+        "fed_back": and_(Rating.level.is_not(None), Rating.feedback_on.is_not(None)),
+        "basic_helped": and_(Rating.level == Level.BASIC, _has(HelpPlan)),
+        "unqualified_cased": and_(Rating.level == Level.UNQUALIFIED, _has(DispositionCase)),
+        "rated_off_ballot": and_(Rating.level.is_not(None), ~_on_ballot()),
+    }
+    return (
+        select(*(func.count().filter(which).label(name) for name, which in counted.items()))
+        .select_from(Participant)
+        .outerjoin(Rating, of_member())
+        .where(Participant.process_id == Process.id, here)
+        .correlate(Process)
+        .lateral("on_roll")
+    )
+
+
+def _has(model: type[HelpPlan] | type[DispositionCase]) -> ColumnElement[bool]:
+    return (
+        select(model.id)
+        .where(model.process_id == Participant.process_id, model.staff_no == Participant.staff_no, model.counts)
+        .correlate(Participant)
+        .exists()
+    )
+
+
+def _on_ballot() -> ColumnElement[bool]:
+    return (
+        select(TallyOfMember.staff_no)
+        .join(Tally, Tally.id == TallyOfMember.tally_id)
+        .where(
+            TallyOfMember.process_id == Participant.process_id,
+            TallyOfMember.staff_no == Participant.staff_no,
+            Tally.counts,
+            Tally.counted_at.is_not(None),
+        )
+        .correlate(Participant)
+        .exists()
+    )
+
+
+def _ballot(subject: TallySubject) -> LateralFromClause:
+    """The counted ballot: its four numbers, and how many of its rows do not add up to the valid ballots."""
+    lines = TallyOfMember if subject is TallySubject.MEMBERS else TallyOfItem
+    votes = sum((getattr(lines, name) for name in (LEVELS if subject is TallySubject.MEMBERS else MARKS)), literal(0))
+    off = select(func.count()).where(lines.tally_id == Tally.id, votes != Tally.valid).correlate(Tally).scalar_subquery()
+    return (
+        select(*(func.sum(getattr(Tally, name)).label(f"{subject.value}_{name}") for name in BALLOT), func.sum(off).label(f"{subject.value}_off"))
+        .where(Tally.process_id == Process.id, Tally.subject == subject, Tally.counts, Tally.counted_at.is_not(None))
+        .correlate(Process)
+        .lateral(f"{subject.value}_ballot")
+    )
+
+
+def _marks() -> LateralFromClause:
+    """The marks for the committee: a column for each item and mark, ``work_good``."""
+    return (
+        select(
+            *(
+                func.sum(getattr(TallyOfItem, mark)).filter(TallyOfItem.item == item).label(f"{item.value}_{mark}")
+                for item in CommitteeItem
+                for mark in MARKS
+            )
+        )
+        .join(Tally, Tally.id == TallyOfItem.tally_id)
+        .where(Tally.process_id == Process.id, Tally.counts, Tally.counted_at.is_not(None))
+        .correlate(Process)
+        .lateral("marks")
+    )
+
+
+def records(model: type[Retractable], *which: Condition) -> ColumnElement[int]:
+    """How many records of a process count."""
+    return select(func.count()).where(model.process_id == Process.id, model.counts, *which).correlate(Process).scalar_subquery()
+
+
+def _talks(*, in_committee: bool) -> ColumnElement[int]:
+    """Talks inside the committee, or all others."""
+    one, other = aliased(Participant), aliased(Participant)
+    both = and_(one.on_committee, other.on_committee)
+    return (
+        select(func.count())
+        .select_from(Talk)
+        .join(one, and_(one.process_id == Talk.process_id, one.staff_no == Talk.talker))
+        .join(other, and_(other.process_id == Talk.process_id, other.staff_no == Talk.partner))
+        .where(Talk.process_id == Process.id, Talk.counts, both if in_committee else ~both)
+        .correlate(Process)
+        .scalar_subquery()
+    )
+
+
+@cache
+def figures() -> Subquery:
+    """A row of numbers for each process."""
+    on_roll, marks, given = _on_roll(), _marks(), levels_given()
+    ballots = [_ballot(subject) for subject in TallySubject]
+    approved = (
+        select(Waiver.id)
+        .where(
+            Waiver.process_id == Process.id,
+            Waiver.requirement == more_excellent_than_the_quota.name,
+            Waiver.counts,
+            or_(Waiver.approved_at.is_not(None), ~Waiver.needs_approval),
+            Waiver.covers[""].as_integer() >= given.c.excellent,
+        )
+        .correlate(Process, given)
+        .exists()
+    )
+    zero = [func.coalesce(column, 0).label(column.name) for part in (on_roll, marks, *ballots) for column in part.c]
+    return (
+        select(
+            Process.id.label("process_id"),
+            Process.cycle_id.label("cycle_id"),
+            *zero,
+            *(given.c[name] for name in (*(level.value for level in Level), "rated", "base_count", "allowed")),
+            approved.label("over_approved"),
+            records(StudySession).label("studies"),
+            _talks(in_committee=True).label("committee_talks"),
+            _talks(in_committee=False).label("member_talks"),
+            records(Meeting, Meeting.purpose == MeetingPurpose.LIFE).label("meetings"),
+            records(Problem).label("problems"),
+            records(Measure).label("measures"),
+            records(Commitment).label("commitments"),
+            records(Publication).label("publications"),
+            records(RectificationFiling).label("filings"),
+        )
+        .select_from(Process)
+        .join(given, given.c.process_id == Process.id)
+        .join(on_roll, true())
+        .join(marks, true())
+        .join(ballots[0], true())
+        .join(ballots[1], true())
+        .subquery("figures")
+    )
+
+
+# ── the checks ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class Check:
+    """Sums that must agree (核对). ``holds`` is asked of a row of ``figures``."""
+
+    name: str
+    zh: str
+    holds: Callable[[Any], ColumnElement[bool]]
+
+
+CHECKS: Sequence[Check] = (
+    Check("levels_make_the_total", "各等次与不评定等次合计等于党员总数", lambda f: _levels(f) + f.none == f.total),
+    Check("rated_were_on_the_ballot", "评定等次的党员都在民主测评票上", lambda f: f.rated_off_ballot == 0),
+    Check("votes_make_the_valid_ballots", "每名党员的票数与弃权合计等于有效票", lambda f: f.members_off == 0),
+    Check("marks_make_the_valid_ballots", "对支部委员会各项的票数与弃权合计等于有效票", lambda f: f.committee_off == 0),
+    Check("excellent_within_the_quota", "优秀不超过限额，或者超出部分已按规定说明", lambda f: or_(f.excellent <= f.allowed, f.over_approved)),
+    Check("each_basic_is_helped", "基本合格的党员都有教育帮扶计划", lambda f: f.basic_helped == f.basic),
+    Check("each_unqualified_has_a_case", "不合格的党员都有组织处置事项", lambda f: f.unqualified_cased == f.unqualified),
+)
+
+
+def _levels(f: Any) -> ColumnElement[int]:
+    return f.excellent + f.qualified + f.basic + f.unqualified  # type: ignore[no-any-return]
+
+
+def checked(f: Any) -> tuple[array[Any], array[Any], array[Any]]:
+    """Names, Chinese names and outcomes of all checks over a row of figures, for ``unnest``."""
+    columns: list[list[Any]] = [[literal(each.name) for each in CHECKS], [literal(each.zh) for each in CHECKS], [each.holds(f) for each in CHECKS]]
+    names, words, outcomes = map(array, columns)
+    return names, words, outcomes
+
+
+# ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The numbers of one branch, or of a whole school, and which checks hold."""
+
+    numbers: Mapping[str, int]
+    checks: Mapping[str, bool]
+
+
+def _numbers() -> list[ColumnElement[int]]:
+    return [column for column in figures().c if column.name not in ("process_id", "cycle_id", "over_approved")]
+
+
+def _read(session: Session, statement: Select[*tuple[Any, ...]]) -> Figures:
+    row = dict(session.execute(statement).mappings().one())
+    outcomes = {each.name: bool(row.pop(f"check_{each.name}")) for each in CHECKS}
+    return Figures({name: int(number) for name, number in row.items()}, outcomes)
+
+
+def figures_of(session: Session, process_id: int) -> Figures:
+    """The numbers of one branch."""
+    f = figures()
+    outcomes = [each.holds(f.c).label(f"check_{each.name}") for each in CHECKS]
+    return _read(session, select(*_numbers(), *outcomes).where(f.c.process_id == process_id))
+
+
+def totals_of(session: Session, cycle: Cycle) -> tuple[int, Figures]:
+    """How many branches there are in a cycle, and the sums of their numbers: in one statement, so that they are of one moment.
+
+    A check of the school holds when it holds in every branch.
+    """
+    f = figures()
+    sums = [func.coalesce(func.sum(column), 0).label(column.name) for column in _numbers()]
+    outcomes = [func.coalesce(func.bool_and(each.holds(f.c)), true()).label(f"check_{each.name}") for each in CHECKS]
+    read = _read(session, select(func.count().label("branches"), *sums, *outcomes).where(f.c.cycle_id == cycle.id))
+    numbers = dict(read.numbers)
+    return numbers.pop("branches"), Figures(numbers, read.checks)

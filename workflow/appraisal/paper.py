@@ -1,0 +1,117 @@
+"""情况表 (the form) as data: beside its figures what it says of each member, of the meetings, and of those who are helped or disposed of.
+
+The plan: 将《2024年度民主评议情况表》交党委办公室。 The headings of the paper are those that party offices use; here are the rows below them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import and_, select
+from sqlalchemy.orm import Session
+
+from workflow.appraisal.aftercare import DispositionCase, HelpPlan
+from workflow.appraisal.meetings import Meeting
+from workflow.appraisal.publications import Publication, RectificationFiling
+from workflow.appraisal.quota import more_excellent_than_the_quota
+from workflow.appraisal.rating import Rating, of_member
+from workflow.appraisal.self_review import SelfReview
+from workflow.appraisal.study import StudySession
+from workflow.appraisal.tallies import LEVELS, Tally, TallyOfMember
+from workflow.cycle import Participant, Process
+from workflow.requirement import Waiver
+from workflow.vocabulary import Level, MeetingPurpose, TallySubject
+
+
+@dataclass(frozen=True)
+class MemberLine:
+    """One member (党员名册): what he gave himself, how the ballot went, how he was rated."""
+
+    person: Participant
+    self_level: Level | None
+    votes: dict[str, int] | None
+    rating: Rating | None
+
+    @property
+    def remark(self) -> str | None:
+        """Why there is no level."""
+        return (self.rating.not_rated_reason if self.rating else None) or self.person.excused_reason
+
+
+@dataclass(frozen=True)
+class FormPaper:
+    """The rows of the form. Records that were taken back are not among them."""
+
+    members: Sequence[MemberLine]
+    studies: Sequence[StudySession]
+    meetings: Sequence[Meeting]
+    help_plans: Sequence[HelpPlan]
+    cases: Sequence[DispositionCase]
+    publications: Sequence[Publication]
+    filings: Sequence[RectificationFiling]
+    comments: Sequence[str]
+    """What was written on the ballots about the committee."""
+    valid: int
+    """Valid ballots on the members."""
+    over_quota_reason: str | None
+
+
+def paper_of(session: Session, process: Process) -> FormPaper:
+    """The rows of one branch's form."""
+    members = _members(session, process)
+    tallies = {
+        row.subject: row for row in session.scalars(select(Tally).where(Tally.process_id == process.id, Tally.counts, Tally.counted_at.is_not(None)))
+    }
+    of_committee, of_members = (tallies.get(subject) for subject in (TallySubject.COMMITTEE, TallySubject.MEMBERS))
+    life = and_(Meeting.process_id == process.id, Meeting.counts, Meeting.purpose == MeetingPurpose.LIFE)
+    reason = select(Waiver.reason).where(Waiver.process_id == process.id, Waiver.requirement == more_excellent_than_the_quota.name, Waiver.counts)
+    return FormPaper(
+        members=members,
+        studies=session.scalars(
+            select(StudySession).where(StudySession.process_id == process.id, StudySession.counts).order_by(StudySession.held_on)
+        ).all(),
+        meetings=session.scalars(select(Meeting).where(life).order_by(Meeting.held_on, Meeting.id)).all(),
+        help_plans=session.scalars(select(HelpPlan).where(HelpPlan.process_id == process.id, HelpPlan.counts).order_by(HelpPlan.staff_no)).all(),
+        cases=session.scalars(
+            select(DispositionCase).where(DispositionCase.process_id == process.id, DispositionCase.counts).order_by(DispositionCase.staff_no)
+        ).all(),
+        publications=session.scalars(
+            select(Publication).where(Publication.process_id == process.id, Publication.counts).order_by(Publication.id)
+        ).all(),
+        filings=session.scalars(
+            select(RectificationFiling)
+            .where(RectificationFiling.process_id == process.id, RectificationFiling.counts)
+            .order_by(RectificationFiling.id)
+        ).all(),
+        comments=of_committee.comments if of_committee else (),
+        valid=of_members.valid if of_members else 0,
+        over_quota_reason=session.scalar(reason.order_by(Waiver.id.desc()).limit(1)),
+    )
+
+
+def _members(session: Session, process: Process) -> list[MemberLine]:
+    rows = session.execute(
+        select(Participant, SelfReview.level, TallyOfMember, Rating)
+        .outerjoin(
+            SelfReview,
+            and_(
+                SelfReview.process_id == Participant.process_id,
+                SelfReview.staff_no == Participant.staff_no,
+                SelfReview.counts,
+                SelfReview.submitted,
+            ),
+        )
+        .outerjoin(
+            Tally,
+            and_(Tally.process_id == Participant.process_id, Tally.subject == TallySubject.MEMBERS, Tally.counts, Tally.counted_at.is_not(None)),
+        )
+        .outerjoin(TallyOfMember, and_(TallyOfMember.tally_id == Tally.id, TallyOfMember.staff_no == Participant.staff_no))
+        .outerjoin(Rating, of_member())
+        .where(Participant.process_id == process.id, Participant.left_on.is_(None))
+        .order_by(Participant.staff_no.collate("C"))
+    )
+    return [
+        MemberLine(person, level, None if votes is None else {name: getattr(votes, name) for name in LEVELS}, rating)
+        for person, level, votes, rating in rows
+    ]
