@@ -5,19 +5,18 @@ Its year is 2024 with the plan's own day, 2025-01-26; a few branches have later 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from random import Random
 
 from sqlalchemy import Engine, select, update
 from sqlalchemy.orm import Session, joinedload
 
-from workflow.appraisal.study import record_study_session
-from workflow.appraisal.talks import record_follow_up, record_talk
-from workflow.cycle import Cycle, Lock, Participant, Process, process_of, roll
-from workflow.database import transaction
+from workflow.cycle import Cycle, Lock, process_of, roll
+from workflow.database import act_as, transaction
 from workflow.deadlines import extend
+from workflow.demo.year import Year, at
 from workflow.gate import CLAUSES
 from workflow.opening import open_cycle, publish
 from workflow.people.access import ROLES_OF_POST, Caller
@@ -28,7 +27,7 @@ from workflow.process import move
 from workflow.roster.checks import Roster, RosterBranch, RosterMember
 from workflow.roster.imports import apply_import, preview_import
 from workflow.roster.workbook import Reading
-from workflow.vocabulary import SCHOOL_ROLES, SCHOOL_ZONE, STAGES, Kind, Post, Role, Stage, Standing, TalkWay, Trigger
+from workflow.vocabulary import SCHOOL_ROLES, SCHOOL_ZONE, WORKING_STAGES, Kind, Post, Role, Stage, Standing, Trigger
 
 ACTOR = "cli"
 PASSWORD = "zhibu-demo-2024"  # noqa: S105  (everybody's, and printed at the start: a demo has no secrets)
@@ -44,7 +43,6 @@ DEADLINES = {
 }
 FIRST = "D0101"
 """The branch of the tour: in its talks, with a few members still to be talked with."""
-STILL_TO_TALK = 3
 
 
 @dataclass(frozen=True)
@@ -96,23 +94,19 @@ def build(engine: Engine, *, now: datetime, base_url: str) -> Iterator[str]:
     with transaction(engine, actor=ACTOR) as session:
         for role in SCHOOL_ROLES:
             staff_no, name = _OFFICERS[role]
-            create_officer(session, staff_no=staff_no, name=name, role=role, now=_at(date(2024, 11, 1)), email=f"{staff_no}@zhibu.example")
+            create_officer(session, staff_no=staff_no, name=name, role=role, now=at(date(2024, 11, 1)), email=f"{staff_no}@zhibu.example")
         reading = Reading(_roster(), ())
-        begun = _at(date(2024, 11, 20))
+        begun = at(date(2024, 11, 20))
         apply_import(session, preview_import(session, reading, file_name="演示名册.xlsx", by=ACTOR, now=begun), by=ACTOR, now=begun)
         yield "名册"
         name, text = find_plan(str(YEAR), None)
-        cycle = open_cycle(session, read_plan(text, CLAUSES, name=name), DEADLINES, now=_at(date(2024, 12, 2)))
-        publish(session, cycle, now=_at(date(2024, 12, 2)))
+        cycle = open_cycle(session, read_plan(text, CLAUSES, name=name), DEADLINES, now=at(date(2024, 12, 2)))
+        publish(session, cycle, now=at(date(2024, 12, 2)))
         yield "年度"
         office = caller_for(session, _OFFICERS[Role.OFFICE][0], date(2024, 12, 2))
         for sketch in SKETCHES:
             _walk(session, sketch, office, now, base_url)
             yield sketch.name
-
-
-def _at(day: date, hour: int = 10) -> datetime:
-    return datetime.combine(day, time(hour), SCHOOL_ZONE).astimezone(UTC)
 
 
 def _roster() -> Roster:
@@ -162,68 +156,34 @@ def _post(number: int, committee: int) -> tuple[Post | None, str | None]:
 
 
 def _walk(session: Session, sketch: Sketch, office: Caller, now: datetime, base_url: str) -> None:
-    """Record what a branch has done, and move it to where it stands."""
+    """Record what a branch has done in each stage, and move it to where it stands."""
     process = process_of(session, YEAR, sketch.code, lock=Lock.MOVE)
     people = roll(session, process.id)
-    secretary = caller_for(session, next(each.staff_no for each in people if each.post is Post.SECRETARY), date(2024, 12, 2))
+    first = next(each for each in people if each.post is Post.SECRETARY)
+    secretary = caller_for(session, first.staff_no, date(2024, 12, 2))
+    year = Year(session, process, people, first, office)
     goal = Stage.FILED if sketch.returned else sketch.stage
-    way = STAGES[Kind.APPRAISAL][: STAGES[Kind.APPRAISAL].index(goal) + 1]
 
     def moved(trigger: Trigger, by: Caller, at: datetime, **what: object) -> None:
+        act_as(session, actor=by.staff_no)
         move(session, process, trigger, by=by, now=at, seen=None, base_url=base_url, **what)  # type: ignore[arg-type]
 
-    if goal is not Stage.STUDY:
-        body = {
-            "held_on": date(2024, 12, 12),
-            "form": "集中领学、交流研讨",
-            "titles": [str(title) for title in process.cycle.plan["rules"]["required_reading"]],
-            "present": [each.staff_no for each in people],
-            "exchange": "围绕支部职责任务和合格党员标准逐条学习，结合岗位交流了体会。",
-        }
-        record_study_session(session, process, body, by=secretary, now=_at(date(2024, 12, 12), 17))
-    if goal is Stage.TALKS or Stage.TALKS in way[:-1]:
-        _talk(session, process, people, secretary, whole=goal is not Stage.TALKS)
     day = date(2024, 12, 16)
-    for stage in way[1:]:
-        by = office if stage is Stage.ACCEPTED else secretary
-        trigger = {Stage.FILED: Trigger.FILE, Stage.ACCEPTED: Trigger.ACCEPT}.get(stage, Trigger.ADVANCE)
-        moved(trigger, by, _at(day))
+    while process.stage is not goal:
+        if process.stage in WORKING_STAGES[Kind.APPRAISAL]:
+            year.record(process.stage, whole=True)
+        trigger = {Stage.REPORT: Trigger.FILE, Stage.FILED: Trigger.ACCEPT}.get(process.stage, Trigger.ADVANCE)
+        moved(trigger, office if trigger is Trigger.ACCEPT else secretary, at(day, 21))
         day += timedelta(days=5)
+    if goal in WORKING_STAGES[Kind.APPRAISAL]:
+        year.record(goal, whole=False)
     if sketch.returned:
         later = now.astimezone(SCHOOL_ZONE).date() + timedelta(days=10)
         moved(Trigger.RETURN, office, now, to=sketch.stage, reason="谈话记录过于简单，请补充征求意见的情况", due_on=later)
     if sketch.due_in is not None:
         due_on = now.astimezone(SCHOOL_ZONE).date() + timedelta(days=sketch.due_in)
         extend(session, process, stage=sketch.stage, due_on=due_on, reason="支部委员出差，经请示同意延期", by=office.staff_no, now=now)
-
-
-def _talk(session: Session, process: Process, people: Sequence[Participant], secretary: Caller, *, whole: bool) -> None:
-    leaders = [each for each in people if each.leads]
-    others = [each for each in people if not each.leads]
-    pairs = [(one, other) for number, one in enumerate(leaders) for other in leaders[number + 1 :] if one.on_committee]
-    pairs += [(leaders[number % len(leaders)], each) for number, each in enumerate(others if whole else others[:-STILL_TO_TALK])]
-    for number, (talker, partner) in enumerate(pairs):
-        focus = number == len(pairs) - 1 or partner is (others[0] if others else None)
-        day = date(2024, 12, 12) + timedelta(days=number % 4)
-        body = {
-            "held_on": day,
-            "talker": talker.staff_no,
-            "partner": partner.staff_no,
-            "way": TalkWay.FACE,
-            "place": "党员活动室",
-            "focus": focus,
-            "focus_reason": "近期工作变动，需要多关心" if focus else None,
-            "opinions_branch": "组织生活可以更贴近业务。",
-            "opinions_committee": "希望班子多到一线听意见。",
-            "affirmed": "工作扎实，乐于助人。",
-            "shortcomings": "理论学习还不够系统。",
-            "exchange": "双方就改进办法交换了意见。",
-            "private_notes": "身体状况良好，思想稳定。",
-        }
-        talk = record_talk(session, process, {name: value for name, value in body.items() if value is not None}, by=secretary, now=_at(day, 18))
-        if focus and talker.staff_no == secretary.staff_no:
-            follow_up = {"due_on": day + timedelta(days=30), "what": "再谈一次，了解适应情况"}
-            record_follow_up(session, process, talk, follow_up, by=secretary, now=_at(day, 18))
+    act_as(session, actor=ACTOR)
 
 
 # ── who may sign in ───────────────────────────────────────────────────────────────────────────────────────────────────

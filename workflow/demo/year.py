@@ -1,0 +1,298 @@
+"""A branch's year in the demo (示范支部的一年): what it records in each stage, by the same verbs as a real one, each act by who does it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from workflow.appraisal.aftercare import record_help_plan
+from workflow.appraisal.commitments import record_commitment
+from workflow.appraisal.form import fill_form
+from workflow.appraisal.ledger import Measure
+from workflow.appraisal.meetings import confirm_minutes, record_meeting
+from workflow.appraisal.problems import record_problem
+from workflow.appraisal.publications import confirm_receipt, record_filing, record_publication
+from workflow.appraisal.rating import acknowledge, give_feedback, record_rating
+from workflow.appraisal.rectification import record_comment, record_measure, record_progress
+from workflow.appraisal.self_review import ASPECTS, record_self_review
+from workflow.appraisal.study import record_study_session
+from workflow.appraisal.talks import record_follow_up, record_talk
+from workflow.appraisal.tallies import CommitteeItem, enter_tally, members_on_ballot
+from workflow.cycle import Participant, Process
+from workflow.database import act_as
+from workflow.people.access import Caller
+from workflow.people.accounts import caller_for
+from workflow.vocabulary import (
+    ABSTAIN,
+    SCHOOL_ZONE,
+    FeedbackWay,
+    Level,
+    MeasureState,
+    MeetingForm,
+    MeetingPurpose,
+    Post,
+    ProblemSource,
+    Stage,
+    Standing,
+    TalkWay,
+    TallySubject,
+)
+
+STUDIED, TALKED, WROTE, MET, DECIDED, MENDED, FILLED = (
+    date(2024, 12, 12),
+    date(2024, 12, 12),
+    date(2024, 12, 22),
+    date(2024, 12, 24),
+    date(2024, 12, 29),
+    date(2025, 1, 3),
+    date(2025, 1, 8),
+)
+STILL_TO_TALK = 3
+"""How many of the branch of the tour are still to be talked with."""
+
+_STRONG = ("政治立场坚定", "服务师生热心", "守纪律讲规矩", "学习抓得紧", "教学科研扎实", "按时参加组织生活")
+_WEAK = ("理论联系实际不够", "深入一线还不够多", "有时制度执行不够严", "学习的系统性不强", "创新办法不多", "主动承担任务少")
+_BETTER = ("每月写一篇学习笔记", "每学期联系两名学生", "带头执行请销假制度", "每周自学一次", "牵头一项教学改革", "每季度承担一次主题党日")
+_DONE = (
+    "承担了两门主干课程",
+    "指导学生获得省级奖项",
+    "完成了实验室搬迁",
+    "坚持值守学生宿舍",
+    "主持了一项教改课题",
+    "牵头帮扶两名困难学生",
+    "编写了一部教材",
+)
+
+
+@dataclass(frozen=True)
+class Year:
+    """One branch, its people, and the session in which it records."""
+
+    session: Session
+    process: Process
+    people: Sequence[Participant]
+    secretary: Participant
+    office: Caller
+
+    @property
+    def leaders(self) -> list[Participant]:
+        return [each for each in self.people if each.leads]
+
+    @property
+    def recorder(self) -> Participant:
+        return next(each for each in self.people if each is not self.secretary)
+
+    @property
+    def tellers(self) -> list[Participant]:
+        """Two full members from the end of the roll, so that they are none of the committee in a large branch."""
+        may = [each for each in self.people if each.standing is Standing.FULL and each.post is not Post.SECRETARY]
+        return may[-2:]
+
+    def acts(self, who: Participant | Caller, day: date, hour: int = 17) -> dict[str, Any]:
+        """``by`` and ``now`` of an act of this person, which the history then tells of him."""
+        by = who if isinstance(who, Caller) else caller_for(self.session, who.staff_no, day)
+        act_as(self.session, actor=by.staff_no)
+        return {"by": by, "now": at(day, hour)}
+
+    def record(self, stage: Stage, *, whole: bool) -> None:
+        """What the branch records in a stage: all of it, or as much as leaves something to do."""
+        _RECORDS[stage](self, whole)
+
+
+def at(day: date, hour: int = 10) -> datetime:
+    return datetime.combine(day, time(hour), SCHOOL_ZONE).astimezone(UTC)
+
+
+def _study(year: Year, whole: bool) -> None:
+    if not whole:
+        return
+    body = {
+        "held_on": STUDIED,
+        "form": "集中领学、交流研讨",
+        "titles": [str(title) for title in year.process.cycle.plan["rules"]["required_reading"]],
+        "present": [each.staff_no for each in year.people],
+        "exchange": "围绕支部职责任务和合格党员标准逐条学习，结合岗位交流了体会。",
+    }
+    record_study_session(year.session, year.process, body, **year.acts(year.secretary, STUDIED))
+
+
+def _talks(year: Year, whole: bool) -> None:
+    leaders, others = year.leaders, [each for each in year.people if not each.leads]
+    pairs = [(one, other) for number, one in enumerate(leaders) for other in leaders[number + 1 :] if one.on_committee]
+    pairs += [(leaders[number % len(leaders)], each) for number, each in enumerate(others if whole else others[:-STILL_TO_TALK])]
+    for number, (talker, partner) in enumerate(pairs):
+        focus = number == len(pairs) - 1 or partner is (others[0] if others else None)
+        day = TALKED + timedelta(days=number % 4)
+        body = {
+            "held_on": day,
+            "talker": talker.staff_no,
+            "partner": partner.staff_no,
+            "way": TalkWay.FACE,
+            "place": "党员活动室",
+            "focus": focus,
+            "opinions_branch": "组织生活可以更贴近业务。",
+            "opinions_committee": "希望班子多到一线听意见。",
+            "affirmed": f"{_pick(_STRONG, number)}，乐于助人。",
+            "shortcomings": f"{_pick(_WEAK, number)}。",
+            "exchange": "双方就改进办法交换了意见。",
+            "private_notes": "身体状况良好，思想稳定。",
+            **({"focus_reason": "近期工作变动，需要多关心"} if focus else {}),
+        }
+        acts = year.acts(talker, day, 18)
+        talk = record_talk(year.session, year.process, body, **acts)
+        if focus and talker is year.secretary:
+            follow_up = {"due_on": day + timedelta(days=30), "what": "再谈一次，了解适应情况"}
+            record_follow_up(year.session, year.process, talk, follow_up, **acts)
+
+
+def _self_review(year: Year, whole: bool) -> None:
+    people = year.people if whole else year.people[: len(year.people) * 2 // 3]
+    for number, person in enumerate(people):
+        text = {aspect: f"{person.name}：{_pick(_STRONG, place)}，{_of_himself(number + place)}" for place, aspect in enumerate(ASPECTS)}
+        level = {"level": Level.EXCELLENT if number % 5 == 0 else Level.QUALIFIED} if person.standing is Standing.FULL else {}
+        body = {"staff_no": person.staff_no, "aspects": text, "submitted": True, **level}
+        record_self_review(year.session, year.process, body, **year.acts(person, WROTE))
+    if not whole:
+        return
+    _meeting(year, MeetingPurpose.LIFE, MET, **_of_the_meeting(year))
+    valid = sum(each.voting for each in year.people)
+    numbers = {"issued": valid, "returned": valid, "valid": valid, "void": 0}
+    marks = {item.value: {"good": valid - valid // 6, "fairly_good": valid // 6} for item in CommitteeItem}
+    for teller in year.tellers:
+        acts = year.acts(teller, MET, 20)
+        of_committee = {"subject": TallySubject.COMMITTEE, **numbers, "counts": {**marks, "comments": ["希望多组织与业务结合的主题党日"]}}
+        enter_tally(year.session, year.process, of_committee, **acts)
+        enter_tally(year.session, year.process, {"subject": TallySubject.MEMBERS, **numbers, "counts": _votes(year, valid)}, **acts)
+
+
+def _of_himself(number: int) -> str:
+    return f"{_pick(_DONE, number)}。不足是{_pick(_WEAK, number)}，今后{_pick(_BETTER, number)}。"
+
+
+def _of_the_meeting(year: Year) -> dict[str, Any]:
+    lines = [
+        {
+            "speaker": speaker.staff_no,
+            "about": about.staff_no,
+            "matter": f"今年联系本科生班级，{_pick(_WEAK, number)}",
+            "shown": "答应的谈心有两次没有按时去",
+            "improve": _pick(_BETTER, number),
+        }
+        for number, (speaker, about) in enumerate(zip(year.leaders, (*year.leaders[1:], year.leaders[0]), strict=True))
+    ]
+    return {
+        "criticisms": lines,
+        "duty_report": "一年来支委会围绕中心工作抓党建，按期开展三会一课；存在的主要问题是与业务结合不紧。",
+        "minutes": "通报会前准备情况，书记代表支部委员会述职，逐人自评互评，民主测评。",
+    }
+
+
+def _votes(year: Year, valid: int) -> dict[str, dict[str, int]]:
+    """How the ballot went: each abstains on himself, and the level he gets has most votes."""
+    levels = _levels(year)
+    return {staff_no: {levels[staff_no].value: valid - 1, ABSTAIN: 1} for staff_no in members_on_ballot(year.people)}
+
+
+def _levels(year: Year) -> dict[str, Level]:
+    """A quarter excellent, rounded down, and in a larger branch one 基本合格."""
+    ballot = list(members_on_ballot(year.people))
+    best = set(ballot[: len(ballot) // 4])
+    weak = ballot[-1] if len(ballot) >= 15 else None
+    return {staff_no: Level.EXCELLENT if staff_no in best else Level.BASIC if staff_no == weak else Level.QUALIFIED for staff_no in ballot}
+
+
+def _meeting(year: Year, purpose: MeetingPurpose, day: date, **fields: Any) -> None:
+    """A general meeting of everybody, its minutes confirmed by the two whose they are."""
+    body = {
+        "purpose": purpose,
+        "form": MeetingForm.GENERAL,
+        "held_on": day,
+        "place": "党员活动室",
+        "chair": year.secretary.staff_no,
+        "recorder": year.recorder.staff_no,
+        "present": [each.staff_no for each in year.people],
+        **fields,
+    }
+    row = record_meeting(year.session, year.process, body, **year.acts(year.secretary, day))
+    for who in (year.secretary, year.recorder):
+        confirm_minutes(year.session, year.process, row, **year.acts(who, day, 19))
+
+
+def _rating(year: Year, whole: bool) -> None:
+    levels = _levels(year)
+    names = {each.staff_no: each for each in year.people}
+    rated = list(levels) if whole else list(levels)[: len(levels) // 2]
+    acts = year.acts(year.secretary, DECIDED)
+    for number, staff_no in enumerate(rated):
+        opinion = f"{names[staff_no].name}同志{_pick(_STRONG, number)}，{_pick(_DONE, number)}；{_pick(_WEAK, number // 2)}。"
+        row = record_rating(year.session, year.process, {"staff_no": staff_no, "level": levels[staff_no], "opinion": opinion}, **acts)
+        if whole:
+            told = {"given_on": DECIDED, "way": FeedbackWay.FACE if number % 4 else FeedbackWay.WRITTEN}
+            give_feedback(year.session, year.process, row, told, **year.acts(year.secretary, DECIDED))
+        if levels[staff_no] is Level.BASIC:
+            plan = {
+                "staff_no": staff_no,
+                "helper": year.secretary.staff_no,
+                "first_step": "每月谈心一次，安排一项具体任务",
+                "review_on": date(2025, 3, 31),
+            }
+            record_help_plan(year.session, year.process, plan, **acts)
+        if whole and number % 3:
+            by, now = year.acts(names[staff_no], DECIDED, 20).values()
+            acknowledge(year.session, row, remark=None, by=by, now=now)
+    if whole:
+        voters = sum(each.voting for each in year.people)
+        _meeting(year, MeetingPurpose.DECIDING, DECIDED, vote={"yes": voters, "no": 0, "abstain": 0}, minutes="逐人提出评定意见，表决通过。")
+
+
+_PROBLEMS: tuple[Mapping[str, Any], ...] = (
+    {"source": ProblemSource.MEETING, "text": "组织生活与业务结合不紧", "measure": "每学期两次与学科建设结合的主题党日"},
+    {"source": ProblemSource.TALLY, "text": "支委联系群众不够经常", "measure": "支委每月到教研室听一次意见，列出清单逐条回复"},
+    {"source": ProblemSource.TALK, "text": "青年教师成长支持不够", "measure": "为三名新入职教师各配一名导师"},
+)
+
+
+def _rectification(year: Year, whole: bool) -> None:
+    acts = year.acts(year.secretary, MENDED)
+    measures: list[Measure] = []
+    for number, found in enumerate(_PROBLEMS):
+        problem = record_problem(year.session, year.process, {"source": found["source"], "about": "committee", "text": found["text"]}, **acts)
+        owner = year.leaders[number % len(year.leaders)]
+        body = {"problems": [problem.id], "text": found["measure"], "owner": owner.staff_no, "due_on": date(2025, 3 + number, 28)}
+        measures.append(record_measure(year.session, year.process, body, **acts))
+    for number, person in enumerate(year.people if whole else year.people[: len(year.people) // 2]):
+        text = {"staff_no": person.staff_no, "problem": _pick(_WEAK, number), "text": _pick(_BETTER, number), "due_on": date(2025, 6, 30)}
+        record_commitment(year.session, year.process, text, **year.acts(person, MENDED))
+    if not whole:
+        return
+    acts = year.acts(year.secretary, MENDED + timedelta(days=1))
+    record_publication(year.session, year.process, {"place": "学院公示栏", "from": MENDED, "to": MENDED + timedelta(days=7)}, **acts)
+    filing = record_filing(year.session, year.process, {"to": year.process.branch.unit_name, "sent_on": MENDED}, **acts)
+    record_progress(year.session, year.process, measures[0], {"state": MeasureState.DOING, "evidence": "已拟定两次主题党日的方案"}, **acts)
+    record_comment(year.session, year.process, measures[1], {"text": "请把清单公布出来"}, **year.acts(year.people[-1], MENDED + timedelta(days=2)))
+    by, now = year.acts(year.office, MENDED + timedelta(days=3)).values()
+    confirm_receipt(year.session, filing, by=by, now=now)
+
+
+def _report(year: Year, whole: bool) -> None:
+    if whole:
+        year.acts(year.secretary, FILLED)
+        fill_form(year.session, year.process, {"prepared_by": year.recorder.name, "phone": "8888 0000"}, seen=0)
+
+
+def _pick(words: Sequence[str], number: int) -> str:
+    return words[number % len(words)]
+
+
+_RECORDS: Mapping[Stage, Callable[[Year, bool], None]] = {
+    Stage.STUDY: _study,
+    Stage.TALKS: _talks,
+    Stage.SELF_REVIEW: _self_review,
+    Stage.RATING: _rating,
+    Stage.RECTIFICATION: _rectification,
+    Stage.REPORT: _report,
+}
