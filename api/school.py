@@ -15,7 +15,17 @@ from api.base import Answer, Asked, Routes
 from api.errors import language
 from api.lists import Page, cursor, listed, natural, number, place
 from api.polling import board
-from api.shapes import Listed, LocatedShape, ProcessShape, located_shape, process_shape
+from api.shapes import (
+    BranchShape,
+    Listed,
+    LocatedShape,
+    ProcessShape,
+    WaiverShape,
+    branch_shape,
+    located_shape,
+    process_shape,
+    waiver_shape,
+)
 from workflow.cycle import Process, cycle_by_year
 from workflow.errors import Invalid, NotFound, Words
 from workflow.fields import Line, StaffNo, YesNo, one_of
@@ -25,6 +35,7 @@ from workflow.people.access import Action
 from workflow.people.organisation import Branch, person_by_staff_no, staff_nos
 from workflow.progress import Cursor, branches, changed_branches
 from workflow.vocabulary import LetterState, Stage
+from workflow.waivers import waivers_of_year
 
 routes = Routes()
 
@@ -44,6 +55,18 @@ class ExceptionsQuery(Page):
 
     clause = Line(at_most=8)
     unit = Line()
+
+
+class WaiversQuery(Page):
+    """Which reasons: ``pending=true`` for those that wait for the office."""
+
+    pending = YesNo(load_default=False)
+
+
+class LocatedWaiverShape(WaiverShape):
+    """A reason, with the branch that gave it."""
+
+    branch: BranchShape
 
 
 class LettersQuery(Page):
@@ -162,6 +185,14 @@ def _exception_place(text: str) -> tuple[str, int]:
         case [str(code), int(at)] if type(at) is int and 0 <= at < 1000:
             return natural(code), at
     raise ValueError
+
+
+@routes.get(f"{CYCLE}/waivers", action=Action.READ_SCHOOL, answers=Listed[LocatedWaiverShape], query=WaiversQuery)
+def list_waivers_of_year(asked: Asked, query: dict[str, Any], year: int) -> Any:
+    """The reasons that branches gave in place of what is missing: what the office reads, and what waits for its approval."""
+    cycle = cycle_by_year(asked.session, year)
+    rows = waivers_of_year(asked.session, cycle, pending=query["pending"], after=place(query, 0, number), limit=query["limit"] + 1)
+    return listed(rows, query, lambda row: {**waiver_shape(row[0]), "branch": branch_shape(row[1])}, lambda row: row[0].id)
 
 
 @routes.get(f"{CYCLE}/letters", action=Action.READ_SCHOOL, answers=Listed[LetterShape], query=LettersQuery)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from workflow.cycle import Process, leaders
+from workflow.cycle import Cycle, Process, leaders
 from workflow.errors import Conflict, Invalid, Words
 from workflow.evidence import must_be_open
 from workflow.fields import Body, Line, Text, many
 from workflow.gate import BY_NAME, unmet
 from workflow.mail import letters
 from workflow.mail.outbox import NewLetter, enqueue
+from workflow.people.organisation import Branch
 from workflow.requirement import Waiver
 from workflow.vocabulary import SCHOOL_ZONE, Waivable
 
@@ -59,6 +61,21 @@ def waive(session: Session, process: Process, body: Mapping[str, Any], *, by: st
     session.add(row)
     session.flush()
     return row
+
+
+def waivers_of_year(session: Session, cycle: Cycle, *, pending: bool, after: int, limit: int) -> Sequence[tuple[Waiver, Branch]]:
+    """The reasons that the branches of a year gave, in the order they were given; ``pending``: those that still wait for the office."""
+    statement = (
+        select(Waiver, Branch)
+        .join(Process, Process.id == Waiver.process_id)
+        .join(Branch, Branch.id == Process.branch_id)
+        .where(Process.cycle_id == cycle.id, Waiver.id > after)
+        .order_by(Waiver.id)
+        .limit(limit)
+    )
+    if pending:
+        statement = statement.where(Waiver.needs_approval, Waiver.approved_at.is_(None), Waiver.counts)
+    return [(row.Waiver, row.Branch) for row in session.execute(statement)]
 
 
 def approve(waiver: Waiver, *, by: str, now: datetime) -> None:

@@ -210,7 +210,7 @@ def _check(session: Session, process: Process, body: Mapping[str, Any], staff_no
         errors["staff_no"] = Words(f"{who.name} 已不在本支部", f"{who.name} has left this branch")
     if "level" in body:
         if who.standing is Standing.PROBATIONARY:
-            errors["level"] = Words("预备党员不评定等次", "a probationary member has no level")
+            errors["level"] = Words("预备党员不评定等次（D3）", "a probationary member has no level (D3)")
         elif who.excused_confirmed_by is not None:
             errors["level"] = Words(f"{who.name} 经党办确认不参加，请写明不评定的理由", f"{who.name} is excused: give the reason not to rate him")
         elif not who.rated_here:

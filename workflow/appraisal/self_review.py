@@ -182,7 +182,7 @@ def _check(session: Session, process: Process, body: Mapping[str, Any], staff_no
 def _check_level(who: Participant, body: Mapping[str, Any]) -> None:
     """Asked only of who may write it: others would learn by it who is probationary."""
     if who.standing is Standing.PROBATIONARY and "level" in body:
-        raise Invalid({"level": Words("预备党员不评定等次，也不填自评等次", "a probationary member has no level")})
+        raise Invalid({"level": Words("预备党员不评定等次，也不填自评等次（D3）", "a probationary member has no level (D3)")})
 
 
 # ── requirements ──────────────────────────────────────────────────────────────────────────────────────────────────────

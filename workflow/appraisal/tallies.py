@@ -182,18 +182,23 @@ class Entry:
     def faults(self) -> dict[str, Words]:
         """What does not balance."""
         issued, returned, valid, void = (self.numbers[name] for name in NUMBERS)
+        clause = "M3" if self.subject is TallySubject.COMMITTEE else "D2"
         errors: dict[str, Words] = {}
         if returned > issued:
             errors["returned"] = Words(
-                f"收回 {returned} 张，多于发出 {issued} 张：本次测评无效，应重新测评", f"{returned} returned of {issued} issued: the ballot is void"
+                f"收回 {returned} 张，多于发出 {issued} 张：本次测评无效，应重新测评（{clause}）",
+                f"{returned} returned of {issued} issued: the ballot is void ({clause})",
             )
         if returned != valid + void:
             errors["valid"] = Words(
-                f"有效 {valid} 张加无效 {void} 张，应等于收回 {returned} 张", f"{valid} valid and {void} void must make the {returned} returned"
+                f"有效 {valid} 张加无效 {void} 张，应等于收回 {returned} 张（{clause}）",
+                f"{valid} valid and {void} void must make the {returned} returned ({clause})",
             )
         for name, votes in self.figures.items():
             if (given := sum(votes.values())) != valid:
-                errors[f"counts.{name}"] = Words(f"各栏与弃权合计 {given} 票，应等于有效票 {valid} 张", f"{given} votes, not the {valid} valid ones")
+                errors[f"counts.{name}"] = Words(
+                    f"各栏与弃权合计 {given} 票，应等于有效票 {valid} 张（{clause}）", f"{given} votes, not the {valid} valid ones ({clause})"
+                )
         return errors
 
     def as_sent(self) -> dict[str, Any]:
