@@ -31,9 +31,11 @@ def mermaid(kind: Kind) -> str:
 
 
 def requirement_table(kind: Kind) -> str:
-    """The requirements as a Markdown table: clause, stage, the plan's sentence, how it weighs, how far it may be waived."""
-    lines = ["| 条款 | 环节 | 方案原文 | 性质 | 豁免 |", "|---|---|---|---|---|"]
-    lines += [f"| {each.clause} | {each.stage.zh} | {each.sentence} | {each.severity.zh} | {each.waivable.zh} |" for each in REQUIREMENTS[kind]]
+    """The requirements as a Markdown table: clause, stage, the plan's sentence, what is said when it lacks, weight, waiving."""
+    lines = ["| 条款 | 环节 | 方案原文 | 缺什么 | 性质 | 豁免 |", "|---|---|---|---|---|---|"]
+    for each in REQUIREMENTS[kind]:
+        said = each.words.format(count="N", names="…").zh
+        lines.append(f"| {each.clause} | {each.stage.zh} | {each.sentence} | {said} | {each.severity.zh} | {each.waivable.zh} |")
     return "\n".join(lines) + "\n"
 
 
