@@ -26,7 +26,6 @@ from workflow.appraisal.rating import (
     amend_rating,
     give_feedback,
     members_tally,
-    reads_all,
     record_rating,
     visible_ratings,
 )
@@ -115,7 +114,7 @@ def rating_shaper(asked: Asked) -> Callable[[Rating], RatingShape]:
 
 def _votes(asked: Asked) -> dict[str, Any]:
     """What the ballot said of each member, as far as this reader may know it."""
-    tally = members_tally(asked.session, asked.process.id) if reads_all(asked.by, asked.process.branch.code) else None
+    tally = None if asked.by.plain_member(asked.process.branch.code) else members_tally(asked.session, asked.process.id)
     if tally is None:
         return {}
     if sees_counts(asked.by, asked.process, tally.valid):

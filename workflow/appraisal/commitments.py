@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, ForeignKey, Index, and_, exists, or_, true
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from workflow.appraisal.ledger import Problem, plain_member, problems_named
+from workflow.appraisal.ledger import Problem, problems_named
 from workflow.cycle import Participant, Process, participants
 from workflow.database import Base, act_as
 from workflow.errors import Forbidden, Words
@@ -67,7 +67,7 @@ class CommitmentBody(Body):
 
 def visible_commitments(reader: Caller, branch_code: str) -> ColumnElement[bool]:
     """Which commitments of a branch this reader knows of: a plain member his own."""
-    return Commitment.staff_no == reader.staff_no if plain_member(reader, branch_code) else true()
+    return Commitment.staff_no == reader.staff_no if reader.plain_member(branch_code) else true()
 
 
 # ── verbs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -18,8 +18,7 @@ from workflow.database import Base, Numbered, any_of, word
 from workflow.errors import Invalid, Words
 from workflow.evidence import Retractable
 from workflow.history import track
-from workflow.people.access import Caller
-from workflow.vocabulary import MeasureState, ProblemSource, Role
+from workflow.vocabulary import MeasureState, ProblemSource
 
 COMMITTEE = "committee"
 """What a problem is about when it is not about a person."""
@@ -100,11 +99,6 @@ for _table in (Problem, Measure, MeasureProblem, MeasureProgress, MeasureComment
 
 
 # ── what the rooms of the stage share ─────────────────────────────────────────────────────────────────────────────────
-
-
-def plain_member(reader: Caller, branch_code: str) -> bool:
-    """Whether somebody is a member of this branch and nothing more."""
-    return not reader.roles_in(branch_code) - {Role.MEMBER, Role.ADMINISTRATOR}
 
 
 def problems_named(session: Session, process_id: int, field: str, ids: Collection[int]) -> Sequence[Problem]:

@@ -43,7 +43,7 @@ from workflow.fields import Text as LongText
 from workflow.history import track
 from workflow.people.access import Caller
 from workflow.requirement import Missing, missing
-from workflow.vocabulary import MeetingForm, MeetingPurpose, Role, Stage
+from workflow.vocabulary import MeetingForm, MeetingPurpose, Stage
 
 STAGE: Mapping[MeetingPurpose, Stage] = {
     MeetingPurpose.LIFE: Stage.SELF_REVIEW,
@@ -187,9 +187,7 @@ class MeetingBody(Body):
 
 def visible_meetings(reader: Caller, branch_code: str) -> ColumnElement[bool]:
     """Which meetings of a branch this reader knows of: a plain member those whose minutes he confirms."""
-    if reader.roles_in(branch_code) - {Role.MEMBER, Role.ADMINISTRATOR}:
-        return true()
-    return or_(Meeting.chair == reader.staff_no, Meeting.recorder == reader.staff_no)
+    return or_(Meeting.chair == reader.staff_no, Meeting.recorder == reader.staff_no) if reader.plain_member(branch_code) else true()
 
 
 # ── what the minutes must hold ────────────────────────────────────────────────────────────────────────────────────────

@@ -98,13 +98,8 @@ class TallyFirst(Conflict):
 
 def visible_ratings(reader: Caller, branch_code: str) -> ColumnElement[bool]:
     """Which ratings of a branch this reader knows of: a plain member his own, once it was told to him."""
-    if reads_all(reader, branch_code):
-        return true()
-    return and_(Rating.staff_no == reader.staff_no, Rating.feedback_on.is_not(None))
-
-
-def reads_all(reader: Caller, branch_code: str) -> bool:
-    return bool(reader.roles_in(branch_code) - {Role.MEMBER, Role.ADMINISTRATOR})
+    told = and_(Rating.staff_no == reader.staff_no, Rating.feedback_on.is_not(None))
+    return told if reader.plain_member(branch_code) else true()
 
 
 # ── verbs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select, true
 from sqlalchemy.orm import Session
 
-from workflow.appraisal.ledger import Measure, MeasureComment, MeasureProblem, MeasureProgress, Problem, plain_member, problems_named
+from workflow.appraisal.ledger import Measure, MeasureComment, MeasureProblem, MeasureProgress, Problem, problems_named
 from workflow.appraisal.publications import Publication, published
 from workflow.cycle import Cycle, Participant, Process, participants, secretaries
 from workflow.database import act_as
@@ -57,7 +57,7 @@ class CommentBody(Body):
 
 def visible_measures(reader: Caller, branch_code: str) -> ColumnElement[bool]:
     """Which measures of a branch this reader knows of: a plain member those he owns, and all that count once they are published."""
-    if not plain_member(reader, branch_code):
+    if not reader.plain_member(branch_code):
         return true()
     shown = exists().where(Publication.process_id == Measure.process_id, Publication.counts).correlate(Measure)
     return or_(Measure.owner == reader.staff_no, and_(Measure.counts, shown))
@@ -65,7 +65,7 @@ def visible_measures(reader: Caller, branch_code: str) -> ColumnElement[bool]:
 
 def problems_shown(reader: Caller, row: Measure, branch_code: str) -> list[int]:
     """The numbers of the problems that a reader sees behind a measure: what is public says nothing of a person, nor of what was said in a talk."""
-    whole = row.owner == reader.staff_no or not plain_member(reader, branch_code)
+    whole = row.owner == reader.staff_no or not reader.plain_member(branch_code)
     return [each.problem_id for each in row.answers if whole or (each.problem.about is None and each.problem.source is not ProblemSource.TALK)]
 
 
@@ -146,7 +146,7 @@ def record_comment(session: Session, process: Process, row: Measure, body: Mappi
     """Say something of a measure; the office enters letters so. A plain member only once it is published. Raises Conflict."""
     if not row.counts:
         raise Conflict(Words("这条整改措施已撤回或退回", "this measure was withdrawn or rejected"))
-    if plain_member(by, process.branch.code) and not published(session, process.id):
+    if by.plain_member(process.branch.code) and not published(session, process.id):
         raise Conflict(Words("整改措施公开后方可提出意见", "comments are taken once the measures are published"))
     comment = MeasureComment(measure_id=row.id, process_id=process.id, text=body["text"], recorded_by=by.staff_no, recorded_at=now)
     row.comments.append(comment)

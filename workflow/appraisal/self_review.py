@@ -76,7 +76,7 @@ class SelfReviewBody(Body):
 def visible_self_reviews(reader: Caller, branch_code: str) -> ColumnElement[bool]:
     """A draft is seen by its member and by who wrote it down; a plain member sees his own alone."""
     own = or_(SelfReview.staff_no == reader.staff_no, SelfReview.recorded_by == reader.staff_no)
-    return or_(SelfReview.submitted, own) if reader.roles_in(branch_code) - {Role.MEMBER, Role.ADMINISTRATOR} else own
+    return own if reader.plain_member(branch_code) else or_(SelfReview.submitted, own)
 
 
 @dataclass(frozen=True)

@@ -159,9 +159,7 @@ def visible_history(reader: Caller, branch_code: str, secretary: str | None) -> 
 
 def visible_talks(reader: Caller, branch_code: str) -> ColumnElement[bool]:
     """Which talks of a branch this reader knows of: a plain member those he took part in."""
-    if reader.roles_in(branch_code) - {Role.MEMBER, Role.ADMINISTRATOR}:
-        return true()
-    return or_(Talk.partner == reader.staff_no, Talk.talker == reader.staff_no)
+    return or_(Talk.partner == reader.staff_no, Talk.talker == reader.staff_no) if reader.plain_member(branch_code) else true()
 
 
 # ── verbs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -214,10 +214,9 @@ def visible_tallies(reader: Caller, branch_code: str) -> ColumnElement[bool]:
     The office knows that there is one, without its numbers: when a teller is gone it can be rejected.
     """
     own = or_(Tally.recorded_by == reader.staff_no, Tally.counted_by == reader.staff_no)
-    roles = reader.roles_in(branch_code)
-    if Role.OFFICE in roles:
+    if Role.OFFICE in reader.roles_in(branch_code):
         return Tally.id.is_not(None)
-    return or_(own, Tally.counted_at.is_not(None)) if roles - {Role.MEMBER, Role.ADMINISTRATOR} else own
+    return own if reader.plain_member(branch_code) else or_(own, Tally.counted_at.is_not(None))
 
 
 BANDS = ("三分之二以上", "过半数", "未过半数")

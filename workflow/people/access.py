@@ -158,6 +158,10 @@ class Caller:
         here = self.branches.get(branch_code, frozenset()) if branch_code is not None else frozenset()
         return self.school | here
 
+    def plain_member(self, branch_code: str) -> bool:
+        """Whether this person is a member of a branch and nothing more: he reads of it what is his own, and what is published."""
+        return not self.roles_in(branch_code) - {Role.MEMBER, Role.ADMINISTRATOR}
+
     @property
     def roles(self) -> frozenset[Role]:
         """Everything this person is anywhere."""
