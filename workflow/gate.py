@@ -201,24 +201,34 @@ def exceptions(
 ) -> list[Unmet]:
     """All that is missing school-wide in one year: the gate's own rows without the branch filter, by branch code.
 
-    Signs are told until the office has accepted the branch, which is what it looks at them for.
+    Signs are told until the office has accepted the branch, which is what it looks at them for. A page asks as many branches as fill it, some
+    hundred at a time, however many there are.
     """
-    return _everywhere(
-        session,
-        {
-            "year": year,
-            "today": today,
-            "unit": unit,
-            "code": after[0],
-            "number": after[1],
-            "limit": limit,
-        },
-        last_stage=lambda each: each.asked_until if each.blocks else max(each.asked_until, Stage.FILED, key=tuple(Stage).index),
-        processes="""and c.year = %(year)s and p.branch_id in (
-            select b.id from branch b where b.code >= %(code)s and (%(unit)s::text is null or %(unit)s in (b.unit_code, b.unit_name)))""",
-        groups="and (b.code, asked.number) > (%(code)s, %(number)s)",
-        names=tuple(name for name, each in BY_NAME.items() if clause is None or each.clause == clause),
-    )
+    names = tuple(name for name, each in BY_NAME.items() if clause is None or each.clause == clause)
+    found: list[Unmet] = []
+    while len(found) < limit:
+        asked = {"year": year, "today": today, "unit": unit, "code": after[0], "number": after[1], "limit": limit - len(found)}
+        (window,) = _run(session, _WINDOW, asked)
+        found += _everywhere(
+            session,
+            {**asked, "last": window.last},
+            last_stage=lambda each: each.asked_until if each.blocks else max(each.asked_until, Stage.FILED, key=tuple(Stage).index),
+            processes=f"and c.year = %(year)s and p.branch_id in (select b.id from branch b where b.code <= %(last)s and {_OF_UNIT})",  # noqa: S608
+            groups="and (b.code, asked.number) > (%(code)s, %(number)s)",
+            names=names,
+        )
+        if window.branches < BRANCHES_AT_ONCE:
+            break
+        after = (window.last, len(BY_NAME))
+    return found
+
+
+BRANCHES_AT_ONCE = 100
+_OF_UNIT = "b.code >= %(code)s and (%(unit)s::text is null or %(unit)s in (b.unit_code, b.unit_name))"
+_WINDOW = f"""
+    select count(*) as branches, max(code) as last
+    from (select b.code from branch b where {_OF_UNIT} order by b.code limit {BRANCHES_AT_ONCE}) b"""  # noqa: S608
+"""The next branches from a code on."""
 
 
 def place_in_list(row: Unmet) -> tuple[str, int]:

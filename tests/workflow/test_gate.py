@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from tests.builders import DEADLINES, NOW, TODAY, a_branch, a_cycle, a_school, an_office, person
 from tests.evidence import SITUATIONS, a_waiver, all_evidence, in_situation, lacking, leaves, said, stand_at, statements
 from tests.situations import EVERYBODY, SUBSTANCE, a_study, a_talk
+from workflow import gate
 from workflow.appraisal import REQUIREMENTS
 from workflow.appraisal.talks import committee_pairs_without_a_talk, members_nobody_talked_with, secretary_without_a_focus_talk
 from workflow.cycle import Lock, Process, process_of, processes
@@ -91,12 +92,12 @@ def test_a_gate_is_one_round_trip_and_none_where_nothing_is_asked(shared_engine:
             assert len(sent) == (1 if requirements_of(Kind.APPRAISAL, stage) else 0), stage
 
 
-def test_to_dos_and_exceptions_are_one_round_trip_however_many_branches(shared_engine: Engine, session: Session, branch: Process) -> None:
+def test_to_dos_are_one_round_trip_and_a_page_of_exceptions_two(shared_engine: Engine, session: Session, branch: Process) -> None:
     me = person(session, "张三").id
     with statements(shared_engine) as sent:
         todos(session, me, today=TODAY)
         exceptions(session, 2024, today=TODAY)
-    assert len(sent) == 2
+    assert len(sent) == 3
 
 
 def test_the_gate_sees_what_was_changed_a_moment_ago_in_the_same_transaction(session: Session, branch: Process) -> None:
@@ -277,14 +278,20 @@ def test_exceptions_come_by_branch_code_and_then_as_declared(session: Session, f
     ]
 
 
+@pytest.mark.parametrize("at_once", [2, 3, 100])
 @pytest.mark.parametrize("limit", [1, 2, 3, 4, 5, 6, 7])
-def test_pages_of_exceptions_cover_them_all_once(session: Session, four_branches: list[Process], limit: int) -> None:
+def test_pages_of_exceptions_cover_them_all_once(
+    session: Session, four_branches: list[Process], limit: int, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = said(exceptions(session, 2024, today=TODAY))
+    monkeypatch.setattr(gate, "BRANCHES_AT_ONCE", at_once)
+    monkeypatch.setattr(gate, "_WINDOW", gate._WINDOW.replace("limit 100", f"limit {at_once}"))
     pages, after = [], ("", 0)
     while page := exceptions(session, 2024, today=TODAY, after=after, limit=limit):
         assert len(page) <= limit
         pages += page
         after = place_in_list(page[-1])
-    assert said(pages) == said(exceptions(session, 2024, today=TODAY))
+    assert said(pages) == whole
 
 
 @pytest.mark.parametrize(

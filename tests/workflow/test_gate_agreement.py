@@ -155,6 +155,7 @@ def test_among_ten_thousand_branches_a_persons_to_dos_and_a_late_page_of_excepti
         asks: dict[str, Callable[[], list[Unmet]]] = {
             "to-dos": lambda: todos(session, me, today=TODAY),
             "unit": lambda: exceptions(session, 2024, today=TODAY, unit="U5"),
+            "first page": lambda: exceptions(session, 2024, today=TODAY),
             "late page": lambda: exceptions(session, 2024, today=TODAY, after=("B9990", 0)),
         }
         took = {}
