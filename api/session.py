@@ -42,6 +42,8 @@ class SessionShape(TypedDict):
 class BranchRolesShape(TypedDict):
     code: str
     roles: list[Role]
+    stands_for: str | None
+    """Whose substitute this person is there today (学工号)."""
 
 
 class CallerShape(TypedDict):
@@ -58,7 +60,9 @@ def caller_shape(caller: Caller) -> CallerShape:
         "staff_no": caller.staff_no,
         "name": caller.name,
         "roles": sorted(caller.roles),
-        "branches": [{"code": code, "roles": sorted(roles)} for code, roles in sorted(caller.branches.items())],
+        "branches": [
+            {"code": code, "roles": sorted(roles), "stands_for": caller.stands_for.get(code)} for code, roles in sorted(caller.branches.items())
+        ],
     }
 
 

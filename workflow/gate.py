@@ -237,15 +237,25 @@ def place_in_list(row: Unmet) -> tuple[str, int]:
 
 
 def todos(session: Session, person_id: int, *, today: date) -> list[Unmet]:
-    """What is missing from one person, in all branches and cycles: rows that name him, and rows for every holder of a role he has on that roll."""
+    """What is missing from one person, in all branches and cycles: rows that name him, and rows for every holder of a role he has on that roll.
+
+    Who stands in for somebody today sees what that one's role asks, not what is asked of that one by name.
+    """
     return _everywhere(
         session,
         {"me": person_id, "today": today, "limit": 1000},
         last_stage=lambda each: each.asked_until,
         processes="and p.id in (select r.process_id from participant r where r.person_id = %(me)s and r.left_on is null)",
         rows=f"""and (m.person_id = %(me)s or m.person_id is null and exists (
-            select from participant r where r.process_id = m.process_id and r.person_id = %(me)s and r.left_on is null and ({_holder("m")})))""",
+            select from participant r
+            where r.process_id = m.process_id and ({_ME_OR_WHOM_I_STAND_FOR}) and r.left_on is null and ({_holder("m")})))""",
     )
+
+
+_ME_OR_WHOM_I_STAND_FOR = """r.person_id = %(me)s or exists (
+    select from substitute s join process q on q.branch_id = s.branch_id
+    where q.id = r.process_id and s.substitute_id = %(me)s and s.person_id = r.person_id
+        and %(today)s between s.starts_on and s.ends_on and s.ended_at is null)"""
 
 
 _COUNTED = """

@@ -22,7 +22,9 @@ from workflow.evidence import reject, withdraw
 from workflow.mail.letters import Rendered
 from workflow.mail.outbox import Letter, claim, letters_of, retire_reminders, settle_unknown
 from workflow.opening import close_cycle
+from workflow.people.access import Scope
 from workflow.people.organisation import Person
+from workflow.people.substitutes import name_substitute
 from workflow.progress import overview
 from workflow.reminders import letters_due, queue_due
 from workflow.reminders.due import Due
@@ -227,6 +229,14 @@ def test_the_deputy_answers_for_the_branch_as_the_secretary_does(session: Sessio
     session.flush()
     letters = due(session, branch, at("2024-12-24"))
     assert duties(letters["钱七"].words) == duties(letters["张三"].words) != duties(letters["李四"].words)
+
+
+def test_who_stands_in_for_the_secretary_is_told_what_he_is_told(session: Session, branch: Process) -> None:
+    days = {"starts_on": date(2024, 12, 20), "ends_on": date(2024, 12, 26)}
+    name_substitute(session, {"substitute": "w5", **days}, by=caller(session, "张三"), reach=[Scope.BRANCH], now=NOW)
+    letters = due(session, branch, at("2024-12-24"))
+    assert duties(letters["王五"].words) == duties(letters["张三"].words)
+    assert "王五" not in due(session, branch, at("2024-12-30"))
 
 
 def test_who_has_left_the_branch_gets_no_letter(session: Session, branch: Process) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
 
-from sqlalchemy import or_, select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session, contains_eager
 
 from workflow.calendar import Overrides
@@ -17,6 +17,7 @@ from workflow.gate import duties
 from workflow.mail import letters
 from workflow.mail.outbox import reminder_of
 from workflow.people.organisation import Person
+from workflow.people.substitutes import Substitute, standing
 from workflow.reminders.due import Due
 from workflow.reminders.when import days_ahead, nearest_reminder, reason_of, remark_of
 from workflow.vocabulary import SCHOOL_ZONE, WORKING_STAGES, CycleStatus, Post
@@ -68,19 +69,24 @@ def of_deadlines(session: Session, near: Sequence[Near], now: datetime, base_url
     missing = duties(session, [each.process for each in near])
     by_process = {each.process.id: each for each in near}
     acting = [person_id for _, person_id in missing if person_id is not None]
+    today = now.astimezone(SCHOOL_ZONE).date()
+    in_their_place = _substitutes(session, list(by_process), today)
     roll = session.execute(
         select(Participant, Person.email)
         .join(Person, Person.id == Participant.person_id)
         .where(
             any_of(Participant.process_id, list(by_process)),
             Participant.left_on.is_(None),
-            or_(any_of(Participant.post, _LEADERS), any_of(Participant.person_id, acting)),
+            or_(
+                any_of(Participant.post, _LEADERS),
+                any_of(Participant.person_id, acting),
+                any_of(Participant.person_id, [person_id for _, person_id in in_their_place]),
+            ),
         )
         .order_by(Participant.process_id, Participant.person_id)
     )
-    today = now.astimezone(SCHOOL_ZONE).date()
     for row, address in roll:
-        each, leads = by_process[row.process_id], row.post in _LEADERS
+        each, leads = by_process[row.process_id], row.post in _LEADERS or (row.process_id, row.person_id) in in_their_place
         counts = missing.get((row.process_id, None if leads else row.person_id), {})
         if not (leads or counts):
             continue
@@ -112,3 +118,14 @@ def of_deadlines(session: Session, near: Sequence[Near], now: datetime, base_url
             branch=process.branch.name,
             round=process.round,
         )
+
+
+def _substitutes(session: Session, process_ids: Sequence[int], today: date) -> set[tuple[int, int]]:
+    """Who stands in for a secretary or deputy today, by process: he is told what they are told."""
+    rows = session.execute(
+        select(Process.id, Substitute.substitute_id)
+        .join(Substitute, Substitute.branch_id == Process.branch_id)
+        .join(Participant, and_(Participant.process_id == Process.id, Participant.person_id == Substitute.person_id))
+        .where(any_of(Process.id, process_ids), any_of(Participant.post, _LEADERS), Participant.left_on.is_(None), *standing(today))
+    )
+    return {(process_id, person_id) for process_id, person_id in rows}
