@@ -6,20 +6,19 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, select, text
 from sqlalchemy.orm import Session
 
 from tests.api.test_races import until_waiting
 from tests.builders import NOW, STAFF_NO, a_school
 from tests.evidence import all_evidence, came_to, excused, go, lacking, leaves, stand_at
-from tests.rating import BASIC, UNQUALIFIED, a_case, a_feedback, a_help_plan, a_rating, amended
+from tests.rating import BASIC, UNQUALIFIED, a_case, a_feedback, a_help_plan, amended
 from tests.report import SITUATIONS, WRITTEN, a_form
 from workflow.appraisal.aftercare import DispositionCase, HelpPlan
 from workflow.appraisal.archive import archive_of
 from workflow.appraisal.commitments import Commitment
 from workflow.appraisal.form import Form, fill_form, form_of
 from workflow.appraisal.ledger import Measure, Problem
-from workflow.appraisal.meetings import Meeting
 from workflow.appraisal.publications import Publication, RectificationFiling
 from workflow.appraisal.rating import Rating
 from workflow.appraisal.report import papers_missing
@@ -33,6 +32,7 @@ from workflow.errors import Conflict, Invalid, StageClosed, Stale
 from workflow.evidence import Retractable, record_of_member, records_of, reject, withdraw
 from workflow.vocabulary import Stage, Trigger
 
+Act = Callable[[Session, Process], object]
 ORDER = [
     "plan",
     "study",
@@ -74,7 +74,7 @@ def all_of(session: Session, process: Process, model: type[Retractable]) -> Iter
     return (row for row in records_of(session, model, process.id, after=0, limit=200) if row.counts)
 
 
-def without(model: type[Retractable], *, one: bool = False) -> Callable[[Session, Process], None]:
+def without(model: type[Retractable], *, one: bool = False) -> Act:
     """All records of a kind are taken back, or the first of them."""
 
     def act(session: Session, process: Process) -> None:
@@ -86,16 +86,16 @@ def without(model: type[Retractable], *, one: bool = False) -> Callable[[Session
     return act
 
 
-def changed(statement: str) -> Callable[[Session, Process], object]:
+def changed(statement: str) -> Act:
     """One column says otherwise."""
     return lambda session, process: session.execute(text(f"update {statement} and process_id = :process"), {"process": process.id})
 
 
-def rated(level: str) -> Callable[[Session, Process], object]:
+def rated(level: str) -> Act:
     return changed(f"rating set level = '{level}' where staff_no = 'w5'")
 
 
-MISSING: dict[str, list[Callable[[Session, Process], object]]] = {
+MISSING: dict[str, list[Act]] = {
     "plan": [],
     "study": [without(StudySession)],
     "talks": [],
@@ -128,7 +128,7 @@ def test_a_branch_that_kept_everything_has_every_paper_in_the_order_of_the_list(
 
 
 @pytest.mark.parametrize(("paper", "act"), [(paper, act) for paper, acts in MISSING.items() for act in acts])
-def test_a_paper_whose_records_do_not_stand_is_missing(session: Session, kept: Process, paper: str, act: Callable[[Session, Process], object]) -> None:
+def test_a_paper_whose_records_do_not_stand_is_missing(session: Session, kept: Process, paper: str, act: Act) -> None:
     act(session, kept)
     session.expire_all()
     assert gone(session, kept) == [paper]
@@ -153,8 +153,7 @@ def test_a_problem_that_came_by_way_of_opinions_is_a_paper_of_opinions(session: 
 
 
 def test_who_is_excused_or_has_left_owes_no_self_review_and_stands_in_for_nobody(session: Session, kept: Process) -> None:
-    own = record_of_member(session, SelfReview, kept.id, "s8") if hasattr(SelfReview, "staff_no") else None
-    assert own is not None
+    own = session.scalars(select(SelfReview).where(SelfReview.staff_no == "s8")).one()
     withdraw(own, by="s8", now=NOW, reason="重写")
     assert gone(session, kept) == ["self_reviews"]
     leaves(session, "李四")

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from tests.builders import NOW, STAFF_NO, TODAY, a_school, caller, person
+from tests.builders import NOW, STAFF_NO, TODAY, a_school, person
 from tests.evidence import a_waiver, excused, lacking, leaves, stand_at
 from tests.rating import (
     BASIC,
