@@ -70,7 +70,7 @@ def fill_form(session: Session, process: Process, body: Mapping[str, Any], *, se
 
 def _first(session: Session, process: Process, body: Mapping[str, Any]) -> Form:
     """There was no row to hold: of two who both find none, the slower one is told that it changed."""
-    row = session.scalar(insert(Form).values(process_id=process.id, version=1, **body).on_conflict_do_nothing().returning(Form))
+    row: Form | None = session.scalar(insert(Form).values(process_id=process.id, version=1, **body).on_conflict_do_nothing().returning(Form))
     if row is None:
         raise _stale(session, process, session.get_one(Form, process.id).version, 0)
     return row
