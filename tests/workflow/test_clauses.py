@@ -1,4 +1,4 @@
-"""The plan's clauses and the code in step: each is asked by a requirement or recorded by a column, and nothing names a clause that the plan has not."""
+"""The plan's clauses and the code in step: each is asked for or recorded, and nothing names a clause that the plan has not."""
 
 from __future__ import annotations
 

@@ -244,6 +244,18 @@ def test_the_lines_of_the_form_make_its_numbers(session: Session) -> None:
     assert {row.staff_no for row in paper.cases} == {row.staff_no for row in standing(session, DispositionCase, process)}
 
 
+def test_beside_a_member_stands_why_he_has_no_level(session: Session) -> None:
+    a_school_of(session, {"D0101": 3})
+    (process,) = processes_of(session, {"D0101": 3})
+    a_counted_ballot(session, process)
+    one, other, third = roll(session, process.id)
+    other.excused_reason = third.excused_reason = "长期病休"
+    a_rating(session, process, one.staff_no, None, not_rated_reason="长期外派")
+    a_rating(session, process, other.staff_no)
+    third.excused_confirmed_by = "office"
+    assert [line.remark for line in paper_of(session, process).members] == ["长期外派", None, "长期病休"]
+
+
 # ── the school ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
