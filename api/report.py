@@ -259,7 +259,7 @@ def _aftercare(paper: FormPaper) -> list[AftercareLine]:
         if level not in (Level.BASIC, Level.UNQUALIFIED):
             continue
         plan, case = plans.get(staff_no), cases.get(staff_no)
-        helper = lines.get(plan.helper) if plan and plan.helper else None
+        helper = paper.people.get(plan.helper) if plan and plan.helper else None
         found.append(
             {
                 "staff_no": staff_no,
@@ -267,7 +267,7 @@ def _aftercare(paper: FormPaper) -> list[AftercareLine]:
                 "level": level,
                 "facts": case.facts if case else None,
                 "measure": plan.first_step if plan else None,
-                "responsible": helper.person.name if helper else None,
+                "responsible": helper.name if helper else None,
                 "due_on": plan.review_on if plan else None,
             }
         )
@@ -275,7 +275,7 @@ def _aftercare(paper: FormPaper) -> list[AftercareLine]:
 
 
 def _meetings(paper: FormPaper) -> list[MeetingLine]:
-    people = {line.person.staff_no: line.person for line in paper.members}
+    people = paper.people
 
     def name(staff_no: str) -> str:
         return people[staff_no].name if staff_no in people else staff_no

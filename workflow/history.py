@@ -14,7 +14,7 @@ from sqlalchemy import BigInteger, ColumnElement, DateTime, Index, Select, Table
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from workflow.database import APPLICATION_ROLE, Base, Numbered, ddl, notes
+from workflow.database import APPLICATION_ROLE, Base, Numbered, ddl
 
 
 class History(Numbered, Base):
@@ -23,7 +23,7 @@ class History(Numbered, Base):
     __tablename__ = "history"
 
     at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.clock_timestamp())
-    actor: Mapped[str] = mapped_column(info=notes("Q2"))
+    actor: Mapped[str]
     on_behalf_of: Mapped[str | None]
     reason: Mapped[str | None]
     what: Mapped[str]

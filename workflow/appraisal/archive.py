@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from workflow.appraisal.aftercare import DispositionCase, HelpPlan
 from workflow.appraisal.commitments import Commitment
-from workflow.appraisal.figures import Condition, records
+from workflow.appraisal.figures import Condition, has, records
 from workflow.appraisal.form import Form
 from workflow.appraisal.ledger import Measure, Problem
 from workflow.appraisal.meetings import Meeting
@@ -47,24 +47,25 @@ def _papers() -> dict[str, tuple[str, ColumnElement[int], ColumnElement[int] | i
     purpose, confirmed = Meeting.purpose, and_(Meeting.chair_confirmed_at.is_not(None), Meeting.recorder_confirmed_at.is_not(None))
     opinions = or_(Talk.opinions_branch.is_not(None), Talk.opinions_committee.is_not(None))
     asked_for = records(Talk, opinions) + records(Problem, Problem.source == ProblemSource.OPINIONS)
-    in_trouble = _people(or_(Rating.level == Level.BASIC, Rating.level == Level.UNQUALIFIED))
+    helped, disposed = and_(Rating.level == Level.BASIC, has(HelpPlan)), and_(Rating.level == Level.UNQUALIFIED, has(DispositionCase))
+    in_trouble = or_(Rating.level == Level.BASIC, Rating.level == Level.UNQUALIFIED)
     return {
         "plan": ("通知方案", literal(1), 1),
         "study": ("学习记录", records(StudySession), 1),
         "talks": ("谈心谈话记录及汇总", records(Talk), 1),
         "opinions": ("征求意见汇总", asked_for, 1),
         "duty_report": ("述职报告", records(Meeting, Meeting.duty_report.is_not(None)), 1),
-        "self_reviews": ("个人自评", records(SelfReview, SelfReview.submitted), _people(*present())),
+        "self_reviews": ("个人自评", _people(*present(), has(SelfReview, SelfReview.submitted)), _people(*present())),
         "life_meeting": ("组织生活会会议记录及签到", records(Meeting, purpose == MeetingPurpose.LIFE, confirmed), 1),
         "tallies": ("测评票（密封）及计票单", records(Tally, Tally.counted_at.is_not(None)), len(TallySubject)),
         "deciding_meeting": ("评定会议记录", records(Meeting, purpose == MeetingPurpose.DECIDING, confirmed), 1),
         "form": ("情况表", _written_form, 1),
-        "feedback": ("反馈单", _people(Rating.feedback_on.is_not(None)), _people(Rating.level.is_not(None))),
+        "feedback": ("反馈单", _people(Rating.level.is_not(None), Rating.feedback_on.is_not(None)), _people(Rating.level.is_not(None))),
         "ledger": ("整改台账", records(Measure), 1),
         "commitments": ("整改承诺书", records(Commitment), 1),
         "publication": ("公示件", records(Publication), 1),
         "receipt": ("报备回执", records(RectificationFiling, RectificationFiling.received_at.is_not(None)), 1),
-        "aftercare": ("帮扶、处置材料", records(HelpPlan) + records(DispositionCase), in_trouble),
+        "aftercare": ("帮扶、处置材料", _people(or_(helped, disposed)), _people(in_trouble)),
     }
 
 

@@ -24,6 +24,7 @@ from workflow.appraisal.meetings import Meeting
 from workflow.appraisal.publications import Publication, RectificationFiling
 from workflow.appraisal.quota import levels_given, more_excellent_than_the_quota
 from workflow.appraisal.rating import Rating, of_member
+from workflow.appraisal.self_review import SelfReview
 from workflow.appraisal.study import StudySession
 from workflow.appraisal.talks import Talk
 from workflow.appraisal.tallies import LEVELS, MARKS, CommitteeItem, Tally, TallyOfItem, TallyOfMember
@@ -51,8 +52,8 @@ def _on_roll() -> LateralFromClause:
         "leads": Participant.leads,
         "none": or_(~due, Rating.not_rated_reason.is_not(None)),
         "fed_back": and_(Rating.level.is_not(None), Rating.feedback_on.is_not(None)),
-        "basic_helped": and_(Rating.level == Level.BASIC, _has(HelpPlan)),
-        "unqualified_cased": and_(Rating.level == Level.UNQUALIFIED, _has(DispositionCase)),
+        "basic_helped": and_(Rating.level == Level.BASIC, has(HelpPlan)),
+        "unqualified_cased": and_(Rating.level == Level.UNQUALIFIED, has(DispositionCase)),
         "rated_off_ballot": and_(Rating.level.is_not(None), ~_on_ballot()),
     }
     return (
@@ -65,10 +66,11 @@ def _on_roll() -> LateralFromClause:
     )
 
 
-def _has(model: type[HelpPlan] | type[DispositionCase]) -> ColumnElement[bool]:
+def has(model: type[HelpPlan] | type[DispositionCase] | type[SelfReview], *which: Condition) -> ColumnElement[bool]:
+    """That there is such a record of this line of the roll, and counts."""
     return (
         select(model.id)
-        .where(model.process_id == Participant.process_id, model.staff_no == Participant.staff_no, model.counts)
+        .where(model.process_id == Participant.process_id, model.staff_no == Participant.staff_no, model.counts, *which)
         .correlate(Participant)
         .exists()
     )

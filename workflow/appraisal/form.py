@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from workflow.cycle import Process
@@ -56,14 +57,24 @@ def fill_form(session: Session, process: Process, body: Mapping[str, Any], *, se
         raise Invalid({"prepared_by": Words("没有要填写的内容", "nothing to write")})
     row = session.get(Form, process.id, with_for_update={"key_share": True}, populate_existing=True)
     if (row.version if row else 0) != seen:
-        since = changed_since(session, Form.__table__, process.id, seen)  # type: ignore[arg-type]
-        raise Stale(version=row.version if row else 0, changed=since)
+        raise _stale(session, process, row.version if row else 0, seen)
     must_be_open(process, Stage.REPORT)
     if row is None:
-        row = Form(process_id=process.id, prepared_by=None, phone=None, remark=None, version=0)
-        session.add(row)
+        return _first(session, process, body)
     for name, value in body.items():
         setattr(row, name, value)
     row.version += 1
     session.flush()
     return row
+
+
+def _first(session: Session, process: Process, body: Mapping[str, Any]) -> Form:
+    """There was no row to hold: of two who both find none, the slower one is told that it changed."""
+    row: Form | None = session.scalar(insert(Form).values(process_id=process.id, version=1, **body).on_conflict_do_nothing().returning(Form))
+    if row is None:
+        raise _stale(session, process, session.get_one(Form, process.id).version, 0)
+    return row
+
+
+def _stale(session: Session, process: Process, version: int, seen: int) -> Stale:
+    return Stale(version=version, changed=changed_since(session, Form.__table__, process.id, seen))  # type: ignore[arg-type]

@@ -5,7 +5,7 @@ The plan: 将《2024年度民主评议情况表》交党委办公室。 The head
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import and_, select
@@ -36,7 +36,8 @@ class MemberLine:
     @property
     def remark(self) -> str | None:
         """Why there is no level."""
-        return (self.rating.not_rated_reason if self.rating else None) or self.person.excused_reason
+        excused = self.person.excused_reason if self.person.excused_confirmed_by else None
+        return (self.rating.not_rated_reason if self.rating else None) or excused
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ class FormPaper:
     """The rows of the form. Records that were taken back are not among them."""
 
     members: Sequence[MemberLine]
+    people: Mapping[str, Participant]
+    """The whole roll by 学工号: a meeting or a help plan may name somebody who has left since."""
     studies: Sequence[StudySession]
     meetings: Sequence[Meeting]
     help_plans: Sequence[HelpPlan]
@@ -59,7 +62,7 @@ class FormPaper:
 
 def paper_of(session: Session, process: Process) -> FormPaper:
     """The rows of one branch's form."""
-    members = _members(session, process)
+    lines = _lines(session, process)
     tallies = {
         row.subject: row for row in session.scalars(select(Tally).where(Tally.process_id == process.id, Tally.counts, Tally.counted_at.is_not(None)))
     }
@@ -67,7 +70,8 @@ def paper_of(session: Session, process: Process) -> FormPaper:
     life = and_(Meeting.process_id == process.id, Meeting.counts, Meeting.purpose == MeetingPurpose.LIFE)
     reason = select(Waiver.reason).where(Waiver.process_id == process.id, Waiver.requirement == more_excellent_than_the_quota.name, Waiver.counts)
     return FormPaper(
-        members=members,
+        members=[line for line in lines if line.person.left_on is None],
+        people={line.person.staff_no: line.person for line in lines},
         studies=session.scalars(
             select(StudySession).where(StudySession.process_id == process.id, StudySession.counts).order_by(StudySession.held_on)
         ).all(),
@@ -90,7 +94,8 @@ def paper_of(session: Session, process: Process) -> FormPaper:
     )
 
 
-def _members(session: Session, process: Process) -> list[MemberLine]:
+def _lines(session: Session, process: Process) -> list[MemberLine]:
+    """A line for everybody who is or was on the roll."""
     rows = session.execute(
         select(Participant, SelfReview.level, TallyOfMember, Rating)
         .outerjoin(
@@ -108,7 +113,7 @@ def _members(session: Session, process: Process) -> list[MemberLine]:
         )
         .outerjoin(TallyOfMember, and_(TallyOfMember.tally_id == Tally.id, TallyOfMember.staff_no == Participant.staff_no))
         .outerjoin(Rating, of_member())
-        .where(Participant.process_id == process.id, Participant.left_on.is_(None))
+        .where(Participant.process_id == process.id)
         .order_by(Participant.staff_no.collate("C"))
     )
     return [

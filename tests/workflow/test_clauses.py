@@ -1,0 +1,70 @@
+"""The plan's clauses and the code in step: each is asked for or recorded, and nothing names a clause that the plan has not."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from workflow.database import Base
+from workflow.diagram import generated_blocks, recorded_in, with_fresh_blocks
+from workflow.errors import PlanInvalid
+from workflow.gate import BY_NAME, CLAUSES
+from workflow.history import History
+from workflow.plan import find_plan, read_plan
+
+NAME, TEXT = find_plan("2024", None)
+SENTENCES = read_plan(TEXT, CLAUSES, name=NAME).clauses
+NAMED = re.compile(r"(?<![\w-])[A-Z][0-9](?!\w)")
+
+
+def of_track_a(clause: str) -> bool:
+    """How the school committee assesses a branch, and D9, where the other track meets it."""
+    return clause[0] in "CRS" or clause == "D9"
+
+
+def test_each_clause_of_the_branchs_own_track_is_either_asked_for_or_recorded() -> None:
+    asked, recorded = set(CLAUSES), set(recorded_in())
+    assert asked & recorded == set(), "asked for and recorded: say one of the two"
+    assert {clause for clause in SENTENCES if not of_track_a(clause)} == asked | recorded
+
+
+def test_each_clause_that_the_code_asks_for_or_records_is_in_the_plan() -> None:
+    assert (CLAUSES | set(recorded_in())) - SENTENCES.keys() == set()
+
+
+def test_each_clause_that_a_comment_or_a_message_names_is_in_the_plan(project: Path) -> None:
+    files = [path for folder in ("workflow", "api", "schedulers") for path in (project / folder).rglob("*.py")]
+    named = {clause: path.name for path in files for clause in NAMED.findall(path.read_text(encoding="utf-8"))}
+    assert {clause: where for clause, where in named.items() if clause not in SENTENCES} == {}
+    assert len(named) > len(CLAUSES) / 2
+
+
+def test_each_table_that_records_a_clause_is_written_with_its_history(session: Session) -> None:
+    tables = {where.partition(".")[0] for columns in recorded_in().values() for where in columns}
+    tracked = set(session.scalars(text("select tgrelid::regclass::text from pg_trigger where tgname = 'zhibu_history'")))
+    assert tables - tracked - {History.__tablename__} == set()
+    assert tables <= Base.metadata.tables.keys()
+
+
+@pytest.mark.parametrize("clause", sorted(CLAUSES))
+def test_a_plan_without_the_sentence_of_a_clause_that_is_asked_for_is_refused(clause: str) -> None:
+    without = re.sub(rf"(?m)^{clause} = .*\n", "", TEXT)
+    with pytest.raises(PlanInvalid) as refused:
+        read_plan(without, CLAUSES, name=NAME)
+    assert [fault.key for fault in refused.value.faults] == [f"clauses.{clause}"]
+
+
+def test_each_requirement_says_the_plans_words() -> None:
+    assert [each.name for each in BY_NAME.values() if not each.sentence or not each.words.zh or not each.words.en] == []
+
+
+def test_the_readme_lists_each_clause_once_as_asked_for_or_as_recorded(project: Path) -> None:
+    readme = (project / "README.md").read_text(encoding="utf-8")
+    assert with_fresh_blocks(readme) == readme
+    asked, recorded = (set(re.findall(r"(?m)^\| ([A-Z][0-9]) \|", generated_blocks()[block])) for block in ("requirements", "recorded"))
+    assert asked & recorded == set()
+    assert asked | recorded == {clause for clause in SENTENCES if not of_track_a(clause)}
