@@ -33,9 +33,9 @@ from api.shapes import (
 from workflow.appraisal.talks import visible_history
 from workflow.cycle import Extension, Lock, Participant, moves_made, participant, roll, secretaries
 from workflow.deadlines import extend, extensions_of
-from workflow.evidence import record_of, records_of, reject, withdraw
+from workflow.evidence import must_be_open, must_be_unaccepted, record_of, records_of, reject, withdraw
 from workflow.fields import Body, Day, Text, one_of
-from workflow.gate import checklist
+from workflow.gate import BY_NAME, checklist
 from workflow.history import History, history_of
 from workflow.people.access import Action
 from workflow.process import move, options
@@ -265,6 +265,7 @@ def give_waiver(asked: Asked, body: dict[str, Any]) -> Any:
 @routes.post(f"{BRANCH}/waivers/{RECORD}/approve", action=Action.DECIDE_WAIVER, answers=WaiverShape, lock=Lock.EVIDENCE, find=_held)
 def approve_waiver(asked: Asked, row: Waiver) -> Any:
     """The office agrees to a reason that needs it."""
+    must_be_unaccepted(asked.process)
     approve(row, by=asked.by.staff_no, now=asked.now)
     _tell_decided(asked, row)
     return _waiver(asked, row)
@@ -273,6 +274,7 @@ def approve_waiver(asked: Asked, row: Waiver) -> Any:
 @routes.post(f"{BRANCH}/waivers/{RECORD}/reject", action=Action.DECIDE_WAIVER, answers=WaiverShape, lock=Lock.EVIDENCE, find=_held, body=ReasonBody)
 def reject_waiver(asked: Asked, row: Waiver, body: dict[str, Any]) -> Any:
     """The office does not accept a reason: it covers nothing any more."""
+    must_be_unaccepted(asked.process)
     reject(row, by=asked.by.staff_no, now=asked.now, reason=body["reason"])
     _tell_decided(asked, row)
     return _waiver(asked, row)
@@ -281,6 +283,7 @@ def reject_waiver(asked: Asked, row: Waiver, body: dict[str, Any]) -> Any:
 @routes.post(f"{BRANCH}/waivers/{RECORD}/withdraw", action=Action.WAIVE, answers=WaiverShape, lock=Lock.EVIDENCE, find=_held, body=ReasonBody)
 def withdraw_waiver(asked: Asked, row: Waiver, body: dict[str, Any]) -> Any:
     """The branch takes a reason back."""
+    must_be_open(asked.process, BY_NAME[row.requirement].stage)
     withdraw(row, by=asked.by.staff_no, now=asked.now, reason=body["reason"])
     return _waiver(asked, row)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from datetime import date, datetime
 from functools import cache
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import select
 from typing_extensions import TypedDict
@@ -14,6 +14,7 @@ from typing_extensions import TypedDict
 from api.address import BRANCH
 from api.base import Asked, Routes
 from api.records import BY_STAFF_NO, Collection, collection_routes
+from api.self_reviews import AttendanceShape, attendance_shape
 from api.shapes import Items, PersonShape, RecordShape, record_shape
 from workflow.appraisal.patterns import Concerned, patterns_of
 from workflow.appraisal.quota import quota_of
@@ -61,16 +62,6 @@ class VotesShape(TypedDict):
     abstain: int | str
 
 
-class FactsShape(TypedDict):
-    """How often a member took part in what his branch held."""
-
-    studies: int
-    studied: int
-    made_up: int
-    meetings: int
-    attended: int
-
-
 class RatingShape(RecordShape):
     """A rating, with what it should be weighed against beside it. The ballot is not for the member himself."""
 
@@ -82,7 +73,7 @@ class RatingShape(RecordShape):
     feedback: FeedbackShape | None
     acknowledged: AcknowledgedShape | None
     tally: VotesShape | None
-    facts: FactsShape
+    facts: AttendanceShape
     self_level: Level | None
 
 
@@ -104,7 +95,7 @@ def rating_shaper(asked: Asked) -> Callable[[Rating], RatingShape]:
             "feedback": told,
             "acknowledged": None if row.acknowledged_at is None else {"at": row.acknowledged_at, "remark": row.remark},
             "tally": votes().get(row.staff_no),
-            "facts": cast(FactsShape, asdict(attendance()[row.staff_no])),
+            "facts": attendance_shape(attendance()[row.staff_no]),
             "self_level": levels().get(row.staff_no),
             **record_shape(row),
         }
@@ -200,7 +191,7 @@ def read_quota(asked: Asked) -> Any:
 
 
 class ConcernedShape(PersonShape):
-    """Somebody in a pattern: his level, and the levels that most voted for."""
+    """Somebody in a pattern: his level, and the levels that most voted for, unless so few voted that only bands are told."""
 
     level: Level
     most: list[Level]
@@ -214,12 +205,13 @@ class PatternShape(TypedDict):
     people: list[ConcernedShape]
 
 
-def concerned_shape(one: Concerned) -> ConcernedShape:
-    return {"staff_no": one.staff_no, "name": one.name, "level": one.level, "most": list(one.most)}
+def concerned_shape(one: Concerned, *, exact: bool) -> ConcernedShape:
+    return {"staff_no": one.staff_no, "name": one.name, "level": one.level, "most": list(one.most) if exact else []}
 
 
 @routes.get(f"{BRANCH}/ratings/patterns", action=Action.READ_PATTERNS, answers=Items[PatternShape])
 def read_patterns(asked: Asked) -> Any:
     """The patterns of the ratings, for secretary and deputy alone."""
-    found = patterns_of(asked.session, asked.process)
-    return {"items": [{"pattern": each, "name": each.zh, "people": [concerned_shape(one) for one in people]} for each, people in found]}
+    found, tally = patterns_of(asked.session, asked.process), members_tally(asked.session, asked.process.id)
+    exact = tally is not None and sees_counts(asked.by, asked.process, tally.valid)
+    return {"items": [{"pattern": each, "name": each.zh, "people": [concerned_shape(one, exact=exact) for one in people]} for each, people in found]}

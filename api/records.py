@@ -16,7 +16,8 @@ from api.base import Answer, Asked, Routes
 from api.lists import Page, listed, number, place
 from api.shapes import Listed
 from workflow.cycle import Lock, Process
-from workflow.evidence import OfMember, Retractable, must_be_open, record_of, record_of_member, records_of, reject, withdraw
+from workflow.errors import Invalid, Words
+from workflow.evidence import OfMember, Retractable, must_be_open, must_be_unaccepted, record_of, record_of_member, records_of, reject, withdraw
 from workflow.fields import Body, Text
 from workflow.people.access import Action, Caller
 from workflow.vocabulary import Stage
@@ -126,6 +127,8 @@ def collection_routes(kind: Collection[R]) -> Routes:
     @routes.patch(single, action=kind.write, lock=Lock.EVIDENCE, find=kind.held, body=kind.body, answers=kind.answers)
     def amend(asked: Asked, row: R, body: dict[str, Any]) -> Any:
         """Correct one; the old values stay in the history."""
+        if not body:
+            raise Invalid({"_schema": Words("没有要改的内容", "nothing to change")})
         kind.amend(asked.session, asked.process, row, body, seen=asked.seen, by=asked.by, now=asked.now)
         return kind.answer(asked, row)
 
@@ -140,6 +143,7 @@ def collection_routes(kind: Collection[R]) -> Routes:
     @routes.post(f"{single}/reject", action=Action.REJECT_EVIDENCE, lock=Lock.EVIDENCE, find=kind.held, body=ReasonBody, answers=kind.answers)
     def reject_record(asked: Asked, row: R, body: dict[str, Any]) -> Any:
         """The office does not accept one, with a reason."""
+        must_be_unaccepted(asked.process)
         reject(row, by=asked.by.staff_no, now=asked.now, reason=body["reason"])
         return kind.answer(asked, row)
 

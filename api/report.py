@@ -54,7 +54,7 @@ class BasicsShape(TypedDict):
     due: int
     took_part: int
     excused: int
-    leads: int
+    on_committee: int
     studies: int
     committee_talks: int
     member_talks: int
@@ -199,7 +199,7 @@ def sums_shape(figures: Figures, *, exact: bool = True) -> SumsShape:
             "due": number["due"],
             "took_part": number["members_returned"],
             "excused": number["excused"],
-            "leads": number["leads"],
+            "on_committee": number["on_committee"],
             "studies": number["studies"],
             "committee_talks": number["committee_talks"],
             "member_talks": number["member_talks"],
@@ -285,7 +285,7 @@ def _meetings(paper: FormPaper) -> list[MeetingLine]:
             "form": row.form,
             "group": row.group_name,
             "held_on": row.held_on,
-            "due": len(row.attendance),
+            "due": paper.due_at(row),
             "present": len(row.present),
             "absent": [{"name": name(each.staff_no), "reason": each.reason} for each in row.attendance if not each.present],
             "cadres": [name(staff_no) for staff_no in row.present if staff_no in people and people[staff_no].cadre],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 from tests.builders import NOW, STAFF_NO, TODAY, a_branch, a_cycle, an_office, caller
 from workflow.appraisal.aftercare import DispositionCase, HelpPlan, amend_case, amend_help_plan, record_case, record_help_plan
 from workflow.appraisal.meetings import Meeting, confirm_minutes, record_meeting
-from workflow.appraisal.rating import Rating, acknowledge, amend_rating, give_feedback, record_rating
+from workflow.appraisal.rating import Rating, acknowledge, amend_rating, give_feedback, members_tally, record_rating
 from workflow.appraisal.tallies import Tally, enter_tally, members_on_ballot
 from workflow.cycle import Participant, Process, process_of, roll
-from workflow.evidence import reject
+from workflow.evidence import reject, withdraw
 from workflow.opening import publish
 from workflow.vocabulary import ABSTAIN, FeedbackWay, Level, MeetingForm, MeetingPurpose, Post, Standing, TallySubject
 
@@ -39,14 +39,16 @@ def present_of(session: Session, process: Process) -> list[Participant]:
     return [row for row in roll(session, process.id) if row.left_on is None]
 
 
-def a_counted_ballot(session: Session, process: Process, votes: Mapping[str, Mapping[str, int]] | None = None, *, voters: int | None = None) -> Tally:
+def a_counted_ballot(
+    session: Session, process: Process, votes: Mapping[str, Mapping[str, int]] | None = None, *, voters: int | None = None, now: datetime = NOW
+) -> Tally:
     """The ballot on the members, entered by two tellers: everybody votes 合格 and abstains on himself, unless ``votes`` says other by name."""
     line = present_of(session, process)
     valid = sum(row.voting for row in line) if voters is None else voters
     counts = {row.staff_no: {"qualified": valid - 1, ABSTAIN: 1, **_cleared(votes, row.name)} for row in members_on_ballot(line).values()}
     body = {"subject": TallySubject.MEMBERS, "issued": valid, "returned": valid, "valid": valid, "void": 0, "counts": counts}
     tellers = [row.staff_no for row in line if row.standing is Standing.FULL and row.post is not Post.SECRETARY][:2]
-    return [enter_tally(session, process, body, by=caller(session, teller), now=NOW) for teller in tellers][-1]
+    return [enter_tally(session, process, body, by=caller(session, teller), now=now) for teller in tellers][-1]
 
 
 def _cleared(votes: Mapping[str, Mapping[str, int]] | None, name: str) -> Mapping[str, int]:
@@ -194,6 +196,14 @@ def _a_level_changed_later(session: Session, process: Process) -> None:
     amended(session, process, row, hours=1, level=EXCELLENT)
 
 
+def _another_ballot(session: Session, process: Process) -> None:
+    tally = members_tally(session, process.id)
+    assert tally is not None
+    withdraw(tally, by="z3", now=NOW, reason="选票有误，重新测评")
+    session.flush()
+    a_counted_ballot(session, process, now=NOW + timedelta(hours=1))
+
+
 def _rejected(session: Session, process: Process) -> None:
     reject(a_help_plan(session, process, "王五"), by="office", now=NOW, reason="措施不具体")
 
@@ -213,6 +223,7 @@ SITUATIONS: dict[str, tuple[Act, Act]] = {
     "incomplete_deciding_minutes": (_decision(), _decision(minutes=None)),
     "unconfirmed_deciding_minutes": (_decision(), _decision(confirmed=False)),
     "levels_changed_after_the_decision": (_after(_one(QUALIFIED), _decision()), _after(_a_level_changed_later)),
+    "levels_before_the_ballot": (_after(_one(QUALIFIED)), _after(_one(QUALIFIED), _another_ballot)),
     "members_without_a_rating": (_after(_rated(FOUR_AND_ONE)), _after(_one(QUALIFIED))),
     "ratings_not_fed_back": (_after(_rated({"王五": QUALIFIED}, told=True)), _after(_rated({"王五": QUALIFIED, "孙八": BASIC}))),
     "feedback_not_acknowledged": (_after(_told_and_acknowledged), _after(_rated({"王五": QUALIFIED}, told=True))),

@@ -18,7 +18,7 @@ from workflow.cycle import Process, must_run
 from workflow.database import Numbered
 from workflow.errors import Conflict, Invalid, NotFound, StageClosed, Stale, Words
 from workflow.history import changed_since
-from workflow.vocabulary import SCHOOL_ZONE, Stage
+from workflow.vocabulary import SCHOOL_ZONE, STAGES, Stage
 
 
 class Retractable(Numbered):
@@ -66,6 +66,13 @@ def must_be_open(process: Process, stage: Stage) -> None:
     must_run(process)
     if process.has_left(stage):
         raise StageClosed(Words(f"“{stage.zh}”已经结束，不能再改动；如需补充，请先退回到该环节", f"{stage.value} is closed; step back to it first"))
+
+
+def must_be_unaccepted(process: Process) -> None:
+    """Raises Conflict once the office has accepted the branch, or the year is closed: what it accepted does not change behind it."""
+    must_run(process)
+    if process.stage is STAGES[process.kind][-1]:
+        raise Conflict(Words("已接收，不再退回其中的记录；如需更正，请先重新打开", "the branch was accepted; reopen it first"))
 
 
 def withdraw(record: Retractable, *, by: str, now: datetime, reason: str) -> None:

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, Date, Index, Integer, Select, Text, cast, literal, null, select
+from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, Date, Index, Integer, Select, Text, and_, cast, literal, null, or_, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column
 
 from workflow.cycle import Participant
@@ -162,6 +163,16 @@ class Waiver(Retractable, Base):
     needs_approval: Mapped[bool]
     approved_by: Mapped[str | None]
     approved_at: Mapped[datetime | None]
+
+    @hybrid_property
+    def stands(self) -> bool:
+        """Whether it covers anything: it counts, and has the approval that it needs."""
+        return self.counts and (self.approved_at is not None or not self.needs_approval)
+
+    @stands.inplace.expression
+    @classmethod
+    def _stands(cls) -> ColumnElement[bool]:
+        return and_(cls.counts, or_(cls.approved_at.is_not(None), ~cls.needs_approval))
 
 
 track(Waiver.__table__)  # type: ignore[arg-type]

@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint, and_, func, or_, select
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+from sqlalchemy.orm import Mapped, Session, aliased, mapped_column, relationship
 
 from workflow.appraisal.rating import Rating, rated
 from workflow.cycle import Participant, Process, participants
@@ -218,6 +218,13 @@ def record_step(session: Session, process: Process, case: DispositionCase, body:
     must_have_happened("on", body["on"], now)
     if body["on"] < case.proposed_on:
         raise Invalid({"on": Words(f"不能早于提出处置建议的 {case.proposed_on}", f"must not be before the proposal of {case.proposed_on}")})
+    order = list(Step).index
+    for each in case.steps:
+        earlier, later = (each.taken_on, body["on"]) if order(each.step) < order(body["step"]) else (body["on"], each.taken_on)
+        if later < earlier:
+            raise Invalid(
+                {"on": Words(f"与“{each.step.zh}”的日期 {each.taken_on} 先后不符", f"out of order with {each.step.value} on {each.taken_on}")}
+            )
     must_stand(case)
     if any(each.step is body["step"] for each in case.steps):
         raise Exists(Words(f"“{body['step'].zh}”已经登记", f"{body['step'].value} is recorded already"))
@@ -275,8 +282,15 @@ _asked = partial(requirement, stage=Stage.RATING, severity=Severity.HARD, todo_f
 )
 def basic_without_a_help_plan() -> Missing:
     """对评定为“基本合格”的党员，要进行教育帮扶。"""
-    whole = func.num_nulls(HelpPlan.helper, HelpPlan.first_step, HelpPlan.review_on) == 0
-    planned = select(HelpPlan.id).where(_of(HelpPlan), whole).correlate(Participant).exists()
+    helper = aliased(Participant, name="helper")
+    whole = func.num_nulls(HelpPlan.first_step, HelpPlan.review_on) == 0
+    planned = (
+        select(HelpPlan.id)
+        .join(helper, and_(helper.process_id == HelpPlan.process_id, helper.staff_no == HelpPlan.helper, helper.left_on.is_(None)))
+        .where(_of(HelpPlan), whole)
+        .correlate(Participant)
+        .exists()
+    )
     return rated(Rating.level == Level.BASIC, ~planned)
 
 

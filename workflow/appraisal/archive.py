@@ -62,7 +62,7 @@ def _papers() -> dict[str, tuple[str, ColumnElement[int], ColumnElement[int] | i
         "form": ("情况表", _written_form, 1),
         "feedback": ("反馈单", _people(Rating.level.is_not(None), Rating.feedback_on.is_not(None)), _people(Rating.level.is_not(None))),
         "ledger": ("整改台账", records(Measure), 1),
-        "commitments": ("整改承诺书", records(Commitment), 1),
+        "commitments": ("整改承诺书", _people(*present(), has(Commitment)), _people(*present())),
         "publication": ("公示件", records(Publication), 1),
         "receipt": ("报备回执", records(RectificationFiling, RectificationFiling.received_at.is_not(None)), 1),
         "aftercare": ("帮扶、处置材料", _people(or_(helped, disposed)), _people(in_trouble)),

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from workflow.appraisal.ledger import Problem, problems_named
 from workflow.cycle import Participant, Process, participants
 from workflow.database import Base, act_as
-from workflow.errors import Forbidden, Words
+from workflow.errors import Forbidden, Invalid, Words
 from workflow.evidence import Retractable, amendable, must_be_open
 from workflow.fields import Body, Day, StaffNo, TextOrNumber
 from workflow.fields import Text as LongText
@@ -75,8 +75,8 @@ def visible_commitments(reader: Caller, branch_code: str) -> ColumnElement[bool]
 
 def record_commitment(session: Session, process: Process, body: Mapping[str, Any], *, by: Caller, now: datetime) -> Commitment:
     """Record a commitment. A member records his own, the secretary any. Raises StageClosed, Invalid, Forbidden."""
-    _check(session, process, body)
     may_commit(session, process, by, body["staff_no"])
+    _check(session, process, body, body["staff_no"])
     must_be_open(process, Stage.RECTIFICATION)
     row = Commitment(process_id=process.id, recorded_by=by.staff_no, recorded_at=now)
     _fill(row, body)
@@ -87,9 +87,9 @@ def record_commitment(session: Session, process: Process, body: Mapping[str, Any
 
 def amend_commitment(session: Session, process: Process, row: Commitment, body: Mapping[str, Any], *, seen: int, by: Caller, now: datetime) -> None:
     """Correct a commitment; the old values stay in the history. Raises StageClosed, Stale, Conflict, Invalid, Forbidden."""
-    _check(session, process, body)
     for staff_no in (row.staff_no, body.get("staff_no", row.staff_no)):
         may_commit(session, process, by, staff_no)
+    _check(session, process, body, body.get("staff_no", row.staff_no))
     amendable(session, row, seen=seen)
     must_be_open(process, Stage.RECTIFICATION)
     _fill(row, body)
@@ -106,11 +106,14 @@ def may_commit(session: Session, process: Process, by: Caller, staff_no: str) ->
         act_as(session, actor=by.staff_no)
 
 
-def _check(session: Session, process: Process, body: Mapping[str, Any]) -> None:
+def _check(session: Session, process: Process, body: Mapping[str, Any], staff_no: str) -> None:
     if "staff_no" in body:
         participants(session, process.id, {"staff_no": [body["staff_no"]]})
     if isinstance(body.get("problem"), int):
-        problems_named(session, process.id, "problem", [body["problem"]])
+        (found,) = problems_named(session, process.id, "problem", [body["problem"]])
+        if found.about not in (None, staff_no):
+            wrong = Words(f"台账中没有编号为 {found.id} 的有效问题", f"there is no problem {found.id} that counts")
+            raise Invalid({"problem": wrong})  # one of somebody else is none of his, and not to be found by trying numbers
 
 
 def _fill(row: Commitment, body: Mapping[str, Any]) -> None:

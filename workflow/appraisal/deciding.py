@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from functools import partial
 
-from sqlalchemy import ColumnElement, Integer, Subquery, Text, and_, case, cast, func, select, true
+from sqlalchemy import ColumnElement, Integer, Subquery, Text, and_, case, cast, func, or_, select, true
 
 from workflow.appraisal.meetings import Meeting, MeetingAttendance, minutes_incomplete, minutes_unconfirmed
-from workflow.appraisal.rating import Rating, rated
+from workflow.appraisal.rating import Rating, of_members, rated
+from workflow.appraisal.tallies import Tally
 from workflow.cycle import Cycle, Participant, Process
 from workflow.requirement import Missing, missing, requirement
 from workflow.vocabulary import MeetingForm, MeetingPurpose, Role, Severity, Stage
@@ -29,12 +30,14 @@ def deciding_meetings() -> Subquery:
         (in_committee, Participant.on_committee),
         else_=and_(Participant.voting, Participant.excused_confirmed_by.is_(None)),
     )
+    # Who leaves later had his seat that day: a vote that failed does not pass by it.
+    on_that_day = or_(Participant.left_on.is_(None), Participant.left_on > Meeting.held_on)
     came = and_(MeetingAttendance.meeting_id == Meeting.id, MeetingAttendance.staff_no == Participant.staff_no, MeetingAttendance.present)
     those = (
         select(func.count().label("due"), func.count(MeetingAttendance.staff_no).label("came"))
         .select_from(Participant)
         .outerjoin(MeetingAttendance, came)
-        .where(Participant.process_id == Meeting.process_id, Participant.left_on.is_(None), may_vote)
+        .where(Participant.process_id == Meeting.process_id, on_that_day, may_vote)
         .correlate(Meeting)
         .lateral("those")
     )
@@ -129,4 +132,23 @@ def levels_changed_after_the_decision() -> Missing:
     return rated(Rating.level_set_at > confirmed.correlate(Participant).scalar_subquery())
 
 
-REQUIREMENTS = (no_deciding_decision, incomplete_deciding_minutes, unconfirmed_deciding_minutes, levels_changed_after_the_decision)
+@_asked(
+    "D2",
+    severity=Severity.SIGN,
+    link="ratings",
+    zh="{count} 名党员的等次是在现在这次民主测评计票以前评定的：{names}",
+    en="the levels of {count} members are older than the ballot that stands: {names}",
+)
+def levels_before_the_ballot() -> Missing:
+    """支部委员会会议或者党员大会根据民主测评情况，综合党员日常表现情况"""
+    counted = select(func.max(Tally.counted_at)).where(Tally.process_id == Participant.process_id, *of_members())
+    return rated(Rating.level_set_at < counted.correlate(Participant).scalar_subquery())
+
+
+REQUIREMENTS = (
+    no_deciding_decision,
+    incomplete_deciding_minutes,
+    unconfirmed_deciding_minutes,
+    levels_changed_after_the_decision,
+    levels_before_the_ballot,
+)

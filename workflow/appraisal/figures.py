@@ -49,8 +49,8 @@ def _on_roll() -> LateralFromClause:
         "probationary": ~full,
         "due": due,
         "excused": excused,
-        "leads": Participant.leads,
-        "none": or_(~due, Rating.not_rated_reason.is_not(None)),
+        "on_committee": Participant.on_committee,
+        "none": and_(Rating.level.is_(None), or_(~due, Rating.not_rated_reason.is_not(None))),
         "fed_back": and_(Rating.level.is_not(None), Rating.feedback_on.is_not(None)),
         "basic_helped": and_(Rating.level == Level.BASIC, has(HelpPlan)),
         "unqualified_cased": and_(Rating.level == Level.UNQUALIFIED, has(DispositionCase)),
@@ -66,7 +66,7 @@ def _on_roll() -> LateralFromClause:
     )
 
 
-def has(model: type[HelpPlan] | type[DispositionCase] | type[SelfReview], *which: Condition) -> ColumnElement[bool]:
+def has(model: type[HelpPlan] | type[DispositionCase] | type[SelfReview] | type[Commitment], *which: Condition) -> ColumnElement[bool]:
     """That there is such a record of this line of the roll, and counts."""
     return (
         select(model.id)
@@ -151,8 +151,7 @@ def figures() -> Subquery:
         .where(
             Waiver.process_id == Process.id,
             Waiver.requirement == more_excellent_than_the_quota.name,
-            Waiver.counts,
-            or_(Waiver.approved_at.is_not(None), ~Waiver.needs_approval),
+            Waiver.stands,
             Waiver.covers[""].as_integer() >= given.c.excellent,
         )
         .correlate(Process, given)

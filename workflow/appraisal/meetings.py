@@ -29,7 +29,7 @@ from sqlalchemy import (
     select,
     true,
 )
-from sqlalchemy.orm import InstrumentedAttribute, Mapped, Session, mapped_column, relationship
+from sqlalchemy.orm import InstrumentedAttribute, Mapped, Session, aliased, mapped_column, relationship
 from sqlalchemy.sql.selectable import Exists as ExistsClause
 
 from workflow.appraisal.ledger import NOTHING_LAST_YEAR, last_years_measures
@@ -37,13 +37,13 @@ from workflow.appraisal.study import StudySession, a_study
 from workflow.cycle import Participant, Process, participants
 from workflow.database import Base, Numbered, act_as, notes, word
 from workflow.errors import Conflict, Forbidden, Invalid, Words
-from workflow.evidence import Retractable, amendable, must_be_open, must_have_happened
+from workflow.evidence import Retractable, amendable, must_be_open, must_have_happened, must_stand
 from workflow.fields import Body, Day, Inner, Line, StaffNo, Whole, lines, many, one_of
 from workflow.fields import Text as LongText
 from workflow.history import track
 from workflow.people.access import Caller
 from workflow.requirement import Missing, missing
-from workflow.vocabulary import MeetingForm, MeetingPurpose, Stage
+from workflow.vocabulary import MeetingForm, MeetingPurpose, Post, Stage
 
 STAGE: Mapping[MeetingPurpose, Stage] = {
     MeetingPurpose.LIFE: Stage.SELF_REVIEW,
@@ -202,8 +202,17 @@ def minutes_incomplete(*purposes: MeetingPurpose) -> Missing:
 
 def minutes_unconfirmed(*purposes: MeetingPurpose) -> Missing:
     """Meetings whose recorder or chair has not confirmed the minutes (Q4): a row for each of the two who has not."""
+    secretary = aliased(Participant, name="secretary")
+    # Where he has left, the secretary must name another.
+    first = (
+        select(func.min(secretary.person_id))
+        .where(secretary.process_id == Meeting.process_id, secretary.post == Post.SECRETARY, secretary.left_on.is_(None))
+        .correlate(Meeting)
+        .scalar_subquery()
+    )
+    someone = case((Participant.left_on.is_(None), Participant.person_id), else_=first)
     return (
-        missing(Meeting.process_id, subject=Meeting.id, name=meeting_name(), person=Participant.person_id)
+        missing(Meeting.process_id, subject=Meeting.id, name=meeting_name(), person=someone)
         .join(
             Participant,
             and_(
@@ -257,6 +266,8 @@ def record_meeting(session: Session, process: Process, body: Mapping[str, Any], 
 
 def amend_meeting(session: Session, process: Process, row: Meeting, body: Mapping[str, Any], *, seen: int, by: Caller, now: datetime) -> None:
     """Correct a meeting; what was confirmed must be confirmed again. Raises StageClosed, Stale, Conflict, Invalid."""
+    if body.get("form", MeetingForm.GROUP) is not MeetingForm.GROUP and "group" not in body:
+        row.group_name = None  # only a group meeting has one
     _check(session, process, {**_as_sent(row), **body}, now)
     amendable(session, row, seen=seen)
     for stage in {row.stage, STAGE[body.get("purpose", row.purpose)]}:
@@ -272,8 +283,7 @@ def confirm_minutes(session: Session, process: Process, row: Meeting, *, by: Cal
     """Recorder and chair confirm the minutes, each for himself. Raises Forbidden, Conflict, StageClosed."""
     if by.staff_no not in (row.chair, row.recorder):
         raise Forbidden(Words("会议记录由记录人和主持人本人确认", "minutes are confirmed by their recorder and by their chair"))
-    if not row.counts:
-        raise Conflict(Words("该记录已撤回或已被党办退回，不能再改动", "this record was withdrawn or rejected"))
+    must_stand(row)
     must_be_open(process, row.stage)
     name = "chair_confirmed_at" if by.staff_no == row.chair else "recorder_confirmed_at"
     if getattr(row, name) is not None:
@@ -361,6 +371,8 @@ def _check(session: Session, process: Process, body: Mapping[str, Any], now: dat
         errors["recorder"] = Words("主持人和记录人应为两人", "chair and recorder are two people")
     if twice := sorted(set(absent) & set(present)) or sorted({each for each in absent if absent.count(each) > 1}):
         errors["absent"] = Words(f"{'、'.join(named[each].name for each in twice)} 不能重复登记", f"{', '.join(twice)} stands there twice")
+    if body["purpose"] is MeetingPurpose.DECIDING and (after := _last_life_meeting(session, process)) is not None and body["held_on"] < after:
+        errors["held_on"] = Words(f"评定会议不能早于 {after} 的组织生活会（D2）", f"the decision comes after the self-review meeting of {after} (D2)")
     if "vote" in body and present and (fault := _vote_fault(body["form"], body["vote"], [named[each] for each in present])):
         errors["vote"] = fault
     if body["purpose"] is MeetingPurpose.LIFE and not _has_studied(session, process, body["held_on"]):
@@ -379,6 +391,12 @@ def _vote_fault(form: MeetingForm, vote: Mapping[str, int], present: Sequence[Pa
     if given <= len(may):
         return None
     return Words(f"赞成、反对、弃权合计 {given} 票，多于到会有表决权的 {len(may)} 人（D1）", f"{given} votes by {len(may)} present who may vote (D1)")
+
+
+def _last_life_meeting(session: Session, process: Process) -> date | None:
+    return session.scalar(
+        select(func.max(Meeting.held_on)).where(Meeting.process_id == process.id, Meeting.counts, Meeting.purpose == MeetingPurpose.LIFE)
+    )
 
 
 def _has_studied(session: Session, process: Process, day: date) -> bool:

@@ -21,7 +21,7 @@ from workflow.appraisal.study import StudySession
 from workflow.appraisal.tallies import LEVELS, Tally, TallyOfMember
 from workflow.cycle import Participant, Process
 from workflow.requirement import Waiver
-from workflow.vocabulary import Level, MeetingPurpose, TallySubject
+from workflow.vocabulary import Level, MeetingForm, MeetingPurpose, TallySubject
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,15 @@ class FormPaper:
     """Valid ballots on the members."""
     over_quota_reason: str | None
 
+    def due_at(self, meeting: Meeting) -> int:
+        """应到: the committee of a committee meeting; of a general meeting who belonged to the branch that day and was not excused."""
+        if meeting.form is MeetingForm.GROUP:
+            return len(meeting.attendance)
+        then = [row for row in self.people.values() if row.left_on is None or row.left_on > meeting.held_on]
+        if meeting.form is MeetingForm.COMMITTEE:
+            return sum(row.leads for row in then)
+        return sum(row.excused_confirmed_by is None for row in then)
+
 
 def paper_of(session: Session, process: Process) -> FormPaper:
     """The rows of one branch's form."""
@@ -68,7 +77,7 @@ def paper_of(session: Session, process: Process) -> FormPaper:
     }
     of_committee, of_members = (tallies.get(subject) for subject in (TallySubject.COMMITTEE, TallySubject.MEMBERS))
     life = and_(Meeting.process_id == process.id, Meeting.counts, Meeting.purpose == MeetingPurpose.LIFE)
-    reason = select(Waiver.reason).where(Waiver.process_id == process.id, Waiver.requirement == more_excellent_than_the_quota.name, Waiver.counts)
+    reason = select(Waiver.reason).where(Waiver.process_id == process.id, Waiver.requirement == more_excellent_than_the_quota.name, Waiver.stands)
     return FormPaper(
         members=[line for line in lines if line.person.left_on is None],
         people={line.person.staff_no: line.person for line in lines},

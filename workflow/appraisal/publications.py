@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, exists, func, select
+from sqlalchemy import CheckConstraint, ColumnElement, and_, exists, func, select
 from sqlalchemy.orm import Mapped, Session
 
 from workflow.cycle import Process
@@ -72,7 +72,7 @@ class FilingBody(Body):
 
 def record_publication(session: Session, process: Process, body: Mapping[str, Any], *, by: Caller, now: datetime) -> Publication:
     """Record where and when the measures are shown. Raises StageClosed, Invalid."""
-    _check_days(body)
+    _check_days(body, now)
     must_be_open(process, Stage.RECTIFICATION)
     row = Publication(
         process_id=process.id,
@@ -90,7 +90,7 @@ def record_publication(session: Session, process: Process, body: Mapping[str, An
 def amend_publication(session: Session, process: Process, row: Publication, body: Mapping[str, Any], *, seen: int, by: Caller, now: datetime) -> None:
     """Correct a publication; the old values stay in the history. Raises StageClosed, Stale, Conflict, Invalid."""
     whole = {"place": row.place, "from": row.from_on, "to": row.to_on, **body}
-    _check_days(whole)
+    _check_days(whole, now)
     amendable(session, row, seen=seen)
     must_be_open(process, Stage.RECTIFICATION)
     row.place, row.from_on, row.to_on = whole["place"], whole["from"], whole["to"]
@@ -98,14 +98,20 @@ def amend_publication(session: Session, process: Process, row: Publication, body
     session.flush()
 
 
-def _check_days(body: Mapping[str, Any]) -> None:
+def _check_days(body: Mapping[str, Any], now: datetime) -> None:
+    must_have_happened("from", body["from"], now)
     if body.get("to") is not None and body["to"] < body["from"]:
         raise Invalid({"to": Words(f"不能早于开始日期 {body['from']}", f"must not be before {body['from']}")})
 
 
 def published(session: Session, process_id: int) -> bool:
     """Whether the branch has shown its measures, so that every member reads them and may comment."""
-    return session.scalar(select(exists().where(Publication.process_id == process_id, Publication.counts))) or False
+    return session.scalar(select(exists().where(Publication.process_id == process_id, shown()))) or False
+
+
+def shown() -> ColumnElement[bool]:
+    """A publication that counts and says where and until when (F5)."""
+    return and_(Publication.counts, Publication.place.is_not(None), Publication.to_on.is_not(None))
 
 
 def record_filing(session: Session, process: Process, body: Mapping[str, Any], *, by: Caller, now: datetime) -> RectificationFiling:
@@ -156,8 +162,8 @@ def confirm_receipt(session: Session, row: RectificationFiling, *, by: Caller, n
 )
 def measures_not_published() -> Missing:
     """整改措施要向党员群众公开。"""
-    shown = exists().where(Publication.process_id == Process.id, Publication.counts, Publication.place.is_not(None), Publication.to_on.is_not(None))
-    return missing(Process.id).where(~shown.correlate(Process))
+    hangs = exists().where(Publication.process_id == Process.id, shown())
+    return missing(Process.id).where(~hangs.correlate(Process))
 
 
 @requirement(

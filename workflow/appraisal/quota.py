@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import BigInteger, ColumnElement, Integer, Subquery, and_, case, cast, func, or_, select, true
+from sqlalchemy import BigInteger, ColumnElement, Integer, Subquery, and_, case, cast, func, select, true
 from sqlalchemy.orm import Session
 
 from workflow.appraisal.rating import Rating, of_member
@@ -103,8 +103,7 @@ def quota_of(session: Session, process: Process) -> Quota:
     covered = select(func.max(cast(Waiver.covers[""].as_string(), BigInteger))).where(
         Waiver.process_id == process.id,
         Waiver.requirement == more_excellent_than_the_quota.name,
-        Waiver.counts,
-        or_(Waiver.approved_at.is_not(None), ~Waiver.needs_approval),
+        Waiver.stands,
     )
     rule = process.cycle.plan["rules"]["quota"]
     return Quota(

@@ -111,7 +111,7 @@ _TOLD = ("level", "not_rated_reason", "opinion")
 def record_rating(session: Session, process: Process, body: Mapping[str, Any], *, by: Caller, now: datetime) -> Rating:
     """Enter the opinion on a member. Raises Invalid, StageClosed, TallyFirst."""
     _check(session, process, body, body["staff_no"])
-    _must_be_time(session, process)
+    _must_be_time(session, process, body, body["staff_no"])
     row = Rating(
         process_id=process.id,
         staff_no=body["staff_no"],
@@ -135,7 +135,7 @@ def amend_rating(session: Session, process: Process, row: Rating, body: Mapping[
         raise Invalid({"staff_no": Words("评定写错人的，请撤回后重新登记", "withdraw it and enter another")})
     _check(session, process, body, row.staff_no)
     amendable(session, row, seen=seen)
-    _must_be_time(session, process)
+    _must_be_time(session, process, body, row.staff_no)
     told = [getattr(row, name) for name in _TOLD]
     was = row.level
     if "level" in body:
@@ -160,6 +160,8 @@ def give_feedback(session: Session, process: Process, row: Rating, body: Mapping
     if row.level is None and row.not_rated_reason is None:
         raise Conflict(Words("还没有评定等次，也没有不评定的理由，不能反馈", "there is neither a level nor a reason to tell of"))
     must_be_open(process, Stage.RATING)
+    if row.acknowledged_at is not None:
+        raise Conflict(Words("党员已确认已知悉，不再改动反馈", "the member has acknowledged it already"))
     row.feedback_on, row.feedback_way = body["given_on"], body["way"]
     row.version += 1
     session.flush()
@@ -181,11 +183,14 @@ def acknowledge(session: Session, row: Rating, *, remark: str | None, by: Caller
     session.flush()
 
 
-def _must_be_time(session: Session, process: Process) -> None:
-    """Raises StageClosed, TallyFirst."""
+def _must_be_time(session: Session, process: Process, body: Mapping[str, Any], staff_no: str) -> None:
+    """Raises StageClosed, TallyFirst, Conflict for a level of somebody who was not on the ballot: he came later, and the form would not add up."""
     must_be_open(process, Stage.RATING)
-    if members_tally(session, process.id) is None:
+    tally = members_tally(session, process.id)
+    if tally is None:
         raise TallyFirst
+    if "level" in body and staff_no not in tally.figures:
+        raise Conflict(Words("不在民主测评票上，请写明不评定的理由（D2）", "he was not on the ballot: give the reason not to rate him (D2)"))
 
 
 def members_tally(session: Session, process_id: int) -> Tally | None:

@@ -16,11 +16,11 @@ from sqlalchemy import ColumnElement, and_, exists, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from workflow.appraisal.ledger import Measure, MeasureComment, MeasureProblem, MeasureProgress, Problem, problems_named
-from workflow.appraisal.publications import Publication, published
+from workflow.appraisal.publications import Publication, published, shown
 from workflow.cycle import Cycle, Participant, Process, participants, secretaries
 from workflow.database import act_as
 from workflow.errors import Conflict, Forbidden, Words
-from workflow.evidence import amendable, must_be_open
+from workflow.evidence import amendable, must_be_open, must_stand
 from workflow.fields import Body, Day, StaffNo, Whole, many, one_of
 from workflow.fields import Text as LongText
 from workflow.people.access import Caller
@@ -59,8 +59,8 @@ def visible_measures(reader: Caller, branch_code: str) -> ColumnElement[bool]:
     """Which measures of a branch this reader knows of: a plain member those he owns, and all that count once they are published."""
     if not reader.plain_member(branch_code):
         return true()
-    shown = exists().where(Publication.process_id == Measure.process_id, Publication.counts).correlate(Measure)
-    return or_(Measure.owner == reader.staff_no, and_(Measure.counts, shown))
+    hangs = exists().where(Publication.process_id == Measure.process_id, shown()).correlate(Measure)
+    return or_(Measure.owner == reader.staff_no, and_(Measure.counts, hangs))
 
 
 def problems_shown(reader: Caller, row: Measure, branch_code: str) -> list[int]:
@@ -123,8 +123,9 @@ def record_progress(session: Session, process: Process, row: Measure, body: Mapp
         raise Forbidden(Words("整改进展由责任人或书记登记", "progress is recorded by the owner or the secretary"))
     if body["state"] is MeasureState.CLOSED and not leads:
         raise Forbidden(Words("销号由书记确认", "a measure is closed by the secretary"))
-    if not row.counts:
-        raise Conflict(Words("这条整改措施已撤回或退回", "this measure was withdrawn or rejected"))
+    if row.state is MeasureState.CLOSED and not leads:
+        raise Forbidden(Words("已经销号，由书记重新打开", "it was closed; the secretary opens it again"))
+    must_stand(row)
     if owns and body["state"] is not MeasureState.CLOSED and process.branch.code in by.stands_for:
         # He tells of his own work; only what is closed is closed for the secretary whose substitute he is.
         act_as(session, actor=by.staff_no)

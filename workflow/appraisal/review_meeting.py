@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from sqlalchemy import ColumnElement, case, func, or_, select
+from sqlalchemy import ColumnElement, and_, case, func, or_, select
 
 from workflow.appraisal.meetings import Meeting, MeetingAttendance, MeetingCriticism, a_meeting, meeting_name, minutes_incomplete, minutes_unconfirmed
 from workflow.appraisal.study import StudySession, a_study
@@ -93,12 +93,13 @@ def no_tally_of_the_members() -> Missing:
     "M4",
     severity=Severity.SOFT,
     waivable=Waivable.WHOLE,
-    zh="组织生活会的记录里没有一条批评和自我批评",
-    en="the self-review meeting records no criticism at all",
+    zh="组织生活会的记录里没有支委的批评和自我批评",
+    en="the self-review meeting records no criticism by the committee",
 )
 def no_criticism() -> Missing:
     """党支部委员会开展批评和自我批评要联系具体人、具体事，直接点问题、摆表现"""
-    line = select(MeetingCriticism.id).where(MeetingCriticism.meeting_id == Meeting.id).correlate(Meeting).exists()
+    speaker = and_(Participant.process_id == MeetingCriticism.process_id, Participant.staff_no == MeetingCriticism.speaker, Participant.leads)
+    line = select(MeetingCriticism.id).join(Participant, speaker).where(MeetingCriticism.meeting_id == Meeting.id).correlate(Meeting).exists()
     return missing(Process.id).where(_of_process(Meeting.purpose == LIFE), ~_of_process(Meeting.purpose == LIFE, line))
 
 

@@ -29,9 +29,8 @@ from workflow.fields import Text as LongText
 from workflow.history import track
 from workflow.people.access import Caller
 from workflow.requirement import Missing, Requirement, missing, present, requirement
-from workflow.vocabulary import Level, MeetingPurpose, Role, Severity, Stage, Standing, Waivable
+from workflow.vocabulary import Level, MeetingForm, Role, Severity, Stage, Standing, Waivable
 
-LIFE, REPORT = MeetingPurpose.LIFE, MeetingPurpose.REPORT
 ASPECTS = ("A1", "A2", "A3", "A4", "A5", "A6")
 
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -96,10 +95,13 @@ def attendance_of(session: Session, process_id: int, staff_nos: Sequence[str] | 
     held = select(func.count()).where(*counted)
     there = select(func.count()).where(*counted, StudyAttendance.session_id == StudySession.id, StudyAttendance.staff_no == Participant.staff_no)
     later = select(func.count()).where(*counted, StudyMakeUp.session_id == StudySession.id, StudyMakeUp.staff_no == Participant.staff_no)
-    for_him = [MeetingAttendance.meeting_id == Meeting.id, MeetingAttendance.staff_no == Participant.staff_no, Meeting.counts]
-    for_him.append(Meeting.process_id == process_id)
-    called = select(func.count()).where(*for_him)
-    came = select(func.count()).where(*for_him, MeetingAttendance.present)
+    of_him = [MeetingAttendance.meeting_id == Meeting.id, MeetingAttendance.staff_no == Participant.staff_no]
+    of_branch = [Meeting.process_id == process_id, Meeting.counts]
+    listed = select(MeetingAttendance.meeting_id).where(*of_him).correlate(Meeting, Participant).exists()
+    # A general meeting calls everybody, one of the committee the committee, one of a group whom it lists.
+    calls = or_(listed, Meeting.form == MeetingForm.GENERAL, and_(Meeting.form == MeetingForm.COMMITTEE, Participant.leads))
+    called = select(func.count()).select_from(Meeting).where(*of_branch, calls)
+    came = select(func.count()).where(*of_branch, *of_him, MeetingAttendance.present)
     counts = [each.correlate(Participant).scalar_subquery() for each in (held, there, later, called, came)]
     rows = session.execute(
         select(Participant.staff_no, *counts).where(

@@ -189,6 +189,8 @@ class Entry:
                 f"收回 {returned} 张，多于发出 {issued} 张：本次测评无效，应重新测评（{clause}）",
                 f"{returned} returned of {issued} issued: the ballot is void ({clause})",
             )
+        if valid == 0:
+            errors["valid"] = Words(f"没有一张有效票，不成为测评（{clause}）", f"no valid ballot at all ({clause})")
         if returned != valid + void:
             errors["valid"] = Words(
                 f"有效 {valid} 张加无效 {void} 张，应等于收回 {returned} 张（{clause}）",
@@ -238,8 +240,8 @@ def sees_counts(reader: Caller, process: Process, valid: int) -> bool:
 
 def enter_tally(session: Session, process: Process, body: Mapping[str, Any], *, by: Caller, now: datetime) -> Tally:
     """A teller's entry: the first waits, an equal second counts it. Raises Invalid, Forbidden, StageClosed, Exists, TallyMismatch."""
+    _must_be_teller(session, process, by)  # first: what a wrong entry is told names who is on the ballot
     entry = _read(session, process, body["subject"], body)
-    _must_be_teller(session, process, by)
     must_be_open(process, Stage.SELF_REVIEW)
     act_as(session, actor=by.staff_no)  # nobody counts in another's name, whomever he stands in for
     first = {"process_id": process.id, "subject": entry.subject, **entry.numbers, "comments": entry.comments, "recorded_by": by.staff_no}
@@ -334,9 +336,10 @@ def _fill(process: Process, row: Tally, entry: Entry) -> None:
 
 
 def _must_be_teller(session: Session, process: Process, by: Caller) -> None:
-    """Any full member of the branch but the secretary. Raises Forbidden."""
-    line = session.scalar(select(Participant).where(Participant.process_id == process.id, Participant.person_id == by.person_id))
-    if line is None or line.left_on is not None or line.standing is not Standing.FULL:
+    """Any full member of the branch but the secretary; he too where the branch has not two others. Raises Forbidden."""
+    may = [row for row in roll(session, process.id) if row.left_on is None and row.standing is Standing.FULL]
+    line = next((row for row in may if row.person_id == by.person_id), None)
+    if line is None:
         raise Forbidden(Words("计票人应为本支部的正式党员", "a teller is a full member of the branch"))
-    if line.post is Post.SECRETARY:
+    if line.post is Post.SECRETARY and len(may) > 2:
         raise Forbidden(Words("书记不担任计票人", "the secretary is no teller"))
