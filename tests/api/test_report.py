@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
@@ -296,7 +296,7 @@ def test_below_ten_ballots_the_branch_reads_bands_and_the_school_counts(house: H
         assert (votes["qualified"], votes["abstain"]) == ("三分之二以上", "未过半数")
 
 
-RECORDS = {
+RECORDS: dict[str, Callable[[Any], int]] = {
     "study-sessions": lambda body: len(body["studies"]) + body["basics"]["studies"],
     "talks": lambda body: body["basics"]["committee_talks"] + body["basics"]["member_talks"],
     "meetings": lambda body: len(body["meetings"]) + body["basics"]["meetings"],

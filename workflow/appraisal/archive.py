@@ -47,7 +47,8 @@ def _papers() -> dict[str, tuple[str, ColumnElement[int], ColumnElement[int] | i
     purpose, confirmed = Meeting.purpose, and_(Meeting.chair_confirmed_at.is_not(None), Meeting.recorder_confirmed_at.is_not(None))
     opinions = or_(Talk.opinions_branch.is_not(None), Talk.opinions_committee.is_not(None))
     asked_for = records(Talk, opinions) + records(Problem, Problem.source == ProblemSource.OPINIONS)
-    helped, disposed = and_(Rating.level == Level.BASIC, has(HelpPlan)), and_(Rating.level == Level.UNQUALIFIED, has(DispositionCase))
+    # Two counts, not one with "or": that would read all plans and cases of the school to answer for one branch.
+    looked_after = _people(Rating.level == Level.BASIC, has(HelpPlan)) + _people(Rating.level == Level.UNQUALIFIED, has(DispositionCase))
     in_trouble = or_(Rating.level == Level.BASIC, Rating.level == Level.UNQUALIFIED)
     return {
         "plan": ("通知方案", literal(1), 1),
@@ -65,7 +66,7 @@ def _papers() -> dict[str, tuple[str, ColumnElement[int], ColumnElement[int] | i
         "commitments": ("整改承诺书", _people(*present(), has(Commitment)), _people(*present())),
         "publication": ("公示件", records(Publication), 1),
         "receipt": ("报备回执", records(RectificationFiling, RectificationFiling.received_at.is_not(None)), 1),
-        "aftercare": ("帮扶、处置材料", _people(or_(helped, disposed)), _people(in_trouble)),
+        "aftercare": ("帮扶、处置材料", looked_after, _people(in_trouble)),
     }
 
 
