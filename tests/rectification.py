@@ -6,15 +6,19 @@ from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
 
+import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tests.builders import NOW, STAFF_NO, TODAY, caller
+from tests.builders import NOW, STAFF_NO, TODAY, caller, person
 from workflow.appraisal.commitments import Commitment, record_commitment
 from workflow.appraisal.ledger import Measure, MeasureComment, MeasureProgress, Problem
 from workflow.appraisal.problems import record_problem
 from workflow.appraisal.publications import Publication, RectificationFiling, confirm_receipt, record_filing, record_publication
 from workflow.appraisal.rectification import record_comment, record_measure, record_progress
 from workflow.cycle import Cycle, Process, roll, secretaries
+from workflow.evidence import Retractable, reject, withdraw
+from workflow.gate import BY_NAME, todos
 from workflow.vocabulary import Kind, MeasureState, ProblemSource, Stage
 
 DUE_ON = date(2025, 6, 30)
@@ -115,15 +119,43 @@ def the_year_after(session: Session, process: Process, year: int = 2025) -> Proc
     return later
 
 
+def whole(session: Session, process: Process, **fields: Any) -> Measure:
+    """A measure against a problem of its own."""
+    return a_measure(session, process, a_problem(session, process), **fields)
+
+
+def by_withdrawal(row: Retractable) -> None:
+    withdraw(row, by="z3", now=NOW, reason="重复")
+
+
+def by_rejection(row: Retractable) -> None:
+    reject(row, by="office", now=NOW, reason="不实")
+
+
+TakeBack = Callable[[Retractable], None]
+taken_back = pytest.mark.parametrize("take_back", [by_withdrawal, by_rejection])
+
+
+def ids(*rows: Retractable) -> list[str]:
+    """As ``lacking`` has them: text, in the order of text."""
+    return sorted(str(row.id) for row in rows)
+
+
+def actors(session: Session, name: str) -> set[int | None]:
+    """Who must act on the rows of a requirement."""
+    rows = BY_NAME[name].query().subquery()
+    return set(session.scalars(select(rows.c.person_id)))
+
+
+def mine(session: Session, who: str, name: str) -> list[str]:
+    return [s.id for row in todos(session, person(session, who).id, today=TODAY) if row.requirement.name == name for s in row.open]
+
+
 # ── a situation that has each requirement, and one that lacks it ──────────────────────────────────────────────────────
 
 
 def _nothing(session: Session, process: Process) -> None:
     """A new branch as it is."""
-
-
-def _whole(session: Session, process: Process) -> Measure:
-    return a_measure(session, process, a_problem(session, process))
 
 
 def _closed(evidence: str | None) -> _Recorded:
@@ -135,29 +167,29 @@ def _many(number: int) -> _Recorded:
 
 
 SITUATIONS: dict[str, tuple[_Recorded, _Recorded]] = {
-    "no_measure_of_the_committee": (_whole, _nothing),
-    "measures_without_a_problem": (_whole, a_measure),
-    "measures_not_to_the_point": (_whole, lambda session, process: a_measure(session, process, due_on=None)),
+    "no_measure_of_the_committee": (whole, _nothing),
+    "measures_without_a_problem": (whole, a_measure),
+    "measures_not_to_the_point": (whole, lambda session, process: a_measure(session, process, due_on=None)),
     "more_measures_than_the_plan_allows": (_many(10), _many(11)),
-    "measures_without_an_owner_on_the_roll": (_whole, lambda session, process: setattr(_whole(session, process), "owner", None)),
+    "measures_without_an_owner_on_the_roll": (whole, lambda session, process: setattr(whole(session, process), "owner", None)),
     "members_without_a_commitment": (all_commitments, _nothing),
     "commitments_not_to_the_point": (all_commitments, lambda session, process: a_commitment(session, process, "王五", due_on=None)),
     "measures_not_published": (a_publication, lambda session, process: a_publication(session, process, to=None)),
     "measures_not_sent_up": (a_filing, _nothing),
     "filings_without_a_receipt": (received, a_filing),
-    "problems_without_a_measure": (_whole, a_problem),
-    "measures_overdue": (_whole, lambda session, process: a_measure(session, process, due_on=date(2024, 12, 19))),
+    "problems_without_a_measure": (whole, a_problem),
+    "measures_overdue": (whole, lambda session, process: a_measure(session, process, due_on=date(2024, 12, 19))),
     "measures_still_open": (
-        lambda session, process: progress(session, process, _whole(session, process), MeasureState.DONE),
-        _whole,
+        lambda session, process: progress(session, process, whole(session, process), MeasureState.DONE),
+        whole,
     ),
     "measures_closed_without_evidence": (_closed("会议记录"), _closed(None)),
     "comments_not_taken_up": (
         lambda session, process: [
-            a_comment(session, process, measure := _whole(session, process)),
+            a_comment(session, process, measure := whole(session, process)),
             progress(session, process, measure, MeasureState.DOING),
         ],
-        lambda session, process: a_comment(session, process, _whole(session, process)),
+        lambda session, process: a_comment(session, process, whole(session, process)),
     ),
 }
 """By the requirement's name: what meets it, and what leaves it lacking."""

@@ -1,85 +1,48 @@
-"""整改: problems, measures, commitments, publication and filing; what blocks, what is only shown, and what the next year tells of it."""
+"""整改: what the fifth stage asks for before a branch may report: problems, measures, commitments, publication, filing, owners."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import date, timedelta
-from typing import Any
 
 import pytest
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tests.builders import NOW, STAFF_NO, TODAY, a_branch, a_cycle, a_school, an_office, caller, person
+from tests.builders import NOW, TODAY, a_branch, a_cycle, a_school, an_office, caller, person
 from tests.evidence import a_small_branch, a_waiver, came_to, excused, lacking, leaves, stand_at
 from tests.rectification import (
     DUE_ON,
-    a_comment,
+    TakeBack,
     a_commitment,
     a_filing,
     a_measure,
     a_problem,
     a_publication,
-    all_commitments,
+    actors,
     all_rectification,
+    by_rejection,
+    by_withdrawal,
+    ids,
+    mine,
     progress,
-    received,
-    the_year_after,
+    taken_back,
+    whole,
 )
 from tests.situations import on_roll
 from workflow.appraisal import commitments, publications, rectification, rectification_signs
 from workflow.appraisal.commitments import amend_commitment
-from workflow.appraisal.ledger import LastYearsMeasure, Measure, last_years_measures, rectification_text
-from workflow.appraisal.problems import amend_problem
 from workflow.appraisal.publications import amend_filing, amend_publication, confirm_receipt
 from workflow.appraisal.rectification import amend_measure
 from workflow.cycle import Process, process_of
-from workflow.errors import Conflict, Forbidden, Invalid, StageClosed, Stale
-from workflow.evidence import Retractable, reject, withdraw
-from workflow.gate import BY_NAME, blocking, exceptions, todos, unmet
+from workflow.errors import Conflict, Invalid
+from workflow.gate import BY_NAME, blocking, unmet
 from workflow.opening import close_cycle, publish
-from workflow.vocabulary import MeasureState, Post, ProblemSource, Stage
-
-OPEN, DOING, DONE, CLOSED = MeasureState
-YESTERDAY = TODAY - timedelta(days=1)
+from workflow.vocabulary import MeasureState, Post, Stage
 
 
 @pytest.fixture
 def branch(session: Session) -> Process:
     """张三's branch at the beginning."""
     return a_school(session)
-
-
-def by_withdrawal(row: Retractable) -> None:
-    withdraw(row, by="z3", now=NOW, reason="重复")
-
-
-def by_rejection(row: Retractable) -> None:
-    reject(row, by="office", now=NOW, reason="不实")
-
-
-taken_back = pytest.mark.parametrize("take_back", [by_withdrawal, by_rejection])
-TakeBack = Callable[[Retractable], None]
-
-
-def whole(session: Session, process: Process, **fields: Any) -> Measure:
-    """A measure against a problem of its own."""
-    return a_measure(session, process, a_problem(session, process), **fields)
-
-
-def ids(*rows: Retractable) -> list[str]:
-    """As ``lacking`` has them: text, in the order of text."""
-    return sorted(str(row.id) for row in rows)
-
-
-def actors(session: Session, name: str) -> set[int | None]:
-    """Who must act on the rows of a requirement."""
-    rows = BY_NAME[name].query().subquery()
-    return set(session.scalars(select(rows.c.person_id)))
-
-
-def mine(session: Session, who: str, name: str) -> list[str]:
-    return [s.id for row in todos(session, person(session, who).id, today=TODAY) if row.requirement.name == name for s in row.open]
 
 
 # ── the stage as a whole ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -262,109 +225,6 @@ def test_of_someone_who_has_left_no_commitment_is_mended(session: Session, branc
     assert lacking(session, branch, "commitments_not_to_the_point") == []
 
 
-# ── F4: one by one ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_more_measures_than_the_plan_allows_ask_for_a_reason_that_covers_so_many(session: Session, branch: Process) -> None:
-    rows = [whole(session, branch) for _ in range(10)]
-    assert lacking(session, branch, "more_measures_than_the_plan_allows") == []
-    rows.append(whole(session, branch))
-    (found,) = unmet(session, branch, [BY_NAME["more_measures_than_the_plan_allows"]])
-    assert [(subject.id, subject.amount) for subject in found.open] == [("", 11)]
-    assert found.blocks
-    assert "11/10" in found.message.zh
-    a_waiver(session, branch, "more_measures_than_the_plan_allows", reason="问题较多")
-    assert lacking(session, branch, "more_measures_than_the_plan_allows") == []
-    rows.append(whole(session, branch))
-    assert lacking(session, branch, "more_measures_than_the_plan_allows") == [""]
-    by_withdrawal(rows[0])
-    assert lacking(session, branch, "more_measures_than_the_plan_allows") == []
-
-
-def test_how_many_are_too_many_is_the_plans_to_say(session: Session, branch: Process) -> None:
-    whole(session, branch)
-    whole(session, branch)
-    rules = branch.cycle.plan["rules"]
-    branch.cycle.plan = {**branch.cycle.plan, "rules": {**rules, "settings": {**rules["settings"], "measures_at_most": 1}}}
-    session.flush()
-    assert lacking(session, branch, "more_measures_than_the_plan_allows") == [""]
-
-
-@pytest.mark.parametrize(
-    ("state", "due_on", "overdue", "still_open"),
-    [
-        (OPEN, YESTERDAY, True, False),
-        (DOING, YESTERDAY, True, False),
-        (DONE, YESTERDAY, False, False),
-        (CLOSED, YESTERDAY, False, False),
-        (OPEN, TODAY, False, True),
-        (DOING, DUE_ON, False, True),
-        (OPEN, None, False, True),
-        (DONE, DUE_ON, False, False),
-        (CLOSED, None, False, False),
-    ],
-)
-def test_a_measure_is_overdue_or_still_open_or_done(
-    session: Session, branch: Process, state: MeasureState, due_on: date | None, overdue: bool, still_open: bool
-) -> None:
-    measure = whole(session, branch, owner="王五", due_on=due_on)
-    progress(session, branch, measure, state)
-    assert lacking(session, branch, "measures_overdue") == ([str(measure.id)] if overdue else [])
-    assert lacking(session, branch, "measures_still_open") == ([str(measure.id)] if still_open else [])
-
-
-@taken_back
-@pytest.mark.parametrize("name", ["measures_overdue", "measures_still_open"])
-def test_a_measure_that_was_taken_back_is_nobodys_to_do(session: Session, branch: Process, take_back: TakeBack, name: str) -> None:
-    measure = whole(session, branch, due_on=YESTERDAY if name == "measures_overdue" else DUE_ON)
-    assert lacking(session, branch, name) == [str(measure.id)]
-    take_back(measure)
-    assert lacking(session, branch, name) == []
-
-
-@pytest.mark.parametrize("stage", [Stage.RECTIFICATION, Stage.REPORT, Stage.FILED, Stage.ACCEPTED])
-def test_an_owner_has_his_measures_on_his_list_until_the_end_and_nobody_else_has(session: Session, branch: Process, stage: Stage) -> None:
-    late, open_ = whole(session, branch, owner="王五", due_on=YESTERDAY), whole(session, branch, owner="王五")
-    stand_at(session, branch, stage)
-    assert mine(session, "王五", "measures_overdue") == [str(late.id)]
-    assert mine(session, "王五", "measures_still_open") == [str(open_.id)]
-    for other in ("张三", "李四", "孙八"):
-        assert mine(session, other, "measures_overdue") == mine(session, other, "measures_still_open") == []
-    assert {"measures_overdue", "measures_still_open"} <= {row.requirement.name for row in exceptions(session, 2024, today=TODAY)}
-
-
-def test_what_an_owner_leaves_behind_is_the_secretarys(session: Session, branch: Process) -> None:
-    measure = whole(session, branch, owner="王五")
-    stand_at(session, branch, Stage.RECTIFICATION)
-    leaves(session, "王五")
-    assert mine(session, "张三", "measures_still_open") == [str(measure.id)]
-    assert mine(session, "孙八", "measures_still_open") == mine(session, "王五", "measures_still_open") == []
-
-
-def test_what_belongs_to_nobody_is_not_asked_of_everybody(session: Session, branch: Process) -> None:
-    whole(session, branch, owner="王五")
-    stand_at(session, branch, Stage.RECTIFICATION)
-    for name in ("王五", "张三"):
-        leaves(session, name)
-    assert mine(session, "孙八", "measures_still_open") == []
-    assert len(lacking(session, branch, "measures_without_an_owner_on_the_roll")) == 1
-
-
-def test_a_measure_is_closed_with_evidence(session: Session, branch: Process) -> None:
-    measure = whole(session, branch)
-    progress(session, branch, measure, CLOSED)
-    assert lacking(session, branch, "measures_closed_without_evidence") == [str(measure.id)]
-    progress(session, branch, measure, CLOSED, "会议记录、签到表")
-    assert lacking(session, branch, "measures_closed_without_evidence") == []
-    another = whole(session, branch)
-    progress(session, branch, another, DONE)
-    assert lacking(session, branch, "measures_closed_without_evidence") == []
-    progress(session, branch, another, CLOSED)
-    assert lacking(session, branch, "measures_closed_without_evidence") == [str(another.id)]
-    by_withdrawal(another)
-    assert lacking(session, branch, "measures_closed_without_evidence") == []
-
-
 # ── F5, F6: shown and sent up ─────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -426,47 +286,6 @@ def test_a_filing_tells_what_was_done(session: Session, branch: Process) -> None
     assert (sent.sent_to, sent.sent_on) == ("机关党委", TODAY)
 
 
-# ── F7: comments ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_a_comment_asks_its_owner_for_progress(session: Session, branch: Process) -> None:
-    measure = whole(session, branch, owner="王五")
-    progress(session, branch, measure, DOING)
-    assert lacking(session, branch, "comments_not_taken_up") == []
-    a_comment(session, branch, measure, now=NOW + timedelta(hours=1))
-    assert lacking(session, branch, "comments_not_taken_up") == [str(measure.id)]
-    assert actors(session, "comments_not_taken_up") == {person(session, "王五").id}
-    progress(session, branch, measure, DOING, now=NOW + timedelta(hours=2))
-    assert lacking(session, branch, "comments_not_taken_up") == []
-    a_comment(session, branch, measure, now=NOW + timedelta(hours=3))
-    assert lacking(session, branch, "comments_not_taken_up") == [str(measure.id)]
-    by_rejection(measure)
-    assert lacking(session, branch, "comments_not_taken_up") == []
-
-
-def test_progress_of_another_measure_takes_no_comment_up(session: Session, branch: Process) -> None:
-    one, other = whole(session, branch), whole(session, branch)
-    a_comment(session, branch, one)
-    progress(session, branch, other, DOING, now=NOW + timedelta(hours=1))
-    assert lacking(session, branch, "comments_not_taken_up") == [str(one.id)]
-
-
-def test_a_plain_member_comments_once_it_is_published_and_the_office_at_any_time(session: Session, branch: Process) -> None:
-    measure = whole(session, branch, owner="王五")
-    for who in ("王五", "孙八"):
-        with pytest.raises(Conflict):
-            a_comment(session, branch, measure, by=who)
-    a_comment(session, branch, measure, by="office")
-    shown = a_publication(session, branch)
-    a_comment(session, branch, measure, by="孙八")
-    by_withdrawal(shown)
-    with pytest.raises(Conflict):
-        a_comment(session, branch, measure, by="孙八")
-    by_withdrawal(measure)
-    with pytest.raises(Conflict):
-        a_comment(session, branch, measure, by="office")
-
-
 # ── F8: the secretary first ───────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -503,166 +322,3 @@ def test_an_excused_owner_still_owns(session: Session, branch: Process) -> None:
     whole(session, branch, owner="王五")
     excused(session, branch, "王五")
     assert lacking(session, branch, "measures_without_an_owner_on_the_roll") == []
-
-
-# ── verbs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def test_a_measure_stands_where_the_last_progress_put_it(session: Session, branch: Process) -> None:
-    measure = whole(session, branch, owner="王五")
-    assert measure.state is OPEN
-    for state in (CLOSED, DOING, OPEN, DONE):
-        progress(session, branch, measure, state)
-        assert measure.state is state
-    assert [each.state for each in measure.progress] == [CLOSED, DOING, OPEN, DONE]
-    assert measure.version == 1
-
-
-@pytest.mark.parametrize(
-    ("who", "state", "may"),
-    [
-        ("王五", DOING, True),
-        ("王五", DONE, True),
-        ("王五", CLOSED, False),
-        ("张三", CLOSED, True),
-        ("李四", DOING, False),
-        ("孙八", DOING, False),
-    ],
-)
-def test_progress_is_the_owners_and_the_secretarys_and_only_the_secretary_closes(
-    session: Session, branch: Process, who: str, state: MeasureState, may: bool
-) -> None:
-    measure = whole(session, branch, owner="王五")
-    if may:
-        assert progress(session, branch, measure, state, by=who).recorded_by == STAFF_NO[who]
-        return
-    with pytest.raises(Forbidden):
-        progress(session, branch, measure, state, by=who)
-    assert (measure.state, measure.progress) == (OPEN, [])
-
-
-@pytest.mark.parametrize("stage", Stage)
-def test_progress_goes_on_wherever_the_branch_stands_and_after_the_year(session: Session, branch: Process, stage: Stage) -> None:
-    measure = whole(session, branch)
-    stand_at(session, branch, stage)
-    progress(session, branch, measure, DOING)
-    close_cycle(session, branch.cycle, now=NOW)
-    progress(session, branch, measure, CLOSED, "台账")
-    a_comment(session, branch, measure)
-    assert measure.state is CLOSED
-
-
-@taken_back
-def test_what_was_taken_back_goes_no_further(session: Session, branch: Process, take_back: TakeBack) -> None:
-    measure = whole(session, branch)
-    take_back(measure)
-    with pytest.raises(Conflict):
-        progress(session, branch, measure, DOING)
-
-
-def test_a_member_records_his_own_commitment_and_the_secretary_any(session: Session, branch: Process) -> None:
-    promise = a_commitment(session, branch, "王五")
-    a_commitment(session, branch, "王五", by="张三")
-    for other in ("孙八", "李四"):
-        with pytest.raises(Forbidden):
-            a_commitment(session, branch, "王五", by=other)
-        with pytest.raises(Forbidden):
-            amend_commitment(session, branch, promise, {"text": "改写"}, seen=1, by=caller(session, other), now=NOW)
-    with pytest.raises(Forbidden):
-        amend_commitment(session, branch, promise, {"staff_no": "s8"}, seen=1, by=caller(session, "王五"), now=NOW)
-    with pytest.raises(Invalid):
-        a_commitment(session, branch, "赵六", by="张三")
-
-
-def test_a_problem_is_about_somebody_of_the_roll_or_the_committee(session: Session, branch: Process) -> None:
-    problem = a_problem(session, branch, about="w5", source=ProblemSource.TALK)
-    assert problem.about == "w5"
-    amend_problem(session, branch, problem, {"about": "committee"}, seen=1, by=caller(session, "张三"), now=NOW)
-    assert problem.about is None
-    with pytest.raises(Invalid) as refused:
-        a_problem(session, branch, about="z6")
-    assert set(refused.value.errors) == {"about"}
-
-
-RECORDS: dict[str, tuple[Callable[[Session, Process], Any], Any, dict[str, Any]]] = {
-    "problem": (a_problem, amend_problem, {"text": "改写"}),
-    "measure": (whole, amend_measure, {"text": "改写"}),
-    "commitment": (lambda session, process: a_commitment(session, process, "张三"), amend_commitment, {"text": "改写"}),
-    "publication": (a_publication, amend_publication, {"place": "改写"}),
-    "filing": (a_filing, amend_filing, {"to": "改写"}),
-}
-
-
-@pytest.mark.parametrize("kind", RECORDS)
-def test_a_record_closes_with_the_stage_and_opens_when_the_branch_comes_back(session: Session, branch: Process, kind: str) -> None:
-    make, amend, change = RECORDS[kind]
-    row, by = make(session, branch), caller(session, "张三")
-    stand_at(session, branch, Stage.REPORT)
-    with pytest.raises(StageClosed):
-        make(session, branch)
-    with pytest.raises(StageClosed):
-        amend(session, branch, row, change, seen=1, by=by, now=NOW)
-    stand_at(session, branch, Stage.RECTIFICATION)
-    amend(session, branch, row, change, seen=1, by=by, now=NOW)
-    assert row.version == 2
-    close_cycle(session, branch.cycle, now=NOW)
-    with pytest.raises(Conflict):
-        make(session, branch)
-
-
-@pytest.mark.parametrize("kind", RECORDS)
-def test_who_saw_an_older_version_or_one_that_was_taken_back_changes_nothing(session: Session, branch: Process, kind: str) -> None:
-    make, amend, change = RECORDS[kind]
-    row, by = make(session, branch), caller(session, "张三")
-    amend(session, branch, row, change, seen=1, by=by, now=NOW)
-    stand_at(session, branch, Stage.REPORT)
-    with pytest.raises(Stale):
-        amend(session, branch, row, change, seen=1, by=by, now=NOW)
-    stand_at(session, branch, Stage.STUDY)
-    by_rejection(row)
-    with pytest.raises(Conflict):
-        amend(session, branch, row, change, seen=3, by=by, now=NOW)
-
-
-# ── F9: what the next year tells of it ────────────────────────────────────────────────────────────────────────────────
-
-
-def test_the_next_year_tells_of_the_measures_that_count_with_their_state_of_today(session: Session, branch: Process) -> None:
-    first, second = whole(session, branch), a_measure(session, branch, owner="李四", text="走访\n教研室", due_on=None)
-    gone = whole(session, branch)
-    by_withdrawal(gone)
-    there = process_of(session, 2024, "D0201")
-    a_measure(session, there, text="别的支部的措施")
-    later = the_year_after(session, branch)
-    progress(session, branch, first, CLOSED, "台账")
-    progress(session, branch, second, DOING)
-    rows = last_years_measures(session, later)
-    assert rows == [
-        LastYearsMeasure("完善“三会一课”制度", "张三", DUE_ON, CLOSED),
-        LastYearsMeasure("走访\n教研室", "李四", None, DOING),
-    ]
-    assert rectification_text(rows) == "1. 完善“三会一课”制度（责任人：张三）：已销号\n2. 走访 教研室（责任人：李四）：进行中"
-
-
-def test_it_is_the_most_recent_earlier_year_that_is_told_of(session: Session, branch: Process) -> None:
-    whole(session, branch)
-    nothing_done = the_year_after(session, branch, 2026)
-    assert len(last_years_measures(session, nothing_done)) == 1
-    assert last_years_measures(session, the_year_after(session, branch, 2028)) == []
-    assert len(last_years_measures(session, nothing_done)) == 1
-
-
-def test_without_a_last_year_or_measures_in_it_the_text_says_so(session: Session, branch: Process) -> None:
-    assert last_years_measures(session, branch) == []
-    assert last_years_measures(session, the_year_after(session, branch)) == []
-    assert rectification_text([]) == "上年度无整改事项"
-
-
-def test_a_measure_without_an_owner_is_told_without_one() -> None:
-    assert rectification_text([LastYearsMeasure("完善制度", None, None, OPEN)]) == "1. 完善制度：未开始"
-
-
-def test_everybody_may_commit_in_one_go(session: Session, branch: Process) -> None:
-    all_commitments(session, branch)
-    assert lacking(session, branch, "members_without_a_commitment") == []
-    assert received(session, branch).received_by == "office"
