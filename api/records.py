@@ -16,8 +16,18 @@ from api.base import Answer, Asked, Routes
 from api.lists import Page, listed, number, place
 from api.shapes import Listed
 from workflow.cycle import Lock, Process
-from workflow.errors import Invalid, Words
-from workflow.evidence import OfMember, Retractable, must_be_open, must_be_unaccepted, record_of, record_of_member, records_of, reject, withdraw
+from workflow.evidence import (
+    OfMember,
+    Retractable,
+    amendable,
+    must_be_open,
+    must_be_unaccepted,
+    record_of,
+    record_of_member,
+    records_of,
+    reject,
+    withdraw,
+)
 from workflow.fields import Body, Text
 from workflow.people.access import Action, Caller
 from workflow.vocabulary import Stage
@@ -127,8 +137,9 @@ def collection_routes(kind: Collection[R]) -> Routes:
     @routes.patch(single, action=kind.write, lock=Lock.EVIDENCE, find=kind.held, body=kind.body, answers=kind.answers)
     def amend(asked: Asked, row: R, body: dict[str, Any]) -> Any:
         """Correct one; the old values stay in the history."""
-        if not body:
-            raise Invalid({"_schema": Words("没有要改的内容", "nothing to change")})
+        if not body:  # nothing is changed by it, and nothing that was confirmed is open again
+            amendable(asked.session, row, seen=asked.seen)
+            return kind.answer(asked, row)
         kind.amend(asked.session, asked.process, row, body, seen=asked.seen, by=asked.by, now=asked.now)
         return kind.answer(asked, row)
 

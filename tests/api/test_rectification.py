@@ -165,9 +165,9 @@ def test_wrong_input_is_named_and_changes_nothing(
 
 def test_a_publication_is_judged_whole_when_one_of_its_days_changes(branch: Cast, secretary: Client) -> None:
     path = f"{branch.path}/publications/{publish(secretary, branch)}"
-    for change in ({"to": "2024-12-19"}, {"from": "2024-12-28"}):
+    for change in ({"to": "2024-12-18"}, {"from": "2024-12-28"}, {"from": "2024-12-21"}):
         assert secretary.patch(path, change, seen=1).status == 422
-    assert secretary.patch(path, {"from": "2024-12-28", "to": "2024-12-28"}, seen=1).status == 200
+    assert secretary.patch(path, {"from": "2024-12-19", "to": "2024-12-28"}, seen=1).status == 200
 
 
 # ── who reads a measure ───────────────────────────────────────────────────────────────────────────────────────────────

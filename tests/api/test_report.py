@@ -29,7 +29,7 @@ from workflow.vocabulary import Level, Stage, TalkWay, TallySubject
 
 WRITTEN = {"prepared_by": "王五", "phone": "8888 0101", "remark": "另附说明"}
 READERS = ("office", "committee", "auditor")
-BASICS = {"total", "full", "probationary", "due", "took_part", "excused", "leads", "studies", "committee_talks", "member_talks", "meetings"}
+BASICS = {"total", "full", "probationary", "due", "took_part", "excused", "on_committee", "studies", "committee_talks", "member_talks", "meetings"}
 SUMS = {"basics", "committee", "levels", "fed_back", "quota_allowed", "rectification", "checks", "cycle", "title"}
 FORM = {
     *("recipient", "branch", "secretary", "stage", "round", "late", "due_on", "studies", "meetings", "comments", "over_quota_reason"),
@@ -187,7 +187,7 @@ def test_the_form_of_a_new_branch_has_every_part_and_nothing_in_it(house: House,
     assert (body["cycle"], body["title"], body["recipient"]) == (2024, "2024年度民主评议情况表", "党委办公室")
     assert (body["branch"]["code"], body["secretary"]["staff_no"], body["stage"]) == (branch.code, branch.secretary, "study")
     assert (body["round"], body["late"], body["due_on"]) == (1, False, "2024-12-25")
-    assert body["basics"] == {**dict.fromkeys(BASICS, 0), "total": 6, "full": 6, "due": 6, "leads": 4}
+    assert body["basics"] == {**dict.fromkeys(BASICS, 0), "total": 6, "full": 6, "due": 6, "on_committee": 4}
     assert body["levels"] == {**dict.fromkeys((*Level, "none"), 0), "total": 6}
     assert [each.keys() for each in body["members"]] == [MEMBER] * 6
     assert {each["votes"] for each in body["members"]} == {None}
@@ -197,7 +197,7 @@ def test_the_form_of_a_new_branch_has_every_part_and_nothing_in_it(house: House,
 
 def test_the_form_says_what_the_records_say(house: House, whole: Cast) -> None:
     body = form(house, whole)
-    due = {"total": 6, "full": 6, "due": 6, "took_part": 6, "leads": 4, "studies": 1, "committee_talks": 3, "member_talks": 2, "meetings": 1}
+    due = {"total": 6, "full": 6, "due": 6, "took_part": 6, "on_committee": 4, "studies": 1, "committee_talks": 3, "member_talks": 2, "meetings": 1}
     assert body["basics"] == {**dict.fromkeys(BASICS, 0), **due}
     assert body["levels"] == {"excellent": 1, "qualified": 3, "basic": 1, "unqualified": 1, "none": 0, "total": 6}
     assert (body["fed_back"], body["quota_allowed"], body["over_quota_reason"]) == (5, 1, None)
@@ -262,6 +262,8 @@ def test_the_reason_over_the_quota_stands_on_the_form(house: House, whole: Cast)
     assert secretary.patch(path, {"level": "excellent"}, seen=2).status == 200
     body = {"requirement": "more_excellent_than_the_quota", "reason": "青年教师集中"}
     waiver = secretary.post(f"{whole.path}/waivers", body).body
+    assert form(house, whole)["over_quota_reason"] is None, "it waits for the office"
+    assert house.as_("office").post(f"{whole.path}/waivers/{waiver['id']}/approve").status == 200
     assert form(house, whole)["over_quota_reason"] == "青年教师集中"
     refused = {"reason": "名额有变"}
     assert house.as_("office").post(f"{whole.path}/waivers/{waiver['id']}/reject", refused).status == 200

@@ -39,6 +39,7 @@ from workflow.appraisal.report import (
 )
 from workflow.appraisal.tallies import Tally
 from workflow.cycle import Process, process_of
+from workflow.errors import Conflict
 from workflow.evidence import Retractable, record_of_member, reject, withdraw
 from workflow.gate import BY_NAME, blocking, exceptions, todos, unmet
 from workflow.people.organisation import Person
@@ -150,8 +151,11 @@ def test_an_opinion_without_a_level_or_a_reason_is_no_level(session: Session, ra
 
 def test_who_is_rated_stood_on_the_ballot(session: Session, rated: Process) -> None:
     joins(session, rated, "周九")
-    a_rating(session, rated, "周九")
-    assert broken(session, rated) == ["rated_were_on_the_ballot"]
+    with pytest.raises(Conflict, match="D2"):
+        a_rating(session, rated, "周九")
+    assert broken(session, rated) == ["levels_make_the_total"]
+    a_rating(session, rated, "周九", None, not_rated_reason="测评以后转入")
+    assert broken(session, rated) == []
     taken_back(session, session.scalars(select(Tally).where(Tally.subject == TallySubject.MEMBERS)).one())
     assert broken(session, rated) == ["rated_were_on_the_ballot"]
     a_counted_ballot(session, rated)
@@ -231,14 +235,14 @@ def test_who_has_left_is_in_no_sum(session: Session, rated: Process) -> None:
 
 
 @pytest.mark.parametrize("how", ["excused", "elsewhere"])
-def test_who_is_excused_or_rated_elsewhere_counts_as_not_rated_and_cannot_be_both(session: Session, rated: Process, how: str) -> None:
+def test_who_is_excused_or_rated_elsewhere_after_he_was_rated_is_counted_once(session: Session, rated: Process, how: str) -> None:
     if how == "excused":
         excused(session, rated, "王五", confirmed=False)
         assert broken(session, rated) == []
         on_roll(session, rated, "王五").excused_confirmed_by = "office"
     else:
         on_roll(session, rated, "王五").rated_here = False
-    assert broken(session, rated) == ["levels_make_the_total"]
+    assert (broken(session, rated), figures_of(session, rated.id).numbers["none"]) == ([], 0)
     taken_back(session, rating_of(session, rated, "王五"))
     assert (broken(session, rated), figures_of(session, rated.id).numbers["none"]) == ([], 1)
 

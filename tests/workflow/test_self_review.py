@@ -35,7 +35,7 @@ from workflow.history import History
 from workflow.opening import publish
 from workflow.people.access import Action
 from workflow.people.substitutes import name_substitute
-from workflow.vocabulary import Level, MeetingPurpose, Stage
+from workflow.vocabulary import Level, MeetingForm, MeetingPurpose, Stage
 
 G2 = members_without_a_self_review.name
 ALL = ["l4", "q7", "s8", "w5", "z3"]
@@ -246,10 +246,12 @@ def test_beside_a6_stands_how_often_he_took_part(session: Session, branch: Proce
     a_make_up(session, branch, study, "王五")
     a_meeting(session, branch, present=("张三", "李四"), absent=[{"staff_no": "w5", "reason": "出差"}])
     a_meeting(session, branch, MeetingPurpose.REPORT)
+    a_meeting(session, branch, MeetingPurpose.REPORT, form=MeetingForm.COMMITTEE, present=("张三", "李四", "钱七"))
+    a_meeting(session, branch, form=MeetingForm.GROUP, present=("张三",), absent=[{"staff_no": "s8"}])
     found = attendance_of(session, branch.id)
-    assert found["z3"] == Attendance(studies=2, studied=2, made_up=0, meetings=2, attended=2)
+    assert found["z3"] == Attendance(studies=2, studied=2, made_up=0, meetings=4, attended=4)
     assert found["w5"] == Attendance(studies=2, studied=1, made_up=1, meetings=2, attended=1)
-    assert found["s8"] == Attendance(studies=2, studied=1, made_up=0, meetings=1, attended=1)
+    assert found["s8"] == Attendance(studies=2, studied=1, made_up=0, meetings=3, attended=1), "not listed for the general one, called all the same"
     assert attendance_of(session, branch.id, ["w5"]) == {"w5": found["w5"]}
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from sqlalchemy import ColumnElement, Integer, Subquery, Text, and_, case, cast, func, or_, select, true
+from sqlalchemy import ColumnElement, Integer, Subquery, Text, and_, case, cast, func, select, true
 
 from workflow.appraisal.meetings import Meeting, MeetingAttendance, minutes_incomplete, minutes_unconfirmed
 from workflow.appraisal.rating import Rating, of_members, rated
@@ -30,14 +30,12 @@ def deciding_meetings() -> Subquery:
         (in_committee, Participant.on_committee),
         else_=and_(Participant.voting, Participant.excused_confirmed_by.is_(None)),
     )
-    # Who leaves later had his seat that day: a vote that failed does not pass by it.
-    on_that_day = or_(Participant.left_on.is_(None), Participant.left_on > Meeting.held_on)
     came = and_(MeetingAttendance.meeting_id == Meeting.id, MeetingAttendance.staff_no == Participant.staff_no, MeetingAttendance.present)
     those = (
         select(func.count().label("due"), func.count(MeetingAttendance.staff_no).label("came"))
         .select_from(Participant)
         .outerjoin(MeetingAttendance, came)
-        .where(Participant.process_id == Meeting.process_id, on_that_day, may_vote)
+        .where(Participant.process_id == Meeting.process_id, Participant.left_on.is_(None), may_vote)
         .correlate(Meeting)
         .lateral("those")
     )
