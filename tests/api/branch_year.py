@@ -110,11 +110,9 @@ class BranchYear:
         """Record one, by the secretary unless another does."""
         return ok((self.house.as_(by) if by else self.secretary).post(f"{self.path}/{what}", body))
 
-    def amend(self, what: str, record: Mapping[str, Any], changes: Mapping[str, Any]) -> Any:
-        return ok(self.secretary.patch(f"{self.path}/{what}/{record['id']}", changes, seen=int(record["version"])), 200)
-
-    def withdraw(self, what: str, record: Mapping[str, Any]) -> Any:
-        return ok(self.secretary.post(f"{self.path}/{what}/{record['id']}/withdraw", {"reason": "登记有误"}), 200)
+    def amend(self, what: str, record: Mapping[str, Any], changes: Mapping[str, Any], *, by: str | None = None) -> Any:
+        client, path = self.house.as_(by) if by else self.secretary, f"{self.path}/{what}/{record['id']}"
+        return ok(client.patch(path, changes, seen=client.get(path).etag), 200)
 
     def waive(self, requirement: str, *subjects: str) -> Any:
         return self.record("waivers", {"requirement": requirement, "reason": "长期在国外访学", **({"subjects": list(subjects)} if subjects else {})})
@@ -210,7 +208,7 @@ class BranchYear:
 
     def life_meetings(self, form: str = "general") -> None:
         """The self-review meeting in its form, and the secretary's report to a general meeting."""
-        report = {"duty_report": "代表支委会述职"}
+        report: Line = {"duty_report": "代表支委会述职"}
         if form == "general":
             self.meeting("life", **report, **self.criticism())
             return
@@ -326,14 +324,15 @@ class BranchYear:
 
     def does(self, stage: str, *, form: str = "general", decides: str = "general") -> None:
         """All that a stage asks of this branch."""
-        for act in {
+        acts: Mapping[str, Sequence[Callable[[], object]]] = {
             "study": [self.study],
             "talks": [self.talks],
             "self_review": [self.self_reviews, lambda: self.life_meetings(form), self.tallies],
             "rating": [self.ratings, lambda: self.decision(decides), self.aftercare],
             "rectification": [lambda: self.measure(self.problem()), self.commitments, self.publication, self.sent_up],
             "report": [self.form],
-        }[stage]:
+        }
+        for act in acts[stage]:
             act()
 
     def comes_to(self, stage: str, *, form: str = "general", decides: str = "general") -> None:
