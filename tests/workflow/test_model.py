@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from tests.servers import House, a_house
 from tests.workflow.beside_model import BLOCKING, BesideModel, a_new_branch
 from tests.workflow.model import AS_A_WHOLE, LEVELS, MISSING, PER_SUBJECT, STAGES, TITLES, TRIGGERS, Record
-from tests.workflow.model_mends import mend_all
+from tests.workflow.model_mends import MENDS, mend_all
 
 DAYS = st.sampled_from(["2024-12-16", "2024-12-18", "2024-12-19"])
 YES_NO = st.booleans()
@@ -27,7 +27,7 @@ class Year(RuleBasedStateMachine):
 
     house: House
 
-    @initialize(with_committee=YES_NO, moves=st.integers(0, 7), gives=st.sampled_from(LEVELS))
+    @initialize(with_committee=YES_NO, moves=st.sampled_from([0, 1, 2, 3, 3, 3, 4, 5, 6, 7]), gives=st.sampled_from(LEVELS))
     def begin(self, with_committee: bool, moves: int, gives: str) -> None:
         self.at: BesideModel = a_new_branch(self.house, f"Y{next(_numbers):04d}", with_committee=with_committee)
         self.at.gives = gives
@@ -179,9 +179,20 @@ class Year(RuleBasedStateMachine):
 
     # ── moves ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    @rule()
-    def mend_what_is_missing(self) -> None:
-        mend_all(self.at)
+    @precondition(lambda self: self.at.model.blocks())
+    @rule(data=st.data(), gives=st.sampled_from(LEVELS))
+    def mend_one_thing(self, data: st.DataObject, gives: str) -> None:
+        self.at.gives = gives
+        name = data.draw(st.sampled_from(list(self.at.model.blocks())), label="requirement")
+        MENDS[name](self.at, self.at.model.open(name))
+
+    @precondition(lambda self: self.at.model.stage == "rating")
+    @rule(level=st.sampled_from(LEVELS))
+    def rate_everybody_alike(self, level: str) -> None:
+        for row in self.at.model.of("ratings"):
+            self.at.take_back(row, office=False)
+        for who in self.at.model.voters():
+            self.at.rate(who.staff_no, level=level, opinion="履行职责较好")
 
     @rule()
     def mend_and_go_on(self) -> None:
@@ -228,7 +239,8 @@ def compare(house: House, *, examples: int, steps: int) -> None:
         derandomize=True,
         database=None,
         suppress_health_check=list(HealthCheck),
-        phases=[Phase.generate],
+        phases=[Phase.generate],  # a step cannot be undone in the database, so there is nothing to shrink cheaply
+        report_multiple_bugs=False,
         print_blob=False,
     )
     run_state_machine_as_test(Year, settings=quiet)
@@ -239,7 +251,7 @@ def test_the_model_knows_every_requirement_that_blocks() -> None:
 
 
 def test_the_service_does_what_the_model_says(house: House) -> None:
-    compare(house, examples=6, steps=25)
+    compare(house, examples=5, steps=20)
 
 
 @pytest.mark.slow
