@@ -199,9 +199,11 @@ def rated(mend: Callable[[BranchYear], object]) -> Callable[[BranchYear], Mend]:
     return lacks
 
 
-def approved_over_the_quota(branch: BranchYear) -> None:
+def not_approved_over_the_quota(branch: BranchYear) -> Mend:
+    """There is a reason, and the office has not agreed to it yet."""
+    rated(lambda _: None)(branch)
     reason = branch.waive("more_excellent_than_the_quota")
-    ok(branch.office.post(f"{branch.path}/waivers/{reason['id']}/approve"), 200)
+    return lambda: ok(branch.office.post(f"{branch.path}/waivers/{reason['id']}/approve"), 200)
 
 
 def a_case_without_facts(branch: BranchYear) -> Mend:
@@ -337,7 +339,7 @@ REMOVALS: Mapping[str, Removal] = {
     "unconfirmed_deciding_minutes": Removal(decision_not_confirmed),
     "members_without_a_rating": Removal(one_without_a_rating),
     "ratings_not_fed_back": Removal(one_not_told),
-    "more_excellent_than_the_quota": Removal(rated(approved_over_the_quota), levels={1: "excellent", 2: "excellent"}),
+    "more_excellent_than_the_quota": Removal(not_approved_over_the_quota, levels={1: "excellent", 2: "excellent"}),
     "patterns_without_a_reason": Removal(rated(lambda branch: branch.waive("patterns_without_a_reason")), levels={}),
     "cases_without_facts": Removal(a_case_without_facts, levels={1: "excellent", 4: "unqualified"}),
     "basic_without_a_help_plan": Removal(rated(BranchYear.aftercare), levels={1: "excellent", 4: "basic"}),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from tests.workflow.beside_model import BesideModel
-from tests.workflow.model import TITLES, Missing, Record
+from tests.workflow.model import NEEDS_APPROVAL, TITLES, Missing
 
 EARLIEST, MET_ON = "2024-12-16", "2024-12-18"
 
@@ -102,9 +102,14 @@ def _tell(at: BesideModel, missing: Missing) -> None:
 
 
 def _reason(requirement: str) -> Callable[[BesideModel, Missing], None]:
+    """A reason; and, the next time it is still missing, the office's approval of it."""
+
     def act(at: BesideModel, missing: Missing) -> None:
-        at.waive(requirement, None)
-        at.decide(at.model.reasons[-1], "approve")
+        waiting = [each for each in at.model.reasons if each.requirement == requirement and each.stands and not each.approved]
+        if requirement == NEEDS_APPROVAL and waiting and waiting[-1].covers == missing:
+            at.decide(waiting[-1], "approve")
+        else:
+            at.waive(requirement, None)
 
     return act
 
@@ -148,9 +153,8 @@ def _form(at: BesideModel, missing: Missing) -> None:
 
 
 def _sums(at: BesideModel, missing: Missing) -> None:
-    """Ratings that do not add up are of an earlier stage: the office takes them back, with the ballots they were not on."""
-    rows: list[Record] = [row for _, row in at.model.rated()]
-    for row in rows:
+    """Ratings that do not add up are of an earlier stage, which is closed: the office takes them back."""
+    for _, row in list(at.model.rated()):
         at.take_back(row, office=True)
 
 

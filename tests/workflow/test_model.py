@@ -27,12 +27,23 @@ class Year(RuleBasedStateMachine):
 
     house: House
 
-    @initialize(with_committee=YES_NO, moves=st.sampled_from([0, 1, 2, 3, 3, 3, 4, 5, 6, 7]), gives=st.sampled_from(LEVELS))
-    def begin(self, with_committee: bool, moves: int, gives: str) -> None:
+    @initialize(
+        with_committee=YES_NO,
+        moves=st.sampled_from([0, 1, 2, 3, 3, 3, 4, 5, 6, 7]),
+        gives=st.sampled_from(LEVELS),
+        excuse=st.sampled_from([(), ("ask",), ("ask", "confirm")]),
+        somebody_leaves=YES_NO,
+    )
+    def begin(self, with_committee: bool, moves: int, gives: str, excuse: tuple[str, ...], somebody_leaves: bool) -> None:
+        """In one stage or another, perhaps with a confirmed excuse, perhaps after somebody left."""
         self.at: BesideModel = a_new_branch(self.house, f"Y{next(_numbers):04d}", with_committee=with_committee)
         self.at.gives = gives
+        for verb in excuse:
+            self.at.excuse(self.everybody[-2], verb)
         for _ in range(moves):
             self.mend_and_go_on()
+        if somebody_leaves:
+            self.at.leave(self.everybody[1])
 
     @property
     def everybody(self) -> list[str]:
@@ -170,7 +181,9 @@ class Year(RuleBasedStateMachine):
 
     @rule(data=st.data(), verb=st.sampled_from(["ask", "confirm", "withdraw"]))
     def excuse(self, data: st.DataObject, verb: str) -> None:
-        self.at.excuse(self.one(data, but_the_secretary=True), verb)
+        excused = [each.staff_no for each in self.at.model.people.values() if each.excused]
+        ask = verb == "ask" or not excused
+        self.at.excuse(self.one(data, but_the_secretary=True) if ask else data.draw(st.sampled_from(excused), label="who"), verb)
 
     @precondition(lambda self: sum(not each.gone for each in self.at.model.people.values()) > 3)
     @rule(data=st.data())
