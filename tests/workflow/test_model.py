@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from tests.servers import House, a_house
 from tests.workflow.beside_model import BLOCKING, BesideModel, a_new_branch
-from tests.workflow.model import AS_A_WHOLE, LEVELS, MISSING, PER_SUBJECT, STAGES, TITLES, TRIGGERS, Record
+from tests.workflow.model import AS_A_WHOLE, LEVELS, MISSING, OF_OFFICE, PER_SUBJECT, STAGES, TITLES, TRIGGERS, Record, targets
 from tests.workflow.model_mends import MENDS, mend_all
 
 DAYS = st.sampled_from(["2024-12-16", "2024-12-18", "2024-12-19"])
@@ -91,11 +91,13 @@ class Year(RuleBasedStateMachine):
         duty=YES_NO,
         rectification=YES_NO,
         criticised=YES_NO,
-        yes=st.one_of(st.none(), st.integers(0, 6)),
+        yes=st.sampled_from([None, "half", "most", "all", "too many"]),
     )
     def meet(self, data: st.DataObject, **drawn: Any) -> None:
         purpose, form = drawn["purpose"], drawn["form"]
         recorder = self.one(data, but_the_secretary=True, here=True)
+        voters = len(self.at.model.voters())
+        yes = {"half": voters // 2, "most": voters // 2 + 1, "all": voters, "too many": voters + 1}.get(drawn["yes"])
         line = {"speaker": self.at.model.secretary, "about": recorder, "matter": "主题党日两次迟到"}
         self.at.meeting(
             purpose,
@@ -107,7 +109,7 @@ class Year(RuleBasedStateMachine):
             duty_report="述职" if drawn["duty"] else None,
             rectification_report="无" if drawn["rectification"] else None,
             criticisms=[line] if drawn["criticised"] else [],
-            vote=None if drawn["yes"] is None else {"yes": drawn["yes"]},
+            vote=None if yes is None else {"yes": yes},
         )
 
     @rule(data=st.data(), as_chair=YES_NO)
@@ -200,12 +202,28 @@ class Year(RuleBasedStateMachine):
         MENDS[name](self.at, self.at.model.open(name))
 
     @precondition(lambda self: self.at.model.stage == "rating")
-    @rule(level=st.sampled_from(LEVELS))
-    def rate_everybody_alike(self, level: str) -> None:
+    @rule(level=st.sampled_from(LEVELS), number=st.integers(1, 5))
+    def rate_some_alike(self, level: str, number: int) -> None:
         for row in self.at.model.of("ratings"):
             self.at.take_back(row, office=False)
-        for who in self.at.model.voters():
+        for who in self.at.model.voters()[:number]:
             self.at.rate(who.staff_no, level=level, opinion="履行职责较好")
+
+    @precondition(lambda self: self.at.model.stage == "rating")
+    @rule(approved=USUALLY)
+    def explain_the_ratings(self, approved: bool) -> None:
+        for name in ("patterns_without_a_reason", "more_excellent_than_the_quota", "more_excellent_than_the_quota")[: 2 + approved]:
+            if missing := self.at.model.open(name):
+                MENDS[name](self.at, missing)
+
+    @precondition(lambda self: self.at.model.stage != "study")
+    @rule(data=st.data())
+    def go_back(self, data: st.DataObject) -> None:
+        """By who may, to a stage that is declared, with a reason."""
+        ways = [(trigger, to) for trigger in ("return", "step_back", "withdraw", "reopen") for to in targets(trigger, self.at.model.stage)]
+        trigger, to = data.draw(st.sampled_from(ways), label="way")
+        role = "office" if trigger in OF_OFFICE else "secretary"
+        self.at.move(self.at.model.secretary if role == "secretary" else role, role, trigger, to=to)
 
     @rule()
     def mend_and_go_on(self) -> None:
