@@ -1,0 +1,360 @@
+"""What a branch can lack at each requirement that blocks: how everything but its evidence is there, and how the evidence comes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.api.branch_year import DECIDED_ON, TODAY, BranchYear, Line, every, ok
+from tests.builders import READING
+
+Mend = Callable[[], object]
+REPORT: Line = {"duty_report": "代表支委会述职"}
+EXCELLENT = {1: "excellent"}
+
+
+@dataclass(frozen=True)
+class Removal:
+    """``lacks`` does all that the stage asks but one thing, and returns how that comes."""
+
+    lacks: Callable[[BranchYear], Mend]
+    before: Callable[[BranchYear], object] = lambda branch: None
+    """What was done ahead."""
+    levels: Mapping[int, str] = field(default_factory=lambda: EXCELLENT)
+    """Levels by place on the roster."""
+    coverage: str = "default"
+
+
+# ── study and talks ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def no_exchange(branch: BranchYear) -> Mend:
+    study = branch.study(exchange=None)
+    return lambda: branch.amend("study-sessions", study, {"exchange": "逐条交流了体会"})
+
+
+def one_title_unread(branch: BranchYear) -> Mend:
+    """Who has not read what nobody has read is asked for too (E4), so a reason stands for that first."""
+    branch.study(titles=READING[:1])
+    branch.waive("members_who_have_not_studied")
+    return branch.study
+
+
+def one_was_away(branch: BranchYear) -> Mend:
+    away = a_member(branch)
+    study = branch.study(without=[away])
+    return lambda: branch.make_up(study, away)
+
+
+def a_pair_that_did_not_talk(branch: BranchYear) -> Mend:
+    one, other = sorted(branch.numbers(lambda row: row["on_committee"] and row["post"] != "secretary"))
+    branch.talks(without=[f"{one}:{other}"])
+    return lambda: branch.talk(one, other)
+
+
+def a_member_not_talked_with(branch: BranchYear) -> Mend:
+    member = a_member(branch)
+    branch.talks(without=[member])
+    return lambda: branch.talk(branch.holder("deputy"), member)
+
+
+def a_leader_and_a_member(branch: BranchYear) -> Mend:
+    branch.talks()
+    leaders, others = branch.numbers(lambda row: row["leads"]), branch.numbers(lambda row: not row["leads"])
+    *pairs, last = [(one, other) for place, other in enumerate(others) for number, one in enumerate(leaders) if place % len(leaders) != number]
+    for pair in pairs:
+        branch.talk(*pair)
+    return lambda: branch.talk(*last)
+
+
+def no_focus_talk(branch: BranchYear) -> Mend:
+    branch.talks(focus=False)
+    return lambda: branch.talk(branch.holder("secretary"), a_member(branch), focus=True)
+
+
+def a_member(branch: BranchYear) -> str:
+    """The last on the roll."""
+    return branch.numbers()[-1]
+
+
+# ── self-review ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def no_self_review(branch: BranchYear) -> Mend:
+    branch.self_reviews(without=[a_member(branch)])
+    branch.life_meetings()
+    branch.tallies()
+    return lambda: branch.self_review(a_member(branch))
+
+
+def _all_but_the_meeting(branch: BranchYear) -> None:
+    branch.self_reviews()
+    branch.tallies()
+
+
+def studied_again(branch: BranchYear) -> None:
+    body = {"held_on": DECIDED_ON, "titles": list(READING), "present": branch.numbers(), "exchange": "再次交流"}
+    branch.record("study-sessions", body)
+
+
+def met_before_the_study_that_counts(branch: BranchYear) -> Mend:
+    """The office rejects the study before the meeting; there is one on the day after it."""
+    _all_but_the_meeting(branch)
+    meeting = branch.meeting("life", **REPORT, **branch.criticism())
+    study = min(every(branch.office, f"{branch.path}/study-sessions"), key=lambda row: str(row["held_on"]))
+    ok(branch.office.post(f"{branch.path}/study-sessions/{study['id']}/reject", {"reason": "没有签到表"}), 200)
+    return _corrected(branch, meeting, held_on=DECIDED_ON)
+
+
+def _corrected(branch: BranchYear, meeting: Mapping[str, Any], **changes: Any) -> Mend:
+    """Minutes that are corrected must be confirmed again."""
+    return lambda: branch.confirm(branch.amend("meetings", meeting, changes))
+
+
+def a_meeting_short_of(mended: Mapping[str, Any], /, **given: Any) -> Callable[[BranchYear], Mend]:
+    """A self-review meeting that is recorded otherwise, and what mends it."""
+
+    def lacks(branch: BranchYear) -> Mend:
+        _all_but_the_meeting(branch)
+        return _corrected(branch, branch.meeting("life", **{**REPORT, **branch.criticism(), **given}), **mended)
+
+    return lacks
+
+
+def no_life_meeting(branch: BranchYear) -> Mend:
+    _all_but_the_meeting(branch)
+    branch.meeting("report", **REPORT)
+    return lambda: branch.meeting("life", "committee", **branch.criticism())
+
+
+def no_criticism(branch: BranchYear) -> Mend:
+    _all_but_the_meeting(branch)
+    return _corrected(branch, branch.meeting("life", **REPORT), **branch.criticism())
+
+
+def a_cadre_was_away(branch: BranchYear) -> Mend:
+    _all_but_the_meeting(branch)
+    there = branch.numbers(lambda row: not row["cadre"])
+    return _corrected(branch, branch.meeting("life", present=there, **REPORT, **branch.criticism()), present=branch.numbers())
+
+
+def minutes_not_confirmed(branch: BranchYear) -> Mend:
+    _all_but_the_meeting(branch)
+    meeting = branch.meeting("life", confirmed=False, **REPORT, **branch.criticism())
+    return lambda: branch.confirm(meeting)
+
+
+def entered_by_one_teller(subject: str, other: str) -> Callable[[BranchYear], Mend]:
+    def lacks(branch: BranchYear) -> Mend:
+        branch.self_reviews()
+        branch.life_meetings()
+        branch.tally(other)
+        one, two = branch.tellers()
+        branch.tally(subject, [one])
+        return lambda: branch.tally(subject, [two])
+
+    return lacks
+
+
+# ── rating ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def not_decided(branch: BranchYear) -> Mend:
+    branch.ratings()
+    return branch.decision
+
+
+def decision_without_minutes(branch: BranchYear) -> Mend:
+    branch.ratings()
+    return _corrected(branch, branch.decision(minutes=None), minutes="逐人提出评定意见并表决")
+
+
+def decision_not_confirmed(branch: BranchYear) -> Mend:
+    branch.ratings()
+    meeting = branch.decision(confirmed=False)
+    return lambda: branch.confirm(meeting)
+
+
+def one_without_a_rating(branch: BranchYear) -> Mend:
+    branch.ratings(without=[a_member(branch)])
+    branch.decision()
+    return lambda: branch.rate(a_member(branch), level="qualified")
+
+
+def one_not_told(branch: BranchYear) -> Mend:
+    branch.ratings(untold=[a_member(branch)])
+    branch.decision()
+    return lambda: branch.tell(a_member(branch))
+
+
+def rated(mend: Callable[[BranchYear], object]) -> Callable[[BranchYear], Mend]:
+    """All are rated, told and decided on; nothing follows for anybody yet."""
+
+    def lacks(branch: BranchYear) -> Mend:
+        branch.ratings()
+        branch.decision()
+        return lambda: mend(branch)
+
+    return lacks
+
+
+def not_approved_over_the_quota(branch: BranchYear) -> Mend:
+    """There is a reason, and the office has not agreed to it yet."""
+    rated(lambda _: None)(branch)
+    reason = branch.waive("more_excellent_than_the_quota")
+    return lambda: ok(branch.office.post(f"{branch.path}/waivers/{reason['id']}/approve"), 200)
+
+
+def a_case_without_facts(branch: BranchYear) -> Mend:
+    rated(lambda _: None)(branch)
+    case = branch.case(*branch.levels.keys() - {branch.numbers()[1]}, facts=None)
+    return lambda: branch.amend("disposition-cases", case, {"facts": "两次无故不参加"})
+
+
+# ── rectification and report ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def rectified(*, measure: bool = True, commitments: bool = True, publication: bool = True, filing: bool = True) -> Callable[[BranchYear], None]:
+    def act(branch: BranchYear) -> None:
+        if measure:
+            branch.measure(branch.problem())
+        if commitments:
+            branch.commitments()
+        if publication:
+            branch.publication()
+        if filing:
+            branch.sent_up()
+
+    return act
+
+
+def no_measure(branch: BranchYear) -> Mend:
+    rectified(measure=False)(branch)
+    problem = branch.problem()
+    return lambda: branch.measure(problem)
+
+
+def a_measure_against_nothing(branch: BranchYear) -> Mend:
+    rectified(measure=False)(branch)
+    problem, measure = branch.problem(), branch.measure()
+    return lambda: branch.amend("measures", measure, {"problems": [problem["id"]]})
+
+
+def a_measure_without_a_day(branch: BranchYear) -> Mend:
+    rectified(measure=False)(branch)
+    measure = branch.measure(branch.problem(), due_on=None)
+    return lambda: branch.amend("measures", measure, {"due_on": "2025-06-30"})
+
+
+def eleven_measures(branch: BranchYear) -> Mend:
+    rectified(measure=False)(branch)
+    problem = branch.problem()
+    for _ in range(11):
+        branch.measure(problem)
+    return lambda: branch.waive("more_measures_than_the_plan_allows")
+
+
+def an_owner_nobody_named(branch: BranchYear) -> Mend:
+    """While the branch has no secretary, its deputy records a measure and names no owner."""
+    rectified(measure=False)(branch)
+    problem, deputy = branch.problem(), branch.holder("deputy")
+    no_secretary(branch)
+    measure = branch.measure(problem, by=deputy)
+    assert measure["owner"] is None
+    return lambda: branch.amend("measures", measure, {"owner": deputy}, by=deputy)
+
+
+def no_secretary(branch: BranchYear) -> Mend:
+    """The secretary's post ends; the office gives it to another."""
+    was, deputy = branch.holder("secretary"), branch.holder("deputy")
+    post = next(row for row in every(branch.office, "/appointments") if row["staff_no"] == was)
+    ok(branch.office.post(f"/appointments/{post['id']}/end", {"ends_on": DECIDED_ON}), 200)
+    new = next(who for who in branch.numbers() if who not in (was, deputy))
+    return lambda: ok(branch.office.post("/appointments", {"staff_no": new, "branch": branch.code, "post": "secretary", "starts_on": TODAY}))
+
+
+def no_commitment(branch: BranchYear) -> Mend:
+    rectified(commitments=False)(branch)
+    branch.commitments(without=[a_member(branch)])
+    return lambda: branch.commitment(a_member(branch))
+
+
+def a_commitment_without_a_day(branch: BranchYear) -> Mend:
+    rectified(commitments=False)(branch)
+    branch.commitments(without=[a_member(branch)])
+    made = branch.commitment(a_member(branch), due_on=None)
+    return lambda: branch.amend("commitments", made, {"due_on": "2025-06-30"})
+
+
+def published_without_an_end(branch: BranchYear) -> Mend:
+    rectified(publication=False)(branch)
+    made = branch.publication(to=None)
+    return lambda: branch.amend("publications", made, {"to": "2024-12-27"})
+
+
+def not_sent_up(branch: BranchYear) -> Mend:
+    rectified(filing=False)(branch)
+    return branch.sent_up
+
+
+def no_phone(branch: BranchYear) -> Mend:
+    branch.form(prepared_by="王五")
+    return lambda: branch.form(phone="8888 0101")
+
+
+def rated_elsewhere_too(branch: BranchYear) -> Mend:
+    """The office says that somebody is rated in another branch, who has his level here."""
+    branch.form()
+    branch.on_roll(a_member(branch), {"rated_here": False})
+    return lambda: branch.on_roll(a_member(branch), {"rated_here": True})
+
+
+def without_a_secretary(branch: BranchYear) -> Mend:
+    branch.form()
+    return no_secretary(branch)
+
+
+REMOVALS: Mapping[str, Removal] = {
+    "no_study_with_exchange": Removal(no_exchange),
+    "required_titles_not_read": Removal(one_title_unread),
+    "members_who_have_not_studied": Removal(one_was_away),
+    "committee_pairs_without_a_talk": Removal(a_pair_that_did_not_talk),
+    "members_nobody_talked_with": Removal(a_member_not_talked_with),
+    "leaders_and_members_without_a_talk": Removal(a_leader_and_a_member, coverage="strict"),
+    "secretary_without_a_focus_talk": Removal(no_focus_talk),
+    "members_without_a_self_review": Removal(no_self_review),
+    "meetings_before_their_study": Removal(met_before_the_study_that_counts, before=studied_again),
+    "no_self_review_meeting": Removal(no_life_meeting),
+    "no_report_to_the_general_meeting": Removal(a_meeting_short_of(REPORT, duty_report=None, rectification_report="上年度无整改事项")),
+    "no_report_on_last_years_measures": Removal(a_meeting_short_of({"rectification_report": "上年度整改措施已经销号"})),
+    "incomplete_minutes": Removal(a_meeting_short_of({"place": "会议室"}, place=None)),
+    "unconfirmed_minutes": Removal(minutes_not_confirmed),
+    "no_tally_of_the_committee": Removal(entered_by_one_teller("committee", "members")),
+    "no_tally_of_the_members": Removal(entered_by_one_teller("members", "committee")),
+    "no_criticism": Removal(no_criticism),
+    "cadres_absent": Removal(a_cadre_was_away),
+    "no_deciding_decision": Removal(not_decided),
+    "incomplete_deciding_minutes": Removal(decision_without_minutes),
+    "unconfirmed_deciding_minutes": Removal(decision_not_confirmed),
+    "members_without_a_rating": Removal(one_without_a_rating),
+    "ratings_not_fed_back": Removal(one_not_told),
+    "more_excellent_than_the_quota": Removal(not_approved_over_the_quota, levels={1: "excellent", 2: "excellent"}),
+    "patterns_without_a_reason": Removal(rated(lambda branch: branch.waive("patterns_without_a_reason")), levels={}),
+    "cases_without_facts": Removal(a_case_without_facts, levels={1: "excellent", 4: "unqualified"}),
+    "basic_without_a_help_plan": Removal(rated(BranchYear.aftercare), levels={1: "excellent", 4: "basic"}),
+    "unqualified_without_a_case": Removal(rated(BranchYear.aftercare), levels={1: "excellent", 4: "unqualified"}),
+    "no_measure_of_the_committee": Removal(no_measure),
+    "measures_without_a_problem": Removal(a_measure_against_nothing),
+    "measures_not_to_the_point": Removal(a_measure_without_a_day),
+    "more_measures_than_the_plan_allows": Removal(eleven_measures),
+    "measures_without_an_owner_on_the_roll": Removal(an_owner_nobody_named),
+    "members_without_a_commitment": Removal(no_commitment),
+    "commitments_not_to_the_point": Removal(a_commitment_without_a_day),
+    "measures_not_published": Removal(published_without_an_end),
+    "measures_not_sent_up": Removal(not_sent_up),
+    "form_not_filled_in": Removal(no_phone),
+    "form_does_not_add_up": Removal(rated_elsewhere_too),
+    "no_secretary_named": Removal(without_a_secretary),
+}
+"""By the requirement's name."""

@@ -1,0 +1,78 @@
+"""For every requirement that blocks: a branch that has all but its evidence is refused for it alone, and goes on once the evidence comes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.api.branch_year import BranchYear, an_empty_house, import_roster, ok, open_year
+from tests.api.removals import REMOVALS
+from tests.rosters import COMMITTEE_POSTS, RosterBranch, committee_rows, member_rows
+from tests.servers import House
+from workflow.appraisal import REQUIREMENTS
+from workflow.gate import BY_NAME
+from workflow.plan import find_plan
+
+pytestmark = pytest.mark.slow
+
+CODES = {name: f"D{1 + number // 10:02d}{1 + number % 10:02d}" for number, name in enumerate(REMOVALS)}
+"""Each has a branch of its own."""
+
+
+@pytest.fixture(scope="module")
+def houses(superuser: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, House]]:
+    """A school in either reading of K2; in the usual one the year before has a measure of the branch that must report on it."""
+    text = find_plan("2024", None)[1]
+    folders = {name: tmp_path_factory.mktemp(name) for name in ("default", "strict")}
+    a_plan(folders["default"], "2023", text.replace("year = 2024", "year = 2023", 1))
+    a_plan(folders["strict"], "2024", text.replace('coverage = "default"', 'coverage = "strict"'))
+    with ExitStack() as both:
+        made = {name: both.enter_context(an_empty_house(superuser, template, data_dir=folder)) for name, folder in folders.items()}
+        for name, house in made.items():
+            a_roster_of_those([each for each in REMOVALS if REMOVALS[each].coverage == name], house)
+        reporting = BranchYear(made["default"], CODES["no_report_on_last_years_measures"], {}, year="/cycles/2023")
+        open_year(reporting.office, "2023")
+        reporting.measure(reporting.problem())
+        ok(reporting.office.post("/cycles/2023/close"), 200)
+        for house in made.values():
+            open_year(house.as_("office"))
+        yield made
+
+
+def a_plan(folder: Path, name: str, text: str) -> None:
+    (folder / "plans").mkdir()
+    (folder / "plans" / f"{name}.toml").write_text(text, encoding="utf-8")
+
+
+def a_roster_of_those(names: list[str], house: House) -> None:
+    """A branch of seven for each, three of them on the committee, one a leading cadre."""
+    people = ("张三", "李四", "钱七", "王五", "孙八", "周九", "吴十")
+    posts = dict(zip(people, COMMITTEE_POSTS[:3], strict=False))
+    branches = [RosterBranch(CODES[name], f"{CODES[name]}党支部", people, posts, (), CODES[name][:3], f"{CODES[name][:3]}党委") for name in names]
+    rows = member_rows(branches)
+    for row in rows:
+        row["是否党员领导干部"] = "是" if row["姓名"] == "孙八" else None
+    import_roster(house.as_("office"), rows, committee_rows(branches))
+
+
+@pytest.mark.parametrize("name", REMOVALS)
+def test_without_its_evidence_the_gate_names_that_requirement_alone_and_with_it_the_branch_goes_on(houses: Mapping[str, House], name: str) -> None:
+    removal, requirement = REMOVALS[name], BY_NAME[name]
+    bare = BranchYear(houses[removal.coverage], CODES[name], {})
+    branch = BranchYear(bare.house, bare.code, {bare.numbers()[place]: level for place, level in removal.levels.items()})
+    removal.before(branch)
+    branch.comes_to(requirement.stage)
+    mend = removal.lacks(branch)
+    trigger, deputy = "file" if requirement.stage == "report" else "advance", branch.holder("deputy")
+    refused = branch.move(trigger, by=deputy)
+    assert refused.status == 409, refused.body
+    assert [(each["clause"], each["requirement"]) for each in refused.body["unmet"]] == [(requirement.clause, name)]
+    mend()
+    assert ok(branch.move(trigger, by=deputy))["from"] == requirement.stage
+
+
+def test_every_requirement_that_blocks_has_its_removal_and_no_other() -> None:
+    assert set(REMOVALS) == {each.name for each in REQUIREMENTS if each.blocks}

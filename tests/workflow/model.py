@@ -1,0 +1,386 @@
+"""A branch's year as a small model in plain Python: facts in lists, and what is missing by loops over them. It knows nothing of the product."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Any
+
+STAGES = ("study", "talks", "self_review", "rating", "rectification", "report", "filed", "accepted")
+WORKING = STAGES[:6]
+TITLES = ("中国共产党纪律处分条例", "中国共产党支部工作条例（试行）")
+LEVELS = ("excellent", "qualified", "basic", "unqualified")
+
+OF_OFFICE = ("accept", "return", "reopen")
+ASKS_REASON = ("return", "step_back", "withdraw", "reopen")
+TRIGGERS = ("advance", "file", *OF_OFFICE, "step_back", "withdraw")
+
+PER_SUBJECT = (
+    *("committee_pairs_without_a_talk", "members_nobody_talked_with", "leaders_and_members_without_a_talk", "members_without_a_self_review"),
+    *("ratings_not_fed_back", "members_without_a_commitment"),
+)
+AS_A_WHOLE = (
+    *("members_who_have_not_studied", "secretary_without_a_focus_talk", "no_criticism", "cadres_absent", "patterns_without_a_reason"),
+    *("more_measures_than_the_plan_allows", "more_excellent_than_the_quota"),
+)
+NEEDS_APPROVAL = "more_excellent_than_the_quota"
+
+
+def targets(trigger: str, source: str) -> tuple[str, ...]:
+    """Where a trigger leads from a stage."""
+    place = STAGES.index(source)
+    earlier = STAGES[:place]
+    leads: dict[str, tuple[str, ...]] = {
+        "advance": STAGES[place + 1 : place + 2] if source in WORKING[:-1] else (),
+        "file": ("filed",) if source == "report" else (),
+        "accept": ("accepted",) if source == "filed" else (),
+        "return": earlier if source != "accepted" else (),
+        "step_back": earlier if source in WORKING else (),
+        "withdraw": ("report",) if source == "filed" else (),
+        "reopen": WORKING if source == "accepted" else (),
+    }
+    return leads[trigger]
+
+
+@dataclass
+class Person:
+    """Somebody on the roll."""
+
+    staff_no: str
+    full: bool = True
+    secretary: bool = False
+    on_committee: bool = False
+    leads: bool = False
+    cadre: bool = False
+    excused: str = ""
+    """``asked``, then ``confirmed``."""
+    gone: bool = False
+    """No more of this branch; on its roll he is until the roll follows."""
+    left: bool = False
+
+
+@dataclass
+class Record:
+    """One piece of evidence: its kind, what was sent, and what happened to it since."""
+
+    kind: str
+    key: str
+    body: dict[str, Any]
+    by: str
+    stands: bool = True
+    made_up: set[str] = field(default_factory=set)
+    confirmed: set[str] = field(default_factory=set)
+    tellers: list[str] = field(default_factory=list)
+    told: bool = False
+
+    def __getitem__(self, name: str) -> Any:
+        return self.body.get(name)
+
+
+@dataclass
+class Reason:
+    """A waiver."""
+
+    key: str
+    requirement: str
+    covers: Mapping[str, int]
+    stands: bool = True
+    approved: bool = False
+
+    def covers_now(self, subject: str, amount: int) -> bool:
+        return self.stands and (self.approved or self.requirement != NEEDS_APPROVAL) and self.covers.get(subject, 0) >= amount
+
+
+CLOSED_BY = {
+    "study-sessions": "study",
+    "talks": "talks",
+    "self-reviews": "self_review",
+    "tallies": "self_review",
+    **dict.fromkeys(("ratings", "help-plans", "disposition-cases"), "rating"),
+    **dict.fromkeys(("problems", "measures", "commitments", "publications", "rectification-filings"), "rectification"),
+    "form": "report",
+}
+"""The stage that closes each kind of evidence; of a meeting, its purpose says which."""
+
+Missing = dict[str, int]
+
+
+@dataclass
+class Model:
+    """What is known of one branch."""
+
+    people: dict[str, Person]
+    stage: str = "study"
+    round: int = 1
+    version: int = 1
+    records: list[Record] = field(default_factory=list)
+    reasons: list[Reason] = field(default_factory=list)
+    form: dict[str, str] = field(default_factory=dict)
+
+    # ── who, and what ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def secretary(self) -> str:
+        return next(each.staff_no for each in self.people.values() if each.secretary)
+
+    def present(self) -> list[Person]:
+        return [each for each in self.people.values() if not each.left]
+
+    def attending(self) -> list[Person]:
+        """Without those whose excuse is confirmed."""
+        return [each for each in self.present() if each.excused != "confirmed"]
+
+    def voters(self) -> list[Person]:
+        return [each for each in self.attending() if each.full]
+
+    def of(self, kind: str, **which: Any) -> list[Record]:
+        """The records of a kind that stand."""
+        return [row for row in self.records if row.kind == kind and row.stands and all(row[name] == value for name, value in which.items())]
+
+    def closed(self, kind: str, purpose: str | None = None) -> bool:
+        stage = CLOSED_BY.get(kind) or ("rating" if purpose == "deciding" else "self_review")
+        return STAGES.index(self.stage) > STAGES.index(stage)
+
+    def studies(self) -> list[Record]:
+        """Sessions that a meeting may follow."""
+        return [row for row in self.of("study-sessions") if row["present"] and row["exchange"]]
+
+    def meetings(self, *purposes: str) -> list[Record]:
+        return [row for row in self.of("meetings") if row["purpose"] in purposes]
+
+    def counted(self, subject: str) -> Record | None:
+        return next((row for row in self.of("tallies", subject=subject) if len(row.tellers) == 2), None)
+
+    def rated(self) -> Iterator[tuple[Person, Record]]:
+        """Those on the roll who have a level."""
+        for row in self.of("ratings"):
+            person = self.people[row["staff_no"]]
+            if row["level"] and not person.left:
+                yield person, row
+
+    def at_level(self, level: str) -> list[str]:
+        return [person.staff_no for person, row in self.rated() if row["level"] == level]
+
+    def problem_stands(self, number: Any) -> bool:
+        return any(row.key == str(number) for row in self.of("problems"))
+
+    def roll_follows(self) -> None:
+        if self.stage in WORKING:
+            for each in self.people.values():
+                each.left = each.gone
+
+    # ── what is missing ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def open(self, requirement: str) -> Missing:
+        """What is missing of one requirement and no reason covers."""
+        reasons = [each for each in self.reasons if each.requirement == requirement]
+        return {
+            subject: amount
+            for subject, amount in MISSING[requirement][1](self).items()
+            if not any(each.covers_now(subject, amount) for each in reasons)
+        }
+
+    def blocks(self) -> dict[str, set[str]]:
+        """What stands between the branch and its next stage: requirement to subjects."""
+        found = {name: set(self.open(name)) for name, (stage, _) in MISSING.items() if stage == self.stage}
+        return {name: subjects for name, subjects in found.items() if subjects}
+
+
+def _branch(lacks: bool) -> Missing:
+    return {"": 1} if lacks else {}
+
+
+def _each(subjects: Any) -> Missing:
+    return dict.fromkeys(subjects, 1)
+
+
+def _not_studied(model: Model) -> Missing:
+    def read(who: str, title: str) -> bool:
+        return any(title in row["titles"] and (who in row["present"] or who in row.made_up) for row in model.of("study-sessions"))
+
+    return _each(each.staff_no for each in model.attending() if not all(read(each.staff_no, title) for title in TITLES))
+
+
+def _talked(model: Model, one: str, other: str) -> bool:
+    return any({row["talker"], row["partner"]} == {one, other} for row in model.of("talks"))
+
+
+def _pairs(model: Model) -> Missing:
+    committee = sorted(each.staff_no for each in model.present() if each.on_committee)
+    return _each(f"{one}:{other}" for one, other in combinations(committee, 2) if not _talked(model, one, other))
+
+
+def _not_talked_with(model: Model) -> Missing:
+    leaders = [each.staff_no for each in model.people.values() if each.leads]
+    return _each(each.staff_no for each in model.present() if not each.leads and not any(_talked(model, each.staff_no, one) for one in leaders))
+
+
+def _no_focus(model: Model) -> Missing:
+    focused = any(row["talker"] == model.secretary and row["focus"] and row["focus_reason"] for row in model.of("talks"))
+    return {} if focused else {model.secretary: 1}
+
+
+def _no_self_review(model: Model) -> Missing:
+    return _each(each.staff_no for each in model.attending() if not model.of("self-reviews", staff_no=each.staff_no, submitted=True))
+
+
+def _met_too_early(model: Model) -> Missing:
+    return _each(row.key for row in model.meetings("life") if not any(study["held_on"] <= row["held_on"] for study in model.studies()))
+
+
+def _reported(model: Model, *fields: str) -> bool:
+    """In a general meeting. Where there was nothing last year, a duty report says so by itself."""
+    return any(row["form"] == "general" and any(row[name] for name in fields) for row in model.meetings("life", "report"))
+
+
+def _incomplete(*purposes: str) -> Callable[[Model], Missing]:
+    return lambda model: _each(row.key for row in model.meetings(*purposes) if not (row["place"] and row["minutes"] and row["present"]))
+
+
+def _unconfirmed(*purposes: str) -> Callable[[Model], Missing]:
+    return lambda model: _each(row.key for row in model.meetings(*purposes) if row.confirmed != {row["chair"], row["recorder"]})
+
+
+def _cadres_absent(model: Model) -> Missing:
+    held = model.meetings("life")
+    return _each(each.staff_no for each in model.attending() if each.cadre and held and not any(each.staff_no in row["present"] for row in held))
+
+
+def _not_decided(model: Model) -> Missing:
+    def holds(row: Record) -> bool:
+        committee = [each for each in model.present() if each.on_committee]
+        due = {each.staff_no for each in (committee if row["form"] == "committee" else model.voters())}
+        came = len(due & set(row["present"]))
+        return bool(due) and came * 2 >= len(due) and row["vote"] is not None and row["vote"]["yes"] * 2 > len(due)
+
+    held = model.meetings("deciding")
+    return {} if any(map(holds, held)) else _each(row.key for row in held) or _branch(True)
+
+
+def _not_rated(model: Model) -> Missing:
+    def whole(who: str) -> bool:
+        return any((row["level"] and row["opinion"]) or row["not_rated_reason"] for row in model.of("ratings", staff_no=who))
+
+    return _each(each.staff_no for each in model.voters() if not whole(each.staff_no))
+
+
+def _over_quota(model: Model) -> Missing:
+    excellent, rated = len(model.at_level("excellent")), len(list(model.rated()))
+    return {"": excellent} if excellent > rated // 4 else {}
+
+
+def _patterns(model: Model) -> Missing:
+    found: Missing = {}
+    levels = [row["level"] for _, row in model.rated()]
+    if len(levels) >= 3 and len(set(levels)) == 1 and not (levels[0] == "qualified" and len(levels) // 4 == 0):
+        found["same"] = len(levels)
+    ballot = model.counted("members")
+    votes = ballot["counts"] if ballot else {}
+    far = [
+        who.staff_no
+        for who, row in model.rated()
+        if not row["reason"]
+        and who.staff_no in votes
+        and votes[who.staff_no].get(row["level"], 0) < max(votes[who.staff_no].get(each, 0) for each in LEVELS)
+    ]
+    return found | ({"far": len(far)} if far else {})
+
+
+def _unhelped(model: Model) -> Missing:
+    return _each(who for who in model.at_level("basic") if not any(row["first_step"] for row in model.of("help-plans", staff_no=who)))
+
+
+def _without_facts(model: Model) -> Missing:
+    return _each(who for who in model.at_level("unqualified") if any(not row["facts"] for row in model.of("disposition-cases", staff_no=who)))
+
+
+def _unowned(model: Model) -> Missing:
+    return _each(row.key for row in model.of("measures") if model.people[row["owner"]].left)
+
+
+def _vague_commitments(model: Model) -> Missing:
+    def clear(row: Record) -> bool:
+        return bool(row["due_on"]) and (isinstance(row["problem"], str) or model.problem_stands(row["problem"]))
+
+    return _each(row.key for row in model.of("commitments") if not model.people[row["staff_no"]].left and not clear(row))
+
+
+def _too_many(model: Model) -> Missing:
+    number = len(model.of("measures"))
+    return {"": number} if number > 10 else {}
+
+
+def _sums(model: Model) -> Missing:
+    """The checks of the form that do not hold."""
+    levels = {who.staff_no: row["level"] for who, row in model.rated()}
+    reasons = {row["staff_no"] for row in model.of("ratings") if row["not_rated_reason"]}
+    due = {each.staff_no for each in model.voters()}
+    none = [each for each in model.present() if each.staff_no not in due or each.staff_no in reasons]
+    ballot = model.counted("members")
+    over = _over_quota(model)
+    holds = {
+        "levels_make_the_total": len(levels) + len(none) == len(model.present()),
+        "rated_were_on_the_ballot": all(ballot and who in ballot["counts"] for who in levels),
+        "excellent_within_the_quota": not over or not model.open(NEEDS_APPROVAL),
+        "each_basic_is_helped": all(model.of("help-plans", staff_no=who) for who in model.at_level("basic")),
+        "each_unqualified_has_a_case": all(model.of("disposition-cases", staff_no=who) for who in model.at_level("unqualified")),
+    }
+    return _each(name for name, held in holds.items() if not held)
+
+
+MISSING: Mapping[str, tuple[str, Callable[[Model], Missing]]] = {
+    "no_study_with_exchange": ("study", lambda model: _branch(not model.studies())),
+    "required_titles_not_read": (
+        "study",
+        lambda model: _each(title for title in TITLES if not any(title in row["titles"] for row in model.of("study-sessions"))),
+    ),
+    "members_who_have_not_studied": ("study", _not_studied),
+    "committee_pairs_without_a_talk": ("talks", _pairs),
+    "members_nobody_talked_with": ("talks", _not_talked_with),
+    "leaders_and_members_without_a_talk": ("talks", lambda model: {}),
+    "secretary_without_a_focus_talk": ("talks", _no_focus),
+    "members_without_a_self_review": ("self_review", _no_self_review),
+    "meetings_before_their_study": ("self_review", _met_too_early),
+    "no_self_review_meeting": ("self_review", lambda model: _branch(not model.meetings("life"))),
+    "no_report_to_the_general_meeting": ("self_review", lambda model: _branch(not _reported(model, "duty_report"))),
+    "no_report_on_last_years_measures": ("self_review", lambda model: _branch(not _reported(model, "rectification_report", "duty_report"))),
+    "incomplete_minutes": ("self_review", _incomplete("life", "report")),
+    "unconfirmed_minutes": ("self_review", _unconfirmed("life", "report")),
+    "no_tally_of_the_committee": ("self_review", lambda model: _branch(not model.counted("committee"))),
+    "no_tally_of_the_members": ("self_review", lambda model: _branch(not model.counted("members"))),
+    "no_criticism": ("self_review", lambda model: _branch(bool(held := model.meetings("life")) and not any(row["criticisms"] for row in held))),
+    "cadres_absent": ("self_review", _cadres_absent),
+    "no_deciding_decision": ("rating", _not_decided),
+    "incomplete_deciding_minutes": ("rating", _incomplete("deciding")),
+    "unconfirmed_deciding_minutes": ("rating", _unconfirmed("deciding")),
+    "members_without_a_rating": ("rating", _not_rated),
+    "ratings_not_fed_back": ("rating", lambda model: _each(who.staff_no for who, row in model.rated() if not row.told)),
+    "more_excellent_than_the_quota": ("rating", _over_quota),
+    "patterns_without_a_reason": ("rating", _patterns),
+    "cases_without_facts": ("rating", _without_facts),
+    "basic_without_a_help_plan": ("rating", _unhelped),
+    "unqualified_without_a_case": (
+        "rating",
+        lambda model: _each(who for who in model.at_level("unqualified") if not model.of("disposition-cases", staff_no=who)),
+    ),
+    "no_measure_of_the_committee": ("rectification", lambda model: _branch(not model.of("measures"))),
+    "measures_without_a_problem": (
+        "rectification",
+        lambda model: _each(row.key for row in model.of("measures") if not any(map(model.problem_stands, row["problems"]))),
+    ),
+    "measures_not_to_the_point": ("rectification", lambda model: _each(row.key for row in model.of("measures") if not row["due_on"])),
+    "more_measures_than_the_plan_allows": ("rectification", _too_many),
+    "measures_without_an_owner_on_the_roll": ("rectification", _unowned),
+    "members_without_a_commitment": (
+        "rectification",
+        lambda model: _each(each.staff_no for each in model.attending() if not model.of("commitments", staff_no=each.staff_no)),
+    ),
+    "commitments_not_to_the_point": ("rectification", _vague_commitments),
+    "measures_not_published": ("rectification", lambda model: _branch(not any(row["place"] and row["to"] for row in model.of("publications")))),
+    "measures_not_sent_up": ("rectification", lambda model: _branch(not model.of("rectification-filings"))),
+    "form_not_filled_in": ("report", lambda model: _each(name for name in ("prepared_by", "phone") if not model.form.get(name))),
+    "form_does_not_add_up": ("report", _sums),
+    "no_secretary_named": ("report", lambda model: {}),
+}
+"""Each requirement that blocks: its stage, and what is missing of it."""
