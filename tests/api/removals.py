@@ -303,11 +303,19 @@ def no_phone(branch: BranchYear) -> Mend:
     return lambda: branch.form(phone="8888 0101")
 
 
-def rated_elsewhere_too(branch: BranchYear) -> Mend:
-    """The office says that somebody is rated in another branch, who has his level here."""
+def a_rating_rejected(branch: BranchYear) -> Mend:
+    """The office does not accept somebody's rating: the levels make the total no more, and the branch steps back to rate him again."""
     branch.form()
-    branch.on_roll(a_member(branch), {"rated_here": False})
-    return lambda: branch.on_roll(a_member(branch), {"rated_here": True})
+    who = a_member(branch)
+    ok(branch.office.post(f"{branch.path}/ratings/{who}/reject", {"reason": "评定意见过于笼统"}), 200)
+
+    def mend() -> None:
+        ok(branch.move("step_back", to="rating", reason="重新提出评定意见"))
+        branch.rate(who, level="qualified")
+        while branch.stage != "report":
+            branch.goes_on()
+
+    return mend
 
 
 def without_a_secretary(branch: BranchYear) -> Mend:
@@ -354,7 +362,7 @@ REMOVALS: Mapping[str, Removal] = {
     "measures_not_published": Removal(published_without_an_end),
     "measures_not_sent_up": Removal(not_sent_up),
     "form_not_filled_in": Removal(no_phone),
-    "form_does_not_add_up": Removal(rated_elsewhere_too),
+    "form_does_not_add_up": Removal(a_rating_rejected),
     "no_secretary_named": Removal(without_a_secretary),
 }
 """By the requirement's name."""

@@ -119,7 +119,7 @@ class BesideModel:
         """The branch withdraws it, or the office rejects it. Of a rating the one is meant that stands, or else the latest."""
         who, verb = ("office", "reject") if office else (self.model.secretary, "withdraw")
         row = self.latest(row)
-        closed = not office and self.model.closed(row.kind, row["purpose"])
+        closed = self.model.stage == "accepted" if office else self.model.closed(row.kind, row["purpose"])
         expected = NOT_FOUND if self.hidden(row, who) else NOT_NOW if closed or not row.stands else 200
         self.do(who, f"{row.kind}/{row.key}/{verb}", {"reason": "材料不实"}, expected=expected)
         row.stands = row.stands and expected != 200
@@ -160,6 +160,7 @@ class BesideModel:
         body |= {"chair": self.model.secretary, "recorder": recorder}
         body |= {"place": "会议室", "minutes": "逐项进行", **fields}
         early = purpose == "life" and not any(study["held_on"] <= day for study in self.model.studies())
+        early |= purpose == "deciding" and any(row["held_on"] > day for row in self.model.meetings("life"))
         may = [who for who in present if people[who].full and (form != "committee" or people[who].leads)]
         too_many = bool(body.get("vote")) and bool(present) and body["vote"]["yes"] > len(may)
         return self.record("meetings", body, fault=INVALID if early or too_many else 0)
@@ -182,7 +183,7 @@ class BesideModel:
         who = self.model.people[teller]
         waiting = next(iter(self.model.of("tallies", subject=body["subject"])), None)
         second = waiting is not None and len(waiting.tellers) == 1 and teller not in waiting.tellers and waiting.body == body
-        barred = not who.full or who.secretary
+        barred = not who.full or who.left or (who.secretary and sum(each.full and not each.left for each in self.model.people.values()) > 2)
         refused = REFUSED if barred else NOT_NOW if self.model.closed("tallies") or (waiting and not second) else 0
         answer = self.do(teller, "tallies", body, expected=refused or DONE)
         if refused:
@@ -196,7 +197,9 @@ class BesideModel:
         person = self.model.people[who]
         body = {"staff_no": who, **{name: value for name, value in fields.items() if value}}
         barred = "level" in body and (not person.full or person.excused == "confirmed" or "not_rated_reason" in body)
-        self.record("ratings", body, fault=INVALID if person.left or barred else 0 if self.model.counted("members") else NOT_NOW, once="staff_no")
+        ballot = self.model.counted("members")
+        late = ballot is None or ("level" in body and who not in ballot.body["counts"])
+        self.record("ratings", body, fault=INVALID if person.left or barred else NOT_NOW if late else 0, once="staff_no")
 
     def tell(self, who: str) -> None:
         rows = [row for row in self.model.records if row.kind == "ratings" and row.key == who]
@@ -264,7 +267,9 @@ class BesideModel:
     def decide(self, reason: Reason, verb: str) -> None:
         """The office approves or rejects a reason; the branch takes it back."""
         approving = verb == "approve"
-        refused = not reason.stands or (approving and (reason.requirement != NEEDS_APPROVAL or reason.approved))
+        left = STAGES.index(self.model.stage) > STAGES.index(MISSING[reason.requirement][0])
+        closed = left if verb == "withdraw" else self.model.stage == "accepted"
+        refused = closed or not reason.stands or (approving and (reason.requirement != NEEDS_APPROVAL or reason.approved))
         who = self.model.secretary if verb == "withdraw" else "office"
         body = {} if approving else {"reason": "理由不充分"}
         self.do(who, f"waivers/{reason.key}/{verb}", body, expected=NOT_NOW if refused else 200)
