@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from tests.servers import House, a_house
 from tests.workflow.beside_model import BLOCKING, BesideModel, a_new_branch
-from tests.workflow.model import AS_A_WHOLE, LEVELS, MISSING, OF_OFFICE, PER_SUBJECT, STAGES, TITLES, TRIGGERS, Record, targets
+from tests.workflow.model import AS_A_WHOLE, LEVELS, MISSING, NEEDS_APPROVAL, OF_OFFICE, PER_SUBJECT, STAGES, TITLES, TRIGGERS, Record, targets
 from tests.workflow.model_mends import MENDS, mend_all
 
 DAYS = st.sampled_from(["2024-12-16", "2024-12-18", "2024-12-19"])
@@ -283,6 +283,25 @@ def test_the_model_knows_every_requirement_that_blocks() -> None:
 
 def test_the_service_does_what_the_model_says(house: House) -> None:
     compare(house, examples=5, steps=20)
+
+
+def test_a_reason_covers_what_the_model_says_before_its_approval_and_after_and_no_greater_amount(house: House) -> None:
+    """What chance seldom brings: a reason that waits, is approved, and is outgrown."""
+    at = a_new_branch(house, f"Y{next(_numbers):04d}", with_committee=True)
+    while at.model.stage != "rating":
+        mend_all(at)
+        at.move(at.model.secretary, "secretary", "advance")
+    one, two, *_ = at.model.voters()
+    at.rate(one.staff_no, level="excellent", opinion="承担了全部支教任务")
+    for _ in ("given", "approved"):
+        MENDS[NEEDS_APPROVAL](at, at.model.open(NEEDS_APPROVAL))
+        at.agree()
+        at.move(at.model.secretary, "secretary", "advance")
+    assert not at.model.open(NEEDS_APPROVAL)
+    at.rate(two.staff_no, level="excellent", opinion="教学成绩突出")
+    at.agree()
+    at.move(at.model.secretary, "secretary", "advance")
+    assert at.model.open(NEEDS_APPROVAL) == {"": 2}
 
 
 @pytest.mark.slow
