@@ -81,7 +81,9 @@ def test_applying_again_has_no_second_effect(house: House, office: Client, appli
 def test_everybody_on_an_applied_roster_has_an_account_without_a_password(house: House, applied: Reply) -> None:
     accounts = house.as_("administrator").get("/accounts?limit=200").body["items"]
     assert sum(not account["has_password"] for account in accounts) >= 150
-    assert house.as_("20240001").get("/me").body["branches"] == [{"code": "D0101", "roles": ["committee_member", "member", "secretary"]}]
+    assert house.as_("20240001").get("/me").body["branches"] == [
+        {"code": "D0101", "roles": ["committee_member", "member", "secretary"], "stands_for": None}
+    ]
 
 
 def test_a_member_who_moved_is_off_one_roll_and_on_the_other(house: House, office: Client, applied: Reply) -> None:

@@ -79,7 +79,7 @@ def unconfirmed_minutes() -> Missing:
 
 @_asked("M3", link="tallies", zh="党员对支部委员会的评议还没有计票", en="the members' marks for the committee are not counted")
 def no_tally_of_the_committee() -> Missing:
-    """党员对支部委员会的工作、作风等进行评议。"""
+    """党员对党支部委员会的工作、作风等进行评议。"""
     return missing(Process.id).where(~_counted(TallySubject.COMMITTEE))
 
 
