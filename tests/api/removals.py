@@ -139,10 +139,11 @@ def a_cadre_was_away(branch: BranchYear) -> Mend:
     return _corrected(branch, branch.meeting("life", present=there, **REPORT, **branch.criticism()), present=branch.numbers())
 
 
-def minutes_not_confirmed(branch: BranchYear) -> Mend:
+def minutes_not_confirmed_by_the_recorder(branch: BranchYear) -> Mend:
     _all_but_the_meeting(branch)
     meeting = branch.meeting("life", confirmed=False, **REPORT, **branch.criticism())
-    return lambda: branch.confirm(meeting)
+    branch.confirm(meeting, "chair")
+    return lambda: branch.confirm(meeting, "recorder")
 
 
 def entered_by_one_teller(subject: str, other: str) -> Callable[[BranchYear], Mend]:
@@ -170,10 +171,11 @@ def decision_without_minutes(branch: BranchYear) -> Mend:
     return _corrected(branch, branch.decision(minutes=None), minutes="逐人提出评定意见并表决")
 
 
-def decision_not_confirmed(branch: BranchYear) -> Mend:
+def decision_not_confirmed_by_the_chair(branch: BranchYear) -> Mend:
     branch.ratings()
     meeting = branch.decision(confirmed=False)
-    return lambda: branch.confirm(meeting)
+    branch.confirm(meeting, "recorder")
+    return lambda: branch.confirm(meeting, "chair")
 
 
 def one_without_a_rating(branch: BranchYear) -> Mend:
@@ -337,14 +339,14 @@ REMOVALS: Mapping[str, Removal] = {
     "no_report_to_the_general_meeting": Removal(a_meeting_short_of(REPORT, duty_report=None, rectification_report="上年度无整改事项")),
     "no_report_on_last_years_measures": Removal(a_meeting_short_of({"rectification_report": "上年度整改措施已经销号"})),
     "incomplete_minutes": Removal(a_meeting_short_of({"place": "会议室"}, place=None)),
-    "unconfirmed_minutes": Removal(minutes_not_confirmed),
+    "unconfirmed_minutes": Removal(minutes_not_confirmed_by_the_recorder),
     "no_tally_of_the_committee": Removal(entered_by_one_teller("committee", "members")),
     "no_tally_of_the_members": Removal(entered_by_one_teller("members", "committee")),
     "no_criticism": Removal(no_criticism),
     "cadres_absent": Removal(a_cadre_was_away),
     "no_deciding_decision": Removal(not_decided),
     "incomplete_deciding_minutes": Removal(decision_without_minutes),
-    "unconfirmed_deciding_minutes": Removal(decision_not_confirmed),
+    "unconfirmed_deciding_minutes": Removal(decision_not_confirmed_by_the_chair),
     "members_without_a_rating": Removal(one_without_a_rating),
     "ratings_not_fed_back": Removal(one_not_told),
     "more_excellent_than_the_quota": Removal(not_approved_over_the_quota, levels={1: "excellent", 2: "excellent"}),

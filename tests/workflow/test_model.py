@@ -31,7 +31,7 @@ class Year(RuleBasedStateMachine):
         with_committee=YES_NO,
         moves=st.sampled_from([0, 1, 2, 3, 3, 3, 4, 5, 6, 7]),
         gives=st.sampled_from(LEVELS),
-        excuse=st.sampled_from([(), ("ask",), ("ask", "confirm")]),
+        excuse=st.sampled_from([(), ("ask",), ("ask", "confirm"), ("ask", "confirm", "ask")]),
         somebody_leaves=YES_NO,
     )
     def begin(self, with_committee: bool, moves: int, gives: str, excuse: tuple[str, ...], somebody_leaves: bool) -> None:
@@ -146,7 +146,7 @@ class Year(RuleBasedStateMachine):
 
     @rule(data=st.data(), day=USUALLY, of_the_ledger=YES_NO)
     def commit_oneself(self, data: st.DataObject, day: bool, of_the_ledger: bool) -> None:
-        problem = self.a_record(data, "problems") if of_the_ledger else "学习不够"
+        problem = self.a_record(data, "problems") or self.at.problem() if of_the_ledger else "学习不够"
         self.at.commitment(self.one(data), problem=problem, day=day)
 
     @rule(place=USUALLY, to=USUALLY)
@@ -163,7 +163,9 @@ class Year(RuleBasedStateMachine):
 
     @rule(data=st.data(), office=YES_NO)
     def take_back(self, data: st.DataObject, office: bool) -> None:
-        if row := self.a_record(data):
+        """Of any kind, as often of a kind with few records as of one with many."""
+        kinds = sorted({row.kind for row in self.at.model.records})
+        if kinds and (row := self.a_record(data, data.draw(st.sampled_from(kinds), label="kind"))):
             self.at.take_back(row, office=office)
 
     # ── reasons and people ────────────────────────────────────────────────────────────────────────────────────────────
