@@ -316,7 +316,8 @@ def _sums(model: Model) -> Missing:
     levels = {who.staff_no: row["level"] for who, row in model.rated()}
     reasons = {row["staff_no"] for row in model.of("ratings") if row["not_rated_reason"]}
     due = {each.staff_no for each in model.voters()}
-    none = [each for each in model.present() if each.staff_no not in due or each.staff_no in reasons]
+    without = [each.staff_no for each in model.present() if each.staff_no not in levels]
+    none = [who for who in without if who not in due or who in reasons]
     ballot = model.counted("members")
     over = _over_quota(model)
     holds = {
