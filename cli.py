@@ -24,6 +24,7 @@ from schedulers.delivery import Courier
 from workflow import doctor as examination
 from workflow.cycle import cycle_by_year
 from workflow.database import engine_for, is_away, transaction
+from workflow.deadlines import STAGES_WITH_A_DAY
 from workflow.diagram import with_fresh_blocks
 from workflow.embedded import EmbeddedUnavailable, embedded_postgres
 from workflow.errors import Refusal
@@ -37,7 +38,7 @@ from workflow.plan import find_plan, read_plan
 from workflow.roster.imports import apply_import, preview_import
 from workflow.roster.workbook import read_workbook
 from workflow.settings import Settings, read_settings
-from workflow.vocabulary import SCHOOL_ROLES, SCHOOL_ZONE, WORKING_STAGES, Kind, Role, Stage
+from workflow.vocabulary import SCHOOL_ROLES, SCHOOL_ZONE, Role, Stage
 
 ACTOR = "cli"
 
@@ -343,7 +344,7 @@ def cycle_open(plan: str, deadlines: tuple[str, ...]) -> None:
 
 def _deadlines(given: tuple[str, ...]) -> dict[Stage, date | None]:
     found: dict[Stage, date | None] = {}
-    stages = [stage.value for stage in WORKING_STAGES[Kind.APPRAISAL]]
+    stages = [stage.value for stage in STAGES_WITH_A_DAY]
     for text in given:
         stage, _, day = text.partition("=")
         if stage not in stages:

@@ -18,6 +18,7 @@ from structlog.contextvars import bind_contextvars, clear_contextvars
 from api import (
     accounts,
     aftercare,
+    assessments,
     branch,
     calendar,
     commitments,
@@ -65,6 +66,7 @@ ROUTES: tuple[Route, ...] = (
     *rectification.routes,
     *commitments.routes,
     *report.routes,
+    *assessments.routes,
     *roster.routes,
     *calendar.routes,
 )

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from workflow.cycle import Process
+from workflow.vocabulary import Kind
 
 BASE = "/api/v1"
 CYCLE = "/cycles/<int(max=9999):year>"
 BRANCH = f"{CYCLE}/branches/<code>"
+ASSESSMENT = f"{CYCLE}/assessments/<code>"
 NUMBER = "int(max=9223372036854775807)"
 """The converter of a record's number: no larger one can be in the database."""
 
 
-def branch_address(year: int, code: str) -> str:
-    return f"{BASE}/cycles/{year}/branches/{code}"
+OF_KIND = {Kind.APPRAISAL: "branches", Kind.ASSESSMENT: "assessments"}
+
+
+def process_address(kind: Kind, year: int, code: str) -> str:
+    return f"{BASE}/cycles/{year}/{OF_KIND[kind]}/{code}"
 
 
 def address_of(process: Process) -> str:
-    return branch_address(process.cycle.year, process.branch.code)
+    return process_address(process.kind, process.cycle.year, process.branch.code)

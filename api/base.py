@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from hashlib import sha256
@@ -31,7 +31,7 @@ from workflow.idempotency import KeptAnswer, Repeatable, RequestInProgress
 from workflow.people.access import Action, Caller, Scope
 from workflow.people.accounts import Token, WebSession, caller_by_secret
 from workflow.settings import Settings
-from workflow.vocabulary import SCHOOL_ZONE, Role
+from workflow.vocabulary import SCHOOL_ZONE, Kind, Role
 
 SESSION_COOKIE = "zhibu_session"
 KEY_HEADER = "Idempotency-Key"
@@ -112,12 +112,15 @@ class Route:
     action: Action | None
     """None is open without sign-in."""
     lock: Lock = Lock.NONE
+    kind: Kind = Kind.APPRAISAL
+    """Which of a branch's processes a ``<code>`` means."""
     body: type[Schema] | None = None
     query: type[Schema] | None = None
     upload: bool = False
     answers: Any = None
     """The type of what it answers with, for the description."""
     if_match: bool = False
+    """A PUT wants it once the thing exists."""
     find: Callable[..., Any] | None = None
     """Looks up what the address names, before anything that was sent is judged: what is not there is missing first of all. The view gets it."""
     refuses: tuple[int, ...] = ()
@@ -143,9 +146,13 @@ class Route:
 class Routes(list[Route]):
     """The routes of one noun. ``@routes.get(rule, action=…)`` declares one; nothing is registered by importing."""
 
+    def __init__(self, rows: Iterable[Route] = (), *, kind: Kind = Kind.APPRAISAL) -> None:
+        super().__init__(rows)
+        self.kind = kind
+
     def _declare(self, method: str, rule: str, options: Mapping[str, Any]) -> Callable[[View], View]:
         def declare(view: View) -> View:
-            self.append(Route(method, rule, view, **options))
+            self.append(Route(method, rule, view, **{"kind": self.kind, **options}))
             return view
 
         return declare
@@ -224,7 +231,7 @@ def _answer(route: Route, path: dict[str, Any], sent: bytes) -> Response:
             repeated = _repeatable(route, caller, sent)
             if repeated is not None and (kept := idempotency.answered_before(session, repeated)) is not None:
                 return _replayed(kept)
-            process = process_of(session, path.pop("year"), path.pop("code"), lock=route.lock) if route.of_branch else None
+            process = process_of(session, path.pop("year"), path.pop("code"), kind=route.kind, lock=route.lock) if route.of_branch else None
             asked = Asked(session, now, caller, by_roles, process)
         given: list[Any] = []
         if route.find is not None:
@@ -234,7 +241,7 @@ def _answer(route: Route, path: dict[str, Any], sent: bytes) -> Response:
             raise UnsupportedMediaType(Words("请以 application/json 提交", "send application/json"))
         if route.upload and request.mimetype != "multipart/form-data":
             raise UnsupportedMediaType(Words("请以 multipart/form-data 上传文件", "send multipart/form-data"))
-        if route.if_match:
+        if route.if_match and not (route.method == "PUT" and given == [None]):
             asked = replace(asked, if_match=_version_seen())
         if route.query is not None:
             given.append(load(route.query(), request.args.to_dict()))

@@ -13,7 +13,7 @@ from api.base import Answer, Asked, Routes, service
 from api.lists import Page, listed, number, place
 from api.shapes import CycleShape, Listed, cycle_shape, requirement_shape
 from workflow.cycle import Cycle, cycle_by_year
-from workflow.deadlines import change_deadlines
+from workflow.deadlines import STAGES_WITH_A_DAY, change_deadlines
 from workflow.diagram import mermaid, recorded_in
 from workflow.errors import Invalid, NotFound
 from workflow.fields import Body, Day, Line
@@ -22,11 +22,11 @@ from workflow.opening import close_cycle, open_cycle, publish
 from workflow.people.access import Action
 from workflow.plan import find_plan, read_plan
 from workflow.process import MOVES
-from workflow.vocabulary import STAGES, WORKING_STAGES, Kind, Stage
+from workflow.vocabulary import STAGES, Kind, Stage
 
 routes = Routes()
 
-Deadlines: type[Body] = Body.from_dict({stage.value: Day(allow_none=True) for stage in WORKING_STAGES[Kind.APPRAISAL]}, name="Deadlines")  # type: ignore[assignment]
+Deadlines: type[Body] = Body.from_dict({stage.value: Day(allow_none=True) for stage in STAGES_WITH_A_DAY}, name="Deadlines")  # type: ignore[assignment]
 
 
 class OpenBody(Body):
@@ -67,6 +67,7 @@ def _definition(kind: Kind) -> dict[str, Any]:
                 "asks_requirements": move.asks_requirements,
                 "asks_reason": move.asks_reason,
                 "opens_round": move.opens_round,
+                "together": move.together,
             }
             for move in MOVES[kind]
         ],

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
 
-from api.shapes import unmet_shape
+from api.shapes import located_shape
 from workflow import errors
 from workflow.database import constraint, is_away
 from workflow.errors import Refusal, Words
@@ -108,7 +108,7 @@ def told(value: Any, speech: str) -> Any:
     if isinstance(value, Words):
         return value.speak(speech)
     if isinstance(value, Unmet):
-        return unmet_shape(value, speech)
+        return located_shape(value, speech)
     if isinstance(value, list):
         return [told(each, speech) for each in value]
     return value

@@ -85,7 +85,7 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
         for kind, name in re.findall(r"<(?:([^:<>]+):)?([^<>]+)>", route.rule)
     ]
     if route.if_match:
-        found.append({"in": "header", "name": "If-Match", "required": True, "schema": {"type": "string"}})
+        found.append({"in": "header", "name": "If-Match", "required": route.method != "PUT", "schema": {"type": "string"}})
     if route.query is not None:
         found.append({"in": "query", "schema": route.query})
     return found

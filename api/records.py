@@ -17,8 +17,8 @@ from api.lists import Page, listed, number, place
 from api.shapes import Listed
 from workflow.cycle import Lock, Process
 from workflow.evidence import (
+    Evidence,
     OfMember,
-    Retractable,
     amendable,
     must_be_open,
     must_be_unaccepted,
@@ -32,7 +32,7 @@ from workflow.fields import Body, Text
 from workflow.people.access import Action, Caller
 from workflow.vocabulary import Stage
 
-R = TypeVar("R", bound=Retractable)
+R = TypeVar("R", bound=Evidence)
 
 
 class ReasonBody(Body):

@@ -104,5 +104,7 @@ def who_am_i(asked: Asked) -> Any:
 def my_todos(asked: Asked, query: dict[str, Any]) -> Any:
     """What is missing from me, in all my branches and cycles."""
     skipped = place(query, 0, number)
-    rows = list(enumerate(todos(asked.session, asked.by.person_id, today=asked.today), 1))[skipped : skipped + query["limit"] + 1]
+    rows = list(enumerate(todos(asked.session, asked.by.person_id, today=asked.today, school=asked.by.school), 1))[
+        skipped : skipped + query["limit"] + 1
+    ]
     return listed(rows, query, lambda row: located_shape(row[1], language()), lambda row: row[0])

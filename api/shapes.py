@@ -8,15 +8,15 @@ from typing import Any, Generic, NotRequired, TypeVar
 
 from typing_extensions import TypedDict
 
-from api.address import branch_address
+from api.address import process_address
 from workflow.cycle import Cycle, Participant, Process, StageChange
+from workflow.deadlines import STAGES_WITH_A_DAY
 from workflow.evidence import Retractable
 from workflow.gate import BY_NAME, Subject, Unmet
 from workflow.people.organisation import Branch
 from workflow.process import Option
 from workflow.requirement import Requirement, Waiver
 from workflow.vocabulary import (
-    WORKING_STAGES,
     CycleStatus,
     Kind,
     Post,
@@ -122,7 +122,7 @@ def cycle_shape(cycle: Cycle) -> CycleShape:
         "theme": cycle.theme,
         "status": cycle.status,
         "version": cycle.version,
-        "deadlines": {stage.value: cycle.deadlines.get(stage.value) for stage in WORKING_STAGES[Kind.APPRAISAL]},
+        "deadlines": {stage.value: cycle.deadlines.get(stage.value) for stage in STAGES_WITH_A_DAY},
         "rules": plan["rules"],
         "guiding_text": plan["guiding_text"],
         "basis": plan["basis"],
@@ -193,13 +193,14 @@ def unmet_shape(unmet: Unmet, speech: str) -> UnmetShape:
         "count": len(unmet.open),
         "subjects": subject_shapes(unmet.open),
         "waivable": requirement.waivable,
-        "link": f"{branch_address(at.year, at.branch_code)}/{requirement.link}",
+        "link": f"{process_address(at.kind, at.year, at.branch_code)}/{requirement.link}".rstrip("/"),
     }
 
 
 class LocatedShape(UnmetShape):
     """An unmet requirement among those of many branches."""
 
+    kind: Kind
     cycle: int
     branch: BranchShape
     due_on: date | None
@@ -208,7 +209,7 @@ class LocatedShape(UnmetShape):
 def located_shape(unmet: Unmet, speech: str) -> LocatedShape:
     at = unmet.at
     branch: BranchShape = {"code": at.branch_code, "name": at.branch_name, "unit": at.unit}
-    return {"cycle": at.year, "branch": branch, "due_on": at.due_on, **unmet_shape(unmet, speech)}
+    return {"kind": at.kind, "cycle": at.year, "branch": branch, "due_on": at.due_on, **unmet_shape(unmet, speech)}
 
 
 class OptionShape(TypedDict):

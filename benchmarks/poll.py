@@ -26,7 +26,7 @@ from tests.builders import NOW, a_branch, a_cycle, an_office
 from tests.servers import YEAR, a_server, tokens_of
 from workflow.cycle import Lock, cycle_by_year, process_of
 from workflow.database import engine_for, transaction
-from workflow.deadlines import change_process
+from workflow.deadlines import change_processes
 from workflow.embedded import embedded_postgres
 from workflow.opening import publish
 from workflow.progress import fold, overview
@@ -99,7 +99,7 @@ def write(engine: Engine, writer: int) -> list[float]:
         for number in range(writer, BRANCHES, WRITERS):
             with transaction(engine, actor="cli") as session:
                 process = process_of(session, 2024, f"P{number:05}", lock=Lock.MOVE)
-                change_process(session, process, {"stage": stage, "version": process.version + 1, "entered_at": NOW})
+                change_processes(session, [process], {"stage": stage, "version": process.version + 1, "entered_at": NOW})
             committed.append(time.monotonic())
             time.sleep(0.02)
     return committed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from workflow import calendar, cycle, evidence, history, idempotency, progress, requirement
 from workflow.appraisal import aftercare, commitments, form, ledger, meetings, publications, rating, self_review, study, talks, tallies
+from workflow.assessment import arrangement, duty_reports, facts
 from workflow.database import Base
 from workflow.mail import outbox
 from workflow.people import accounts, organisation, substitutes, throttle
@@ -30,6 +31,9 @@ DECLARED_IN = (
     rating,
     aftercare,
     form,
+    arrangement,
+    duty_reports,
+    facts,
     outbox,
     imports,
     idempotency,

@@ -19,7 +19,7 @@ from tests.situations import EVERYBODY, SUBSTANCE, Situation, a_study, a_talk, n
 from workflow.appraisal.study import StudyMakeUp, StudySession, record_make_up
 from workflow.appraisal.talks import Talk, TalkFollowUp, record_follow_up
 from workflow.cycle import Lock, Participant, Process, StageChange, process_of, roll
-from workflow.deadlines import change_process
+from workflow.deadlines import change_processes
 from workflow.gate import BY_NAME, Unmet, unmet
 from workflow.opening import publish
 from workflow.process import MOVES, move
@@ -90,7 +90,7 @@ def leaves(session: Session, name: str) -> None:
 
 def stand_at(session: Session, process: Process, stage: Stage) -> Process:
     """Put a process into a stage, whatever it lacks."""
-    change_process(session, process, {"stage": stage})
+    change_processes(session, [process], {"stage": stage})
     return process
 
 

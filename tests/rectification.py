@@ -17,7 +17,7 @@ from workflow.appraisal.problems import record_problem
 from workflow.appraisal.publications import Publication, RectificationFiling, confirm_receipt, record_filing, record_publication
 from workflow.appraisal.rectification import record_comment, record_measure, record_progress
 from workflow.cycle import Cycle, Process, roll, secretaries
-from workflow.evidence import Retractable, reject, withdraw
+from workflow.evidence import Evidence, reject, withdraw
 from workflow.gate import BY_NAME, todos
 from workflow.vocabulary import Kind, MeasureState, ProblemSource, Stage
 
@@ -124,19 +124,19 @@ def whole(session: Session, process: Process, **fields: Any) -> Measure:
     return a_measure(session, process, a_problem(session, process), **fields)
 
 
-def by_withdrawal(row: Retractable) -> None:
+def by_withdrawal(row: Evidence) -> None:
     withdraw(row, by="z3", now=NOW, reason="重复")
 
 
-def by_rejection(row: Retractable) -> None:
+def by_rejection(row: Evidence) -> None:
     reject(row, by="office", now=NOW, reason="不实")
 
 
-TakeBack = Callable[[Retractable], None]
+TakeBack = Callable[[Evidence], None]
 taken_back = pytest.mark.parametrize("take_back", [by_withdrawal, by_rejection])
 
 
-def ids(*rows: Retractable) -> list[str]:
+def ids(*rows: Evidence) -> list[str]:
     """As ``lacking`` has them: text, in the order of text."""
     return sorted(str(row.id) for row in rows)
 

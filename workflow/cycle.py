@@ -26,7 +26,7 @@ from sqlalchemy.orm import Mapped, Session, contains_eager, joinedload, mapped_c
 
 from workflow.database import Base, Numbered, any_of, notes, word
 from workflow.errors import Conflict, Invalid, NotFound, Stale, Words
-from workflow.history import track
+from workflow.history import changed_since, track
 from workflow.people.organisation import Branch, Person
 from workflow.vocabulary import STAGES, WORKING_STAGES, CycleStatus, Kind, Post, Stage, Standing, Trigger
 
@@ -299,14 +299,25 @@ def check_version(session: Session, process: Process, seen: int) -> None:
         return
     if seen < 0:
         raise Stale(version=process.version)
-    moves = session.scalars(select(StageChange).where(StageChange.process_id == process.id, StageChange.version > seen).order_by(StageChange.id))
-    changed: list[dict[str, Any]] = [
-        {"at": row.made_at.isoformat(), "by": row.made_by, "trigger": row.trigger.value, "from": row.source.value, "to": row.target.value}
+    moves = session.scalars(select(StageChange).where(StageChange.process_id == process.id, StageChange.version > seen))
+    given = session.scalars(select(Extension).where(Extension.process_id == process.id, Extension.version > seen))
+    told: dict[int, dict[str, Any]] = {
+        row.version: {
+            "at": row.made_at.isoformat(),
+            "by": row.made_by,
+            "trigger": row.trigger.value,
+            "from": row.source.value,
+            "to": row.target.value,
+        }
         for row in moves
-    ]
-    given = session.scalars(select(Extension).where(Extension.process_id == process.id, Extension.version > seen).order_by(Extension.id))
-    changed += [{"at": row.given_at.isoformat(), "by": row.given_by, "extension": row.stage.value, "due_on": row.due_on.isoformat()} for row in given]
-    raise Stale(version=process.version, changed=sorted(changed, key=lambda row: row["at"]))
+    }
+    told |= {
+        row.version: {"at": row.given_at.isoformat(), "by": row.given_by, "extension": row.stage.value, "due_on": row.due_on.isoformat()}
+        for row in given
+    }
+    # What else raises the version, such as an arrangement of a kind of its own, is known by who did it and when.
+    others = {row["version"]: {"at": row["at"], "by": row["by"]} for row in changed_since(session, Process.__table__, process.id, seen)}  # type: ignore[arg-type]
+    raise Stale(version=process.version, changed=[each for _, each in sorted({**others, **told}.items())])
 
 
 def must_run(process: Process) -> None:

@@ -48,7 +48,7 @@ class Base(DeclarativeBase):
 class Numbered:
     """A bigint identity inside; natural keys face outside."""
 
-    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True, sort_order=2)
 
 
 W = TypeVar("W", bound=Word)

@@ -1,4 +1,4 @@
-"""Days (期限): until when a branch must be done. The office types the cycle's six days, moves them, and gives single branches later ones.
+"""Days (期限): until when a branch must be done. The office types the cycle's days, moves them, and gives single branches later ones.
 
 ``due_day`` alone knows what follows for a process; whatever changes it stores what that says.
 """
@@ -15,17 +15,30 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
 from workflow.cycle import Cycle, Extension, Process, must_run
+from workflow.database import any_of
 from workflow.errors import Conflict, Invalid, Stale, Words
 from workflow.history import changed_since
-from workflow.vocabulary import SCHOOL_ZONE, WORKING_STAGES, CycleStatus, Kind, Stage
+from workflow.vocabulary import SCHOOL_ZONE, WORKING_STAGES, CycleStatus, Stage
 
 
 def checked_deadlines(deadlines: Mapping[Stage, date | None]) -> dict[str, Any]:
-    """The six days as they are kept. The report's is required; those that are set stand in the order of the stages.
+    """The days as they are kept: the six of the branches, and those of the committee's assessment. The report's is required; those of one kind that
+    are set stand in the order of its stages.
 
     Raises Invalid naming the stage.
     """
-    stages = WORKING_STAGES[Kind.APPRAISAL]
+    for stages in WORKING_STAGES.values():
+        _must_stand_in_order(stages, deadlines)
+    if deadlines.get(Stage.REPORT) is None:
+        raise Invalid({"deadlines.report": Words("报送期限必须填写（方案只写了月日，年份由党办确定）", "the report's deadline is required")})
+    return {stage.value: day.isoformat() if (day := deadlines.get(stage)) else None for stage in STAGES_WITH_A_DAY}
+
+
+STAGES_WITH_A_DAY = tuple(stage for stages in WORKING_STAGES.values() for stage in stages)
+"""The stages that the office may type a day for."""
+
+
+def _must_stand_in_order(stages: Sequence[Stage], deadlines: Mapping[Stage, date | None]) -> None:
     last_stage, last_day = None, None
     for stage in stages:
         day = deadlines.get(stage)
@@ -40,14 +53,11 @@ def checked_deadlines(deadlines: Mapping[Stage, date | None]) -> dict[str, Any]:
                 }
             )
         last_stage, last_day = stage, day
-    if deadlines.get(Stage.REPORT) is None:
-        raise Invalid({"deadlines.report": Words("报送期限必须填写（方案只写了月日，年份由党办确定）", "the report's deadline is required")})
-    return {stage.value: day.isoformat() if (day := deadlines.get(stage)) else None for stage in stages}
 
 
 def change_deadlines(session: Session, cycle: Cycle, changes: Mapping[Stage, date | None], *, seen: int, now: datetime) -> None:
     """Move the days of a whole cycle. Raises Invalid for days out of order, Stale, Conflict for a closed cycle."""
-    present = {stage: cycle.deadline(stage) for stage in WORKING_STAGES[Kind.APPRAISAL]}
+    present = {stage: cycle.deadline(stage) for stage in STAGES_WITH_A_DAY}
     deadlines = checked_deadlines({**present, **changes})
     if cycle.version != seen:
         raise Stale(version=cycle.version, changed=changed_since(session, Cycle.__table__, cycle.id, seen))  # type: ignore[arg-type]
@@ -82,7 +92,7 @@ def extend(session: Session, process: Process, *, stage: Stage, due_on: date, re
     )
     session.add(row)
     session.flush()
-    change_process(session, process, {"version": process.version + 1})
+    change_processes(session, [process], {"version": Process.version + 1})
     return row
 
 
@@ -100,25 +110,27 @@ def due_day(stage: Any, round_: Any, round_due_on: Any) -> ColumnElement[date | 
     deadline = (
         select(cast(Cycle.deadlines.op("->>")(cast(stage, Text)), Date)).where(Cycle.id == Process.cycle_id).correlate(Process).scalar_subquery()
     )
-    working = [each for stages in WORKING_STAGES.values() for each in stages]
     day = func.greatest(func.coalesce(cast(round_due_on, Date), deadline), given)
-    return case((cast(stage, Text) == any_(literal([each.value for each in working], ARRAY(Text))), day), else_=null())
+    return case((cast(stage, Text) == any_(literal([each.value for each in STAGES_WITH_A_DAY], ARRAY(Text))), day), else_=null())
 
 
-def change_process(session: Session, process: Process, values: Mapping[str, Any]) -> None:
-    """Write a process held by Lock.MOVE, with its due day, in one statement."""
+def change_processes(session: Session, processes: Sequence[Process], values: Mapping[str, Any]) -> None:
+    """Write processes held by Lock.MOVE, each with its due day, in one statement. Values may be SQL over the row as it was."""
     stage = values.get("stage", Process.stage)
     stage = literal(stage, Process.stage.type) if isinstance(stage, Stage) else stage
-    day = due_day(stage, values.get("round", process.round), values.get("round_due_on", process.round_due_on))
-    row = session.execute(
+    day = due_day(stage, values.get("round", Process.round), values.get("round_due_on", Process.round_due_on))
+    names = (*values, "due_on")
+    rows = session.execute(
         update(Process)
-        .where(Process.id == process.id)
+        .where(any_of(Process.id, [process.id for process in processes]))
         .values(**values, due_on=day)
-        .returning(Process.due_on)
+        .returning(Process.id, *(getattr(Process, name) for name in names))
         .execution_options(synchronize_session=False)
-    ).one()
-    for name, value in {**values, "due_on": row.due_on}.items():
-        set_committed_value(process, name, value)
+    )
+    written = {row.id: row for row in rows}
+    for process in processes:
+        for name in names:
+            set_committed_value(process, name, getattr(written[process.id], name))
 
 
 def has_passed(day: date | None, now: datetime) -> bool:

@@ -22,11 +22,7 @@ from workflow.vocabulary import SCHOOL_ZONE, STAGES, Stage
 
 
 class Retractable(Numbered):
-    """A record that its branch may withdraw and the office may reject, each with a reason."""
-
-    @declared_attr
-    def process_id(cls) -> Mapped[int]:  # noqa: N805
-        return mapped_column(BigInteger, ForeignKey("process.id"), index=True)
+    """A record that who made it may withdraw and who judges it may reject, each with a reason."""
 
     version: Mapped[int] = mapped_column(default=1)
     recorded_by: Mapped[str]
@@ -49,7 +45,15 @@ class Retractable(Numbered):
         return and_(cls.withdrawn_at.is_(None), cls.rejected_at.is_(None))
 
 
-class OfMember(Retractable):
+class Evidence(Retractable):
+    """A record of one process, which its branch may withdraw and the office may reject."""
+
+    @declared_attr
+    def process_id(cls) -> Mapped[int]:  # noqa: N805
+        return mapped_column(BigInteger, ForeignKey("process.id"), index=True, sort_order=1)
+
+
+class OfMember(Evidence):
     """A record about one member, each of whom has one."""
 
     @declared_attr
@@ -57,7 +61,7 @@ class OfMember(Retractable):
         return mapped_column(ForeignKey("person.staff_no", onupdate="CASCADE"))
 
 
-R = TypeVar("R", bound=Retractable)
+R = TypeVar("R", bound=Evidence)
 P = TypeVar("P", bound=OfMember)
 
 

@@ -67,12 +67,12 @@ class ByName(fields.Dict):
 
 
 class Text(fields.String):
-    """Text of people: trimmed, in normal form, not empty, without control characters or lone surrogates, not longer than it may be."""
+    """Text of people: trimmed, in normal form, without control characters or lone surrogates, not longer than it may be, empty only if ``blank``."""
 
-    def __init__(self, *, at_most: int = LONG, **kwargs: Any) -> None:
+    def __init__(self, *, at_most: int = LONG, blank: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.at_most = at_most
-        self.metadata = {"minLength": 1, "maxLength": at_most, **self.metadata}
+        self.at_most, self.blank = at_most, blank
+        self.metadata = {"minLength": 0 if blank else 1, "maxLength": at_most, **self.metadata}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         if not isinstance(value, str):
@@ -82,7 +82,7 @@ class Text(fields.String):
         if any(_unprintable(c) for c in value):
             raise ValidationError([Words("含有不能保存的控制字符", "contains control characters")])
         text = unicodedata.normalize("NFC", value).strip()
-        if not text:
+        if not text and not self.blank:
             raise ValidationError([_REQUIRED])
         return text
 
@@ -191,11 +191,18 @@ def _between(at_least: int, at_most: int) -> Words:
     return Words(f"应为 {at_least} 至 {at_most} 的整数", f"must be a whole number from {at_least} to {at_most}")
 
 
-def one_of(words: type[StrEnum], **kwargs: Any) -> fields.Enum[Any]:
-    """One of our words."""
-    field = fields.Enum(words, by_value=True, **kwargs)
-    listed = "、".join(word.value for word in words)
-    field.error_messages = {**field.error_messages, "unknown": Words(f"应为 {listed} 之一", f"must be one of {listed}")}  # type: ignore[dict-item]
+def one_of(words: type[StrEnum], *, among: Sequence[StrEnum] | None = None, **kwargs: Any) -> fields.Enum[Any]:
+    """One of our words, or of some of them."""
+    known = tuple(words if among is None else among)
+    listed = "、".join(word.value for word in known)
+    unknown = Words(f"应为 {listed} 之一", f"must be one of {listed}")
+
+    def check(word: StrEnum) -> None:
+        if word not in known:
+            raise ValidationError([unknown])
+
+    field = fields.Enum(words, by_value=True, validate=check, metadata={"enum": [word.value for word in known]}, **kwargs)
+    field.error_messages = {**field.error_messages, "unknown": unknown}  # type: ignore[dict-item]
     return field
 
 

@@ -6,7 +6,7 @@ refusal of a move, a branch's checklist, a person's to-dos, the office's excepti
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -16,13 +16,13 @@ from sqlalchemy import literal, select, union_all
 from sqlalchemy.dialects.postgresql import psycopg
 from sqlalchemy.orm import Session
 
-from workflow import appraisal
+from workflow import appraisal, assessment
 from workflow.cycle import Process
 from workflow.errors import Words
 from workflow.requirement import Requirement
-from workflow.vocabulary import STAGES, CycleStatus, Kind, Post, Role, Stage
+from workflow.vocabulary import KIND_OF, STAGES, CycleStatus, Kind, Post, Role, Stage
 
-REQUIREMENTS: Mapping[Kind, tuple[Requirement, ...]] = {Kind.APPRAISAL: appraisal.REQUIREMENTS}
+REQUIREMENTS: Mapping[Kind, tuple[Requirement, ...]] = {Kind.APPRAISAL: appraisal.REQUIREMENTS, Kind.ASSESSMENT: assessment.REQUIREMENTS}
 BY_NAME: Mapping[str, Requirement] = {each.name: each for requirements in REQUIREMENTS.values() for each in requirements}
 CLAUSES = frozenset(each.clause for each in BY_NAME.values())
 """The clauses that are asked: a plan must have a sentence for each."""
@@ -33,7 +33,7 @@ HOLDERS: Mapping[Role, str] = {
     Role.COMMITTEE_MEMBER: f"(r.leads or {_IS_SECRETARY})",
     Role.MEMBER: "true",
 }
-"""Who on a roll holds a role that must act, as SQL over its line ``r``."""
+"""Who on a roll holds a role that must act, as SQL over its line ``r``. The school's roles stand on no roll."""
 
 
 @dataclass(frozen=True, order=True)
@@ -49,6 +49,7 @@ class Subject:
 class Place:
     """Where something is missing, and until when."""
 
+    kind: Kind
     year: int
     branch_code: str
     branch_name: str
@@ -108,7 +109,7 @@ _GROUPED = """
     select requirement, process_id,
         coalesce(jsonb_agg(distinct jsonb_build_array(subject_id, subject_name, amount)) filter (where not waived), '[]') as open,
         coalesce(jsonb_agg(distinct jsonb_build_array(subject_id, subject_name, amount)) filter (where waived), '[]') as waived
-    from ({evaluation} {where}) e
+    from ({rows}) e
     group by requirement, process_id"""
 
 
@@ -125,17 +126,34 @@ def unmet(session: Session, process: Process, requirements: Sequence[Requirement
     asked = requirements_of(process.kind, process.stage) if requirements is None else tuple(requirements)
     if not asked:
         return []
-    sql = _GROUPED.format(evaluation=_evaluation(tuple(each.name for each in asked)), where="where m.process_id = %(process_id)s")
+    sql = _GROUPED.format(rows=f"{_evaluation(tuple(each.name for each in asked))} where m.process_id = %(process_id)s")
     rows = _run(session, sql, {"process_id": process.id, **({} if today is None else {"today": today})})
     at = _place(process)
     found = {row.requirement: _unmet(row, at) for row in rows}
     return [found[each.name] for each in asked if each.name in found]
 
 
-def blocking(session: Session, process: Process) -> list[Unmet]:
-    """What stands between a process and its next stage: hard and soft requirements that no waiver covers."""
-    asked = [each for each in requirements_of(process.kind, process.stage) if each.blocks]
+def blocking(session: Session, process: Process, stage: Stage | None = None) -> list[Unmet]:
+    """What stands between a process and its next stage: hard and soft requirements (of ``stage``: the present one) that no waiver covers."""
+    asked = [each for each in requirements_of(process.kind, stage or process.stage) if each.blocks]
     return [each for each in unmet(session, process, asked) if each.blocks]
+
+
+def blocking_together(session: Session, asked: Mapping[int, Stage], among: Sequence[Process]) -> dict[int, list[Unmet]]:
+    """The same of many processes at once, each for the stage that it is asked for: one round trip for each stage, however many they are."""
+    found: dict[int, list[Unmet]] = {}
+    for stage in sorted(set(asked.values()), key=tuple(Stage).index):
+        names = tuple(each.name for each in requirements_of(KIND_OF[stage], stage) if each.blocks)
+        if not names:
+            continue
+        here = {process.id: process for process in among if asked.get(process.id) is stage}
+        sql = _GROUPED.format(rows=f"{_evaluation(names)} where m.process_id = any(%(processes)s::bigint[])")
+        rows = _run(session, sql, {"processes": sorted(here)})
+        for row in sorted(rows, key=lambda row: names.index(row.requirement)):
+            each = _unmet(row, _place(here[row.process_id]))
+            if each.blocks:
+                found.setdefault(row.process_id, []).append(each)
+    return found
 
 
 def signs(session: Session, process: Process, *, today: date) -> list[Unmet]:
@@ -151,7 +169,7 @@ def checklist(session: Session, process: Process, stage: Stage, *, today: date) 
 
 
 _EVERYWHERE = """
-    select e.*, c.year, b.code, b.name as branch_name, b.unit_name, p.due_on, c.plan -> 'clauses' as clauses
+    select e.*, p.kind, c.year, b.code, b.name as branch_name, b.unit_name, p.due_on, c.plan -> 'clauses' as clauses
     from ({grouped}) e
     join process p on p.id = e.process_id join cycle c on c.id = p.cycle_id join branch b on b.id = p.branch_id
     join (values {asked}) as asked(requirement, number, first_stage, last_stage) on asked.requirement = e.requirement
@@ -175,7 +193,8 @@ def _everywhere(
     """The same evaluation over the processes of published cycles, for the requirements that are asked at their stage.
 
     Three conditions in SQL, each beginning with ``and``: on processes (p, c), on missing rows (m), on grouped rows (b, asked). The processes are
-    an array, which PostgreSQL pushes into each arm of the union; a semi-join it would not, and read every table whole.
+    an array, which PostgreSQL pushes into each arm of the union; a semi-join it would not, and read every table whole. Each kind's requirements
+    are asked of its own processes.
     """
     if not names:
         return []
@@ -183,10 +202,14 @@ def _everywhere(
     asked = ", ".join(f"('{name}', {order(name)}, {places[BY_NAME[name].asked_from]}, {places[last_stage(BY_NAME[name])]})" for name in names)
     running = f"select p.id from process p join cycle c on c.id = p.cycle_id where c.status = %(published)s {processes}"  # noqa: S608
     now_asked = f"and {_PLACE.format(stage='p.stage')} between asked.first_stage and asked.last_stage"
-    grouped = _GROUPED.format(evaluation=_evaluation(names), where=f"where m.process_id = any(array({running})) {rows}")
-    sql = _EVERYWHERE.format(grouped=grouped, asked=asked, filters=f"{now_asked} {groups}")
+    of_kind = [
+        f"{_evaluation(ours)} where m.process_id = any(array({running} and p.kind = '{kind.value}')) {rows}"
+        for kind in Kind
+        if (ours := tuple(name for name in names if BY_NAME[name].kind is kind))
+    ]
+    sql = _EVERYWHERE.format(grouped=_GROUPED.format(rows=" union all ".join(of_kind)), asked=asked, filters=f"{now_asked} {groups}")
     found = _run(session, sql, {"published": CycleStatus.PUBLISHED.value, **parameters})
-    return [_unmet(row, Place(row.year, row.code, row.branch_name, row.unit_name, row.due_on, row.clauses)) for row in found]
+    return [_unmet(row, Place(Kind(row.kind), row.year, row.code, row.branch_name, row.unit_name, row.due_on, row.clauses)) for row in found]
 
 
 def exceptions(
@@ -201,8 +224,8 @@ def exceptions(
 ) -> list[Unmet]:
     """All that is missing school-wide in one year: the gate's own rows without the branch filter, by branch code.
 
-    Signs are told until the office has accepted the branch, which is what it looks at them for. A page asks as many branches as fill it, some
-    hundred at a time, however many there are.
+    Signs are told until the branch has come to the last stage, which is what the office looks at them for. A page asks as many branches as fill
+    it, some hundred at a time, however many there are.
     """
     names = tuple(name for name, each in BY_NAME.items() if clause is None or each.clause == clause)
     found: list[Unmet] = []
@@ -212,7 +235,7 @@ def exceptions(
         found += _everywhere(
             session,
             {**asked, "last": window.last},
-            last_stage=lambda each: each.asked_until if each.blocks else max(each.asked_until, Stage.FILED, key=tuple(Stage).index),
+            last_stage=lambda each: each.asked_until if each.blocks else max(each.asked_until, STAGES[each.kind][-2], key=tuple(Stage).index),
             processes=f"and c.year = %(year)s and p.branch_id in (select b.id from branch b where b.code <= %(last)s and {_OF_UNIT})",  # noqa: S608
             groups="and (b.code, asked.number) > (%(code)s, %(number)s)",
             names=names,
@@ -236,20 +259,28 @@ def place_in_list(row: Unmet) -> tuple[str, int]:
     return row.at.branch_code, tuple(BY_NAME).index(row.requirement.name)
 
 
-def todos(session: Session, person_id: int, *, today: date) -> list[Unmet]:
-    """What is missing from one person, in all branches and cycles: rows that name him, and rows for every holder of a role he has on that roll.
+def todos(session: Session, person_id: int, *, today: date, school: Collection[Role] = ()) -> list[Unmet]:
+    """What is missing from one person, in all branches and cycles: rows that name him, and rows for every holder of a role he has on that roll,
+    or in the school.
 
     Who stands in for somebody today sees what that one's role asks, not what is asked of that one by name.
     """
-    return _everywhere(
+    asked = {"me": person_id, "today": today, "limit": MOST_TODOS}
+    of_branches = _everywhere(
         session,
-        {"me": person_id, "today": today, "limit": 1000},
+        asked,
         last_stage=lambda each: each.asked_until,
         processes="and p.id in (select r.process_id from participant r where r.person_id = %(me)s and r.left_on is null)",
         rows=f"""and (m.person_id = %(me)s or m.person_id is null and exists (
             select from participant r
             where r.process_id = m.process_id and ({_ME_OR_WHOM_I_STAND_FOR}) and r.left_on is null and ({_holder("m")})))""",
+        names=tuple(name for name, each in BY_NAME.items() if each.todo_for in HOLDERS),
     )
+    names = tuple(name for name, each in BY_NAME.items() if each.todo_for in school)
+    return [*of_branches, *_everywhere(session, asked, last_stage=lambda each: each.asked_until, processes="", names=names)]
+
+
+MOST_TODOS = 1000
 
 
 _ME_OR_WHOM_I_STAND_FOR = """r.person_id = %(me)s or exists (
@@ -260,14 +291,14 @@ _ME_OR_WHOM_I_STAND_FOR = """r.person_id = %(me)s or exists (
 
 _COUNTED = """
     select e.requirement, e.process_id, r.person_id, grouping(r.person_id) = 1 as of_branch, count(distinct e.subject_id) as subjects
-    from ({evaluation} where m.process_id = any(%(processes)s::bigint[])) e
+    from ({rows}) e
     left join participant r on r.process_id = e.process_id and (r.person_id = e.person_id or e.person_id is null and ({holder}))
     where not e.waived
     group by grouping sets ((e.requirement, e.process_id), (e.requirement, e.process_id, r.person_id))"""
 
 
 def duties(session: Session, processes: Sequence[Process]) -> dict[tuple[int, int | None], dict[str, int]]:
-    """How many subjects of each clause block: by process and person who must act, and by process and None for the whole branch.
+    """How many subjects of each requirement block: by process and person who must act, and by process and None for the whole branch.
 
     One query over all of them. Signs are left out: they show in the exceptions and beside the form, not in letters.
     """
@@ -275,14 +306,18 @@ def duties(session: Session, processes: Sequence[Process]) -> dict[tuple[int, in
     names = tuple(name for name in BY_NAME if any(name in each for each in asked.values()))
     if not names:
         return {}
-    sql = _COUNTED.format(evaluation=_evaluation(names), holder=_holder("e"))
-    rows = _run(session, sql, {"processes": list(asked)})
+    ids = {kind: [process.id for process in processes if process.kind is kind] for kind in Kind}
+    of_kind = [
+        f"{_evaluation(ours)} where m.process_id = any(%({kind.value})s::bigint[])"
+        for kind in Kind
+        if (ours := tuple(name for name in names if BY_NAME[name].kind is kind))
+    ]
+    sql = _COUNTED.format(rows=" union all ".join(of_kind), holder=_holder("e"))
+    rows = _run(session, sql, {kind.value: numbers for kind, numbers in ids.items()})
     counted: dict[tuple[int, int | None], dict[str, int]] = {}
     for row in sorted(rows, key=lambda row: names.index(row.requirement)):
         if row.requirement in asked[row.process_id] and (row.of_branch or row.person_id is not None):
-            clauses = counted.setdefault((row.process_id, None if row.of_branch else row.person_id), {})
-            clause = BY_NAME[row.requirement].clause
-            clauses[clause] = clauses.get(clause, 0) + row.subjects
+            counted.setdefault((row.process_id, None if row.of_branch else row.person_id), {})[row.requirement] = row.subjects
     return counted
 
 
@@ -297,7 +332,8 @@ def _holder(row: str) -> str:
     """That the roll's line ``r`` holds the role which must act on a missing row, as SQL."""
     by_role: dict[Role, list[str]] = {}
     for each in BY_NAME.values():
-        by_role.setdefault(each.todo_for, []).append(each.name)
+        if each.todo_for in HOLDERS:
+            by_role.setdefault(each.todo_for, []).append(each.name)
     return " or ".join(
         f"({row}.requirement = any(array[{', '.join(repr(name) for name in names)}]) and {HOLDERS[role]})" for role, names in by_role.items()
     )
@@ -309,7 +345,7 @@ def requirements_of(kind: Kind, stage: Stage) -> tuple[Requirement, ...]:
 
 def _place(process: Process) -> Place:
     branch, cycle = process.branch, process.cycle
-    return Place(cycle.year, branch.code, branch.name, branch.unit_name, process.due_on, cycle.plan["clauses"])
+    return Place(process.kind, cycle.year, branch.code, branch.name, branch.unit_name, process.due_on, cycle.plan["clauses"])
 
 
 def _unmet(row: Any, at: Place) -> Unmet:

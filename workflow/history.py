@@ -120,4 +120,8 @@ def changed_since(session: Session, table: Table, key: object, version: int) -> 
     rows = session.scalars(
         select(History).where(History.what == table.name, History.row_key == str(key), seen_version > version).order_by(History.id)
     )
-    return [{"at": row.at.isoformat(), "by": row.actor, "fields": sorted(set(row.new or {}) - {"version"})} for row in rows]
+    return [
+        {"at": row.at.isoformat(), "by": row.actor, "version": new["version"], "fields": sorted(set(new) - {"version"})}
+        for row in rows
+        for new in [row.new or {}]
+    ]

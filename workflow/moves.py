@@ -16,11 +16,17 @@ class Move:
     source: Stage
     target: Stage
     who: Role
-    asks_requirements: bool = False
-    """The requirements of ``source`` must be met or waived."""
+    asks: Stage | None = None
+    """The stage whose requirements must be met or waived: ``source``, but where something is decided anew."""
     asks_reason: bool = False
     opens_round: bool = False
     """A new round, with its day when the target's own day has passed."""
+    together: bool = False
+    """Made by one act over many branches, never for one of them alone."""
+
+    @property
+    def asks_requirements(self) -> bool:
+        return self.asks is not None
 
 
 def earlier(stages: Sequence[Stage], stage: Stage) -> Iterator[Stage]:

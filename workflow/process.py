@@ -9,25 +9,26 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import func, insert, literal
 from sqlalchemy.orm import Session
 from transitions import EventData, Machine
 
-from workflow import appraisal
+from workflow import appraisal, assessment
 from workflow.cycle import Process, StageChange, check_version, leaders, must_run
-from workflow.deadlines import change_process, has_passed
+from workflow.deadlines import change_processes, has_passed
 from workflow.errors import Forbidden, Invalid, MoveNotPossible, RequirementsUnmet, Words
-from workflow.gate import Unmet, blocking
+from workflow.gate import Unmet, blocking, blocking_together
 from workflow.mail import letters
 from workflow.mail.outbox import NewLetter, enqueue, retire_reminders
 from workflow.moves import Move
 from workflow.people.access import Caller
 from workflow.roll import bring_into_step
-from workflow.vocabulary import SCHOOL_ZONE, STAGES, WORKING_STAGES, Kind, Stage, Trigger
+from workflow.vocabulary import ENDED, SCHOOL_ZONE, STAGES, WORKING_STAGES, Kind, Stage, Trigger
 
-MOVES: Mapping[Kind, tuple[Move, ...]] = {Kind.APPRAISAL: appraisal.MOVES}
+MOVES: Mapping[Kind, tuple[Move, ...]] = {Kind.APPRAISAL: appraisal.MOVES, Kind.ASSESSMENT: assessment.MOVES}
 
 
 def _machine(kind: Kind) -> Machine:
@@ -85,10 +86,12 @@ def may_make(move: Move, by: Caller, process: Process) -> bool:
 
 def options(session: Session, process: Process, *, by: Caller) -> list[Option]:
     """What can be done next, with everything that is missing, told before anything is tried."""
-    unmet = blocking(session, process)
+    declared = moves_from(process)
+    missing = {stage: blocking(session, process, stage) for stage in {each.asks for each in declared} if stage is not None}
     return [
-        Option(move, may_make(move, by, process) and not (move.asks_requirements and unmet), unmet if move.asks_requirements else [])
-        for move in moves_from(process)
+        Option(each, may_make(each, by, process) and not each.together and not unmet, unmet)
+        for each in declared
+        for unmet in [missing[each.asks] if each.asks is not None else []]
     ]
 
 
@@ -107,24 +110,60 @@ def move(
 ) -> StageChange:
     """Move a process that is held by Lock.MOVE.
 
-    ``seen`` is the version the caller saw (If-Match); None is for acts over many, which lock and look in one transaction. Raises Invalid,
-    Forbidden, Stale, MoveNotPossible, RequirementsUnmet; nothing is changed then.
+    ``seen`` is the version the caller saw (If-Match). Raises Invalid, Forbidden, Stale, MoveNotPossible, RequirementsUnmet; nothing is changed then.
     """
     declared = _declared(process, trigger, to)
     _check_arguments(process, trigger, declared, to=to, reason=reason, due_on=due_on, now=now)
-    if not any(may_make(each, by, process) for each in MOVES[process.kind] if each.trigger is trigger):
-        raise Forbidden(Words(f"“{trigger.zh}”不由您办理", f"{trigger.value} is not yours to do"))
+    _must_be_theirs(process, trigger, by)
     if seen is not None:
         check_version(session, process, seen)
     must_run(process)
     if declared is None:
         raise MoveNotPossible(Words(f"支部处于“{process.stage.zh}”，不能{trigger.zh}", f"no {trigger.value} from {process.stage.value}"))
-    if declared.asks_requirements and (unmet := blocking(session, process)):
+    if declared.together:
+        raise MoveNotPossible(Words(f"“{trigger.zh}”对各支部一并办理，不单独办理一个支部", f"{trigger.value} is made for all branches by one act"))
+    if declared.asks is not None and (unmet := blocking(session, process, declared.asks)):
         raise RequirementsUnmet(Words("；".join(each.message.zh for each in unmet), "; ".join(each.message.en for each in unmet)), unmet=unmet)
-    token = _Token(process.stage.value)
-    if not MACHINES[process.kind].events[trigger.value].trigger(token, to=declared.target):
-        raise MoveNotPossible
-    return _write(session, process, declared, Stage(token.place), by=by, now=now, reason=reason, due_on=due_on, base_url=base_url)
+    (change,) = _fire(session, [process], [declared], by=by, now=now, reason=reason, due_on=due_on, base_url=base_url)
+    return change
+
+
+def move_together(
+    session: Session, processes: Sequence[Process], trigger: Trigger, *, by: Caller, now: datetime, reason: str | None = None
+) -> list[StageChange]:
+    """One act over many processes of a kind, held by Lock.MOVE in id order: all of them move, or none.
+
+    Raises Forbidden, MoveNotPossible and RequirementsUnmet, each naming every branch that stands in the way.
+    """
+    declared = {process.id: _declared(process, trigger, None) for process in processes}
+    for process in processes:
+        _must_be_theirs(process, trigger, by)
+        must_run(process)
+    if stuck := [process for process in processes if declared[process.id] is None]:
+        raise MoveNotPossible(
+            Words(
+                f"以下支部还不能{trigger.zh}：" + "、".join(f"{each.branch.name}（{each.stage.zh}）" for each in stuck),
+                f"no {trigger.value} from where these stand: " + ", ".join(f"{each.branch.name} ({each.stage.value})" for each in stuck),
+            )
+        )
+    moves = [each for each in declared.values() if each is not None]
+    asked = {process.id: each.asks for process, each in zip(processes, moves, strict=True) if each.asks is not None}
+    if missing := blocking_together(session, asked, processes):
+        unmet = [each for rows in missing.values() for each in rows]
+        raise RequirementsUnmet(
+            Words(
+                "；".join(f"{each.at.branch_name}：{each.message.zh}" for each in unmet),
+                "; ".join(f"{each.at.branch_name}: {each.message.en}" for each in unmet),
+            ),
+            unmet=unmet,
+        )
+    return _fire(session, processes, moves, by=by, now=now, reason=reason)
+
+
+def _must_be_theirs(process: Process, trigger: Trigger, by: Caller) -> None:
+    """Raises Forbidden when no move of this trigger belongs to a role of theirs."""
+    if not any(may_make(each, by, process) for each in MOVES[process.kind] if each.trigger is trigger):
+        raise Forbidden(Words(f"“{trigger.zh}”不由您办理", f"{trigger.value} is not yours to do"))
 
 
 def _declared(process: Process, trigger: Trigger, to: Stage | None) -> Move | None:
@@ -140,6 +179,8 @@ def _check_arguments(
     errors: dict[str, Words] = {}
     candidates = [each for each in MOVES[process.kind] if each.trigger is trigger]
     here = [each for each in candidates if each.source is process.stage]
+    if not candidates:
+        raise Invalid({"trigger": Words(f"{process.kind.zh}没有“{trigger.zh}”这个动作", f"an {process.kind.value} has no {trigger.value}")})
     if to is not None and to not in {each.target for each in candidates}:
         errors["to"] = Words(f"“{trigger.zh}”不能到“{to.zh}”", f"{trigger.value} does not lead to {to.value}")
     elif to is None and len(here) > 1:
@@ -155,45 +196,62 @@ def _check_arguments(
         raise Invalid(errors)
 
 
-def _write(
+def _fire(
     session: Session,
-    process: Process,
-    declared: Move,
-    target: Stage,
+    processes: Sequence[Process],
+    moves: Sequence[Move],
     *,
     by: Caller,
     now: datetime,
     reason: str | None,
-    due_on: date | None,
-    base_url: str,
-) -> StageChange:
-    today = now.astimezone(SCHOOL_ZONE).date()
-    late = process.overdue(today) if declared.trigger is Trigger.FILE else process.late and declared.trigger is Trigger.ACCEPT
-    values: dict[str, Any] = {"stage": target, "version": process.version + 1, "entered_at": now, "late": late}
-    if declared.opens_round:
-        values |= {"round": process.round + 1, "round_due_on": due_on}
-    change_process(session, process, values)
-    change = {
-        "process_id": process.id,
-        "trigger": declared.trigger,
-        "source": declared.source,
-        "target": target,
-        "round": process.round,
-        "version": process.version,
-        "due_on": process.due_on,
-        "reason": reason,
-        "late": late,
-        "made_by": by.staff_no,
-        "made_at": now,
-    }
-    row = session.scalars(insert(StageChange).returning(StageChange), [change]).one()
-    working = WORKING_STAGES[process.kind]
-    if declared.source not in working and target in working:
-        bring_into_step(session, [process.id], now=now)
-    if declared.opens_round:
-        _tell_returned(session, process, row, now=now, base_url=base_url)
-    retire_reminders(session, process.id)
-    return row
+    due_on: date | None = None,
+    base_url: str = "",
+) -> list[StageChange]:
+    """Fire the machine for processes that make one trigger's moves to one target, and write it: the same few statements for any number of them."""
+    sources = [process.stage for process in processes]
+    (trigger,), (target,), (opens_round,) = ({key(each) for each in moves} for key in (_TRIGGER, _TARGET, _OPENS_ROUND))
+    for process in processes:
+        token = _Token(process.stage.value)
+        if not MACHINES[process.kind].events[trigger.value].trigger(token, to=target) or token.place != target:
+            raise MoveNotPossible
+    values: dict[str, Any] = {"stage": target, "version": Process.version + 1, "entered_at": now, "late": _late(trigger, now)}
+    if opens_round:
+        values |= {"round": Process.round + 1, "round_due_on": due_on}
+    change_processes(session, processes, values)
+    changes = [
+        {
+            "process_id": process.id,
+            "trigger": trigger,
+            "source": source,
+            "target": target,
+            "round": process.round,
+            "version": process.version,
+            "due_on": process.due_on,
+            "reason": reason,
+            "late": process.late,
+            "made_by": by.staff_no,
+            "made_at": now,
+        }
+        for process, source in zip(processes, sources, strict=True)
+    ]
+    rows = session.scalars(insert(StageChange).returning(StageChange, sort_by_parameter_order=True), changes).all()
+    again = [each.id for each, source in zip(processes, sources, strict=True) if source in ENDED[each.kind] and target in WORKING_STAGES[each.kind]]
+    bring_into_step(session, again, now=now)
+    if opens_round:
+        for process, row in zip(processes, rows, strict=True):
+            _tell_returned(session, process, row, now=now, base_url=base_url)
+    retire_reminders(session, [process.id for process in processes])
+    return list(rows)
+
+
+_TRIGGER, _TARGET, _OPENS_ROUND = attrgetter("trigger"), attrgetter("target"), attrgetter("opens_round")
+
+
+def _late(trigger: Trigger, now: datetime) -> Any:
+    """The mark of lateness that a move leaves: what was filed after its day stays so until it is filed again."""
+    if trigger is Trigger.FILE:
+        return func.coalesce(Process.due_on < now.astimezone(SCHOOL_ZONE).date(), literal(False))
+    return Process.late if trigger is Trigger.ACCEPT else False
 
 
 def _tell_returned(session: Session, process: Process, change: StageChange, *, now: datetime, base_url: str) -> None:

@@ -90,11 +90,12 @@ class BranchChange(Numbered, Base):
     """A row of ``/branches`` has changed (支部行的变化)."""
 
     __tablename__ = "branch_change"
-    __table_args__ = (Index("ix_branch_change_since", "cycle_id", "xid"), Index("ix_branch_change_process", "process_id", "xid", "id"))
+    __table_args__ = (Index("ix_branch_change_since", "cycle_id", "kind", "xid"), Index("ix_branch_change_process", "process_id", "xid", "id"))
 
     cycle_id: Mapped[int] = mapped_column(BigInteger)
     process_id: Mapped[int] = mapped_column(BigInteger)
     xid: Mapped[str] = mapped_column(TransactionId, server_default=func.pg_current_xact_id())
+    kind: Mapped[str] = mapped_column(Text, sort_order=3)
 
 
 _AGAIN = "{row}.round > 1 and {row}.stage in (" + ", ".join(f"'{stage.value}'" for stages in WORKING_STAGES.values() for stage in stages) + ")"
@@ -115,7 +116,7 @@ begin
         end if;
         {_ENTER.format(bucket=_BUCKET.format(row="new"), n=1)}
     end if;
-    insert into branch_change (cycle_id, process_id) values (new.cycle_id, new.id);
+    insert into branch_change (cycle_id, process_id, kind) values (new.cycle_id, new.id, new.kind);
     return null;
 end $$
 """  # noqa: S608
@@ -124,7 +125,7 @@ BRANCH_CHANGED = """
 create or replace function zhibu_branch_changed() returns trigger
     language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
-    insert into branch_change (cycle_id, process_id) select p.cycle_id, p.id from process p where p.branch_id = new.id;
+    insert into branch_change (cycle_id, process_id, kind) select p.cycle_id, p.id, p.kind from process p where p.branch_id = new.id;
     return null;
 end $$
 """
@@ -133,7 +134,7 @@ SECRETARY_CHANGED = """
 create or replace function zhibu_secretary_changed() returns trigger
     language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
-    insert into branch_change (cycle_id, process_id) select p.cycle_id, p.id from process p where p.id = new.process_id;
+    insert into branch_change (cycle_id, process_id, kind) select p.cycle_id, p.id, p.kind from process p where p.id = new.process_id;
     return null;
 end $$
 """
@@ -224,14 +225,14 @@ _OVERVIEW = text("""
 
 _NOW = text("""
     select (select system_identifier from pg_control_system())::text as era, pg_snapshot_xmin(pg_current_snapshot())::text::bigint as horizon,
-        (select xid from branch_change where cycle_id = :cycle order by xid desc limit 1)::text::bigint as newest
+        (select xid from branch_change where cycle_id = :cycle and kind = :kind order by xid desc limit 1)::text::bigint as newest
 """)
 
 
 def overview(session: Session, cycle: Cycle, *, now: datetime, kind: Kind = Kind.APPRAISAL) -> Overview:
     """Count a cycle's processes by their buckets. The cursor is taken before it counts."""
     today = now.astimezone(SCHOOL_ZONE).date()
-    cursor = _cursor_now(session, cycle, today)
+    cursor = _cursor_now(session, cycle, kind, today)
     rows = session.execute(_OVERVIEW, {"cycle": cycle.id, "kind": kind.value, "today": today, "soon": today + timedelta(days=DUE_SOON_DAYS)}).all()
     by_stage = {row.stage: row for row in rows}
     midnight = datetime.combine(today, time(), SCHOOL_ZONE)
@@ -249,9 +250,9 @@ def overview(session: Session, cycle: Cycle, *, now: datetime, kind: Kind = Kind
     )
 
 
-def _cursor_now(session: Session, cycle: Cycle, today: date) -> Cursor:
+def _cursor_now(session: Session, cycle: Cycle, kind: Kind, today: date) -> Cursor:
     """Below the horizon every transaction has ended. Just behind the newest change is as good, and stays the same while nothing changes."""
-    row = session.execute(_NOW, {"cycle": cycle.id}).one()
+    row = session.execute(_NOW, {"cycle": cycle.id, "kind": kind.value}).one()
     return Cursor(f"{row.era}.{today.isoformat()}", row.horizon if row.newest is None else min(row.horizon, row.newest + 1))
 
 
@@ -329,26 +330,33 @@ def _rows(session: Session, conditions: Sequence[ColumnElement[bool]], limit: in
 _CHANGED = text("""
     select process_id, xid::text::bigint as xid, id from (
         select distinct on (process_id) process_id, xid, id from branch_change
-        where cycle_id = :cycle and xid >= cast(cast(:since as text) as xid8) order by process_id, xid desc, id desc
+        where cycle_id = :cycle and kind = :kind and xid >= cast(cast(:since as text) as xid8) order by process_id, xid desc, id desc
     ) latest
     where (xid, id) > (cast(cast(:at_xid as text) as xid8), :at_id) order by xid, id limit :limit
 """)
 
 
-def changed_branches(session: Session, cycle: Cycle, since: Cursor, *, limit: int, today: date) -> tuple[Rows, Cursor]:
+def changed_branches(session: Session, cycle: Cycle, since: Cursor, *, limit: int, today: date, kind: Kind = Kind.APPRAISAL) -> tuple[Rows, Cursor]:
     """Every branch that has changed since a cursor, once, in its present state; and the cursor to ask with next.
 
     A full page is one part of a sweep: its cursor goes on where the page ended, and the end of the sweep leads back to what was the horizon at
     its beginning, so that a change which was committed meanwhile with an older number is not missed.
     """
-    now = _cursor_now(session, cycle, today)
+    now = _cursor_now(session, cycle, kind, today)
     if since.era != now.era or since.since > now.since:  # ahead of the present: the school was set back to an older backup
         since = Cursor(now.era, 0)
     floor = since.since if since.at is not None else None
     start = since.at or (0, 0)
     found = session.execute(
         _CHANGED,
-        {"cycle": cycle.id, "since": str(start[0] if since.at else since.since), "at_xid": str(start[0]), "at_id": start[1], "limit": limit + 1},
+        {
+            "cycle": cycle.id,
+            "kind": kind.value,
+            "since": str(start[0] if since.at else since.since),
+            "at_xid": str(start[0]),
+            "at_id": start[1],
+            "limit": limit + 1,
+        },
     ).all()
     page = found[:limit]
     rows, named = _rows(session, [any_of(Process.id, [row.process_id for row in page])], limit)

@@ -25,9 +25,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 from workflow.cycle import Participant
 from workflow.database import Base
 from workflow.errors import Words
-from workflow.evidence import Retractable
+from workflow.evidence import Evidence
 from workflow.history import track
-from workflow.vocabulary import Role, Severity, Stage, Waivable
+from workflow.vocabulary import KIND_OF, Kind, Role, Severity, Stage, Waivable
 
 Missing = Select[int, str, str, int | None, int]
 
@@ -70,6 +70,11 @@ class Requirement:
     query: Callable[[], Missing]
     approval_setting: str | None = None
     """The setting of the year that says whether a reason needs the office's approval; None: it always does where one is asked."""
+
+    @property
+    def kind(self) -> Kind:
+        """The kind of process that it is asked of: its stage's."""
+        return KIND_OF[self.stage]
 
     @property
     def blocks(self) -> bool:
@@ -141,7 +146,7 @@ def present(*, excused_count: bool = False) -> tuple[ColumnElement[bool], ...]:
     return (on_roll,) if excused_count else (on_roll, Participant.excused_confirmed_by.is_(None))
 
 
-class Waiver(Retractable, Base):
+class Waiver(Evidence, Base):
     """A reason accepted in place of a requirement (豁免). It covers the subjects it names and no later ones, and no greater amount.
 
     Withdrawn by the branch or rejected by the office it covers nothing; one that needs the office's approval covers nothing until it has it.

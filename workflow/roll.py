@@ -63,17 +63,17 @@ _OPEN = text("""
     where c.id = :cycle_id and exists (select from person m where m.branch_id = b.id)
     order by b.code
     on conflict (cycle_id, branch_id, kind) do nothing
-    returning id
+    returning id, branch_id
 """)
 
 
 def open_processes(session: Session, cycle: Cycle, *, now: datetime) -> int:
-    """A process of each kind, with its roll, for every branch that has members and none yet."""
-    opened: list[int] = []
-    for kind in Kind:
-        opened += session.scalars(_OPEN, {"cycle_id": cycle.id, "kind": kind.value, "stage": STAGES[kind][0].value, "now": now}).all()
-    bring_into_step(session, opened, now=now)
-    return len(opened)
+    """A process of each kind, with its roll, for every branch that has members and none yet. Returns for how many branches."""
+    opened = [
+        row for kind in Kind for row in session.execute(_OPEN, {"cycle_id": cycle.id, "kind": kind.value, "stage": STAGES[kind][0].value, "now": now})
+    ]
+    bring_into_step(session, [row.id for row in opened], now=now)
+    return len({row.branch_id for row in opened})
 
 
 def bring_into_step(session: Session, process_ids: Sequence[int], *, now: datetime) -> None:

@@ -29,10 +29,13 @@ class Kind(Word):
     """A kind of process (流程种类)."""
 
     APPRAISAL = "appraisal", "民主评议"
+    """Track B: the branch holds its meeting and appraises its committee and its members."""
+    ASSESSMENT = "assessment", "党委考核支部"
+    """Track A: the school committee assesses the branch."""
 
 
 class Stage(Word):
-    """Where a branch stands (环节). The last two come after the six stages of the plan."""
+    """Where a branch stands (环节). Each stage belongs to one kind of process."""
 
     STUDY = "study", "集中学习"
     TALKS = "talks", "谈心谈话"
@@ -43,12 +46,37 @@ class Stage(Word):
     FILED = "filed", "已报送"
     ACCEPTED = "accepted", "已接收"
 
+    COLLECTING = "collecting", "述职与材料汇集"
+    SUMMARISED = "summarised", "汇总"
+    PROPOSED = "proposed", "已提出建议"
+    DECIDED = "decided", "已研究决定"
+    PUBLISHED = "published", "已公布"
 
-STAGES: dict[Kind, tuple[Stage, ...]] = {Kind.APPRAISAL: tuple(Stage)}
+
+STAGES: dict[Kind, tuple[Stage, ...]] = {
+    Kind.APPRAISAL: (
+        Stage.STUDY,
+        Stage.TALKS,
+        Stage.SELF_REVIEW,
+        Stage.RATING,
+        Stage.RECTIFICATION,
+        Stage.REPORT,
+        Stage.FILED,
+        Stage.ACCEPTED,
+    ),
+    Kind.ASSESSMENT: (Stage.COLLECTING, Stage.SUMMARISED, Stage.PROPOSED, Stage.DECIDED, Stage.PUBLISHED),
+}
 """The stages of each kind, in order; ``cycle.py`` builds the CHECK and the first stage from them."""
 
-WORKING_STAGES: dict[Kind, tuple[Stage, ...]] = {Kind.APPRAISAL: tuple(s for s in Stage if s not in (Stage.FILED, Stage.ACCEPTED))}
+ENDED = {Kind.APPRAISAL: (Stage.FILED, Stage.ACCEPTED), Kind.ASSESSMENT: (Stage.DECIDED, Stage.PUBLISHED)}
+"""The stages after the work: of the plan's six, and of what the office puts before the committee."""
+
+WORKING_STAGES: dict[Kind, tuple[Stage, ...]] = {
+    kind: tuple(stage for stage in stages if stage not in ENDED[kind]) for kind, stages in STAGES.items()
+}
 """The stages that have work in them, and so may have a deadline."""
+
+KIND_OF: dict[Stage, Kind] = {stage: kind for kind, stages in STAGES.items() for stage in stages}
 
 
 class Trigger(Word):
@@ -61,6 +89,8 @@ class Trigger(Word):
     STEP_BACK = "step_back", "退回上一步"
     WITHDRAW = "withdraw", "撤回报送"
     REOPEN = "reopen", "重新打开"
+    DECIDE = "decide", "研究决定"
+    PUBLISH = "publish", "公布"
 
 
 class Role(Word):
@@ -195,6 +225,30 @@ class ProblemSource(Word):
     SUPERIOR = "superior", "上级反馈"
     DUTY_REPORT = "duty_report", "述职"
     LETTER = "letter", "来信来访"
+
+
+class ReportMode(Word):
+    """How a secretary gives his duty report to the party (述职方式)."""
+
+    ON_SITE = "on_site", "现场述职"
+    WRITTEN = "written", "书面述职"
+
+
+class ActivityKind(Word):
+    """The activities of the year that attendance is kept of (集中活动). ``other`` is listed and has no rate."""
+
+    STUDY = "study", "党员教育学习"
+    CIVILITY = "civility", "文明创建"
+    VOLUNTEERING = "volunteering", "志愿服务"
+    OTHER = "other", "其他活动"
+
+
+class Presence(Word):
+    """Whether somebody who was expected came (出勤情况)."""
+
+    PRESENT = "present", "出勤"
+    ON_LEAVE = "on_leave", "请假"
+    ABSENT = "absent", "缺勤"
 
 
 class MeasureState(Word):

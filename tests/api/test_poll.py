@@ -26,7 +26,7 @@ from tests.rosters import RosterBranch, a_roster
 from tests.servers import YEAR, Cast, House, a_database, a_house, a_server
 from workflow.cycle import Lock, cycle_by_year, process_of
 from workflow.database import engine_for, transaction, with_one_retry
-from workflow.deadlines import change_deadlines, change_process, extend
+from workflow.deadlines import change_deadlines, change_processes, extend
 from workflow.opening import publish
 from workflow.progress import fold
 from workflow.roster.imports import apply_import, preview_import
@@ -64,7 +64,7 @@ def office(house: House) -> Client:
 def moved(session: Session, code: str, stage: Stage) -> None:
     """Write what a move writes, whatever the branch lacks."""
     process = process_of(session, 2024, code, lock=Lock.MOVE)
-    change_process(session, process, {"stage": stage, "version": process.version + 1, "entered_at": NOW})
+    change_processes(session, [process], {"stage": stage, "version": process.version + 1, "entered_at": NOW})
 
 
 def move(engine: Engine, code: str, stage: Stage) -> None:

@@ -13,7 +13,7 @@ from tests.rectification import the_year_after
 from tests.servers import Cast, House, a_house
 from workflow.cycle import process_of
 from workflow.database import transaction
-from workflow.deadlines import change_process
+from workflow.deadlines import change_processes
 from workflow.vocabulary import Stage
 
 RETRACTED = {"reason": "有误"}
@@ -56,7 +56,7 @@ def publish(secretary: Client, branch: Cast) -> int:
 
 def stands_at(house: House, branch: Cast, stage: Stage) -> None:
     with transaction(house.engine, actor="cli") as session:
-        change_process(session, process_of(session, 2024, branch.code), {"stage": stage})
+        change_processes(session, [process_of(session, 2024, branch.code)], {"stage": stage})
 
 
 def bodies(branch: Cast) -> dict[str, dict[str, Any]]:

@@ -29,7 +29,7 @@ from workflow.appraisal.tallies import Tally
 from workflow.cycle import Lock, Process, process_of
 from workflow.database import transaction
 from workflow.errors import Conflict, Invalid, StageClosed, Stale
-from workflow.evidence import Retractable, record_of_member, records_of, reject, withdraw
+from workflow.evidence import Evidence, record_of_member, records_of, reject, withdraw
 from workflow.vocabulary import Stage, Trigger
 
 Act = Callable[[Session, Process], object]
@@ -70,11 +70,11 @@ def gone(session: Session, process: Process) -> list[str]:
     return missing
 
 
-def all_of(session: Session, process: Process, model: type[Retractable]) -> Iterator[Retractable]:
+def all_of(session: Session, process: Process, model: type[Evidence]) -> Iterator[Evidence]:
     return (row for row in records_of(session, model, process.id, after=0, limit=200) if row.counts)
 
 
-def without(model: type[Retractable], *, one: bool = False) -> Act:
+def without(model: type[Evidence], *, one: bool = False) -> Act:
     """All records of a kind are taken back, or the first of them."""
 
     def act(session: Session, process: Process) -> None:

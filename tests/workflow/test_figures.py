@@ -29,7 +29,7 @@ from workflow.appraisal.study import StudySession
 from workflow.appraisal.talks import Talk, record_talk
 from workflow.appraisal.tallies import LEVELS, MARKS, CommitteeItem, Tally
 from workflow.cycle import Cycle, Participant, Process, cycle_by_year, process_of, roll
-from workflow.evidence import Retractable, reject, withdraw
+from workflow.evidence import Evidence, reject, withdraw
 from workflow.gate import BY_NAME
 from workflow.opening import publish
 from workflow.requirement import Waiver
@@ -38,7 +38,7 @@ from workflow.vocabulary import Level, MeetingPurpose, Stage, Standing, TalkWay,
 from workflow.waivers import approve, waive
 
 SIZES = {"D0101": 3, "D0102": 7, "D0103": 22}
-R = TypeVar("R", bound=Retractable)
+R = TypeVar("R", bound=Evidence)
 
 
 def a_school_of(session: Session, sizes: Mapping[str, int]) -> Cycle:

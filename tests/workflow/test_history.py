@@ -18,7 +18,7 @@ from workflow.appraisal.study import amend_study_session
 from workflow.appraisal.talks import PRIVATE, TEXTS, Talk, amend_talk, finish_follow_up
 from workflow.cycle import Process
 from workflow.database import act_as, sqlstate, transaction
-from workflow.deadlines import change_process
+from workflow.deadlines import change_processes
 from workflow.history import History, history_of
 from workflow.people.accounts import issue_token, open_account, sign_in
 from workflow.roster.imports import RosterImport
@@ -129,7 +129,7 @@ def test_a_table_of_the_applications_own_does_not_catch_what_belongs_into_the_hi
         before = session.scalar(text("select count(*) from public.history"))
         session.execute(text("create temporary table history (like public.history including defaults including identity)"))
         session.execute(text("grant all on history to public"))
-        change_process(session, process, {"version": 2})
+        change_processes(session, [process], {"version": 2})
         assert session.scalar(text("select count(*) from public.history")) == before + 1
 
 
@@ -175,7 +175,7 @@ def test_the_history_of_a_process_is_its_own_in_order(session: Session, branch: 
     excused(session, branch, "王五")
     a_study(session, branch, ("张三",))
     a_talk(session, branch, "张三", "王五")
-    change_process(session, branch, {"version": 2})
+    change_processes(session, [branch], {"version": 2})
     rows = session.scalars(history_of(branch.id, true())).all()
     assert [row.what for row in rows] == ["process", *["participant"] * 7, "study_session", "study_attendance", "talk", "process"]
     assert {row.process_id for row in rows} == {branch.id}

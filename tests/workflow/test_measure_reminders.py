@@ -138,7 +138,7 @@ def test_a_letter_is_queued_once_and_a_move_does_not_retire_it(session: Session,
 
     assert queue("2025-06-23") == {("measure-due-7", LetterState.PENDING)}
     assert queue("2025-06-24") == {("measure-due-7", LetterState.PENDING)}
-    retire_reminders(session, branch.id)
+    retire_reminders(session, [branch.id])
     assert queue("2025-06-25") == {("measure-due-7", LetterState.PENDING)}
     assert queue("2025-06-30") == {("measure-due-7", LetterState.MOOT), ("measure-due-0", LetterState.PENDING)}
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from tests.builders import DEADLINES, NOW, TODAY, a_branch, a_cycle, an_office
 from workflow.cycle import Cycle, Lock, Process, cycle_by_year, process_of
 from workflow.database import transaction
-from workflow.deadlines import change_deadlines, change_process, extend
+from workflow.deadlines import change_deadlines, change_processes, extend
 from workflow.opening import close_cycle, publish
 from workflow.progress import BranchChange, Overview, ProgressCount, ProgressDelta, fold, overview
 from workflow.vocabulary import STAGES, WORKING_STAGES, Kind, Stage
@@ -64,7 +64,7 @@ def held(session: Session, code: str) -> Process:
 def moved(session: Session, code: str, stage: Stage, **values: object) -> None:
     """Write what a move writes, whatever the branch lacks."""
     process = held(session, code)
-    change_process(session, process, {"stage": stage, "version": process.version + 1, "entered_at": NOW, **values})
+    change_processes(session, [process], {"stage": stage, "version": process.version + 1, "entered_at": NOW, **values})
 
 
 def extended(session: Session, code: str, stage: Stage, day: date) -> None:

@@ -17,7 +17,7 @@ from workflow.appraisal.talks import finish_follow_up, record_talk
 from workflow.calendar import set_day
 from workflow.cycle import Extension, Process, participant
 from workflow.database import transaction
-from workflow.deadlines import change_process
+from workflow.deadlines import change_processes
 from workflow.evidence import reject, withdraw
 from workflow.mail.letters import Rendered
 from workflow.mail.outbox import Letter, claim, letters_of, retire_reminders, settle_unknown
@@ -46,7 +46,7 @@ def at(day: str, clock: str = "09:00") -> datetime:
 def branch(session: Session) -> Process:
     """张三's branch while talks are held, to be done by Tuesday, 31 December 2024."""
     process = a_school(session)
-    change_process(session, process, {"stage": Stage.TALKS})
+    change_processes(session, [process], {"stage": Stage.TALKS})
     return process
 
 
@@ -157,7 +157,7 @@ def test_a_letter_is_queued_once_however_often_it_is_derived(session: Session, b
 
 def test_a_new_round_is_reminded_of_anew(session: Session, branch: Process) -> None:
     before = {letter.key for letter in due(session, branch, at("2024-12-24")).values()}
-    change_process(session, branch, {"round": 2})
+    change_processes(session, [branch], {"round": 2})
     after = {letter.key for letter in due(session, branch, at("2024-12-24")).values()}
     assert before
     assert after
@@ -171,7 +171,7 @@ def test_an_extension_moves_the_letters_and_retires_those_that_wait(session: Ses
     )
     session.add(later)
     session.flush()
-    change_process(session, branch, {"version": 2})
+    change_processes(session, [branch], {"version": 2})
     queue_due(lambda: nullcontext(session), at("2024-12-30", "09:30"), base_url=BASE)
     assert {letter.state for letter in letters_of(session, process_ids=[branch.id])} == {LetterState.MOOT}
     assert due(session, branch, at("2024-12-31")) == {}
@@ -180,7 +180,7 @@ def test_an_extension_moves_the_letters_and_retires_those_that_wait(session: Ses
 
 def test_a_move_retires_the_reminders_of_its_process_alone(session: Session, branch: Process) -> None:
     queue_due(lambda: nullcontext(session), at("2024-12-24"), base_url=BASE)
-    retire_reminders(session, branch.id)
+    retire_reminders(session, [branch.id])
     states = {(letter.process_id == branch.id, letter.state) for letter in letters_of(session)}
     assert states == {(True, LetterState.MOOT), (False, LetterState.PENDING)}
 
@@ -190,7 +190,7 @@ def test_a_retired_letter_that_may_have_arrived_stays_unknown_and_is_not_sent_ag
     lost = next(each for each in claim(session, at("2024-12-24"), timedelta(minutes=5), limit=100) if each.kind == "due-7")
     settle_unknown(session, lost, at("2024-12-24", "09:01"), "DATA lost")
     for process_id in {letter.process_id for letter in letters_of(session)}:
-        retire_reminders(session, process_id or 0)
+        retire_reminders(session, [process_id or 0])
     assert [letter.state for letter in letters_of(session) if letter.id == lost.id] == [LetterState.UNKNOWN]
     assert lost.id not in {letter.id for letter in claim(session, at("2024-12-24", "10:00"), timedelta(minutes=5), limit=100)}
 
@@ -270,14 +270,14 @@ def test_someone_without_an_address_stands_in_the_ledger(session: Session, branc
 
 
 def test_a_filed_branch_gets_no_letters(session: Session, branch: Process) -> None:
-    change_process(session, branch, {"stage": Stage.FILED})
+    change_processes(session, [branch], {"stage": Stage.FILED})
     assert due(session, branch, at("2024-12-24")) == {}
 
 
 def test_a_stage_without_a_day_gets_no_letters(session: Session) -> None:
     process = a_school(session, deadlines={Stage.REPORT: date(2025, 1, 26)})
     assert due(session, process, at("2025-01-24")) == {}
-    change_process(session, process, {"stage": Stage.REPORT})
+    change_processes(session, [process], {"stage": Stage.REPORT})
     assert set(due(session, process, at("2025-01-24"))) == LEADERS
 
 
@@ -293,7 +293,7 @@ def test_a_requirement_of_a_later_stage_is_not_asked_yet(session: Session) -> No
 
 def test_a_year_whose_holidays_are_unknown_is_remarked(session: Session, branch: Process) -> None:
     assert "尚未公布" not in due(session, branch, at("2024-12-24"))["张三"].words.text
-    change_process(session, branch, {"round_due_on": date(2031, 3, 12)})
+    change_processes(session, [branch], {"round_due_on": date(2031, 3, 12)})
     assert "2031年放假调休安排尚未公布" in due(session, branch, at("2031-03-11"))["张三"].words.text
 
 
@@ -311,9 +311,9 @@ def test_a_branch_that_is_overdue_is_told_so_with_the_days_and_what_is_missing(s
 def test_a_later_day_or_a_move_ends_the_letters_that_a_branch_is_overdue(session: Session, branch: Process) -> None:
     queue_due(lambda: nullcontext(session), at("2025-01-02"), base_url=BASE)
     assert kinds(letters_of(session, process_ids=[branch.id])) == {"overdue-1"}
-    retire_reminders(session, branch.id)
+    retire_reminders(session, [branch.id])
     assert {letter.state for letter in letters_of(session, process_ids=[branch.id])} == {LetterState.MOOT}
-    change_process(session, branch, {"stage": Stage.REPORT})
+    change_processes(session, [branch], {"stage": Stage.REPORT})
     assert due(session, branch, at("2025-01-09")) == {}
 
 
@@ -341,7 +341,7 @@ def test_a_day_that_the_office_gives_off_moves_the_letter_to_the_day_before(sess
 
 
 def test_a_holiday_of_the_school_longer_than_a_month_does_not_lose_the_letter_before_it(session: Session, branch: Process) -> None:
-    change_process(session, branch, {"round_due_on": date(2025, 3, 3)})
+    change_processes(session, [branch], {"round_due_on": date(2025, 3, 3)})
     for n in range(50):
         set_day(session, date(2025, 1, 12) + timedelta(days=n), working=False, note="寒假")
     assert {letter.kind for letter in due(session, branch, at("2025-01-10")).values()} == {"due-1"}
@@ -414,7 +414,7 @@ def test_the_office_has_one_letter_a_week_from_its_first_working_day(session: Se
 
 def test_the_offices_letter_says_what_its_overview_says(session: Session, branch: Process) -> None:
     now = at("2025-01-06")
-    change_process(session, branch, {"stage": Stage.SELF_REVIEW, "round": 2})
+    change_processes(session, [branch], {"stage": Stage.SELF_REVIEW, "round": 2})
     seen = overview(session, branch.cycle, now=now)
     assert (seen.overdue, seen.due_soon, seen.returned) == (1, 1, 1)
     [letter] = digests(session, now)

@@ -40,7 +40,7 @@ from workflow.appraisal.report import (
 from workflow.appraisal.tallies import Tally
 from workflow.cycle import Process, process_of
 from workflow.errors import Conflict
-from workflow.evidence import Retractable, record_of_member, reject, withdraw
+from workflow.evidence import Evidence, record_of_member, reject, withdraw
 from workflow.gate import BY_NAME, blocking, exceptions, todos, unmet
 from workflow.people.organisation import Person
 from workflow.roll import rolls_follow
@@ -71,7 +71,7 @@ def broken(session: Session, process: Process) -> list[str]:
     return failing
 
 
-def taken_back(session: Session, row: Retractable, *, how: Any = withdraw) -> None:
+def taken_back(session: Session, row: Evidence, *, how: Any = withdraw) -> None:
     how(row, by="office", now=NOW, reason="有误")
     session.flush()
 

@@ -29,7 +29,7 @@ from workflow.appraisal.report import (
 )
 from workflow.appraisal.study import StudySession
 from workflow.cycle import Process, process_of
-from workflow.evidence import Retractable, record_of_member, reject, withdraw
+from workflow.evidence import Evidence, record_of_member, reject, withdraw
 from workflow.gate import blocking, signs
 from workflow.vocabulary import STAGES, Kind, MeetingPurpose, Severity
 
@@ -43,7 +43,7 @@ def branch(session: Session) -> Process:
     return a_school(session)
 
 
-def taken_back(session: Session, row: Retractable, *, how: Any = withdraw) -> None:
+def taken_back(session: Session, row: Evidence, *, how: Any = withdraw) -> None:
     how(row, by="office", now=NOW, reason="有误")
     session.flush()
 
@@ -135,7 +135,7 @@ def test_a_draft_a_record_taken_back_and_who_has_left_are_copies_of_nobody(sessi
 
 def test_somebody_copies_nothing_from_himself(session: Session, branch: Process) -> None:
     a_counted_ballot(session, branch)
-    acts: list[Callable[[], Retractable]] = [
+    acts: list[Callable[[], Evidence]] = [
         lambda: a_self_review(session, branch, "王五"),
         lambda: a_rating(session, branch, "王五"),
     ]

@@ -29,8 +29,8 @@ KIND = Kind.APPRAISAL
 _ALL, _WORK = STAGES[KIND], WORKING_STAGES[KIND]
 
 MOVES: tuple[Move, ...] = (
-    *(Move(Trigger.ADVANCE, source, target, Role.SECRETARY, asks_requirements=True) for source, target in pairwise(_WORK)),
-    Move(Trigger.FILE, Stage.REPORT, Stage.FILED, Role.SECRETARY, asks_requirements=True),
+    *(Move(Trigger.ADVANCE, source, target, Role.SECRETARY, asks=source) for source, target in pairwise(_WORK)),
+    Move(Trigger.FILE, Stage.REPORT, Stage.FILED, Role.SECRETARY, asks=Stage.REPORT),
     Move(Trigger.ACCEPT, Stage.FILED, Stage.ACCEPTED, Role.OFFICE),
     *(
         Move(Trigger.RETURN, source, target, Role.OFFICE, asks_reason=True, opens_round=True)

@@ -18,7 +18,7 @@ from workflow.appraisal.ledger import Problem, problems_named
 from workflow.cycle import Participant, Process, participants
 from workflow.database import Base, act_as
 from workflow.errors import Forbidden, Invalid, Words
-from workflow.evidence import Retractable, amendable, must_be_open
+from workflow.evidence import Evidence, amendable, must_be_open
 from workflow.fields import Body, Day, StaffNo, TextOrNumber
 from workflow.fields import Text as LongText
 from workflow.history import track
@@ -29,7 +29,7 @@ from workflow.vocabulary import Role, Severity, Stage, Waivable
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class Commitment(Retractable, Base):
+class Commitment(Evidence, Base):
     """What a member promises to mend (整改承诺)."""
 
     __tablename__ = "commitment"

@@ -29,9 +29,9 @@ from workflow.appraisal.study import StudySession
 from workflow.appraisal.talks import Talk
 from workflow.appraisal.tallies import LEVELS, MARKS, CommitteeItem, Tally, TallyOfItem, TallyOfMember
 from workflow.cycle import Cycle, Participant, Process
-from workflow.evidence import Retractable
+from workflow.evidence import Evidence
 from workflow.requirement import Waiver
-from workflow.vocabulary import Level, MeetingPurpose, Standing, TallySubject
+from workflow.vocabulary import Kind, Level, MeetingPurpose, Standing, TallySubject
 
 Condition = ColumnElement[bool] | InstrumentedAttribute[bool]
 
@@ -121,7 +121,7 @@ def _marks() -> LateralFromClause:
     )
 
 
-def records(model: type[Retractable], *which: Condition) -> ColumnElement[int]:
+def records(model: type[Evidence], *which: Condition) -> ColumnElement[int]:
     """How many records of a process count."""
     return select(func.count()).where(model.process_id == Process.id, model.counts, *which).correlate(Process).scalar_subquery()
 
@@ -181,6 +181,7 @@ def figures() -> Subquery:
         .join(marks, true())
         .join(ballots[0], true())
         .join(ballots[1], true())
+        .where(Process.kind == Kind.APPRAISAL)
         .subquery("figures")
     )
 

@@ -16,9 +16,9 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 from workflow.cycle import Cycle, Participant, Process
 from workflow.database import Base, Numbered, any_of, word
 from workflow.errors import Invalid, Words
-from workflow.evidence import Retractable
+from workflow.evidence import Evidence
 from workflow.history import track
-from workflow.vocabulary import MeasureState, ProblemSource
+from workflow.vocabulary import Kind, MeasureState, ProblemSource
 
 COMMITTEE = "committee"
 """What a problem is about when it is not about a person."""
@@ -27,7 +27,7 @@ NOTHING_LAST_YEAR = "上年度无整改事项"
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class Problem(Retractable, Base):
+class Problem(Evidence, Base):
     """A problem that came to light (查摆出的问题)."""
 
     __tablename__ = "problem"
@@ -38,7 +38,7 @@ class Problem(Retractable, Base):
     text: Mapped[str]
 
 
-class Measure(Retractable, Base):
+class Measure(Evidence, Base):
     """A measure of the committee (整改措施)."""
 
     __tablename__ = "measure"
@@ -128,7 +128,7 @@ def last_years_measures(session: Session, process: Process) -> list[LastYearsMea
     last = (
         select(Process.id)
         .join(Cycle, Cycle.id == Process.cycle_id)
-        .where(Process.branch_id == process.branch_id, Process.kind == process.kind, Cycle.year < process.cycle.year)
+        .where(Process.branch_id == process.branch_id, Process.kind == Kind.APPRAISAL, Cycle.year < process.cycle.year)
         .order_by(Cycle.year.desc())
         .limit(1)
         .scalar_subquery()

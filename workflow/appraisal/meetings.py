@@ -37,7 +37,7 @@ from workflow.appraisal.study import StudySession, a_study
 from workflow.cycle import Participant, Process, participants
 from workflow.database import Base, Numbered, act_as, notes, word
 from workflow.errors import Conflict, Forbidden, Invalid, Words
-from workflow.evidence import Retractable, amendable, must_be_open, must_have_happened, must_stand
+from workflow.evidence import Evidence, amendable, must_be_open, must_have_happened, must_stand
 from workflow.fields import Body, Day, Inner, Line, StaffNo, Whole, lines, many, one_of
 from workflow.fields import Text as LongText
 from workflow.history import track
@@ -55,7 +55,7 @@ STAGE: Mapping[MeetingPurpose, Stage] = {
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class Meeting(Retractable, Base):
+class Meeting(Evidence, Base):
     """One meeting and its minutes (会议记录)."""
 
     __tablename__ = "meeting"

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Mapped, Session
 from workflow.cycle import Process
 from workflow.database import Base
 from workflow.errors import Conflict, Invalid, Words
-from workflow.evidence import Retractable, amendable, must_be_open, must_have_happened
+from workflow.evidence import Evidence, amendable, must_be_open, must_have_happened
 from workflow.fields import Body, Day, Line
 from workflow.history import track
 from workflow.people.access import Caller
@@ -27,7 +27,7 @@ from workflow.vocabulary import Role, Severity, Stage
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class Publication(Retractable, Base):
+class Publication(Evidence, Base):
     """The measures were shown (公开、公示)."""
 
     __tablename__ = "publication"
@@ -38,7 +38,7 @@ class Publication(Retractable, Base):
     to_on: Mapped[date | None]
 
 
-class RectificationFiling(Retractable, Base):
+class RectificationFiling(Evidence, Base):
     """The measures were sent up (报备)."""
 
     __tablename__ = "rectification_filing"

@@ -23,7 +23,7 @@ from workflow.appraisal.study import StudyAttendance, StudyMakeUp, StudySession
 from workflow.cycle import Cycle, Participant, Process, participants
 from workflow.database import Base, act_as, any_of, notes, word
 from workflow.errors import Conflict, Forbidden, Invalid, Words
-from workflow.evidence import Retractable, amendable, must_be_open
+from workflow.evidence import Evidence, amendable, must_be_open
 from workflow.fields import Body, ByName, Line, StaffNo, Truth, one_of
 from workflow.fields import Text as LongText
 from workflow.history import track
@@ -36,7 +36,7 @@ ASPECTS = ("A1", "A2", "A3", "A4", "A5", "A6")
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class SelfReview(Retractable, Base):
+class SelfReview(Evidence, Base):
     """What a member writes of himself by the six aspects (个人自评)."""
 
     __tablename__ = "self_review"

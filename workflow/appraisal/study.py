@@ -34,7 +34,7 @@ from sqlalchemy.sql.selectable import Exists as ExistsClause
 from workflow.cycle import Cycle, Participant, Process, participants
 from workflow.database import Base, Numbered, notes
 from workflow.errors import Conflict, Exists, Words
-from workflow.evidence import Retractable, amendable, must_be_open, must_have_happened
+from workflow.evidence import Evidence, amendable, must_be_open, must_have_happened
 from workflow.fields import Body, Day, Line, StaffNo, many
 from workflow.fields import Text as LongText
 from workflow.history import track
@@ -45,7 +45,7 @@ from workflow.vocabulary import Role, Severity, Stage, Waivable
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class StudySession(Retractable, Base):
+class StudySession(Evidence, Base):
     """One session of study (一次集中学习)."""
 
     __tablename__ = "study_session"

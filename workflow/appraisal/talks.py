@@ -21,7 +21,7 @@ from sqlalchemy.orm import Mapped, Session, aliased, mapped_column, relationship
 from workflow.cycle import Cycle, Participant, Process, participants, secretaries
 from workflow.database import Base, Numbered, word
 from workflow.errors import Conflict, Forbidden, Invalid, NotFound, Words
-from workflow.evidence import Retractable, amendable, must_be_open, must_have_happened
+from workflow.evidence import Evidence, amendable, must_be_open, must_have_happened
 from workflow.fields import Body, Day, Line, StaffNo, Truth, one_of
 from workflow.fields import Text as LongText
 from workflow.history import History, track
@@ -37,7 +37,7 @@ PRIVATE = ("private_notes",)
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class Talk(Retractable, Base):
+class Talk(Evidence, Base):
     """One talk between two people (一次谈心谈话)."""
 
     __tablename__ = "talk"

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 from workflow.cycle import Participant, Process, participants, roll
 from workflow.database import Base, act_as, notes, word
 from workflow.errors import Conflict, Exists, Forbidden, Invalid, Words
-from workflow.evidence import Retractable, amendable, must_be_open
+from workflow.evidence import Evidence, amendable, must_be_open
 from workflow.fields import Body, ByName, Inner, StaffNo, Whole, length, load, one_of
 from workflow.fields import Text as LongText
 from workflow.history import track
@@ -43,7 +43,7 @@ class CommitteeItem(Word):
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class Tally(Retractable, Base):
+class Tally(Evidence, Base):
     """What one ballot came to (计票单). ``recorded_by`` is the first teller."""
 
     __tablename__ = "tally"

@@ -201,9 +201,9 @@ def fates(session: Session, keys: Sequence[str]) -> dict[str, LetterState]:
     return {row.key: row.state for row in session.execute(select(Letter.key, Letter.state).where(any_of(Letter.key, keys)))}
 
 
-def retire_reminders(session: Session, process_id: int) -> None:
-    """The process has moved on, or its day has: reminders of it that wait to be sent have nothing to remind of. One statement."""
-    session.execute(_moot(_waiting(OF_A_DEADLINE), Letter.process_id == process_id))
+def retire_reminders(session: Session, process_ids: Collection[int]) -> None:
+    """These processes have moved on, or their day has: reminders of them that wait to be sent have nothing to remind of. One statement."""
+    session.execute(_moot(_waiting(OF_A_DEADLINE), any_of(Letter.process_id, process_ids)))
 
 
 def retire_links(session: Session, recipient_ids: Collection[int]) -> None:

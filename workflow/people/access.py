@@ -69,6 +69,12 @@ class Action(StrEnum):
     CONFIRM_RECEIPT = "confirm_receipt"
     EDIT_FORM = "edit_form"
     REJECT_EVIDENCE = "reject_evidence"
+    READ_ASSESSMENT_PROCESS = "read_assessment_process"
+    MOVE_ASSESSMENT = "move_assessment"
+    ASSESS = "assess"
+    READ_DUTY_REPORT = "read_duty_report"
+    WRITE_DUTY_REPORT = "write_duty_report"
+    STATE_FACTS = "state_facts"
     READ_CALENDAR = "read_calendar"
     WRITE_CALENDAR = "write_calendar"
 
@@ -127,6 +133,12 @@ ACCESS: Mapping[Action, Mapping[Role, Scope]] = {
     Action.CONFIRM_RECEIPT: _OFFICE,
     Action.EDIT_FORM: _SECRETARY,
     Action.REJECT_EVIDENCE: _OFFICE,
+    Action.READ_ASSESSMENT_PROCESS: _BRANCH_READERS,
+    Action.MOVE_ASSESSMENT: {Role.OFFICE: Scope.ALL, Role.COMMITTEE: Scope.ALL},
+    Action.ASSESS: _OFFICE,
+    Action.READ_DUTY_REPORT: _BRANCH_READERS,
+    Action.WRITE_DUTY_REPORT: _SECRETARY,
+    Action.STATE_FACTS: {Role.OFFICE: Scope.ALL, Role.SECRETARY: Scope.BRANCH},
     Action.READ_CALENDAR: _EVERYONE,
     Action.WRITE_CALENDAR: _OFFICE,
 }

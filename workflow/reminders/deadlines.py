@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
@@ -13,14 +14,15 @@ from sqlalchemy.orm import Session, contains_eager
 from workflow.calendar import Overrides
 from workflow.cycle import Cycle, Participant, Process
 from workflow.database import any_of
-from workflow.gate import duties
+from workflow.gate import BY_NAME, duties
 from workflow.mail import letters
 from workflow.mail.outbox import reminder_of
 from workflow.people.organisation import Person
 from workflow.people.substitutes import Substitute, standing
+from workflow.process import moves_from
 from workflow.reminders.due import Due
 from workflow.reminders.when import days_ahead, nearest_reminder, reason_of, remark_of
-from workflow.vocabulary import SCHOOL_ZONE, WORKING_STAGES, CycleStatus, Post
+from workflow.vocabulary import SCHOOL_ZONE, WORKING_STAGES, CycleStatus, Post, Role
 
 _LEADERS = (Post.SECRETARY, Post.DEPUTY)
 _WORKING = [stage for stages in WORKING_STAGES.values() for stage in stages]
@@ -87,10 +89,11 @@ def of_deadlines(session: Session, near: Sequence[Near], now: datetime, base_url
     )
     for row, address in roll:
         each, leads = by_process[row.process_id], row.post in _LEADERS or (row.process_id, row.person_id) in in_their_place
-        counts = missing.get((row.process_id, None if leads else row.person_id), {})
-        if not (leads or counts):
-            continue
         process = each.process
+        answers = leads and _answers_for_the_branch(process)
+        counts = missing.get((row.process_id, None if answers else row.person_id), {})
+        if not (answers or counts):
+            continue
         reminder = letters.Reminder(
             recipient=row.name,
             branch=process.branch.name,
@@ -98,8 +101,8 @@ def of_deadlines(session: Session, near: Sequence[Near], now: datetime, base_url
             stage=process.stage,
             due_on=each.due_on,
             today=today,
-            leads=leads,
-            duties=tuple(letters.Duty(clause, process.cycle.sentence(clause), count) for clause, count in counts.items()),
+            leads=answers,
+            duties=duties_of(process.cycle, counts),
             link=letters.branch_link(base_url, process.cycle.year, process.branch.code),
             kind=process.kind,
             remark=remark_of(each.due_on.year),
@@ -118,6 +121,19 @@ def of_deadlines(session: Session, near: Sequence[Near], now: datetime, base_url
             branch=process.branch.name,
             round=process.round,
         )
+
+
+def _answers_for_the_branch(process: Process) -> bool:
+    """Whether it is for the secretary to move this process on: then he is told all that it lacks, and told even when that is nothing."""
+    return any(move.asks is process.stage and move.who is Role.SECRETARY for move in moves_from(process))
+
+
+def duties_of(cycle: Cycle, counts: Mapping[str, int]) -> tuple[letters.Duty, ...]:
+    """How much is missing of each clause, out of how much is missing of each requirement."""
+    by_clause = Counter[str]()
+    for name, count in counts.items():
+        by_clause[BY_NAME[name].clause] += count
+    return tuple(letters.Duty(clause, cycle.sentence(clause), count) for clause, count in by_clause.items())
 
 
 def _substitutes(session: Session, process_ids: Sequence[int], today: date) -> set[tuple[int, int]]:

@@ -1,0 +1,286 @@
+"""The committee's assessment of a branch (党委考核支部): where it stands, how its secretary reports, what he reports, what the branch tells."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import true
+from typing_extensions import TypedDict
+
+from api.address import ASSESSMENT, CYCLE
+from api.base import Answer, Asked, Routes
+from api.lists import Page, listed, natural, place
+from api.process import process_routes
+from api.records import ReasonBody
+from api.shapes import Listed, ProcessShape, RecordShape, process_shape, record_shape
+from workflow.assessment.arrangement import Arrangement, ArrangementBody, arrange, arrangement_of, arrangements_of
+from workflow.assessment.duty_reports import (
+    DutyReport,
+    DutyReportBody,
+    begun_rectification,
+    duty_report_of,
+    visible_duty_report,
+    write_duty_report,
+)
+from workflow.assessment.facts import DEVELOPMENT, THREE_MEETINGS, Facts, FactsBody, check_facts, facts_of, state_facts
+from workflow.cycle import Lock, Participant, Process, cycle_by_year, secretaries
+from workflow.errors import NotFound
+from workflow.evidence import must_be_open, reject, withdraw
+from workflow.fields import Line, YesNo, one_of
+from workflow.people.access import Action
+from workflow.progress import branches
+from workflow.vocabulary import STAGES, Kind, ReportMode, Stage
+
+routes = Routes(kind=Kind.ASSESSMENT)
+
+
+# ── where it stands ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class OnSiteShape(TypedDict):
+    """The session at which a branch reports (现场述职)."""
+
+    held_on: date | None
+    place: str | None
+    order: int | None
+
+
+class AssessmentShape(ProcessShape):
+    """Where the assessment of a branch stands, and what the office has set."""
+
+    mode: ReportMode | None
+    on_site: OnSiteShape | None
+    conduct: str | None
+    extra: str | None
+
+
+def assessment_shape(process: Process, secretary: Participant | None, arrangement: Arrangement | None, today: date) -> AssessmentShape:
+    on_site = arrangement is not None and arrangement.mode is ReportMode.ON_SITE
+    return {
+        **process_shape(process, secretary, today),
+        "mode": arrangement.mode if arrangement else None,
+        "on_site": {"held_on": arrangement.held_on, "place": arrangement.place, "order": arrangement.position} if arrangement and on_site else None,
+        "conduct": arrangement.conduct if arrangement else None,
+        "extra": arrangement.extra if arrangement else None,
+    }
+
+
+class AssessmentsQuery(Page):
+    """Which assessments."""
+
+    stage = one_of(Stage, among=STAGES[Kind.ASSESSMENT])
+    overdue = YesNo()
+    unit = Line()
+    q = Line(at_most=50)
+
+
+@routes.get(f"{CYCLE}/assessments", action=Action.READ_SCHOOL, answers=Listed[AssessmentShape], query=AssessmentsQuery)
+def list_assessments(asked: Asked, query: dict[str, Any], year: int) -> Any:
+    """The assessment of each branch, by branch code."""
+    rows, named = branches(
+        asked.session,
+        cycle_by_year(asked.session, year),
+        today=asked.today,
+        stage=query.get("stage"),
+        overdue=query.get("overdue"),
+        unit=query.get("unit"),
+        words=query.get("q"),
+        after=place(query, "", natural),
+        limit=query["limit"] + 1,
+        kind=Kind.ASSESSMENT,
+    )
+    set_by_office = arrangements_of(asked.session, [row.id for row in rows])
+    return listed(
+        rows, query, lambda row: assessment_shape(row, named.get(row.id), set_by_office.get(row.id), asked.today), lambda row: row.branch.code
+    )
+
+
+def _assessment(asked: Asked) -> Answer:
+    process = asked.process
+    secretary = secretaries(asked.session, [process.id]).get(process.id)
+    return Answer(assessment_shape(process, secretary, arrangement_of(asked.session, process), asked.today), version=process.version)
+
+
+@routes.get(ASSESSMENT, action=Action.READ_ASSESSMENT_PROCESS, answers=AssessmentShape)
+def read_assessment(asked: Asked) -> Any:
+    """Where the assessment of a branch stands. Its ETag is what a move or a change must send as If-Match."""
+    return _assessment(asked)
+
+
+@routes.patch(ASSESSMENT, action=Action.ASSESS, lock=Lock.MOVE, body=ArrangementBody, answers=AssessmentShape)
+def change_assessment(asked: Asked, body: dict[str, Any]) -> Any:
+    """Set whether the secretary reports on site or in writing, the session, and the office's words on the branch."""
+    arrange(asked.session, asked.process, body, seen=asked.seen)
+    return _assessment(asked)
+
+
+routes.extend(
+    process_routes(
+        Kind.ASSESSMENT,
+        ASSESSMENT,
+        reads=Action.READ_ASSESSMENT_PROCESS,
+        moves=Action.MOVE_ASSESSMENT,
+        reads_history=Action.READ_SCHOOL,
+        visible=lambda asked: true(),
+    )
+)
+
+
+# ── the duty report ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class DutyReportShape(TypedDict):
+    """A duty report. Before there is one: what it begins with."""
+
+    sections: dict[str, str]
+    rectification: str | None
+    submitted: bool
+    submitted_at: datetime | None
+    late: bool
+    record: RecordShape | None
+
+
+def duty_report_shape(row: DutyReport) -> DutyReportShape:
+    return {
+        "sections": row.sections,
+        "rectification": row.rectification,
+        "submitted": row.submitted,
+        "submitted_at": row.submitted_at,
+        "late": row.late,
+        "record": record_shape(row),
+    }
+
+
+def _held_report(asked: Asked) -> DutyReport | None:
+    return duty_report_of(asked.session, asked.process, held=True)
+
+
+def _standing_report(asked: Asked) -> DutyReport:
+    row = _held_report(asked)
+    if row is None:
+        raise NotFound
+    return row
+
+
+@routes.get(f"{ASSESSMENT}/duty-report", action=Action.READ_DUTY_REPORT, answers=DutyReportShape)
+def read_duty_report(asked: Asked) -> Any:
+    """The duty report. Before it is begun, last year's measures stand in it as far as they have come."""
+    visible = visible_duty_report(asked.by, asked.process.branch.code)
+    row = duty_report_of(asked.session, asked.process, visible=visible)
+    if row is not None:
+        return Answer(duty_report_shape(row), version=row.version)
+    begun: DutyReportShape = {
+        "sections": {},
+        "rectification": begun_rectification(asked.session, asked.process),
+        "submitted": False,
+        "submitted_at": None,
+        "late": False,
+        "record": None,
+    }
+    return begun
+
+
+@routes.put(
+    f"{ASSESSMENT}/duty-report",
+    action=Action.WRITE_DUTY_REPORT,
+    lock=Lock.EVIDENCE,
+    find=_held_report,
+    body=DutyReportBody,
+    answers=DutyReportShape,
+    if_match=True,
+)
+def put_duty_report(asked: Asked, row: DutyReport | None, body: dict[str, Any]) -> Any:
+    """Write the report whole, as a draft or submitted."""
+    written = write_duty_report(asked.session, asked.process, row, body, seen=asked.if_match, by=asked.by, now=asked.now)
+    return Answer(duty_report_shape(written), version=written.version)
+
+
+@routes.post(
+    f"{ASSESSMENT}/duty-report/withdraw",
+    action=Action.WRITE_DUTY_REPORT,
+    lock=Lock.EVIDENCE,
+    find=_standing_report,
+    body=ReasonBody,
+    answers=DutyReportShape,
+)
+def withdraw_duty_report(asked: Asked, row: DutyReport, body: dict[str, Any]) -> Any:
+    """The branch takes its report back, with a reason, and may write another."""
+    must_be_open(asked.process, Stage.COLLECTING)
+    withdraw(row, by=asked.by.staff_no, now=asked.now, reason=body["reason"])
+    return Answer(duty_report_shape(row), version=row.version)
+
+
+@routes.post(
+    f"{ASSESSMENT}/duty-report/reject", action=Action.ASSESS, lock=Lock.EVIDENCE, find=_standing_report, body=ReasonBody, answers=DutyReportShape
+)
+def reject_duty_report(asked: Asked, row: DutyReport, body: dict[str, Any]) -> Any:
+    """The office does not accept the report, with a reason; the branch writes another."""
+    must_be_open(asked.process, Stage.COLLECTING)
+    reject(row, by=asked.by.staff_no, now=asked.now, reason=body["reason"])
+    return Answer(duty_report_shape(row), version=row.version)
+
+
+# ── the facts of the year ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class CleanGovernmentShape(TypedDict):
+    text: str | None
+    issues: bool | None
+
+
+class FactsShape(TypedDict):
+    """What a branch tells of its year."""
+
+    main_work: str | None
+    three_meetings: dict[str, int | None]
+    development: dict[str, int | None]
+    clean_government: CleanGovernmentShape
+    recorded_by: str
+    recorded_at: datetime
+    checked_by: str | None
+    checked_at: datetime | None
+
+
+def facts_shape(row: Facts) -> FactsShape:
+    return {
+        "main_work": row.main_work,
+        "three_meetings": {name: getattr(row, name) for name in THREE_MEETINGS},
+        "development": {name: getattr(row, name) for name in DEVELOPMENT},
+        "clean_government": {"text": row.clean_government, "issues": row.clean_issues},
+        "recorded_by": row.recorded_by,
+        "recorded_at": row.recorded_at,
+        "checked_by": row.checked_by,
+        "checked_at": row.checked_at,
+    }
+
+
+def _facts(asked: Asked) -> Facts:
+    row = facts_of(asked.session, asked.process)
+    if row is None:
+        raise NotFound
+    return row
+
+
+def _held_facts(asked: Asked) -> Facts | None:
+    return facts_of(asked.session, asked.process, held=True)
+
+
+@routes.get(f"{ASSESSMENT}/facts", action=Action.READ_ASSESSMENT_PROCESS, find=_facts, answers=FactsShape)
+def read_facts(asked: Asked, row: Facts) -> Any:
+    """What a branch has told of its year."""
+    return Answer(facts_shape(row), version=row.version)
+
+
+@routes.put(f"{ASSESSMENT}/facts", action=Action.STATE_FACTS, lock=Lock.EVIDENCE, find=_held_facts, body=FactsBody, answers=FactsShape, if_match=True)
+def put_facts(asked: Asked, row: Facts | None, body: dict[str, Any]) -> Any:
+    """Tell the facts of the year, whole. A change wants a new check by the office."""
+    written = state_facts(asked.session, asked.process, row, body, seen=asked.if_match, by=asked.by, now=asked.now)
+    return Answer(facts_shape(written), version=written.version)
+
+
+@routes.post(f"{ASSESSMENT}/facts/confirm", action=Action.ASSESS, lock=Lock.EVIDENCE, find=_held_facts, answers=FactsShape)
+def confirm_facts(asked: Asked, row: Facts | None) -> Any:
+    """The office has checked the facts as they stand."""
+    checked = check_facts(asked.session, asked.process, row, by=asked.by, now=asked.now)
+    return Answer(facts_shape(checked), version=checked.version)

@@ -1,0 +1,173 @@
+"""述职安排 (arrangement): how a secretary gives his duty report to the party, and what the office says of the branch itself.
+
+The plan: 支部书记述职。根据情况，适时采取现场述职或书面述职的方式进行。
+
+One row for each process, which the office writes. It has no version of its own: it is part of what the assessment shows, and a change of it raises
+the version of the process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from functools import partial
+from typing import Any
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Text, column, func, literal, select, true
+from sqlalchemy.dialects.postgresql import array
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from workflow.cycle import Process, check_version
+from workflow.database import Base, any_of, notes, word
+from workflow.deadlines import change_processes
+from workflow.errors import Conflict, Invalid, Words
+from workflow.evidence import must_be_open
+from workflow.fields import Body, Day, Inner, Line, Whole, one_of
+from workflow.fields import Text as LongText
+from workflow.history import track
+from workflow.requirement import Missing, missing, requirement
+from workflow.vocabulary import ReportMode, Role, Severity, Stage
+
+# ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Arrangement(Base):
+    """How one branch reports, and the office's own words on it (述职安排、党办意见)."""
+
+    __tablename__ = "arrangement"
+    __table_args__ = (
+        CheckConstraint("mode = 'on_site' or num_nonnulls(held_on, place, position) = 0", name="on_site"),
+        CheckConstraint("position >= 1", name="position"),
+        Index("uq_arrangement_position", "cycle_id", "held_on", "place", "position", unique=True),
+    )
+
+    process_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("process.id"), primary_key=True)
+    cycle_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("cycle.id"))
+    mode: Mapped[ReportMode | None] = mapped_column(word(ReportMode, name="mode"))
+    held_on: Mapped[date | None]
+    """The day of the session at which this branch reports (现场述职)."""
+    place: Mapped[str | None]
+    position: Mapped[int | None]
+    """Which one it is in the session's order, from 1."""
+    conduct: Mapped[str | None] = mapped_column(info=notes("S4"))
+    """表现: a short comment on how the branch took part."""
+    extra: Mapped[str | None]
+    """等: whatever else the committee should have before it."""
+
+
+track(Arrangement.__table__)  # type: ignore[arg-type]
+
+
+# ── what a valid record is ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class OnSiteBody(Body):
+    """When, where, and as which one in its order a branch reports on site."""
+
+    held_on = Day()
+    place = Line()
+    order = Whole(at_least=1, at_most=1000)
+
+
+class ArrangementBody(Body):
+    """What the office sets for a branch. What is left out stays."""
+
+    mode = one_of(ReportMode)
+    on_site = Inner(OnSiteBody)
+    conduct = LongText(at_most=1000)
+    extra = LongText(at_most=5000)
+
+
+# ── verbs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def arrangement_of(session: Session, process: Process) -> Arrangement | None:
+    """What the office has set for a branch, if anything."""
+    return session.get(Arrangement, process.id, populate_existing=True)
+
+
+def arrangements_of(session: Session, process_ids: Sequence[int]) -> dict[int, Arrangement]:
+    """The same of many, in one query."""
+    return {row.process_id: row for row in session.scalars(select(Arrangement).where(any_of(Arrangement.process_id, process_ids)))}
+
+
+def arrange(session: Session, process: Process, body: Mapping[str, Any], *, seen: int) -> None:
+    """Set how a branch reports, or what the office says of it. The process is held by Lock.MOVE. Raises Invalid, Stale, StageClosed, Conflict."""
+    row = arrangement_of(session, process)
+    mode = body.get("mode", row.mode if row else None)
+    if "on_site" in body and mode is not ReportMode.ON_SITE:
+        raise Invalid({"on_site": Words("只有现场述职才有场次", "only a report on site has a session")})
+    check_version(session, process, seen)
+    if not body:
+        return
+    must_be_open(process, Stage.COLLECTING if body.keys() & {"mode", "on_site"} else Stage.SUMMARISED)
+    if row is None:
+        row = Arrangement(process_id=process.id, cycle_id=process.cycle_id)
+        session.add(row)
+    row.mode = mode
+    for name in ("conduct", "extra"):
+        setattr(row, name, body.get(name, getattr(row, name)))
+    if mode is ReportMode.WRITTEN:
+        row.held_on = row.place = row.position = None
+    if "on_site" in body:
+        given = body["on_site"]
+        row.held_on, row.place, row.position = given.get("held_on"), given.get("place"), given.get("order")
+    _must_be_free(session, process, row)
+    session.flush()
+    change_processes(session, [process], {"version": Process.version + 1})
+
+
+def _must_be_free(session: Session, process: Process, row: Arrangement) -> None:
+    """Raises Conflict naming the branch that has this place in the order already. The index holds it also against two at once."""
+    if None in (row.held_on, row.place, row.position):
+        return
+    with session.no_autoflush:
+        other = session.scalar(
+            select(Process)
+            .join(Arrangement, Arrangement.process_id == Process.id)
+            .where(
+                Arrangement.cycle_id == process.cycle_id,
+                Arrangement.held_on == row.held_on,
+                Arrangement.place == row.place,
+                Arrangement.position == row.position,
+                Arrangement.process_id != process.id,
+            )
+        )
+    if other is not None:
+        raise Conflict(
+            Words(f"该场次的第 {row.position} 位已安排给{other.branch.name}", f"number {row.position} of that session is {other.branch.name} already")
+        )
+
+
+# ── requirements ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_asked = partial(requirement, "R2", stage=Stage.COLLECTING, severity=Severity.HARD, todo_for=Role.OFFICE, link="")
+
+
+@_asked(zh="还没有确定现场述职或者书面述职", en="whether the secretary reports on site or in writing is not set")
+def report_mode_not_set() -> Missing:
+    """根据情况，适时采取现场述职或书面述职的方式进行。"""
+    chosen = select(Arrangement.process_id).where(Arrangement.process_id == Process.id, Arrangement.mode.is_not(None)).correlate(Process).exists()
+    return missing(Process.id).where(~chosen)
+
+
+@_asked(zh="现场述职的场次还缺：{names}", en="the session of the report on site lacks: {names}")
+def session_of_the_report_incomplete() -> Missing:
+    """根据情况，适时采取现场述职或书面述职的方式进行。"""
+    fields = {"held_on": "日期", "place": "地点", "order": "顺序"}
+    columns = (Arrangement.held_on, Arrangement.place, Arrangement.position)
+    blanks = (
+        func.unnest(
+            array([literal(name) for name in fields]), array([literal(zh) for zh in fields.values()]), array([each.is_(None) for each in columns])
+        )
+        .table_valued(column("field", Text), column("zh", Text), column("blank"), name="blanks", joins_implicitly=True)
+        .render_derived()
+    )
+    return (
+        missing(Arrangement.process_id, subject=blanks.c.field, name=blanks.c.zh)
+        .join(blanks, true())
+        .where(Arrangement.mode == ReportMode.ON_SITE, blanks.c.blank)
+    )
+
+
+REQUIREMENTS = (report_mode_not_set, session_of_the_report_incomplete)
