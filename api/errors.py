@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
 
-from api.shapes import located_shape
+from api.shapes import located_shape, unmet_shape
 from workflow import errors
 from workflow.database import constraint, is_away
 from workflow.errors import Refusal, Words
@@ -103,21 +103,22 @@ def problem(
     return response
 
 
-def told(value: Any, speech: str) -> Any:
-    """Plain JSON of what a refusal carries."""
+def told(value: Any, speech: str, *, of_many: bool = False) -> Any:
+    """Plain JSON of what a refusal carries; ``of_many`` branches."""
     if isinstance(value, Words):
         return value.speak(speech)
     if isinstance(value, Unmet):
-        return located_shape(value, speech)
+        return located_shape(value, speech) if of_many else unmet_shape(value, speech)
     if isinstance(value, list):
-        return [told(each, speech) for each in value]
+        return [told(each, speech, of_many=of_many) for each in value]
     return value
 
 
 def refused(refusal: Refusal) -> Response:
     """How a refusal is answered."""
     speech = language()
-    extra = {name: told(value, speech) for name, value in refusal.extra.items()}
+    of_many = isinstance(refusal, errors.BranchesLack)
+    extra = {name: told(value, speech, of_many=of_many) for name, value in refusal.extra.items()}
     if isinstance(refusal, errors.Invalid):
         extra["errors"] = {field: [words.speak(speech) for words in messages] for field, messages in refusal.errors.items()}
     headers = {"WWW-Authenticate": "Bearer"} if isinstance(refusal, errors.Unauthenticated) else {}

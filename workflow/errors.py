@@ -116,6 +116,10 @@ class RequirementsUnmet(Conflict):
     title = Words("还有要求没有满足", "Some requirements are not met")
 
 
+class BranchesLack(RequirementsUnmet):
+    """The same of one act over many branches: none of them moves. Each row of ``unmet`` says of which branch it is."""
+
+
 class Busy(Refusal):
     """The database gave way to another transaction twice; asking again helps."""
 

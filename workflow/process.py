@@ -19,7 +19,7 @@ from transitions import EventData, Machine
 from workflow import appraisal, assessment
 from workflow.cycle import Process, StageChange, check_version, leaders, must_run
 from workflow.deadlines import change_processes, has_passed
-from workflow.errors import Forbidden, Invalid, MoveNotPossible, RequirementsUnmet, Words
+from workflow.errors import BranchesLack, Forbidden, Invalid, MoveNotPossible, RequirementsUnmet, Words
 from workflow.gate import Unmet, blocking, blocking_together
 from workflow.mail import letters
 from workflow.mail.outbox import NewLetter, enqueue, retire_reminders
@@ -133,7 +133,7 @@ def move_together(
 ) -> list[StageChange]:
     """One act over many processes of a kind, held by Lock.MOVE in id order: all of them move, or none.
 
-    Raises Forbidden, MoveNotPossible and RequirementsUnmet, each naming every branch that stands in the way.
+    Raises Forbidden, MoveNotPossible and BranchesLack, each naming every branch that stands in the way.
     """
     declared = {process.id: _declared(process, trigger, None) for process in processes}
     for process in processes:
@@ -150,7 +150,7 @@ def move_together(
     asked = {process.id: each.asks for process, each in zip(processes, moves, strict=True) if each.asks is not None}
     if missing := blocking_together(session, asked, processes):
         unmet = [each for rows in missing.values() for each in rows]
-        raise RequirementsUnmet(
+        raise BranchesLack(
             Words(
                 "；".join(f"{each.at.branch_name}：{each.message.zh}" for each in unmet),
                 "; ".join(f"{each.at.branch_name}: {each.message.en}" for each in unmet),
