@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from workflow import calendar, cycle, evidence, history, idempotency, progress, requirement
 from workflow.appraisal import aftercare, commitments, form, ledger, meetings, publications, rating, self_review, study, talks, tallies
-from workflow.assessment import arrangement, duty_reports, facts
+from workflow.assessment import activities, arrangement, duty_reports, facts, summary
 from workflow.database import Base
 from workflow.mail import outbox
 from workflow.people import accounts, organisation, substitutes, throttle
@@ -34,6 +34,8 @@ DECLARED_IN = (
     arrangement,
     duty_reports,
     facts,
+    activities,
+    summary,
     outbox,
     imports,
     idempotency,
