@@ -2,8 +2,8 @@
 
 The plan: 围绕各支部完成主要工作、参加重要集中活动……参加党员教育学习、文明创建、志愿服务等集中活动的出勤及表现情况。
 
-Records: an activity of the year, and a line for each person who was expected at it, as the attendance sheet (出勤表) says. An activity belongs to the year;
-the line of a person to his branch's assessment, as the roll knew him when the sheet was applied.
+Records: an activity of the year, and a line for each person who was expected at it, as the attendance sheet (出勤表) says. An activity belongs
+to the year; the line of a person to his branch's assessment, as the roll knew him when the sheet was applied.
 """
 
 from __future__ import annotations
