@@ -23,6 +23,7 @@ from api import (
     calendar,
     commitments,
     cycles,
+    decisions,
     docs,
     errors,
     meetings,
@@ -67,6 +68,7 @@ ROUTES: tuple[Route, ...] = (
     *commitments.routes,
     *report.routes,
     *assessments.routes,
+    *decisions.routes,
     *roster.routes,
     *calendar.routes,
 )

@@ -13,8 +13,9 @@ from api.base import Answer, Asked, Routes
 from api.lists import Page, listed, natural, place
 from api.process import process_routes
 from api.records import ReasonBody
-from api.shapes import Listed, ProcessShape, RecordShape, process_shape, record_shape
+from api.shapes import BranchShape, Listed, ProcessShape, RecordShape, branch_shape, process_shape, record_shape
 from workflow.assessment.arrangement import Arrangement, ArrangementBody, arrange, arrangement_of, arrangements_of
+from workflow.assessment.decision import FINAL, PUBLISHED, DecisionResult, result_of, results
 from workflow.assessment.duty_reports import (
     DutyReport,
     DutyReportBody,
@@ -25,12 +26,13 @@ from workflow.assessment.duty_reports import (
 )
 from workflow.assessment.facts import DEVELOPMENT, THREE_MEETINGS, Facts, FactsBody, check_facts, facts_of, state_facts
 from workflow.cycle import Lock, Participant, Process, cycle_by_year, secretaries
+from workflow.database import any_of
 from workflow.errors import NotFound
 from workflow.evidence import must_be_open, reject, withdraw
 from workflow.fields import Line, YesNo, one_of
-from workflow.people.access import Action
+from workflow.people.access import SCHOOL_READERS, Action
 from workflow.progress import branches
-from workflow.vocabulary import STAGES, Kind, ReportMode, Stage
+from workflow.vocabulary import STAGES, Kind, Level, ReportMode, Stage
 
 routes = Routes(kind=Kind.ASSESSMENT)
 
@@ -46,8 +48,29 @@ class OnSiteShape(TypedDict):
     order: int | None
 
 
+class OwnResultShape(TypedDict):
+    """What the committee decided on a branch: people of the branch read it once it is published."""
+
+    result: Level
+    reason: str | None
+    number: str
+    held_on: date
+    published_at: datetime | None
+
+
+class AnnouncedShape(TypedDict):
+    """What a plain member reads of the assessment of his branch, once it is published."""
+
+    cycle: int
+    kind: Kind
+    branch: BranchShape
+    result: OwnResultShape
+
+
 class AssessmentShape(ProcessShape):
     """Where the assessment of a branch stands, and what the office has set."""
+
+    result: OwnResultShape | None
 
     mode: ReportMode | None
     on_site: OnSiteShape | None
@@ -55,10 +78,24 @@ class AssessmentShape(ProcessShape):
     extra: str | None
 
 
-def assessment_shape(process: Process, secretary: Participant | None, arrangement: Arrangement | None, today: date) -> AssessmentShape:
+def result_shape(row: DecisionResult) -> OwnResultShape:
+    decision = row.decision
+    return {
+        "result": row.result,
+        "reason": row.reason,
+        "number": decision.number,
+        "held_on": decision.held_on,
+        "published_at": decision.published_at,
+    }
+
+
+def assessment_shape(
+    process: Process, secretary: Participant | None, arrangement: Arrangement | None, result: DecisionResult | None, today: date
+) -> AssessmentShape:
     on_site = arrangement is not None and arrangement.mode is ReportMode.ON_SITE
     return {
         **process_shape(process, secretary, today),
+        "result": result_shape(result) if result else None,
         "mode": arrangement.mode if arrangement else None,
         "on_site": {"held_on": arrangement.held_on, "place": arrangement.place, "order": arrangement.position} if arrangement and on_site else None,
         "conduct": arrangement.conduct if arrangement else None,
@@ -90,22 +127,40 @@ def list_assessments(asked: Asked, query: dict[str, Any], year: int) -> Any:
         limit=query["limit"] + 1,
         kind=Kind.ASSESSMENT,
     )
-    set_by_office = arrangements_of(asked.session, [row.id for row in rows])
+    ids = [row.id for row in rows]
+    set_by_office = arrangements_of(asked.session, ids)
+    decided = {row.process_id: row for row in results(asked.session, FINAL, any_of(DecisionResult.process_id, ids))}
     return listed(
-        rows, query, lambda row: assessment_shape(row, named.get(row.id), set_by_office.get(row.id), asked.today), lambda row: row.branch.code
+        rows,
+        query,
+        lambda row: assessment_shape(row, named.get(row.id), set_by_office.get(row.id), decided.get(row.id), asked.today),
+        lambda row: row.branch.code,
     )
 
 
 def _assessment(asked: Asked) -> Answer:
-    process = asked.process
-    secretary = secretaries(asked.session, [process.id]).get(process.id)
-    return Answer(assessment_shape(process, secretary, arrangement_of(asked.session, process), asked.today), version=process.version)
+    process, session = asked.process, asked.session
+    secretary = secretaries(session, [process.id]).get(process.id)
+    result = result_of(session, process, FINAL if asked.by.school & SCHOOL_READERS else PUBLISHED)
+    return Answer(assessment_shape(process, secretary, arrangement_of(session, process), result, asked.today), version=process.version)
 
 
-@routes.get(ASSESSMENT, action=Action.READ_ASSESSMENT_PROCESS, answers=AssessmentShape)
+@routes.get(ASSESSMENT, action=Action.READ_ASSESSMENT, answers=AssessmentShape | AnnouncedShape)
 def read_assessment(asked: Asked) -> Any:
-    """Where the assessment of a branch stands. Its ETag is what a move or a change must send as If-Match."""
-    return _assessment(asked)
+    """Where the assessment of a branch stands. Its ETag is what a move or a change must send as If-Match. A plain member reads the result alone."""
+    process = asked.process
+    if not asked.by.plain_member(process.branch.code):
+        return _assessment(asked)
+    result = result_of(asked.session, process, PUBLISHED)
+    if result is None:
+        raise NotFound
+    announced: AnnouncedShape = {
+        "cycle": process.cycle.year,
+        "kind": process.kind,
+        "branch": branch_shape(process.branch),
+        "result": result_shape(result),
+    }
+    return announced
 
 
 @routes.patch(ASSESSMENT, action=Action.ASSESS, lock=Lock.MOVE, body=ArrangementBody, answers=AssessmentShape)

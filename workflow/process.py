@@ -283,7 +283,7 @@ def _tell_returned(session: Session, process: Process, change: StageChange, *, n
                 round=process.round,
                 due_on=process.due_on,
             )
-            for leader in leaders(session, process.id)
+            for _, leader in leaders(session, [process.id])
         ],
         now,
     )

@@ -117,7 +117,7 @@ def tell_decided(session: Session, process: Process, waiver: Waiver, *, now: dat
                 round=process.round,
                 record=waiver.id,
             )
-            for leader in leaders(session, process.id)
+            for _, leader in leaders(session, [process.id])
         ],
         now,
     )
