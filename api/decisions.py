@@ -52,12 +52,16 @@ class DecisionShape(RecordShape):
     attendees: list[str]
     due: int | None
     results: dict[str, ResultShape]
-    excellent: list[BranchShape]
-    """The list of 优秀党支部 as this decision leaves it."""
     confirmed_by: str | None
     confirmed_at: datetime | None
     published_by: str | None
     published_at: datetime | None
+
+
+class ListingShape(DecisionShape):
+    """A decision with the list of 优秀党支部 as it leaves it."""
+
+    excellent: list[BranchShape]
 
 
 class AnnouncementShape(TypedDict):
@@ -70,7 +74,7 @@ class AnnouncementShape(TypedDict):
     published_at: datetime | None
 
 
-def decision_shape(asked: Asked, year: int, row: Decision) -> DecisionShape:
+def decision_shape(year: int, row: Decision) -> DecisionShape:
     return {
         "cycle": year,
         "held_on": row.held_on,
@@ -81,7 +85,6 @@ def decision_shape(asked: Asked, year: int, row: Decision) -> DecisionShape:
             each.process.branch.code: {"name": each.process.branch.name, "result": each.result, "reason": each.reason, "inputs": each.inputs}
             for each in row.results
         },
-        "excellent": [branch_shape(each.process.branch) for each in excellent_by(asked.session, row)],
         "confirmed_by": row.confirmed_by,
         "confirmed_at": row.confirmed_at,
         "published_by": row.published_by,
@@ -93,7 +96,11 @@ def decision_shape(asked: Asked, year: int, row: Decision) -> DecisionShape:
 def _answer(asked: Asked, row: Decision, status: int = 200) -> Answer:
     year = asked.session.get_one(Cycle, row.cycle_id).year
     location = f"{BASE}/cycles/{year}/decisions/{row.id}" if status == 201 else None
-    return Answer(decision_shape(asked, year, row), status, version=row.version, location=location)
+    body: ListingShape = {
+        **decision_shape(year, row),
+        "excellent": [branch_shape(each.process.branch) for each in excellent_by(asked.session, row)],
+    }
+    return Answer(body, status, version=row.version, location=location)
 
 
 def _year(asked: Asked, year: int) -> Cycle:
@@ -104,7 +111,7 @@ def _base_url() -> str:
     return service().settings.base_url or ""
 
 
-@routes.get(f"{CYCLE}/decision", action=Action.READ_DECISION, answers=DecisionShape | AnnouncementShape)
+@routes.get(f"{CYCLE}/decision", action=Action.READ_DECISION, answers=ListingShape | AnnouncementShape)
 def read_decision(asked: Asked, year: int) -> Any:
     """The decision that was entered last; for people of the branches which branches are 优秀党支部, once it is published."""
     cycle = cycle_by_year(asked.session, year)
@@ -128,16 +135,16 @@ def read_decision(asked: Asked, year: int) -> Any:
 def list_decisions(asked: Asked, query: dict[str, Any], year: int) -> Any:
     """Decisions of a year in the order they were entered, those taken back included."""
     rows = decisions_of(asked.session, cycle_by_year(asked.session, year), after=place(query, 0, number), limit=query["limit"] + 1)
-    return listed(rows, query, lambda row: decision_shape(asked, year, row), lambda row: row.id)
+    return listed(rows, query, lambda row: decision_shape(year, row), lambda row: row.id)
 
 
-@routes.post(f"{CYCLE}/decision", action=Action.ASSESS, answers=DecisionShape, body=DecisionBody, find=_year, status=201)
+@routes.post(f"{CYCLE}/decision", action=Action.ASSESS, answers=ListingShape, body=DecisionBody, find=_year, status=201)
 def enter_decision(asked: Asked, cycle: Cycle, body: dict[str, Any]) -> Any:
     """Enter what the committee's minutes say: its meeting, and the result of each branch. It waits for the committee then."""
     return _answer(asked, enter(asked.session, cycle, body, by=asked.by, now=asked.now, base_url=_base_url()), 201)
 
 
-@routes.post(f"{CYCLE}/decision/publish", action=Action.ASSESS, answers=DecisionShape, find=_year)
+@routes.post(f"{CYCLE}/decision/publish", action=Action.ASSESS, answers=ListingShape, find=_year)
 def publish(asked: Asked, cycle: Cycle) -> Any:
     """Publish what is final to the branches; secretaries and deputies are told by mail."""
     *_, last = publish_decision(asked.session, cycle, by=asked.by, now=asked.now, base_url=_base_url())
@@ -152,20 +159,20 @@ def _held(asked: Asked, year: int, decision_id: int) -> Decision:
     return decision_of(asked.session, cycle_by_year(asked.session, year), decision_id, held=True)
 
 
-@routes.get(ONE, action=Action.READ_SCHOOL, answers=DecisionShape, find=_one)
+@routes.get(ONE, action=Action.READ_SCHOOL, answers=ListingShape, find=_one)
 def read_one_decision(asked: Asked, row: Decision) -> Any:
     """One decision."""
     return _answer(asked, row)
 
 
-@routes.post(f"{ONE}/confirm", action=Action.CONFIRM_DECISION, answers=DecisionShape, find=_one)
+@routes.post(f"{ONE}/confirm", action=Action.CONFIRM_DECISION, answers=ListingShape, find=_one)
 def confirm_decision(asked: Asked, row: Decision) -> Any:
     """The committee makes a decision final: each branch that it names is decided, or none is, with all that is missing."""
     make_final(asked.session, asked.session.get_one(Cycle, row.cycle_id), row, by=asked.by, now=asked.now)
     return _answer(asked, row)
 
 
-@routes.post(f"{ONE}/reject", action=Action.CONFIRM_DECISION, answers=DecisionShape, find=_held, body=ReasonBody)
+@routes.post(f"{ONE}/reject", action=Action.CONFIRM_DECISION, answers=ListingShape, find=_held, body=ReasonBody)
 def reject_decision(asked: Asked, row: Decision, body: dict[str, Any]) -> Any:
     """The committee does not recognise what was entered, with a reason; the office enters it anew."""
     must_be_pending(row)
@@ -173,7 +180,7 @@ def reject_decision(asked: Asked, row: Decision, body: dict[str, Any]) -> Any:
     return _answer(asked, row)
 
 
-@routes.post(f"{ONE}/withdraw", action=Action.ASSESS, answers=DecisionShape, find=_held, body=ReasonBody)
+@routes.post(f"{ONE}/withdraw", action=Action.ASSESS, answers=ListingShape, find=_held, body=ReasonBody)
 def withdraw_decision(asked: Asked, row: Decision, body: dict[str, Any]) -> Any:
     """The office takes back what it entered, with a reason, while it is not final."""
     must_be_pending(row)

@@ -9,7 +9,6 @@ those present, must agree.
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 from sqlalchemy import ColumnElement, Integer, Subquery, Text, and_, case, cast, func, select, true
 
@@ -64,7 +63,7 @@ def deciding_meetings() -> Subquery:
     )
 
 
-def reaches(some: ColumnElement[int], due: Any, share: ColumnElement[str]) -> ColumnElement[bool]:
+def reaches(some: ColumnElement[int], due: ColumnElement[int], share: ColumnElement[str]) -> ColumnElement[bool]:
     """Whether some of those due are at least a share of them, written ``1/2``."""
     return some * _lower(share) >= due * _upper(share)
 
