@@ -22,6 +22,7 @@ from sqlalchemy import (
     Index,
     Integer,
     PrimaryKeyConstraint,
+    Select,
     Text,
     and_,
     cast,
@@ -79,8 +80,8 @@ class Decision(Retractable, Base):
     published_by: Mapped[str | None]
     published_at: Mapped[datetime | None]
 
-    attendees: Mapped[list[DecisionAttendee]] = relationship(lazy="selectin", order_by="DecisionAttendee.staff_no")
-    results: Mapped[list[DecisionResult]] = relationship(lazy="selectin", order_by="DecisionResult.process_id", back_populates="decision")
+    attendees: Mapped[list[DecisionAttendee]] = relationship(order_by="DecisionAttendee.staff_no")
+    results: Mapped[list[DecisionResult]] = relationship(order_by="DecisionResult.process_id", back_populates="decision")
 
     @property
     def final(self) -> bool:
@@ -208,7 +209,7 @@ def must_be_pending(decision: Decision) -> None:
 def _decisions(cycle: Cycle) -> Select[Decision]:
     """Decisions of a year with the branches that they name: the same few queries for however many."""
     of_branch = selectinload(Decision.results).joinedload(DecisionResult.process).joinedload(Process.branch)
-    return select(Decision).where(Decision.cycle_id == cycle.id).options(of_branch)
+    return select(Decision).where(Decision.cycle_id == cycle.id).options(of_branch, selectinload(Decision.attendees))
 
 
 def decision_of(session: Session, cycle: Cycle, decision_id: int, *, held: bool = False) -> Decision:
@@ -245,7 +246,7 @@ def results(session: Session, holds: ColumnElement[bool], *which: ColumnElement[
         select(DecisionResult)
         .join(DecisionResult.decision)
         .join(DecisionResult.process)
-        .options(contains_eager(DecisionResult.decision).noload(Decision.results), contains_eager(DecisionResult.process).joinedload(Process.branch))
+        .options(contains_eager(DecisionResult.decision), contains_eager(DecisionResult.process).joinedload(Process.branch))
         .where(holds, *which)
         .distinct(DecisionResult.process_id)
         .order_by(DecisionResult.process_id, DecisionResult.decision_id.desc())
