@@ -1,4 +1,4 @@
-"""The committee's assessment of a branch, in short: report, arrangement, facts; and for each requirement a situation that lacks it and one that has it."""
+"""The committee's assessment of a branch, in short; and for each of its requirements a situation that lacks it and one that has it."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from tests.builders import NOW, caller
+from tests.builders import NOW, TODAY, caller
 from tests.rectification import another_year
 from tests.situations import Situation, nothing
 from workflow.appraisal.rectification import record_measure
 from workflow.assessment.arrangement import arrange
+from workflow.assessment.decision import Decision, enter_decision
 from workflow.assessment.duty_reports import SECTIONS, DutyReport, duty_report_of, write_duty_report
 from workflow.assessment.facts import DEVELOPMENT, THREE_MEETINGS, Facts, facts_of, state_facts
 from workflow.cycle import Lock, Process, process_of, secretaries
 from workflow.people.access import Caller
-from workflow.vocabulary import Kind, ReportMode
+from workflow.vocabulary import Kind, Level, ReportMode
 
 ON_SITE = {"held_on": date(2025, 1, 8), "place": "学术报告厅", "order": 1}
 REPORTED = {clause: f"{sentence}：……" for clause, sentence in SECTIONS.items()}
@@ -65,6 +66,13 @@ def all_assessment(session: Session, process: Process) -> None:
     facts(session, process)
 
 
+def a_decision(session: Session, process: Process, result: str = "excellent", **fields: Any) -> Decision:
+    """The office enters that the committee has decided on this branch; it is not final yet."""
+    body = {"held_on": TODAY, "number": "党委会〔2024〕12号", "attendees": ["committee", "auditor"], "due": 3}
+    results = {process.branch.code: {"result": Level(result)}}
+    return enter_decision(session, process.cycle, {**body, "results": results, **fields}, by=caller(session, "office"), now=NOW)
+
+
 # ── a situation that lacks each requirement, and one that has it ──────────────────────────────────────────────────────
 
 
@@ -72,6 +80,12 @@ def _last_years_measures_untold(session: Session, process: Process) -> None:
     before = another_year(session, process_of(session, 2024, process.branch.code), 2023)
     record_measure(session, before, {"text": "完善“三会一课”制度"}, by=_secretary(session, process), now=NOW)
     a_duty_report(session, process)
+
+
+def _more_than_none(session: Session, process: Process) -> None:
+    rules = process.cycle.plan["rules"]
+    process.cycle.plan = {**process.cycle.plan, "rules": {**rules, "settings": {**rules["settings"], "excellent_branches_at_most": 0}}}
+    a_decision(session, process)
 
 
 def _without(clause: str) -> Callable[[Session, Process], object]:
@@ -92,6 +106,10 @@ SITUATIONS: dict[str, Situation] = {
     "duty_report_without_last_years_measures": Situation(met=a_duty_report, unmet=_last_years_measures_untold),
     **{f"duty_report_without_{clause.lower()}": Situation(met=_empty_in(clause), unmet=_without(clause)) for clause in SECTIONS},
     **{f"duty_report_empty_in_{clause.lower()}": Situation(met=a_duty_report, unmet=_empty_in(clause)) for clause in SECTIONS},
+    "branch_without_a_result": Situation(met=a_decision, unmet=nothing),
+    "decision_without_a_quorum": Situation(met=a_decision, unmet=lambda session, process: a_decision(session, process, attendees=["committee"])),
+    "no_excellent_branch": Situation(met=a_decision, unmet=lambda session, process: a_decision(session, process, "qualified")),
+    "more_excellent_branches_than_allowed": Situation(met=a_decision, unmet=_more_than_none),
     "main_work_not_told": Situation(met=facts, unmet=lambda session, process: facts(session, process, main_work=None)),
 }
 """By the requirement's name. A new requirement of the assessment needs its line here."""
@@ -120,5 +138,11 @@ insert into duty_report (process_id, sections, rectification, submitted, submitt
 insert into facts (process_id, main_work, recorded_by, recorded_at, version)
     select p.id, case when p.id % 20 <> 6 then '完成审核评估' end, b.code || '-1', now(), 1
     from process p join branch b on b.id = p.branch_id where p.kind = 'assessment' and b.code like 'B%' and p.id % 20 <> 7;
+alter table decision disable trigger user; alter table decision_attendee disable trigger user; alter table decision_result disable trigger user;
+insert into decision (cycle_id, held_on, number, due, version, recorded_by, recorded_at)
+    select c.id, '2024-12-20', '党委会〔2024〕12号', 9, 1, 'office', now() from cycle c;
+insert into decision_attendee (decision_id, staff_no) select d.id, 'committee' from decision d;
+insert into decision_result (decision_id, process_id, result)
+    select d.id, p.id, 'qualified' from decision d join process p on p.cycle_id = d.cycle_id and p.kind = 'assessment' where p.id % 20 <> 8;
 """
 """The assessments of 10,000 branches, a twentieth of what they record missing. To be run last: the rest is of every process there is."""
