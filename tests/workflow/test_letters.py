@@ -19,11 +19,11 @@ from workflow.mail.letters import (
     Rendered,
     Returned,
     WaiverDecided,
-    branch_link,
     digest,
     follow_up_due,
     measure_due,
     message,
+    process_link,
     reminder,
     returned,
     school_link,
@@ -31,7 +31,7 @@ from workflow.mail.letters import (
 )
 from workflow.vocabulary import STAGES, Kind, Stage
 
-LINK = branch_link("https://zhibu.example.edu.cn", 2024, "D0101")
+LINK = process_link("https://zhibu.example.edu.cn", Kind.APPRAISAL, 2024, "D0101")
 K1 = Duty("K1", "党支部委员之间普遍进行一次谈心谈话。", 1)
 K2 = Duty("K2", "党支部委员与党员之间普遍进行一次谈心谈话。", 3)
 REMINDER = Reminder(
