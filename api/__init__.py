@@ -35,6 +35,7 @@ from api import (
     self_reviews,
     session,
     study,
+    summaries,
     talks,
     tallies,
 )
@@ -67,6 +68,7 @@ ROUTES: tuple[Route, ...] = (
     *commitments.routes,
     *report.routes,
     *assessments.routes,
+    *summaries.routes,
     *roster.routes,
     *calendar.routes,
 )

@@ -87,7 +87,8 @@ def arrangement_of(session: Session, process: Process) -> Arrangement | None:
 
 def arrangements_of(session: Session, process_ids: Sequence[int]) -> dict[int, Arrangement]:
     """The same of many, in one query."""
-    return {row.process_id: row for row in session.scalars(select(Arrangement).where(any_of(Arrangement.process_id, process_ids)))}
+    rows = session.scalars(select(Arrangement).where(any_of(Arrangement.process_id, process_ids)).execution_options(populate_existing=True))
+    return {row.process_id: row for row in rows}
 
 
 def arrange(session: Session, process: Process, body: Mapping[str, Any], *, seen: int) -> None:
