@@ -36,6 +36,7 @@ from api import (
     self_reviews,
     session,
     study,
+    summaries,
     talks,
     tallies,
 )
@@ -69,6 +70,7 @@ ROUTES: tuple[Route, ...] = (
     *report.routes,
     *assessments.routes,
     *decisions.routes,
+    *summaries.routes,
     *roster.routes,
     *calendar.routes,
 )
