@@ -1,4 +1,4 @@
-"""The committee's assessment of a branch, in short: report, arrangement, facts; and for each requirement a situation that lacks it and one that has it."""
+"""The assessment of a branch, in short: arrangement, report, facts; and for each requirement a situation that lacks it and one that has it."""
 
 from __future__ import annotations
 

@@ -276,6 +276,7 @@ def _tell_returned(session: Session, process: Process, change: StageChange, *, n
                         due_on=process.due_on,
                         today=now.astimezone(SCHOOL_ZONE).date(),
                         link=letters.branch_link(base_url, year, code),
+                        kind=process.kind,
                     )
                 ),
                 process_id=process.id,
