@@ -17,6 +17,7 @@ from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from api import (
     accounts,
+    activities,
     aftercare,
     assessments,
     branch,
@@ -69,6 +70,7 @@ ROUTES: tuple[Route, ...] = (
     *report.routes,
     *assessments.routes,
     *decisions.routes,
+    *activities.routes,
     *roster.routes,
     *calendar.routes,
 )
