@@ -13,7 +13,7 @@ from api.base import Answer, Asked, Routes
 from api.lists import Page, listed, natural, place
 from api.process import process_routes
 from api.records import ReasonBody
-from api.shapes import BranchShape, Listed, ProcessShape, RecordShape, branch_shape, process_shape, record_shape
+from api.shapes import BranchShape, ChangeShape, Items, Listed, ProcessShape, RecordShape, branch_shape, change_shape, process_shape, record_shape
 from workflow.assessment.arrangement import Arrangement, ArrangementBody, arrange, arrangement_of, arrangements_of
 from workflow.assessment.decision import FINAL, PUBLISHED, DecisionResult, result_of, results
 from workflow.assessment.duty_reports import (
@@ -25,14 +25,15 @@ from workflow.assessment.duty_reports import (
     write_duty_report,
 )
 from workflow.assessment.facts import DEVELOPMENT, THREE_MEETINGS, Facts, FactsBody, check_facts, facts_of, state_facts
-from workflow.cycle import Lock, Participant, Process, cycle_by_year, secretaries
+from workflow.cycle import Cycle, Lock, Participant, Process, cycle_by_year, processes_of, secretaries
 from workflow.database import any_of
-from workflow.errors import NotFound
+from workflow.errors import Conflict, Invalid, NotFound, Words
 from workflow.evidence import must_be_open, reject, withdraw
-from workflow.fields import Line, YesNo, one_of
+from workflow.fields import Body, Line, YesNo, many, one_of
 from workflow.people.access import SCHOOL_READERS, Action
+from workflow.process import move_together
 from workflow.progress import branches
-from workflow.vocabulary import STAGES, Kind, Level, ReportMode, Stage
+from workflow.vocabulary import STAGES, WORKING_STAGES, Kind, Level, ReportMode, Stage, Trigger
 
 routes = Routes(kind=Kind.ASSESSMENT)
 
@@ -103,6 +104,10 @@ def assessment_shape(
     }
 
 
+def _year(asked: Asked, year: int) -> Cycle:
+    return cycle_by_year(asked.session, year)
+
+
 class AssessmentsQuery(Page):
     """Which assessments."""
 
@@ -136,6 +141,34 @@ def list_assessments(asked: Asked, query: dict[str, Any], year: int) -> Any:
         lambda row: assessment_shape(row, named.get(row.id), set_by_office.get(row.id), decided.get(row.id), asked.today),
         lambda row: row.branch.code,
     )
+
+
+class AdvanceBody(Body):
+    """To which stage, and which branches: all that stand before it, unless some are named."""
+
+    to = one_of(Stage, among=WORKING_STAGES[Kind.ASSESSMENT][1:], required=True)
+    branches = many(Line(at_most=32), at_least=1)
+
+
+class MovedShape(ChangeShape):
+    """A move that was made, and of which branch."""
+
+    branch: BranchShape
+
+
+@routes.post(f"{CYCLE}/assessments/advance", action=Action.MOVE_ASSESSMENT, answers=Items[MovedShape], find=_year, body=AdvanceBody)
+def advance_branches(asked: Asked, cycle: Cycle, body: dict[str, Any]) -> Any:
+    """Advance many branches by one act: all of them move, or none does, with all that any of them lacks."""
+    of_year = {each.branch.code: each for each in processes_of(asked.session, cycle, Kind.ASSESSMENT, lock=Lock.MOVE)}
+    if unknown := [code for code in body.get("branches", []) if code not in of_year]:
+        raise Invalid({"branches": [Words(f"本年度没有党支部 {code} 的考核", f"no branch {code} is assessed") for code in unknown]})
+    before = WORKING_STAGES[Kind.ASSESSMENT][WORKING_STAGES[Kind.ASSESSMENT].index(body["to"]) - 1]
+    wanted = body.get("branches", [code for code, each in of_year.items() if each.stage is before])
+    moving = [each for code, each in of_year.items() if code in wanted]
+    if not moving:
+        raise Conflict(Words(f"没有处于“{before.zh}”的支部", f"no branch stands at {before.value}"))
+    changes = move_together(asked.session, moving, Trigger.ADVANCE, to=body["to"], by=asked.by, now=asked.now)
+    return {"items": [{**change_shape(change), "branch": branch_shape(each.branch)} for each, change in zip(moving, changes, strict=True)]}
 
 
 def _assessment(asked: Asked) -> Answer:

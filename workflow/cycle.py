@@ -41,7 +41,7 @@ class Cycle(Numbered, Base):
     title: Mapped[str]
     theme: Mapped[str]
     status: Mapped[CycleStatus] = mapped_column(word(CycleStatus), default=CycleStatus.DRAFT)
-    plan: Mapped[dict[str, Any]] = mapped_column(JSONB, info=notes("P1", "G0"))
+    plan: Mapped[dict[str, Any]] = mapped_column(JSONB, info=notes("P1", "G0", "C7"))
     """``Plan.as_json()``: requirements read ``rules`` and the clauses' sentences from here."""
     deadlines: Mapped[dict[str, Any]] = mapped_column(JSONB)
     """Stage to ISO day; a stage without one is never overdue. A deadline is the end of that local day."""

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
-
 from tests.assessment import both_proposed, of_branch
+
 from tests.builders import NOW, TODAY, a_branch, caller
 from tests.evidence import lacking, stand_at, statements
 from workflow.assessment.decision import (
