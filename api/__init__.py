@@ -37,6 +37,7 @@ from api import (
     self_reviews,
     session,
     study,
+    summaries,
     talks,
     tallies,
 )
@@ -71,6 +72,7 @@ ROUTES: tuple[Route, ...] = (
     *assessments.routes,
     *decisions.routes,
     *activities.routes,
+    *summaries.routes,
     *roster.routes,
     *calendar.routes,
 )

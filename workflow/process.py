@@ -282,7 +282,7 @@ def _tell_returned(session: Session, process: Process, change: StageChange, *, n
                         reason=change.reason or "",
                         due_on=process.due_on,
                         today=now.astimezone(SCHOOL_ZONE).date(),
-                        link=letters.branch_link(base_url, year, code),
+                        link=letters.process_link(base_url, process.kind, year, code),
                     )
                 ),
                 process_id=process.id,

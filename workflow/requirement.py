@@ -16,8 +16,27 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, Date, Index, Integer, Select, Text, and_, cast, literal, null, or_, select
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    ColumnElement,
+    Date,
+    Index,
+    Integer,
+    Select,
+    TableValuedAlias,
+    Text,
+    and_,
+    cast,
+    column,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+)
+from sqlalchemy.dialects.postgresql import JSONB, array
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column
@@ -137,6 +156,20 @@ def missing(
         cast(name if not isinstance(name, str) else literal(name), Text).label("subject_name"),
         (cast(null(), BigInteger) if person is None else cast(person, BigInteger)).label("person_id"),
         cast(amount, Integer).label("amount"),
+    )
+
+
+def blanks(fields: Mapping[str, tuple[str, ColumnElement[bool]]]) -> TableValuedAlias:
+    """A row for each field of a record, with its Chinese name and whether it is blank, to be joined on true: (field, zh, blank)."""
+    columns = (
+        array([literal(name) for name in fields]),
+        array([literal(zh) for zh, _ in fields.values()]),
+        array([blank for _, blank in fields.values()]),
+    )
+    return (
+        func.unnest(*columns)
+        .table_valued(column("field", Text), column("zh", Text), column("blank", Boolean), name="blanks", joins_implicitly=True)
+        .render_derived()
     )
 
 

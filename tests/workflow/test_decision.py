@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
-from tests.assessment import both_proposed, of_branch
 
-from tests.builders import NOW, TODAY, a_branch, caller
+from tests.assessment import an_assessment
+from tests.builders import NOW, TODAY, a_branch, a_school, caller
 from tests.evidence import lacking, stand_at, statements
 from workflow.assessment.decision import (
     FINAL,
@@ -45,7 +45,9 @@ GOOD = {ONE: "excellent", OTHER: "qualified"}
 @pytest.fixture
 def cycle(session: Session) -> Cycle:
     """A published 2024 with two branches whose proposals are made."""
-    both_proposed(session)
+    a_school(session)
+    for code in (ONE, OTHER):
+        stand_at(session, an_assessment(session, code), Stage.PROPOSED)
     return cycle_by_year(session, 2024)
 
 
@@ -68,7 +70,7 @@ def published(session: Session, cycle: Cycle) -> None:
 
 
 def stages(session: Session) -> dict[str, Stage]:
-    return {code: of_branch(session, code).stage for code in (ONE, OTHER)}
+    return {code: an_assessment(session, code).stage for code in (ONE, OTHER)}
 
 
 def in_force(session: Session, cycle: Cycle, holds: Any = FINAL) -> dict[str, str]:
@@ -119,7 +121,7 @@ def test_one_that_was_withdrawn_or_rejected_is_no_decision_and_another_is_entere
     session.flush()
     with pytest.raises(NotFound):
         latest_decision(session, cycle)
-    assert lacking(session, of_branch(session, ONE), "branch_without_a_result") == [""]
+    assert lacking(session, an_assessment(session, ONE), "branch_without_a_result") == [""]
     assert confirmed(session, cycle, entered(session, cycle)).final
     assert [row.counts for row in decisions_of(session, cycle)] == [False, False, True]
 
@@ -171,7 +173,7 @@ def test_who_entered_it_does_not_confirm_it(session: Session, cycle: Cycle) -> N
 
 def test_no_single_branch_is_decided_or_published(session: Session, cycle: Cycle) -> None:
     entered(session, cycle)
-    process = of_branch(session, ONE)
+    process = an_assessment(session, ONE)
     with pytest.raises(MoveNotPossible):
         move(session, process, Trigger.DECIDE, by=caller(session, "committee"), now=NOW, seen=None)
     stand_at(session, process, Stage.DECIDED)
@@ -180,7 +182,7 @@ def test_no_single_branch_is_decided_or_published(session: Session, cycle: Cycle
 
 
 def test_while_one_branch_is_not_proposed_none_is_decided_and_it_is_named(session: Session, cycle: Cycle) -> None:
-    stand_at(session, of_branch(session, OTHER), Stage.COLLECTING)
+    stand_at(session, an_assessment(session, OTHER), Stage.COLLECTING)
     decision = entered(session, cycle, {ONE: "excellent"})
     with pytest.raises(MoveNotPossible) as refused:
         confirmed(session, cycle, decision)
@@ -231,7 +233,7 @@ def test_once_final_it_is_locked(session: Session, cycle: Cycle) -> None:
         confirmed(session, cycle, decision)
     for stage in (Trigger.ADVANCE, Trigger.RETURN, Trigger.STEP_BACK):
         with pytest.raises((MoveNotPossible, Invalid)):
-            move(session, of_branch(session, ONE), stage, by=caller(session, "office"), now=NOW, seen=None, reason="有误")
+            move(session, an_assessment(session, ONE), stage, by=caller(session, "office"), now=NOW, seen=None, reason="有误")
 
 
 def test_what_the_committee_had_before_it_is_kept_whatever_becomes_of_the_records(session: Session, cycle: Cycle) -> None:
@@ -267,7 +269,7 @@ def test_a_branch_that_comes_later_is_decided_by_another_decision(session: Sessi
     confirmed(session, cycle, entered(session, cycle))
     a_branch(session, code="D0301", members=("周九", "冯二"), committee=("周九",))
     rolls_follow(session, now=NOW)
-    late = of_branch(session, "D0301")
+    late = an_assessment(session, "D0301")
     second = entered(session, cycle, {OTHER: "excellent"}, number="党委会〔2024〕13号")
     confirmed(session, cycle, second)
     assert late.stage is Stage.COLLECTING
@@ -288,7 +290,7 @@ def test_a_result_is_read_by_the_branches_once_it_is_published(session: Session,
     assert in_force(session, cycle, PUBLISHED) == GOOD
     assert stages(session) == {ONE: Stage.PUBLISHED, OTHER: Stage.PUBLISHED}
     confirmed(session, cycle, entered(session, cycle, {OTHER: "excellent"}, number="党委会〔2024〕13号"))
-    row = result_of(session, of_branch(session, OTHER), PUBLISHED)
+    row = result_of(session, an_assessment(session, OTHER), PUBLISHED)
     assert row is not None
     assert row.result is Level.QUALIFIED
 
@@ -339,7 +341,7 @@ def test_one_act_costs_the_same_statements_for_two_branches_as_for_many(shared_e
 
 def test_an_act_over_many_gives_each_its_change_and_its_version(session: Session, cycle: Cycle) -> None:
     entered(session, cycle)
-    both = [of_branch(session, code) for code in (ONE, OTHER)]
+    both = [an_assessment(session, code) for code in (ONE, OTHER)]
     changes = move_together(session, both, Trigger.DECIDE, by=caller(session, "committee"), now=NOW)
     assert [change.process_id for change in changes] == [process.id for process in both]
     assert [process.version for process in both] == [change.version for change in changes]

@@ -31,7 +31,7 @@ from workflow.appraisal.tallies import LEVELS, MARKS, CommitteeItem, Tally, Tall
 from workflow.cycle import Cycle, Participant, Process
 from workflow.evidence import Evidence
 from workflow.requirement import Waiver
-from workflow.vocabulary import Kind, Level, MeetingPurpose, Standing, TallySubject
+from workflow.vocabulary import Kind, Level, MeasureState, MeetingPurpose, Standing, TallySubject
 
 Condition = ColumnElement[bool] | InstrumentedAttribute[bool]
 
@@ -171,6 +171,7 @@ def figures() -> Subquery:
             records(Meeting, Meeting.purpose == MeetingPurpose.LIFE).label("meetings"),
             records(Problem).label("problems"),
             records(Measure).label("measures"),
+            records(Measure, or_(Measure.state == MeasureState.DONE, Measure.state == MeasureState.CLOSED)).label("measures_done"),
             records(Commitment).label("commitments"),
             records(Publication).label("publications"),
             records(RectificationFiling).label("filings"),

@@ -78,6 +78,16 @@ def more_excellent_than_the_quota() -> Missing:
     return missing(given.process_id, name=name, amount=given.excellent).where(given.excellent > given.allowed)
 
 
+def covered() -> ColumnElement[int | None]:
+    """How many excellent ones a standing reason of a process covers; null without one."""
+    return (
+        select(func.max(cast(Waiver.covers[""].as_string(), BigInteger)))
+        .where(Waiver.process_id == Process.id, Waiver.requirement == more_excellent_than_the_quota.name, Waiver.stands)
+        .correlate(Process)
+        .scalar_subquery()
+    )
+
+
 @dataclass(frozen=True)
 class Quota:
     """The quota of a branch (优秀限额): the rule, what it comes to, and how many there are."""
@@ -99,12 +109,9 @@ class Quota:
 def quota_of(session: Session, process: Process) -> Quota:
     """How a branch stands to the quota."""
     given = levels_given()
-    row = session.execute(select(given).where(given.c.process_id == process.id)).one()
-    covered = select(func.max(cast(Waiver.covers[""].as_string(), BigInteger))).where(
-        Waiver.process_id == process.id,
-        Waiver.requirement == more_excellent_than_the_quota.name,
-        Waiver.stands,
-    )
+    approved = covered().label("approved")
+    statement = select(*given.c, approved).select_from(Process).join(given, given.c.process_id == Process.id).where(Process.id == process.id)
+    row = session.execute(statement).one()
     rule = process.cycle.plan["rules"]["quota"]
     return Quota(
         ratio=rule["ratio"],
@@ -113,7 +120,7 @@ def quota_of(session: Session, process: Process) -> Quota:
         rounding=rule["rounding"],
         allowed=row.allowed,
         excellent=row.excellent,
-        approved=session.scalar(covered),
+        approved=row.approved,
     )
 
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from sqlalchemy import Boolean, Text, column, func, literal, select, true
-from sqlalchemy.dialects.postgresql import array
+from sqlalchemy import Boolean, Text, column, func, select, true
 from sqlalchemy.orm import aliased
 
 from workflow.appraisal.archive import papers
@@ -22,7 +21,7 @@ from workflow.appraisal.study import StudySession, a_study
 from workflow.appraisal.talks import Talk
 from workflow.cycle import Participant, Process
 from workflow.database import any_of
-from workflow.requirement import TODAY, Missing, missing, requirement
+from workflow.requirement import TODAY, Missing, blanks, missing, requirement
 from workflow.vocabulary import WORKING_STAGES, Kind, MeetingPurpose, Post, Role, Severity, Stage
 
 # ── requirements ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -33,18 +32,12 @@ _asked = partial(requirement, stage=Stage.REPORT, severity=Severity.HARD, todo_f
 @_asked("Q6", zh="情况表还没有填写{names}", en="the form still lacks: {names}")
 def form_not_filled_in() -> Missing:
     """1月26日前将《2024年度民主评议情况表》交党委办公室。"""
-    names = {"prepared_by": "填表人", "phone": "联系电话"}
-    blanks = func.unnest(
-        array([literal(name) for name in names]),
-        array([literal(zh) for zh in names.values()]),
-        array([Form.prepared_by.is_(None), Form.phone.is_(None)]),
-    ).table_valued(column("field", Text), column("zh", Text), column("blank", Boolean), name="blanks", joins_implicitly=True)
-    blanks = blanks.render_derived()
+    lacks = blanks({"prepared_by": ("填表人", Form.prepared_by.is_(None)), "phone": ("联系电话", Form.phone.is_(None))})
     return (
-        missing(Process.id, subject=blanks.c.field, name=blanks.c.zh)
+        missing(Process.id, subject=lacks.c.field, name=lacks.c.zh)
         .outerjoin(Form, Form.process_id == Process.id)
-        .join(blanks, true())
-        .where(blanks.c.blank)
+        .join(lacks, true())
+        .where(lacks.c.blank)
     )
 
 

@@ -13,8 +13,7 @@ from datetime import date
 from functools import partial
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Text, column, func, literal, select, true
-from sqlalchemy.dialects.postgresql import array
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, select, true
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from workflow.cycle import Process, check_version
@@ -25,7 +24,7 @@ from workflow.evidence import must_be_open
 from workflow.fields import Body, Day, Inner, Line, Whole, one_of
 from workflow.fields import Text as LongText
 from workflow.history import track
-from workflow.requirement import Missing, missing, requirement
+from workflow.requirement import Missing, blanks, missing, requirement
 from workflow.vocabulary import ReportMode, Role, Severity, Stage
 
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -88,7 +87,8 @@ def arrangement_of(session: Session, process: Process) -> Arrangement | None:
 
 def arrangements_of(session: Session, process_ids: Sequence[int]) -> dict[int, Arrangement]:
     """The same of many, in one query."""
-    return {row.process_id: row for row in session.scalars(select(Arrangement).where(any_of(Arrangement.process_id, process_ids)))}
+    rows = session.scalars(select(Arrangement).where(any_of(Arrangement.process_id, process_ids)).execution_options(populate_existing=True))
+    return {row.process_id: row for row in rows}
 
 
 def arrange(session: Session, process: Process, body: Mapping[str, Any], *, seen: int) -> None:
@@ -154,19 +154,17 @@ def report_mode_not_set() -> Missing:
 @_asked(zh="现场述职的场次还缺：{names}", en="the session of the report on site lacks: {names}")
 def session_of_the_report_incomplete() -> Missing:
     """根据情况，适时采取现场述职或书面述职的方式进行。"""
-    fields = {"held_on": "日期", "place": "地点", "order": "顺序"}
-    columns = (Arrangement.held_on, Arrangement.place, Arrangement.position)
-    blanks = (
-        func.unnest(
-            array([literal(name) for name in fields]), array([literal(zh) for zh in fields.values()]), array([each.is_(None) for each in columns])
-        )
-        .table_valued(column("field", Text), column("zh", Text), column("blank"), name="blanks", joins_implicitly=True)
-        .render_derived()
+    lacks = blanks(
+        {
+            "held_on": ("日期", Arrangement.held_on.is_(None)),
+            "place": ("地点", Arrangement.place.is_(None)),
+            "order": ("顺序", Arrangement.position.is_(None)),
+        }
     )
     return (
-        missing(Arrangement.process_id, subject=blanks.c.field, name=blanks.c.zh)
-        .join(blanks, true())
-        .where(Arrangement.mode == ReportMode.ON_SITE, blanks.c.blank)
+        missing(Arrangement.process_id, subject=lacks.c.field, name=lacks.c.zh)
+        .join(lacks, true())
+        .where(Arrangement.mode == ReportMode.ON_SITE, lacks.c.blank)
     )
 
 

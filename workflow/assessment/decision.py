@@ -20,11 +20,10 @@ from sqlalchemy import (
     ColumnElement,
     ForeignKey,
     Index,
-    Integer,
     PrimaryKeyConstraint,
     Select,
+    Subquery,
     Text,
-    and_,
     cast,
     func,
     literal,
@@ -284,28 +283,6 @@ def branch_without_a_result() -> Missing:
     return missing(Process.id).where(~decided)
 
 
-def _waiting(*, name: Any, amount: Any = 1) -> Missing:
-    """A row for each branch that a decision names which waits for the committee."""
-    return (
-        missing(DecisionResult.process_id, subject=Decision.id, name=name, amount=amount)
-        .join(Decision, and_(Decision.id == DecisionResult.decision_id, Decision.counts, Decision.confirmed_at.is_(None)))
-        .join(Cycle, Cycle.id == Decision.cycle_id)
-    )
-
-
-@_asked("R5", zh="党委会到会人数不足：{names}", en="too few of the committee were there: {names}")
-def decision_without_a_quorum() -> Missing:
-    """党委会议研究决定。"""
-    came = select(func.count()).where(DecisionAttendee.decision_id == Decision.id).correlate(Decision).scalar_subquery()
-    quorum = _SETTINGS["votes"]["committee_quorum"].as_string()
-    due = func.coalesce(cast(Decision.due, Text), "未填")
-    enough = func.coalesce(reaches(came, cast(Decision.due, Integer), quorum), literal(False))
-    return _waiting(name=func.concat("应到 ", due, "，实到 ", came)).where(~enough)
-
-
-_SETTINGS = Cycle.plan["rules"]["settings"]
-
-
 def _excellent_after() -> ColumnElement[int]:
     """How many branches are 优秀 once a decision is final: each by the last decision that names it."""
     named, by, later, later_by = aliased(DecisionResult), aliased(Decision), aliased(DecisionResult), aliased(Decision)
@@ -326,17 +303,55 @@ def _excellent_after() -> ColumnElement[int]:
     )
 
 
+def _pending() -> Subquery:
+    """The decisions that wait for the committee, a row for each: grouped, so that nothing is counted again for every branch that it names."""
+    settings = Cycle.plan["rules"]["settings"]
+    return (
+        select(
+            Decision.id,
+            Decision.number,
+            Decision.due,
+            func.count(DecisionAttendee.staff_no).label("came"),
+            settings["votes"]["committee_quorum"].as_string().label("quorum"),
+            settings["excellent_branches_at_most"].as_integer().label("at_most"),
+            _excellent_after().label("excellent"),
+        )
+        .join(Cycle, Cycle.id == Decision.cycle_id)
+        .outerjoin(DecisionAttendee, DecisionAttendee.decision_id == Decision.id)
+        .where(Decision.counts, Decision.confirmed_at.is_(None))
+        .group_by(Decision.id, Cycle.id)
+        .subquery("pending")
+    )
+
+
+def _named_by(pending: Subquery, *, name: Any, amount: Any = 1) -> Missing:
+    """A row for each branch that such a decision names."""
+    here = missing(DecisionResult.process_id, subject=pending.c.id, name=name, amount=amount)
+    return here.join(pending, pending.c.id == DecisionResult.decision_id)
+
+
+@_asked("R5", zh="党委会到会人数不足：{names}", en="too few of the committee were there: {names}")
+def decision_without_a_quorum() -> Missing:
+    """党委会议研究决定。"""
+    pending = _pending()
+    came, due = pending.c.came, pending.c.due
+    name = func.concat("应到 ", func.coalesce(cast(due, Text), "未填"), "，实到 ", came)
+    return _named_by(pending, name=name).where(~func.coalesce(reaches(came, due, pending.c.quorum), literal(False)))
+
+
 @_asked("R7", zh="决定中没有确定优秀党支部：{names}", en="the decision names no excellent branch: {names}")
 def no_excellent_branch() -> Missing:
     """研究确定优秀党支部。"""
-    return _waiting(name=Decision.number).where(_excellent_after() == 0)
+    pending = _pending()
+    return _named_by(pending, name=pending.c.number).where(pending.c.excellent == 0)
 
 
 @_asked("R7", zh="优秀党支部超过本年度规定的个数：{names}", en="more branches are excellent than the year allows: {names}")
 def more_excellent_branches_than_allowed() -> Missing:
     """研究确定优秀党支部。"""
-    number, at_most = _excellent_after(), _SETTINGS["excellent_branches_at_most"].as_integer()
-    return _waiting(name=func.concat("确定 ", number, " 个，不超过 ", at_most, " 个"), amount=number).where(number > at_most)
+    pending = _pending()
+    number, at_most = pending.c.excellent, pending.c.at_most
+    return _named_by(pending, name=func.concat("确定 ", number, " 个，不超过 ", at_most, " 个"), amount=number).where(number > at_most)
 
 
 REQUIREMENTS = (

@@ -8,7 +8,7 @@ the product says so.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -19,7 +19,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from workflow.appraisal.ledger import NOTHING_LAST_YEAR, last_years_measures, rectification_text
 from workflow.cycle import Cycle, Process
-from workflow.database import Base
+from workflow.database import Base, any_of
 from workflow.errors import Conflict, Invalid, Words
 from workflow.evidence import Evidence, amendable, must_be_open
 from workflow.fields import Body, ByName, Line, Truth
@@ -78,6 +78,17 @@ def duty_report_of(session: Session, process: Process, *, visible: ColumnElement
     return session.scalar(statement.with_for_update(key_share=True).execution_options(populate_existing=True) if held else statement)
 
 
+def duty_reports_of(session: Session, process_ids: Sequence[int]) -> dict[int, DutyReport]:
+    """The reports of many that are submitted and stand, in one query."""
+    submitted = select(DutyReport).where(any_of(DutyReport.process_id, process_ids), DutyReport.counts, DutyReport.submitted)
+    return {row.process_id: row for row in session.scalars(submitted.execution_options(populate_existing=True))}
+
+
+def is_submitted() -> ColumnElement[bool]:
+    """That a process has a report which is submitted and stands."""
+    return select(DutyReport.id).where(DutyReport.process_id == Process.id, DutyReport.counts, DutyReport.submitted).correlate(Process).exists()
+
+
 def begun_rectification(session: Session, process: Process) -> str:
     """What a report begins with: last year's measures and how far each has come (F9)."""
     return rectification_text(last_years_measures(session, process))
@@ -129,8 +140,7 @@ _asked = partial(requirement, stage=Stage.COLLECTING, severity=Severity.HARD, to
 @_asked("R1", zh="书记还没有提交述职报告", en="the secretary has not submitted the duty report")
 def duty_report_not_submitted() -> Missing:
     """支部书记述职。"""
-    submitted = select(DutyReport.id).where(DutyReport.process_id == Process.id, DutyReport.counts, DutyReport.submitted).correlate(Process).exists()
-    return missing(Process.id).where(~submitted)
+    return missing(Process.id).where(~is_submitted())
 
 
 @_asked("F9", zh="述职报告还没有报告上年度整改措施的落实情况", en="the duty report does not tell what became of last year's measures")

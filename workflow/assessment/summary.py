@@ -1,33 +1,226 @@
-"""汇总与建议 (summary and proposal): one sheet for each branch with all that the plan names, and what the office proposes.
+"""汇总 (the summary): the sheets of the branches, read from the records at the moment they are asked for.
 
 The plan: 党办牵头汇总情况提出考核结果建议。……校党委综合以上述职、参加活动和各支部对本支部委员会的评议结果等情况，研究确定优秀党支部。
 
-Everything on the sheet is computed from the records at the moment it is asked for; only the proposal is written. No score is made of it.
+The same few statements make one sheet or all of them.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey
-from sqlalchemy.orm import Mapped, mapped_column
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from workflow.database import Base, word
-from workflow.history import track
-from workflow.vocabulary import Level
+from sqlalchemy import ColumnElement, and_, func, literal, select
+from sqlalchemy.orm import Session, aliased, contains_eager
 
-# ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+from workflow.appraisal.figures import BALLOT, figures, records
+from workflow.appraisal.meetings import Meeting
+from workflow.appraisal.quota import covered
+from workflow.appraisal.tallies import MARKS, CommitteeItem, Tally
+from workflow.assessment.activities import Activity, Attendance
+from workflow.assessment.arrangement import Arrangement, arrangements_of
+from workflow.assessment.duty_reports import DutyReport, duty_reports_of, is_submitted
+from workflow.assessment.facts import DEVELOPMENT, THREE_MEETINGS, Facts, facts_of_many
+from workflow.assessment.proposals import Proposal, proposals_of
+from workflow.assessment.sheet import (
+    INPUTS,
+    ActivityLine,
+    Attended,
+    CommitteeAppraisal,
+    ExcellentShare,
+    Filing,
+    MeetingCount,
+    Rectified,
+    Reported,
+    Section,
+    Sheet,
+)
+from workflow.cycle import Participant, Process, StageChange, secretaries
+from workflow.database import any_of
+from workflow.deadlines import due_day
+from workflow.people.organisation import Branch
+from workflow.requirement import Missing, blanks, missing, requirement
+from workflow.vocabulary import ENDED, ActivityKind, Kind, MeetingForm, Presence, Role, Severity, Stage, TallySubject, Trigger
+
+# ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_FORMS = {"general": MeetingForm.GENERAL, "committee": MeetingForm.COMMITTEE, "group": MeetingForm.GROUP}
 
 
-class Proposal(Base):
-    """What the office proposes for one branch, and why (考核结果建议)."""
+def sheets(session: Session, process_ids: Sequence[int]) -> list[Sheet]:
+    """The sheets of these assessments by branch code: nine statements, however many they are."""
+    rows = _beside_their_own_year(session, process_ids)
+    named, arranged, proposed = secretaries(session, process_ids), arrangements_of(session, process_ids), proposals_of(session, process_ids)
+    reports, told = duty_reports_of(session, process_ids), facts_of_many(session, process_ids)
+    attended = _attended(session, process_ids)
+    activities = _activities(session, {row.assessed.cycle_id for row in rows})
+    return [
+        _sheet(
+            row,
+            secretary=named.get(row.assessed.id),
+            arrangement=arranged.get(row.assessed.id),
+            report=reports.get(row.assessed.id),
+            facts=told.get(row.assessed.id),
+            lines=[
+                ActivityLine(each.id, each.kind, each.name, each.held_on, attended.get((row.assessed.id, each.id), NOBODY))
+                for each in activities.get(row.assessed.cycle_id, [])
+            ],
+            proposal=proposed.get(row.assessed.id),
+        )
+        for row in rows
+    ]
 
-    __tablename__ = "proposal"
-    __table_args__ = (CheckConstraint("version >= 1", name="version"),)
 
-    process_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("process.id"), primary_key=True)
-    result: Mapped[Level | None] = mapped_column(word(Level, name="result"))
-    reason: Mapped[str | None]
-    version: Mapped[int] = mapped_column(default=1)
+NOBODY = Attended(0, 0, 0)
 
 
-# What is proposed is known to nobody of the branch: its history answers to who reads the school's.
-track(Proposal.__table__)  # type: ignore[arg-type]
+def _beside_their_own_year(session: Session, process_ids: Sequence[int]) -> Sequence[Any]:
+    """Each assessment with the numbers of the same branch's appraisal in the same year, in one statement, so that they are of one moment."""
+    assessed, f = aliased(Process, name="assessed"), figures().c
+    last_filed = (
+        select(func.max(StageChange.made_at))
+        .where(StageChange.process_id == Process.id, StageChange.trigger == Trigger.FILE)
+        .correlate(Process)
+        .scalar_subquery()
+    )
+    numbers = [
+        *(f[name] for name in ("total", "on_committee", "rated", "excellent", "base_count", "allowed", "measures", "measures_done")),
+        *(f[f"committee_{name}"] for name in BALLOT),
+        *(f[f"{item.value}_{mark}"] for item in CommitteeItem for mark in MARKS),
+        *(records(Meeting, Meeting.form == form).label(f"{name}_recorded") for name, form in _FORMS.items()),
+        covered().label("approved"),
+        due_day(literal(Stage.REPORT, Process.stage.type), Process.round, Process.round_due_on).label("report_due_on"),
+        last_filed.label("filed_at"),
+        any_of(Process.stage, ENDED[Kind.APPRAISAL]).label("filed"),
+        Process.late,
+        Process.round,
+    ]
+    return session.execute(
+        select(assessed, *numbers)
+        .select_from(assessed)
+        .join(Process, _of_the_same_year(assessed, Process))
+        .join(f.process_id.table, f.process_id == Process.id)
+        .join(assessed.cycle)
+        .join(assessed.branch)
+        .options(contains_eager(assessed.cycle), contains_eager(assessed.branch))
+        .where(any_of(assessed.id, process_ids))
+        .order_by(Branch.code)
+        .execution_options(populate_existing=True)
+    ).all()
+
+
+def _of_the_same_year(assessed: Any, appraised: Any) -> ColumnElement[bool]:
+    """That these are the assessment and the appraisal of one branch in one year."""
+    return and_(appraised.cycle_id == assessed.cycle_id, appraised.branch_id == assessed.branch_id, appraised.kind == Kind.APPRAISAL)
+
+
+def _activities(session: Session, cycle_ids: Iterable[int]) -> dict[int, list[Activity]]:
+    """The activities of each year, by day."""
+    found: dict[int, list[Activity]] = {}
+    statement = select(Activity).where(any_of(Activity.cycle_id, list(cycle_ids)), Activity.counts).order_by(Activity.held_on, Activity.id)
+    for row in session.scalars(statement.execution_options(populate_existing=True)):
+        found.setdefault(row.cycle_id, []).append(row)
+    return found
+
+
+def _attended(session: Session, process_ids: Sequence[int]) -> dict[tuple[int, int], Attended]:
+    """Attendance by assessment and activity."""
+    came, on_leave = (func.count().filter(Attendance.presence == presence) for presence in (Presence.PRESENT, Presence.ON_LEAVE))
+    rows = session.execute(
+        select(Attendance.process_id, Attendance.activity_id, func.count(), came, on_leave)
+        .where(any_of(Attendance.process_id, process_ids))
+        .group_by(Attendance.process_id, Attendance.activity_id)
+    )
+    return {(process_id, activity_id): Attended(*counts) for process_id, activity_id, *counts in rows}
+
+
+def _sheet(
+    row: Any,
+    *,
+    secretary: Participant | None,
+    arrangement: Arrangement | None,
+    report: DutyReport | None,
+    facts: Facts | None,
+    lines: Sequence[ActivityLine],
+    proposal: Proposal | None,
+) -> Sheet:
+    rules, numbers = row.assessed.cycle.plan["rules"], row._mapping
+    expected = rules["settings"]["three_meetings"]
+    sections = report.sections if report else {}
+    return Sheet(
+        process=row.assessed,
+        secretary=secretary,
+        members=row.total,
+        on_committee=row.on_committee,
+        report=Reported(
+            mode=arrangement.mode if arrangement else None,
+            submitted_at=report.submitted_at if report else None,
+            late=report.late if report else False,
+            sections=[Section(each["id"], each["text"], sections.get(each["id"]) or None) for each in rules["assessment_contents"]],
+            rectification=report.rectification if report else None,
+        ),
+        main_work=facts.main_work if facts else None,
+        three_meetings={name: MeetingCount(getattr(facts, name, None), expected[name], numbers.get(f"{name}_recorded")) for name in THREE_MEETINGS},
+        development={name: getattr(facts, name, None) for name in DEVELOPMENT},
+        clean_government=facts.clean_government if facts else None,
+        clean_issues=facts.clean_issues if facts else None,
+        facts_told=facts is not None,
+        facts_checked=facts is not None and facts.checked_by is not None,
+        attendance={kind: _all_of(kind, lines) for kind in ActivityKind if kind is not ActivityKind.OTHER},
+        activities=lines,
+        conduct=arrangement.conduct if arrangement else None,
+        extra=arrangement.extra if arrangement else None,
+        committee_appraisal=_committee_appraisal(numbers) if row.committee_valid else None,
+        excellent=ExcellentShare(row.rated, row.excellent, row.base_count, row.allowed, row.approved),
+        rectified=Rectified(row.measures, row.measures_done),
+        filing=Filing(row.report_due_on, row.filed, row.filed_at, row.late if row.filed else None, row.round - 1),
+        proposal=proposal,
+    )
+
+
+def _all_of(kind: ActivityKind, lines: Sequence[ActivityLine]) -> Attended:
+    here = [line.here for line in lines if line.kind is kind]
+    return Attended(sum(each.required for each in here), sum(each.attended for each in here), sum(each.on_leave for each in here))
+
+
+def _committee_appraisal(numbers: Mapping[str, Any]) -> CommitteeAppraisal:
+    """The counted ballot: one without a valid vote is never counted."""
+    issued, returned, valid, void = (int(numbers[f"committee_{name}"]) for name in BALLOT)
+    marks = {item: {mark: int(numbers[f"{item.value}_{mark}"]) for mark in MARKS} for item in CommitteeItem}
+    return CommitteeAppraisal(issued, returned, valid, void, marks)
+
+
+# ── requirements ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@requirement(
+    "R6",
+    stage=Stage.PROPOSED,
+    severity=Severity.SIGN,
+    todo_for=Role.OFFICE,
+    asked_from=Stage.SUMMARISED,
+    link="summary",
+    zh="党委研究前还缺：{names}",
+    en="the committee has not before it: {names}",
+)
+def inputs_missing() -> Missing:
+    """校党委综合以上述职、参加活动和各支部对本支部委员会的评议结果等情况"""
+    appraised = aliased(Process)
+    there = {
+        "duty_report": is_submitted(),
+        "activities": select(Attendance.staff_no)
+        .join(Activity, Activity.id == Attendance.activity_id)
+        .where(Attendance.process_id == Process.id, Activity.counts)
+        .correlate(Process)
+        .exists(),
+        "committee_appraisal": select(Tally.id)
+        .join(appraised, appraised.id == Tally.process_id)
+        .where(_of_the_same_year(Process, appraised), Tally.subject == TallySubject.COMMITTEE, Tally.counts, Tally.counted_at.is_not(None))
+        .correlate(Process)
+        .exists(),
+    }
+    lacks = blanks({name: (INPUTS[name], ~present) for name, present in there.items()})
+    return missing(Process.id, subject=lacks.c.field, name=lacks.c.zh).join(lacks, lacks.c.blank)
+
+
+REQUIREMENTS = (inputs_missing,)

@@ -75,6 +75,7 @@ class Action(StrEnum):
     CONFIRM_DECISION = "confirm_decision"
     MOVE_ASSESSMENT = "move_assessment"
     ASSESS = "assess"
+    READ_PROPOSAL = "read_proposal"
     READ_DUTY_REPORT = "read_duty_report"
     WRITE_DUTY_REPORT = "write_duty_report"
     STATE_FACTS = "state_facts"
@@ -145,6 +146,7 @@ ACCESS: Mapping[Action, Mapping[Role, Scope]] = {
     Action.CONFIRM_DECISION: {Role.COMMITTEE: Scope.ALL},
     Action.MOVE_ASSESSMENT: {Role.OFFICE: Scope.ALL, Role.COMMITTEE: Scope.ALL},
     Action.ASSESS: _OFFICE,
+    Action.READ_PROPOSAL: _SCHOOL_READERS,
     Action.READ_DUTY_REPORT: _BRANCH_READERS,
     Action.WRITE_DUTY_REPORT: _SECRETARY,
     Action.STATE_FACTS: {Role.OFFICE: Scope.ALL, Role.SECRETARY: Scope.BRANCH},
