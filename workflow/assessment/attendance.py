@@ -29,7 +29,7 @@ from workflow.vocabulary import SCHOOL_ZONE, CycleStatus, Kind, Presence, Stage
 from workflow.workbooks import cells
 from workflow.workbooks.cells import Cell, CellFault, quoted
 from workflow.workbooks.imports import WorkbookImport, import_by_id, keep_import, mark_applied, must_be_applicable, track_import
-from workflow.workbooks.sheets import ROWS_NAMED, Column, Form, Problem, Table, has_errors, in_order, read_sheets, rows_named
+from workflow.workbooks.sheets import ROWS_NAMED, Column, Form, Problem, has_errors, in_order, read_sheets, rows_named
 
 # ── record ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -205,7 +205,8 @@ def preview_attendance(
     lines = [SheetRow(**row) for row in table.rows]
     rows = {line.staff_no: line.presence for line in reversed(lines) if line.staff_no}
     found = changes(session, activity, rows)
-    problems += _check(activity, table, lines, found)
+    problems += _check(activity, lines, found)
+    problems += _summarised(lines, found, whole=table.whole and not has_errors(problems))
     applicable = not has_errors(problems)
     count = Counter(line.presence for line in lines)
     summary = {
@@ -226,13 +227,14 @@ def preview_attendance(
     )
 
 
-def _check(activity: Activity, table: Table, lines: Sequence[SheetRow], found: Changes) -> list[Problem]:
-    """What a sheet must hold against the rolls."""
-    problems = [*_repeated(lines), *(problem for line in lines for problem in _against_the_roll(line, found.homes))]
+def _check(activity: Activity, lines: Sequence[SheetRow], found: Changes) -> Iterator[Problem]:
+    """What a sheet must hold against the rolls, and against what the activity says."""
+    yield from _repeated(lines)
+    for line in lines:
+        yield from _against_the_roll(line, found.homes)
     if lines and activity.expected not in (None, len(lines)):
         words = f"表中有 {len(lines)} 人，与该活动登记的应到人数 {activity.expected} 不一致"
-        problems.append(Problem(SHEET, None, None, "warning", words))
-    return [*problems, *_summarised(table, lines, found, certain=not has_errors(problems))]
+        yield Problem(SHEET, None, None, "warning", words)
 
 
 def _repeated(lines: Iterable[SheetRow]) -> Iterator[Problem]:
@@ -258,19 +260,19 @@ def _against_the_roll(line: SheetRow, homes: Mapping[str, Home]) -> Iterator[Pro
         words = f"学工号 {line.staff_no} 在名册上的姓名是{quoted(home.name)}，这里是{quoted(line.name)}，以名册为准"
         yield Problem(SHEET, line.row, "姓名", "warning", words)
     if line.branch_name is not None and line.branch_name != home.branch:
-        words = f"{home.name}现在{quoted(home.branch)}的名册上，这里是{quoted(line.branch_name)}，以名册为准"
+        words = f"{home.name}在{quoted(home.branch)}的名册上，这里是{quoted(line.branch_name)}，以名册为准"
         yield Problem(SHEET, line.row, "所在党支部", "warning", words)
 
 
-def _summarised(table: Table, lines: Sequence[SheetRow], found: Changes, *, certain: bool) -> Iterator[Problem]:
+def _summarised(lines: Sequence[SheetRow], found: Changes, *, whole: bool) -> Iterator[Problem]:
     """One problem for each branch whose attendance would change though its material is summarised, at its first row.
 
-    Whom the sheet leaves out is known only when all of it was read.
+    Whom the sheet leaves out is known only when the whole of it was read without a fault.
     """
     places = {line.staff_no: line.row for line in reversed(lines) if line.staff_no}
     of_branch: defaultdict[str, set[str]] = defaultdict(set)
     for staff_no, home in found.touched:
-        if home.stage is not Stage.COLLECTING and (staff_no in places or (certain and table.whole)):
+        if home.stage is not Stage.COLLECTING and (staff_no in places or whole):
             of_branch[home.branch].add(staff_no)
     for branch, staff_nos in of_branch.items():
         rows = sorted(places[staff_no] for staff_no in staff_nos if staff_no in places)
