@@ -220,10 +220,10 @@ insert into study_session (process_id, held_on, titles, exchange, version, recor
     select p.id, '2024-12-18', c.plan -> 'rules' -> 'required_reading', '交流', 1, 'z3', now()
     from process p join cycle c on c.id = p.cycle_id, generate_series(1, 2);
 insert into study_attendance (session_id, staff_no, process_id)
-    select s.id, r.staff_no, s.process_id from study_session s join participant r on r.process_id = s.process_id where (r.person_id + s.id) % 50 <> 0;
+    select s.id, r.staff_no, s.process_id from study_session s join participant r on r.process_id = s.process_id where (r.person_id + s.id) % 20 <> 0;
 insert into study_make_up (session_id, staff_no, process_id, made_up_on, recorded_by, recorded_at)
     select s.id, r.staff_no, s.process_id, '2024-12-20', 'z3', now()
-    from study_session s join participant r on r.process_id = s.process_id where (r.person_id + s.id) % 100 = 0;
+    from study_session s join participant r on r.process_id = s.process_id where (r.person_id + s.id) % 40 = 0;
 insert into talk (process_id, held_on, talker, partner, way, focus, focus_reason, version, recorded_by, recorded_at)
     select r.process_id, '2024-12-18', r.staff_no, o.staff_no, 'face', r.post = 'secretary', '新入职', 1, 'z3', now()
     from participant r join participant o on o.process_id = r.process_id and o.person_id > r.person_id and (r.post = 'secretary' or o.leads)

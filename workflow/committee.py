@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from workflow.assessment.decision import Decision, enter_decision, must_be_pending
+from workflow.assessment.summary import sheets
 from workflow.cycle import Cycle, Lock, Process, leaders, processes_of
 from workflow.errors import Conflict, Forbidden, Words
 from workflow.mail import letters
@@ -69,6 +70,9 @@ def make_final(session: Session, cycle: Cycle, decision: Decision, *, by: Caller
     decided_before = any(process.stage in ENDED[process.kind] for process in of_year)
     moving = [each for each in of_year if not decided_before or each.id in named or each.stage is Stage.PROPOSED]
     move_together(session, moving, Trigger.DECIDE, by=by, now=now, reason=decision.number)
+    before_it = {sheet.process.id: sheet.inputs() for sheet in sheets(session, sorted(named))}
+    for result in decision.results:
+        result.inputs = before_it[result.process_id]
     decision.confirmed_by, decision.confirmed_at = by.staff_no, now
     decision.version += 1
     session.flush()

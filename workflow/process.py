@@ -283,6 +283,7 @@ def _tell_returned(session: Session, process: Process, change: StageChange, *, n
                         due_on=process.due_on,
                         today=now.astimezone(SCHOOL_ZONE).date(),
                         link=letters.process_link(base_url, process.kind, year, code),
+                        kind=process.kind,
                     )
                 ),
                 process_id=process.id,

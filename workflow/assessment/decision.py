@@ -30,7 +30,7 @@ from sqlalchemy import (
     or_,
     select,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, distinct_on
 from sqlalchemy.orm import Mapped, Session, aliased, contains_eager, mapped_column, relationship, selectinload
 
 from workflow.appraisal.deciding import reaches
@@ -247,7 +247,7 @@ def results(session: Session, holds: ColumnElement[bool], *which: ColumnElement[
         .join(DecisionResult.process)
         .options(contains_eager(DecisionResult.decision), contains_eager(DecisionResult.process).joinedload(Process.branch))
         .where(holds, *which)
-        .distinct(DecisionResult.process_id)
+        .ext(distinct_on(DecisionResult.process_id))
         .order_by(DecisionResult.process_id, DecisionResult.decision_id.desc())
     ).all()
     return sorted(rows, key=lambda row: row.process.branch.code)
