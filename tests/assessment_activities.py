@@ -79,18 +79,3 @@ def _held_and_attended(session: Session, process: Process) -> None:
 
 SITUATIONS: dict[str, Situation] = {"activities_without_attendance": Situation(met=_held_and_attended, unmet=_held)}
 """By the requirement's name."""
-
-
-# ── a large school ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-MANY = """
-alter table attendance disable trigger user;
-select set_config('zhibu.actor', 'cli', true);
-insert into activity (cycle_id, kind, name, held_on, version, recorded_by, recorded_at)
-    select c.id, 'study', '主题党日' || n, date '2024-01-01' + n, 1, 'office', now() from cycle c, generate_series(1, 40) n;
-insert into attendance (activity_id, staff_no, process_id, presence)
-    select a.id, r.staff_no, r.process_id, 'present'
-    from activity a join process p on p.cycle_id = a.cycle_id and p.kind = 'assessment' join participant r on r.process_id = p.id
-    where a.id % 20 <> 0 and (r.person_id + a.id) % 10 = 0;
-"""
-"""Forty activities of 10,000 branches, to each of which a tenth of them was called; of a twentieth no sheet was applied."""

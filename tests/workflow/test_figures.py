@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from tests.builders import NOW, TODAY, a_branch, a_cycle, an_office, caller
 from tests.evidence import leaves, stand_at, statements
 from tests.rating import a_case, a_counted_ballot, a_help_plan, a_rating, all_rating, secretary_of
-from tests.rectification import a_commitment, a_filing, a_measure, a_problem, a_publication, the_year_after
+from tests.rectification import a_commitment, a_filing, a_measure, a_problem, a_publication, progress, the_year_after
 from tests.self_review import a_life_meeting, a_meeting, a_self_review, a_tally
 from tests.situations import HELD_ON, a_study
 from workflow.appraisal.aftercare import DispositionCase, HelpPlan
@@ -34,7 +34,7 @@ from workflow.gate import BY_NAME
 from workflow.opening import publish
 from workflow.requirement import Waiver
 from workflow.roll import bring_into_step
-from workflow.vocabulary import Kind, Level, MeetingPurpose, Stage, Standing, TalkWay, TallySubject
+from workflow.vocabulary import Kind, Level, MeasureState, MeetingPurpose, Stage, Standing, TalkWay, TallySubject
 from workflow.waivers import approve, waive
 
 SIZES = {"D0101": 3, "D0102": 7, "D0103": 22}
@@ -71,7 +71,8 @@ def a_mixed_year(session: Session, process: Process, dice: Random) -> None:
     for row in dice.sample(line, len(line) // 2 + 1):
         a_commitment(session, process, row.staff_no)
     for number in range(4):
-        a_measure(session, process, a_problem(session, process, f"问题{number}"))
+        measure = a_measure(session, process, a_problem(session, process, f"问题{number}"))
+        progress(session, process, measure, list(MeasureState)[number], "见附件", by=secretary.staff_no)
         a_publication(session, process)
         a_filing(session, process)
     for model in (StudySession, Talk, Meeting, Problem, Measure, Commitment, Publication, RectificationFiling, HelpPlan, DispositionCase):
@@ -145,6 +146,7 @@ def counted(session: Session, process: Process) -> dict[str, int]:
         "meetings": sum(row.purpose is MeetingPurpose.LIFE for row in standing(session, Meeting, process)),
         "problems": len(standing(session, Problem, process)),
         "measures": len(standing(session, Measure, process)),
+        "measures_done": sum(row.state in (MeasureState.DONE, MeasureState.CLOSED) for row in standing(session, Measure, process)),
         "commitments": len(standing(session, Commitment, process)),
         "publications": len(standing(session, Publication, process)),
         "filings": len(standing(session, RectificationFiling, process)),

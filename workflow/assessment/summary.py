@@ -48,7 +48,7 @@ _FORMS = {"general": MeetingForm.GENERAL, "committee": MeetingForm.COMMITTEE, "g
 
 
 def sheets(session: Session, process_ids: Sequence[int]) -> list[Sheet]:
-    """The sheets of these assessments by branch code: nine statements, however many they are."""
+    """The sheets of these assessments by branch code: eight statements, however many they are."""
     rows = _beside_their_own_year(session, process_ids)
     named, arranged, proposed = secretaries(session, process_ids), arrangements_of(session, process_ids), proposals_of(session, process_ids)
     reports, told = duty_reports_of(session, process_ids), facts_of_many(session, process_ids)
