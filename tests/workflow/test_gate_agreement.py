@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, select
+from sqlalchemy.dialects.postgresql import psycopg
 from sqlalchemy.orm import Session
 
 from tests.assessment import ON_SITE, REPORTED, a_duty_report, an_assessment, arranged, facts
@@ -135,9 +136,10 @@ def _agree(session: Session, both: Sequence[Process]) -> None:
         open_ = {(row.requirement.name, subject.id) for row in unmet(session, process, _asked_now(process), today=TODAY) for subject in row.open}
         on_roll = [row for row in roll(session, process.id) if row.left_on is None]
         for each in _asked_now(process):
-            rows = each.query().subquery()
+            rows = str(each.query().compile(dialect=psycopg.dialect(), compile_kwargs={"literal_binds": True}))  # type: ignore[no-untyped-call]
             holders = {row.person_id for row in on_roll if _holds(row, each.todo_for)}
-            for found in session.execute(select(rows).where(rows.c.process_id == process.id)):
+            here = {"process_id": process.id, "today": TODAY}
+            for found in session.connection().exec_driver_sql(f"select * from ({rows}) m where process_id = %(process_id)s", here):  # noqa: S608
                 if (each.name, found.subject_id) in open_:
                     for someone in holders if found.person_id is None else {found.person_id}:
                         everybody[someone].add((each.name, found.subject_id))
