@@ -267,7 +267,7 @@ def excellent_by(session: Session, decision: Decision) -> Sequence[DecisionResul
 
 # ── requirements ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-_asked = partial(requirement, stage=Stage.PROPOSED, severity=Severity.HARD, todo_for=Role.OFFICE, link="result")
+_asked = partial(requirement, stage=Stage.PROPOSED, severity=Severity.HARD, todo_for=Role.OFFICE, link="/decision")
 
 
 @_asked("R5", zh="党委会还没有作出对本支部的决定", en="the committee has decided nothing on this branch")

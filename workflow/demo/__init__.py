@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session, joinedload
 from workflow.cycle import Cycle, Lock, process_of, roll
 from workflow.database import act_as, transaction
 from workflow.deadlines import extend
+from workflow.demo.assessment import begin_assessment
 from workflow.demo.year import Year, at
 from workflow.gate import CLAUSES
 from workflow.opening import open_cycle, publish
@@ -107,6 +108,9 @@ def build(engine: Engine, *, now: datetime, base_url: str) -> Iterator[str]:
         for sketch in SKETCHES:
             _walk(session, sketch, office, now, base_url)
             yield sketch.name
+        begin_assessment(session, cycle, office)
+        act_as(session, actor=ACTOR)
+        yield "党委考核"
 
 
 def _roster() -> Roster:
