@@ -136,6 +136,16 @@ def test_a_demo_killed_with_9_starts_again_with_its_data_and_leaves_nothing(proj
     assert postgres_of(tmp_path) == []
 
 
+def test_the_demo_collects_for_the_assessment_too(project: Path, tmp_path: Path, port: int) -> None:
+    with demo(project, tmp_path, port):
+        office = office_token(tmp_path)
+        modes = [row["mode"] for row in get(port, "/cycles/2024/assessments", office)["items"]]
+        assert set(modes) == {None, "on_site", "written"}
+        whole, begun = (get(port, f"/cycles/2024/assessments/{code}/summary", office) for code in ("D0202", "D0101"))
+        assert whole["missing"] == []
+        assert {"duty_report", "report_mode", "main_work"} <= {row["id"] for row in begun["missing"]}
+
+
 def test_a_port_that_is_taken_is_named(project: Path, tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
