@@ -40,7 +40,7 @@ def enter(session: Session, cycle: Cycle, body: Mapping[str, Any], *, by: Caller
                     letters.DecisionEntered(
                         recipient=person.name,
                         today=today,
-                        link=letters.school_link(base_url, cycle.year),
+                        link=letters.kind_link(base_url, Kind.ASSESSMENT, cycle.year),
                         year=cycle.year,
                         number=decision.number,
                         held_on=decision.held_on,

@@ -11,19 +11,25 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from workflow.mail.letters import (
+    DecisionEntered,
     Digest,
     Duty,
     FollowUpDue,
     MeasureDue,
+    OfficeReminder,
+    Published,
     Reminder,
     Rendered,
     Returned,
     WaiverDecided,
+    decision_entered,
     digest,
     follow_up_due,
     measure_due,
     message,
+    office_reminder,
     process_link,
+    published,
     reminder,
     returned,
     school_link,
@@ -204,3 +210,42 @@ def _message(*, recipient: str = "李四", address: str = "l4@school.example", w
 
 def _as_read(letter: Rendered) -> str:
     return f"{letter.subject}\n{'─' * 40}\n{letter.text}{'─' * 40}\n{letter.html}"
+
+
+R3 = Duty("R3", "党办牵头汇总情况提出考核结果建议。", 12)
+OFFICE_REMINDER = OfficeReminder(
+    recipient="党办主任",
+    year=2024,
+    kind=Kind.ASSESSMENT,
+    due_on=date(2025, 1, 15),
+    today=date(2025, 1, 8),
+    by_stage=((Stage.COLLECTING, 4), (Stage.SUMMARISED, 12)),
+    duties=(R3,),
+    link="https://zhibu.example.edu.cn/cycles/2024/assessments",
+)
+
+
+def test_the_office_reads_how_many_branches_it_must_bring_on_and_what_it_owes(snapshot: SnapshotAssertion) -> None:
+    assert office_reminder(OFFICE_REMINDER) == snapshot
+
+
+def test_the_office_that_owes_nothing_is_asked_to_move_on(snapshot: SnapshotAssertion) -> None:
+    assert office_reminder(replace(OFFICE_REMINDER, duties=(), today=date(2025, 1, 17))) == snapshot
+
+
+def test_the_committee_reads_that_a_decision_waits_and_not_what_it_is(snapshot: SnapshotAssertion) -> None:
+    letter = DecisionEntered(
+        recipient="党委委员", today=date(2025, 2, 11), link=OFFICE_REMINDER.link, year=2024, number="党委会〔2025〕3号", held_on=date(2025, 2, 10)
+    )
+    assert decision_entered(letter) == snapshot
+
+
+def test_a_branch_reads_that_there_is_a_result_and_not_which(snapshot: SnapshotAssertion) -> None:
+    letter = Published(
+        recipient="张三",
+        today=date(2025, 2, 14),
+        link=process_link("https://zhibu.example.edu.cn", Kind.ASSESSMENT, 2024, "D0101"),
+        branch="计算机学院教工第一党支部",
+        year=2024,
+    )
+    assert published(letter) == snapshot

@@ -51,6 +51,11 @@ def process_link(base_url: str, kind: Kind, year: int, code: str) -> str:
     return f"{base_url}/cycles/{year}/{_PAGES[kind]}/{code}"
 
 
+def kind_link(base_url: str, kind: Kind, year: int) -> str:
+    """Where a letter sends who has to do with all branches: their list."""
+    return f"{base_url}/cycles/{year}/{_PAGES[kind]}"
+
+
 _PAGES = {Kind.APPRAISAL: "branches", Kind.ASSESSMENT: "assessments"}
 
 
@@ -111,6 +116,25 @@ class Reminder(OfADay):
     @property
     def next_move(self) -> Trigger:
         return Trigger.FILE if self.stage is Stage.REPORT else Trigger.ADVANCE
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfficeReminder(OfADay):
+    """A day that is the office's own comes near or is over (党办的期限): how many branches stand where, and how much of each clause it owes."""
+
+    year: int
+    due_on: date
+    by_stage: Sequence[tuple[Stage, int]]
+    duties: Sequence[Duty]
+    kind: Kind
+
+    @property
+    def days_left(self) -> int:
+        return (self.due_on - self.today).days
+
+    @property
+    def branches(self) -> int:
+        return sum(count for _, count in self.by_stage)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,6 +225,11 @@ class Digest(OfADay):
 def reminder(letter: Reminder) -> Rendered:
     """The letter that a deadline comes near."""
     return render("reminder", letter)
+
+
+def office_reminder(letter: OfficeReminder) -> Rendered:
+    """The letter that a day of the office comes near."""
+    return render("office_reminder", letter)
 
 
 def returned(letter: Returned) -> Rendered:

@@ -2,6 +2,7 @@
 
 * A deadline: seven, three and one day before a process must be done, and on the day itself; where that is a day off, on the working day before it.
   Secretary and deputy get theirs while the stage stands open, even with nothing missing; whoever else must act gets his own.
+* A day that is the office's own (党办的期限): as often, one letter to each of the office for all branches that it must bring on by then.
 * Overdue (逾期), to the same people: the day after, and then every seven days until the branch has moved on or got a later day; where that is a
   day off, on the next working day. Once a week is what an office would ring up for.
 * Help that was promised in a talk (后续帮助): the day before and the day itself, to who talked and who recorded it.
@@ -21,12 +22,14 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from workflow.calendar import overrides_of
+from workflow.gate import duties
 from workflow.mail.letters import DIGEST
 from workflow.mail.outbox import AT_ONCE, enqueue, fates, reminder_of, retire_reminders_except
 from workflow.reminders.deadlines import near_processes, of_deadlines
 from workflow.reminders.due import Due
 from workflow.reminders.follow_ups import of_follow_ups, open_follow_ups
 from workflow.reminders.measures import of_measures, open_measures
+from workflow.reminders.office import of_the_office, told_to_the_office
 from workflow.reminders.week import of_the_week, running_cycles
 from workflow.reminders.when import OPENING, digest_of_week
 from workflow.vocabulary import SCHOOL_ZONE
@@ -40,8 +43,11 @@ def letters_due(session: Session, now: datetime, *, base_url: str) -> list[Due]:
     if now.astimezone(SCHOOL_ZONE).time() < OPENING:
         return []
     overrides = overrides_of(session)
+    near = near_processes(session, now, overrides)
+    missing = duties(session, [each.process for each in near])
     return [
-        *of_deadlines(session, near_processes(session, now, overrides), now, base_url),
+        *of_deadlines(session, near, missing, now, base_url),
+        *of_the_office(session, near, missing, now, base_url),
         *of_follow_ups(session, now, overrides, base_url),
         *of_measures(session, now, overrides, base_url),
         *of_the_week(session, now, overrides, base_url),
@@ -72,8 +78,10 @@ def _current(session: Session, now: datetime) -> list[str]:
     """What is told now, without whom: whatever else waits has been overtaken."""
     overrides = overrides_of(session)
     monday = digest_of_week(now, overrides)
+    near = near_processes(session, now, overrides)
     return [
-        *(each.told for each in near_processes(session, now, overrides)),
+        *(each.told for each in near),
+        *told_to_the_office(near),
         *open_follow_ups(session, now, overrides),
         *open_measures(session, now, overrides),
         *(reminder_of(DIGEST, cycle_id=cycle.id, due_on=monday) for cycle in running_cycles(session)),

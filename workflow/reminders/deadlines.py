@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session, contains_eager
 from workflow.calendar import Overrides
 from workflow.cycle import Cycle, Participant, Process
 from workflow.database import any_of
-from workflow.gate import BY_NAME, duties
+from workflow.gate import BY_NAME
 from workflow.mail import letters
 from workflow.mail.outbox import reminder_of
 from workflow.people.organisation import Person
@@ -67,8 +67,12 @@ def near_processes(session: Session, now: datetime, overrides: Overrides) -> lis
     return [Near(process, day, step, reasons[day]) for process in rows if (day := process.due_on) is not None and (step := steps[day]) is not None]
 
 
-def of_deadlines(session: Session, near: Sequence[Near], now: datetime, base_url: str) -> Iterator[Due]:
-    missing = duties(session, [each.process for each in near])
+Missing = Mapping[tuple[int, int | None], Mapping[str, int]]
+"""How much is missing of each requirement, by process and who must act, as ``gate.duties`` counts it."""
+
+
+def of_deadlines(session: Session, near: Sequence[Near], missing: Missing, now: datetime, base_url: str) -> Iterator[Due]:
+    """A letter for secretary and deputy of each process that is theirs to move on, and for whoever else must act in it."""
     by_process = {each.process.id: each for each in near}
     acting = [person_id for _, person_id in missing if person_id is not None]
     today = now.astimezone(SCHOOL_ZONE).date()
@@ -90,7 +94,7 @@ def of_deadlines(session: Session, near: Sequence[Near], now: datetime, base_url
     for row, address in roll:
         each, leads = by_process[row.process_id], row.post in _LEADERS or (row.process_id, row.person_id) in in_their_place
         process = each.process
-        answers = leads and _answers_for_the_branch(process)
+        answers = leads and is_for_the_secretary(process)
         counts = missing.get((row.process_id, None if answers else row.person_id), {})
         if not (answers or counts):
             continue
@@ -123,17 +127,20 @@ def of_deadlines(session: Session, near: Sequence[Near], now: datetime, base_url
         )
 
 
-def _answers_for_the_branch(process: Process) -> bool:
+def is_for_the_secretary(process: Process) -> bool:
     """Whether it is for the secretary to move this process on: then he is told all that it lacks, and told even when that is nothing."""
     return any(move.asks is process.stage and move.who is Role.SECRETARY for move in moves_from(process))
 
 
 def duties_of(cycle: Cycle, counts: Mapping[str, int]) -> tuple[letters.Duty, ...]:
-    """How much is missing of each clause, out of how much is missing of each requirement."""
+    """How much is missing of each clause, in the order of the clauses, out of how much is missing of each requirement."""
     by_clause = Counter[str]()
-    for name, count in counts.items():
+    for name, count in sorted(counts.items(), key=lambda item: _ORDER(item[0])):
         by_clause[BY_NAME[name].clause] += count
     return tuple(letters.Duty(clause, cycle.sentence(clause), count) for clause, count in by_clause.items())
+
+
+_ORDER = tuple(BY_NAME).index
 
 
 def _substitutes(session: Session, process_ids: Sequence[int], today: date) -> set[tuple[int, int]]:

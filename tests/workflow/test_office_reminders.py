@@ -1,0 +1,131 @@
+"""The office's own days: one letter for all branches that it must bring on, and none of it to a branch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+
+import pytest
+from sqlalchemy import Engine, select
+from sqlalchemy.orm import Session
+
+from tests.assessment import a_duty_report, an_assessment, arranged
+from tests.builders import DEADLINES, NOW, a_branch, a_school
+from tests.evidence import stand_at, statements
+from tests.workflow.test_reminders import BASE, at, duties
+from workflow.cycle import cycle_by_year
+from workflow.deadlines import change_deadlines
+from workflow.mail.outbox import Letter
+from workflow.people.accounts import create_officer
+from workflow.reminders import letters_due, queue_due
+from workflow.reminders.due import Due
+from workflow.roll import rolls_follow
+from workflow.vocabulary import LetterState, Role, Stage
+
+DAY = date(2025, 2, 12)
+"""A Wednesday after all the branches' own days, whose letters would else be due too."""
+
+
+@pytest.fixture
+def year(session: Session) -> None:
+    """Two branches that are assessed, to be collected and summarised by the same day."""
+    a_school(session)
+    cycle = cycle_by_year(session, 2024)
+    days = {**dict.fromkeys(DEADLINES, date(2025, 6, 30)), Stage.COLLECTING: DAY, Stage.SUMMARISED: DAY}
+    change_deadlines(session, cycle, days, seen=cycle.version, now=NOW)
+    session.expire_all()
+
+
+def to_office(session: Session, now: datetime) -> list[Due]:
+    return [letter for letter in letters_due(session, now, base_url=BASE) if letter.process_id is None and letter.kind != "digest"]
+
+
+def to_branches(session: Session, now: datetime) -> dict[str, Due]:
+    return {letter.recipient_name: letter for letter in letters_due(session, now, base_url=BASE) if letter.process_id is not None}
+
+
+@pytest.mark.parametrize(("day", "kind"), [("2025-02-05", "due-7"), ("2025-02-10", "due-3"), ("2025-02-11", "due-1"), ("2025-02-12", "due-0")])
+def test_each_of_the_office_gets_one_letter_for_all_branches_in_the_rhythm_of_every_day(session: Session, year: None, day: str, kind: str) -> None:
+    create_officer(session, staff_no="second", name="党办干事", role=Role.OFFICE, now=NOW, email="second@school.example")
+    assert [(letter.kind, letter.recipient_name) for letter in to_office(session, at(day))] == [(kind, "党委办公室"), (kind, "党办干事")]
+
+
+def test_once_the_day_is_over_it_is_told_so_each_week(session: Session, year: None) -> None:
+    assert [letter.kind for letter in to_office(session, at("2025-02-13"))] == ["overdue-1"]
+    assert [letter.kind for letter in to_office(session, at("2025-02-20"))] == ["overdue-8"]
+    assert "已逾期8天" in to_office(session, at("2025-02-20"))[0].words.subject
+
+
+def test_it_reads_how_many_branches_stand_where_and_what_the_office_owes_of_all_of_them(session: Session, year: None) -> None:
+    first = an_assessment(session)
+    arranged(session, first)
+    a_duty_report(session, first)
+    stand_at(session, first, Stage.SUMMARISED)
+    (letter,) = to_office(session, at("2025-02-05"))
+    assert [line for line in letter.words.text.splitlines() if line.endswith("个")] == ["述职与材料汇集：1个", "汇总：1个"]
+    assert duties(letter.words) == ["【R2】（还差1项）", "【R3】（还差2项）"]
+    assert f"{BASE}/cycles/2024/assessments" in letter.words.text
+
+
+def test_who_owes_nothing_is_asked_to_move_on(session: Session, year: None) -> None:
+    for code in ("D0101", "D0201"):
+        arranged(session, an_assessment(session, code))
+    (letter,) = to_office(session, at("2025-02-05"))
+    assert duties(letter.words) == []
+    assert "请在期限前办理下一环节" in letter.words.text
+
+
+def test_nothing_is_told_before_the_first_reminder_nor_of_branches_that_are_decided(session: Session, year: None) -> None:
+    assert to_office(session, at("2025-02-04")) == []
+    for code, stage in (("D0101", Stage.DECIDED), ("D0201", Stage.PUBLISHED)):
+        stand_at(session, an_assessment(session, code), stage)
+    assert to_office(session, at("2025-02-05")) == []
+
+
+def test_a_secretary_is_told_of_his_own_report_while_he_owes_it_and_never_what_the_office_owes(session: Session, year: None) -> None:
+    told = to_branches(session, at("2025-02-05"))
+    assert set(told) == {"张三", "赵六"}
+    assert duties(told["张三"].words) == ["【R1】（还差1项）"]
+    assert f"{BASE}/cycles/2024/assessments/D0101" in told["张三"].words.text
+    a_duty_report(session, an_assessment(session))
+    assert set(to_branches(session, at("2025-02-05"))) == {"赵六"}
+
+
+def test_what_the_office_reads_of_the_branches_own_year_is_the_weeks_digest_alone(session: Session, year: None) -> None:
+    cycle = cycle_by_year(session, 2024)
+    change_deadlines(session, cycle, dict.fromkeys(DEADLINES, DAY), seen=cycle.version, now=NOW)
+    session.expire_all()
+    for code in ("D0101", "D0201"):
+        stand_at(session, an_assessment(session, code), Stage.PUBLISHED)
+    assert to_office(session, at("2025-02-05")) == []
+
+
+def test_a_letter_that_waits_is_moot_once_nothing_is_near_any_more(session: Session, year: None) -> None:
+    @contextmanager
+    def begin() -> Iterator[Session]:
+        yield session
+
+    queue_due(begin, at("2025-02-05"), base_url=BASE)
+    of_office = select(Letter.state).where(Letter.process_id.is_(None), Letter.kind == "due-7").execution_options(populate_existing=True)
+    assert session.scalars(of_office).all() == [LetterState.PENDING]
+    queue_due(begin, at("2025-02-05", "10:00"), base_url=BASE)
+    assert session.scalars(of_office).all() == [LetterState.PENDING]
+    for code in ("D0101", "D0201"):
+        stand_at(session, an_assessment(session, code), Stage.DECIDED)
+    queue_due(begin, at("2025-02-05", "11:00"), base_url=BASE)
+    assert session.scalars(of_office).all() == [LetterState.MOOT]
+
+
+def test_many_branches_are_counted_with_the_statements_of_two(shared_engine: Engine, session: Session, year: None) -> None:
+    def cost() -> int:
+        with statements(shared_engine) as sent:
+            assert len(to_office(session, at("2025-02-05"))) == 1
+        return len(sent)
+
+    few = cost()
+    for number in range(10):
+        a_branch(session, code=f"D05{number:02d}", members=(f"p{number}", f"r{number}"), committee=(f"p{number}",))
+    rolls_follow(session, now=NOW)
+    session.flush()
+    assert cost() == few
