@@ -13,8 +13,9 @@ from api.base import Answer, Asked, Routes
 from api.lists import Page, listed, natural, place
 from api.process import process_routes
 from api.records import ReasonBody
-from api.shapes import Listed, ProcessShape, RecordShape, process_shape, record_shape
+from api.shapes import BranchShape, ChangeShape, Items, Listed, ProcessShape, RecordShape, branch_shape, change_shape, process_shape, record_shape
 from workflow.assessment.arrangement import Arrangement, ArrangementBody, arrange, arrangement_of, arrangements_of
+from workflow.assessment.decision import FINAL, PUBLISHED, DecisionResult, result_of, results
 from workflow.assessment.duty_reports import (
     DutyReport,
     DutyReportBody,
@@ -24,13 +25,15 @@ from workflow.assessment.duty_reports import (
     write_duty_report,
 )
 from workflow.assessment.facts import DEVELOPMENT, THREE_MEETINGS, Facts, FactsBody, check_facts, facts_of, state_facts
-from workflow.cycle import Lock, Participant, Process, cycle_by_year, secretaries
-from workflow.errors import NotFound
+from workflow.cycle import Cycle, Lock, Participant, Process, cycle_by_year, processes_of, secretaries
+from workflow.database import any_of
+from workflow.errors import Conflict, Invalid, NotFound, Words
 from workflow.evidence import must_be_open, reject, withdraw
-from workflow.fields import Line, YesNo, one_of
-from workflow.people.access import Action
+from workflow.fields import Body, Line, YesNo, many, one_of
+from workflow.people.access import SCHOOL_READERS, Action
+from workflow.process import move_together
 from workflow.progress import branches
-from workflow.vocabulary import STAGES, Kind, ReportMode, Stage
+from workflow.vocabulary import STAGES, WORKING_STAGES, Kind, Level, ReportMode, Stage, Trigger
 
 routes = Routes(kind=Kind.ASSESSMENT)
 
@@ -46,8 +49,29 @@ class OnSiteShape(TypedDict):
     order: int | None
 
 
+class OwnResultShape(TypedDict):
+    """What the committee decided on a branch: people of the branch read it once it is published."""
+
+    result: Level
+    reason: str | None
+    number: str
+    held_on: date
+    published_at: datetime | None
+
+
+class AnnouncedShape(TypedDict):
+    """What a plain member reads of the assessment of his branch, once it is published."""
+
+    cycle: int
+    kind: Kind
+    branch: BranchShape
+    result: OwnResultShape
+
+
 class AssessmentShape(ProcessShape):
     """Where the assessment of a branch stands, and what the office has set."""
+
+    result: OwnResultShape | None
 
     mode: ReportMode | None
     on_site: OnSiteShape | None
@@ -55,15 +79,33 @@ class AssessmentShape(ProcessShape):
     extra: str | None
 
 
-def assessment_shape(process: Process, secretary: Participant | None, arrangement: Arrangement | None, today: date) -> AssessmentShape:
+def result_shape(row: DecisionResult) -> OwnResultShape:
+    decision = row.decision
+    return {
+        "result": row.result,
+        "reason": row.reason,
+        "number": decision.number,
+        "held_on": decision.held_on,
+        "published_at": decision.published_at,
+    }
+
+
+def assessment_shape(
+    process: Process, secretary: Participant | None, arrangement: Arrangement | None, result: DecisionResult | None, today: date
+) -> AssessmentShape:
     on_site = arrangement is not None and arrangement.mode is ReportMode.ON_SITE
     return {
         **process_shape(process, secretary, today),
+        "result": result_shape(result) if result else None,
         "mode": arrangement.mode if arrangement else None,
         "on_site": {"held_on": arrangement.held_on, "place": arrangement.place, "order": arrangement.position} if arrangement and on_site else None,
         "conduct": arrangement.conduct if arrangement else None,
         "extra": arrangement.extra if arrangement else None,
     }
+
+
+def _year(asked: Asked, year: int) -> Cycle:
+    return cycle_by_year(asked.session, year)
 
 
 class AssessmentsQuery(Page):
@@ -90,22 +132,68 @@ def list_assessments(asked: Asked, query: dict[str, Any], year: int) -> Any:
         limit=query["limit"] + 1,
         kind=Kind.ASSESSMENT,
     )
-    set_by_office = arrangements_of(asked.session, [row.id for row in rows])
+    ids = [row.id for row in rows]
+    set_by_office = arrangements_of(asked.session, ids)
+    decided = {row.process_id: row for row in results(asked.session, FINAL, any_of(DecisionResult.process_id, ids))}
     return listed(
-        rows, query, lambda row: assessment_shape(row, named.get(row.id), set_by_office.get(row.id), asked.today), lambda row: row.branch.code
+        rows,
+        query,
+        lambda row: assessment_shape(row, named.get(row.id), set_by_office.get(row.id), decided.get(row.id), asked.today),
+        lambda row: row.branch.code,
     )
 
 
+class AdvanceBody(Body):
+    """To which stage, and which branches: all that stand before it, unless some are named."""
+
+    to = one_of(Stage, among=WORKING_STAGES[Kind.ASSESSMENT][1:], required=True)
+    branches = many(Line(at_most=32), at_least=1)
+
+
+class MovedShape(ChangeShape):
+    """A move that was made, and of which branch."""
+
+    branch: BranchShape
+
+
+@routes.post(f"{CYCLE}/assessments/advance", action=Action.MOVE_ASSESSMENT, answers=Items[MovedShape], find=_year, body=AdvanceBody)
+def advance_branches(asked: Asked, cycle: Cycle, body: dict[str, Any]) -> Any:
+    """Advance many branches by one act: all of them move, or none does, with all that any of them lacks."""
+    of_year = {each.branch.code: each for each in processes_of(asked.session, cycle, Kind.ASSESSMENT, lock=Lock.MOVE)}
+    if unknown := [code for code in body.get("branches", []) if code not in of_year]:
+        raise Invalid({"branches": [Words(f"本年度没有党支部 {code} 的考核", f"no branch {code} is assessed") for code in unknown]})
+    before = WORKING_STAGES[Kind.ASSESSMENT][WORKING_STAGES[Kind.ASSESSMENT].index(body["to"]) - 1]
+    wanted = body.get("branches", [code for code, each in of_year.items() if each.stage is before])
+    moving = [each for code, each in of_year.items() if code in wanted]
+    if not moving:
+        raise Conflict(Words(f"没有处于“{before.zh}”的支部", f"no branch stands at {before.value}"))
+    changes = move_together(asked.session, moving, Trigger.ADVANCE, to=body["to"], by=asked.by, now=asked.now)
+    return {"items": [{**change_shape(change), "branch": branch_shape(each.branch)} for each, change in zip(moving, changes, strict=True)]}
+
+
 def _assessment(asked: Asked) -> Answer:
-    process = asked.process
-    secretary = secretaries(asked.session, [process.id]).get(process.id)
-    return Answer(assessment_shape(process, secretary, arrangement_of(asked.session, process), asked.today), version=process.version)
+    process, session = asked.process, asked.session
+    secretary = secretaries(session, [process.id]).get(process.id)
+    result = result_of(session, process, FINAL if asked.by.school & SCHOOL_READERS else PUBLISHED)
+    return Answer(assessment_shape(process, secretary, arrangement_of(session, process), result, asked.today), version=process.version)
 
 
-@routes.get(ASSESSMENT, action=Action.READ_ASSESSMENT_PROCESS, answers=AssessmentShape)
+@routes.get(ASSESSMENT, action=Action.READ_ASSESSMENT, answers=AssessmentShape | AnnouncedShape)
 def read_assessment(asked: Asked) -> Any:
-    """Where the assessment of a branch stands. Its ETag is what a move or a change must send as If-Match."""
-    return _assessment(asked)
+    """Where the assessment of a branch stands. Its ETag is what a move or a change must send as If-Match. A plain member reads the result alone."""
+    process = asked.process
+    if not asked.by.plain_member(process.branch.code):
+        return _assessment(asked)
+    result = result_of(asked.session, process, PUBLISHED)
+    if result is None:
+        raise NotFound
+    announced: AnnouncedShape = {
+        "cycle": process.cycle.year,
+        "kind": process.kind,
+        "branch": branch_shape(process.branch),
+        "result": result_shape(result),
+    }
+    return announced
 
 
 @routes.patch(ASSESSMENT, action=Action.ASSESS, lock=Lock.MOVE, body=ArrangementBody, answers=AssessmentShape)

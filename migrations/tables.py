@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from workflow import calendar, cycle, evidence, history, idempotency, progress, requirement
 from workflow.appraisal import aftercare, commitments, form, ledger, meetings, publications, rating, self_review, study, talks, tallies
-from workflow.assessment import activities, arrangement, duty_reports, facts, proposals
+from workflow.assessment import activities, arrangement, decision, duty_reports, facts, proposals
 from workflow.database import Base
 from workflow.mail import outbox
 from workflow.people import accounts, organisation, substitutes, throttle
@@ -36,6 +36,7 @@ DECLARED_IN = (
     facts,
     activities,
     proposals,
+    decision,
     outbox,
     imports,
     idempotency,

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
-from tests import rating, rectification, report, self_review
+from tests import assessment, assessment_summary, rating, rectification, report, self_review
 from tests.builders import NOW, READING, STAFF_NO, TODAY, a_branch, a_cycle, a_school, an_office, caller, person
 from tests.situations import EVERYBODY, SUBSTANCE, Situation, a_study, a_talk, nothing, on_roll
 from workflow.appraisal.study import StudyMakeUp, StudySession, record_make_up
@@ -181,14 +181,17 @@ SITUATIONS: dict[str, Situation] = {
     ),
     **{name: Situation(met=met, unmet=unmet) for name, (met, unmet) in rectification.SITUATIONS.items()},
     **{name: Situation(met, unmet) for name, (met, unmet) in rating.SITUATIONS.items()},
+    **assessment.SITUATIONS,
+    **assessment_summary.SITUATIONS,
 }
 """By the requirement's name. A new requirement needs its line here."""
 
 
 def in_situation(session: Session, name: str, *, met: bool) -> Process:
-    """张三's branch after it did what meets a requirement, or what leaves it lacking."""
+    """The process of 张三's branch that a requirement is asked of, after what meets it was done, or what leaves it lacking."""
     situation = SITUATIONS[name]
-    process = a_school(session, coverage=situation.coverage)
+    branch = a_school(session, coverage=situation.coverage).branch
+    process = process_of(session, 2024, branch.code, kind=BY_NAME[name].kind)
     (situation.met if met else situation.unmet)(session, process)
     return process
 
@@ -218,10 +221,10 @@ insert into study_session (process_id, held_on, titles, exchange, version, recor
     select p.id, '2024-12-18', c.plan -> 'rules' -> 'required_reading', '交流', 1, 'z3', now()
     from process p join cycle c on c.id = p.cycle_id, generate_series(1, 2);
 insert into study_attendance (session_id, staff_no, process_id)
-    select s.id, r.staff_no, s.process_id from study_session s join participant r on r.process_id = s.process_id where (r.person_id + s.id) % 50 <> 0;
+    select s.id, r.staff_no, s.process_id from study_session s join participant r on r.process_id = s.process_id where (r.person_id + s.id) % 20 <> 0;
 insert into study_make_up (session_id, staff_no, process_id, made_up_on, recorded_by, recorded_at)
     select s.id, r.staff_no, s.process_id, '2024-12-20', 'z3', now()
-    from study_session s join participant r on r.process_id = s.process_id where (r.person_id + s.id) % 100 = 0;
+    from study_session s join participant r on r.process_id = s.process_id where (r.person_id + s.id) % 40 = 0;
 insert into talk (process_id, held_on, talker, partner, way, focus, focus_reason, version, recorded_by, recorded_at)
     select r.process_id, '2024-12-18', r.staff_no, o.staff_no, 'face', r.post = 'secretary', '新入职', 1, 'z3', now()
     from participant r join participant o on o.process_id = r.process_id and o.person_id > r.person_id and (r.post = 'secretary' or o.leads)
@@ -234,7 +237,7 @@ insert into waiver (process_id, requirement, covers, names, reason, needs_approv
 """
 
 
-MANY_ALL = f"{MANY}{self_review.MANY}{rating.MANY}{rectification.MANY}{report.MANY}"
+MANY_ALL = f"{MANY}{self_review.MANY}{rating.MANY}{rectification.MANY}{report.MANY}{assessment.MANY}{assessment_summary.MANY}"
 LARGE = frozenset(re.findall(r"alter table (\w+) disable", MANY_ALL))
 """The tables that are large then: no gate reads one of them through."""
 

@@ -100,12 +100,17 @@ def all_rectification(session: Session, process: Process) -> None:
 
 def the_year_after(session: Session, process: Process, year: int = 2025) -> Process:
     """The same branch in a later year."""
+    return another_year(session, process, year)
+
+
+def another_year(session: Session, process: Process, year: int) -> Process:
+    """The appraisal of the same branch in another year, without a roll."""
     before = process.cycle
     cycle = Cycle(year=year, title="", theme="", plan=before.plan, deadlines=before.deadlines, changed_at=NOW, published_at=NOW, closed_at=None)
     cycle.status = before.status
     session.add(cycle)
     session.flush()
-    later = Process(
+    another = Process(
         cycle_id=cycle.id,
         branch_id=process.branch_id,
         kind=Kind.APPRAISAL,
@@ -114,9 +119,9 @@ def the_year_after(session: Session, process: Process, year: int = 2025) -> Proc
         round_due_on=None,
         due_on=None,
     )
-    session.add(later)
+    session.add(another)
     session.flush()
-    return later
+    return another
 
 
 def whole(session: Session, process: Process, **fields: Any) -> Measure:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
-from io import BytesIO
+from datetime import date
 
 from xlsxwriter import Workbook  # type: ignore[import-untyped]
 
-Row = dict[str, object]
+from tests.workbooks import Row, workbook_of
 
 MEMBER_HEADINGS = (
     *("学工号", "姓名", "性别", "所在分党委编码", "所在分党委", "所在党支部编码", "所在党支部", "党籍状态"),
@@ -21,14 +20,6 @@ SURNAMES = "王李张刘陈杨黄赵吴周徐孙马朱胡郭何高林罗郑梁�
 GIVEN_FIRST = "建文志国秀晓雪思海春"
 GIVEN_SECOND = "华明芳军兰平红伟宁涛"
 COMMITTEE_POSTS = ("书记", "副书记", "组织委员", "宣传委员", "纪检委员")
-
-
-@dataclass(frozen=True)
-class Formula:
-    """A cell that holds a formula; ``value`` is what Excel last computed."""
-
-    text: str
-    value: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,26 +82,8 @@ def a_workbook(
     finish: Callable[[Workbook], None] = lambda _: None,
 ) -> bytes:
     """The xlsx of these rows. ``finish`` may add to it before it is closed."""
-    content = BytesIO()
-    workbook = Workbook(content, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
-    workbook.set_properties({"created": datetime(2024, 12, 1, tzinfo=UTC)})
-    day_format = workbook.add_format({"num_format": "yyyy-mm-dd"})
-    for name, headings, rows in (("党员", member_headings, members), ("支部委员会", committee_headings, committee)):
-        sheet = workbook.add_worksheet(name)
-        lines: list[Sequence[object]] = [headings, *([row.get(heading) for heading in headings] for row in rows)]
-        if title:
-            sheet.merge_range(0, 0, 0, len(headings) - 1, title)
-        for number, line in enumerate(lines, 1 if title else 0):
-            for place, value in enumerate(line):
-                if isinstance(value, date):
-                    sheet.write_datetime(number, place, value, day_format)
-                elif isinstance(value, Formula):
-                    sheet.write_formula(number, place, value.text, None, value.value)
-                elif value is not None:
-                    sheet.write(number, place, value)
-    finish(workbook)
-    workbook.close()
-    return content.getvalue()
+    sheets = {"党员": (member_headings, members), "支部委员会": (committee_headings, committee)}
+    return workbook_of(sheets, title=title, finish=finish)
 
 
 def a_roster(branches: Iterable[RosterBranch] = (RosterBranch(),)) -> bytes:

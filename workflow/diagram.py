@@ -11,15 +11,21 @@ from workflow.plan import find_plan, read_plan
 from workflow.process import MOVES
 from workflow.vocabulary import STAGES, Kind, Trigger
 
-FORWARD = (Trigger.ADVANCE, Trigger.FILE, Trigger.ACCEPT)
+FORWARD = (Trigger.ADVANCE, Trigger.FILE, Trigger.ACCEPT, Trigger.DECIDE, Trigger.PUBLISH)
 
 
 def mermaid(kind: Kind) -> str:
-    """A mermaid state diagram: every way forward, and each way back once, with the stage it may reach back to."""
+    """A mermaid state diagram: every way forward, and each way back once, with the stage it may reach back to.
+
+    A way forward that leads no further puts right what was done before, and is marked so (更正).
+    """
     moves, order = MOVES[kind], STAGES[kind]
     lines = ["stateDiagram-v2", f"    [*] --> {order[0]}"]
     lines += [f"    {stage}: {stage.zh} {stage}" for stage in order]
-    lines += [f"    {move.source} --> {move.target}: {move.trigger.zh} {move.trigger}" for move in moves if move.trigger in FORWARD]
+    for move in moves:
+        if move.trigger in FORWARD:
+            mark = "" if order.index(move.target) > order.index(move.source) else "（更正）"
+            lines.append(f"    {move.source} --> {move.target}: {move.trigger.zh} {move.trigger}{mark}")
     for trigger in Trigger:
         back = [move for move in moves if move.trigger is trigger and trigger not in FORWARD]
         nearest: dict[str, str] = {}
@@ -61,10 +67,16 @@ def generated_blocks() -> dict[str, str]:
     """What a document says between ``<!-- generated: name -->`` and ``<!-- end -->``."""
     name, text = find_plan("2024", None)
     return {
-        "diagram": f"```mermaid\n{mermaid(Kind.APPRAISAL)}```\n",
+        "diagram": _drawn(Kind.APPRAISAL),
         "requirements": requirement_table(Kind.APPRAISAL),
+        "assessment_diagram": _drawn(Kind.ASSESSMENT),
+        "assessment_requirements": requirement_table(Kind.ASSESSMENT),
         "recorded": recorded_table(read_plan(text, CLAUSES, name=name).clauses),
     }
+
+
+def _drawn(kind: Kind) -> str:
+    return f"```mermaid\n{mermaid(kind)}```\n"
 
 
 def with_fresh_blocks(document: str) -> str:

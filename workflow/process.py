@@ -129,13 +129,20 @@ def move(
 
 
 def move_together(
-    session: Session, processes: Sequence[Process], trigger: Trigger, *, by: Caller, now: datetime, reason: str | None = None
+    session: Session,
+    processes: Sequence[Process],
+    trigger: Trigger,
+    *,
+    by: Caller,
+    now: datetime,
+    to: Stage | None = None,
+    reason: str | None = None,
 ) -> list[StageChange]:
-    """One act over many processes of a kind, held by Lock.MOVE in id order: all of them move, or none.
+    """One act over many processes of a kind, held by Lock.MOVE in id order: all of them move to one stage (``to``, where there are several), or none.
 
     Raises Forbidden, MoveNotPossible and BranchesLack, each naming every branch that stands in the way.
     """
-    declared = {process.id: _declared(process, trigger, None) for process in processes}
+    declared = {process.id: _declared(process, trigger, to) for process in processes}
     for process in processes:
         _must_be_theirs(process, trigger, by)
         must_run(process)
@@ -275,7 +282,8 @@ def _tell_returned(session: Session, process: Process, change: StageChange, *, n
                         reason=change.reason or "",
                         due_on=process.due_on,
                         today=now.astimezone(SCHOOL_ZONE).date(),
-                        link=letters.branch_link(base_url, year, code),
+                        link=letters.process_link(base_url, process.kind, year, code),
+                        kind=process.kind,
                     )
                 ),
                 process_id=process.id,
@@ -283,7 +291,7 @@ def _tell_returned(session: Session, process: Process, change: StageChange, *, n
                 round=process.round,
                 due_on=process.due_on,
             )
-            for leader in leaders(session, process.id)
+            for _, leader in leaders(session, [process.id])
         ],
         now,
     )

@@ -103,7 +103,7 @@ def tell_decided(session: Session, process: Process, waiver: Waiver, *, now: dat
                     letters.WaiverDecided(
                         recipient=leader.name,
                         today=now.astimezone(SCHOOL_ZONE).date(),
-                        link=letters.branch_link(base_url, year, process.branch.code),
+                        link=letters.process_link(base_url, process.kind, year, process.branch.code),
                         branch=process.branch.name,
                         year=year,
                         clause=clause,
@@ -117,7 +117,7 @@ def tell_decided(session: Session, process: Process, waiver: Waiver, *, now: dat
                 round=process.round,
                 record=waiver.id,
             )
-            for leader in leaders(session, process.id)
+            for _, leader in leaders(session, [process.id])
         ],
         now,
     )

@@ -70,6 +70,9 @@ class Client:
     def patch(self, path: str, body: Any, *, seen: int | str | None = None) -> Reply:
         return self("PATCH", path, body, seen=seen)
 
+    def put(self, path: str, body: Any, *, seen: int | str | None = None) -> Reply:
+        return self("PUT", path, body, seen=seen)
+
 
 @pytest.fixture
 def clock() -> Clock:

@@ -11,20 +11,24 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from api import ROUTES
 from api.base import Route
 from tests.api.conftest import Client
+from tests.assessment import a_decision, a_duty_report, an_assessment, facts
 from tests.rating import a_counted_ballot
 from tests.rosters import a_roster
 from tests.servers import YEAR, Cast, House, a_house
 from workflow.appraisal.talks import PRIVATE, TEXTS
+from workflow.assessment.decision import Decision
+from workflow.assessment.proposals import propose
 from workflow.cycle import process_of
 from workflow.database import transaction
 from workflow.mail.invitations import INVITED
 from workflow.mail.outbox import Letter
 from workflow.people.access import ACCESS, Action
-from workflow.vocabulary import Role
+from workflow.vocabulary import Level, Role
 
 BRANCH_ROLES = {
     "secretary": {Role.SECRETARY, Role.COMMITTEE_MEMBER, Role.MEMBER},
@@ -74,6 +78,14 @@ def _records(house: House, cast: Cast) -> dict[str, Any]:
     measure = made(secretary, f"{cast.path}/measures", {"text": "完善制度", "owner": cast.member})
     with transaction(house.engine, actor="cli") as session:
         a_counted_ballot(session, process_of(session, 2024, cast.code))
+    with transaction(house.engine, actor="cli") as session:
+        assessment = an_assessment(session, cast.code)
+        a_duty_report(session, assessment)
+        facts(session, assessment)
+        propose(session, assessment, None, {"result": Level.QUALIFIED}, seen=None)
+        waits = latest(session) or a_decision(session, assessment)
+        session.flush()
+        decision = waits.id
     made(secretary, f"{cast.path}/ratings", {"staff_no": cast.member, "level": "qualified"})
     assert secretary.post(f"{cast.path}/ratings/{cast.member}/feedback", {"given_on": "2024-12-19", "way": "face"}).status == 200
     upload = office.http.post(
@@ -105,7 +117,13 @@ def _records(house: House, cast: Cast) -> dict[str, Any]:
         "import_id": int(upload.get_json()["id"]),
         "substitute_id": made(secretary, "/substitutes", {"substitute": cast.newcomer, "starts_on": "2025-06-01", "ends_on": "2025-06-07"}),
         "invitation_code": an_invitation(house, cast.member),
+        "decision_id": decision,
     }
+
+
+def latest(session: Session) -> Decision | None:
+    """The decision of the year: there is one for all branches."""
+    return session.scalar(select(Decision))
 
 
 def an_invitation(house: House, staff_no: str) -> str:
@@ -178,10 +196,15 @@ def test_no_route_is_declared_twice() -> None:
     assert len(names) == len(set(names))
 
 
-def test_the_auditor_and_the_committee_change_nothing() -> None:
+OF_THE_COMMITTEE = {Action.MOVE_ASSESSMENT, Action.CONFIRM_DECISION}
+"""What the school committee does itself: it decides what the assessment of a branch comes to."""
+
+
+def test_the_auditor_changes_nothing_and_the_committee_nothing_but_the_assessments() -> None:
     for route in ROUTES:
         if route.method != "GET" and route.action not in (None, Action.READ_SELF):
-            assert not {Role.AUDITOR, Role.COMMITTEE} & ACCESS[route.action].keys(), route.name
+            assert Role.AUDITOR not in ACCESS[route.action], route.name
+            assert (Role.COMMITTEE in ACCESS[route.action]) == (route.action in OF_THE_COMMITTEE), route.name
 
 
 def test_the_administrator_reads_and_writes_accounts_alone() -> None:

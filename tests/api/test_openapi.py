@@ -134,6 +134,8 @@ VALUES: list[Any] = [
     "9999-12-31",
 ]
 GOOD: dict[str, Any] = {
+    "number": "党委会〔2024〕12号",
+    "results": {"D0101": {"result": "excellent"}},
     "working": True,
     "staff_no": "w5",
     "talker": "z3",

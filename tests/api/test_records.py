@@ -205,7 +205,8 @@ def test_a_list_comes_whole_through_its_cursors(house: House, full: Cast, path: 
 def test_to_dos_are_a_list_like_any_other(house: House, full: Cast) -> None:
     mine = house.as_(full.secretary).get("/me/todos").body
     assert mine.keys() == {"items", "next"}
-    assert all(item.keys() == UNMET | {"cycle", "branch", "due_on"} for item in mine["items"])
+    assert all(item.keys() == UNMET | {"kind", "cycle", "branch", "due_on"} for item in mine["items"])
+    assert {item["kind"] for item in mine["items"]} == {"appraisal", "assessment"}
 
 
 def test_the_ledger_says_who_was_told_what_and_never_the_text(house: House, full: Cast) -> None:

@@ -16,7 +16,7 @@ from tests.servers import YEAR, Cast, House, a_house
 from workflow.appraisal import MOVES
 from workflow.cycle import Lock, process_of
 from workflow.database import transaction
-from workflow.vocabulary import Stage
+from workflow.vocabulary import STAGES, Kind, Stage
 
 UNMET = {"clause", "requirement", "stage", "severity", "message", "sentence", "count", "subjects", "waivable", "link"}
 FRESH = {"Cache-Control": "no-cache"}
@@ -89,7 +89,7 @@ def progress_agrees(office: Client, day: str = "2024-12-20") -> Any:
     """The counts are those of the rows."""
     seen, rows = office.get(f"{YEAR}/progress", **FRESH).body, office.get(f"{YEAR}/branches?limit=200").body["items"]
     by_stage = Counter(row["stage"] for row in rows)
-    assert seen["by_stage"] == {stage.value: by_stage[stage.value] for stage in Stage}
+    assert seen["by_stage"] == {stage.value: by_stage[stage.value] for stage in STAGES[Kind.APPRAISAL]}
     assert seen["branches"] == len(rows)
     assert seen["overdue"] == sum(row["overdue"] for row in rows)
     assert seen["returned"] == sum(row["round"] > 1 and row["stage"] in WORKING for row in rows)
@@ -338,7 +338,7 @@ def test_the_rows_are_filtered_by_stage_unit_and_words(house: House, branch: Cas
 def test_the_exceptions_are_the_gates_own_rows(house: House, branch: Cast, secretary: Client, office: Client) -> None:
     rows = [row for row in office.get(f"{YEAR}/exceptions?clause=E4&limit=200").body["items"] if row["branch"]["code"] == branch.code]
     assert len(rows) == 1
-    assert rows[0].keys() == UNMET | {"cycle", "branch", "due_on"}
+    assert rows[0].keys() == UNMET | {"kind", "cycle", "branch", "due_on"}
     told = next(each for each in move(secretary, branch, "advance").body["unmet"] if each["clause"] == "E4")
     assert {name: rows[0][name] for name in UNMET} == told
     assert office.get(f"{YEAR}/exceptions?clause=Z9").body["items"] == []

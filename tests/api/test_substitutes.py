@@ -64,16 +64,17 @@ def test_a_substitute_does_the_secretarys_work_and_the_history_says_for_whom(hou
 def test_a_substitute_sees_for_whom_he_stands_and_what_that_ones_role_asks(house: House, branch: Cast) -> None:
     who = house.as_(branch.member)
 
-    def asked() -> set[str]:
-        return {row["clause"] for row in who.get("/me/todos").body["items"]}
+    def asked(kind: str = "appraisal") -> set[str]:
+        return {row["clause"] for row in who.get("/me/todos").body["items"] if row["kind"] == kind}
 
     assert (who.get("/me").body["branches"], asked()) == ([{"code": branch.code, "roles": ["member"], "stands_for": None}], set())
     named(house, branch)
     (here,) = who.get("/me").body["branches"]
     assert (here["stands_for"], "secretary" in here["roles"]) == (branch.secretary, True)
     assert asked() == {"E1", "E3", "E4"}
+    assert "R1" in asked("assessment")
     house.clock.now = NOW + timedelta(days=7)
-    assert asked() == set()
+    assert asked() == asked("assessment") == set()
 
 
 def test_a_move_by_a_substitute_is_made_for_the_other(house: House, branch: Cast) -> None:

@@ -13,8 +13,9 @@ import pytest
 
 from tests.api.branch_year import BranchYear, an_empty_house, every, import_roster, ok, open_year
 from tests.api.conftest import Client
-from tests.rosters import COMMITTEE_POSTS, RosterBranch, Row, committee_rows, member_rows
+from tests.rosters import COMMITTEE_POSTS, RosterBranch, committee_rows, member_rows
 from tests.servers import YEAR, House
+from tests.workbooks import Row
 from workflow.vocabulary import Stage
 
 pytestmark = pytest.mark.slow

@@ -24,13 +24,14 @@ from tests.workflow.model import (
     Record,
     targets,
 )
+from workflow.appraisal import REQUIREMENTS
 from workflow.cycle import cycle_by_year, process_of
 from workflow.database import transaction
-from workflow.gate import BY_NAME, unmet
+from workflow.gate import unmet
 from workflow.roll import open_processes, rolls_follow
 
 DONE, REFUSED, NOT_NOW, NOT_FOUND, INVALID, STALE = 201, 403, 409, 404, 422, 412
-BLOCKING = [each for each in BY_NAME.values() if each.blocks]
+BLOCKING = [each for each in REQUIREMENTS if each.blocks]
 
 
 def a_new_branch(house: House, code: str, *, with_committee: bool) -> BesideModel:

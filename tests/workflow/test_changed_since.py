@@ -15,28 +15,30 @@ from sqlalchemy import Engine, delete, func, select
 from sqlalchemy.orm import Session
 
 from tests.builders import DEADLINES, NOW, TODAY, a_branch, a_school, person
-from tests.workflow.test_progress import CODES, WORKING, a_small_school, days_changed, extended, moved
+from tests.workflow.test_progress import CODES, a_small_school, days_changed, extended, moved
 from workflow.cycle import Participant, Process, cycle_by_year
 from workflow.database import transaction
 from workflow.people.organisation import Appointment, Branch
 from workflow.progress import Cursor, branches, changed_branches, fold, overview
 from workflow.roll import rolls_follow
-from workflow.vocabulary import Post, Stage
+from workflow.vocabulary import WORKING_STAGES, Kind, Post, Stage
 
 BEGINNING = Cursor("0", 0)
+WORKING = [stage for stages in WORKING_STAGES.values() for stage in stages]
 
 
 class Follower:
-    """A client that holds rows and only ever asks what has changed since."""
+    """A client that holds the rows of a kind and only ever asks what has changed since."""
 
-    def __init__(self, engine: Engine, *, limit: int = 200, today: date = TODAY, since: Cursor = BEGINNING) -> None:
-        self.engine, self.limit, self.today, self.since = engine, limit, today, since
+    def __init__(self, engine: Engine, *, limit: int = 200, today: date = TODAY, since: Cursor = BEGINNING, kind: Kind = Kind.APPRAISAL) -> None:
+        self.engine, self.limit, self.today, self.since, self.kind = engine, limit, today, since, kind
         self.rows: dict[str, tuple[object, ...]] = {}
 
     def ask(self) -> list[str]:
         """One page: the codes of its rows."""
         with transaction(self.engine, actor=None) as session:
-            (rows, named), self.since = changed_branches(session, cycle_by_year(session, 2024), self.since, limit=self.limit, today=self.today)
+            cycle = cycle_by_year(session, 2024)
+            (rows, named), self.since = changed_branches(session, cycle, self.since, limit=self.limit, today=self.today, kind=self.kind)
             told = {row.branch.code: shape(row, named.get(row.id), self.today) for row in rows}
         # By its number: a code may change too.
         self.rows |= {str(row.id): told[row.branch.code] for row in rows}
@@ -75,10 +77,10 @@ def shape(row: Process, secretary: Participant | None, today: date) -> tuple[obj
     )
 
 
-def listing(engine: Engine, today: date = TODAY) -> dict[str, tuple[object, ...]]:
+def listing(engine: Engine, today: date = TODAY, kind: Kind = Kind.APPRAISAL) -> dict[str, tuple[object, ...]]:
     """What a fresh listing gives."""
     with transaction(engine, actor=None) as session:
-        rows, named = branches(session, cycle_by_year(session, 2024), today=today, limit=1000)
+        rows, named = branches(session, cycle_by_year(session, 2024), today=today, limit=1000, kind=kind)
         return {str(row.id): shape(row, named.get(row.id), today) for row in rows}
 
 
@@ -98,11 +100,11 @@ def open_since_long(engine: Engine) -> Iterator[Session]:
         yield session
 
 
-def follow(engine: Engine, limit: int = 200) -> Follower:
+def follow(engine: Engine, limit: int = 200, kind: Kind = Kind.APPRAISAL) -> Follower:
     """A follower that is up to date, and was told of all branches."""
-    follower = Follower(engine, limit=limit)
+    follower = Follower(engine, limit=limit, kind=kind)
     follower.catch_up()
-    assert follower.rows == listing(engine)
+    assert follower.rows == listing(engine, kind=kind)
     return follower
 
 
@@ -167,6 +169,9 @@ CHANGES: dict[str, tuple[Callable[[Session], object], set[str]]] = {
     "an extension": (lambda session: extended(session, "D0001", Stage.STUDY, date(2025, 1, 2)), {"D0001"}),
     "an extension of a later stage": (lambda session: extended(session, "D0001", Stage.REPORT, date(2025, 3, 1)), {"D0001"}),
     "the days of the year": (lambda session: days_changed(session, study=date(2024, 12, 27)), set(CODES)),
+    "a move of an assessment": (lambda session: moved(session, "D0001", Stage.SUMMARISED), {"D0001"}),
+    "an extension of an assessment": (lambda session: extended(session, "D0001", Stage.COLLECTING, date(2025, 1, 2)), {"D0001"}),
+    "the days of the assessments": (lambda session: days_changed(session, collecting=date(2024, 12, 27)), set(CODES)),
     "the name of a branch": (lambda session: setattr(of_branch(session, "D0001"), "name", "新名党支部"), {"D0001"}),
     "the code of a branch": (lambda session: setattr(of_branch(session, "D0001"), "code", "D0009"), {"D0009"}),
     "the unit of a branch": (lambda session: setattr(of_branch(session, "D0001"), "unit_name", "新党委"), {"D0001"}),
@@ -175,18 +180,25 @@ CHANGES: dict[str, tuple[Callable[[Session], object], set[str]]] = {
     "a secretary who left": (gone_secretary, {"D0001"}),
     "a new branch": (new_branch, {"D0008"}),
 }
+OF_ONE_KIND = {
+    **dict.fromkeys(("a move", "an extension", "an extension of a later stage", "the days of the year"), Kind.APPRAISAL),
+    **dict.fromkeys(("a move of an assessment", "an extension of an assessment", "the days of the assessments"), Kind.ASSESSMENT),
+}
+"""What changes no row of the other kind. What changes a branch or its secretary changes its row in both."""
 
 
 @pytest.mark.parametrize("name", CHANGES)
 def test_whatever_changes_a_row_is_told_and_no_other_row(school: Engine, name: str) -> None:
     act, codes = CHANGES[name]
-    follower = follow(school)
-    assert follower.ask() == [], "nothing has changed"
-    before = listing(school)
+    followers = [follow(school, kind=kind) for kind in Kind]
+    assert [follower.ask() for follower in followers] == [[], []], "nothing has changed"
+    before = {kind: listing(school, kind=kind) for kind in Kind}
     change(school, act)
-    assert listing(school) != before
-    assert set(follower.ask()) == codes
-    assert follower.rows == listing(school)
+    for follower in followers:
+        now, concerned = listing(school, kind=follower.kind), OF_ONE_KIND.get(name, follower.kind) is follower.kind
+        assert (now != before[follower.kind]) is concerned
+        assert set(follower.ask()) == (codes if concerned else set())
+        assert follower.rows == now
 
 
 def test_a_secretary_who_comes_from_another_branch_is_told(school: Engine) -> None:
@@ -314,7 +326,7 @@ def test_a_cursor_is_read_as_it_was_written(cursor: Cursor) -> None:
 
 @pytest.mark.parametrize("limit", [1, 2, 3])
 def test_a_follower_holds_what_a_fresh_listing_gives_after_any_run_of_writers(school: Engine, limit: int) -> None:
-    follower, done = Follower(school, limit=limit), Event()
+    followers, done = [Follower(school, limit=limit, kind=kind) for kind in Kind], Event()
 
     def writing(seed: int) -> None:
         chance = random.Random(seed)  # noqa: S311
@@ -334,9 +346,11 @@ def test_a_follower_holds_what_a_fresh_listing_gives_after_any_run_of_writers(sc
         writers = [pool.submit(writing, seed) for seed in range(3)]
         folds = pool.submit(folding)
         while not all(writer.done() for writer in writers):
-            follower.ask()
+            for follower in followers:
+                follower.ask()
         done.set()
         for future in (*writers, folds):
             future.result()
-    follower.catch_up()
-    assert follower.rows == listing(school)
+    for follower in followers:
+        follower.catch_up()
+        assert follower.rows == listing(school, kind=follower.kind)

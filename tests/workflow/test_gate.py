@@ -9,18 +9,18 @@ import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
+from tests.assessment import a_duty_report, an_assessment, arranged
 from tests.builders import DEADLINES, NOW, TODAY, a_branch, a_cycle, a_school, an_office, person
 from tests.evidence import SITUATIONS, a_waiver, all_evidence, in_situation, lacking, leaves, said, stand_at, statements
 from tests.situations import EVERYBODY, SUBSTANCE, a_study, a_talk
 from workflow import gate
-from workflow.appraisal import REQUIREMENTS
 from workflow.appraisal.talks import committee_pairs_without_a_talk, members_nobody_talked_with, secretary_without_a_focus_talk
 from workflow.cycle import Lock, Process, process_of, processes
 from workflow.evidence import withdraw
-from workflow.gate import BY_NAME, blocking, checklist, exceptions, place_in_list, requirements_of, todos, unmet
+from workflow.gate import BY_NAME, REQUIREMENTS, blocking, checklist, exceptions, place_in_list, requirements_of, todos, unmet
 from workflow.opening import close_cycle, publish
 from workflow.requirement import Requirement
-from workflow.vocabulary import STAGES, Coverage, Kind, Severity, Stage, Waivable
+from workflow.vocabulary import STAGES, Coverage, Kind, Role, Severity, Stage, Waivable
 
 ASKS_A_REASON = {"E4", "K6", "M4", "M6", "D4", "D5", "F4"}
 """What a branch passes with one written reason."""
@@ -35,12 +35,12 @@ def branch(session: Session) -> Process:
 # ── each requirement can be met, and can be unmet ─────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("requirement", REQUIREMENTS, ids=lambda each: each.name)
+@pytest.mark.parametrize("requirement", BY_NAME.values(), ids=lambda each: each.name)
 def test_each_requirement_has_a_situation_that_lacks_it(session: Session, requirement: Requirement) -> None:
     assert lacking(session, in_situation(session, requirement.name, met=False), requirement.name) != []
 
 
-@pytest.mark.parametrize("requirement", REQUIREMENTS, ids=lambda each: each.name)
+@pytest.mark.parametrize("requirement", BY_NAME.values(), ids=lambda each: each.name)
 def test_each_requirement_has_a_situation_that_meets_it(session: Session, requirement: Requirement) -> None:
     assert lacking(session, in_situation(session, requirement.name, met=True), requirement.name) == []
 
@@ -49,7 +49,7 @@ def test_no_situation_is_left_of_a_requirement_that_is_gone() -> None:
     assert set(SITUATIONS) == set(BY_NAME)
 
 
-@pytest.mark.parametrize("requirement", REQUIREMENTS, ids=lambda each: each.name)
+@pytest.mark.parametrize("requirement", BY_NAME.values(), ids=lambda each: each.name)
 def test_each_requirement_has_exactly_the_five_columns_in_their_types(requirement: Requirement) -> None:
     columns = [(column.name, str(column.type)) for column in requirement.query().selected_columns]
     assert columns == [
@@ -61,35 +61,37 @@ def test_each_requirement_has_exactly_the_five_columns_in_their_types(requiremen
     ]
 
 
-@pytest.mark.parametrize("requirement", REQUIREMENTS, ids=lambda each: each.name)
+@pytest.mark.parametrize("requirement", BY_NAME.values(), ids=lambda each: each.name)
 def test_each_requirement_weighs_and_is_waived_as_the_rules_say(requirement: Requirement) -> None:
     assert (requirement.severity is Severity.SOFT) <= (requirement.clause in ASKS_A_REASON)
     waivable = {Severity.HARD: {Waivable.NO, Waivable.PER_SUBJECT}, Severity.SOFT: {Waivable.WHOLE, Waivable.WHOLE_WITH_APPROVAL}}
     assert requirement.waivable in waivable.get(requirement.severity, {Waivable.NO})
-    order = STAGES[Kind.APPRAISAL]
+    order = STAGES[requirement.kind]
     assert order.index(requirement.asked_from) <= order.index(requirement.stage) <= order.index(requirement.asked_until)
 
 
 def test_exactly_these_clauses_ask_for_a_reason_and_these_are_waived_one_by_one() -> None:
-    assert {each.clause for each in REQUIREMENTS if each.severity is Severity.SOFT} == ASKS_A_REASON
-    assert {each.clause for each in REQUIREMENTS if each.waivable is Waivable.PER_SUBJECT} == {"K1", "K2", "G2", "D6", "F2"}
-    assert {each.clause for each in REQUIREMENTS if each.waivable is Waivable.WHOLE_WITH_APPROVAL} == {"D5"}
+    assert {each.clause for each in BY_NAME.values() if each.severity is Severity.SOFT} == ASKS_A_REASON
+    assert {each.clause for each in BY_NAME.values() if each.waivable is Waivable.PER_SUBJECT} == {"K1", "K2", "G2", "D6", "F2"}
+    assert {each.clause for each in BY_NAME.values() if each.waivable is Waivable.WHOLE_WITH_APPROVAL} == {"D5"}
 
 
 # ── one round trip ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_gate_is_one_round_trip_and_none_where_nothing_is_asked(shared_engine: Engine, session: Session, branch: Process) -> None:
-    for stage in Stage:
-        stand_at(session, branch, stage)
+@pytest.mark.parametrize("kind", Kind)
+def test_a_gate_is_one_round_trip_and_none_where_nothing_is_asked(shared_engine: Engine, session: Session, branch: Process, kind: Kind) -> None:
+    process = process_of(session, 2024, "D0101", kind=kind)
+    for stage in STAGES[kind]:
+        stand_at(session, process, stage)
         for ask in (
             lambda session, process: unmet(session, process, today=TODAY),
             blocking,
             lambda session, process: checklist(session, process, process.stage, today=TODAY),
         ):
             with statements(shared_engine) as sent:
-                ask(session, branch)
-            assert len(sent) == (1 if requirements_of(Kind.APPRAISAL, stage) else 0), stage
+                ask(session, process)
+            assert len(sent) == (1 if requirements_of(kind, stage) else 0), stage
 
 
 def test_to_dos_are_one_round_trip_and_a_page_of_exceptions_two(shared_engine: Engine, session: Session, branch: Process) -> None:
@@ -205,20 +207,39 @@ def test_in_the_strict_reading_each_has_his_own_members(session: Session) -> Non
     assert my_subjects(session, "李四", "K2") == ["l4:s8"]
 
 
-def test_the_studies_are_the_secretarys_duty(session: Session, branch: Process) -> None:
-    assert {row.requirement.clause for row in todos(session, person(session, "张三").id, today=TODAY)} == {"E1", "E3", "E4"}
+def test_the_studies_and_the_duty_report_are_the_secretarys_duty(session: Session, branch: Process) -> None:
+    mine = {(row.at.kind, row.requirement.clause) for row in todos(session, person(session, "张三").id, today=TODAY)}
+    assert mine == {*((Kind.APPRAISAL, clause) for clause in ("E1", "E3", "E4")), *((Kind.ASSESSMENT, clause) for clause in ("R1", "R4"))}
     for other in ("李四", "王五", "office"):
         assert todos(session, person(session, other).id, today=TODAY) == []
 
 
-def test_to_dos_are_those_of_the_stage_where_the_branch_stands(session: Session, branch: Process) -> None:
+def test_how_the_secretaries_report_is_the_offices_duty_in_every_branch(session: Session, branch: Process) -> None:
+    office = person(session, "office").id
+    assert said(todos(session, office, today=TODAY, school={Role.OFFICE})) == [
+        (code, "report_mode_not_set", ("",), ()) for code in ("D0101", "D0201")
+    ]
+    for role in (Role.COMMITTEE, Role.AUDITOR, Role.ADMINISTRATOR):
+        assert todos(session, person(session, role).id, today=TODAY, school={role}) == []
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_to_dos_are_those_of_the_stage_where_the_branch_stands(session: Session, branch: Process, kind: Kind) -> None:
     a_talk(session, branch, "张三", "王五", focus=True)
-    order = STAGES[Kind.APPRAISAL]
-    for stage in order:
-        stand_at(session, branch, stage)
-        asked = {each.name for each in REQUIREMENTS if order.index(each.asked_from) <= order.index(stage) <= order.index(each.asked_until)}
-        mine = {row.requirement.name for row in todos(session, person(session, "张三").id, today=TODAY)}
-        assert mine == {name for name in asked if lacking(session, branch, name)}
+    a_duty_report(session, an_assessment(session), {"C1": ""})
+    process, order = process_of(session, 2024, "D0101", kind=kind), STAGES[kind].index
+    for stage in STAGES[kind]:
+        stand_at(session, process, stage)
+        asked = {each.name for each in REQUIREMENTS[kind] if order(each.asked_from) <= order(stage) <= order(each.asked_until)}
+        of_the_office = {each.name for each in REQUIREMENTS[kind] if each.todo_for is Role.OFFICE}
+        mine = {row.requirement.name for row in todos(session, person(session, "张三").id, today=TODAY) if row.at.kind is kind}
+        theirs = {
+            row.requirement.name
+            for row in todos(session, person(session, "office").id, today=TODAY, school={Role.OFFICE})
+            if row.process_id == process.id
+        }
+        open_ = {name for name in asked if lacking(session, process, name)}
+        assert (mine, theirs) == (open_ - of_the_office, open_ & of_the_office)
 
 
 def test_a_requirement_that_is_asked_early_is_a_to_do_early(session: Session, branch: Process, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -246,7 +267,8 @@ def test_a_closed_year_asks_nothing_of_anybody(session: Session, branch: Process
 
 def test_a_to_do_says_where_it_is_and_until_when(session: Session, branch: Process) -> None:
     at = todos(session, person(session, "张三").id, today=TODAY)[0].at
-    assert (at.year, at.branch_code, at.branch_name, at.unit, at.due_on) == (2024, "D0101", "D0101党支部", "D01党委", DEADLINES[Stage.STUDY])
+    assert (at.kind, at.year, at.branch_code, at.branch_name, at.unit) == (Kind.APPRAISAL, 2024, "D0101", "D0101党支部", "D01党委")
+    assert at.due_on == DEADLINES[Stage.STUDY]
 
 
 # ── exceptions ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -254,16 +276,20 @@ def test_a_to_do_says_where_it_is_and_until_when(session: Session, branch: Proce
 
 @pytest.fixture
 def four_branches(session: Session) -> list[Process]:
-    """Four branches of two units, in different stages, with different things missing."""
+    """Four branches of two units, in different stages, with different things missing of either kind."""
     an_office(session)
     for code in ("D0102", "D0101", "D0202", "D0201"):
         a_branch(session, code=code, members=[f"p{code}-0", f"p{code}-1"], committee=[f"p{code}-0"])
     publish(session, a_cycle(session), now=NOW)
     found = list(processes(session, list(session.scalars(select(Process.id).order_by(Process.id))), lock=Lock.NONE))
-    by_code = {process.branch.code: process for process in found}
-    stand_at(session, by_code["D0102"], Stage.TALKS)
-    a_study(session, by_code["D0201"], present=["pD0201-0"], by="pD0201-0")
-    stand_at(session, by_code["D0202"], Stage.ACCEPTED)
+    at = {(process.branch.code, process.kind): process for process in found}
+    stand_at(session, at["D0102", Kind.APPRAISAL], Stage.TALKS)
+    a_study(session, at["D0201", Kind.APPRAISAL], present=["pD0201-0"], by="pD0201-0")
+    stand_at(session, at["D0202", Kind.APPRAISAL], Stage.ACCEPTED)
+    arranged(session, at["D0102", Kind.ASSESSMENT])
+    a_duty_report(session, at["D0201", Kind.ASSESSMENT])
+    stand_at(session, at["D0201", Kind.ASSESSMENT], Stage.SUMMARISED)
+    stand_at(session, at["D0202", Kind.ASSESSMENT], Stage.PUBLISHED)
     return found
 
 
@@ -272,14 +298,20 @@ def test_exceptions_come_by_branch_code_and_then_as_declared(session: Session, f
         ("D0101", "E1"),
         ("D0101", "E3"),
         ("D0101", "E4"),
+        ("D0101", "R2"),
+        ("D0101", "R1"),
+        ("D0101", "R4"),
         ("D0102", "K2"),
         ("D0102", "K6"),
+        ("D0102", "R1"),
+        ("D0102", "R4"),
         ("D0201", "E4"),
+        ("D0201", "R4"),
     ]
 
 
 @pytest.mark.parametrize("at_once", [2, 3, 100])
-@pytest.mark.parametrize("limit", [1, 2, 3, 4, 5, 6, 7])
+@pytest.mark.parametrize("limit", [1, 2, 3, 4, 7, 9, 10, 11])
 def test_pages_of_exceptions_cover_them_all_once(
     session: Session, four_branches: list[Process], limit: int, at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -301,8 +333,9 @@ def test_pages_of_exceptions_cover_them_all_once(
         ({"clause": "K2"}, [("D0102", "K2")]),
         ({"clause": "K1"}, []),
         ({"clause": "no such clause"}, []),
-        ({"unit": "D02"}, [("D0201", "E4")]),
-        ({"unit": "D02党委"}, [("D0201", "E4")]),
+        ({"clause": "R2"}, [("D0101", "R2")]),
+        ({"unit": "D02"}, [("D0201", "E4"), ("D0201", "R4")]),
+        ({"unit": "D02党委"}, [("D0201", "E4"), ("D0201", "R4")]),
         ({"unit": "D01", "clause": "K6"}, [("D0102", "K6")]),
         ({"unit": "D0"}, []),
     ],
@@ -319,11 +352,20 @@ def test_the_exceptions_of_another_year_are_others(session: Session, branch: Pro
 
 def test_what_is_waived_whole_is_no_exception_any_more(session: Session, branch: Process) -> None:
     a_study(session, branch, EVERYBODY[:4])
-    assert [row.requirement.clause for row in exceptions(session, 2024, today=TODAY, unit="D01")] == ["E4"]
+    before = [row.requirement.clause for row in exceptions(session, 2024, today=TODAY, unit="D01")]
+    assert before == ["E4", "R2", "R1", "R4"]
     a_waiver(session, branch, "members_who_have_not_studied")
-    assert exceptions(session, 2024, today=TODAY, unit="D01") == []
+    assert [row.requirement.clause for row in exceptions(session, 2024, today=TODAY, unit="D01")] == before[1:]
 
 
-def test_the_days_of_the_rows_are_the_processs(session: Session, branch: Process) -> None:
-    assert {row.at.due_on for row in exceptions(session, 2024, today=TODAY)} == {date(2024, 12, 25)}
-    assert {row.process_id for row in unmet(session, branch, today=TODAY)} == {branch.id}
+def test_the_rows_are_of_their_process_and_carry_its_day(session: Session) -> None:
+    a_school(session, deadlines={**DEADLINES, Stage.COLLECTING: date(2025, 1, 10)})
+    everywhere = exceptions(session, 2024, today=TODAY)
+    assert {(row.at.kind, row.at.due_on) for row in everywhere} == {
+        (Kind.APPRAISAL, DEADLINES[Stage.STUDY]),
+        (Kind.ASSESSMENT, date(2025, 1, 10)),
+    }
+    for kind in Kind:
+        process = process_of(session, 2024, "D0101", kind=kind)
+        assert {row.process_id for row in unmet(session, process, today=TODAY)} == {process.id}
+        assert {row.at.kind for row in everywhere if row.process_id == process.id} == {kind}

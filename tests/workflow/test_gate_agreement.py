@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
@@ -14,14 +14,16 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
+from tests.assessment import ON_SITE, REPORTED, a_duty_report, an_assessment, arranged, facts
 from tests.builders import NOW, READING, TODAY, a_school, person
 from tests.evidence import LARGE, a_follow_up, a_waiver, excused, lacking, leaves, many_branches, said, stand_at, statements
 from tests.situations import EVERYBODY, SUBSTANCE, a_study, a_talk
 from workflow.cycle import Participant, Process, process_of, roll
 from workflow.database import transaction
 from workflow.evidence import reject
-from workflow.gate import Unmet, blocking, checklist, exceptions, requirements_of, todos, unmet
-from workflow.vocabulary import WORKING_STAGES, Kind, Post, Role, Severity, Stage, Waivable
+from workflow.gate import REQUIREMENTS, Unmet, blocking, blocking_together, checklist, exceptions, requirements_of, todos, unmet
+from workflow.requirement import Requirement
+from workflow.vocabulary import STAGES, WORKING_STAGES, Kind, Post, ReportMode, Role, Severity, Stage, Waivable
 
 # ── all of them say the same ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -38,6 +40,16 @@ class Story:
     left: str | None
     waived: bool
     stage: Stage
+    mode: ReportMode | None
+    on_site: frozenset[str]
+    """What is set of the session, where there is one."""
+    report: frozenset[str] | None
+    """The contents that the duty report has."""
+    submitted: bool
+    told: bool
+    """Of the year's main work."""
+    assessed: Stage
+    """Where the assessment stands."""
 
 
 STORIES = st.builds(
@@ -51,6 +63,12 @@ STORIES = st.builds(
     left=st.sampled_from([None, "钱七", "孙八"]),
     waived=st.booleans(),
     stage=st.sampled_from([Stage.STUDY, Stage.TALKS]),
+    mode=st.sampled_from([None, *ReportMode]),
+    on_site=st.frozensets(st.sampled_from(sorted(ON_SITE))),
+    report=st.none() | st.frozensets(st.sampled_from(sorted(REPORTED))),
+    submitted=st.booleans(),
+    told=st.booleans(),
+    assessed=st.sampled_from(WORKING_STAGES[Kind.ASSESSMENT]),
 )
 
 
@@ -69,9 +87,23 @@ def lived(session: Session, process: Process, story: Story) -> None:
         for each in requirements_of(Kind.APPRAISAL, story.stage):
             if each.waivable is not Waivable.NO and (open_ := lacking(session, process, each.name)):
                 a_waiver(session, process, each.name, open_[0])
+    assessed(session, story)
     if story.left:
         leaves(session, story.left)
     stand_at(session, process, story.stage)
+
+
+def assessed(session: Session, story: Story) -> None:
+    """What was done for the assessment of the same branch."""
+    process = an_assessment(session)
+    if story.mode is not None:
+        on_site = {name: value for name, value in ON_SITE.items() if name in story.on_site}
+        arranged(session, process, story.mode, **({"on_site": on_site} if story.mode is ReportMode.ON_SITE else {}))
+    if story.report is not None:
+        a_duty_report(session, process, {clause: "" if clause == "C2" else REPORTED[clause] for clause in story.report}, submitted=story.submitted)
+    if story.told:
+        facts(session, process)
+    stand_at(session, process, story.assessed)
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -79,37 +111,61 @@ def lived(session: Session, process: Process, story: Story) -> None:
 def test_gate_checklist_to_dos_and_exceptions_cannot_disagree(session: Session, story: Story) -> None:
     if session.scalar(select(Process.id)) is None:
         a_school(session)
-    process = process_of(session, 2024, "D0101")
     with session.begin_nested() as attempt:
-        lived(session, process, story)
-        _agree(session, process, story.stage)
+        lived(session, process_of(session, 2024, "D0101"), story)
+        _agree(session, [process_of(session, 2024, "D0101", kind=kind) for kind in Kind])
         attempt.rollback()
 
 
-def _agree(session: Session, process: Process, stage: Stage) -> None:
-    shown = checklist(session, process, stage, today=TODAY)
-    assert said(unmet(session, process, today=TODAY)) == said([row for row in shown if row.open or row.waived])
-    assert said(blocking(session, process)) == said([row for row in shown if row.open and row.requirement.severity is not Severity.SIGN])
-    assert said(exceptions(session, 2024, today=TODAY, unit=process.branch.unit_code)) == said([row for row in shown if row.open])
+def _agree(session: Session, both: Sequence[Process]) -> None:
+    """The two processes of a branch: what is said of each, and of both together."""
+    shown = {process.id: checklist(session, process, process.stage, today=TODAY) for process in both}
+    for process in both:
+        asked = shown[process.id]
+        assert said(unmet(session, process, today=TODAY)) == said([row for row in asked if row.open or row.waived])
+        assert said(blocking(session, process)) == said([row for row in asked if row.open and row.requirement.severity is not Severity.SIGN])
+        assert blocking_together(session, {process.id: process.stage}, both).get(process.id, []) == blocking(session, process)
+        mine = [row for row in exceptions(session, 2024, today=TODAY, unit=process.branch.unit_code) if row.process_id == process.id]
+        assert said(mine) == said([row for row in unmet(session, process, _told_of(process), today=TODAY) if row.open])
     # The rows of each query by itself, without the union, say who must act.
-    open_ = {(row.requirement.name, subject.id) for row in shown for subject in row.open}
-    line = roll(session, process.id)
-    mine: dict[int, set[tuple[str, str]]] = {row.person_id: set() for row in line}
-    for each in requirements_of(Kind.APPRAISAL, stage):
-        rows = each.query().subquery()
-        holders = {row.person_id for row in line if row.left_on is None and _holds(row, each.todo_for)}
-        for found in session.execute(select(rows).where(rows.c.process_id == process.id)):
-            if (each.name, found.subject_id) in open_:
-                for someone in holders if found.person_id is None else {found.person_id}:
-                    mine[someone].add((each.name, found.subject_id))
-    for row in line:
-        told = {(item.requirement.name, subject.id) for item in todos(session, row.person_id, today=TODAY) for subject in item.open}
-        assert told == (mine[row.person_id] if row.left_on is None else set()), row.name
+    line = {row.person_id: row for process in both for row in roll(session, process.id)}
+    everybody: dict[int, set[tuple[str, str]]] = {number: set() for number in line}
+    of_office: set[tuple[str, str]] = set()
+    for process in both:
+        open_ = {(row.requirement.name, subject.id) for row in shown[process.id] for subject in row.open}
+        on_roll = [row for row in roll(session, process.id) if row.left_on is None]
+        for each in requirements_of(process.kind, process.stage):
+            rows = each.query().subquery()
+            holders = {row.person_id for row in on_roll if _holds(row, each.todo_for)}
+            for found in session.execute(select(rows).where(rows.c.process_id == process.id)):
+                if (each.name, found.subject_id) in open_:
+                    for someone in holders if found.person_id is None else {found.person_id}:
+                        everybody[someone].add((each.name, found.subject_id))
+                    if each.todo_for is Role.OFFICE:
+                        of_office.add((each.name, found.subject_id))
+    ids = {process.id for process in both}
+    for row in line.values():
+        assert _told(todos(session, row.person_id, today=TODAY), ids) == (everybody[row.person_id] if row.left_on is None else set()), row.name
+    assert _told(todos(session, person(session, "office").id, today=TODAY, school={Role.OFFICE}), ids) == of_office
+
+
+def _told_of(process: Process) -> list[Requirement]:
+    """The exceptions are those of the stage, and the signs of those before it."""
+    here = STAGES[process.kind].index(process.stage)
+    return [
+        each
+        for each in REQUIREMENTS[process.kind]
+        if each.stage is process.stage or (not each.blocks and STAGES[process.kind].index(each.stage) < here)
+    ]
+
+
+def _told(items: Sequence[Unmet], ids: Collection[int]) -> set[tuple[str, str]]:
+    return {(item.requirement.name, subject.id) for item in items if item.process_id in ids for subject in item.open}
 
 
 def _holds(row: Participant, role: Role) -> bool:
     secretary = row.post in (Post.SECRETARY, Post.DEPUTY)
-    return {Role.SECRETARY: secretary, Role.COMMITTEE_MEMBER: secretary or row.leads, Role.MEMBER: True}[role]
+    return {Role.SECRETARY: secretary, Role.COMMITTEE_MEMBER: secretary or row.leads, Role.MEMBER: True, Role.OFFICE: False}[role]
 
 
 # ── at the size of a large university ─────────────────────────────────────────────────────────────────────────────────
@@ -126,11 +182,11 @@ def test_among_ten_thousand_branches_the_gate_of_one_reads_no_table_through(engi
     with transaction(engine, actor="cli") as session:
         a_school(session)
     many_branches(owner_url, 10_000)
-    for stage in WORKING_STAGES[Kind.APPRAISAL]:
+    for kind, stage in ((kind, stage) for kind, stages in WORKING_STAGES.items() for stage in stages):
         with transaction(engine, actor=None) as session:
-            process = process_of(session, 2024, "B5000")
+            process = process_of(session, 2024, "B5000", kind=kind)
             with statements(engine) as sent:
-                unmet(session, process, requirements_of(Kind.APPRAISAL, stage), today=TODAY)
+                unmet(session, process, requirements_of(kind, stage), today=TODAY)
             for sql in sent:
                 # Both as it is planned for these values, and as a prepared statement is planned for any.
                 for mode in ("force_custom_plan", "force_generic_plan"):
@@ -151,9 +207,10 @@ def test_among_ten_thousand_branches_a_persons_to_dos_and_a_late_page_of_excepti
         a_school(session)
     many_branches(owner_url, 10_000)
     with transaction(engine, actor=None) as session:
-        me = person(session, "B5001-1").id
+        me, office = person(session, "B5001-1").id, person(session, "office").id
         asks: dict[str, Callable[[], list[Unmet]]] = {
             "to-dos": lambda: todos(session, me, today=TODAY),
+            "the office's to-dos": lambda: todos(session, office, today=TODAY, school={Role.OFFICE}),
             "unit": lambda: exceptions(session, 2024, today=TODAY, unit="U5"),
             "first page": lambda: exceptions(session, 2024, today=TODAY),
             "late page": lambda: exceptions(session, 2024, today=TODAY, after=("B9990", 0)),

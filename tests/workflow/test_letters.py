@@ -19,19 +19,19 @@ from workflow.mail.letters import (
     Rendered,
     Returned,
     WaiverDecided,
-    branch_link,
     digest,
     follow_up_due,
     measure_due,
     message,
+    process_link,
     reminder,
     returned,
     school_link,
     waiver_decided,
 )
-from workflow.vocabulary import Stage
+from workflow.vocabulary import STAGES, Kind, Stage
 
-LINK = branch_link("https://zhibu.example.edu.cn", 2024, "D0101")
+LINK = process_link("https://zhibu.example.edu.cn", Kind.APPRAISAL, 2024, "D0101")
 K1 = Duty("K1", "党支部委员之间普遍进行一次谈心谈话。", 1)
 K2 = Duty("K2", "党支部委员与党员之间普遍进行一次谈心谈话。", 3)
 REMINDER = Reminder(
@@ -72,7 +72,7 @@ DIGEST = Digest(
     recipient="党办主任",
     year=2024,
     branches=60,
-    by_stage=tuple((stage, number) for number, stage in enumerate(Stage, 4)),
+    by_stage=tuple((stage, number) for number, stage in enumerate(STAGES[Kind.APPRAISAL], 4)),
     overdue=3,
     due_soon=12,
     returned=1,

@@ -279,7 +279,7 @@ def compare(house: House, *, examples: int, steps: int) -> None:
     run_state_machine_as_test(Year, settings=quiet)
 
 
-def test_the_model_knows_every_requirement_that_blocks() -> None:
+def test_the_model_knows_every_requirement_of_the_appraisal_that_blocks() -> None:
     assert {name: stage for name, (stage, _) in MISSING.items()} == {each.name: each.stage for each in BLOCKING}
 
 

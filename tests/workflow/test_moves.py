@@ -10,26 +10,29 @@ import pytest
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
+from tests.assessment import all_assessment, an_assessment
 from tests.builders import NOW, a_school, caller
 from tests.evidence import a_make_up, a_waiver, again, all_after_the_talks, all_evidence, all_talks, came_to, go, leaves, stand_at, statements
 from tests.situations import a_study, a_talk, on_roll
 from workflow.appraisal.talks import members_nobody_talked_with, record_follow_up
-from workflow.cycle import Lock, Process, StageChange, moves_made, process_of, roll
+from workflow.cycle import Lock, Process, StageChange, moves_made, process_of, processes, roll
 from workflow.database import transaction
-from workflow.deadlines import extend
-from workflow.errors import Conflict, Forbidden, Invalid, MoveNotPossible, RequirementsUnmet, StageClosed, Stale
+from workflow.deadlines import change_processes, extend
+from workflow.errors import BranchesLack, Conflict, Forbidden, Invalid, MoveNotPossible, RequirementsUnmet, StageClosed, Stale
+from workflow.gate import blocking
 from workflow.mail.outbox import Letter
 from workflow.opening import close_cycle
-from workflow.process import MACHINES, MOVES, may_make, move, moves_from, options
+from workflow.process import MACHINES, MOVES, may_make, move, move_together, moves_from, options
 from workflow.roll import rolls_follow
 from workflow.roster.posts import appoint
 from workflow.vocabulary import STAGES, WORKING_STAGES, Kind, Post, Role, Stage, Trigger
 
 ALL, WORK = STAGES[Kind.APPRAISAL], WORKING_STAGES[Kind.APPRAISAL]
 OURS = MOVES[Kind.APPRAISAL]
-WHO = ("office", "张三", "孙八", "李四", "王五", "赵六", "auditor")
-"""Office, secretary, deputy, committee member, member, the secretary of another branch, auditor."""
+WHO = ("office", "committee", "张三", "孙八", "李四", "王五", "赵六", "auditor")
+"""Office, school committee, secretary, deputy, committee member, member, the secretary of another branch, auditor."""
 SECRETARIES = ("张三", "孙八")
+ROLES = {("office",): Role.OFFICE, ("committee",): Role.COMMITTEE, SECRETARIES: Role.SECRETARY}
 
 
 @pytest.fixture
@@ -39,6 +42,15 @@ def branch(session: Session) -> Process:
     appoint(session, {"staff_no": "s8", "branch": "D0101", "post": Post.DEPUTY, "starts_on": date(2024, 3, 1)}, now=NOW)
     all_evidence(session, process)
     return process
+
+
+@pytest.fixture
+def assessments(session: Session, branch: Process) -> list[int]:
+    """The assessments of the two branches at the beginning, with all that they will need."""
+    found = [an_assessment(session, code) for code in ("D0101", "D0201")]
+    for process in found:
+        all_assessment(session, process)
+    return [process.id for process in found]
 
 
 # ── the table ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -60,19 +72,49 @@ def the_plans_table() -> Iterator[tuple[Trigger, Stage, Stage, tuple[str, ...]]]
                 yield Trigger.REOPEN, source, target, ("office",)
 
 
-def test_the_declared_moves_are_those_of_the_plans_table() -> None:
-    declared = {(each.trigger, each.source, each.target): each.who for each in OURS}
-    assert len(declared) == len(OURS)
-    assert declared == {(t, a, b): Role.OFFICE if who == ("office",) else Role.SECRETARY for t, a, b, who in the_plans_table()}
+def the_assessments_table() -> Iterator[tuple[Trigger, Stage, Stage, tuple[str, ...]]]:
+    """The same of an assessment."""
+    office, committee = ("office",), ("committee",)
+    yield Trigger.ADVANCE, Stage.COLLECTING, Stage.SUMMARISED, office
+    yield Trigger.ADVANCE, Stage.SUMMARISED, Stage.PROPOSED, office
+    yield Trigger.RETURN, Stage.SUMMARISED, Stage.COLLECTING, office
+    yield Trigger.RETURN, Stage.PROPOSED, Stage.COLLECTING, office
+    yield Trigger.STEP_BACK, Stage.PROPOSED, Stage.SUMMARISED, office
+    yield Trigger.DECIDE, Stage.PROPOSED, Stage.DECIDED, committee
+    yield Trigger.DECIDE, Stage.DECIDED, Stage.DECIDED, committee
+    yield Trigger.DECIDE, Stage.PUBLISHED, Stage.DECIDED, committee
+    yield Trigger.PUBLISH, Stage.DECIDED, Stage.PUBLISHED, office
 
 
-def test_only_advance_and_file_ask_requirements_only_return_and_reopen_open_a_round_and_going_back_wants_a_reason() -> None:
-    assert {each.trigger for each in OURS if each.asks_requirements} == {Trigger.ADVANCE, Trigger.FILE}
-    assert {each.trigger for each in OURS if each.opens_round} == {Trigger.RETURN, Trigger.REOPEN}
-    assert {each.trigger for each in OURS if each.asks_reason} == {Trigger.RETURN, Trigger.REOPEN, Trigger.STEP_BACK, Trigger.WITHDRAW}
-    for trigger in Trigger:
-        of_trigger = [each for each in OURS if each.trigger is trigger]
-        assert len({(each.who, each.asks_requirements, each.asks_reason, each.opens_round) for each in of_trigger}) == 1
+TABLES = {Kind.APPRAISAL: tuple(the_plans_table()), Kind.ASSESSMENT: tuple(the_assessments_table())}
+TOGETHER = (Trigger.DECIDE, Trigger.PUBLISH)
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_the_declared_moves_are_those_of_the_plans_table(kind: Kind) -> None:
+    declared = {(each.trigger, each.source, each.target): each.who for each in MOVES[kind]}
+    assert len(declared) == len(MOVES[kind])
+    assert declared == {(trigger, source, target): ROLES[who] for trigger, source, target, who in TABLES[kind]}
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_what_ends_a_stage_asks_requirements_what_opens_it_anew_opens_a_round_and_going_back_wants_a_reason(kind: Kind) -> None:
+    ours = MOVES[kind]
+    triggers = {each.trigger for each in ours}
+    assert {each.trigger for each in ours if each.asks_requirements} == triggers & {Trigger.ADVANCE, Trigger.FILE, Trigger.DECIDE}
+    assert {each.trigger for each in ours if each.opens_round} == triggers & {Trigger.RETURN, Trigger.REOPEN}
+    back = {Trigger.RETURN, Trigger.REOPEN, Trigger.STEP_BACK, Trigger.WITHDRAW}
+    assert {each.trigger for each in ours if each.asks_reason} == triggers & back
+    assert {each.trigger for each in ours if each.together} == triggers & set(TOGETHER)
+    for trigger in triggers:
+        of_trigger = [each for each in ours if each.trigger is trigger]
+        assert len({(each.who, each.asks_requirements, each.asks_reason, each.opens_round, each.together) for each in of_trigger}) == 1
+
+
+def test_a_move_asks_what_its_stage_asks_and_a_decision_what_the_first_one_asked() -> None:
+    asked = {(each.trigger, each.source): each.asks for moves in MOVES.values() for each in moves if each.asks is not None}
+    assert {stage for (trigger, _), stage in asked.items() if trigger is Trigger.DECIDE} == {Stage.PROPOSED}
+    assert all(stage is source for (trigger, source), stage in asked.items() if trigger is not Trigger.DECIDE)
 
 
 @pytest.mark.parametrize("kind", Kind)
@@ -113,14 +155,98 @@ def test_every_stage_and_every_trigger_is_open_to_whom_the_table_says_and_to_nob
     assert moves_made(session, branch.id) == []
 
 
-@pytest.mark.parametrize("who", ["office", "张三", "王五"])
-def test_the_buttons_are_the_moves_of_the_stage_and_say_which_are_mine(session: Session, branch: Process, who: str) -> None:
+@pytest.mark.parametrize("who", WHO)
+def test_every_stage_and_trigger_of_an_assessment_is_open_to_whom_the_table_says_and_none_that_goes_together_is_made_singly(
+    session: Session, assessments: list[int], who: str
+) -> None:
+    table = {(trigger, source, target): allowed for trigger, source, target, allowed in TABLES[Kind.ASSESSMENT]}
+    by, moves = caller(session, who), sorted({(trigger, target) for trigger, _, target in table})
+    before = an_assessment(session).version
+    for stage, (trigger, target) in product(STAGES[Kind.ASSESSMENT], moves):
+        process = stand_at(session, an_assessment(session, lock=Lock.MOVE), stage)
+        label = f"{who} {trigger} {stage}→{target}"
+        reason = "材料不完整" if trigger in (Trigger.RETURN, Trigger.STEP_BACK) else None
+        if who in table.get((trigger, stage, target), ()) and trigger not in TOGETHER:
+            with session.begin_nested() as attempt:
+                made = move(session, process, trigger, to=target, by=by, now=NOW, seen=None, reason=reason)
+                grows = trigger is Trigger.RETURN
+                assert (process.stage, process.round, process.version) == (target, 2 if grows else 1, before + 1), label
+                assert (made.trigger, made.source, made.target, made.made_by, made.version) == (trigger, stage, target, by.staff_no, before + 1), (
+                    label
+                )
+                attempt.rollback()
+            process = an_assessment(session)
+        else:
+            ever = any(who in allowed for (each, _, _), allowed in table.items() if each is trigger)
+            with pytest.raises(MoveNotPossible if ever else Forbidden):
+                move(session, process, trigger, to=target, by=by, now=NOW, seen=None, reason=reason)
+        assert (process.stage, process.version) == (stage, before), label
+    assert moves_made(session, assessments[0]) == []
+
+
+@pytest.mark.parametrize("trigger", TOGETHER)
+@pytest.mark.parametrize("who", WHO)
+def test_all_are_decided_and_published_by_one_act_of_whom_the_table_says(
+    session: Session, assessments: list[int], who: str, trigger: Trigger
+) -> None:
+    table = {source: (target, allowed) for each, source, target, allowed in TABLES[Kind.ASSESSMENT] if each is trigger}
+    mine = any(who in allowed for _, allowed in table.values())
+    for stage in STAGES[Kind.ASSESSMENT]:
+        change_processes(session, processes(session, assessments, lock=Lock.MOVE), {"stage": stage})
+        held = processes(session, assessments, lock=Lock.MOVE)
+        before = [each.version for each in held]
+        with session.begin_nested() as attempt:
+            if mine and stage in table:
+                target, _ = table[stage]
+                made = move_together(session, held, trigger, by=caller(session, who), now=NOW)
+                assert [(row.process_id, row.trigger, row.source, row.target) for row in made] == [
+                    (number, trigger, stage, target) for number in assessments
+                ]
+                assert [(each.stage, each.round, each.version) for each in held] == [(target, 1, version + 1) for version in before]
+                assert [moves_made(session, number)[-1] for number in assessments] == made
+            else:
+                with pytest.raises(MoveNotPossible if mine else Forbidden):
+                    move_together(session, held, trigger, by=caller(session, who), now=NOW)
+                assert [(each.stage, each.version) for each in held] == [(stage, version) for version in before]
+            attempt.rollback()
+
+
+def test_none_is_decided_while_one_is_not_there_and_it_is_named(session: Session, assessments: list[int]) -> None:
+    here, there = processes(session, assessments, lock=Lock.MOVE)
+    stand_at(session, here, Stage.PROPOSED)
+    stand_at(session, there, Stage.SUMMARISED)
+    with pytest.raises(MoveNotPossible) as refused:
+        move_together(session, [here, there], Trigger.DECIDE, by=caller(session, "committee"), now=NOW)
+    assert "D0201党支部（汇总）" in refused.value.detail.zh
+    assert "D0101党支部" not in refused.value.detail.zh
+    assert [each.stage for each in (here, there)] == [Stage.PROPOSED, Stage.SUMMARISED]
+    assert moves_made(session, here.id) == moves_made(session, there.id) == []
+
+
+def test_one_act_over_many_names_everything_that_any_of_them_lacks(session: Session, branch: Process) -> None:
+    both = [an_assessment(session, code, lock=Lock.MOVE) for code in ("D0101", "D0201")]
+    with pytest.raises(BranchesLack) as refused:
+        move_together(session, both, Trigger.ADVANCE, by=caller(session, "office"), now=NOW)
+    lacks = [(each.at.branch_code, each.requirement.name) for each in refused.value.extra["unmet"]]
+    assert lacks == [
+        (code, each.requirement.name) for code, process in zip(("D0101", "D0201"), both, strict=True) for each in blocking(session, process)
+    ]
+    assert "D0101党支部：" in refused.value.detail.zh
+    assert "D0201党支部：" in refused.value.detail.zh
+    assert [(each.stage, each.version) for each in both] == [(Stage.COLLECTING, 1)] * 2
+
+
+@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("who", ["office", "committee", "张三", "王五"])
+def test_the_buttons_are_the_moves_of_the_stage_and_say_which_are_mine(
+    session: Session, branch: Process, assessments: list[int], who: str, kind: Kind
+) -> None:
     by = caller(session, who)
-    for stage in ALL:
-        process = stand_at(session, branch, stage)
+    for stage in STAGES[kind]:
+        process = stand_at(session, process_of(session, 2024, "D0101", kind=kind), stage)
         shown = options(session, process, by=by)
-        assert [option.move for option in shown] == moves_from(process) == [each for each in OURS if each.source is stage]
-        assert [option.allowed for option in shown] == [may_make(option.move, by, process) for option in shown]
+        assert [option.move for option in shown] == moves_from(process) == [each for each in MOVES[kind] if each.source is stage]
+        assert [option.allowed for option in shown] == [may_make(option.move, by, process) and not option.move.together for option in shown]
         assert all(option.unmet == [] for option in shown)
 
 
@@ -197,10 +323,23 @@ def test_who_may_not_move_learns_nothing_of_versions_and_requirements(session: S
         move(session, process, Trigger.ADVANCE, by=caller(session, "王五"), now=NOW, seen=7)
 
 
-def test_in_a_closed_year_nothing_moves(session: Session, branch: Process) -> None:
+def test_in_a_closed_year_nothing_moves(session: Session, branch: Process, assessments: list[int]) -> None:
     close_cycle(session, branch.cycle, now=NOW)
     with pytest.raises(Conflict):
         go(session, Trigger.ADVANCE)
+    assessment = stand_at(session, an_assessment(session, lock=Lock.MOVE), Stage.DECIDED)
+    with pytest.raises(Conflict):
+        move_together(session, [assessment], Trigger.PUBLISH, by=caller(session, "office"), now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("kind", "trigger"), [(kind, trigger) for kind in Kind for trigger in Trigger if trigger not in {each.trigger for each in MOVES[kind]}]
+)
+def test_what_moves_the_other_kind_of_process_is_no_move_of_this_one(session: Session, branch: Process, kind: Kind, trigger: Trigger) -> None:
+    process = process_of(session, 2024, "D0101", kind=kind, lock=Lock.MOVE)
+    with pytest.raises(Invalid) as refused:
+        move(session, process, trigger, by=caller(session, "office"), now=NOW, seen=None)
+    assert list(refused.value.errors) == ["trigger"]
 
 
 # ── rounds ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -228,6 +367,17 @@ def test_a_return_tells_secretary_and_deputy_and_another_move_tells_nobody(sessi
     assert session.scalar(select(func.count()).select_from(Letter)) == 0
     go(session, Trigger.RETURN, Stage.TALKS)
     assert set(session.scalars(select(Letter.recipient_name))) == {"张三", "孙八"}
+    assert {letter.process_id for letter in session.scalars(select(Letter))} == {branch.id}
+
+
+def test_the_return_of_an_assessment_is_told_as_one(session: Session, assessments: list[int]) -> None:
+    process = stand_at(session, an_assessment(session, lock=Lock.MOVE), Stage.PROPOSED)
+    move(session, process, Trigger.RETURN, by=caller(session, "office"), now=NOW, seen=None, reason="述职报告过于简略")
+    letters = session.scalars(select(Letter)).all()
+    assert {letter.recipient_name for letter in letters} == {"张三", "孙八"}
+    for letter in letters:
+        assert "2024年度党委考核支部退回到“述职与材料汇集”环节（第2轮）" in letter.text
+        assert "民主评议" not in letter.text
 
 
 def test_waivers_and_evidence_survive_a_return(session: Session) -> None:

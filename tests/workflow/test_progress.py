@@ -17,10 +17,9 @@ from workflow.database import transaction
 from workflow.deadlines import change_deadlines, change_processes, extend
 from workflow.opening import close_cycle, publish
 from workflow.progress import BranchChange, Overview, ProgressCount, ProgressDelta, fold, overview
-from workflow.vocabulary import STAGES, WORKING_STAGES, Kind, Stage
+from workflow.vocabulary import KIND_OF, STAGES, WORKING_STAGES, Kind, Stage
 
 CODES = [f"D{number:04d}" for number in range(1, 7)]
-WORKING = WORKING_STAGES[Kind.APPRAISAL]
 LATER_DAYS = (date(2025, 1, 10), date(2025, 2, 20), date(2025, 3, 1))
 
 
@@ -34,15 +33,16 @@ def a_small_school(session: Session) -> Cycle:
     return cycle
 
 
-def counted(session: Session, cycle: Cycle, today: date) -> dict[str, object]:
+def counted(session: Session, cycle: Cycle, today: date, kind: Kind) -> dict[str, object]:
     """The same numbers, by counting the rows one after the other."""
-    rows = session.scalars(select(Process).where(Process.cycle_id == cycle.id).execution_options(populate_existing=True)).all()
+    ours = select(Process).where(Process.cycle_id == cycle.id, Process.kind == kind).execution_options(populate_existing=True)
+    rows = session.scalars(ours).all()
     return {
         "branches": len(rows),
-        "by_stage": {stage: sum(row.stage is stage for row in rows) for stage in STAGES[Kind.APPRAISAL]},
+        "by_stage": {stage: sum(row.stage is stage for row in rows) for stage in STAGES[kind]},
         "overdue": sum(row.overdue(today) for row in rows),
         "due_soon": sum(row.due_on is not None and today <= row.due_on <= today + timedelta(days=7) for row in rows),
-        "returned": sum(row.round > 1 and row.stage in WORKING for row in rows),
+        "returned": sum(row.round > 1 and row.stage in WORKING_STAGES[kind] for row in rows),
         "late": sum(row.late for row in rows),
     }
 
@@ -51,24 +51,26 @@ def numbers(seen: Overview) -> dict[str, object]:
     return {name: getattr(seen, name) for name in ("branches", "by_stage", "overdue", "due_soon", "returned", "late")}
 
 
-def agrees(session: Session, cycle: Cycle, now: datetime = NOW) -> Overview:
-    seen = overview(session, cycle, now=now)
-    assert numbers(seen) == counted(session, cycle, seen.today)
+def agrees(session: Session, cycle: Cycle, now: datetime = NOW) -> dict[Kind, Overview]:
+    """What is seen of each kind of process."""
+    seen = {kind: overview(session, cycle, now=now, kind=kind) for kind in Kind}
+    for kind, each in seen.items():
+        assert numbers(each) == counted(session, cycle, each.today, kind)
     return seen
 
 
-def held(session: Session, code: str) -> Process:
-    return process_of(session, 2024, code, lock=Lock.MOVE)
+def held(session: Session, code: str, kind: Kind = Kind.APPRAISAL) -> Process:
+    return process_of(session, 2024, code, kind=kind, lock=Lock.MOVE)
 
 
 def moved(session: Session, code: str, stage: Stage, **values: object) -> None:
     """Write what a move writes, whatever the branch lacks."""
-    process = held(session, code)
+    process = held(session, code, KIND_OF[stage])
     change_processes(session, [process], {"stage": stage, "version": process.version + 1, "entered_at": NOW, **values})
 
 
 def extended(session: Session, code: str, stage: Stage, day: date) -> None:
-    extend(session, held(session, code), stage=stage, due_on=day, reason="外出实践", by="office", now=NOW)
+    extend(session, held(session, code, KIND_OF[stage]), stage=stage, due_on=day, reason="外出实践", by="office", now=NOW)
 
 
 def days_changed(session: Session, **days: date | None) -> None:
@@ -81,21 +83,25 @@ def days_changed(session: Session, **days: date | None) -> None:
 
 def something_happens(session: Session, chance: random.Random) -> None:
     """One thing of all that moves a branch from one count to another."""
-    code = chance.choice(CODES)
-    process = held(session, code)
+    code, kind = chance.choice(CODES), chance.choice(tuple(Kind))
+    process, working = held(session, code, kind), WORKING_STAGES[kind]
     match chance.randrange(8):
         case 0 | 1 | 2:
-            moved(session, code, chance.choice(STAGES[Kind.APPRAISAL]), late=chance.random() < 0.3)
+            moved(session, code, chance.choice(STAGES[kind]), late=chance.random() < 0.3)
         case 3:
             again = {"round": process.round + 1, "round_due_on": chance.choice((None, TODAY, *LATER_DAYS))}
-            moved(session, code, chance.choice(WORKING), late=False, **again)
+            moved(session, code, chance.choice(working), late=False, **again)
         case 4 | 5:
             latest = max((process.due_on or TODAY, *DEADLINES.values())) + timedelta(days=chance.randrange(1, 5))
-            if process.stage in WORKING:
+            if process.stage in working:
                 extended(session, code, process.stage, latest)
         case 6:
             days_changed(
-                session, study=chance.choice((None, date(2024, 12, 18), date(2024, 12, 27))), rating=chance.choice((None, date(2025, 1, 15)))
+                session,
+                study=chance.choice((None, date(2024, 12, 18), date(2024, 12, 27))),
+                rating=chance.choice((None, date(2025, 1, 15))),
+                collecting=chance.choice((None, date(2024, 12, 19), date(2024, 12, 27))),
+                proposed=chance.choice((None, date(2025, 1, 20))),
             )
         case 7:
             fold(session)
@@ -118,16 +124,16 @@ def test_the_counts_are_those_of_the_rows_after_whatever_happens(session: Sessio
 def test_a_draft_counts_nothing_and_publishing_counts_every_branch(session: Session) -> None:
     a_branch(session)
     cycle = a_cycle(session)
-    assert agrees(session, cycle).branches == 0
+    assert [each.branches for each in agrees(session, cycle).values()] == [0, 0]
     publish(session, cycle, now=NOW)
-    assert agrees(session, cycle).by_stage[Stage.STUDY] == 1
+    assert [each.by_stage[STAGES[kind][0]] for kind, each in agrees(session, cycle).items()] == [1, 1]
 
 
 def test_a_branch_turns_overdue_at_midnight_without_a_write(session: Session) -> None:
     cycle = a_small_school(session)
     midnight = datetime(2024, 12, 25, 16, 0, tzinfo=UTC)
     written = session.scalar(select(func.pg_current_xact_id_if_assigned())), session.scalar(select(func.count()).select_from(ProgressDelta))
-    before, after = agrees(session, cycle, midnight - timedelta(seconds=1)), agrees(session, cycle, midnight)
+    before, after = (agrees(session, cycle, now)[Kind.APPRAISAL] for now in (midnight - timedelta(seconds=1), midnight))
     assert (before.overdue, before.due_soon) == (0, 6)
     assert (after.overdue, after.due_soon) == (6, 0)
     assert after.today == date(2024, 12, 26)
@@ -162,13 +168,14 @@ def test_two_who_fold_at_once_beside_writers_count_each_change_once(engine: Engi
     def writing(code: str) -> None:
         for number in range(40):
             with transaction(engine, actor="cli") as session:
-                moved(session, code, STAGES[Kind.APPRAISAL][number % 8], late=number % 3 == 0)
+                moved(session, code, tuple(Stage)[number % len(Stage)], late=number % 3 == 0)
 
     def looking() -> set[int]:
         seen = set()
         while not done.is_set():
             with transaction(engine, actor=None) as session:
-                seen.add(overview(session, cycle_by_year(session, 2024), now=NOW).branches)
+                cycle = cycle_by_year(session, 2024)
+                seen |= {overview(session, cycle, now=NOW, kind=kind).branches for kind in Kind}
         return seen
 
     with ThreadPoolExecutor(8) as pool:
@@ -184,5 +191,7 @@ def test_two_who_fold_at_once_beside_writers_count_each_change_once(engine: Engi
         agrees(session, cycle)
         fold(session)
         agrees(session, cycle)
-        assert session.scalar(select(func.sum(ProgressCount.n))) == 6
-        assert session.scalar(select(func.count()).select_from(BranchChange)) == 6, "the last change of each branch stays"
+        for kind in Kind:
+            assert session.scalar(select(func.sum(ProgressCount.n)).where(ProgressCount.kind == kind)) == 6
+            last = select(func.count()).select_from(BranchChange).where(BranchChange.kind == kind)
+            assert session.scalar(last) == 6, "the last change of each branch stays"

@@ -36,7 +36,7 @@ from workflow.appraisal.rectification import amend_measure
 from workflow.cycle import Process, process_of
 from workflow.errors import Conflict, Forbidden, Invalid, StageClosed, Stale
 from workflow.opening import close_cycle
-from workflow.vocabulary import MeasureState, ProblemSource, Stage
+from workflow.vocabulary import STAGES, Kind, MeasureState, ProblemSource, Stage
 
 OPEN, DOING, DONE, CLOSED = MeasureState
 
@@ -83,7 +83,7 @@ def test_progress_is_the_owners_and_the_secretarys_and_only_the_secretary_closes
     assert (measure.state, measure.progress) == (OPEN, [])
 
 
-@pytest.mark.parametrize("stage", Stage)
+@pytest.mark.parametrize("stage", STAGES[Kind.APPRAISAL])
 def test_progress_goes_on_wherever_the_branch_stands_and_after_the_year(session: Session, branch: Process, stage: Stage) -> None:
     measure = whole(session, branch)
     stand_at(session, branch, stage)

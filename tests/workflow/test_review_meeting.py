@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tests.builders import NOW, TODAY, a_school, caller
@@ -30,7 +29,7 @@ from workflow.appraisal.review_meeting import (
     vague_criticisms,
 )
 from workflow.appraisal.study import amend_study_session
-from workflow.cycle import Process
+from workflow.cycle import Process, process_of
 from workflow.errors import Invalid
 from workflow.evidence import reject, withdraw
 from workflow.gate import BY_NAME, todos, unmet
@@ -358,6 +357,6 @@ def test_what_blocks_without_a_reason_blocks_whatever_reason_is_given(session: S
 
 def test_another_branchs_meeting_is_no_meeting_here(session: Session, branch: Process) -> None:
     a_life_meeting(session, branch)
-    other = session.scalars(select(Process).where(Process.id != branch.id)).one()
+    other = process_of(session, 2024, "D0201")
     assert [lacking(session, other, each) for each in (M1, M2, F9)] == [[""]] * 3
     assert [lacking(session, other, each) for each in (COMPLETE, CONFIRMED, M4, M5, M6, G1, G2, E1)] == [[]] * 8

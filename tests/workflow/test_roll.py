@@ -41,10 +41,12 @@ def moved(session: Session, name: str, to: str) -> None:
 
 
 def test_publishing_gives_each_branch_its_process_and_each_member_his_line(session: Session, branch: Process) -> None:
-    assert session.scalar(select(func.count()).select_from(Process)) == 2
+    opened = session.execute(select(Branch.code, Process.kind).join(Process.branch)).all()
+    assert sorted(opened) == [(code, kind) for code in ("D0101", "D0201") for kind in Kind]
     assert (branch.stage, branch.round, branch.version, branch.due_on) == (Stage.STUDY, 1, 1, date(2024, 12, 25))
-    assert names(session, branch) == ["李四", "钱七", "孙八", "王五", "张三"]
-    assert names(session, process_of(session, 2024, "D0201")) == ["吴十", "郑一", "赵六"]
+    for kind in Kind:
+        assert names(session, process_of(session, 2024, "D0101", kind=kind)) == ["李四", "钱七", "孙八", "王五", "张三"]
+        assert names(session, process_of(session, 2024, "D0201", kind=kind)) == ["吴十", "郑一", "赵六"]
 
 
 def test_the_committee_leads_where_there_is_one(session: Session, branch: Process) -> None:

@@ -300,7 +300,7 @@ def test_someone_who_has_left_is_in_no_requirement(session: Session, name: str) 
     a_talk(session, process, "李四", "王五", focus=True)
     gone = caller(session, "李四").person_id
     leaves(session, "李四")
-    rows = rows_of(session, process, BY_NAME[name])
+    rows = rows_of(session, process_of(session, 2024, "D0101", kind=BY_NAME[name].kind), BY_NAME[name])
     assert not [row for row in rows if row[1] == gone or "l4" in row[0].split(":")]
 
 

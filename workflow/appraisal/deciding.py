@@ -41,7 +41,7 @@ def deciding_meetings() -> Subquery:
     )
     quorum = case((in_committee, votes["committee_quorum"].as_string()), else_=votes["general_quorum"].as_string())
     passing = votes["general_passing"].as_string()
-    enough = and_(those.c.due > 0, those.c.came * _lower(quorum) >= those.c.due * _upper(quorum))
+    enough = and_(those.c.due > 0, reaches(those.c.came, those.c.due, quorum))
     return (
         select(
             Meeting.process_id,
@@ -61,6 +61,11 @@ def deciding_meetings() -> Subquery:
         .where(Meeting.counts, Meeting.purpose == DECIDING)
         .subquery()
     )
+
+
+def reaches(some: ColumnElement[int], due: ColumnElement[int], share: ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether some of those due are at least a share of them, written ``1/2``."""
+    return some * _lower(share) >= due * _upper(share)
 
 
 def _upper(share: ColumnElement[str]) -> ColumnElement[int]:

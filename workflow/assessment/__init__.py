@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from workflow.assessment import arrangement, duty_reports, facts, proposals, summary
+from workflow.assessment import arrangement, decision, duty_reports, facts, proposals, summary
 from workflow.moves import Move
 from workflow.requirement import Requirement
 from workflow.vocabulary import WORKING_STAGES, Kind, Role, Stage, Trigger
@@ -32,4 +32,5 @@ REQUIREMENTS: tuple[Requirement, ...] = (
     *facts.REQUIREMENTS,
     *proposals.REQUIREMENTS,
     *summary.REQUIREMENTS,
+    *decision.REQUIREMENTS,
 )

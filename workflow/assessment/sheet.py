@@ -9,9 +9,10 @@ mixes with the members' results (T0). What is not there is named and never guess
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
 
 from workflow.appraisal.tallies import CommitteeItem
 from workflow.assessment.facts import DEVELOPMENT, THREE_MEETINGS
@@ -192,6 +193,21 @@ class Sheet:
     filing: Filing
     proposal: Proposal | None
     """For who reads the school's alone."""
+
+    def inputs(self) -> dict[str, Any]:
+        """What the plan names that the committee considers together (R6), and what was proposed, as plain JSON: a decision keeps it."""
+        report, ballot, proposal = self.report, self.committee_appraisal, self.proposal
+        return {
+            "duty_report": {
+                "mode": report.mode,
+                "submitted_at": report.submitted_at.isoformat() if report.submitted_at else None,
+                "late": report.late,
+            },
+            "attendance": {kind.value: asdict(here) | {"rate": here.rate} for kind, here in self.attendance.items()},
+            "committee_appraisal": None if ballot is None else asdict(ballot) | {"good_rate": ballot.good_rate},
+            "proposal": None if proposal is None else {"result": proposal.result, "reason": proposal.reason},
+            "missing": [asdict(each) for each in self.missing],
+        }
 
     @property
     def missing(self) -> Sequence[Lacking]:

@@ -24,6 +24,7 @@ REMINDER, OVERDUE, FOLLOW_UP, MEASURE = "due-", "overdue-", "follow-up-", "measu
 REMINDER_DAYS = (7, 3, 1, 0)
 RETURNED, DIGEST = "returned", "digest"
 WAIVER_APPROVED, WAIVER_REJECTED = "waiver-approved", "waiver-rejected"
+DECISION_ENTERED, PUBLISHED = "decision-entered", "published"
 
 OFFICE = "党委办公室"
 _WEEKDAYS = "一二三四五六日"
@@ -45,9 +46,12 @@ def school_link(base_url: str, year: int) -> str:
     return f"{base_url}/cycles/{year}"
 
 
-def branch_link(base_url: str, year: int, code: str) -> str:
-    """Where a letter sends its reader: the page of the branch."""
-    return f"{base_url}/cycles/{year}/branches/{code}"
+def process_link(base_url: str, kind: Kind, year: int, code: str) -> str:
+    """Where a letter sends its reader: the page of the branch, or that of its assessment."""
+    return f"{base_url}/cycles/{year}/{_PAGES[kind]}/{code}"
+
+
+_PAGES = {Kind.APPRAISAL: "branches", Kind.ASSESSMENT: "assessments"}
 
 
 @dataclass(frozen=True)
@@ -139,6 +143,23 @@ class WaiverDecided(Addressed):
 
 
 @dataclass(frozen=True, kw_only=True)
+class DecisionEntered(Addressed):
+    """The office has entered what the committee decided, which waits to be confirmed (决定待确认). Never what was decided."""
+
+    year: int
+    number: str
+    held_on: date
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published(Addressed):
+    """The committee's decision on the branches is published (考核结果公布): that there is a result, never which."""
+
+    branch: str
+    year: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class FollowUpDue(OfADay):
     """The day of help that was promised in a talk (后续帮助到期): how much of it, never to whom or what."""
 
@@ -190,6 +211,16 @@ def returned(letter: Returned) -> Rendered:
 def waiver_decided(letter: WaiverDecided) -> Rendered:
     """The letter that the office has decided on a reason."""
     return render("waiver_decided", letter)
+
+
+def decision_entered(letter: DecisionEntered) -> Rendered:
+    """The letter that a decision waits for the committee."""
+    return render("decision_entered", letter)
+
+
+def published(letter: Published) -> Rendered:
+    """The letter that there is a result."""
+    return render("published", letter)
 
 
 def follow_up_due(letter: FollowUpDue) -> Rendered:

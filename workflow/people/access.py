@@ -69,7 +69,10 @@ class Action(StrEnum):
     CONFIRM_RECEIPT = "confirm_receipt"
     EDIT_FORM = "edit_form"
     REJECT_EVIDENCE = "reject_evidence"
+    READ_ASSESSMENT = "read_assessment"
     READ_ASSESSMENT_PROCESS = "read_assessment_process"
+    READ_DECISION = "read_decision"
+    CONFIRM_DECISION = "confirm_decision"
     MOVE_ASSESSMENT = "move_assessment"
     ASSESS = "assess"
     READ_PROPOSAL = "read_proposal"
@@ -82,6 +85,8 @@ class Action(StrEnum):
 
 _OFFICE = {Role.OFFICE: Scope.ALL}
 _SCHOOL_READERS = {Role.OFFICE: Scope.ALL, Role.COMMITTEE: Scope.ALL, Role.AUDITOR: Scope.ALL}
+SCHOOL_READERS = frozenset(_SCHOOL_READERS)
+"""Who reads what concerns the whole school."""
 _BRANCH_READERS = {**_SCHOOL_READERS, Role.SECRETARY: Scope.BRANCH, Role.COMMITTEE_MEMBER: Scope.BRANCH}
 _SECRETARY = {Role.SECRETARY: Scope.BRANCH}
 _LEADERS = {Role.SECRETARY: Scope.BRANCH, Role.COMMITTEE_MEMBER: Scope.BRANCH}
@@ -134,7 +139,10 @@ ACCESS: Mapping[Action, Mapping[Role, Scope]] = {
     Action.CONFIRM_RECEIPT: _OFFICE,
     Action.EDIT_FORM: _SECRETARY,
     Action.REJECT_EVIDENCE: _OFFICE,
+    Action.READ_ASSESSMENT: {**_BRANCH_READERS, Role.MEMBER: Scope.BRANCH},
     Action.READ_ASSESSMENT_PROCESS: _BRANCH_READERS,
+    Action.READ_DECISION: {**_BRANCH_READERS, Role.MEMBER: Scope.BRANCH},
+    Action.CONFIRM_DECISION: {Role.COMMITTEE: Scope.ALL},
     Action.MOVE_ASSESSMENT: {Role.OFFICE: Scope.ALL, Role.COMMITTEE: Scope.ALL},
     Action.ASSESS: _OFFICE,
     Action.READ_PROPOSAL: _SCHOOL_READERS,

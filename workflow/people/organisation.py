@@ -101,6 +101,12 @@ def in_post(on: date) -> tuple[ColumnElement[bool], ...]:
     return (Appointment.starts_on <= on, or_(Appointment.ends_on.is_(None), Appointment.ends_on >= on))
 
 
+def holders_of(session: Session, role: Role, on: date) -> Sequence[Person]:
+    """Who holds a role of the school on a day."""
+    held = select(Appointment.person_id).where(Appointment.role == role, *in_post(on))
+    return session.scalars(select(Person).where(Person.id.in_(held)).order_by(Person.id)).all()
+
+
 def person_by_staff_no(session: Session, staff_no: str) -> Person:
     """Raises NotFound."""
     person = session.scalar(select(Person).where(Person.staff_no == staff_no))

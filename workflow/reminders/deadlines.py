@@ -103,7 +103,7 @@ def of_deadlines(session: Session, near: Sequence[Near], now: datetime, base_url
             today=today,
             leads=answers,
             duties=duties_of(process.cycle, counts),
-            link=letters.branch_link(base_url, process.cycle.year, process.branch.code),
+            link=letters.process_link(base_url, process.kind, process.cycle.year, process.branch.code),
             kind=process.kind,
             remark=remark_of(each.due_on.year),
         )

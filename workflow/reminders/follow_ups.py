@@ -19,7 +19,7 @@ from workflow.mail.outbox import reminder_of
 from workflow.people.organisation import Branch, Person
 from workflow.reminders.due import Due
 from workflow.reminders.when import days_ahead, follow_up_step, reason_of, remark_of
-from workflow.vocabulary import SCHOOL_ZONE, CycleStatus
+from workflow.vocabulary import SCHOOL_ZONE, CycleStatus, Kind
 
 
 def of_follow_ups(session: Session, now: datetime, overrides: Overrides, base_url: str) -> list[Due]:
@@ -55,7 +55,7 @@ def _of_follow_up(row: Any, step: int, count: int, now: datetime, overrides: Ove
     follow_up = letters.FollowUpDue(
         recipient=recipient.name,
         today=now.astimezone(SCHOOL_ZONE).date(),
-        link=letters.branch_link(base_url, row.year, row.Branch.code),
+        link=letters.process_link(base_url, Kind.APPRAISAL, row.year, row.Branch.code),
         remark=remark_of(row.due_on.year),
         branch=row.Branch.name,
         due_on=row.due_on,

@@ -20,7 +20,7 @@ from workflow.mail.outbox import reminder_of
 from workflow.people.organisation import Branch, Person
 from workflow.reminders.due import Due
 from workflow.reminders.when import days_ahead, nearest_reminder, reason_of, remark_of
-from workflow.vocabulary import SCHOOL_ZONE, CycleStatus, MeasureState
+from workflow.vocabulary import SCHOOL_ZONE, CycleStatus, Kind, MeasureState
 
 _UNDER_WAY = (MeasureState.OPEN, MeasureState.DOING)
 # A measure goes on when its year is closed: the next year's duty report tells what became of it.
@@ -61,7 +61,7 @@ def _of_measures(row: Any, step: int, now: datetime, overrides: Overrides, base_
     measure = letters.MeasureDue(
         recipient=recipient.name,
         today=now.astimezone(SCHOOL_ZONE).date(),
-        link=letters.branch_link(base_url, row.year, row.Branch.code),
+        link=letters.process_link(base_url, Kind.APPRAISAL, row.year, row.Branch.code),
         remark=remark_of(row.due_on.year),
         branch=row.Branch.name,
         due_on=row.due_on,

@@ -13,7 +13,7 @@ from workflow.calendar import Overrides
 from workflow.cycle import Cycle
 from workflow.mail import letters
 from workflow.mail.letters import DIGEST
-from workflow.people.organisation import Appointment, Person, in_post
+from workflow.people.organisation import holders_of
 from workflow.progress import overview
 from workflow.reminders.due import Due
 from workflow.reminders.when import digest_of_week, remark_of
@@ -25,9 +25,7 @@ def of_the_week(session: Session, now: datetime, overrides: Overrides, base_url:
     if monday is None:
         return
     today = now.astimezone(SCHOOL_ZONE).date()
-    office = session.scalars(
-        select(Person).where(Person.id.in_(select(Appointment.person_id).where(Appointment.role == Role.OFFICE, *in_post(today)))).order_by(Person.id)
-    ).all()
+    office = holders_of(session, Role.OFFICE, today)
     for cycle in running_cycles(session):
         seen = overview(session, cycle, now=now)
         for person in office:

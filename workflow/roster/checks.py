@@ -13,8 +13,10 @@ from datetime import date
 from functools import cached_property
 from typing import Any, Self, TypeVar
 
-from workflow.roster.cells import MemberRow, Seat, post_of, post_parts, quoted
+from workflow.roster.cells import MemberRow, Seat, post_of, post_parts
 from workflow.vocabulary import Post, Standing
+from workflow.workbooks.cells import quoted
+from workflow.workbooks.sheets import Problem, rows_named
 
 MEMBER_SHEET = "党员"
 COMMITTEE_SHEET = "支部委员会"
@@ -22,27 +24,11 @@ FOUNDED_ON = date(1921, 7, 1)
 SMALLEST_BRANCH = 3
 SMALLEST_COMMITTEE = 3
 COMMITTEE_EXPECTED_FROM = 7  # 支部工作条例（试行）: full members
-ROWS_NAMED = 10
 
 _STANDINGS = {standing.value: standing for standing in Standing}
 _POSTS = {post.value: post for post in Post}
 _Row = TypeVar("_Row")
 _Key = TypeVar("_Key")
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One finding of the preview (核对问题). ``row`` counts as Excel does, ``None`` where the sheet or the file is meant;
-    ``severity`` is ``error`` or ``warning``."""
-
-    sheet: str | None
-    row: int | None
-    heading: str | None
-    severity: str
-    message: str
-
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -97,13 +83,6 @@ class Roster:
     def from_json(cls, stored: dict[str, Any]) -> Self:
         branches = tuple(RosterBranch(**branch) for branch in stored["branches"])
         return cls(branches, tuple(RosterMember.from_json(member) for member in stored["members"]))
-
-
-def rows_named(rows: Iterable[int]) -> str:
-    """``第 2、3 行``."""
-    rows = list(rows)
-    listed = "、".join(str(row) for row in rows[:ROWS_NAMED])
-    return f"第 {listed} 行" if len(rows) <= ROWS_NAMED else f"第 {listed} 等 {len(rows)} 行"
 
 
 def on_members(row: int, heading: str, message: str, severity: str = "error") -> Problem:

@@ -10,43 +10,34 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import CheckConstraint, select, text, update
+from sqlalchemy import select, text, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from workflow.database import Base, Numbered, any_of
-from workflow.errors import Conflict, NotFound, Words
-from workflow.history import track
+from workflow.database import Base, any_of
+from workflow.errors import Words
 from workflow.people.accounts import Account
 from workflow.people.organisation import Appointment, Branch, Person
 from workflow.roll import rolls_follow
 from workflow.roster.checks import Roster, RosterBranch, RosterMember
 from workflow.roster.workbook import Reading
 from workflow.vocabulary import SCHOOL_ZONE, Post
+from workflow.workbooks.imports import WorkbookImport, keep_import, mark_applied, must_be_applicable, track_import
 
 BRANCH_FIELDS = ("name", "unit_code", "unit_name", "has_committee")
 PERSON_FIELDS = ("name", "gender", "email", "standing", "joined_on", "confirmed_on", "cadre", "remark")
 
 
-class RosterImport(Numbered, Base):
-    """A workbook as it was read (名册导入), kept until it is applied."""
+class RosterImport(WorkbookImport, Base):
+    """A roster's workbook as it was read (名册导入)."""
 
     __tablename__ = "roster_import"
-    __table_args__ = (CheckConstraint("applied_at is null or applicable", name="applied"),)
+    called = Words("名册", "roster")
 
-    file_name: Mapped[str]
-    problems: Mapped[list[Any]] = mapped_column(JSONB)
     roster: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    summary: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    applicable: Mapped[bool]
-    recorded_by: Mapped[str]
-    recorded_at: Mapped[datetime]
-    applied_by: Mapped[str | None]
-    applied_at: Mapped[datetime | None]
 
 
-# Its rows are copies of the workbook: the history keeps that there was one, and what applying it changed is in the history of each person.
-track(RosterImport.__table__, hidden=["problems", "roster", "summary"])  # type: ignore[arg-type]
+track_import(RosterImport.__table__)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -141,29 +132,16 @@ def preview_import(session: Session, reading: Reading, *, file_name: str, by: st
     """Keep what a workbook says, with its problems and what it will change. Changes nothing else."""
     roster = reading.roster
     counts = {"branches": len(roster.branches), "members": len(roster.members), "committees": sum(each.has_committee for each in roster.branches)}
-    row = RosterImport(
+    return keep_import(
+        session,
+        RosterImport(roster=roster.as_json()),
         file_name=file_name,
-        problems=[problem.as_json() for problem in reading.problems],
-        roster=roster.as_json(),
+        problems=reading.problems,
         summary={**counts, **(changes(session, roster).summary if reading.applicable else {})},
         applicable=reading.applicable,
-        recorded_by=by,
-        recorded_at=now,
-        applied_by=None,
-        applied_at=None,
+        by=by,
+        now=now,
     )
-    session.add(row)
-    session.flush()
-    return row
-
-
-def import_by_id(session: Session, import_id: int, *, for_update: bool = False) -> RosterImport:
-    """Raises NotFound."""
-    statement = select(RosterImport).where(RosterImport.id == import_id)
-    row = session.scalar(statement.with_for_update() if for_update else statement)
-    if row is None:
-        raise NotFound
-    return row
 
 
 def apply_import(session: Session, row: RosterImport, *, by: str, now: datetime) -> Changes:
@@ -171,8 +149,7 @@ def apply_import(session: Session, row: RosterImport, *, by: str, now: datetime)
 
     Raises Conflict while it has errors. May be repeated: what is in step already is not touched.
     """
-    if not row.applicable:
-        raise Conflict(Words("名册还有错误，改正后重新上传", "the roster has errors: mend them and upload it again"))
+    must_be_applicable(row)
     session.execute(text("select pg_advisory_xact_lock(hashtext('zhibu.roster'))"))
     roster = Roster.from_json(row.roster)
     found = changes(session, roster)
@@ -180,8 +157,7 @@ def apply_import(session: Session, row: RosterImport, *, by: str, now: datetime)
     _write_branches(session, found)
     _write_people(session, found, now)
     _write_posts(session, found, today)
-    if row.applied_at is None:
-        row.applied_by, row.applied_at = by, now
+    mark_applied(row, by=by, now=now)
     session.flush()
     rolls_follow(session, now=now)
     return found

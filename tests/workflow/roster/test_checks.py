@@ -6,9 +6,12 @@ from datetime import date
 
 import pytest
 
-from tests.rosters import RosterBranch, Row, a_workbook, committee_rows, member_rows
-from workflow.roster.workbook import Problem, Reading, Roster, read_workbook
+from tests.rosters import RosterBranch, a_workbook, committee_rows, member_rows
+from tests.workbooks import Row
+from workflow.roster.checks import Roster
+from workflow.roster.workbook import Reading, read_workbook
 from workflow.vocabulary import Post, Standing
+from workflow.workbooks.sheets import Problem
 
 TODAY = date(2025, 1, 10)
 FIRST = RosterBranch()

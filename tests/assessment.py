@@ -1,0 +1,148 @@
+"""The committee's assessment of a branch, in short; and for each of its requirements a situation that lacks it and one that has it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from tests.builders import NOW, TODAY, caller
+from tests.rectification import another_year
+from tests.situations import Situation, nothing
+from workflow.appraisal.rectification import record_measure
+from workflow.assessment.arrangement import arrange
+from workflow.assessment.decision import Decision, enter_decision
+from workflow.assessment.duty_reports import SECTIONS, DutyReport, duty_report_of, write_duty_report
+from workflow.assessment.facts import DEVELOPMENT, THREE_MEETINGS, Facts, facts_of, state_facts
+from workflow.cycle import Lock, Process, process_of, secretaries
+from workflow.people.access import Caller
+from workflow.vocabulary import Kind, Level, ReportMode
+
+ON_SITE = {"held_on": date(2025, 1, 8), "place": "学术报告厅", "order": 1}
+REPORTED = {clause: f"{sentence}：……" for clause, sentence in SECTIONS.items()}
+
+
+def an_assessment(session: Session, code: str = "D0101", *, lock: Lock = Lock.NONE) -> Process:
+    """The assessment of a branch in 2024, which is there once the year is published."""
+    return process_of(session, 2024, code, kind=Kind.ASSESSMENT, lock=lock)
+
+
+def _secretary(session: Session, process: Process) -> Caller:
+    return caller(session, secretaries(session, [process.id])[process.id].staff_no)
+
+
+def arranged(session: Session, process: Process, mode: ReportMode = ReportMode.WRITTEN, **more: Any) -> None:
+    """The office sets how the secretary reports, and whatever else it says of the branch."""
+    arrange(session, process, {"mode": mode, **more}, seen=process.version)
+
+
+def a_duty_report(session: Session, process: Process, sections: Mapping[str, str] = REPORTED, *, submitted: bool = True, **fields: Any) -> DutyReport:
+    """The secretary writes his report whole and submits it, or goes on with the one that he has begun."""
+    row = duty_report_of(session, process)
+    body = {"sections": dict(sections), "submitted": submitted, **fields}
+    return write_duty_report(session, process, row, body, seen=row.version if row else None, by=_secretary(session, process), now=NOW)
+
+
+def facts(session: Session, process: Process, **fields: Any) -> Facts:
+    """The branch tells its year; what is given as None it leaves out."""
+    body = {
+        "main_work": "完成本科教学工作审核评估迎评",
+        "three_meetings": dict.fromkeys(THREE_MEETINGS, 4),
+        "development": dict.fromkeys(DEVELOPMENT, 1),
+        "clean_government": {"text": "集中观看警示教育片一次", "issues": False},
+        **fields,
+    }
+    row = facts_of(session, process)
+    told = {name: value for name, value in body.items() if value is not None}
+    return state_facts(session, process, row, told, seen=row.version if row else None, by=_secretary(session, process), now=NOW)
+
+
+def all_assessment(session: Session, process: Process) -> None:
+    """All that must be there for an assessment to come to its decision."""
+    arranged(session, process)
+    a_duty_report(session, process)
+    facts(session, process)
+
+
+def a_decision(session: Session, process: Process, result: str = "excellent", **fields: Any) -> Decision:
+    """The office enters that the committee has decided on this branch; it is not final yet."""
+    body = {"held_on": TODAY, "number": "党委会〔2024〕12号", "attendees": ["committee", "auditor"], "due": 3}
+    results = {process.branch.code: {"result": Level(result)}}
+    return enter_decision(session, process.cycle, {**body, "results": results, **fields}, by=caller(session, "office"), now=NOW)
+
+
+# ── a situation that lacks each requirement, and one that has it ──────────────────────────────────────────────────────
+
+
+def _last_years_measures_untold(session: Session, process: Process) -> None:
+    before = another_year(session, process_of(session, 2024, process.branch.code), 2023)
+    record_measure(session, before, {"text": "完善“三会一课”制度"}, by=_secretary(session, process), now=NOW)
+    a_duty_report(session, process)
+
+
+def _more_than_none(session: Session, process: Process) -> None:
+    rules = process.cycle.plan["rules"]
+    process.cycle.plan = {**process.cycle.plan, "rules": {**rules, "settings": {**rules["settings"], "excellent_branches_at_most": 0}}}
+    a_decision(session, process)
+
+
+def _without(clause: str) -> Callable[[Session, Process], object]:
+    return lambda session, process: a_duty_report(session, process, {name: text for name, text in REPORTED.items() if name != clause})
+
+
+def _empty_in(clause: str) -> Callable[[Session, Process], object]:
+    return lambda session, process: a_duty_report(session, process, {**REPORTED, clause: ""})
+
+
+SITUATIONS: dict[str, Situation] = {
+    "report_mode_not_set": Situation(met=arranged, unmet=nothing),
+    "session_of_the_report_incomplete": Situation(
+        met=lambda session, process: arranged(session, process, ReportMode.ON_SITE, on_site=ON_SITE),
+        unmet=lambda session, process: arranged(session, process, ReportMode.ON_SITE, on_site={"place": "学术报告厅"}),
+    ),
+    "duty_report_not_submitted": Situation(met=a_duty_report, unmet=lambda session, process: a_duty_report(session, process, submitted=False)),
+    "duty_report_without_last_years_measures": Situation(met=a_duty_report, unmet=_last_years_measures_untold),
+    **{f"duty_report_without_{clause.lower()}": Situation(met=_empty_in(clause), unmet=_without(clause)) for clause in SECTIONS},
+    **{f"duty_report_empty_in_{clause.lower()}": Situation(met=a_duty_report, unmet=_empty_in(clause)) for clause in SECTIONS},
+    "branch_without_a_result": Situation(met=a_decision, unmet=nothing),
+    "decision_without_a_quorum": Situation(met=a_decision, unmet=lambda session, process: a_decision(session, process, attendees=["committee"])),
+    "no_excellent_branch": Situation(met=a_decision, unmet=lambda session, process: a_decision(session, process, "qualified")),
+    "more_excellent_branches_than_allowed": Situation(met=a_decision, unmet=_more_than_none),
+    "main_work_not_told": Situation(met=facts, unmet=lambda session, process: facts(session, process, main_work=None)),
+}
+"""By the requirement's name. A new requirement of the assessment needs its line here."""
+
+
+# ── a large school ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+MANY = """
+alter table arrangement disable trigger user; alter table duty_report disable trigger user; alter table facts disable trigger user;
+insert into process (cycle_id, branch_id, kind, stage, round, version, entered_at, late)
+    select c.id, b.id, 'assessment', case b.id % 3 when 0 then 'collecting' when 1 then 'summarised' else 'proposed' end, 1, 1, now(), false
+    from cycle c, branch b where b.code like 'B%';
+insert into participant (process_id, person_id, staff_no, name, standing, post, on_committee, leads, cadre, voting, rated_here, version)
+    select q.id, r.person_id, r.staff_no, r.name, r.standing, r.post, r.on_committee, r.leads, r.cadre, r.voting, r.rated_here, 1
+    from participant r join process p on p.id = r.process_id join process q on q.branch_id = p.branch_id and q.kind = 'assessment'
+        join branch b on b.id = p.branch_id
+    where p.kind = 'appraisal' and b.code like 'B%';
+insert into arrangement (process_id, cycle_id, mode, held_on, place, position, conduct)
+    select p.id, p.cycle_id, 'on_site', '2025-01-08', '学术报告厅', case when p.id % 20 <> 0 then p.id end, '积极参加'
+    from process p join branch b on b.id = p.branch_id where p.kind = 'assessment' and b.code like 'B%' and p.id % 20 <> 1;
+insert into duty_report (process_id, sections, rectification, submitted, submitted_at, late, version, recorded_by, recorded_at)
+    select p.id, case when p.id % 20 = 2 then '{"C1": "有", "C2": ""}' else
+        '{"C1": "有", "C2": "有", "C3": "有", "C4": "有", "C5": "有", "C6": "有"}' end::jsonb,
+        case when p.id % 20 <> 3 then '上年度无整改事项' end, p.id % 20 <> 4, now(), false, 1, b.code || '-1', now()
+    from process p join branch b on b.id = p.branch_id where p.kind = 'assessment' and b.code like 'B%' and p.id % 20 <> 5;
+insert into facts (process_id, main_work, recorded_by, recorded_at, version)
+    select p.id, case when p.id % 20 <> 6 then '完成审核评估' end, b.code || '-1', now(), 1
+    from process p join branch b on b.id = p.branch_id where p.kind = 'assessment' and b.code like 'B%' and p.id % 20 <> 7;
+alter table decision disable trigger user; alter table decision_attendee disable trigger user; alter table decision_result disable trigger user;
+insert into decision (cycle_id, held_on, number, due, version, recorded_by, recorded_at)
+    select c.id, '2024-12-20', '党委会〔2024〕12号', 9, 1, 'office', now() from cycle c;
+insert into decision_attendee (decision_id, staff_no) select d.id, 'committee' from decision d;
+insert into decision_result (decision_id, process_id, result)
+    select d.id, p.id, 'qualified' from decision d join process p on p.cycle_id = d.cycle_id and p.kind = 'assessment' where p.id % 20 <> 8;
+"""
+"""The assessments of 10,000 branches, a twentieth of what they record missing. To be run last: the rest is of every process there is."""

@@ -1,0 +1,362 @@
+"""党委会研究决定 (decision): what the school committee decides on the branches, entered by the office and made final by the committee.
+
+The plan: 党委会议研究决定。校党委综合以上述职、参加活动和各支部对本支部委员会的评议结果等情况，研究确定优秀党支部。
+
+Records: a decision with its meeting and a result for each branch that it names. It is never amended: one that is not final yet may be withdrawn or
+rejected and entered anew, a final one is corrected by another decision, which need name only the branches that it changes. Making a decision final
+moves all its branches at once; that act stands in ``workflow.committee``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from functools import partial
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    PrimaryKeyConstraint,
+    Select,
+    Subquery,
+    Text,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+)
+from sqlalchemy.dialects.postgresql import JSONB, distinct_on
+from sqlalchemy.orm import Mapped, Session, aliased, contains_eager, mapped_column, relationship, selectinload
+
+from workflow.appraisal.deciding import reaches
+from workflow.cycle import Cycle, Lock, Process, must_be_running, processes_of
+from workflow.database import Base, any_of, notes, word
+from workflow.errors import Conflict, Exists, Invalid, NotFound, Words
+from workflow.evidence import Retractable, must_have_happened
+from workflow.fields import Body, ByName, Day, Inner, Line, StaffNo, Whole, many, one_of
+from workflow.fields import Text as LongText
+from workflow.history import track
+from workflow.people.access import Caller
+from workflow.people.organisation import Person
+from workflow.requirement import Missing, missing, requirement
+from workflow.vocabulary import Kind, Level, Role, Severity, Stage
+
+# ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Decision(Retractable, Base):
+    """A decision of the school committee (党委会决定)."""
+
+    __tablename__ = "decision"
+    __table_args__ = (
+        CheckConstraint("(confirmed_by is null) = (confirmed_at is null)", name="confirmed"),
+        CheckConstraint("confirmed_at is null or withdrawn_at is null and rejected_at is null", name="final"),
+        CheckConstraint("published_at is null or confirmed_at is not null", name="published"),
+        CheckConstraint("due >= 1", name="due"),
+        Index("uq_decision_number", "cycle_id", "number", unique=True, postgresql_where="withdrawn_at is null and rejected_at is null"),
+        Index(
+            "uq_decision_pending",
+            "cycle_id",
+            unique=True,
+            postgresql_where="confirmed_at is null and withdrawn_at is null and rejected_at is null",
+        ),
+    )
+
+    cycle_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("cycle.id"))
+    held_on: Mapped[date]
+    number: Mapped[str]
+    """The number of the minutes (文号)."""
+    due: Mapped[int | None]
+    """应到: how many the committee has."""
+    confirmed_by: Mapped[str | None]
+    """Who of the committee made it final; nothing of it changes any more."""
+    confirmed_at: Mapped[datetime | None]
+    published_by: Mapped[str | None]
+    published_at: Mapped[datetime | None]
+
+    attendees: Mapped[list[DecisionAttendee]] = relationship(order_by="DecisionAttendee.staff_no")
+    results: Mapped[list[DecisionResult]] = relationship(order_by="DecisionResult.process_id", back_populates="decision")
+
+    @property
+    def final(self) -> bool:
+        return self.confirmed_at is not None
+
+
+class DecisionAttendee(Base):
+    """Somebody was there (到会)."""
+
+    __tablename__ = "decision_attendee"
+    __table_args__ = (PrimaryKeyConstraint("decision_id", "staff_no"),)
+
+    decision_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("decision.id"))
+    staff_no: Mapped[str] = mapped_column(ForeignKey("person.staff_no", onupdate="CASCADE"))
+
+
+class DecisionResult(Base):
+    """What was decided on one branch (考核结果).
+
+    The plan names 优秀党支部 alone; the other words are those that the summary's column 等次 is filled with.
+    """
+
+    __tablename__ = "decision_result"
+    __table_args__ = (PrimaryKeyConstraint("decision_id", "process_id"), Index("ix_decision_result_process", "process_id", "decision_id"))
+
+    decision_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("decision.id"))
+    process_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("process.id"))
+    result: Mapped[Level] = mapped_column(word(Level, name="result"))
+    reason: Mapped[str | None]
+    inputs: Mapped[dict[str, Any] | None] = mapped_column(JSONB, info=notes("D9"))
+    """What the committee had before it when it made this final, the members' appraisal of their committee among it: records may change later."""
+
+    decision: Mapped[Decision] = relationship(back_populates="results")
+    process: Mapped[Process] = relationship()
+
+
+for _table in (Decision, DecisionAttendee, DecisionResult):
+    track(_table.__table__)  # type: ignore[arg-type]
+
+
+# ── what a valid record is ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class ResultBody(Body):
+    """What was decided on one branch."""
+
+    result = one_of(Level, required=True)
+    reason = LongText(at_most=2000)
+
+
+class DecisionBody(Body):
+    """A decision as it is entered from the minutes."""
+
+    held_on = Day(required=True)
+    number = Line(required=True, at_most=100)
+    attendees = many(StaffNo())
+    due = Whole(at_least=1, at_most=1000)
+    results = ByName(keys=Line(at_most=32), values=Inner(ResultBody), required=True)
+
+
+# ── verbs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def enter_decision(session: Session, cycle: Cycle, body: Mapping[str, Any], *, by: Caller, now: datetime) -> Decision:
+    """Enter what the committee's minutes say. Nothing of it holds before the committee has made it final.
+
+    Raises Invalid; Exists while another one waits, or when the number is taken; Conflict unless the year runs.
+    """
+    of_year = {process.branch.code: process for process in processes_of(session, cycle, Kind.ASSESSMENT, lock=Lock.EVIDENCE)}
+    attendees, due = body.get("attendees", []), body.get("due")
+    errors: dict[str, Words | list[Words]] = {
+        f"results.{code}": Words("本年度没有这个党支部的考核", "no such branch is assessed in this year")
+        for code in body["results"]
+        if code not in of_year
+    }
+    if not body["results"]:
+        errors["results"] = Words("请写明各支部的考核结果", "give the result of each branch")
+    known = set(session.scalars(select(Person.staff_no).where(any_of(Person.staff_no, attendees))))
+    if unknown := [staff_no for staff_no in attendees if staff_no not in known]:
+        errors["attendees"] = [Words(f"没有学工号为 {staff_no} 的人员", f"nobody has the number {staff_no}") for staff_no in unknown]
+    elif due is not None and len(attendees) > due:
+        errors["attendees"] = Words(f"到会 {len(attendees)} 人，多于应到 {due} 人", f"{len(attendees)} came, more than the {due} due")
+    if errors:
+        raise Invalid(errors)
+    must_have_happened("held_on", body["held_on"], now)
+    must_be_running(cycle)
+    _must_be_the_only_one(session, cycle, body["number"])
+    row = Decision(
+        cycle_id=cycle.id,
+        held_on=body["held_on"],
+        number=body["number"],
+        due=due,
+        recorded_by=by.staff_no,
+        recorded_at=now,
+        attendees=[DecisionAttendee(staff_no=staff_no) for staff_no in attendees],
+        results=[
+            DecisionResult(process_id=of_year[code].id, result=given["result"], reason=given.get("reason")) for code, given in body["results"].items()
+        ],
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def _must_be_the_only_one(session: Session, cycle: Cycle, number: str) -> None:
+    """The indexes hold it also against two at once."""
+    for other in session.scalars(select(Decision).where(Decision.cycle_id == cycle.id, Decision.counts)):
+        if not other.final:
+            raise Exists(Words(f"“{other.number}”还待党委确认，请先确认、撤回或退回", f"{other.number} still waits for the committee"))
+        if other.number == number:
+            raise Exists(Words(f"文号“{number}”的决定已经登记", f"the decision {number} is entered already"))
+
+
+def must_be_pending(decision: Decision) -> None:
+    """Raises Conflict once a decision is final, or was taken back."""
+    if decision.final:
+        raise Conflict(Words("党委已确认，不能再改动；如需更正，请由党委另作决定", "it is final: only another decision corrects it"))
+    if not decision.counts:
+        raise Conflict(Words("该决定已撤回或已退回", "this decision was withdrawn or rejected"))
+
+
+# ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _decisions(cycle: Cycle) -> Select[Decision]:
+    """Decisions of a year with the branches that they name: the same few queries for however many."""
+    of_branch = selectinload(Decision.results).joinedload(DecisionResult.process).joinedload(Process.branch)
+    return select(Decision).where(Decision.cycle_id == cycle.id).options(of_branch, selectinload(Decision.attendees))
+
+
+def decision_of(session: Session, cycle: Cycle, decision_id: int, *, held: bool = False) -> Decision:
+    """One decision of a year, ``held`` for who will change it. Raises NotFound."""
+    statement = _decisions(cycle).where(Decision.id == decision_id)
+    row = session.scalar(statement.with_for_update(key_share=True, of=Decision).execution_options(populate_existing=True) if held else statement)
+    if row is None:
+        raise NotFound
+    return row
+
+
+def decisions_of(session: Session, cycle: Cycle, *, after: int = 0, limit: int = 200) -> Sequence[Decision]:
+    """Decisions in the order they were entered, those taken back included."""
+    return session.scalars(_decisions(cycle).where(Decision.id > after).order_by(Decision.id).limit(limit)).all()
+
+
+def latest_decision(session: Session, cycle: Cycle) -> Decision:
+    """The last one that stands, final or not. Raises NotFound."""
+    row = session.scalar(_decisions(cycle).where(Decision.counts).order_by(Decision.id.desc()).limit(1))
+    if row is None:
+        raise NotFound(Words("还没有登记党委会的决定", "no decision is entered"))
+    return row
+
+
+FINAL, PUBLISHED = Decision.confirmed_at.is_not(None), Decision.published_at.is_not(None)
+
+
+def results(session: Session, holds: ColumnElement[bool], *which: ColumnElement[bool]) -> Sequence[DecisionResult]:
+    """The result of each branch by the last decision that ``holds`` (FINAL, PUBLISHED) and names it, by branch code, in one query.
+
+    ``which`` narrows the decisions or the processes.
+    """
+    rows = session.scalars(
+        select(DecisionResult)
+        .join(DecisionResult.decision)
+        .join(DecisionResult.process)
+        .options(contains_eager(DecisionResult.decision), contains_eager(DecisionResult.process).joinedload(Process.branch))
+        .where(holds, *which)
+        .ext(distinct_on(DecisionResult.process_id))
+        .order_by(DecisionResult.process_id, DecisionResult.decision_id.desc())
+    ).all()
+    return sorted(rows, key=lambda row: row.process.branch.code)
+
+
+def result_of(session: Session, process: Process, holds: ColumnElement[bool]) -> DecisionResult | None:
+    """The same of one branch."""
+    return next(iter(results(session, holds, DecisionResult.process_id == process.id)), None)
+
+
+def excellent_by(session: Session, decision: Decision) -> Sequence[DecisionResult]:
+    """The list of 优秀党支部 as a decision leaves it: each branch by the last final decision up to it that names it, or by itself."""
+    so_far = or_(FINAL, Decision.id == decision.id)
+    here = results(session, so_far, Decision.cycle_id == decision.cycle_id, Decision.id <= decision.id)
+    return [row for row in here if row.result is Level.EXCELLENT]
+
+
+# ── requirements ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_asked = partial(requirement, stage=Stage.PROPOSED, severity=Severity.HARD, todo_for=Role.OFFICE, link="result")
+
+
+@_asked("R5", zh="党委会还没有作出对本支部的决定", en="the committee has decided nothing on this branch")
+def branch_without_a_result() -> Missing:
+    """党委会议研究决定。"""
+    decided = (
+        select(DecisionResult.decision_id)
+        .join(Decision, Decision.id == DecisionResult.decision_id)
+        .where(DecisionResult.process_id == Process.id, Decision.counts)
+        .correlate(Process)
+        .exists()
+    )
+    return missing(Process.id).where(~decided)
+
+
+def _excellent_after() -> ColumnElement[int]:
+    """How many branches are 优秀 once a decision is final: each by the last decision that names it."""
+    named, by, later, later_by = aliased(DecisionResult), aliased(Decision), aliased(DecisionResult), aliased(Decision)
+    overtaken = (
+        select(later.decision_id)
+        .join(later_by, later_by.id == later.decision_id)
+        .where(later.process_id == named.process_id, later.decision_id > named.decision_id, later_by.counts)
+        .correlate(named)
+        .exists()
+    )
+    return (
+        select(func.count())
+        .select_from(named)
+        .join(by, by.id == named.decision_id)
+        .where(by.cycle_id == Decision.cycle_id, by.counts, named.result == Level.EXCELLENT, ~overtaken)
+        .correlate(Decision)
+        .scalar_subquery()
+    )
+
+
+def _pending() -> Subquery:
+    """The decisions that wait for the committee, a row for each: grouped, so that nothing is counted again for every branch that it names."""
+    settings = Cycle.plan["rules"]["settings"]
+    return (
+        select(
+            Decision.id,
+            Decision.number,
+            Decision.due,
+            func.count(DecisionAttendee.staff_no).label("came"),
+            settings["votes"]["committee_quorum"].as_string().label("quorum"),
+            settings["excellent_branches_at_most"].as_integer().label("at_most"),
+            _excellent_after().label("excellent"),
+        )
+        .join(Cycle, Cycle.id == Decision.cycle_id)
+        .outerjoin(DecisionAttendee, DecisionAttendee.decision_id == Decision.id)
+        .where(Decision.counts, Decision.confirmed_at.is_(None))
+        .group_by(Decision.id, Cycle.id)
+        .subquery("pending")
+    )
+
+
+def _named_by(pending: Subquery, *, name: Any, amount: Any = 1) -> Missing:
+    """A row for each branch that such a decision names."""
+    here = missing(DecisionResult.process_id, subject=pending.c.id, name=name, amount=amount)
+    return here.join(pending, pending.c.id == DecisionResult.decision_id)
+
+
+@_asked("R5", zh="党委会到会人数不足：{names}", en="too few of the committee were there: {names}")
+def decision_without_a_quorum() -> Missing:
+    """党委会议研究决定。"""
+    pending = _pending()
+    came, due = pending.c.came, pending.c.due
+    name = func.concat("应到 ", func.coalesce(cast(due, Text), "未填"), "，实到 ", came)
+    return _named_by(pending, name=name).where(~func.coalesce(reaches(came, due, pending.c.quorum), literal(False)))
+
+
+@_asked("R7", zh="决定中没有确定优秀党支部：{names}", en="the decision names no excellent branch: {names}")
+def no_excellent_branch() -> Missing:
+    """研究确定优秀党支部。"""
+    pending = _pending()
+    return _named_by(pending, name=pending.c.number).where(pending.c.excellent == 0)
+
+
+@_asked("R7", zh="优秀党支部超过本年度规定的个数：{names}", en="more branches are excellent than the year allows: {names}")
+def more_excellent_branches_than_allowed() -> Missing:
+    """研究确定优秀党支部。"""
+    pending = _pending()
+    number, at_most = pending.c.excellent, pending.c.at_most
+    return _named_by(pending, name=func.concat("确定 ", number, " 个，不超过 ", at_most, " 个"), amount=number).where(number > at_most)
+
+
+REQUIREMENTS = (
+    branch_without_a_result,
+    decision_without_a_quorum,
+    no_excellent_branch,
+    more_excellent_branches_than_allowed,
+)
