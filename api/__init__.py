@@ -17,6 +17,7 @@ from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from api import (
     accounts,
+    activities,
     aftercare,
     assessments,
     branch,
@@ -70,6 +71,7 @@ ROUTES: tuple[Route, ...] = (
     *report.routes,
     *assessments.routes,
     *decisions.routes,
+    *activities.routes,
     *summaries.routes,
     *roster.routes,
     *calendar.routes,

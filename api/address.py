@@ -20,5 +20,10 @@ def process_address(kind: Kind, year: int, code: str) -> str:
     return f"{BASE}/cycles/{year}/{OF_KIND[kind]}/{code}"
 
 
+def place_of(kind: Kind, year: int, code: str, link: str) -> str:
+    """Where something is mended: below the branch's address, or with a leading slash below the year's."""
+    return f"{BASE}/cycles/{year}{link}" if link.startswith("/") else f"{process_address(kind, year, code)}/{link}".rstrip("/")
+
+
 def address_of(process: Process) -> str:
     return process_address(process.kind, process.cycle.year, process.branch.code)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import true
 from typing_extensions import TypedDict
 
 from api.address import ASSESSMENT, CYCLE
@@ -14,7 +13,7 @@ from api.lists import Page, listed, natural, place
 from api.process import process_routes
 from api.records import ReasonBody
 from api.shapes import BranchShape, ChangeShape, Items, Listed, ProcessShape, RecordShape, branch_shape, change_shape, process_shape, record_shape
-from workflow.assessment.arrangement import Arrangement, ArrangementBody, arrange, arrangement_of, arrangements_of
+from workflow.assessment.arrangement import Arrangement, ArrangementBody, arrange, arrangement_of, arrangements_of, on_site
 from workflow.assessment.decision import FINAL, PUBLISHED, DecisionResult, result_of, results
 from workflow.assessment.duty_reports import (
     DutyReport,
@@ -93,12 +92,14 @@ def result_shape(row: DecisionResult) -> OwnResultShape:
 def assessment_shape(
     process: Process, secretary: Participant | None, arrangement: Arrangement | None, result: DecisionResult | None, today: date
 ) -> AssessmentShape:
-    on_site = arrangement is not None and arrangement.mode is ReportMode.ON_SITE
+    reports_there = arrangement is not None and arrangement.mode is ReportMode.ON_SITE
     return {
         **process_shape(process, secretary, today),
         "result": result_shape(result) if result else None,
         "mode": arrangement.mode if arrangement else None,
-        "on_site": {"held_on": arrangement.held_on, "place": arrangement.place, "order": arrangement.position} if arrangement and on_site else None,
+        "on_site": {"held_on": arrangement.held_on, "place": arrangement.place, "order": arrangement.position}
+        if arrangement and reports_there
+        else None,
         "conduct": arrangement.conduct if arrangement else None,
         "extra": arrangement.extra if arrangement else None,
     }
@@ -171,6 +172,22 @@ def advance_branches(asked: Asked, cycle: Cycle, body: dict[str, Any]) -> Any:
     return {"items": [{**change_shape(change), "branch": branch_shape(each.branch)} for each, change in zip(moving, changes, strict=True)]}
 
 
+class SlotShape(TypedDict):
+    """One branch's place in the order of the sessions (现场述职安排)."""
+
+    held_on: date | None
+    place: str | None
+    order: int | None
+    branch: BranchShape
+
+
+@routes.get(f"{CYCLE}/report-sessions", action=Action.READ_SCHOOL, answers=Items[SlotShape], find=_year)
+def list_sessions(asked: Asked, cycle: Cycle) -> Any:
+    """Which branches report on site, in the order in which they do; those without a day come last."""
+    rows = on_site(asked.session, cycle)
+    return {"items": [{"held_on": row.held_on, "place": row.place, "order": row.position, "branch": branch_shape(branch)} for row, branch in rows]}
+
+
 def _assessment(asked: Asked) -> Answer:
     process, session = asked.process, asked.session
     secretary = secretaries(session, [process.id]).get(process.id)
@@ -203,6 +220,11 @@ def change_assessment(asked: Asked, body: dict[str, Any]) -> Any:
     return _assessment(asked)
 
 
+def _shown(asked: Asked, stage: Stage) -> bool:
+    """What the office and the committee still lack is theirs to know: a branch sees what it is asked for itself."""
+    return stage is Stage.COLLECTING or bool(asked.by.school & SCHOOL_READERS)
+
+
 routes.extend(
     process_routes(
         Kind.ASSESSMENT,
@@ -210,7 +232,7 @@ routes.extend(
         reads=Action.READ_ASSESSMENT_PROCESS,
         moves=Action.MOVE_ASSESSMENT,
         reads_history=Action.READ_SCHOOL,
-        visible=lambda asked: true(),
+        shown=_shown,
     )
 )
 

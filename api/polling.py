@@ -1,4 +1,4 @@
-"""Polls (轮询): however many clients ask, one process asks the database at most twice a second for each year."""
+"""Polls (轮询): however many clients ask, one process asks the database at most twice a second for each year and kind of process."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from threading import Lock
 from api.base import Asked, service
 from workflow.cycle import cycle_by_year
 from workflow.progress import Overview, overview
+from workflow.vocabulary import Kind
 
 AGAIN_AFTER_SECONDS = 0.5
 
@@ -28,20 +29,20 @@ class Board:
     """
 
     def __init__(self) -> None:
-        self._years: dict[int, _Kept] = {}
+        self._years: dict[tuple[int, Kind], _Kept] = {}
 
-    def latest(self, asked: Asked, year: int, *, fresh: bool) -> Overview:
+    def latest(self, asked: Asked, year: int, kind: Kind, *, fresh: bool) -> Overview:
         """The counts of a year, at most half a second older than the question, or ``fresh`` from the database. Raises NotFound."""
         oldest = time.monotonic() - (0 if fresh else AGAIN_AFTER_SECONDS)
-        kept = self._years.get(year)
+        kept = self._years.get((year, kind))
         if kept is None:
             cycle_by_year(asked.session, year)  # a year that does not exist is not kept: anybody may ask for any number of them
-            kept = self._years.setdefault(year, _Kept())
+            kept = self._years.setdefault((year, kind), _Kept())
         with kept.lock:  # one asks, the others wait for what it finds
             if kept.seen is not None and kept.asked_at >= oldest and kept.seen.today == asked.today:
                 return kept.seen
             began = time.monotonic()
-            kept.seen = overview(asked.session, cycle_by_year(asked.session, year), now=asked.now)
+            kept.seen = overview(asked.session, cycle_by_year(asked.session, year), now=asked.now, kind=kind)
             kept.asked_at = began
             return kept.seen
 

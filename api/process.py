@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, true
 from typing_extensions import TypedDict
 
 from api.address import address_of
@@ -109,9 +109,19 @@ def extension_shape(row: Extension) -> ExtensionShape:
 
 
 def process_routes(
-    kind: Kind, at: str, *, reads: Action, moves: Action, reads_history: Action, visible: Callable[[Asked], ColumnElement[bool]]
+    kind: Kind,
+    at: str,
+    *,
+    reads: Action,
+    moves: Action,
+    reads_history: Action,
+    visible: Callable[[Asked], ColumnElement[bool]] = lambda asked: true(),
+    shown: Callable[[Asked, Stage], bool] = lambda asked, stage: True,
 ) -> Routes:
-    """The routes that a process of every kind has, below its address. ``visible`` is what a reader sees of the history."""
+    """The routes that a process of every kind has, below its address.
+
+    ``visible`` is what a reader sees of the history, ``shown`` whether he sees what a stage asks.
+    """
     routes = Routes(kind=kind)
     # Which stage; default: the present one.
     stage_query: type[Body] = Body.from_dict({"stage": one_of(Stage, among=STAGES[kind])}, name=f"{kind.value.title()}StageQuery")  # type: ignore[assignment]
@@ -120,13 +130,18 @@ def process_routes(
     def read_next(asked: Asked) -> Any:
         """Every move declared from here, whoever asks, with all that stands in its way."""
         found = options(asked.session, asked.process, by=asked.by)
-        return {"items": [option_shape(each, language()) for each in found]}
+        items = [option_shape(each, language()) for each in found]
+        for item, each in zip(items, found, strict=True):
+            if each.move.asks is not None and not shown(asked, each.move.asks):
+                item["unmet"] = []
+        return {"items": items}
 
     @routes.get(f"{at}/requirements", action=reads, answers=Items[CheckShape], query=stage_query)
     def read_requirements(asked: Asked, query: dict[str, Any]) -> Any:
         """The checklist of a stage: each requirement as met, unmet or waived, with people."""
         process = asked.process
-        rows = checklist(asked.session, process, query.get("stage", process.stage), today=asked.today)
+        stage = query.get("stage", process.stage)
+        rows = checklist(asked.session, process, stage, today=asked.today) if shown(asked, stage) else []
         waivers = records_of(asked.session, Waiver, process.id, after=0, limit=1000)
         return {
             "items": [

@@ -28,22 +28,28 @@ from api.shapes import (
 )
 from workflow.cycle import Process, cycle_by_year
 from workflow.errors import Invalid, NotFound, Words
-from workflow.fields import Line, StaffNo, YesNo, one_of
+from workflow.fields import Body, Line, StaffNo, YesNo, one_of
 from workflow.gate import exceptions, place_in_list
 from workflow.mail.outbox import Letter, letters_of
 from workflow.people.access import Action
 from workflow.people.organisation import Branch, person_by_staff_no, staff_nos
 from workflow.progress import Cursor, branches, changed_branches
-from workflow.vocabulary import LetterState, Stage
+from workflow.vocabulary import STAGES, Kind, LetterState, Stage
 from workflow.waivers import waivers_of_year
 
 routes = Routes()
 
 
+class ProgressQuery(Body):
+    """Of which kind of process: the branches' own year, unless the assessment is asked for."""
+
+    kind = one_of(Kind, load_default=Kind.APPRAISAL)
+
+
 class BranchesQuery(Page):
     """Which rows of the dashboard."""
 
-    stage = one_of(Stage)
+    stage = one_of(Stage, among=STAGES[Kind.APPRAISAL])
     overdue = YesNo()
     unit = Line()
     q = Line(at_most=50)
@@ -115,6 +121,7 @@ class ProgressShape(TypedDict):
     """How many branches stand where."""
 
     cycle: int
+    kind: Kind
     as_of: datetime
     cursor: str
     branches: int
@@ -125,12 +132,13 @@ class ProgressShape(TypedDict):
     late: int
 
 
-@routes.get(f"{CYCLE}/progress", action=Action.READ_SCHOOL, answers=ProgressShape)
-def read_progress(asked: Asked, year: int) -> Any:
+@routes.get(f"{CYCLE}/progress", action=Action.READ_SCHOOL, answers=ProgressShape, query=ProgressQuery)
+def read_progress(asked: Asked, query: dict[str, Any], year: int) -> Any:
     """How many branches stand where: at most half a second old, or with ``Cache-Control: no-cache`` from the database."""
-    seen = board().latest(asked, year, fresh=bool(request.cache_control.no_cache))
+    seen = board().latest(asked, year, query["kind"], fresh=bool(request.cache_control.no_cache))
     body: ProgressShape = {
         "cycle": year,
+        "kind": query["kind"],
         "as_of": seen.as_of,
         "cursor": cursor(seen.cursor),
         "branches": seen.branches,

@@ -8,7 +8,7 @@ from typing import Any, Generic, NotRequired, TypeVar
 
 from typing_extensions import TypedDict
 
-from api.address import process_address
+from api.address import place_of
 from workflow.cycle import Cycle, Participant, Process, StageChange
 from workflow.deadlines import STAGES_WITH_A_DAY
 from workflow.evidence import Retractable
@@ -193,7 +193,7 @@ def unmet_shape(unmet: Unmet, speech: str) -> UnmetShape:
         "count": len(unmet.open),
         "subjects": subject_shapes(unmet.open),
         "waivable": requirement.waivable,
-        "link": f"{process_address(at.kind, at.year, at.branch_code)}/{requirement.link}".rstrip("/"),
+        "link": place_of(at.kind, at.year, at.branch_code, requirement.link),
     }
 
 

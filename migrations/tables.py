@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from workflow import calendar, cycle, evidence, history, idempotency, progress, requirement
 from workflow.appraisal import aftercare, commitments, form, ledger, meetings, publications, rating, self_review, study, talks, tallies
-from workflow.assessment import activities, arrangement, decision, duty_reports, facts, proposals
+from workflow.assessment import activities, arrangement, attendance, decision, duty_reports, facts, proposals
 from workflow.database import Base
 from workflow.mail import outbox
 from workflow.people import accounts, organisation, substitutes, throttle
@@ -35,6 +35,7 @@ DECLARED_IN = (
     duty_reports,
     facts,
     activities,
+    attendance,
     proposals,
     decision,
     outbox,

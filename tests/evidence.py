@@ -13,7 +13,7 @@ from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
-from tests import assessment, assessment_summary, rating, rectification, report, self_review
+from tests import assessment, assessment_activities, assessment_summary, rating, rectification, report, self_review
 from tests.builders import NOW, READING, STAFF_NO, TODAY, a_branch, a_cycle, a_school, an_office, caller, person
 from tests.situations import EVERYBODY, SUBSTANCE, Situation, a_study, a_talk, nothing, on_roll
 from workflow.appraisal.study import StudyMakeUp, StudySession, record_make_up
@@ -182,6 +182,7 @@ SITUATIONS: dict[str, Situation] = {
     **{name: Situation(met=met, unmet=unmet) for name, (met, unmet) in rectification.SITUATIONS.items()},
     **{name: Situation(met, unmet) for name, (met, unmet) in rating.SITUATIONS.items()},
     **assessment.SITUATIONS,
+    **assessment_activities.SITUATIONS,
     **assessment_summary.SITUATIONS,
 }
 """By the requirement's name. A new requirement needs its line here."""
@@ -238,7 +239,9 @@ insert into waiver (process_id, requirement, covers, names, reason, needs_approv
 
 
 MANY_ALL = f"{MANY}{self_review.MANY}{rating.MANY}{rectification.MANY}{report.MANY}{assessment.MANY}{assessment_summary.MANY}"
-LARGE = frozenset(re.findall(r"alter table (\w+) disable", MANY_ALL))
+WHOLE = {"decision", "decision_attendee", "decision_result"}
+"""A decision is one act over all branches: whether it names enough of them is asked of the whole of it."""
+LARGE = frozenset(re.findall(r"alter table (\w+) disable", MANY_ALL)) - WHOLE
 """The tables that are large then: no gate reads one of them through."""
 
 

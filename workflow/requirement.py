@@ -85,7 +85,7 @@ class Requirement:
     asked_until: Stage
     """The last one: a later stage than its own for what goes on after it (follow-through)."""
     link: str
-    """Where it is mended, below the branch's address."""
+    """Where it is mended: below the branch's address, or with a leading slash below the year's."""
     query: Callable[[], Missing]
     approval_setting: str | None = None
     """The setting of the year that says whether a reason needs the office's approval; None: it always does where one is asked."""

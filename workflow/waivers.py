@@ -32,7 +32,7 @@ class WaiverBody(Body):
 def waive(session: Session, process: Process, body: Mapping[str, Any], *, by: str, now: datetime) -> Waiver:
     """Give a reason for what is missing. The process is held by Lock.EVIDENCE. Raises Invalid, StageClosed, Conflict when nothing is missing."""
     requirement = BY_NAME.get(body["requirement"])
-    if requirement is None:
+    if requirement is None or requirement.kind is not process.kind:
         raise Invalid({"requirement": Words("没有这一项要求", "there is no such requirement")})
     if requirement.waivable is Waivable.NO:
         raise Invalid({"requirement": Words(f"{requirement.clause} 不能以说明理由代替", f"{requirement.clause} cannot be waived")})

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision = "20241209_activities"
 down_revision = "20241208_assessment"
@@ -41,6 +42,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_activity")),
     )
     op.create_index("ix_activity_cycle", "activity", ["cycle_id", "held_on"], unique=False)
+    op.create_index(
+        "uq_activity_standing",
+        "activity",
+        ["cycle_id", "kind", "name", "held_on"],
+        unique=True,
+        postgresql_where="withdrawn_at is null and rejected_at is null",
+    )
     op.create_table(
         "attendance",
         sa.Column("activity_id", sa.BigInteger(), nullable=False),
@@ -57,6 +65,23 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("activity_id", "staff_no", name=op.f("pk_attendance")),
     )
     op.create_index("ix_attendance_process", "attendance", ["process_id"], unique=False)
+    op.create_table(
+        "attendance_import",
+        sa.Column("file_name", sa.Text(), nullable=False),
+        sa.Column("problems", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("activity_id", sa.BigInteger(), nullable=False),
+        sa.Column("rows", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("summary", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+        sa.Column("applicable", sa.Boolean(), nullable=False),
+        sa.Column("recorded_by", sa.Text(), nullable=False),
+        sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("applied_by", sa.Text(), nullable=True),
+        sa.Column("applied_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("id", sa.BigInteger(), sa.Identity(always=True), nullable=False),
+        sa.CheckConstraint("applied_at is null or applicable", name=op.f("ck_attendance_import_applied")),
+        sa.ForeignKeyConstraint(["activity_id"], ["activity.id"], name=op.f("fk_attendance_import_activity_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_attendance_import")),
+    )
     op.create_table(
         "proposal",
         sa.Column("process_id", sa.BigInteger(), nullable=False),
@@ -79,6 +104,10 @@ def upgrade() -> None:
     op.execute(
         "create trigger zhibu_history after insert or update or delete on attendance for each row execute function zhibu_record_history('activity_id,staff_no', '')"
     )
+    op.execute("grant select, insert, update, delete on attendance_import to zhibu_app")
+    op.execute(
+        "create trigger zhibu_history after insert or update or delete on attendance_import for each row execute function zhibu_record_history('id', 'problems,rows,summary')"
+    )
     op.execute("grant select, insert, update, delete on proposal to zhibu_app")
     op.execute(
         "create trigger zhibu_history after insert or update or delete on proposal for each row execute function zhibu_record_history('process_id', '')"
@@ -87,7 +116,9 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("proposal")
+    op.drop_table("attendance_import")
     op.drop_index("ix_attendance_process", table_name="attendance")
     op.drop_table("attendance")
+    op.drop_index("uq_activity_standing", table_name="activity", postgresql_where="withdrawn_at is null and rejected_at is null")
     op.drop_index("ix_activity_cycle", table_name="activity")
     op.drop_table("activity")

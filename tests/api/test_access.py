@@ -15,6 +15,9 @@ from sqlalchemy.orm import Session
 
 from api import ROUTES
 from api.base import Route
+from tests.api.assessment_year import attendance_sheet
+from tests.api.assessment_year import upload as upload_sheet
+from tests.api.branch_year import ok
 from tests.api.conftest import Client
 from tests.assessment import a_decision, a_duty_report, an_assessment, facts
 from tests.rating import a_counted_ballot
@@ -93,7 +96,11 @@ def _records(house: House, cast: Cast) -> dict[str, Any]:
         data={"file": (BytesIO(a_roster()), "roster.xlsx")},
         headers={"Authorization": f"Bearer {office.token}"},
     )
+    activity = made(office, f"{YEAR}/activities", {"kind": "study", "name": f"{cast.code} 的主题党日", "held_on": "2024-10-10"})
+    sheet = upload_sheet(office, f"{YEAR}/activities/{activity}/attendance-imports", attendance_sheet([{"学工号": cast.member, "出勤情况": "出勤"}]))
     return {
+        "activities": activity,
+        "sheet_id": ok(sheet)["id"],
         "talks": talk,
         "follow_up_id": made(secretary, f"{cast.path}/talks/{talk}/follow-ups", {"due_on": "2025-01-10", "what": "帮助"}),
         "study-sessions": made(secretary, f"{cast.path}/study-sessions", {"held_on": "2024-12-19"}),

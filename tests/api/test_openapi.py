@@ -52,6 +52,8 @@ def house(superuser: str, template: str) -> Iterator[House]:
             ("disposition-cases", {"staff_no": "w5", "proposed_on": "2024-12-19"}),
         ):
             assert secretary.post(f"{branch}/{path}", body).body["id"] == 1
+        activity = {"kind": "study", "name": "主题党日", "held_on": "2024-12-19"}
+        assert made.as_("office").post("/cycles/2024/activities", activity).body["id"] == 1
         yield made
 
 
@@ -148,6 +150,7 @@ GOOD: dict[str, Any] = {
     "ends_on": "2024-12-31",
     "reason": "外出",
     "name": "程序",
+    "kind": "study",
     "plan": "2024",
     "deadlines": {"report": "2025-01-01"},
     "trigger": "advance",

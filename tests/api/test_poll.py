@@ -161,7 +161,7 @@ def test_years_that_do_not_exist_are_missing_and_leave_nothing_behind(house: Hou
     assert office.get(POLL).status == 200
     for year in (*range(2000, 2024), *range(2025, 2100), 9999):
         assert office.get(f"/cycles/{year}/progress").status == 404
-    assert list(board_of(house)._years) == [2024]
+    assert list(board_of(house)._years) == [(2024, Kind.APPRAISAL)]
     assert office.get(POLL).status == 200
 
 

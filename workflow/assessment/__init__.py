@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from workflow.assessment import arrangement, decision, duty_reports, facts, proposals, summary
+from workflow.assessment import activities, arrangement, decision, duty_reports, facts, proposals, summary
 from workflow.moves import Move
 from workflow.requirement import Requirement
 from workflow.vocabulary import WORKING_STAGES, Kind, Role, Stage, Trigger
@@ -30,6 +30,7 @@ REQUIREMENTS: tuple[Requirement, ...] = (
     *arrangement.REQUIREMENTS,
     *duty_reports.REQUIREMENTS,
     *facts.REQUIREMENTS,
+    *activities.REQUIREMENTS,
     *proposals.REQUIREMENTS,
     *summary.REQUIREMENTS,
     *decision.REQUIREMENTS,

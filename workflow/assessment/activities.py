@@ -3,20 +3,29 @@
 The plan: 围绕各支部完成主要工作、参加重要集中活动……参加党员教育学习、文明创建、志愿服务等集中活动的出勤及表现情况。
 
 Records: an activity of the year, and a line for each person who was expected at it, as the attendance sheet (出勤表) says. An activity belongs
-to the year; the line of a person to his branch's assessment, as the roll knew him when the sheet was applied.
+to the year; the line of a person to his branch's assessment, as the roll knew him when the sheet was applied. How a sheet is read and applied
+stands in ``attendance.py``.
 """
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, PrimaryKeyConstraint
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, PrimaryKeyConstraint, Select, func, select, true
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
-from workflow.database import Base, notes, word
-from workflow.evidence import Retractable
+from workflow.cycle import Cycle, Lock, Process, must_be_running, processes
+from workflow.database import Base, any_of, notes, word
+from workflow.errors import Exists, Invalid, NotFound, StageClosed, Words
+from workflow.evidence import Retractable, amendable, must_have_happened, withdraw
+from workflow.fields import Body, Day, Line, Whole, one_of
 from workflow.history import track
-from workflow.vocabulary import ActivityKind, Presence
+from workflow.people.access import Caller
+from workflow.requirement import TODAY, Missing, missing, requirement
+from workflow.vocabulary import ActivityKind, Presence, Role, Severity, Stage
 
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -25,7 +34,19 @@ class Activity(Retractable, Base):
     """One activity of the year (集中活动)."""
 
     __tablename__ = "activity"
-    __table_args__ = (CheckConstraint("expected >= 0", name="expected"), Index("ix_activity_cycle", "cycle_id", "held_on"))
+    __table_args__ = (
+        CheckConstraint("expected >= 0", name="expected"),
+        Index("ix_activity_cycle", "cycle_id", "held_on"),
+        Index(
+            "uq_activity_standing",
+            "cycle_id",
+            "kind",
+            "name",
+            "held_on",
+            unique=True,
+            postgresql_where="withdrawn_at is null and rejected_at is null",
+        ),
+    )
 
     cycle_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("cycle.id"))
     kind: Mapped[ActivityKind] = mapped_column(word(ActivityKind, name="kind"))
@@ -52,3 +73,164 @@ class Attendance(Base):
 
 for _table in (Activity, Attendance):
     track(_table.__table__)  # type: ignore[arg-type]
+
+
+# ── what a valid record is ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class ActivityBody(Body):
+    """An activity as it is sent. It may be planned ahead."""
+
+    kind = one_of(ActivityKind, required=True)
+    name = Line(required=True)
+    held_on = Day(required=True)
+    expected = Whole(at_most=100_000)
+
+
+# ── verbs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def record_activity(session: Session, cycle: Cycle, body: Mapping[str, Any], *, by: Caller, now: datetime) -> Activity:
+    """Record an activity that was held or is planned. Raises Invalid; Conflict once the year is closed; Exists when the same one stands."""
+    _must_be_about_the_year(cycle, body["held_on"])
+    must_be_running(cycle)
+    row = Activity(cycle_id=cycle.id, recorded_by=by.staff_no, recorded_at=now, expected=body.get("expected"))
+    row.kind, row.name, row.held_on = body["kind"], body["name"], body["held_on"]
+    _must_be_the_only_one(session, row)
+    session.add(row)
+    session.flush()
+    return row
+
+
+def amend_activity(session: Session, cycle: Cycle, row: Activity, body: Mapping[str, Any], *, seen: int, now: datetime) -> None:
+    """Correct an activity, held by who changes it. Raises Invalid, Stale, Conflict, Exists; StageClosed for a kind under which it was summarised.
+
+    Once its attendance is there it was held: it cannot be moved to a day that is still to come.
+    """
+    if "held_on" in body:
+        _must_be_about_the_year(cycle, body["held_on"])
+        if turnouts(session, [row.id]):
+            must_have_happened("held_on", body["held_on"], now)
+    amendable(session, row, seen=seen)
+    if not body:
+        return
+    must_be_running(cycle)
+    if body.get("kind", row.kind) is not row.kind:
+        _must_not_be_summarised(session, row)
+    with session.no_autoflush:
+        for name, value in body.items():
+            setattr(row, name, value)
+        _must_be_the_only_one(session, row)
+    row.version += 1
+    session.flush()
+
+
+def withdraw_activity(session: Session, cycle: Cycle, row: Activity, *, by: Caller, now: datetime, reason: str) -> None:
+    """The office takes an activity back, and its attendance stops counting. Raises Conflict; StageClosed where it was summarised."""
+    must_be_running(cycle)
+    _must_not_be_summarised(session, row)
+    withdraw(row, by=by.staff_no, now=now, reason=reason)
+    session.flush()
+
+
+def _must_be_about_the_year(cycle: Cycle, day: date) -> None:
+    """Raises Invalid for a slip in the year: work of a year may begin in the one before and end in the next."""
+    first, last = cycle.year - 1, cycle.year + 1
+    if not first <= day.year <= last:
+        raise Invalid({"held_on": Words(f"{day} 不在 {first} 至 {last} 年之间", f"{day} is not between {first} and {last}")})
+
+
+def _must_be_the_only_one(session: Session, row: Activity) -> None:
+    """Raises Exists for a second one of the same kind, name and day. The index holds it also against two at once."""
+    same = (Activity.cycle_id == row.cycle_id, Activity.kind == row.kind, Activity.name == row.name, Activity.held_on == row.held_on)
+    other = session.scalar(select(Activity.id).where(*same, Activity.counts, true() if row.id is None else Activity.id != row.id))
+    if other is not None:
+        raise Exists(Words(f"{row.held_on} 的“{row.name}”（{row.kind.zh}）已经登记", f"{row.name} on {row.held_on} is recorded already"))
+
+
+def _must_not_be_summarised(session: Session, row: Activity) -> None:
+    """Raises StageClosed when attendance of a branch counts here whose material is summarised: what was summarised does not change behind it."""
+    ids = session.scalars(select(Attendance.process_id).where(Attendance.activity_id == row.id).distinct()).all()
+    must_be_collecting((each.branch.name, each.stage) for each in processes(session, ids, lock=Lock.EVIDENCE))
+
+
+def must_be_collecting(branches: Iterable[tuple[str, Stage]]) -> None:
+    """Raises StageClosed, naming the branches whose assessment has left collecting."""
+    if closed := [name for name, stage in branches if stage is not Stage.COLLECTING]:
+        names = "、".join(closed)
+        raise StageClosed(Words(f"{names}的考核材料已汇总，先退回再改动", f"the material of {names} is summarised: return it first"))
+
+
+# ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class Turnout:
+    """How many were expected at an activity over the whole school (应到), came, were on leave and stayed away."""
+
+    expected: int = 0
+    present: int = 0
+    on_leave: int = 0
+    absent: int = 0
+
+
+def activity_of(session: Session, cycle: Cycle, activity_id: int, *, held: bool = False) -> Activity:
+    """One activity of a year, ``held`` for who will change it or its attendance. Raises NotFound."""
+    statement = select(Activity).where(Activity.cycle_id == cycle.id, Activity.id == activity_id)
+    row = session.scalar(statement.with_for_update(key_share=True).execution_options(populate_existing=True) if held else statement)
+    if row is None:
+        raise NotFound
+    return row
+
+
+def activities_of(session: Session, cycle: Cycle, *, kind: ActivityKind | None = None, after: int = 0, limit: int = 200) -> Sequence[Activity]:
+    """Activities in the order they were recorded, those taken back included."""
+    of_kind = true() if kind is None else Activity.kind == kind
+    return session.scalars(
+        select(Activity).where(Activity.cycle_id == cycle.id, Activity.id > after, of_kind).order_by(Activity.id).limit(limit)
+    ).all()
+
+
+def _counted(*by: Any) -> Select[Any]:
+    """Lines counted by presence, for each of what they are counted by."""
+    of_each = (func.count().filter(Attendance.presence == presence).label(presence.value) for presence in Presence)
+    return select(*by, func.count().label("expected"), *of_each).select_from(Attendance).group_by(*by)
+
+
+def turnouts(session: Session, activity_ids: Sequence[int]) -> dict[int, Turnout]:
+    """The turnout of many activities, in one query; none where no sheet was applied."""
+    rows = session.execute(_counted(Attendance.activity_id).where(any_of(Attendance.activity_id, activity_ids)))
+    return {activity_id: Turnout(*numbers) for activity_id, *numbers in rows}
+
+
+def attendance_of(process_ids: Sequence[int], by: Any = Activity.kind) -> Select[Any]:
+    """How many people of each branch were expected (``expected``), came (``present``) and did not, for each kind or, by ``Activity.id``, each
+    activity, over the activities that count. Branches and kinds without a line have no row."""
+    counted = _counted(Attendance.process_id, by).join(Attendance.activity)
+    return counted.where(Activity.counts, any_of(Attendance.process_id, process_ids))
+
+
+# ── requirements ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@requirement(
+    "R4",
+    stage=Stage.COLLECTING,
+    severity=Severity.SIGN,
+    todo_for=Role.OFFICE,
+    link="/activities",
+    zh="{count} 项集中活动还没有登记出勤：{names}",
+    en="no attendance is recorded of {count} activities: {names}",
+)
+def activities_without_attendance() -> Missing:
+    """围绕各支部完成主要工作、参加重要集中活动，重点从以下方面汇总评价"""
+    # The first line by its index: asked as "not exists", every line of the school would be read to join it away.
+    applied = select(Attendance.activity_id).where(Attendance.activity_id == Activity.id).correlate(Activity).order_by(Attendance.staff_no).limit(1)
+    return (
+        missing(Process.id, subject=Activity.id, name=Activity.name)
+        .join(Activity, Activity.cycle_id == Process.cycle_id)
+        .where(Activity.counts, Activity.held_on <= TODAY, applied.scalar_subquery().is_(None))
+    )
+
+
+REQUIREMENTS = (activities_without_attendance,)

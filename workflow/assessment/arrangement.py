@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, select, true
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from workflow.cycle import Process, check_version
+from workflow.cycle import Cycle, Process, check_version
 from workflow.database import Base, any_of, notes, word
 from workflow.deadlines import change_processes
 from workflow.errors import Conflict, Invalid, Words
@@ -24,6 +24,7 @@ from workflow.evidence import must_be_open
 from workflow.fields import Body, Day, Inner, Line, Whole, one_of
 from workflow.fields import Text as LongText
 from workflow.history import track
+from workflow.people.organisation import Branch
 from workflow.requirement import Missing, blanks, missing, requirement
 from workflow.vocabulary import ReportMode, Role, Severity, Stage
 
@@ -91,6 +92,18 @@ def arrangements_of(session: Session, process_ids: Sequence[int]) -> dict[int, A
     return {row.process_id: row for row in rows}
 
 
+def on_site(session: Session, cycle: Cycle) -> Sequence[tuple[Arrangement, Branch]]:
+    """Who reports on site in a year, by day, place and order; in one query."""
+    rows = session.execute(
+        select(Arrangement, Branch)
+        .join(Process, Process.id == Arrangement.process_id)
+        .join(Branch, Branch.id == Process.branch_id)
+        .where(Arrangement.cycle_id == cycle.id, Arrangement.mode == ReportMode.ON_SITE)
+        .order_by(Arrangement.held_on, Arrangement.place, Arrangement.position, Branch.code)
+    )
+    return [(row, branch) for row, branch in rows]
+
+
 def arrange(session: Session, process: Process, body: Mapping[str, Any], *, seen: int) -> None:
     """Set how a branch reports, or what the office says of it. The process is held by Lock.MOVE. Raises Invalid, Stale, StageClosed, Conflict."""
     row = arrangement_of(session, process)
@@ -121,9 +134,10 @@ def _must_be_free(session: Session, process: Process, row: Arrangement) -> None:
     """Raises Conflict naming the branch that has this place in the order already. The index holds it also against two at once."""
     if None in (row.held_on, row.place, row.position):
         return
-    with session.no_autoflush:
+    with session.no_autoflush:  # the index would speak first, and name nobody
         other = session.scalar(
-            select(Process)
+            select(Branch.name)
+            .join(Process, Process.branch_id == Branch.id)
             .join(Arrangement, Arrangement.process_id == Process.id)
             .where(
                 Arrangement.cycle_id == process.cycle_id,
@@ -134,9 +148,7 @@ def _must_be_free(session: Session, process: Process, row: Arrangement) -> None:
             )
         )
     if other is not None:
-        raise Conflict(
-            Words(f"该场次的第 {row.position} 位已安排给{other.branch.name}", f"number {row.position} of that session is {other.branch.name} already")
-        )
+        raise Conflict(Words(f"该场次的第 {row.position} 位已安排给{other}", f"number {row.position} of that session is {other} already"))
 
 
 # ── requirements ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -79,6 +79,7 @@ class Action(StrEnum):
     READ_DUTY_REPORT = "read_duty_report"
     WRITE_DUTY_REPORT = "write_duty_report"
     STATE_FACTS = "state_facts"
+    READ_ACTIVITIES = "read_activities"
     READ_CALENDAR = "read_calendar"
     WRITE_CALENDAR = "write_calendar"
 
@@ -149,6 +150,7 @@ ACCESS: Mapping[Action, Mapping[Role, Scope]] = {
     Action.READ_DUTY_REPORT: _BRANCH_READERS,
     Action.WRITE_DUTY_REPORT: _SECRETARY,
     Action.STATE_FACTS: {Role.OFFICE: Scope.ALL, Role.SECRETARY: Scope.BRANCH},
+    Action.READ_ACTIVITIES: _BRANCH_READERS,
     Action.READ_CALENDAR: _EVERYONE,
     Action.WRITE_CALENDAR: _OFFICE,
 }

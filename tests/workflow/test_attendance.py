@@ -1,0 +1,458 @@
+"""出勤表: what a sheet must hold against the rolls, and that it is applied whole, once, and changes nothing that was summarised."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from threading import Thread
+
+import pytest
+from sqlalchemy import Engine, func, select
+from sqlalchemy.orm import Session
+
+from tests.assessment import an_assessment
+from tests.assessment_activities import HEADINGS, OF_BOTH, a_sheet, an_activity, applied, attended, lines, read, sheet_rows
+from tests.builders import NOW, TODAY, a_branch, a_cycle, a_school, an_office, caller, person
+from tests.evidence import leaves, stand_at, statements
+from tests.servers import state_of
+from tests.workbooks import Row, workbook_of
+from workflow.assessment.activities import Activity, Attendance, activity_of, withdraw_activity
+from workflow.assessment.attendance import SHEET, AttendanceImport, attendance_import_of
+from workflow.cycle import Cycle, Lock, Process, cycle_by_year, processes
+from workflow.database import transaction
+from workflow.errors import Conflict, NotFound, StageClosed
+from workflow.history import History
+from workflow.opening import close_cycle
+from workflow.people.organisation import Branch, Person
+from workflow.roll import open_processes, rolls_follow
+from workflow.vocabulary import Stage
+
+
+@dataclass(frozen=True)
+class School:
+    """Two branches, an activity of the year, and the assessments of the branches."""
+
+    cycle: Cycle
+    activity: Activity
+    here: Process
+    there: Process
+
+
+@pytest.fixture
+def school(session: Session) -> School:
+    a_school(session)
+    cycle = cycle_by_year(session, 2024)
+    return School(cycle, an_activity(session, cycle), an_assessment(session), an_assessment(session, "D0201"))
+
+
+def found(row: AttendanceImport) -> list[tuple[int | None, str | None, str, str]]:
+    """The problems of a sheet: row, heading, severity, message."""
+    assert {problem["sheet"] for problem in row.problems} <= {SHEET}
+    return [(problem["row"], problem["heading"], problem["severity"], problem["message"]) for problem in row.problems]
+
+
+def spoilt(place: int, **cells: object) -> list[Row]:
+    """The sheet of both branches with one row changed."""
+    rows = sheet_rows()
+    rows[place] |= cells
+    return rows
+
+
+def looked_at(session: Session, school: School, rows: Sequence[Row]) -> AttendanceImport:
+    return read(session, school.activity, a_sheet(rows))
+
+
+def moves(session: Session, name: str, to: str) -> None:
+    """Somebody is transferred to another branch, and the rolls follow."""
+    person(session, name).branch_id = session.scalars(select(Branch.id).where(Branch.code == to)).one()
+    session.flush()
+    rolls_follow(session, now=NOW)
+
+
+# ── what a sheet says ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_sheet_without_a_fault_says_what_it_will_change_and_changes_nothing(session: Session, school: School) -> None:
+    before = state_of(session)
+    row = looked_at(session, school, sheet_rows())
+    assert row.problems == []
+    assert row.applicable
+    counts = {"expected": 5, "present": 3, "on_leave": 1, "absent": 1, "branches": 2}
+    assert row.summary == {**counts, "changes": {"added": 5, "changed": 0, "removed": 0}}
+    after = state_of(session)
+    assert {table for table in after if after[table] != before[table]} == {"attendance_import", "history"}
+
+
+@pytest.mark.parametrize(
+    ("words", "presence"),
+    [
+        *(("出勤", "present"), ("到", "present"), ("√", "present"), ("请假", "on_leave")),
+        *(("缺勤", "absent"), ("未到", "absent"), ("×", "absent"), (" 出 勤　", "present")),
+    ],
+)
+def test_attendance_is_told_in_words_or_by_a_mark(session: Session, school: School, words: str, presence: str) -> None:
+    attended(session, school.activity, {"张三": words})
+    assert lines(session, school.activity) == {"z3": (presence, school.here.id)}
+
+
+@pytest.mark.parametrize(("words", "message"), [("来了", "出勤情况“来了”不能识别，应为 出勤、请假、缺勤 之一"), (None, "缺少出勤情况")])
+def test_what_is_neither_presence_nor_absence_is_an_error(session: Session, school: School, words: str | None, message: str) -> None:
+    row = looked_at(session, school, spoilt(1, 出勤情况=words))
+    assert found(row) == [(3, "出勤情况", "error", message)]
+    assert not row.applicable
+    assert "changes" not in row.summary
+
+
+def test_a_row_needs_its_number(session: Session, school: School) -> None:
+    assert found(looked_at(session, school, spoilt(1, 学工号=None))) == [(3, "学工号", "error", "缺少学工号")]
+    assert found(looked_at(session, school, spoilt(1, 学工号="z 3/4")))[0][:3] == (3, "学工号", "error")
+
+
+def test_who_is_on_no_roll_of_the_year_is_an_error(session: Session, school: School) -> None:
+    leaves(session, "王五")
+    rows = [*sheet_rows(), {**sheet_rows()[0], "学工号": "nobody", "姓名": "无名"}]
+    assert found(looked_at(session, school, rows)) == [
+        (4, "学工号", "error", "学工号 w5 不在本年度任何党支部的考核名册上"),
+        (7, "学工号", "error", "学工号 nobody 不在本年度任何党支部的考核名册上"),
+    ]
+
+
+def test_an_officer_who_is_on_no_roll_counts_for_no_branch(session: Session, school: School) -> None:
+    row = looked_at(session, school, [{**sheet_rows()[0], "学工号": "office", "姓名": "党委办公室"}])
+    assert [each[1] for each in found(row)] == ["学工号"]
+
+
+def test_the_same_person_twice_is_one_error_at_the_later_row(session: Session, school: School) -> None:
+    rows = sheet_rows()
+    assert found(looked_at(session, school, [*rows, rows[0]])) == [(7, "学工号", "error", "学工号 z3 重复，另见第 2 行")]
+    assert found(looked_at(session, school, [*rows, rows[0], rows[0]])) == [(7, "学工号", "error", "学工号 z3 重复，另见第 2、8 行")]
+
+
+def test_a_name_that_differs_from_the_roll_is_a_warning(session: Session, school: School) -> None:
+    row = looked_at(session, school, spoilt(1, 姓名="李思"))
+    assert found(row) == [(3, "姓名", "warning", "学工号 l4 在名册上的姓名是“李四”，这里是“李思”，以名册为准")]
+    assert row.applicable
+
+
+def test_a_row_without_a_name_is_a_warning(session: Session, school: School) -> None:
+    row = looked_at(session, school, spoilt(1, 姓名=None))
+    assert found(row) == [(3, "姓名", "warning", "没有填写姓名，名册上学工号 l4 是“李四”，请核对")]
+    assert row.applicable
+
+
+def test_a_branch_that_differs_from_his_own_is_a_warning(session: Session, school: School) -> None:
+    row = looked_at(session, school, spoilt(1, 所在党支部="D0201党支部"))
+    assert found(row) == [(3, "所在党支部", "warning", "李四在“D0101党支部”的名册上，这里是“D0201党支部”，以名册为准")]
+    assert row.applicable
+    assert found(looked_at(session, school, spoilt(1, 所在党支部=None))) == []
+
+
+def test_a_sheet_may_lack_the_branches_and_must_have_the_rest(session: Session, school: School) -> None:
+    def without(heading: str) -> AttendanceImport:
+        return read(session, school.activity, a_sheet(sheet_rows(), headings=[each for each in HEADINGS if each != heading]))
+
+    branches = without("所在党支部")
+    assert found(branches) == [(None, "所在党支部", "warning", "缺少列“所在党支部”")]
+    assert branches.applicable
+    for heading in ("学工号", "姓名", "出勤情况"):
+        assert found(without(heading)) == [(None, heading, "error", f"缺少列“{heading}”")]
+
+
+@pytest.mark.parametrize(("expected", "warnings"), [(None, 0), (5, 0), (4, 1), (6, 1), (0, 1)])
+def test_other_numbers_than_were_expected_are_one_warning(session: Session, school: School, expected: int | None, warnings: int) -> None:
+    school.activity.expected = expected
+    row = looked_at(session, school, sheet_rows())
+    assert found(row) == [(None, None, "warning", f"表中有 5 人，与该活动登记的应到人数 {expected} 不一致")] * warnings
+    assert row.applicable
+
+
+def test_the_only_sheet_may_be_called_anything(session: Session, school: School) -> None:
+    assert read(session, school.activity, a_sheet(sheet_rows(), name="Sheet1")).problems == []
+    two = {"Sheet1": (HEADINGS, sheet_rows()), "Sheet2": (HEADINGS, [])}
+    assert not read(session, school.activity, workbook_of(two)).applicable
+
+
+@pytest.mark.parametrize("data", [b"", b"PK\x03\x04 no workbook", b"MZ\x90", "学工号,姓名".encode()], ids=["empty", "broken", "program", "csv"])
+def test_a_file_that_is_no_workbook_is_one_problem(session: Session, school: School, data: bytes) -> None:
+    attended(session, school.activity)
+    stand_at(session, school.here, Stage.SUMMARISED)
+    row = read(session, school.activity, data)
+    assert [(problem["sheet"], problem["severity"]) for problem in row.problems] == [(None, "error")]
+    assert not row.applicable
+    with pytest.raises(Conflict, match="出勤表还有错误"):
+        applied(session, school.activity, row)
+
+
+def test_a_sheet_without_rows_takes_nothing_away(session: Session, school: School) -> None:
+    attended(session, school.activity)
+    assert found(looked_at(session, school, [])) == [(None, None, "error", "表中没有人员")]
+
+
+# ── whom somebody counts for ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_who_moved_counts_for_the_branch_where_he_is_now(session: Session, school: School) -> None:
+    moves(session, "王五", "D0201")
+    attended(session, school.activity)
+    assert lines(session, school.activity)["w5"] == ("on_leave", school.there.id)
+
+
+def test_whose_old_branch_was_decided_counts_for_the_one_that_still_collects(session: Session, school: School) -> None:
+    """A decided branch's roll stays as it is: he stands on both."""
+    stand_at(session, school.there, Stage.DECIDED)
+    moves(session, "赵六", "D0101")
+    attended(session, school.activity, {"赵六": "出勤"})
+    assert lines(session, school.activity) == {"z6": ("present", school.here.id)}
+
+
+def test_what_his_old_branch_was_decided_with_stays_there(session: Session, school: School) -> None:
+    attended(session, school.activity)
+    stand_at(session, school.there, Stage.DECIDED)
+    moves(session, "赵六", "D0101")
+    row = looked_at(session, school, spoilt(1, 出勤情况="缺勤"))
+    assert row.problems == []
+    assert applied(session, school.activity, row) == {"added": 0, "changed": 1, "removed": 0}
+    assert lines(session, school.activity)["z6"] == ("present", school.there.id)
+
+
+# ── what was summarised ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("stage", [Stage.SUMMARISED, Stage.PROPOSED, Stage.DECIDED, Stage.PUBLISHED])
+def test_a_branch_that_is_summarised_is_one_error_at_its_first_row(session: Session, school: School, stage: Stage) -> None:
+    stand_at(session, school.here, stage)
+    row = looked_at(session, school, sheet_rows())
+    assert found(row) == [(2, "学工号", "error", "D0101党支部的考核材料已汇总，先退回再补登（第 3、4 行同此）")]
+    assert not row.applicable
+    assert looked_at(session, school, sheet_rows({"赵六": "出勤"})).applicable
+
+
+def test_a_sheet_may_repeat_what_a_branch_was_summarised_with(session: Session, school: School) -> None:
+    attended(session, school.activity)
+    stand_at(session, school.here, Stage.SUMMARISED)
+    row = looked_at(session, school, spoilt(4, 出勤情况="请假"))
+    assert row.problems == []
+    assert row.summary["changes"] == {"added": 0, "changed": 1, "removed": 0}
+    assert applied(session, school.activity, row) == row.summary["changes"]
+    assert lines(session, school.activity)["w10"] == ("on_leave", school.there.id)
+
+
+def test_a_sheet_changes_no_line_that_a_branch_was_summarised_with(session: Session, school: School) -> None:
+    attended(session, school.activity)
+    stand_at(session, school.here, Stage.SUMMARISED)
+    assert found(looked_at(session, school, spoilt(1, 出勤情况="缺勤"))) == [(3, "学工号", "error", "D0101党支部的考核材料已汇总，先退回再补登")]
+
+
+def test_a_sheet_takes_no_line_away_that_a_branch_was_summarised_with(session: Session, school: School) -> None:
+    attended(session, school.activity)
+    stand_at(session, school.here, Stage.SUMMARISED)
+    assert found(looked_at(session, school, sheet_rows()[1:])) == [
+        (None, None, "error", "D0101党支部的考核材料已汇总，先退回再补登；表中没有其已登记的 张三")
+    ]
+
+
+def test_whom_a_faulty_sheet_leaves_out_is_not_known(session: Session, school: School) -> None:
+    attended(session, school.activity)
+    stand_at(session, school.here, Stage.SUMMARISED)
+    assert found(looked_at(session, school, spoilt(0, 学工号=None))) == [(2, "学工号", "error", "缺少学工号")]
+
+
+def test_a_line_moves_from_no_branch_that_is_summarised(session: Session, school: School) -> None:
+    attended(session, school.activity)
+    stand_at(session, school.here, Stage.SUMMARISED)
+    moves(session, "王五", "D0201")
+    assert found(looked_at(session, school, spoilt(2, 所在党支部=None))) == [(4, "学工号", "error", "D0101党支部的考核材料已汇总，先退回再补登")]
+
+
+def test_a_branch_summarised_after_the_look_refuses_the_whole_sheet(session: Session, school: School) -> None:
+    row = looked_at(session, school, sheet_rows())
+    stand_at(session, school.there, Stage.SUMMARISED)
+    before = state_of(session)
+    with pytest.raises(StageClosed, match="D0201党支部的考核材料已汇总"):
+        applied(session, school.activity, row)
+    assert state_of(session) == before
+    assert row.applied_at is None
+    stand_at(session, school.there, Stage.COLLECTING)
+    assert applied(session, school.activity, row)["added"] == 5
+
+
+def test_who_left_after_the_look_refuses_the_whole_sheet(session: Session, school: School) -> None:
+    row = looked_at(session, school, sheet_rows())
+    leaves(session, "王五")
+    before = state_of(session)
+    with pytest.raises(Conflict, match="w5 已不在名册上"):
+        applied(session, school.activity, row)
+    assert state_of(session) == before
+
+
+def test_who_moved_after_the_look_counts_where_he_is_when_it_is_applied(session: Session, school: School) -> None:
+    row = looked_at(session, school, sheet_rows())
+    moves(session, "王五", "D0201")
+    applied(session, school.activity, row)
+    assert lines(session, school.activity)["w5"] == ("on_leave", school.there.id)
+
+
+# ── applying ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_applying_writes_a_line_for_each_person_and_says_who_and_when(session: Session, school: School) -> None:
+    row = looked_at(session, school, sheet_rows())
+    assert applied(session, school.activity, row) == row.summary["changes"]
+    here, there = school.here.id, school.there.id
+    assert lines(session, school.activity) == {
+        "z3": ("present", here),
+        "l4": ("present", here),
+        "w5": ("on_leave", here),
+        "z6": ("present", there),
+        "w10": ("absent", there),
+    }
+    assert (row.applied_by, row.applied_at) == ("office", NOW)
+
+
+def test_applying_again_has_no_second_effect(session: Session, school: School) -> None:
+    row = looked_at(session, school, sheet_rows())
+    applied(session, school.activity, row)
+    before = state_of(session)
+    assert applied(session, school.activity, row) == {"added": 0, "changed": 0, "removed": 0}
+    assert state_of(session) == before
+
+
+def test_an_earlier_sheet_applied_again_does_not_come_back(session: Session, school: School) -> None:
+    row = looked_at(session, school, sheet_rows())
+    applied(session, school.activity, row)
+    attended(session, school.activity, {"张三": "缺勤"})
+    before = lines(session, school.activity)
+    assert applied(session, school.activity, row) == {"added": 0, "changed": 0, "removed": 0}
+    assert lines(session, school.activity) == before
+
+
+def test_a_later_sheet_replaces_the_attendance_whole_and_the_history_keeps_the_old(session: Session, school: School) -> None:
+    attended(session, school.activity)
+    row = looked_at(session, school, sheet_rows({"张三": "出勤", "李四": "缺勤", "郑一": "出勤"}))
+    assert row.summary["changes"] == {"added": 1, "changed": 1, "removed": 3}
+    before = session.scalar(select(func.max(History.id))) or 0
+    assert applied(session, school.activity, row) == row.summary["changes"]
+    assert {staff_no: presence for staff_no, (presence, _) in lines(session, school.activity).items()} == {
+        "z3": "present",
+        "l4": "absent",
+        "z1": "present",
+    }
+    changed = session.scalars(select(History).where(History.what == "attendance", History.id > before)).all()
+    told = {each.row_key.partition(":")[2]: (each.old and each.old["presence"], each.new and each.new["presence"]) for each in changed}
+    assert told == {
+        "l4": ("present", "absent"),
+        "z1": (None, "present"),
+        "w5": ("on_leave", None),
+        "z6": ("present", None),
+        "w10": ("absent", None),
+    }
+
+
+def test_another_activity_keeps_its_attendance(session: Session, school: School) -> None:
+    other = an_activity(session, school.cycle, name="志愿服务")
+    attended(session, other)
+    attended(session, school.activity, {"张三": "缺勤"})
+    assert len(lines(session, other)) == len(OF_BOTH)
+
+
+def test_the_history_tells_that_there_was_a_sheet_and_not_its_rows(session: Session, school: School) -> None:
+    looked_at(session, school, sheet_rows())
+    new = session.scalars(select(History.new).where(History.what == "attendance_import")).one()
+    assert new is not None
+    assert (new["rows"], new["problems"], new["summary"]) == ("changed", "changed", "changed")
+
+
+def test_attendance_is_not_applied_before_its_day(session: Session, school: School) -> None:
+    planned = an_activity(session, school.cycle, held_on=TODAY + timedelta(days=1))
+    row = read(session, planned, a_sheet(sheet_rows()))
+    assert row.applicable
+    with pytest.raises(Conflict, match="还没有到"):
+        applied(session, planned, row)
+    planned.held_on = TODAY
+    assert applied(session, planned, row)["added"] == 5
+
+
+def test_an_activity_that_was_taken_back_takes_no_sheet(session: Session, school: School) -> None:
+    row = looked_at(session, school, sheet_rows())
+    withdraw_activity(session, school.cycle, school.activity, by=caller(session, "office"), now=NOW, reason="重复登记")
+    with pytest.raises(Conflict):
+        looked_at(session, school, sheet_rows())
+    with pytest.raises(Conflict):
+        applied(session, school.activity, row)
+    assert lines(session, school.activity) == {}
+
+
+def test_a_closed_year_takes_no_sheet(session: Session, school: School) -> None:
+    row = looked_at(session, school, sheet_rows())
+    close_cycle(session, school.cycle, now=NOW)
+    with pytest.raises(Conflict, match="已关闭"):
+        looked_at(session, school, sheet_rows())
+    with pytest.raises(Conflict, match="已关闭"):
+        applied(session, school.activity, row)
+
+
+def test_a_draft_has_no_rolls_to_look_at(session: Session) -> None:
+    an_office(session)
+    draft = a_cycle(session)
+    with pytest.raises(Conflict, match="还没有发布"):
+        read(session, an_activity(session, draft), a_sheet(sheet_rows()))
+
+
+def test_a_sheet_is_one_of_its_activity(session: Session, school: School) -> None:
+    row = looked_at(session, school, sheet_rows())
+    with pytest.raises(NotFound):
+        attendance_import_of(session, an_activity(session, school.cycle, name="志愿服务"), row.id)
+    assert attendance_import_of(session, school.activity, row.id) is row
+
+
+# ── many people, and many at once ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_however_many_people_a_sheet_is_applied_with_the_same_few_queries(engine: Engine) -> None:
+    with transaction(engine, actor="cli") as session:
+        a_school(session)
+        people = [f"p{number}" for number in range(60)]
+        a_branch(session, code="D0301", members=people, committee=people[:1])
+        cycle = cycle_by_year(session, 2024)
+        open_processes(session, cycle, now=NOW)
+        everybody = session.execute(select(Person.staff_no, Person.name).where(Person.branch_id.is_not(None))).all()
+        sent: dict[int, int] = {}
+        for size in (3, 60):
+            rows: list[Row] = [{"学工号": staff_no, "姓名": name, "出勤情况": "出勤"} for staff_no, name in everybody[-size:]]
+            activity = an_activity(session, cycle, name=f"{size} 人")
+            with statements(engine) as said:
+                row = read(session, activity, a_sheet(rows))
+                assert row.applicable
+                assert applied(session, activity, row)["added"] == size
+            sent[size] = len(said)
+    assert sent[3] == sent[60]
+
+
+def test_a_branch_that_is_being_moved_is_waited_for(engine: Engine) -> None:
+    with transaction(engine, actor="cli") as session:
+        a_school(session)
+        cycle = cycle_by_year(session, 2024)
+        row = read(session, an_activity(session, cycle), a_sheet(sheet_rows()))
+        number, activity_id, there = row.id, row.activity_id, an_assessment(session, "D0201").id
+    refusals: list[str] = []
+
+    def apply() -> None:
+        with transaction(engine, actor="office") as session:
+            activity = activity_of(session, cycle_by_year(session, 2024), activity_id)
+            try:
+                applied(session, activity, attendance_import_of(session, activity, number))
+            except StageClosed as refusal:
+                refusals.append(refusal.detail.zh)
+
+    with transaction(engine, actor="cli") as mover:
+        (process,) = processes(mover, [there], lock=Lock.MOVE)
+        thread = Thread(target=apply)
+        thread.start()
+        thread.join(timeout=0.7)
+        assert thread.is_alive()
+        stand_at(mover, process, Stage.SUMMARISED)
+    thread.join(timeout=10)
+    assert refusals == ["D0201党支部的考核材料已汇总，先退回再改动"]
+    with transaction(engine, actor=None) as session:
+        assert session.scalar(select(func.count()).select_from(Attendance)) == 0

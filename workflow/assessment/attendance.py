@@ -1,0 +1,339 @@
+"""出勤 (attendance): the sheet of an activity (出勤表), looked at first, then applied whole or not at all.
+
+The plan: 参加党员教育学习、文明创建、志愿服务等集中活动的出勤及表现情况。
+
+Somebody counts for the branch on whose roll he is now. What a branch was summarised with does not change behind it: a sheet may repeat the lines
+of such a branch, and change none. A later sheet for the same activity replaces the attendance of that activity whole.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, ForeignKey, delete, select
+from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from workflow.assessment.activities import Activity, Attendance, must_be_collecting
+from workflow.cycle import Cycle, Lock, Participant, Process, must_be_running, processes_of
+from workflow.database import Base, any_of
+from workflow.errors import Conflict, NotFound, Words
+from workflow.evidence import must_stand
+from workflow.people.access import Caller
+from workflow.people.organisation import Branch, Person
+from workflow.vocabulary import SCHOOL_ZONE, CycleStatus, Kind, Presence, Stage
+from workflow.workbooks import cells
+from workflow.workbooks.cells import Cell, CellFault, quoted
+from workflow.workbooks.imports import WorkbookImport, import_by_id, keep_import, mark_applied, must_be_applicable, track_import
+from workflow.workbooks.sheets import ROWS_NAMED, Column, Form, Problem, has_errors, in_order, read_sheets, rows_named
+
+# ── record ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class AttendanceImport(WorkbookImport, Base):
+    """An attendance sheet as it was read (出勤表)."""
+
+    __tablename__ = "attendance_import"
+    called = Words("出勤表", "attendance sheet")
+
+    activity_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("activity.id"))
+    rows: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    """学工号 to presence, of the rows that could be read."""
+
+
+track_import(AttendanceImport.__table__)  # type: ignore[arg-type]
+
+# ── the sheet ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+SHEET = "出勤表"
+_WORDS = {**{presence.zh: presence for presence in Presence}, "到": Presence.PRESENT, "√": Presence.PRESENT}
+_WORDS |= {"未到": Presence.ABSENT, "×": Presence.ABSENT}
+
+
+def _presence(cell: Cell) -> Presence | None:
+    """出勤情况, in words or as the mark that is made on paper."""
+    words = cells.text(cell)
+    if words is None:
+        return None
+    if words not in _WORDS:
+        raise CellFault(f"出勤情况{quoted(words)}不能识别，应为 {'、'.join(presence.zh for presence in Presence)} 之一")
+    return _WORDS[words]
+
+
+FORMS = {
+    SHEET: Form(
+        (
+            Column("学工号", "staff_no", cells.staff_no, filled=True),
+            Column("姓名", "name", cells.person_name),
+            Column("所在党支部", "branch_name", cells.text, optional=True),
+            Column("出勤情况", "presence", _presence, filled=True),
+        ),
+        empty="表中没有人员",
+        any_name=True,
+    )
+}
+
+
+@dataclass(frozen=True)
+class SheetRow:
+    """A row of the sheet. ``faulty``: headings whose cell, or whole column, has been reported already."""
+
+    row: int
+    faulty: frozenset[str] = frozenset()
+    staff_no: str | None = None
+    name: str | None = None
+    branch_name: str | None = None
+    presence: Presence | None = None
+
+
+# ── what a sheet changes ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class Home:
+    """The branch that somebody counts for, and his name on its roll."""
+
+    process_id: int
+    branch: str
+    stage: Stage
+    name: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """The attendance of one person, as it stands."""
+
+    home: Home
+    presence: Presence
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What applying a sheet would change."""
+
+    homes: Mapping[str, Home]
+    """Everybody of the sheet who is on a roll of the year, by 学工号."""
+    added: Mapping[str, Line]
+    changed: Mapping[str, Line]
+    """Lines whose presence or branch differs."""
+    removed: Mapping[str, Line]
+    """Lines of people whom the sheet does not name."""
+    before: Mapping[str, Line]
+
+    @property
+    def summary(self) -> dict[str, int]:
+        """How many, for the preview."""
+        return {"added": len(self.added), "changed": len(self.changed), "removed": len(self.removed)}
+
+    @property
+    def touched(self) -> Iterator[tuple[str, Home]]:
+        """Whose line changes, with each branch whose attendance that changes."""
+        for staff_no in (*self.changed, *self.removed):
+            yield staff_no, self.before[staff_no].home
+        for staff_no, line in (*self.added.items(), *self.changed.items()):
+            yield staff_no, line.home
+
+
+def changes(session: Session, activity: Activity, rows: Mapping[str, Presence | None]) -> Changes:
+    """Compare a sheet, as 学工号 to presence, with the rolls of the year and the attendance that stands: in two queries."""
+    before = {
+        staff_no: Line(Home(process_id, branch, stage, name), presence)
+        for staff_no, presence, process_id, branch, stage, name in session.execute(
+            select(Attendance.staff_no, Attendance.presence, Process.id, Branch.name, Process.stage, Person.name)
+            .join(Process, Process.id == Attendance.process_id)
+            .join(Process.branch)
+            .join(Person, Person.staff_no == Attendance.staff_no)
+            .where(Attendance.activity_id == activity.id)
+        )
+    }
+    on_rolls: defaultdict[str, list[Home]] = defaultdict(list)
+    for staff_no, process_id, branch, stage, name in session.execute(
+        select(Person.staff_no, Process.id, Branch.name, Process.stage, Participant.name)
+        .join(Participant.process)
+        .join(Process.branch)
+        .join(Participant.person)
+        .where(
+            Process.cycle_id == activity.cycle_id,
+            Process.kind == Kind.ASSESSMENT,
+            Participant.left_on.is_(None),
+            any_of(Person.staff_no, list(rows)),
+        )
+    ):
+        on_rolls[staff_no].append(Home(process_id, branch, stage, name))
+    homes = {staff_no: _home(found, before.get(staff_no)) for staff_no, found in on_rolls.items()}
+    wanted = {staff_no: Line(homes[staff_no], presence) for staff_no, presence in rows.items() if presence is not None and staff_no in homes}
+    return Changes(
+        homes=homes,
+        added={staff_no: line for staff_no, line in wanted.items() if staff_no not in before},
+        changed={staff_no: line for staff_no, line in wanted.items() if staff_no in before and _differs(line, before[staff_no])},
+        removed={staff_no: line for staff_no, line in before.items() if staff_no not in rows},
+        before=before,
+    )
+
+
+def _home(on_rolls: Sequence[Home], before: Line | None) -> Home:
+    """The roll that somebody counts on. Who moved away after his old branch was decided is on two, as that roll stays as it is: his line stays
+    where it was summarised, and a new one goes to the branch that is still collecting."""
+    stands_in = before.home.process_id if before is not None else None
+    return max(on_rolls, key=lambda home: (home.process_id == stands_in, home.stage is Stage.COLLECTING, home.process_id))
+
+
+def _differs(line: Line, before: Line) -> bool:
+    return (line.presence, line.home.process_id) != (before.presence, before.home.process_id)
+
+
+# ── preview ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def preview_attendance(
+    session: Session, cycle: Cycle, activity: Activity, data: bytes, *, file_name: str, by: Caller, now: datetime
+) -> AttendanceImport:
+    """Keep what a sheet says, with its problems and what it will change. Changes nothing else.
+
+    Raises Conflict unless the year is published and the activity stands.
+    """
+    must_be_running(cycle)
+    if cycle.status is CycleStatus.DRAFT:
+        raise Conflict(Words(f"{cycle.year}年度还没有发布，没有名册可以核对", f"the cycle {cycle.year} is not published: there are no rolls yet"))
+    must_stand(activity)
+    tables, problems = read_sheets(data, FORMS)
+    table = tables[SHEET]
+    lines = [SheetRow(**row) for row in table.rows]
+    rows = {line.staff_no: line.presence for line in reversed(lines) if line.staff_no}
+    found = changes(session, activity, rows)
+    problems += _check(activity, lines, found)
+    problems += _summarised(lines, found, whole=table.whole and not has_errors(problems))
+    applicable = not has_errors(problems)
+    count = Counter(line.presence for line in lines)
+    summary = {
+        "expected": len(lines),
+        **{presence.value: count[presence] for presence in Presence},
+        "branches": len({home.process_id for home in found.homes.values()}),
+        **({"changes": found.summary} if applicable else {}),
+    }
+    return keep_import(
+        session,
+        AttendanceImport(activity_id=activity.id, rows={staff_no: presence for staff_no, presence in rows.items() if presence}),
+        file_name=file_name,
+        problems=in_order(problems, FORMS),
+        summary=summary,
+        applicable=applicable,
+        by=by.staff_no,
+        now=now,
+    )
+
+
+def _check(activity: Activity, lines: Sequence[SheetRow], found: Changes) -> Iterator[Problem]:
+    """What a sheet must hold against the rolls, and against what the activity says."""
+    yield from _repeated(lines)
+    for line in lines:
+        yield from _against_the_roll(line, found.homes)
+    if lines and activity.expected not in (None, len(lines)):
+        words = f"表中有 {len(lines)} 人，与该活动登记的应到人数 {activity.expected} 不一致"
+        yield Problem(SHEET, None, None, "warning", words)
+
+
+def _repeated(lines: Iterable[SheetRow]) -> Iterator[Problem]:
+    of_person: defaultdict[str, list[int]] = defaultdict(list)
+    for line in lines:
+        if line.staff_no:
+            of_person[line.staff_no].append(line.row)
+    for staff_no, (first, *again) in of_person.items():
+        if again:
+            yield Problem(SHEET, again[0], "学工号", "error", f"学工号 {staff_no} 重复，另见{rows_named((first, *again[1:]))}")
+
+
+def _against_the_roll(line: SheetRow, homes: Mapping[str, Home]) -> Iterator[Problem]:
+    if line.staff_no is None:
+        return
+    home = homes.get(line.staff_no)
+    if home is None:
+        yield Problem(SHEET, line.row, "学工号", "error", f"学工号 {line.staff_no} 不在本年度任何党支部的考核名册上")
+        return
+    if line.name is None and "姓名" not in line.faulty:
+        yield Problem(SHEET, line.row, "姓名", "warning", f"没有填写姓名，名册上学工号 {line.staff_no} 是{quoted(home.name)}，请核对")
+    if line.name is not None and line.name != home.name:
+        words = f"学工号 {line.staff_no} 在名册上的姓名是{quoted(home.name)}，这里是{quoted(line.name)}，以名册为准"
+        yield Problem(SHEET, line.row, "姓名", "warning", words)
+    if line.branch_name is not None and line.branch_name != home.branch:
+        words = f"{home.name}在{quoted(home.branch)}的名册上，这里是{quoted(line.branch_name)}，以名册为准"
+        yield Problem(SHEET, line.row, "所在党支部", "warning", words)
+
+
+def _summarised(lines: Sequence[SheetRow], found: Changes, *, whole: bool) -> Iterator[Problem]:
+    """One problem for each branch whose attendance would change though its material is summarised, at its first row.
+
+    Whom the sheet leaves out is known only when the whole of it was read without a fault.
+    """
+    places = {line.staff_no: line.row for line in reversed(lines) if line.staff_no}
+    of_branch: defaultdict[str, set[str]] = defaultdict(set)
+    for staff_no, home in found.touched:
+        if home.stage is not Stage.COLLECTING and (staff_no in places or whole):
+            of_branch[home.branch].add(staff_no)
+    for branch, staff_nos in of_branch.items():
+        rows = sorted(places[staff_no] for staff_no in staff_nos if staff_no in places)
+        left_out = [found.before[staff_no].home.name for staff_no in sorted(staff_nos) if staff_no not in places]
+        also = f"（{rows_named(rows[1:])}同此）" if rows[1:] else ""
+        more = f" 等 {len(left_out)} 人" if left_out[ROWS_NAMED:] else ""
+        gone = f"；表中没有其已登记的 {'、'.join(left_out[:ROWS_NAMED])}{more}" if left_out else ""
+        words = f"{branch}的考核材料已汇总，先退回再补登{also}{gone}"
+        yield Problem(SHEET, rows[0] if rows else None, "学工号" if rows else None, "error", words)
+
+
+# ── apply ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def attendance_import_of(session: Session, activity: Activity, import_id: int, *, held: bool = False) -> AttendanceImport:
+    """One sheet of an activity, ``held`` for who applies it. Raises NotFound."""
+    row = import_by_id(session, AttendanceImport, import_id, for_update=held)
+    if row.activity_id != activity.id:
+        raise NotFound
+    return row
+
+
+def apply_attendance(session: Session, cycle: Cycle, activity: Activity, row: AttendanceImport, *, by: Caller, now: datetime) -> dict[str, int]:
+    """Make the attendance of an activity what the sheet says. All or nothing. Returns how many lines that changed.
+
+    The activity is held. A sheet is applied once: again it changes nothing, also when another one was applied meanwhile. Raises Conflict while it
+    has errors or the day is still to come, or when somebody of it is on no roll any more; StageClosed for a branch that is summarised.
+    """
+    if row.applied_at is not None:
+        return {"added": 0, "changed": 0, "removed": 0}
+    must_be_applicable(row)
+    must_be_running(cycle)
+    must_stand(activity)
+    if activity.held_on > now.astimezone(SCHOOL_ZONE).date():
+        raise Conflict(Words(f"该活动在 {activity.held_on} 举行，还没有到", f"the activity is on {activity.held_on}, which is still to come"))
+    # All of the year, before the rolls are read: who is on which must not change between reading and writing.
+    processes_of(session, cycle, Kind.ASSESSMENT, lock=Lock.EVIDENCE)
+    found = changes(session, activity, {staff_no: Presence(presence) for staff_no, presence in row.rows.items()})
+    if gone := [staff_no for staff_no in row.rows if staff_no not in found.homes]:
+        names = "、".join(gone)
+        raise Conflict(Words(f"核对之后名册有变动，{names} 已不在名册上，请重新上传", f"{names} left the rolls since: upload the sheet again"))
+    must_be_collecting(sorted({(home.branch, home.stage) for _, home in found.touched}))
+    _write(session, activity, found)
+    mark_applied(row, by=by.staff_no, now=now)
+    session.flush()
+    return found.summary
+
+
+def _write(session: Session, activity: Activity, found: Changes) -> None:
+    """Touch nothing that stands already, so that the history tells what changed alone."""
+    if found.removed:
+        session.execute(delete(Attendance).where(Attendance.activity_id == activity.id, any_of(Attendance.staff_no, list(found.removed))))
+    lines = {**found.added, **found.changed}
+    if lines:
+        statement = insert(Attendance)
+        session.execute(
+            statement.on_conflict_do_update(
+                index_elements=["activity_id", "staff_no"], set_={name: statement.excluded[name] for name in ("process_id", "presence")}
+            ),
+            [
+                {"activity_id": activity.id, "staff_no": staff_no, "process_id": line.home.process_id, "presence": line.presence}
+                for staff_no, line in sorted(lines.items())
+            ],
+        )
