@@ -3,72 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from tests.assessment import a_duty_report, arranged, facts
 from tests.builders import NOW, caller
-from tests.rating import all_rating, secretary_of
+from tests.rating import all_rating
 from tests.rectification import all_rectification
 from tests.self_review import a_tally
 from tests.situations import Situation
 from workflow.appraisal.tallies import Tally
 from workflow.assessment.activities import Activity, Attendance
-from workflow.assessment.arrangement import arrange
-from workflow.assessment.duty_reports import SECTIONS, DutyReport, write_duty_report
-from workflow.assessment.facts import DEVELOPMENT, THREE_MEETINGS, Facts, check_facts, facts_of, state_facts
+from workflow.assessment.duty_reports import DutyReport
+from workflow.assessment.facts import Facts, check_facts
 from workflow.assessment.proposals import Proposal, proposal_of, propose
 from workflow.assessment.sheet import Sheet
 from workflow.assessment.summary import sheets
 from workflow.cycle import Process, process_of, roll
 from workflow.deadlines import change_processes
 from workflow.evidence import reject, withdraw
-from workflow.vocabulary import ActivityKind, Kind, Level, Presence, ReportMode, Stage, TallySubject
+from workflow.vocabulary import ActivityKind, Kind, Level, Presence, Stage, TallySubject
 
-WHOLE = {clause: f"{sentence}：已完成" for clause, sentence in SECTIONS.items()}
 PROPOSED: Mapping[str, Any] = {"result": Level.EXCELLENT, "reason": "基层党建工作扎实，党员评议满意度高"}
-TOLD: Mapping[str, Any] = {
-    "main_work": "完成学科评估与专业认证",
-    "three_meetings": dict(zip(THREE_MEETINGS, (4, 10, 12, 5), strict=True)),
-    "development": dict(zip(DEVELOPMENT, (6, 4, 2, 1, 0), strict=True)),
-    "clean_government": {"text": "开展警示教育两次", "issues": False},
-}
-
-
-def of_kind(session: Session, process: Process, kind: Kind) -> Process:
-    """The other process of the same branch in the same year."""
-    return process_of(session, process.cycle.year, process.branch.code, kind=kind)
 
 
 def assessed(session: Session, process: Process) -> Process:
-    return of_kind(session, process, Kind.ASSESSMENT)
+    """The assessment of the branch whose appraisal this is."""
+    return process_of(session, process.cycle.year, process.branch.code, kind=Kind.ASSESSMENT)
 
 
 def appraised(session: Session, process: Process) -> Process:
-    return of_kind(session, process, Kind.APPRAISAL)
+    """The appraisal of the branch whose assessment this is."""
+    return process_of(session, process.cycle.year, process.branch.code)
 
 
-def a_duty_report(session: Session, process: Process, *, submitted: bool = True, now: datetime = NOW, **fields: Any) -> DutyReport:
-    """What the secretary reports, all six contents of it."""
-    body = {"sections": WHOLE, "rectification": "上年度无整改事项", "submitted": submitted, **fields}
-    stated = {name: value for name, value in body.items() if value is not None}
-    return write_duty_report(session, process, None, stated, seen=None, by=caller(session, secretary_of(session, process)), now=now)
-
-
-def the_facts(session: Session, process: Process, *, checked: bool = False, **fields: Any) -> Facts:
-    """What the branch tells of its year, anew where it has told something."""
-    body = {name: value for name, value in {**TOLD, **fields}.items() if value is not None}
-    row = facts_of(session, process)
-    by = caller(session, secretary_of(session, process))
-    row = state_facts(session, process, row, body, seen=row.version if row else None, by=by, now=NOW)
-    return check_facts(session, process, row, by=caller(session, "office"), now=NOW) if checked else row
-
-
-def an_arrangement(session: Session, process: Process, **fields: Any) -> None:
-    """What the office sets: a report in writing, and a word on the branch's conduct."""
-    arrange(session, process, {"mode": ReportMode.WRITTEN, "conduct": "按时到场，讨论积极", **fields}, seen=process.version)
+def checked_facts(session: Session, process: Process, **fields: Any) -> Facts:
+    """What the branch tells of its year, checked by the office."""
+    return check_facts(session, process, facts(session, process, **fields), by=caller(session, "office"), now=NOW)
 
 
 def an_activity(session: Session, process: Process, kind: ActivityKind = ActivityKind.STUDY, **fields: Any) -> Activity:
@@ -109,9 +83,9 @@ def a_whole_year(session: Session, process: Process) -> None:
     """All that a sheet can hold."""
     own = appraised(session, process)
     all_evidence_of(session, own)
-    an_arrangement(session, process)
+    arranged(session, process, conduct="按时到场，讨论积极")
     a_duty_report(session, process)
-    the_facts(session, process, checked=True)
+    checked_facts(session, process)
     attended(session, process, an_activity(session, process))
     change_processes(session, [own], {"stage": Stage.FILED})
 
@@ -162,22 +136,15 @@ SITUATIONS: dict[str, Situation] = {
 """By the requirement's name; each is given the assessment of 张三's branch."""
 
 MANY = """
-alter table attendance disable trigger user; alter table proposal disable trigger user; alter table duty_report disable trigger user;
-insert into process (cycle_id, branch_id, kind, stage, round, version, entered_at, late)
-    select p.cycle_id, p.branch_id, 'assessment', case when p.branch_id % 2 = 0 then 'summarised' else 'proposed' end, 1, 1, now(), false
-    from process p join branch b on b.id = p.branch_id where p.kind = 'appraisal' and b.code like 'B%'
-    on conflict (cycle_id, branch_id, kind) do nothing;
-insert into duty_report (process_id, sections, rectification, submitted, submitted_at, late, version, recorded_by, recorded_at)
-    select id, '{"C1": "已落实"}', '上年度无整改事项', true, now(), false, 1, 'z3', now()
-    from process where kind = 'assessment' and id % 20 <> 0 on conflict do nothing;
+alter table attendance disable trigger user; alter table proposal disable trigger user;
 select set_config('zhibu.actor', 'cli', true);
 insert into activity (cycle_id, kind, name, held_on, version, recorded_by, recorded_at)
-    select id, 'study', '集中学习', '2024-05-04', 1, 'office', now() from cycle;
+    select c.id, 'study', '集中学习', '2024-05-04', 1, 'office', now() from cycle c;
 insert into attendance (activity_id, staff_no, process_id, presence)
-    select a.id, m.staff_no, p.id, case when m.id % 10 = 0 then 'absent' else 'present' end
+    select a.id, m.staff_no, p.id, case when m.id % 20 = 0 then 'absent' else 'present' end
     from activity a join process p on p.cycle_id = a.cycle_id and p.kind = 'assessment' join person m on m.branch_id = p.branch_id
-    where p.id % 20 <> 1;
+    where p.id % 20 <> 9;
 insert into proposal (process_id, result, reason, version)
-    select id, 'qualified', case when id % 20 <> 2 then '工作扎实' end, 1 from process where kind = 'assessment' and id % 20 <> 3;
+    select p.id, 'qualified', case when p.id % 20 <> 10 then '工作扎实' end, 1 from process p where p.kind = 'assessment' and p.id % 20 <> 11;
 """
-"""What a large school records for the committee, a twentieth of it missing. It wants the branches' own year to be there."""
+"""What 10,000 branches have in the summary, a twentieth of it missing. To be run after the assessments are there."""

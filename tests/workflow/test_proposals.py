@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from tests.assessment_summary import PROPOSED, SITUATIONS, a_duty_report, a_proposal, an_arrangement, assessed
+from tests.assessment import a_duty_report, arranged
+from tests.assessment_summary import PROPOSED, SITUATIONS, a_proposal, assessed
 from tests.builders import NOW, TODAY, a_school, caller, person
 from tests.evidence import lacking, stand_at, statements
 from workflow.assessment.proposals import Proposal, proposal_of, proposals_of, propose
@@ -141,7 +142,7 @@ def test_the_requirement_has_a_situation_that_lacks_it_and_one_that_meets_it(ses
 
 def test_without_it_the_summary_is_not_left_and_no_reason_stands_for_it(session: Session, branch: Process) -> None:
     assert (INCOMPLETE.severity, INCOMPLETE.waivable, INCOMPLETE.stage) == (Severity.HARD, Waivable.NO, Stage.SUMMARISED)
-    an_arrangement(session, branch)
+    arranged(session, branch)
     a_duty_report(session, branch)
     by = caller(session, "office")
     move(session, branch, Trigger.ADVANCE, seen=branch.version, by=by, now=NOW)

@@ -11,19 +11,16 @@ import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
+from tests.assessment import REPORTED, a_duty_report, arranged, facts
 from tests.assessment_summary import (
-    TOLD,
-    WHOLE,
-    a_duty_report,
     a_proposal,
     a_whole_year,
     an_activity,
-    an_arrangement,
     appraised,
     assessed,
     attended,
+    checked_facts,
     sheet_of,
-    the_facts,
 )
 from tests.builders import DEADLINES, NOW, TODAY, a_school
 from tests.evidence import all_evidence, came_to, go, lacking, leaves, stand_at, statements
@@ -216,26 +213,25 @@ def some_report(session: Session, process: Process, dice: Random) -> None:
     """None, a draft, one that was taken back, one that came late, one without a section."""
     process.due_on = TODAY - timedelta(days=1) if dice.random() < 0.4 else None
     kind = dice.randrange(5)
-    sections = {clause: dice.choice(("", text)) for clause, text in WHOLE.items() if dice.random() < 0.8}
+    sections = {clause: dice.choice(("", text)) for clause, text in REPORTED.items() if dice.random() < 0.8}
     if kind:
         row = a_duty_report(session, process, submitted=kind > 1, sections=sections, rectification=dice.choice((None, "已整改")))
         if kind == 2:
             dice.choice((withdraw, reject))(row, by="office", now=NOW, reason="有误")
             a_duty_report(session, process, submitted=dice.random() < 0.5)
     if dice.random() < 0.8:
-        an_arrangement(
-            session, process, mode=dice.choice([*ReportMode, None]), conduct=dice.choice((None, "较好")), extra=dice.choice((None, "获奖"))
-        )
+        arranged(session, process, mode=dice.choice([*ReportMode, None]), conduct=dice.choice((None, "较好")), extra=dice.choice((None, "获奖")))
 
 
 def some_facts(session: Session, process: Process, dice: Random) -> None:
     if dice.random() < 0.2:
         return
     some = {
-        group: {name: number + dice.randint(-1, 3) for name, number in TOLD[group].items() if dice.random() < 0.7 and number}
-        for group in ("three_meetings", "development")
+        group: {name: dice.randint(0, 14) for name in names if dice.random() < 0.7}
+        for group, names in (("three_meetings", THREE_MEETINGS), ("development", DEVELOPMENT))
     }
-    the_facts(session, process, checked=dice.random() < 0.5, main_work=dice.choice((None, "完成")), clean_government={"issues": True}, **some)
+    tell = dice.choice((facts, checked_facts))
+    tell(session, process, main_work=dice.choice((None, "完成")), clean_government={"issues": True}, **some)
     if dice.random() < 0.7:
         a_proposal(session, process, result=dice.choice([*Level, None]), reason=dice.choice((None, "工作扎实")))
 
@@ -332,7 +328,7 @@ def test_a_rate_has_one_decimal_with_a_half_rounded_up_and_there_is_none_of_noth
 
 
 def test_more_meetings_than_expected_are_no_gap_and_what_was_not_told_is_no_nought(session: Session, branch: Process) -> None:
-    the_facts(session, branch, three_meetings={"general": 6, "committee": 0})
+    facts(session, branch, three_meetings={"general": 6, "committee": 0})
     stated = sheet_of(session, branch).three_meetings
     assert {name: (each.held, each.gap) for name, each in stated.items()} == {
         "general": (6, 0),

@@ -7,18 +7,18 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
+from tests.assessment import REPORTED, facts
 from tests.assessment_summary import (
     SITUATIONS,
-    WHOLE,
     a_draft_again,
     a_whole_year,
     all_inputs,
     appraised,
     assessed,
+    checked_facts,
     no_activity_left,
     no_tally_left,
     sheet_of,
-    the_facts,
 )
 from tests.builders import NOW, TODAY, a_school, person
 from tests.evidence import lacking, stand_at
@@ -69,7 +69,7 @@ def no_conduct(session: Session, process: Process) -> None:
 
 def an_empty_section(session: Session, process: Process) -> None:
     report = standing(session, DutyReport, process)[0]
-    report.sections = {clause: "" if clause == "C3" else text for clause, text in WHOLE.items() if clause != "C5"}
+    report.sections = {clause: "" if clause == "C3" else text for clause, text in REPORTED.items() if clause != "C5"}
 
 
 def no_rectification(session: Session, process: Process) -> None:
@@ -81,7 +81,7 @@ def no_secretary(session: Session, process: Process) -> None:
 
 
 def untold(**fields: Any) -> Any:
-    return lambda session, process: the_facts(session, process, checked=True, **fields)
+    return lambda session, process: checked_facts(session, process, **fields)
 
 
 def back_at_its_report(session: Session, process: Process) -> None:
@@ -109,7 +109,7 @@ def taken_back(model: Any) -> Any:
         (untold(development={"activists": 2, "confirmed": 0}), "development", "党员培养发展：入党申请人、发展对象、发展党员"),
         (untold(clean_government={"text": "开展警示教育"}), "clean_government", "党风廉政建设情况"),
         (untold(clean_government={"issues": False}), "clean_government", "党风廉政建设情况"),
-        (the_facts, "facts_check", "党办对年度情况的核对"),
+        (facts, "facts_check", "党办对年度情况的核对"),
         (no_activity_left, "activities", "参加集中活动的出勤情况"),
         (no_conduct, "conduct", "集中活动中的表现"),
         (no_tally_left, "committee_appraisal", "党员对支部委员会的评议结果"),
@@ -172,4 +172,4 @@ def test_the_office_is_told_from_the_summary_on_and_it_blocks_nothing(session: S
         told[stage] = [each.message.zh for each in found if each.requirement is INPUTS_MISSING and each.at.branch_code == "D0101"]
     words = "党委研究前还缺：参加集中活动的出勤情况、党员对支部委员会的评议结果、述职报告"
     assert told == {Stage.COLLECTING: [], Stage.SUMMARISED: [words], Stage.PROPOSED: [words], Stage.DECIDED: []}
-    assert blocking(session, stand_at(session, branch, Stage.SUMMARISED), Stage.PROPOSED) == []
+    assert INPUTS_MISSING not in [each.requirement for each in blocking(session, branch, Stage.PROPOSED)]
