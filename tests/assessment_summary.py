@@ -86,7 +86,7 @@ def a_whole_year(session: Session, process: Process) -> None:
     arranged(session, process, conduct="按时到场，讨论积极")
     a_duty_report(session, process)
     checked_facts(session, process)
-    attended(session, process, an_activity(session, process))
+    attended(session, process, an_activity(session, process, name=f"{process.branch.name}参加的学习"))
     change_processes(session, [own], {"stage": Stage.FILED})
 
 
