@@ -307,6 +307,8 @@ def test_exceptions_come_by_branch_code_and_then_as_declared(session: Session, f
         ("D0102", "R4"),
         ("D0201", "E4"),
         ("D0201", "R4"),
+        ("D0201", "R3"),
+        ("D0201", "R6"),
     ]
 
 
@@ -334,8 +336,8 @@ def test_pages_of_exceptions_cover_them_all_once(
         ({"clause": "K1"}, []),
         ({"clause": "no such clause"}, []),
         ({"clause": "R2"}, [("D0101", "R2")]),
-        ({"unit": "D02"}, [("D0201", "E4"), ("D0201", "R4")]),
-        ({"unit": "D02党委"}, [("D0201", "E4"), ("D0201", "R4")]),
+        ({"unit": "D02"}, [("D0201", clause) for clause in ("E4", "R4", "R3", "R6")]),
+        ({"unit": "D02党委"}, [("D0201", clause) for clause in ("E4", "R4", "R3", "R6")]),
         ({"unit": "D01", "clause": "K6"}, [("D0102", "K6")]),
         ({"unit": "D0"}, []),
     ],

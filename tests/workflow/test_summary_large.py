@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -24,12 +23,12 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def large(engine: Engine, owner_url: str) -> Iterator[Engine]:
+def large(engine: Engine, owner_url: str) -> Engine:
     """Five thousand branches with their assessments."""
     with transaction(engine, actor="cli") as session:
         a_school(session)
     many_branches(owner_url, 5_000)
-    yield engine
+    return engine
 
 
 def read_through(plan: Any) -> set[str]:
