@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from tests.assessment import an_assessment
 from tests.assessment_activities import HEADINGS, OF_BOTH, a_sheet, an_activity, applied, attended, lines, read, sheet_rows
-from tests.builders import NOW, TODAY, a_branch, a_cycle, a_school, an_office, caller, person
+from tests.builders import NOW, STAFF_NO, TODAY, a_branch, a_cycle, a_school, an_office, caller, person
 from tests.evidence import leaves, stand_at, statements
 from tests.servers import state_of
 from tests.workbooks import Row, workbook_of
@@ -186,6 +186,7 @@ def test_a_file_that_is_no_workbook_is_one_problem(session: Session, school: Sch
 
 def test_a_sheet_without_rows_takes_nothing_away(session: Session, school: School) -> None:
     attended(session, school.activity)
+    school.activity.expected = 5
     assert found(looked_at(session, school, [])) == [(None, None, "error", "表中没有人员")]
 
 
@@ -198,12 +199,29 @@ def test_who_moved_counts_for_the_branch_where_he_is_now(session: Session, schoo
     assert lines(session, school.activity)["w5"] == ("on_leave", school.there.id)
 
 
-def test_whose_old_branch_was_decided_counts_for_the_one_that_still_collects(session: Session, school: School) -> None:
+@pytest.mark.parametrize(("name", "to"), [("赵六", "D0101"), ("王五", "D0201")])
+def test_whose_old_branch_was_decided_counts_for_the_one_that_still_collects(session: Session, school: School, name: str, to: str) -> None:
     """A decided branch's roll stays as it is: he stands on both."""
-    stand_at(session, school.there, Stage.DECIDED)
+    old, new = (school.there, school.here) if to == "D0101" else (school.here, school.there)
+    stand_at(session, old, Stage.DECIDED)
+    moves(session, name, to)
+    attended(session, school.activity, {name: "出勤"})
+    assert lines(session, school.activity) == {STAFF_NO[name]: ("present", new.id)}
+
+
+def test_who_came_to_a_branch_that_was_decided_counts_for_none(session: Session, school: School) -> None:
+    """He is on the roll of its own year, and not on that of its assessment."""
+    stand_at(session, school.here, Stage.DECIDED)
     moves(session, "赵六", "D0101")
-    attended(session, school.activity, {"赵六": "出勤"})
-    assert lines(session, school.activity) == {"z6": ("present", school.here.id)}
+    row = looked_at(session, school, sheet_rows({"赵六": "出勤"}))
+    assert found(row) == [(2, "学工号", "error", "学工号 z6 不在本年度任何党支部的考核名册上")]
+
+
+def test_a_later_sheet_takes_the_line_of_who_moved_along(session: Session, school: School) -> None:
+    attended(session, school.activity)
+    moves(session, "王五", "D0201")
+    assert attended(session, school.activity) == {"added": 0, "changed": 1, "removed": 0}
+    assert lines(session, school.activity)["w5"] == ("on_leave", school.there.id)
 
 
 def test_what_his_old_branch_was_decided_with_stays_there(session: Session, school: School) -> None:
@@ -263,6 +281,13 @@ def test_a_line_moves_from_no_branch_that_is_summarised(session: Session, school
     stand_at(session, school.here, Stage.SUMMARISED)
     moves(session, "王五", "D0201")
     assert found(looked_at(session, school, spoilt(2, 所在党支部=None))) == [(4, "学工号", "error", "D0101党支部的考核材料已汇总，先退回再补登")]
+
+
+def test_a_line_moves_to_no_branch_that_is_summarised(session: Session, school: School) -> None:
+    attended(session, school.activity)
+    stand_at(session, school.there, Stage.SUMMARISED)
+    moves(session, "王五", "D0201")
+    assert found(looked_at(session, school, spoilt(2, 所在党支部=None))) == [(4, "学工号", "error", "D0201党支部的考核材料已汇总，先退回再补登")]
 
 
 def test_a_branch_summarised_after_the_look_refuses_the_whole_sheet(session: Session, school: School) -> None:
@@ -351,8 +376,8 @@ def test_a_later_sheet_replaces_the_attendance_whole_and_the_history_keeps_the_o
 
 def test_another_activity_keeps_its_attendance(session: Session, school: School) -> None:
     other = an_activity(session, school.cycle, name="志愿服务")
-    attended(session, other)
-    attended(session, school.activity, {"张三": "缺勤"})
+    for activity, presence in ((other, OF_BOTH), (school.activity, OF_BOTH), (school.activity, {"张三": "缺勤"})):
+        attended(session, activity, presence)
     assert len(lines(session, other)) == len(OF_BOTH)
 
 

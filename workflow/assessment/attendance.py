@@ -42,7 +42,7 @@ class AttendanceImport(WorkbookImport, Base):
 
     activity_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("activity.id"))
     rows: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    """学工号 to presence, of the rows that could be read."""
+    """学工号 to presence; null where it could not be read, which makes the sheet inapplicable."""
 
 
 track_import(AttendanceImport.__table__)  # type: ignore[arg-type]
@@ -203,7 +203,7 @@ def preview_attendance(
     tables, problems = read_sheets(data, FORMS)
     table = tables[SHEET]
     lines = [SheetRow(**row) for row in table.rows]
-    rows = {line.staff_no: line.presence for line in reversed(lines) if line.staff_no}
+    rows = {line.staff_no: line.presence for line in lines if line.staff_no}
     found = changes(session, activity, rows)
     problems += _check(activity, lines, found)
     problems += _summarised(lines, found, whole=table.whole and not has_errors(problems))
@@ -217,7 +217,7 @@ def preview_attendance(
     }
     return keep_import(
         session,
-        AttendanceImport(activity_id=activity.id, rows={staff_no: presence for staff_no, presence in rows.items() if presence}),
+        AttendanceImport(activity_id=activity.id, rows=rows),
         file_name=file_name,
         problems=in_order(problems, FORMS),
         summary=summary,
