@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import date
 from typing import Any
 
@@ -66,10 +66,10 @@ def all_assessment(session: Session, process: Process) -> None:
     facts(session, process)
 
 
-def a_decision(session: Session, process: Process, result: str = "excellent", **fields: Any) -> Decision:
-    """The office enters that the committee has decided on this branch; it is not final yet."""
+def a_decision(session: Session, process: Process, result: str = "excellent", *, also: Collection[str] = (), **fields: Any) -> Decision:
+    """The office enters that the committee has decided on this branch, and on ``also`` by their codes; it is not final yet."""
     body = {"held_on": TODAY, "number": "党委会〔2024〕12号", "attendees": ["committee", "auditor"], "due": 3}
-    results = {process.branch.code: {"result": Level(result)}}
+    results = {code: {"result": Level(result)} for code in (process.branch.code, *also)}
     return enter_decision(session, process.cycle, {**body, "results": results, **fields}, by=caller(session, "office"), now=NOW)
 
 

@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
-from tests.assessment import all_assessment, an_assessment
+from tests.assessment import a_decision, all_assessment, an_assessment
+from tests.assessment_summary import a_proposal
 from tests.builders import NOW, a_school, caller
 from tests.evidence import a_make_up, a_waiver, again, all_after_the_talks, all_evidence, all_talks, came_to, go, leaves, stand_at, statements
 from tests.situations import a_study, a_talk, on_roll
@@ -50,6 +51,8 @@ def assessments(session: Session, branch: Process) -> list[int]:
     found = [an_assessment(session, code) for code in ("D0101", "D0201")]
     for process in found:
         all_assessment(session, process)
+        a_proposal(session, process)
+    a_decision(session, found[0], also=["D0201"])
     return [process.id for process in found]
 
 
