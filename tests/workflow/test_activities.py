@@ -21,8 +21,8 @@ from workflow.assessment.activities import (
     activities_of,
     activity_of,
     amend_activity,
-    attendance_of,
     turnouts,
+    turnouts_of_branches,
     withdraw_activity,
 )
 from workflow.cycle import Cycle, Process, cycle_by_year
@@ -231,30 +231,17 @@ def test_the_turnout_is_counted_over_the_whole_school(session: Session, cycle: C
     assert turnouts(session, [row.id, nobody.id]) == {row.id: Turnout(expected=5, present=3, on_leave=1, absent=1)}
 
 
-def test_the_attendance_of_a_branch_is_counted_by_kind_and_by_activity(session: Session, cycle: Cycle, here: Process) -> None:
+def test_the_turnout_is_counted_by_branch_and_activity(session: Session, cycle: Cycle, here: Process) -> None:
     there = an_assessment(session, "D0201")
-    first, second, other, gone = (
-        an_activity(session, cycle, name=name, kind=kind)
-        for name, kind in (
-            ("一", ActivityKind.STUDY),
-            ("二", ActivityKind.STUDY),
-            ("三", ActivityKind.CIVILITY),
-            ("四", ActivityKind.STUDY),
-        )
-    )
+    first, second = an_activity(session, cycle, name="一"), an_activity(session, cycle, name="二")
     attended(session, first)
     attended(session, second, {"张三": "缺勤"})
-    attended(session, other, {"赵六": "出勤"})
-    attended(session, gone)
-    take_back(session, gone)
-    by_kind = session.execute(attendance_of([here.id, there.id]))
-    assert {(row.process_id, row.kind): (row.expected, row.present, row.on_leave, row.absent) for row in by_kind} == {
-        (here.id, ActivityKind.STUDY): (4, 2, 1, 1),
-        (there.id, ActivityKind.STUDY): (2, 1, 0, 1),
-        (there.id, ActivityKind.CIVILITY): (1, 1, 0, 0),
+    assert turnouts_of_branches(session, [here.id, there.id]) == {
+        (here.id, first.id): Turnout(expected=3, present=2, on_leave=1, absent=0),
+        (there.id, first.id): Turnout(expected=2, present=1, on_leave=0, absent=1),
+        (here.id, second.id): Turnout(expected=1, present=0, on_leave=0, absent=1),
     }
-    by_activity = session.execute(attendance_of([here.id], Activity.id))
-    assert {row.id: (row.expected, row.present) for row in by_activity} == {first.id: (3, 2), second.id: (1, 0)}
+    assert set(turnouts_of_branches(session, [there.id])) == {(there.id, first.id)}
 
 
 # ── the sign ──────────────────────────────────────────────────────────────────────────────────────────────────────────

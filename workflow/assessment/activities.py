@@ -203,11 +203,10 @@ def turnouts(session: Session, activity_ids: Sequence[int]) -> dict[int, Turnout
     return {activity_id: Turnout(*numbers) for activity_id, *numbers in rows}
 
 
-def attendance_of(process_ids: Sequence[int], by: Any = Activity.kind) -> Select[Any]:
-    """How many people of each branch were expected (``expected``), came (``present``) and did not, for each kind or, by ``Activity.id``, each
-    activity, over the activities that count. Branches and kinds without a line have no row."""
-    counted = _counted(Attendance.process_id, by).join(Attendance.activity)
-    return counted.where(Activity.counts, any_of(Attendance.process_id, process_ids))
+def turnouts_of_branches(session: Session, process_ids: Sequence[int]) -> dict[tuple[int, int], Turnout]:
+    """The same by assessment and activity: how many people of each branch were expected and came."""
+    counted = _counted(Attendance.process_id, Attendance.activity_id).where(any_of(Attendance.process_id, process_ids))
+    return {(process_id, activity_id): Turnout(*numbers) for process_id, activity_id, *numbers in session.execute(counted)}
 
 
 # ── requirements ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -17,7 +17,7 @@ from workflow.appraisal.figures import BALLOT, figures, records
 from workflow.appraisal.meetings import Meeting
 from workflow.appraisal.quota import covered
 from workflow.appraisal.tallies import MARKS, CommitteeItem, Tally
-from workflow.assessment.activities import Activity, Attendance
+from workflow.assessment.activities import Activity, Attendance, turnouts_of_branches
 from workflow.assessment.arrangement import Arrangement, arrangements_of
 from workflow.assessment.duty_reports import DutyReport, duty_reports_of, is_submitted
 from workflow.assessment.facts import DEVELOPMENT, THREE_MEETINGS, Facts, facts_of_many
@@ -40,7 +40,7 @@ from workflow.database import any_of
 from workflow.deadlines import due_day
 from workflow.people.organisation import Branch
 from workflow.requirement import Missing, blanks, missing, requirement
-from workflow.vocabulary import ENDED, ActivityKind, Kind, MeetingForm, Presence, Role, Severity, Stage, TallySubject, Trigger
+from workflow.vocabulary import ENDED, ActivityKind, Kind, MeetingForm, Role, Severity, Stage, TallySubject, Trigger
 
 # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -125,13 +125,8 @@ def _activities(session: Session, cycle_ids: Iterable[int]) -> dict[int, list[Ac
 
 def _attended(session: Session, process_ids: Sequence[int]) -> dict[tuple[int, int], Attended]:
     """Attendance by assessment and activity."""
-    came, on_leave = (func.count().filter(Attendance.presence == presence) for presence in (Presence.PRESENT, Presence.ON_LEAVE))
-    rows = session.execute(
-        select(Attendance.process_id, Attendance.activity_id, func.count(), came, on_leave)
-        .where(any_of(Attendance.process_id, process_ids))
-        .group_by(Attendance.process_id, Attendance.activity_id)
-    )
-    return {(process_id, activity_id): Attended(*counts) for process_id, activity_id, *counts in rows}
+    found = turnouts_of_branches(session, process_ids)
+    return {key: Attended(turnout.expected, turnout.present, turnout.on_leave) for key, turnout in found.items()}
 
 
 def _sheet(
