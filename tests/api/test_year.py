@@ -16,7 +16,7 @@ from tests.api.conftest import Client
 from tests.rosters import COMMITTEE_POSTS, RosterBranch, committee_rows, member_rows
 from tests.servers import YEAR, House
 from tests.workbooks import Row
-from workflow.vocabulary import Stage
+from workflow.vocabulary import STAGES, Kind
 
 pytestmark = pytest.mark.slow
 
@@ -220,7 +220,7 @@ def test_every_branch_is_accepted_and_only_the_late_one_is_marked(school: School
 def test_the_counts_are_those_of_the_rows(school: School, when: str) -> None:
     progress, rows = school.seen[when]["progress"], school.seen[when]["rows"]
     by_stage = Counter(row["stage"] for row in rows)
-    assert progress["by_stage"] == {stage.value: by_stage[stage.value] for stage in Stage}
+    assert progress["by_stage"] == {stage.value: by_stage[stage.value] for stage in STAGES[Kind.APPRAISAL]}
     assert progress["branches"] == len(WAYS)
     assert progress["late"] == sum(row["late"] for row in rows)
     assert progress["returned"] == sum(row["round"] > 1 and row["stage"] not in ("filed", "accepted") for row in rows)
@@ -259,9 +259,10 @@ def test_the_archive_of_a_branch_has_every_paper(school: School) -> None:
         assert [paper["name"] for paper in papers if not paper["present"]] == [], code
 
 
-def test_nothing_that_blocks_is_left_in_the_school(school: School) -> None:
-    exceptions = every(school.office, f"{YEAR}/exceptions")
-    assert [row for row in exceptions if row["severity"] != "sign"] == []
+def test_nothing_that_blocks_is_left_of_the_appraisals_and_all_of_the_assessments_that_nobody_began(school: School) -> None:
+    blocking = [row for row in every(school.office, f"{YEAR}/exceptions") if row["severity"] != "sign"]
+    assert [row for row in blocking if row["kind"] == "appraisal"] == []
+    assert Counter(row["requirement"] for row in blocking) == dict.fromkeys(("report_mode_not_set", "duty_report_not_submitted"), len(WAYS))
 
 
 def test_the_service_never_failed(school: School) -> None:
