@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from datetime import date, datetime
 
 import pytest
@@ -11,13 +10,15 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from tests.assessment import a_duty_report, an_assessment, arranged
-from tests.builders import DEADLINES, NOW, a_branch, a_school
+from tests.builders import DEADLINES, NOW, a_branch, a_school, caller
 from tests.evidence import stand_at, statements
 from tests.workflow.test_reminders import BASE, at, duties
-from workflow.cycle import cycle_by_year
-from workflow.deadlines import change_deadlines
+from workflow.cycle import cycle_by_year, process_of
+from workflow.deadlines import change_deadlines, change_processes
 from workflow.mail.outbox import Letter
+from workflow.people.access import Scope
 from workflow.people.accounts import create_officer
+from workflow.people.substitutes import name_substitute
 from workflow.reminders import letters_due, queue_due
 from workflow.reminders.due import Due
 from workflow.roll import rolls_follow
@@ -76,6 +77,23 @@ def test_who_owes_nothing_is_asked_to_move_on(session: Session, year: None) -> N
     assert "请在期限前办理下一环节" in letter.words.text
 
 
+def test_branches_with_another_day_are_another_letter(session: Session, year: None) -> None:
+    change_processes(session, [an_assessment(session, "D0201")], {"round_due_on": date(2025, 2, 7)})
+    letters = to_office(session, at("2025-02-05"))
+    assert [(letter.due_on, letter.kind) for letter in letters] == [(DAY, "due-7"), (date(2025, 2, 7), "due-3")]
+    assert len({letter.key for letter in letters}) == 2
+    for letter in letters:
+        assert "述职与材料汇集：1个" in letter.words.text
+
+
+def test_a_year_whose_holidays_are_unknown_is_remarked_to_the_office_too(session: Session, year: None) -> None:
+    assert "尚未公布" not in to_office(session, at("2025-02-05"))[0].words.text
+    for code in ("D0101", "D0201"):
+        change_processes(session, [an_assessment(session, code)], {"round_due_on": date(2031, 3, 12)})
+    (letter,) = to_office(session, at("2031-03-11"))
+    assert "2031年放假调休安排尚未公布" in letter.words.text
+
+
 def test_nothing_is_told_before_the_first_reminder_nor_of_branches_that_are_decided(session: Session, year: None) -> None:
     assert to_office(session, at("2025-02-04")) == []
     for code, stage in (("D0101", Stage.DECIDED), ("D0201", Stage.PUBLISHED)):
@@ -87,9 +105,35 @@ def test_a_secretary_is_told_of_his_own_report_while_he_owes_it_and_never_what_t
     told = to_branches(session, at("2025-02-05"))
     assert set(told) == {"张三", "赵六"}
     assert duties(told["张三"].words) == ["【R1】（还差1项）"]
+    assert "2024年度党委考核支部" in told["张三"].words.text
+    assert "“述职与材料汇集”" in told["张三"].words.subject
     assert f"{BASE}/cycles/2024/assessments/D0101" in told["张三"].words.text
     a_duty_report(session, an_assessment(session))
     assert set(to_branches(session, at("2025-02-05"))) == {"赵六"}
+
+
+def test_who_stands_in_for_the_secretary_is_told_of_the_report_as_he_is_and_never_what_the_office_owes(session: Session, year: None) -> None:
+    days = {"starts_on": date(2025, 2, 4), "ends_on": date(2025, 2, 10)}
+    name_substitute(session, {"substitute": "w5", **days}, by=caller(session, "张三"), reach=[Scope.BRANCH], now=NOW)
+    told = to_branches(session, at("2025-02-05"))
+    assert set(told) == {"张三", "王五", "赵六"}
+    assert duties(told["王五"].words) == duties(told["张三"].words) == ["【R1】（还差1项）"]
+    assert "王五" not in to_branches(session, at("2025-02-11"))
+    a_duty_report(session, an_assessment(session))
+    assert set(to_branches(session, at("2025-02-05"))) == {"赵六"}
+
+
+def test_who_must_act_in_the_branches_own_year_is_told_nothing_of_the_assessment(session: Session, year: None) -> None:
+    stand_at(session, process_of(session, 2024, "D0101"), Stage.TALKS)
+    cycle = cycle_by_year(session, 2024)
+    change_deadlines(session, cycle, dict.fromkeys(DEADLINES, DAY), seen=cycle.version, now=NOW)
+    session.expire_all()
+    letters = letters_due(session, at("2025-02-05"), base_url=BASE)
+    told = {
+        each.id: {letter.recipient_name for letter in letters if letter.process_id == each.id}
+        for each in (process_of(session, 2024, "D0101"), an_assessment(session))
+    }
+    assert list(told.values()) == [{"张三", "李四", "钱七"}, {"张三"}]
 
 
 def test_what_the_office_reads_of_the_branches_own_year_is_the_weeks_digest_alone(session: Session, year: None) -> None:
@@ -101,18 +145,26 @@ def test_what_the_office_reads_of_the_branches_own_year_is_the_weeks_digest_alon
     assert to_office(session, at("2025-02-05")) == []
 
 
+def test_a_letter_that_waits_is_moot_once_the_next_is_due(session: Session, year: None) -> None:
+    queue_due(lambda: nullcontext(session), at("2025-02-05"), base_url=BASE)
+    queue_due(lambda: nullcontext(session), at("2025-02-10"), base_url=BASE)
+    of_office = select(Letter.kind, Letter.state).where(Letter.process_id.is_(None), Letter.kind.startswith("due-")).order_by(Letter.id)
+    assert [tuple(row) for row in session.execute(of_office)] == [("due-7", LetterState.MOOT), ("due-3", LetterState.PENDING)]
+
+
 def test_a_letter_that_waits_is_moot_once_nothing_is_near_any_more(session: Session, year: None) -> None:
-    @contextmanager
-    def begin() -> Iterator[Session]:
-        yield session
+    def begin() -> AbstractContextManager[Session]:
+        return nullcontext(session)
 
     queue_due(begin, at("2025-02-05"), base_url=BASE)
     of_office = select(Letter.state).where(Letter.process_id.is_(None), Letter.kind == "due-7").execution_options(populate_existing=True)
     assert session.scalars(of_office).all() == [LetterState.PENDING]
     queue_due(begin, at("2025-02-05", "10:00"), base_url=BASE)
     assert session.scalars(of_office).all() == [LetterState.PENDING]
-    for code in ("D0101", "D0201"):
-        stand_at(session, an_assessment(session, code), Stage.DECIDED)
+    stand_at(session, an_assessment(session), Stage.DECIDED)
+    queue_due(begin, at("2025-02-05", "10:30"), base_url=BASE)
+    assert session.scalars(of_office).all() == [LetterState.PENDING]
+    stand_at(session, an_assessment(session, "D0201"), Stage.DECIDED)
     queue_due(begin, at("2025-02-05", "11:00"), base_url=BASE)
     assert session.scalars(of_office).all() == [LetterState.MOOT]
 

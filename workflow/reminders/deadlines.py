@@ -95,7 +95,8 @@ def of_deadlines(session: Session, near: Sequence[Near], missing: Missing, now: 
         each, leads = by_process[row.process_id], row.post in _LEADERS or (row.process_id, row.person_id) in in_their_place
         process = each.process
         answers = leads and is_for_the_secretary(process)
-        counts = missing.get((row.process_id, None if answers else row.person_id), {})
+        lacking, own = missing.get((process.id, None), {}), missing.get((process.id, row.person_id), {})
+        counts = lacking if answers else {**own, **_asked_of_the_secretary(lacking)} if leads else own
         if not (answers or counts):
             continue
         reminder = letters.Reminder(
@@ -128,8 +129,16 @@ def of_deadlines(session: Session, near: Sequence[Near], missing: Missing, now: 
 
 
 def is_for_the_secretary(process: Process) -> bool:
-    """Whether it is for the secretary to move this process on: then he is told all that it lacks, and told even when that is nothing."""
+    """Whether it is for the secretary to move this process on: then he is told all that it lacks, and told even when that is nothing.
+
+    Where it is not, the office is told of the branch, and he only of what his role owes.
+    """
     return any(move.asks is process.stage and move.who is Role.SECRETARY for move in moves_from(process))
+
+
+def _asked_of_the_secretary(counts: Mapping[str, int]) -> dict[str, int]:
+    """What his role asks, of all that a process lacks: whoever stands in for him is told of it too, though he does not hold it on the roll."""
+    return {name: count for name, count in counts.items() if BY_NAME[name].todo_for is Role.SECRETARY}
 
 
 def duties_of(cycle: Cycle, counts: Mapping[str, int]) -> tuple[letters.Duty, ...]:
