@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from email import message_from_bytes
 from email.policy import default
+from typing import Any
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
@@ -62,6 +63,12 @@ RETURNED = Returned(
     today=date(2025, 1, 27),
     link=LINK,
 )
+ASSESSED: dict[str, Any] = {
+    "kind": Kind.ASSESSMENT,
+    "stage": Stage.COLLECTING,
+    "link": process_link("https://zhibu.example.edu.cn", Kind.ASSESSMENT, 2024, "D0101"),
+}
+R1 = Duty("R1", "支部书记述职。", 1)
 WAIVER = WaiverDecided(
     recipient="张三",
     branch="计算机学院教工第一党支部",
@@ -112,6 +119,14 @@ def test_a_year_without_announced_holidays_is_remarked(snapshot: SnapshotAsserti
 
 def test_a_returned_branch_reads_why_and_until_when(snapshot: SnapshotAssertion) -> None:
     assert _as_read(returned(RETURNED)) == snapshot
+
+
+def test_a_returned_assessment_is_put_right_and_not_filed_again(snapshot: SnapshotAssertion) -> None:
+    assert _as_read(returned(replace(RETURNED, **ASSESSED, reason="第三部分没有数据。"))) == snapshot
+
+
+def test_a_secretary_reads_what_he_himself_owes_of_the_assessment(snapshot: SnapshotAssertion) -> None:
+    assert _as_read(reminder(replace(REMINDER, **ASSESSED, leads=False, duties=(R1,)))) == snapshot
 
 
 def test_a_returned_branch_without_a_day_is_asked_to_hurry(snapshot: SnapshotAssertion) -> None:
@@ -238,6 +253,10 @@ def test_the_committee_reads_that_a_decision_waits_and_not_what_it_is(snapshot: 
         recipient="党委委员", today=date(2025, 2, 11), link=OFFICE_REMINDER.link, year=2024, number="党委会〔2025〕3号", held_on=date(2025, 2, 10)
     )
     assert decision_entered(letter) == snapshot
+
+
+def test_the_office_reads_in_one_line_where_the_branches_stand_in_the_assessment(snapshot: SnapshotAssertion) -> None:
+    assert _as_read(digest(replace(DIGEST, assessed=((Stage.COLLECTING, 42), (Stage.SUMMARISED, 18))))) == snapshot
 
 
 def test_a_branch_reads_that_there_is_a_result_and_not_which(snapshot: SnapshotAssertion) -> None:

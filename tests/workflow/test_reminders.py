@@ -10,8 +10,9 @@ import pytest
 from sqlalchemy import Engine, func, select, update
 from sqlalchemy.orm import Session
 
+from tests.assessment import an_assessment
 from tests.builders import NOW, STAFF_NO, a_school, caller, person
-from tests.evidence import a_follow_up, many_branches
+from tests.evidence import a_follow_up, many_branches, stand_at
 from tests.situations import a_talk
 from workflow.appraisal.talks import finish_follow_up, record_talk
 from workflow.calendar import set_day
@@ -421,6 +422,12 @@ def test_the_offices_letter_says_what_its_overview_says(session: Session, branch
     for line in ("集中学习：1个", "组织生活会·述职评议：1个", "报送：0个", "已逾期：1个", "七日内到期：1个", "退回后尚未重新报送：1个"):
         assert line in letter.words.text
     assert f"{BASE}/cycles/2024" in letter.words.text
+
+
+def test_the_offices_letter_says_where_the_assessment_stands_once_the_year_has_one(session: Session, branch: Process) -> None:
+    stand_at(session, an_assessment(session), Stage.SUMMARISED)
+    [letter] = digests(session, at("2025-01-06"))
+    assert "党委考核支部：述职与材料汇集1个、汇总1个。\n" in letter.words.text
 
 
 def test_a_week_without_a_working_day_has_no_letter_of_its_own(session: Session, branch: Process) -> None:

@@ -220,6 +220,8 @@ class Digest(OfADay):
     due_soon: int
     returned: int
     kind: Kind = Kind.APPRAISAL
+    assessed: Sequence[tuple[Stage, int]] = ()
+    """The stages of the committee's assessment in which branches stand; none in a year that assesses nobody."""
 
 
 def reminder(letter: Reminder) -> Rendered:

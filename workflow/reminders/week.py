@@ -17,7 +17,7 @@ from workflow.people.organisation import holders_of
 from workflow.progress import overview
 from workflow.reminders.due import Due
 from workflow.reminders.when import digest_of_week, remark_of
-from workflow.vocabulary import SCHOOL_ZONE, CycleStatus, Role
+from workflow.vocabulary import SCHOOL_ZONE, CycleStatus, Kind, Role
 
 
 def of_the_week(session: Session, now: datetime, overrides: Overrides, base_url: str) -> Iterator[Due]:
@@ -27,7 +27,7 @@ def of_the_week(session: Session, now: datetime, overrides: Overrides, base_url:
     today = now.astimezone(SCHOOL_ZONE).date()
     office = holders_of(session, Role.OFFICE, today)
     for cycle in running_cycles(session):
-        seen = overview(session, cycle, now=now)
+        seen, assessed = overview(session, cycle, now=now), overview(session, cycle, now=now, kind=Kind.ASSESSMENT)
         for person in office:
             digest = letters.Digest(
                 recipient=person.name,
@@ -40,6 +40,7 @@ def of_the_week(session: Session, now: datetime, overrides: Overrides, base_url:
                 overdue=seen.overdue,
                 due_soon=seen.due_soon,
                 returned=seen.returned,
+                assessed=tuple((stage, count) for stage, count in assessed.by_stage.items() if count),
             )
             yield Due(
                 kind=DIGEST,
