@@ -22,7 +22,7 @@ from tests.assessment_summary import (
     checked_facts,
     sheet_of,
 )
-from tests.builders import DEADLINES, NOW, TODAY, a_school
+from tests.builders import DEADLINES, NOW, TODAY, a_school, caller
 from tests.evidence import all_evidence, came_to, go, lacking, leaves, stand_at, statements
 from tests.rating import a_counted_ballot, a_rating
 from tests.rectification import the_year_after
@@ -31,7 +31,7 @@ from tests.workflow.test_figures import SIZES, a_mixed_year, a_school_of, counte
 from workflow.appraisal.ledger import Measure
 from workflow.appraisal.meetings import Meeting
 from workflow.appraisal.quota import quota_of
-from workflow.appraisal.tallies import CommitteeItem, Tally
+from workflow.appraisal.tallies import CommitteeItem, Tally, enter_tally
 from workflow.assessment.activities import Activity, Attendance
 from workflow.assessment.arrangement import Arrangement
 from workflow.assessment.duty_reports import SECTIONS, DutyReport
@@ -353,6 +353,19 @@ def test_a_draft_does_not_stand_on_the_sheet(session: Session, branch: Process) 
     assert (report.submitted_at, report.rectification, {each.text for each in report.sections}) == (None, None, {None})
 
 
+def test_the_good_rate_is_that_of_the_committee_as_a_whole(session: Session, branch: Process) -> None:
+    own = appraised(session, branch)
+    goods = {"work": 5, "style": 4, "overall": 2}
+    counts = {item: {"good": good, "fair": 5 - good} for item, good in goods.items()}
+    body = {"subject": TallySubject.COMMITTEE, "issued": 6, "returned": 6, "valid": 5, "void": 1, "counts": counts}
+    for teller in ("王五", "孙八"):
+        enter_tally(session, own, body, by=caller(session, teller), now=NOW)
+    ballot = sheet_of(session, branch).committee_appraisal
+    assert ballot is not None
+    assert ({item.value: votes["good"] for item, votes in ballot.marks.items()}, ballot.good_rate) == (goods, 40.0)
+    assert (ballot.issued, ballot.returned, ballot.valid, ballot.void) == (6, 6, 5, 1)
+
+
 def test_the_members_ballot_never_stands_beside_the_committees(session: Session, branch: Process) -> None:
     a_counted_ballot(session, appraised(session, branch))
     assert sheet_of(session, branch).committee_appraisal is None
@@ -382,7 +395,10 @@ def test_when_the_form_was_filed_and_that_it_was_returned_since(session: Session
     came_to(session, Stage.FILED, now=late)
     filing = sheet_of(session, branch).filing
     assert (filing.due_on, filing.filed, filing.filed_at, filing.late, filing.returned) == (date(2025, 1, 26), True, late, True, 0)
-    go(session, Trigger.RETURN, Stage.REPORT, by="office", now=late, due_on=date(2025, 2, 10))
+    go(session, Trigger.ACCEPT, now=late + timedelta(days=1))
+    filing = sheet_of(session, branch).filing
+    assert (filing.filed, filing.filed_at) == (True, late)
+    go(session, Trigger.REOPEN, Stage.REPORT, by="office", now=late, due_on=date(2025, 2, 10))
     filing = sheet_of(session, branch).filing
     assert (filing.due_on, filing.filed, filing.filed_at, filing.late, filing.returned) == (date(2025, 2, 10), False, late, None, 1)
     extend(session, own, stage=Stage.REPORT, due_on=date(2025, 2, 20), reason="返校较晚", by="office", now=late)
