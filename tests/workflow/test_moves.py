@@ -379,7 +379,7 @@ def test_the_return_of_an_assessment_is_told_as_one(session: Session, assessment
     letters = session.scalars(select(Letter)).all()
     assert {letter.recipient_name for letter in letters} == {"张三", "孙八"}
     for letter in letters:
-        assert "2024年度党委考核支部退回到“述职与材料汇集”环节（第2轮）" in letter.text
+        assert "2024年度党委考核支部工作退回到“述职与材料汇集”环节（第2轮）" in letter.text
         assert "民主评议" not in letter.text
 
 
