@@ -267,7 +267,8 @@ def _held_report(asked: Asked) -> DutyReport | None:
 
 
 def _standing_report(asked: Asked) -> DutyReport:
-    row = _held_report(asked)
+    visible = visible_duty_report(asked.by, asked.process.branch.code)
+    row = duty_report_of(asked.session, asked.process, visible=visible, held=True)
     if row is None:
         raise NotFound
     return row

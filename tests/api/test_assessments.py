@@ -121,6 +121,7 @@ def test_a_report_begins_with_last_years_measures_and_is_written_whole(secretary
 def test_a_draft_is_the_branchs_own(office: Client, secretary: Client) -> None:
     secretary.put(REPORT, {"sections": {"C1": "先写一段"}, "rectification": "正在落实"})
     assert (office.get(REPORT).body["sections"], office.get(REPORT).body["record"]) == ({}, None)
+    assert office.post(f"{REPORT}/reject", {"reason": "看一眼"}).status == 404
     assert [row["new"]["sections"] for row in office.get(f"{A}/history").body["items"] if row["what"] == "duty_report"] == ["changed"]
 
 

@@ -79,6 +79,7 @@ class Decision(Retractable, Base):
     published_by: Mapped[str | None]
     published_at: Mapped[datetime | None]
 
+    cycle: Mapped[Cycle] = relationship()
     attendees: Mapped[list[DecisionAttendee]] = relationship(order_by="DecisionAttendee.staff_no")
     results: Mapped[list[DecisionResult]] = relationship(order_by="DecisionResult.process_id", back_populates="decision")
 
@@ -195,7 +196,8 @@ def _must_be_the_only_one(session: Session, cycle: Cycle, number: str) -> None:
 
 
 def must_be_pending(decision: Decision) -> None:
-    """Raises Conflict once a decision is final, or was taken back."""
+    """Raises Conflict once a decision is final, or was taken back, or the year is closed."""
+    must_be_running(decision.cycle)
     if decision.final:
         raise Conflict(Words("党委已确认，不能再改动；如需更正，请由党委另作决定", "it is final: only another decision corrects it"))
     if not decision.counts:

@@ -69,7 +69,7 @@ class DutyReportBody(Body):
 
 def visible_duty_report(reader: Caller, branch_code: str) -> ColumnElement[bool]:
     """A draft is seen by its branch alone."""
-    return or_(DutyReport.submitted, literal(bool(reader.roles_in(branch_code) - reader.school)))
+    return or_(DutyReport.submitted, literal(bool(reader.branches.get(branch_code, frozenset()) & {Role.SECRETARY, Role.COMMITTEE_MEMBER})))
 
 
 def duty_report_of(session: Session, process: Process, *, visible: ColumnElement[bool] | None = None, held: bool = False) -> DutyReport | None:
