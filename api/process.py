@@ -25,7 +25,7 @@ from api.shapes import (
     unmet_shape,
     waiver_shape,
 )
-from workflow.cycle import Extension, Lock, moves_made
+from workflow.cycle import Extension, Lock, StageChange, moves_made
 from workflow.deadlines import extend, extensions_of
 from workflow.evidence import records_of
 from workflow.fields import Body, Day, Text, one_of
@@ -165,7 +165,13 @@ def process_routes(
     def list_moves(asked: Asked, query: dict[str, Any]) -> Any:
         """Moves that were made."""
         rows = moves_made(asked.session, asked.process.id, after=place(query, 0, number), limit=query["limit"] + 1)
-        return listed(rows, query, change_shape, lambda row: row.id)
+
+        def shape(row: StageChange) -> ChangeShape:
+            # Why the office or the committee did what is theirs alone is theirs to know; why a branch was sent back it was told.
+            told = row.trigger is Trigger.RETURN or shown(asked, row.source)
+            return change_shape(row) if told else {**change_shape(row), "reason": None}
+
+        return listed(rows, query, shape, lambda row: row.id)
 
     @routes.post(f"{at}/moves", action=moves, answers=MadeShape, lock=Lock.MOVE, body=MoveBody, if_match=True, status=201)
     def make_move(asked: Asked, body: dict[str, Any]) -> Any:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from workflow.assessment.decision import Decision, enter_decision, must_be_pending
 from workflow.assessment.summary import sheets
-from workflow.cycle import Cycle, Lock, Process, leaders, processes_of
+from workflow.cycle import Cycle, Lock, Process, leaders, processes_of, with_people
 from workflow.errors import Conflict, Forbidden, Words
 from workflow.mail import letters
 from workflow.mail.outbox import NewLetter, enqueue
@@ -61,7 +61,8 @@ def make_final(session: Session, cycle: Cycle, decision: Decision, *, by: Caller
 
     Takes the locks. Raises Conflict, Forbidden for who has entered it himself, MoveNotPossible and BranchesLack naming every branch in the way.
     """
-    of_year = processes_of(session, cycle, Kind.ASSESSMENT, lock=Lock.MOVE)
+    # A branch that was dissolved meanwhile has nobody left to report, and nothing to be decided on.
+    of_year = with_people(session, processes_of(session, cycle, Kind.ASSESSMENT, lock=Lock.MOVE))
     session.refresh(decision)
     must_be_pending(decision)
     if decision.recorded_by == by.staff_no:

@@ -220,6 +220,13 @@ def processes_of(session: Session, cycle: Cycle, kind: Kind, *, lock: Lock) -> S
     return session.scalars(_locked(_process().where(Process.cycle_id == cycle.id, Process.kind == kind), lock)).all()
 
 
+def with_people(session: Session, processes: Sequence[Process]) -> list[Process]:
+    """Those of the processes that have somebody left on their roll."""
+    here = (any_of(Participant.process_id, [each.id for each in processes]), Participant.left_on.is_(None))
+    peopled = set(session.scalars(select(Participant.process_id).where(*here).distinct()))
+    return [each for each in processes if each.id in peopled]
+
+
 def unfiled_processes(session: Session, *, lock: Lock) -> Sequence[Process]:
     """Processes of published cycles whose rolls still follow the roster."""
     open_stages = [stage for stages in WORKING_STAGES.values() for stage in stages]

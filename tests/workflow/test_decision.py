@@ -28,7 +28,7 @@ from workflow.assessment.decision import (
     results,
 )
 from workflow.committee import enter, make_final, publish_decision
-from workflow.cycle import Cycle, Lock, StageChange, cycle_by_year, processes_of
+from workflow.cycle import Cycle, Lock, StageChange, cycle_by_year, processes_of, roll
 from workflow.errors import BranchesLack, Conflict, Exists, Forbidden, Invalid, MoveNotPossible, NotFound
 from workflow.evidence import reject, withdraw
 from workflow.history import History
@@ -208,6 +208,15 @@ def test_it_is_refused_whole_with_all_that_is_missing(
         confirmed(session, cycle, decision)
     assert [(each.requirement.name, each.at.branch_code) for each in refused.value.extra["unmet"]] == [(lacks, code) for code in branches]
     assert stages(session) == {ONE: Stage.PROPOSED, OTHER: Stage.PROPOSED}
+
+
+def test_a_branch_that_was_dissolved_does_not_hold_up_the_others(session: Session, cycle: Cycle) -> None:
+    gone = stand_at(session, an_assessment(session, OTHER), Stage.COLLECTING)
+    for row in roll(session, gone.id):
+        row.left_on = TODAY
+    session.flush()
+    confirmed(session, cycle, entered(session, cycle, {ONE: "excellent"}))
+    assert stages(session) == {ONE: Stage.DECIDED, OTHER: Stage.COLLECTING}
 
 
 def test_half_of_the_committee_is_a_quorum(session: Session, cycle: Cycle) -> None:
