@@ -9,10 +9,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from workflow.assessment.decision import Decision, enter_decision, must_be_pending
+from workflow.assessment.decision import Decision, enter_decision, must_be_pending, whole_decisions
 from workflow.assessment.summary import sheets
 from workflow.cycle import Cycle, Lock, Process, leaders, processes_of, with_people
 from workflow.errors import Conflict, Forbidden, Words
@@ -87,8 +86,8 @@ def publish_decision(session: Session, cycle: Cycle, *, by: Caller, now: datetim
     """
     decided = [each for each in processes_of(session, cycle, Kind.ASSESSMENT, lock=Lock.MOVE) if each.stage is Stage.DECIDED]
     unpublished = session.scalars(
-        select(Decision)
-        .where(Decision.cycle_id == cycle.id, Decision.confirmed_at.is_not(None), Decision.published_at.is_(None))
+        whole_decisions(cycle)
+        .where(Decision.confirmed_at.is_not(None), Decision.published_at.is_(None))
         .order_by(Decision.id)
         .with_for_update(key_share=True, of=Decision)
         .execution_options(populate_existing=True)

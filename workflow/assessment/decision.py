@@ -178,7 +178,7 @@ def enter_decision(session: Session, cycle: Cycle, body: Mapping[str, Any], *, b
         recorded_at=now,
         attendees=[DecisionAttendee(staff_no=staff_no) for staff_no in attendees],
         results=[
-            DecisionResult(process_id=of_year[code].id, result=given["result"], reason=given.get("reason")) for code, given in body["results"].items()
+            DecisionResult(process=of_year[code], result=given["result"], reason=given.get("reason")) for code, given in body["results"].items()
         ],
     )
     session.add(row)
@@ -207,7 +207,7 @@ def must_be_pending(decision: Decision) -> None:
 # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _decisions(cycle: Cycle) -> Select[Decision]:
+def whole_decisions(cycle: Cycle) -> Select[Decision]:
     """Decisions of a year with the branches that they name: the same few queries for however many."""
     of_branch = selectinload(Decision.results).joinedload(DecisionResult.process).joinedload(Process.branch)
     return select(Decision).where(Decision.cycle_id == cycle.id).options(of_branch, selectinload(Decision.attendees))
@@ -215,7 +215,7 @@ def _decisions(cycle: Cycle) -> Select[Decision]:
 
 def decision_of(session: Session, cycle: Cycle, decision_id: int, *, held: bool = False) -> Decision:
     """One decision of a year, ``held`` for who will change it. Raises NotFound."""
-    statement = _decisions(cycle).where(Decision.id == decision_id)
+    statement = whole_decisions(cycle).where(Decision.id == decision_id)
     row = session.scalar(statement.with_for_update(key_share=True, of=Decision).execution_options(populate_existing=True) if held else statement)
     if row is None:
         raise NotFound
@@ -224,12 +224,12 @@ def decision_of(session: Session, cycle: Cycle, decision_id: int, *, held: bool 
 
 def decisions_of(session: Session, cycle: Cycle, *, after: int = 0, limit: int = 200) -> Sequence[Decision]:
     """Decisions in the order they were entered, those taken back included."""
-    return session.scalars(_decisions(cycle).where(Decision.id > after).order_by(Decision.id).limit(limit)).all()
+    return session.scalars(whole_decisions(cycle).where(Decision.id > after).order_by(Decision.id).limit(limit)).all()
 
 
 def latest_decision(session: Session, cycle: Cycle) -> Decision:
     """The last one that stands, final or not. Raises NotFound."""
-    row = session.scalar(_decisions(cycle).where(Decision.counts).order_by(Decision.id.desc()).limit(1))
+    row = session.scalar(whole_decisions(cycle).where(Decision.counts).order_by(Decision.id.desc()).limit(1))
     if row is None:
         raise NotFound(Words("还没有登记党委会的决定", "no decision is entered"))
     return row
