@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -11,10 +11,13 @@ from sqlalchemy import Engine, func, select
 
 from tests.api.assessment_year import FACTS, SECTIONS
 from tests.api.conftest import Client, Clock
+from tests.builders import person
 from workflow.assessment.duty_reports import DutyReport
 from workflow.database import transaction
 from workflow.history import History
 from workflow.mail.outbox import Letter
+from workflow.people.organisation import Appointment
+from workflow.vocabulary import Role
 
 YEAR = "/cycles/2024"
 A, OTHER = f"{YEAR}/assessments/D0101", f"{YEAR}/assessments/D0201"
@@ -297,6 +300,26 @@ def test_the_branch_knows_what_it_is_asked_itself_and_not_what_the_office_and_th
     assert (advance["allowed"], advance["unmet"]) == (False, [])
     (advance,) = (row for row in office.get(f"{A}/next").body["items"] if row["trigger"] == "advance")
     assert (advance["allowed"], [row["clause"] for row in advance["unmet"]]) == (False, ["R3"])
+
+
+def test_why_the_office_went_a_step_back_is_its_own_to_know_and_why_a_branch_was_returned_is_told(office: Client, secretary: Client) -> None:
+    collected(office, secretary)
+    assert move(office, "advance").status == 201
+    assert office.put(f"{A}/proposal", {"result": "excellent", "reason": "完成任务"}).status == 200
+    assert move(office, "advance").status == 201
+    assert move(office, "step_back", reason="建议另议").status == 201
+    assert move(office, "return", reason="第三部分没有数据").status == 201
+    for reader, reads in ((office, ["建议另议", "第三部分没有数据"]), (secretary, ["第三部分没有数据"])):
+        assert [row["reason"] for row in reader.get(f"{A}/moves").body["items"] if row["reason"]] == reads
+
+
+def test_a_member_who_has_an_office_reads_no_draft_of_his_branch(school: Engine, secretary: Client, sign_in: SignIn) -> None:
+    secretary.put(REPORT, {"sections": {"C1": "先写一段"}})
+    with transaction(school, actor="cli") as session:
+        member = person(session, "孙八")
+        post = {"person_id": member.id, "branch_id": None, "post": None, "role": Role.OFFICE, "title": None, "on_committee": False}
+        session.add(Appointment(**post, starts_on=date(2024, 1, 1), ends_on=None))
+    assert sign_in("孙八").get(REPORT).body["sections"] == {}
 
 
 def test_each_has_his_own_to_do(office: Client, secretary: Client, sign_in: SignIn) -> None:
