@@ -122,25 +122,29 @@ WITHOUT = {Sort.REQUIREMENT: without_requirement, Sort.ACCESS: without_access, S
 # ── what the tests say ────────────────────────────────────────────────────────────────────────
 
 
-def try_without(rule: Rule, copy: Path) -> Verdict:
+def try_without(rule: Rule, copy: Path, files: int | None = None) -> Verdict:
     """Run the short tests in the copy without one rule, then put the rule back."""
     began = time.monotonic()
-    environment = {**os.environ, "PYTHONPATH": str(copy), COPY: str(copy)}
+    tests = likely_first(rule, copy)[:files]
     if rule.sort is Sort.CONSTRAINT:
-        word, test = _tested(rule, copy, {**environment, CONSTRAINT: rule.name})
+        word, test = _tested(tests, copy, {**_environment(copy), CONSTRAINT: rule.name})
     else:
         path, text = WITHOUT[rule.sort](rule.name, copy)
         before = path.read_text(encoding="utf-8")
         path.write_text(text, encoding="utf-8")
         try:
-            word, test = _tested(rule, copy, environment)
+            word, test = _tested(tests, copy, _environment(copy))
         finally:
             path.write_text(before, encoding="utf-8")
     return Verdict(rule, word, test, time.monotonic() - began)
 
 
-def _tested(rule: Rule, copy: Path, environment: dict[str, str]) -> tuple[str, str]:
-    command = [sys.executable, "-m", "pytest", *PYTEST, "-k", LEFT_OUT, *likely_first(rule, copy)]
+def _environment(copy: Path) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(copy), COPY: str(copy)}
+
+
+def _tested(tests: Sequence[str], copy: Path, environment: dict[str, str]) -> tuple[str, str]:
+    command = [sys.executable, "-m", "pytest", *PYTEST, "-k", LEFT_OUT, *tests]
     done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False, timeout=AT_MOST_SECONDS)
     red = re.search(r"(?m)^(?:FAILED|ERROR) (\S+)", done.stdout)
     if done.returncode == 0:
@@ -167,14 +171,18 @@ def likely_first(rule: Rule, copy: Path) -> list[str]:
 
 @click.command()
 @click.argument("rules", nargs=-1)
-def main(rules: Sequence[str]) -> None:
+@click.option("--files", type=int, help="Only the likeliest test files: quick, but GREEN proves nothing.")
+@click.option("--control", is_flag=True, help="First run all short tests with every rule in its place.")
+def main(rules: Sequence[str], files: int | None, control: bool) -> None:
     """Try the named rules ("guard load#1:Invalid"), or all that are drawn."""
     with TemporaryDirectory(prefix="zhibu-rules-") as folder:
         copy = Path(folder).resolve() / "zhibu"
         copy_of_the_project(copy)
+        if control and (said := _tested(["tests"], copy, _environment(copy)))[0] != "GREEN":
+            raise click.ClickException(f"with every rule in its place: {' '.join(said)}")
         verdicts = []
         for rule in map(Rule.read, rules) if rules else drawn():
-            verdicts.append(try_without(rule, copy))
+            verdicts.append(try_without(rule, copy, files))
             click.echo(str(verdicts[-1]))
     noticed = sum(verdict.word == "red" for verdict in verdicts)
     click.echo(f"{noticed} of {len(verdicts)} noticed")
