@@ -23,7 +23,17 @@ import click
 from tests.rules.draw import PROJECT, Rule, Sort, drawn, guards
 from tests.rules.without import CONSTRAINT, COPY
 
-PYTEST = ("-x", "-q", "-m", "not slow", "-p", "no:cacheprovider", "-p", "tests.rules.without", "--tb=line")
+PYTEST = (
+    "-x",
+    "-q",
+    "-m",
+    "not slow",
+    "-p",
+    "no:cacheprovider",
+    "-p",
+    "tests.rules.without",
+    "--tb=line",
+)
 """How the short tier is run; the first red test ends it."""
 LEFT_OUT = "not still_in_the_code and not downgrading_leaves_nothing"
 """Tests that see a rule is gone from the text or the migrations, and nothing of what it does."""
@@ -116,7 +126,11 @@ def _one(copy: Path, wanted: Callable[[ast.AST], bool]) -> tuple[Path, ast.AST]:
     return found[0]
 
 
-WITHOUT = {Sort.REQUIREMENT: without_requirement, Sort.ACCESS: without_access, Sort.GUARD: without_guard}
+WITHOUT = {
+    Sort.REQUIREMENT: without_requirement,
+    Sort.ACCESS: without_access,
+    Sort.GUARD: without_guard,
+}
 
 
 # ── what the tests say ────────────────────────────────────────────────────────────────────────
@@ -145,7 +159,15 @@ def _environment(copy: Path) -> dict[str, str]:
 
 def _tested(tests: Sequence[str], copy: Path, environment: dict[str, str]) -> tuple[str, str]:
     command = [sys.executable, "-m", "pytest", *PYTEST, "-k", LEFT_OUT, *tests]
-    done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False, timeout=AT_MOST_SECONDS)
+    done = subprocess.run(
+        command,
+        cwd=copy,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=AT_MOST_SECONDS,
+    )
     red = re.search(r"(?m)^(?:FAILED|ERROR) (\S+)", done.stdout)
     if done.returncode == 0:
         return "GREEN", ""
