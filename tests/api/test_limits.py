@@ -6,7 +6,7 @@ The limits are those of ``tests/expected/limits.txt``. What the database bears i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from marshmallow import Schema, fields
@@ -18,7 +18,7 @@ from workflow.errors import Invalid
 from workflow.fields import load
 
 DAY = "2024-12-19"
-READ_BY_THEIR_VERB = (CommitteeCounts, MemberCounts)
+READ_BY_THEIR_VERB: tuple[type[Schema], ...] = (CommitteeCounts, MemberCounts)
 """Bodies that stand in another one and are read after it."""
 
 
@@ -71,13 +71,13 @@ def sample(limit: Limit, number: int = 0) -> Any:
     """A value that the line allows; another one for another number."""
     if limit.kind in ("text", "line"):
         return str(number)[: limit.most]
-    if limit.kind == "number":
-        return limit.least + number
+    if limit.kind in ("number", "digits"):
+        return limit.least + number if limit.kind == "number" else str(limit.least)
     if limit.kind == "one_of":
         return limit.words[number % len(limit.words)]
     if limit.kind == "object":
         return whole(limit.words[0]) if limit.words else {}
-    return {"staff_no": f"p{number}", "digits": str(limit.least), "items": [], **SAMPLES}[limit.kind]
+    return {"staff_no": f"p{number}", "items": [], **SAMPLES}[limit.kind]
 
 
 def whole(body: str) -> dict[str, Any]:
@@ -118,7 +118,7 @@ def of_items(limit: Limit, item: Limit) -> Tries:
     return [full[: limit.most], full[: limit.least]], refused
 
 
-TRIES = {
+TRIES: Mapping[str, Callable[[Limit], Tries]] = {
     "text": of_text,
     "line": of_text,
     "number": of_number,
