@@ -1,4 +1,4 @@
-"""The written limits of bodies: what stands in ``expected/limits.txt``, and bodies that use all of it.
+"""The limits of bodies as ``expected/limits.txt`` has them, and bodies that use all of them.
 
 It reads no limit from the code.
 """
@@ -54,7 +54,8 @@ def at_most(body: str, **instead: Any) -> dict[str, Any]:
         elif limit.kind == "number":
             full[limit.path] = limit.most
         elif limit.kind == "items" and (item := by_path[f"{limit.path}[]"]).kind == "line":
-            full[limit.path] = [f"{number:03d}".ljust(item.most, "字") for number in range(limit.most)]
+            numbers = range(limit.most)
+            full[limit.path] = [f"{number:03d}".ljust(item.most, "字") for number in numbers]
     return {name: value for name, value in full.items() if name.isidentifier()} | instead
 
 

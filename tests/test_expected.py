@@ -5,12 +5,14 @@ It reads ``tests/expected`` and the declarations, and needs no database.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from api import ROUTES
+from api.base import Route
 from api.openapi import path_of
 from workflow.gate import BY_NAME, HOLDERS
-from workflow.people.access import ACCESS, ROLES_OF_POST
+from workflow.people.access import ACCESS, ROLES_OF_POST, Scope
 from workflow.requirement import Requirement
 from workflow.vocabulary import SCHOOL_ROLES, Post, Role
 
@@ -20,7 +22,8 @@ NONE = "-"
 
 def table(name: str) -> list[dict[str, str]]:
     """The rows of a written table, by the names in its first line."""
-    first, *rows = (line.split() for line in (TABLES / name).read_text(encoding="utf-8").splitlines())
+    lines = (TABLES / name).read_text(encoding="utf-8").splitlines()
+    first, *rows = (line.split() for line in lines)
     return [dict(zip(first, row, strict=True)) for row in rows]
 
 
@@ -46,13 +49,21 @@ def _as_written(each: Requirement) -> dict[str, str]:
 
 def test_each_role_reaches_as_far_as_it_is_written() -> None:
     written = {row.pop("action"): row for row in table("access.txt")}
-    assert written == {action.value: {role.value: roles[role].value if role in roles else NONE for role in Role} for action, roles in ACCESS.items()}
+    assert written == {action.value: _reach_of(roles) for action, roles in ACCESS.items()}
+
+
+def _reach_of(roles: Mapping[Role, Scope]) -> dict[str, str]:
+    return {role.value: roles[role].value if role in roles else NONE for role in Role}
 
 
 def test_each_route_asks_for_the_action_that_is_written() -> None:
     written = {(row["method"], row["address"]): row["action"] for row in table("routes.txt")}
-    declared = {(each.method, path_of(each.rule)): each.action.value if each.action else NONE for each in ROUTES}
+    declared = {(each.method, path_of(each.rule)): _action_of(each) for each in ROUTES}
     assert written == declared
+
+
+def _action_of(route: Route) -> str:
+    return NONE if route.action is None else route.action.value
 
 
 def test_each_post_gives_the_roles_that_are_written() -> None:

@@ -1,4 +1,4 @@
-"""The database bears the most that every body may hold, over HTTP: nothing is cut off and nothing is refused."""
+"""The database bears the most that bodies may hold: over HTTP nothing is cut off or refused."""
 
 from __future__ import annotations
 
@@ -71,10 +71,11 @@ def test_a_branch_records_the_most_of_its_first_three_stages(house: House) -> No
     )
     meetings = record(secretary, f"{at}/meetings", meeting)
     taken(secretary.post(f"{meetings}/withdraw", at_most("ReasonBody")), {})
-    every = at_most("MarkCounts", **dict.fromkeys(("good", "fairly_good", "fair", "poor", "abstain"), 0))
-    counts = {item: {**every, "good": LARGEST} for item in ("work", "style", "overall")}
+    none_else = dict.fromkeys(("fairly_good", "fair", "poor", "abstain"), 0)
+    counts = {item: {**none_else, "good": LARGEST} for item in ("work", "style", "overall")}
     comments = [text_at_most("CommitteeCounts", "comments[]"), *map(str, range(499))]
-    numbers = at_most("TallyBody", subject="committee", void=0, counts={**counts, "comments": comments})
+    counted = {**counts, "comments": comments}
+    numbers = at_most("TallyBody", subject="committee", void=0, counts=counted)
     for teller in (cast.organiser, cast.member):
         record(house.as_(teller), f"{at}/tallies", numbers)
 
@@ -105,7 +106,8 @@ def test_a_branch_records_the_most_of_its_last_stages(house: House) -> None:
     problems = [problem, *[{**problem, "text": "质量不高"}] * 49]
     addresses = [record(secretary, f"{at}/problems", each) for each in problems]
     numbers = [int(address.rpartition("/")[2]) for address in addresses]
-    measure = record(secretary, f"{at}/measures", at_most("MeasureBody", problems=numbers, owner=cast.member))
+    against_all = at_most("MeasureBody", problems=numbers, owner=cast.member)
+    measure = record(secretary, f"{at}/measures", against_all)
     shown = {"from": DAY, "to": "2025-01-19"}
     record(secretary, f"{at}/publications", at_most("PublicationBody", **shown))
     record(member, f"{measure}/comments", at_most("CommentBody"))
@@ -138,7 +140,8 @@ def test_the_office_writes_the_most(house: House) -> None:
     record(office, "/appointments", post)
     note = at_most("CalendarBody", working=False)
     taken(office.put("/calendar/2025-03-03", note), note)
-    taken(house.as_("administrator").post("/tokens", at_most("TokenBody", staff_no=cast.member)), {})
+    token = at_most("TokenBody", staff_no=cast.member)
+    taken(house.as_("administrator").post("/tokens", token), {})
     move = at_most("MoveBody", trigger="step_back", to="study")
     refused = secretary.post(f"{at}/moves", move, seen=office.get(at).etag)
     assert refused.status == 409, refused.body
@@ -154,8 +157,9 @@ def _assessed(office: Client, secretary: Client, cast: Cast) -> None:
     place = at_most("OnSiteBody", held_on="2025-01-08")
     arrangement = at_most("ArrangementBody", mode="on_site", on_site=place)
     taken(office.patch(at, arrangement, seen=office.get(at).etag), arrangement)
-    report: dict[str, Any] = {"sections": {f"C{number}": text_at_most("DutyReportBody", "sections{}") for number in range(1, 7)}}
-    report |= at_most("DutyReportBody")
+    section = text_at_most("DutyReportBody", "sections{}")
+    sections = {f"C{number}": section for number in range(1, 7)}
+    report = at_most("DutyReportBody", sections=sections)
     taken(secretary.put(f"{at}/duty-report", report), report)
     facts = at_most(
         "FactsBody",
@@ -163,7 +167,8 @@ def _assessed(office: Client, secretary: Client, cast: Cast) -> None:
         development=at_most("Development"),
         clean_government=at_most("CleanGovernmentBody", issues=True),
     )
-    assert facts["development"]["applicants"] == taken(secretary.put(f"{at}/facts", facts), facts)["development"]["applicants"]
+    read = taken(secretary.put(f"{at}/facts", facts), facts)
+    assert read["development"] | facts["development"] == read["development"]
     proposal = at_most("ProposalBody", result="excellent")
     taken(office.put(f"{at}/proposal", proposal), proposal)
     record(office, f"{YEAR}/activities", at_most("ActivityBody", kind="study", held_on=DAY))

@@ -1,6 +1,7 @@
 """Draw thirty rules by lot from all requirements, access rows, guards and constraints.
 
-It names rules by what they are called in the code, never by a path, so that files may move. It changes no rule: ``take_out.py`` does.
+It names rules by what they are called in the code, never by a path, so that files may move.
+It changes no rule: ``take_out.py`` does.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 
 from sqlalchemy import CheckConstraint, UniqueConstraint
@@ -76,8 +78,8 @@ def constraints() -> list[str]:
         for each in table.constraints
         if isinstance(each, CheckConstraint | UniqueConstraint | ExcludeConstraint)
     ]
-    unique = [str(index.name) for table in METADATA.tables.values() for index in table.indexes if index.unique]
-    return [*declared, *unique]
+    indexes = [index for table in METADATA.tables.values() for index in table.indexes]
+    return [*declared, *(str(index.name) for index in indexes if index.unique)]
 
 
 # ── guards ────────────────────────────────────────────────────────────────────────────────────
@@ -93,6 +95,7 @@ class Guard:
     column: int
 
 
+@cache
 def guards(project: Path = PROJECT) -> dict[str, Guard]:
     """Every guard of the product by name; functions of one name that both refuse are left out."""
     found = list(_guards(project))
@@ -101,7 +104,8 @@ def guards(project: Path = PROJECT) -> dict[str, Guard]:
 
 
 def _guards(project: Path) -> Iterator[Guard]:
-    modules = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted((project / "workflow").rglob("*.py"))}
+    files = sorted((project / "workflow").rglob("*.py"))
+    modules = {path: ast.parse(path.read_text(encoding="utf-8")) for path in files}
     known = _refusals(modules.values())
     for path, module in modules.items():
         for function, raises in _functions(module):
@@ -159,7 +163,8 @@ def _error_of(statement: ast.Raise) -> str | None:
 def draw(rules: dict[Sort, list[Rule]], seed: int = SEED) -> list[Rule]:
     """Draw each sort's share; the same rules and seed give the same thirty."""
     lot = random.Random(seed)  # noqa: S311  (a lot that anybody can draw again)
-    return [rule for sort, share in SHARES.items() for rule in sorted(lot.sample(rules[sort], share))]
+    shares = [lot.sample(rules[sort], share) for sort, share in SHARES.items()]
+    return [rule for share in shares for rule in sorted(share)]
 
 
 def drawn() -> list[Rule]:

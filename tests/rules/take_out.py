@@ -59,8 +59,8 @@ class Verdict:
 def copy_of_the_project(target: Path) -> None:
     """Copy every file that git knows or would add."""
     listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    names = subprocess.run(listed, cwd=PROJECT, check=True, capture_output=True).stdout.decode().split("\0")
-    for name in filter(None, names):
+    said = subprocess.run(listed, cwd=PROJECT, check=True, capture_output=True).stdout
+    for name in filter(None, said.decode().split("\0")):
         if (source := PROJECT / name).is_file():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target / name)
@@ -71,8 +71,9 @@ def copy_of_the_project(target: Path) -> None:
 
 def without_requirement(name: str, copy: Path) -> tuple[Path, str]:
     """Let the named requirement find nothing missing, whatever its query is."""
-    path, function = _one(copy, lambda node: isinstance(node, ast.FunctionDef) and node.name == "requirement")
-    [declare] = [node for node in ast.walk(function) if isinstance(node, ast.FunctionDef) and node.name == "declare"]
+    path, function = _one(copy, _is_function("requirement"))
+    [declare] = [node for node in ast.walk(function) if _is_function("declare")(node)]
+    assert isinstance(declare, ast.FunctionDef)
     [query] = declare.args.args
     first, indent = declare.body[0], " " * declare.body[0].col_offset
     added = f"""
@@ -84,30 +85,37 @@ if {query.arg}.__name__ == {name!r}:
     {query.arg} = functools.wraps({query.arg})(taken_out)
 """
     lines = path.read_text(encoding="utf-8").splitlines()
-    lines[first.lineno - 1 : first.lineno - 1] = [indent + line for line in added.strip().splitlines()]
+    here = first.lineno - 1
+    lines[here:here] = [indent + line for line in added.strip().splitlines()]
     return path, "\n".join(lines) + "\n"
+
+
+def _is_function(name: str) -> Callable[[ast.AST], bool]:
+    return lambda node: isinstance(node, ast.FunctionDef) and node.name == name
 
 
 def without_access(name: str, copy: Path) -> tuple[Path, str]:
     """Take one role from one action."""
     action, _, role = name.partition(":")
-    path, _ = _one(copy, lambda node: isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == "ACCESS")
+    path, _ = _one(copy, _is_access_table)
     added = f"""
-ACCESS = {{
-    action: {{role: scope for role, scope in roles.items() if (action, role) != ({action!r}, {role!r})}}
-    for action, roles in ACCESS.items()
-}}
+ACCESS = {{action: dict(roles) for action, roles in ACCESS.items()}}
+del ACCESS[{action!r}][{role!r}]
 """
     return path, path.read_text(encoding="utf-8") + added
+
+
+def _is_access_table(node: ast.AST) -> bool:
+    return isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == "ACCESS"
 
 
 def without_guard(name: str, copy: Path) -> tuple[Path, str]:
     """Put ``pass`` in place of a ``raise``."""
     guard = guards(copy)[name]
     text = guard.module.read_text(encoding="utf-8")
-    [statement] = [
-        node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Raise) and (node.lineno, node.col_offset) == (guard.line, guard.column)
-    ]
+    raises = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Raise)]
+    here = (guard.line, guard.column)
+    [statement] = [each for each in raises if (each.lineno, each.col_offset) == here]
     lines = text.splitlines()
     assert statement.end_lineno is not None
     lines[guard.line - 1 : statement.end_lineno] = [" " * guard.column + "pass"]
@@ -193,8 +201,8 @@ def likely_first(rule: Rule, copy: Path) -> list[str]:
 
 @click.command()
 @click.argument("rules", nargs=-1)
-@click.option("--files", type=int, help="Only the likeliest test files: quick, but GREEN proves nothing.")
-@click.option("--control", is_flag=True, help="First run all short tests with every rule in its place.")
+@click.option("--files", type=int, help="Only the likeliest files: then GREEN proves nothing.")
+@click.option("--control", is_flag=True, help="First run all short tests with every rule there.")
 def main(rules: Sequence[str], files: int | None, control: bool) -> None:
     """Try the named rules ("guard load#1:Invalid"), or all that are drawn."""
     with TemporaryDirectory(prefix="zhibu-rules-") as folder:

@@ -1,4 +1,4 @@
-"""Load with ``pytest -p tests.rules.without``: drop one constraint, and refuse a tree that is not the copy.
+"""Drop one constraint, and refuse a tree that is not the copy: ``pytest -p tests.rules.without``.
 
 ``take_out.py`` names both in the environment. Nothing else in the tests reads them.
 """
@@ -22,6 +22,10 @@ from migrations.tables import METADATA
 COPY, CONSTRAINT = "ZHIBU_RULES_COPY", "ZHIBU_RULES_CONSTRAINT"
 
 
+KNOWN = """select 1 from pg_constraint where conname = :name
+    union select 1 from pg_class where relname = :name"""
+
+
 def pytest_configure() -> None:
     """Check what is imported, here and by other processes, and take the named constraint out."""
     copy = Path(os.environ[COPY])
@@ -40,7 +44,8 @@ def pytest_configure() -> None:
 
 
 def _names(table: Table) -> set[str]:
-    return {str(each.name) for each in table.constraints} | {str(each.name) for each in table.indexes}
+    constraints = {str(each.name) for each in table.constraints}
+    return constraints | {str(each.name) for each in table.indexes}
 
 
 def _take_out(name: str) -> None:
@@ -53,12 +58,13 @@ def _take_out(name: str) -> None:
 
     def migrate_without(owner_url: str, application_url: str) -> None:
         migrate(owner_url, application_url)
-        drop = f"drop index {name}" if is_index else f"alter table {table.name} drop constraint {name}"
+        drop = f"drop index {name}"
+        if not is_index:
+            drop = f"alter table {table.name} drop constraint {name}"
         engine = create_engine(owner_url, poolclass=NullPool)
         with engine.begin() as connection:
-            known = "select 1 from pg_constraint where conname = :name union select 1 from pg_class where relname = :name"
             # A database that was migrated before has it dropped already.
-            if connection.scalar(text(known), {"name": name}):
+            if connection.scalar(text(KNOWN), {"name": name}):
                 connection.execute(text(drop))
 
     migrations.migrate = migrate_without
