@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import handbook
+import run
 from workflow.vocabulary import STAGES, WORKING_STAGES, Kind
 
 MOST_BYTES = 7000
@@ -50,6 +51,12 @@ def test_the_readme_draws_the_six_stages_in_their_order(readme: str) -> None:
     drawn = re.findall(r'(\w+)\["([^"]+)"\]', readme)
     assert drawn == [(stage.value, stage.zh) for stage in STAGES[Kind.APPRAISAL]]
     assert len(WORKING_STAGES[Kind.APPRAISAL]) == 6
+
+
+def test_the_readme_names_checks_that_are_run(readme: str) -> None:
+    shown = re.findall(r"(?m)^== (.+) ==$", readme)
+    assert len(shown) > 1
+    assert set(shown) <= {" ".join(check) for check in run.CHECKS}
 
 
 def test_the_glossary_has_a_chinese_term_for_each_vocabulary_and_each_record() -> None:
