@@ -187,6 +187,16 @@ SITUATIONS: dict[str, Situation] = {
 }
 """By the requirement's name. A new requirement needs its line here."""
 
+OF_ALL_BRANCHES = {
+    "branch_without_a_result",
+    "decision_without_a_quorum",
+    "no_excellent_branch",
+    "more_excellent_branches_than_allowed",
+    "activities_without_attendance",
+    "inputs_missing",
+}
+"""They read one act or activity of all branches: see the tests of the decision and activities."""
+
 
 def in_situation(session: Session, name: str, *, met: bool) -> Process:
     """The process of 张三's branch that a requirement is asked of, after what meets it was done, or what leaves it lacking."""

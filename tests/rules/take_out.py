@@ -185,18 +185,26 @@ def _tested(tests: Sequence[str], copy: Path, environment: dict[str, str]) -> tu
 
 
 def likely_first(rule: Rule, copy: Path) -> list[str]:
-    """All test files, those first which name most of what the rule's name is made of."""
-    function = rule.name.partition("#")[0]
+    """All test files: first those which name the rule, then those which try all of its sort."""
+    function, _, _ = rule.name.partition("#")
+    named = [rule.name, function.rpartition(".")[2], *TRY_ALL.get(rule.sort, ())]
+    alike = re.findall(r"[A-Za-z0-9]+", rule.name)
     module = guards(copy)[rule.name].module.stem if rule.sort is Sort.GUARD else ""
-    words = {rule.name, function.rpartition(".")[2], *re.findall(r"[A-Za-z]+", rule.name)}
 
-    def named(path: Path) -> tuple[bool, int]:
+    def likely(path: Path) -> tuple[bool, int, int]:
         text = path.read_text(encoding="utf-8")
-        full = sum(text.count(word) * len(word) ** 2 for word in words)
-        return path.stem == f"test_{module}", full
+        return (
+            path.stem == f"test_{module}",
+            sum(text.count(word) * len(word) for word in named),
+            sum(text.count(word) for word in alike),
+        )
 
     files = sorted((copy / "tests").rglob("test_*.py"))
-    return [str(path.relative_to(copy)) for path in sorted(files, key=named, reverse=True)]
+    return [str(path.relative_to(copy)) for path in sorted(files, key=likely, reverse=True)]
+
+
+TRY_ALL = {Sort.REQUIREMENT: ("OF_ALL_BRANCHES",), Sort.ACCESS: ("access.txt",)}
+"""Words of tests which go through every rule of a sort."""
 
 
 @click.command()
