@@ -364,6 +364,23 @@ def cycle_publish(year: int) -> None:
     click.echo(f"{year}年度已发布，{opened} 个党支部开始。")
 
 
+@main.command(help="测量：各条路径与它的下限在同一轮里交替运行（见 docs/performance.md）。")
+@click.option("--only", default="", metavar="名称,…", help="只测这几条路径，用逗号分开")
+@click.option("--json", "as_json", is_flag=True, help="输出 JSON，而不是表")
+@click.option("--rounds", type=click.IntRange(1), default=None, help="每条路径的轮数，默认各有各的")
+@click.option("--data-dir", type=click.Path(path_type=Path, file_okay=False), default=None, help="保留数据库的目录，再测时不必重建；默认用临时目录")
+def bench(only: str, as_json: bool, rounds: int | None, data_dir: Path | None) -> None:
+    try:
+        from benchmarks.command import measured  # noqa: PLC0415  (the bench is no part of an installed service)
+        from benchmarks.frame.errors import BenchFailed  # noqa: PLC0415
+    except ModuleNotFoundError:
+        raise click.ClickException("测量只能在源码目录里运行") from None
+    try:
+        click.echo(measured(only, as_json=as_json, rounds=rounds, data_dir=data_dir))
+    except BenchFailed as failure:
+        raise click.ClickException(str(failure)) from None
+
+
 @main.command(hidden=True, help="重写文档里由代码生成的段落。")
 def docs() -> None:
     from handbook import refresh  # noqa: PLC0415  (a tool of developers, not in the wheel)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 from flask import Flask
@@ -23,6 +24,11 @@ def serve_forever(database_url: str, settings: Settings, *, host: str, port: int
     def application() -> Flask:
         return create_app(engine_for(database_url), settings, newest_migration=newest_migration)
 
+    serve_application(application, host=host, port=port, workers=workers)
+
+
+def serve_application(application: Callable[[], Flask], *, host: str, port: int, workers: int) -> None:
+    """Serve any application in the product's way: the bench serves its floor so."""
     if sys.platform == "win32":
         serve_in_this_process(application(), host=host, port=port)
         return

@@ -1,1 +1,1 @@
-"""Measurements that anyone can run (测量). Nothing here is a test: what they print depends on the machine, ratios and differences do not."""
+"""The bench (测量): every path beside its floor, in the same rounds; see docs/performance.md."""

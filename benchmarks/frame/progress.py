@@ -1,0 +1,56 @@
+"""The progress line (进度) on standard error: which path, which round, how long it still takes."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+
+
+class Progress:
+    """Tells how far the run is, by what its parts are expected to take.
+
+    On a terminal one line is written over and over, elsewhere each step is a line.
+    """
+
+    def __init__(self, parts: Sequence[tuple[str, float]], *, quiet: bool = False) -> None:
+        self.parts, self.quiet = list(parts), quiet
+        self.began = time.monotonic()
+        self.at = -1
+        self.part_began = self.began
+        self.width = 0
+
+    def enter(self, part: str) -> None:
+        """Begin the next part."""
+        self.at = next(n for n, (name, _) in enumerate(self.parts) if name == part)
+        self.part_began = time.monotonic()
+        self.tell("preparing")
+
+    def tell(self, step: str) -> None:
+        """Say what is being done now."""
+        if self.quiet:
+            return
+        now = time.monotonic()
+        name, expected = self.parts[self.at]
+        left = max(0.0, expected - (now - self.part_began))
+        left += sum(seconds for _, seconds in self.parts[self.at + 1 :])
+        line = (
+            f"[{self.at + 1}/{len(self.parts)}] {name}: {step}"
+            f" · {_clock(now - self.began)} gone, about {_clock(left)} left"
+        )
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r{line:<{self.width}}")
+            self.width = len(line)
+        else:
+            sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()
+
+    def end(self) -> float:
+        """Close the line; how many seconds the whole took."""
+        if not self.quiet and sys.stderr.isatty():
+            sys.stderr.write("\n")
+        return time.monotonic() - self.began
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"

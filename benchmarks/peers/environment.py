@@ -1,0 +1,41 @@
+"""The environment of the peers (同行的环境): made on first use beside the product's own.
+
+Nothing of it is installed where the product runs.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from hashlib import sha256
+from pathlib import Path
+
+from benchmarks.frame.errors import BenchFailed
+from benchmarks.frame.servers import ROOT
+
+LOCK = Path(__file__).parent / "requirements-peers.lock"
+VENV = ROOT / ".venv-peers"
+PYTHON = VENV / "bin" / "python"
+STAMP = VENV / "peers-ready"
+
+
+def prepare_peers() -> None:
+    """Install what the lock names, unless it is there already. Raises BenchFailed."""
+    wanted = f"{VENV} {sha256(LOCK.read_bytes()).hexdigest()}"
+    if STAMP.exists() and STAMP.read_text() == wanted:
+        return
+    sys.stderr.write("making the environment of the peers, once …\n")
+    for command in (
+        [sys.executable, "-m", "venv", "--clear", str(VENV)],
+        [
+            *(str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"),
+            *("--no-input", "--require-hashes", "-r", str(LOCK)),
+        ],
+    ):
+        done = subprocess.run(command, stdout=sys.stderr, check=False)
+        if done.returncode != 0:
+            raise BenchFailed(
+                "the environment of the peers could not be made; see above, or measure other"
+                " paths with --only"
+            )
+    STAMP.write_text(wanted)

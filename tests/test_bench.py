@@ -1,0 +1,81 @@
+"""The bench: every path of the contract has its floor, and a tiny run works. No time is judged."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from benchmarks.command import GROUPS, run
+from benchmarks.frame.cpu import Cpu
+from benchmarks.frame.errors import BenchFailed
+from benchmarks.frame.report import as_json, as_table
+from benchmarks.frame.rounds import Beside, Slice, row
+from benchmarks.school.plan import Scale
+from benchmarks.targets import BY_NAME, PATHS, Path, at_most
+
+CONTRACT = """
+    move move_light record record_key viewflow orm poll_304 poll_200 poll_beside_moves staleness
+    moves_beside_polls changed_since branches_100 poll_by_size tick_idle tick_idle_million tick_due
+    tick_again mail todos_member todos_office exceptions_first exceptions_clause totals form start
+    help roster_preview roster_apply
+"""
+TINY = Scale(branches=100, million=300, connections=4, seconds=0.5, letters=5)
+
+
+def test_the_paths_are_those_of_the_contract_and_each_is_measured_once() -> None:
+    assert [path.name for path in PATHS] == CONTRACT.split()
+    assert sorted(name for group in GROUPS for name in group.paths) == sorted(CONTRACT.split())
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.name)
+def test_every_path_has_a_floor_and_a_minimum_easier_than_its_target(path: Path) -> None:
+    assert path.work
+    assert path.floor
+    assert path.limit.barely_reached_by(path.limit.target)
+    assert path.limit.reached_by(path.limit.target)
+
+
+def test_a_whole_run_is_planned_for_at_most_25_minutes() -> None:
+    assert sum(group.seconds for group in GROUPS) <= 25 * 60
+
+
+def test_a_ratio_is_made_inside_each_round_and_the_median_is_judged() -> None:
+    product = [Slice(30, Cpu(1, 1, 2)), Slice(50, Cpu(1, 1, 2)), Slice(90, Cpu(1, 1, 2))]
+    floor = [Slice(100, Cpu(0, 0, 1)), Slice(100, Cpu(0, 0, 1)), Slice(300, Cpu(0, 0, 1))]
+    made = row("move", product, floor)
+    assert list(made.ratios) == [0.3, 0.5, 0.3]
+    assert made.cpu_ratio == 0.25
+    (told,) = json.loads(as_json([made]))
+    assert told == {
+        "path": "move",
+        "product": 50,
+        "floor": 100,
+        "ratio": 0.3,
+        "target": 0.3,
+        "holds": True,
+        "unit": "1/s",
+    }
+
+
+def test_a_limit_of_the_products_own_figure_is_not_one_of_the_ratio() -> None:
+    slow = row("tick_idle", [Slice(12.0)], [Slice(2.0)])
+    assert not slow.holds
+    assert row("tick_idle", [Slice(9.0)], [Slice(0.1)]).holds
+    table = as_table([slow], [Beside("letters of the year, ms", 4.2, at_most(10, 20))])
+    assert "| tick_idle | 12 | 2 | ms | 6 (6–6) |" in table
+    assert table.splitlines()[-1].endswith("| ≤ 10 (20) | yes |")
+
+
+def test_a_path_that_does_not_exist_is_refused_before_anything_starts() -> None:
+    with pytest.raises(BenchFailed, match="no such path: mvoe; there are move, "):
+        run(["mvoe"])
+
+
+@pytest.mark.slow
+def test_a_tiny_run_gives_a_row_for_each_path_that_is_asked_for() -> None:
+    asked = ["move_light", "poll_304", "tick_again"]
+    found = run(asked, rounds=1, scale=TINY, quiet=True)
+    assert [each.path.name for each in found.rows] == asked
+    assert all(each.product.figure > 0 and each.floor.figure > 0 for each in found.rows)
+    assert [each.path.unit for each in found.rows] == [BY_NAME[name].unit for name in asked]
