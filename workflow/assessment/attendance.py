@@ -42,7 +42,7 @@ class AttendanceImport(WorkbookImport, Base):
 
     activity_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("activity.id"))
     rows: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    """学工号 to presence; null where it could not be read, which makes the sheet inapplicable."""
+    """学工号 to presence, as long as it can be applied: none of a sheet with errors, none once it was applied."""
 
 
 track_import(AttendanceImport.__table__)  # type: ignore[arg-type]
@@ -217,7 +217,7 @@ def preview_attendance(
     }
     return keep_import(
         session,
-        AttendanceImport(activity_id=activity.id, rows=rows),
+        AttendanceImport(activity_id=activity.id, rows=rows if applicable else {}),
         file_name=file_name,
         problems=in_order(problems, FORMS),
         summary=summary,
@@ -317,6 +317,7 @@ def apply_attendance(session: Session, cycle: Cycle, activity: Activity, row: At
     must_be_collecting(sorted({(home.branch, home.stage) for _, home in found.touched}))
     _write(session, activity, found)
     mark_applied(row, by=by.staff_no, now=now)
+    row.rows = {}
     session.flush()
     return found.summary
 

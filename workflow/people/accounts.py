@@ -179,9 +179,7 @@ def create_officer(
         )
     person = session.scalar(select(Person).where(Person.staff_no == staff_no))
     if person is None:
-        person = Person(
-            staff_no=staff_no, name=name, email=email, gender=None, branch_id=None, standing=None, joined_on=None, confirmed_on=None, remark=None
-        )
+        person = Person(staff_no=staff_no, name=name, email=email, branch_id=None, standing=None)
         session.add(person)
         session.flush()
     elif person.name != name:

@@ -42,15 +42,11 @@ class Person(Numbered, Base):
 
     staff_no: Mapped[str] = mapped_column(unique=True)
     name: Mapped[str]
-    gender: Mapped[str | None]
     email: Mapped[str | None]
     branch_id: Mapped[int | None] = mapped_column(ForeignKey("branch.id"))
     standing: Mapped[Standing | None] = mapped_column(word(Standing))
-    joined_on: Mapped[date | None]
-    confirmed_on: Mapped[date | None]
     cadre: Mapped[bool] = mapped_column(default=False)
     """党员领导干部: takes part in the meeting of his own branch (M6)."""
-    remark: Mapped[str | None]
 
     branch: Mapped[Branch | None] = relationship()
 

@@ -25,7 +25,7 @@ from workflow.vocabulary import SCHOOL_ZONE, Post
 from workflow.workbooks.imports import WorkbookImport, keep_import, mark_applied, must_be_applicable, track_import
 
 BRANCH_FIELDS = ("name", "unit_code", "unit_name", "has_committee")
-PERSON_FIELDS = ("name", "gender", "email", "standing", "joined_on", "confirmed_on", "cadre", "remark")
+PERSON_FIELDS = ("name", "email", "standing", "cadre")
 
 
 class RosterImport(WorkbookImport, Base):
@@ -129,12 +129,15 @@ def _differs(new: object, old: object, fields: Sequence[str]) -> bool:
 
 
 def preview_import(session: Session, reading: Reading, *, file_name: str, by: str, now: datetime) -> RosterImport:
-    """Keep what a workbook says, with its problems and what it will change. Changes nothing else."""
+    """Keep what a workbook says, with its problems and what it will change. Changes nothing else.
+
+    Of one with errors only the problems are kept: nobody can apply it.
+    """
     roster = reading.roster
     counts = {"branches": len(roster.branches), "members": len(roster.members), "committees": sum(each.has_committee for each in roster.branches)}
     return keep_import(
         session,
-        RosterImport(roster=roster.as_json()),
+        RosterImport(roster=(roster if reading.applicable else Roster()).as_json()),
         file_name=file_name,
         problems=reading.problems,
         summary={**counts, **(changes(session, roster).summary if reading.applicable else {})},
