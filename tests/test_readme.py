@@ -1,4 +1,4 @@
-"""The README tells what the code does: its generated blocks are fresh, and its commands run."""
+"""Documents tell what the code does: their generated blocks are fresh, every page is listed."""
 
 from __future__ import annotations
 
@@ -7,17 +7,23 @@ from pathlib import Path
 
 import pytest
 
+from migrations.tables import METADATA
 from workflow.diagram import generated_blocks, with_fresh_blocks
 
-
-@pytest.fixture
-def readme(project: Path) -> str:
-    return (project / "README.md").read_text(encoding="utf-8")
+assert METADATA.tables, "a block tells of every table"
+GENERATED = ("README.md", "docs/personal-data.md")
 
 
-def test_what_the_readme_says_of_stages_and_requirements_is_the_codes_own(readme: str) -> None:
-    assert set(re.findall(r"<!-- generated: (\w+) -->", readme)) == set(generated_blocks())
-    assert with_fresh_blocks(readme) == readme, "run `python3 run.py readme README.md`"
+@pytest.mark.parametrize("name", GENERATED)
+def test_what_a_document_says_of_the_code_is_the_codes_own(project: Path, name: str) -> None:
+    document = (project / name).read_text(encoding="utf-8")
+    assert with_fresh_blocks(document) == document, f"run `python3 run.py readme {name}`"
+
+
+def test_every_block_that_the_code_makes_is_in_one_document(project: Path) -> None:
+    documents = [(project / name).read_text(encoding="utf-8") for name in GENERATED]
+    found = [block for document in documents for block in re.findall(r"<!-- generated: (\w+) -->", document)]
+    assert sorted(found) == sorted(generated_blocks())
 
 
 def test_every_page_of_docs_is_listed_and_has_its_three_parts(project: Path) -> None:

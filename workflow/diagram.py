@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from workflow.database import Base
 from workflow.gate import CLAUSES, REQUIREMENTS
+from workflow.inventory import inventory
 from workflow.plan import find_plan, read_plan
 from workflow.process import MOVES
 from workflow.vocabulary import STAGES, Kind, Trigger
@@ -66,12 +67,14 @@ def recorded_table(sentences: Mapping[str, str]) -> str:
 def generated_blocks() -> dict[str, str]:
     """What a document says between ``<!-- generated: name -->`` and ``<!-- end -->``."""
     name, text = find_plan("2024", None)
+    plan = read_plan(text, CLAUSES, name=name)
     return {
         "diagram": _drawn(Kind.APPRAISAL),
         "requirements": requirement_table(Kind.APPRAISAL),
         "assessment_diagram": _drawn(Kind.ASSESSMENT),
         "assessment_requirements": requirement_table(Kind.ASSESSMENT),
-        "recorded": recorded_table(read_plan(text, CLAUSES, name=name).clauses),
+        "recorded": recorded_table(plan.clauses),
+        "personal_data": inventory(Base.metadata, retention_years=plan.settings.retention_years),
     }
 
 

@@ -23,8 +23,9 @@ from workflow.cycle import Cycle, Lock, Participant, Process, must_be_running, p
 from workflow.database import Base, any_of
 from workflow.errors import Conflict, NotFound, Words
 from workflow.evidence import must_stand
-from workflow.people.access import Caller
+from workflow.people.access import Action, Caller
 from workflow.people.organisation import Branch, Person
+from workflow.personal import Area, Data, personal
 from workflow.vocabulary import SCHOOL_ZONE, CycleStatus, Kind, Presence, Stage
 from workflow.workbooks import cells
 from workflow.workbooks.cells import Cell, CellFault, quoted
@@ -46,6 +47,15 @@ class AttendanceImport(WorkbookImport, Base):
 
 
 track_import(AttendanceImport.__table__)  # type: ignore[arg-type]
+personal(
+    AttendanceImport,
+    Area.ASSESSMENT,
+    "出勤表导入",
+    Data("file_name 文件名, problems 核对出的问题", "核对以后写入出勤（S4）", Action.ASSESS),
+    Data("rows 学工号和出勤", "写入", "无人；写入时用", "写入以后清空，有错误的不留"),
+    of="表中的人，导入的人",
+    other="summary applicable",
+)
 
 # ── the sheet ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -45,6 +45,7 @@ from workflow.database import Base, Numbered, any_of, word
 from workflow.history import usable
 from workflow.mail.invitations import SECRET
 from workflow.mail.letters import DIGEST, FOLLOW_UP, MEASURE, OVERDUE, REMINDER, Rendered
+from workflow.personal import Area, Data, personal
 from workflow.vocabulary import LetterState
 
 AT_ONCE = 500
@@ -116,6 +117,21 @@ class WorkerHeartbeat(Base):
 
 usable(Letter.__table__, "select, insert, update")  # type: ignore[arg-type]
 usable(WorkerHeartbeat.__table__, "select, insert, update")  # type: ignore[arg-type]
+personal(
+    Letter,
+    Area.SYSTEM,
+    "信件",
+    Data(
+        "key 哪一封（有收信人的编号）, recipient_id 收信人, recipient_name 收信人姓名, subject 题目, created_at 写信时间, sent_at 寄出时间",
+        "谁在什么时候得知什么",
+        "read_school",
+    ),
+    Data("address 寄往的邮箱", "寄到哪里", "无人；寄信时用"),
+    Data("text 正文, html 网页格式的正文", "寄信", "收信人", "不再寄时清空"),
+    of="收信人",
+    other="kind state due_on attempts next_at leased_until error message_id",
+)
+personal(WorkerHeartbeat, Area.SYSTEM, "后台心跳", other="last_tick oldest_unsent")
 
 
 @dataclass(frozen=True)

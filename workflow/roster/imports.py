@@ -16,8 +16,10 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from workflow.database import Base, any_of
 from workflow.errors import Words
+from workflow.people.access import Action
 from workflow.people.accounts import Account
 from workflow.people.organisation import Appointment, Branch, Person
+from workflow.personal import Area, Data, personal
 from workflow.roll import rolls_follow
 from workflow.roster.checks import Roster, RosterBranch, RosterMember
 from workflow.roster.workbook import Reading
@@ -38,6 +40,19 @@ class RosterImport(WorkbookImport, Base):
 
 
 track_import(RosterImport.__table__)  # type: ignore[arg-type]
+personal(
+    RosterImport,
+    Area.PEOPLE,
+    "名册导入",
+    Data(
+        "file_name 文件名, problems 核对出的问题（有填错的内容）, summary 会改动什么（有转移、离开的人的姓名）",
+        "核对以后写入名册",
+        Action.IMPORT_ROSTER,
+    ),
+    Data("roster 要写入的名册", "写入，可以再次写入", "无人；写入时用", "有错误的不留，其余尚不清理"),
+    of="名册中的人，导入的人",
+    other="applicable",
+)
 
 
 @dataclass(frozen=True)
