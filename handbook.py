@@ -19,6 +19,7 @@ import workflow
 from workflow.database import Base
 from workflow.diagram import FORWARD, mermaid, recorded_in
 from workflow.gate import CLAUSES, REQUIREMENTS
+from workflow.inventory import inventory
 from workflow.plan import find_plan, read_plan
 from workflow.process import MOVES
 from workflow.vocabulary import STAGES, Kind, Trigger, Word
@@ -44,13 +45,15 @@ def pages(root: Path = ROOT) -> list[Path]:
 def blocks(root: Path = ROOT) -> dict[str, str]:
     """Make every generated block, by name."""
     name, text = find_plan("2024", None)
+    plan = read_plan(text, CLAUSES, name=name)
     return {
         "road": road(Kind.APPRAISAL),
         "diagram": fenced("mermaid", mermaid(Kind.APPRAISAL)),
         "requirements": requirement_table(Kind.APPRAISAL),
         "assessment_diagram": fenced("mermaid", mermaid(Kind.ASSESSMENT)),
         "assessment_requirements": requirement_table(Kind.ASSESSMENT),
-        "recorded": recorded_table(read_plan(text, CLAUSES, name=name).clauses),
+        "recorded": recorded_table(plan.clauses),
+        "personal_data": inventory(Base.metadata, retention_years=plan.settings.retention_years),
         "words": word_table(),
         "records": record_table(),
         "rooms": room_table(root),

@@ -148,6 +148,13 @@ def state_of(session: Session) -> Mapping[str, int]:
     return dict(session.execute(select(*counts)).mappings().one())
 
 
+def kept_in(session: Session, words: str) -> set[str]:
+    """The tables with a row that has these words in a value or as a name."""
+    tables = session.scalars(text("select tablename from pg_tables where schemaname = 'public'")).all()
+    holding = 'select exists (select from "{}" t where strpos(to_jsonb(t)::text, :words) > 0)'
+    return {table for table in tables if session.scalar(text(holding.format(table)), {"words": words})}
+
+
 @contextmanager
 def a_house(superuser: str, template: str, **settings: Any) -> Iterator[House]:
     """A service in this process on a database of its own."""

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from workflow.database import Base
 from workflow.errors import NotFound, Words
 from workflow.history import track
+from workflow.personal import Area, personal
 from workflow.vocabulary import Word
 
 FRIDAY = 4
@@ -47,6 +48,7 @@ class CalendarOverride(Base):
 
 
 track(CalendarOverride.__table__)  # type: ignore[arg-type]
+personal(CalendarOverride, Area.SYSTEM, "校历调整", other="day working note")
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,9 @@ from sqlalchemy.orm import Mapped, Session, contains_eager, joinedload, mapped_c
 from workflow.database import Base, Numbered, any_of, notes, word
 from workflow.errors import Conflict, Invalid, NotFound, Stale, Words
 from workflow.history import changed_since, track
+from workflow.people.access import Action
 from workflow.people.organisation import Branch, Person
+from workflow.personal import Area, Data, personal
 from workflow.vocabulary import STAGES, WORKING_STAGES, CycleStatus, Kind, Post, Stage, Standing, Trigger
 
 
@@ -170,6 +172,41 @@ class Extension(Numbered, Base):
 
 for _table in (Cycle, Process, Participant, StageChange, Extension):
     track(_table.__table__)  # type: ignore[arg-type]
+personal(Cycle, Area.YEAR, "年度", other="year title theme status plan deadlines changed_at closed_at")
+personal(Process, Area.YEAR, "流程", other="kind stage round entered_at round_due_on due_on late")
+personal(
+    Participant,
+    Area.YEAR,
+    "名册",
+    Data("person_id 何人, staff_no 学工号, name 姓名", "每一条要求、每一处统计都以名册为准", Action.READ_ROLL),
+    Data("standing 党籍状态, voting 有无表决权", "谁表决、谁评等次（D1、D5）", Action.READ_PROCESS),
+    Data("post 支部职务, title 职务名称", "书记是第一责任人（Q1）", Action.READ_PROCESS),
+    Data("on_committee 是否支委, leads 是否主持支部工作", "谁与谁谈话、谁受评议（K1、K2、M3）", Action.READ_PROCESS),
+    Data("cadre 是否党员领导干部", "参加所在支部的会（M6）", Action.READ_PROCESS),
+    Data("punished_on 受处分的日期", "一年内受过处分又拟评优秀的，提示（D5）", Action.READ_PROCESS),
+    Data(
+        "excused_reason 不参加的原因, excused_confirmed_by 由谁确认, left_on 离开的日期, rated_here 是否在本支部评定",
+        "谁不计入应到、谁不再有要求（E4、G2、D3）",
+        Action.READ_PROCESS,
+    ),
+    of="各年度各支部的党员",
+)
+personal(
+    StageChange,
+    Area.YEAR,
+    "环节变动",
+    Data("reason 理由", "各环节何时、由谁、为什么变动（B1、Q1）", Action.READ_PROCESS),
+    of="办理人，理由说到的人",
+    other="trigger source target round due_on late",
+)
+personal(
+    Extension,
+    Area.YEAR,
+    "延期",
+    Data("reason 理由", "延到哪天、为什么（Q6）", Action.READ_PROCESS),
+    of="准许的人，理由说到的人",
+    other="stage round due_on",
+)
 
 
 class Lock(StrEnum):

@@ -15,6 +15,10 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from workflow.database import APPLICATION_ROLE, Base, Numbered, ddl
+from workflow.personal import Area, Data, personal
+
+HIDDEN = "hidden"
+"""Under this name a tracked table has its columns whose values the history leaves out (``Table.info``)."""
 
 
 class History(Numbered, Base):
@@ -92,6 +96,7 @@ def usable(table: Table, privileges: str = "select, insert, update, delete") -> 
 def track(table: Table, *, hidden: Sequence[str] = (), privileges: str = "select, insert, update, delete") -> None:
     """Keep the history of a table: the trigger hangs on the metadata, so ``create_all`` has it as the migration does."""
     usable(table, privileges)
+    table.info[HIDDEN] = frozenset(hidden)
     event.listen(table, "after_create", ddl(trigger_statement(table, hidden)))
 
 
@@ -105,6 +110,19 @@ def trigger_statement(table: Table, hidden: Sequence[str] = ()) -> str:
 
 
 usable(History.__table__, "select")  # type: ignore[arg-type]
+personal(
+    History,
+    Area.SYSTEM,
+    "变更记录",
+    Data(
+        "actor 谁, on_behalf_of 代谁, at 时间, reason 理由, row_key 哪一条（可能是学工号）, old 原值, new 新值",
+        "谁在什么时候改了什么（Q2）",
+        "与所记录的内容相同；人员和账号的变更尚无处可看",
+        "与所记录的内容一样久",
+    ),
+    of="改动的人，所改的内容说到的人",
+    other="what process_id",
+)
 
 
 def history_of(process_id: int, visible: ColumnElement[bool], *, after: int = 0, limit: int = 200) -> Select[History]:

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from workflow.database import Base
 from workflow.errors import Conflict, Invalid, Words
 from workflow.history import usable
+from workflow.personal import Area, Data, personal
 
 KEPT = timedelta(days=7)
 LONGEST_KEY = 255
@@ -51,6 +52,19 @@ class KeptAnswer(Base):
 
 
 usable(KeptAnswer.__table__, "select, insert, delete")  # type: ignore[arg-type]
+personal(
+    KeptAnswer,
+    Area.SYSTEM,
+    "已答复的请求",
+    Data(
+        "person_id 何人, route 办的是什么（可能有学工号）, key 请求的键, sent 内容的摘要, headers 答复的头, body 答复的正文, at 时间",
+        "断线重发只生效一次",
+        "办理人本人，重发时",
+        f"{KEPT.days} 天",
+    ),
+    of="办理人，答复说到的人",
+    other="status",
+)
 
 
 @dataclass(frozen=True)

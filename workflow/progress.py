@@ -37,6 +37,7 @@ from workflow.cycle import Cycle, Participant, Process, secretaries
 from workflow.database import Base, Numbered, any_of, ddl, word
 from workflow.history import usable
 from workflow.people.organisation import Branch
+from workflow.personal import Area, personal
 from workflow.vocabulary import SCHOOL_ZONE, STAGES, WORKING_STAGES, Kind, Stage
 
 DUE_SOON_DAYS = 7
@@ -164,6 +165,10 @@ for _model, _trigger in TRIGGERS:
     event.listen(_model.__table__, "after_create", ddl(_trigger))
 for _table, _privileges in ((ProgressCount, "select, insert, update"), (ProgressDelta, "select, delete, update"), (BranchChange, "select, delete")):
     usable(_table.__table__, _privileges)  # type: ignore[arg-type]
+_BUCKET = "kind stage due_on again late n changed_at"
+personal(ProgressCount, Area.SYSTEM, "进度的数", other=_BUCKET)
+personal(ProgressDelta, Area.SYSTEM, "进度的变化", other=f"cycle_id {_BUCKET}")
+personal(BranchChange, Area.SYSTEM, "支部行的变化", other="cycle_id process_id xid kind")
 
 
 # ── counts ────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -46,6 +46,8 @@ from workflow.database import Base
 from workflow.errors import Words
 from workflow.evidence import Evidence
 from workflow.history import track
+from workflow.people.access import Action
+from workflow.personal import Area, Data, personal
 from workflow.vocabulary import KIND_OF, Kind, Role, Severity, Stage, Waivable
 
 Missing = Select[int, str, str, int | None, int]
@@ -214,3 +216,11 @@ class Waiver(Evidence, Base):
 
 
 track(Waiver.__table__)  # type: ignore[arg-type]
+personal(
+    Waiver,
+    Area.YEAR,
+    "豁免",
+    Data("covers 涉及谁, names 他们的姓名, reason 理由", "缺什么、为什么可以放行", Action.READ_PROCESS),
+    of="还缺的人，登记人，批准人",
+    other="requirement needs_approval",
+)

@@ -153,9 +153,7 @@ def queue(engine: Engine, *names: str) -> None:
     with transaction(engine, actor="cli") as session:
         now = datetime.now(UTC)
         for name in names:
-            person = Person(
-                staff_no=name, name=name, email=None, gender=None, branch_id=None, standing=None, joined_on=None, confirmed_on=None, remark=None
-            )
+            person = Person(staff_no=name, name=name, email=None, branch_id=None, standing=None)
             session.add(person)
             session.flush()
             words = Rendered("一封信", "您好。\n", "<p>您好。</p>\n")

@@ -11,7 +11,7 @@ from email.message import EmailMessage
 from threading import Event, Thread
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 from structlog.testing import capture_logs
 
 from schedulers.delivery import GIVE_UP_AFTER, LEASE, Outcome, deliver
@@ -38,9 +38,7 @@ def queue(engine: Engine, *names: str, address: str | None = None) -> None:
     with transaction(engine, actor="cli") as session:
         letters = []
         for name in names:
-            person = Person(
-                staff_no=name, name=name, email=None, gender=None, branch_id=None, standing=None, joined_on=None, confirmed_on=None, remark=None
-            )
+            person = Person(staff_no=name, name=name, email=None, branch_id=None, standing=None)
             session.add(person)
             session.flush()
             letters.append(
@@ -56,6 +54,12 @@ def send(engine: Engine, server: MailServer, now: datetime = NOW) -> Counter[Out
 def ledger(engine: Engine) -> list[Letter]:
     with transaction(engine, actor="cli") as session:
         return list(letters_of(session))
+
+
+def texts(engine: Engine) -> list[tuple[LetterState, str, str, str]]:
+    with transaction(engine, actor="cli") as session:
+        rows = session.execute(select(Letter.state, Letter.subject, Letter.text, Letter.html).order_by(Letter.id))
+        return [(row.state, row.subject, row.text, row.html) for row in rows]
 
 
 def the_letter(engine: Engine) -> Letter:
@@ -105,6 +109,20 @@ def test_what_arrives_is_what_was_written(engine: Engine, server: MailServer) ->
     assert html.get_content().replace("\r\n", "\n") == WORDS.html
     assert message["Message-ID"] == f"<{the_letter(engine).message_id}@school.example>"
     assert message["Auto-Submitted"] == "auto-generated"
+
+
+def test_a_letter_has_its_text_as_long_as_it_may_be_sent(engine: Engine, server: MailServer) -> None:
+    queue(engine, "w5")
+    server.answers["RCPT"] = ["451 try again later"]
+    send(engine, server)
+    assert texts(engine) == [(LetterState.PENDING, WORDS.subject, WORDS.text, WORDS.html)]
+    send(engine, server, NOW + 2 * MINUTE)
+    assert texts(engine) == [(LetterState.SENT, WORDS.subject, "", "")]
+
+
+def test_a_letter_that_has_no_address_to_go_to_has_no_text(engine: Engine) -> None:
+    queue(engine, "w5", address=" ")
+    assert texts(engine) == [(LetterState.NO_ADDRESS, WORDS.subject, "", "")]
 
 
 def test_a_letter_that_was_sent_is_not_sent_again(engine: Engine, server: MailServer) -> None:

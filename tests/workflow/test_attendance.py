@@ -102,6 +102,7 @@ def test_what_is_neither_presence_nor_absence_is_an_error(session: Session, scho
     assert found(row) == [(3, "出勤情况", "error", message)]
     assert not row.applicable
     assert "changes" not in row.summary
+    assert row.rows == {}, "nobody can apply it"
 
 
 def test_a_row_needs_its_number(session: Session, school: School) -> None:
@@ -298,8 +299,10 @@ def test_a_branch_summarised_after_the_look_refuses_the_whole_sheet(session: Ses
         applied(session, school.activity, row)
     assert state_of(session) == before
     assert row.applied_at is None
+    assert len(row.rows) == 5
     stand_at(session, school.there, Stage.COLLECTING)
     assert applied(session, school.activity, row)["added"] == 5
+    assert row.rows == {}, "what it says stands as attendance"
 
 
 def test_who_left_after_the_look_refuses_the_whole_sheet(session: Session, school: School) -> None:

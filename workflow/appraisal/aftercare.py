@@ -26,7 +26,8 @@ from workflow.evidence import OfMember, amendable, must_be_open, must_have_happe
 from workflow.fields import Body, Day, StaffNo, Whole, many, one_of
 from workflow.fields import Text as LongText
 from workflow.history import track
-from workflow.people.access import Caller
+from workflow.people.access import Action, Caller
+from workflow.personal import Area, Data, personal
 from workflow.requirement import Missing, requirement
 from workflow.vocabulary import Level, Role, Severity, Stage, Word
 
@@ -109,6 +110,42 @@ class DispositionStep(Numbered, Base):
 
 for _table in (HelpPlan, HelpPlanReview, DispositionCase, DispositionStep):
     track(_table.__table__)  # type: ignore[arg-type]
+personal(
+    HelpPlan,
+    Area.APPRAISAL,
+    "教育帮扶",
+    Data(
+        "staff_no 帮扶谁, helper 帮扶人, first_step 第一步, review_on 回访日期",
+        "教育帮扶（D7）",
+        Action.READ_PROCESS,
+    ),
+    of="基本合格的党员，帮扶人",
+)
+personal(
+    HelpPlanReview,
+    Area.APPRAISAL,
+    "帮扶回访",
+    Data("reviewed_on 回访日期, note 情况", "教育帮扶（D7）", Action.READ_PROCESS),
+    of="受帮扶的党员",
+)
+personal(
+    DispositionCase,
+    Area.APPRAISAL,
+    "组织处置",
+    Data(
+        "staff_no 何人, signs 哪几条表现, facts 事实, proposed_on 提出日期",
+        "按程序作出组织处置（A7、D8）",
+        Action.READ_PROCESS,
+    ),
+    of="不合格的党员",
+)
+personal(
+    DispositionStep,
+    Area.APPRAISAL,
+    "处置步骤",
+    Data("step 步骤, taken_on 日期, note 情况", "按程序作出组织处置（D8）", Action.READ_PROCESS),
+    of="不合格的党员",
+)
 
 
 # ── what a valid record is ────────────────────────────────────────────────────────────────────────────────────────────

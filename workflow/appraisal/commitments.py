@@ -22,7 +22,8 @@ from workflow.evidence import Evidence, amendable, must_be_open
 from workflow.fields import Body, Day, StaffNo, TextOrNumber
 from workflow.fields import Text as LongText
 from workflow.history import track
-from workflow.people.access import Caller
+from workflow.people.access import Action, Caller
+from workflow.personal import Area, Data, personal
 from workflow.requirement import Missing, missing, present, requirement
 from workflow.vocabulary import Role, Severity, Stage, Waivable
 
@@ -48,6 +49,17 @@ class Commitment(Evidence, Base):
 
 
 track(Commitment.__table__)  # type: ignore[arg-type]
+personal(
+    Commitment,
+    Area.APPRAISAL,
+    "整改承诺",
+    Data(
+        "staff_no 何人, problem_text 存在的问题, text 承诺, due_on 期限",
+        "党员作出整改承诺（F2）",
+        Action.READ_COMMITMENTS,
+    ),
+    of="每名党员",
+)
 
 
 # ── what a valid record is ────────────────────────────────────────────────────────────────────────────────────────────

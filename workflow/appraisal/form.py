@@ -19,6 +19,8 @@ from workflow.evidence import must_be_open
 from workflow.fields import Body, Line
 from workflow.fields import Text as LongText
 from workflow.history import changed_since, track
+from workflow.people.access import Action
+from workflow.personal import Area, Data, personal
 from workflow.vocabulary import Stage
 
 
@@ -36,6 +38,13 @@ class Form(Base):
 
 
 track(Form.__table__, hidden=("phone",))  # type: ignore[arg-type]
+personal(
+    Form,
+    Area.APPRAISAL,
+    "情况表的填写项",
+    Data("prepared_by 填表人, phone 联系电话, remark 备注", "情况表（Q6）", Action.READ_PROCESS),
+    of="填表人",
+)
 
 
 class FormBody(Body):

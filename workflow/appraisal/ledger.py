@@ -18,6 +18,8 @@ from workflow.database import Base, Numbered, any_of, word
 from workflow.errors import Invalid, Words
 from workflow.evidence import Evidence
 from workflow.history import track
+from workflow.people.access import Action
+from workflow.personal import Area, Data, personal
 from workflow.vocabulary import Kind, MeasureState, ProblemSource
 
 COMMITTEE = "committee"
@@ -96,6 +98,38 @@ class MeasureComment(Numbered, Base):
 
 for _table in (Problem, Measure, MeasureProblem, MeasureProgress, MeasureComment):
     track(_table.__table__)  # type: ignore[arg-type]
+personal(
+    Problem,
+    Area.APPRAISAL,
+    "查摆的问题",
+    Data("about 是谁的问题, text 问题", "整改措施对着问题去（F1）", Action.READ_PROCESS),
+    of="有问题的党员，支委会",
+    other="source",
+)
+personal(
+    Measure,
+    Area.APPRAISAL,
+    "整改措施",
+    Data("owner 责任人, text 措施", "谁办成什么（F3、F8）；公开以后党员都能看", Action.READ_MEASURES),
+    of="责任人",
+    other="due_on state",
+)
+personal(MeasureProblem, Area.APPRAISAL, "措施对应的问题")
+personal(
+    MeasureProgress,
+    Area.APPRAISAL,
+    "整改进展",
+    Data("evidence 佐证", "兑现没有（F4）", Action.READ_MEASURES),
+    of="责任人",
+    other="state",
+)
+personal(
+    MeasureComment,
+    Area.APPRAISAL,
+    "对措施的意见",
+    Data("text 意见", "接受监督（F7）", Action.READ_MEASURES),
+    of="提意见的人",
+)
 
 
 # ── what the rooms of the stage share ─────────────────────────────────────────────────────────────────────────────────

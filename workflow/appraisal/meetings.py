@@ -41,7 +41,8 @@ from workflow.evidence import Evidence, amendable, must_be_open, must_have_happe
 from workflow.fields import Body, Day, Inner, Line, StaffNo, Whole, lines, many, one_of
 from workflow.fields import Text as LongText
 from workflow.history import track
-from workflow.people.access import Caller
+from workflow.people.access import Action, Caller
+from workflow.personal import Area, Data, personal
 from workflow.requirement import Missing, missing
 from workflow.vocabulary import MeetingForm, MeetingPurpose, Post, Stage
 
@@ -131,6 +132,38 @@ class MeetingCriticism(Numbered, Base):
 
 for _table in (Meeting, MeetingAttendance, MeetingCriticism):
     track(_table.__table__)  # type: ignore[arg-type]
+personal(
+    Meeting,
+    Area.APPRAISAL,
+    "会议记录",
+    Data(
+        "chair 主持人, recorder 记录人, chair_confirmed_at 主持人确认的时间, recorder_confirmed_at 记录人确认的时间, "
+        "duty_report 书记述职的要点, rectification_report 上年度整改落实情况, minutes 会议记录",
+        "会议记录（M2、F9、D1、Q4）",
+        Action.READ_MEETINGS,
+    ),
+    of="主持人、记录人，记录说到的人",
+    other="purpose form group_name held_on place theme agenda vote_yes vote_no vote_abstain",
+)
+personal(
+    MeetingAttendance,
+    Area.APPRAISAL,
+    "会议到会",
+    Data("staff_no 何人, present 是否到会, reason 缺席原因", "到会够不够（D1、M6）", Action.READ_MEETINGS),
+    of="应到会的党员",
+)
+personal(
+    MeetingCriticism,
+    Area.APPRAISAL,
+    "批评与自我批评",
+    Data(
+        "speaker 发言人, about 对象, matter 具体事, shown 表现、问题, improve 改进",
+        "联系具体人、具体事（M4、M5）",
+        Action.READ_MEETINGS,
+    ),
+    of="发言人，批评对象",
+    other="number",
+)
 
 
 # ── what a valid record is ────────────────────────────────────────────────────────────────────────────────────────────

@@ -20,7 +20,8 @@ from workflow.errors import Conflict, Invalid, Words
 from workflow.evidence import Evidence, amendable, must_be_open, must_have_happened
 from workflow.fields import Body, Day, Line
 from workflow.history import track
-from workflow.people.access import Caller
+from workflow.people.access import Action, Caller
+from workflow.personal import Area, Data, personal
 from workflow.requirement import Missing, missing, requirement
 from workflow.vocabulary import Role, Severity, Stage
 
@@ -52,6 +53,15 @@ class RectificationFiling(Evidence, Base):
 
 for _table in (Publication, RectificationFiling):
     track(_table.__table__)  # type: ignore[arg-type]
+personal(Publication, Area.APPRAISAL, "公示", other="place from_on to_on")
+personal(
+    RectificationFiling,
+    Area.APPRAISAL,
+    "报备",
+    Data("sent_to 报给谁", "整改措施报备（F6）", Action.READ_PROCESS),
+    of="登记人，回执人",
+    other="sent_on",
+)
 
 
 # ── what a valid record is ────────────────────────────────────────────────────────────────────────────────────────────

@@ -24,7 +24,8 @@ from workflow.evidence import OfMember, amendable, must_be_open, must_have_happe
 from workflow.fields import Body, Day, StaffNo, one_of
 from workflow.fields import Text as LongText
 from workflow.history import track
-from workflow.people.access import Caller
+from workflow.people.access import Action, Caller
+from workflow.personal import Area, Data, personal
 from workflow.requirement import Missing, missing, present, requirement
 from workflow.vocabulary import FeedbackWay, Level, Role, Severity, Stage, Standing, TallySubject, Waivable
 
@@ -58,6 +59,22 @@ class Rating(OfMember, Base):
 
 
 track(Rating.__table__)  # type: ignore[arg-type]
+personal(
+    Rating,
+    Area.APPRAISAL,
+    "评定",
+    Data(
+        "staff_no 何人, level 评定等次, level_set_at 等次改动的时间, not_rated_reason 不评等次的原因, opinion 评定意见, reason 与票数差得多的理由",
+        "评定意见（D3、D4、D5）；反馈以后本人才看得到",
+        Action.READ_RATINGS,
+    ),
+    Data(
+        "feedback_on 反馈日期, feedback_way 反馈方式, acknowledged_at 本人确认的时间, remark 本人的话",
+        "向本人反馈（D6）",
+        Action.READ_RATINGS,
+    ),
+    of="每名党员",
+)
 
 
 # ── what a valid record is ────────────────────────────────────────────────────────────────────────────────────────────

@@ -27,7 +27,8 @@ from workflow.evidence import Evidence, amendable, must_be_open
 from workflow.fields import Body, ByName, Line, StaffNo, Truth, one_of
 from workflow.fields import Text as LongText
 from workflow.history import track
-from workflow.people.access import Caller
+from workflow.people.access import Action, Caller
+from workflow.personal import Area, Data, personal
 from workflow.requirement import Missing, Requirement, missing, present, requirement
 from workflow.vocabulary import Level, MeetingForm, Role, Severity, Stage, Standing, Waivable
 
@@ -55,6 +56,17 @@ class SelfReview(Evidence, Base):
 
 # A draft is its writer's: the history tells that it changed.
 track(SelfReview.__table__, hidden=("aspects", "level"))  # type: ignore[arg-type]
+personal(
+    SelfReview,
+    Area.APPRAISAL,
+    "个人自评",
+    Data(
+        "staff_no 何人, aspects 六个方面的自评, level 自评等次, submitted 是否提交",
+        "自我检查、党性分析（G2、A1 至 A6）；提交前只有本人和代填人看得到",
+        Action.READ_SELF_REVIEWS,
+    ),
+    of="每名党员",
+)
 
 
 # ── what a valid record is ────────────────────────────────────────────────────────────────────────────────────────────

@@ -38,7 +38,8 @@ from workflow.evidence import Evidence, amendable, must_be_open, must_have_happe
 from workflow.fields import Body, Day, Line, StaffNo, many
 from workflow.fields import Text as LongText
 from workflow.history import track
-from workflow.people.access import Caller
+from workflow.people.access import Action, Caller
+from workflow.personal import Area, Data, personal
 from workflow.requirement import Missing, missing, present, requirement
 from workflow.vocabulary import Role, Severity, Stage, Waivable
 
@@ -90,6 +91,28 @@ class StudyMakeUp(Numbered, Base):
 
 for _table in (StudySession, StudyAttendance, StudyMakeUp):
     track(_table.__table__)  # type: ignore[arg-type]
+personal(
+    StudySession,
+    Area.APPRAISAL,
+    "集中学习",
+    Data("exchange 相互交流的内容", "学习记录（E1）", Action.READ_PROCESS),
+    of="登记人，记录说到的人",
+    other="held_on form titles",
+)
+personal(
+    StudyAttendance,
+    Area.APPRAISAL,
+    "学习到会",
+    Data("staff_no 何人", "谁还没有学（E4）", Action.READ_PROCESS),
+    of="到会的党员",
+)
+personal(
+    StudyMakeUp,
+    Area.APPRAISAL,
+    "补学",
+    Data("staff_no 何人, made_up_on 补学日期, how 补学方式", "谁已经补学（E4）", Action.READ_PROCESS),
+    of="补学的党员",
+)
 
 
 # ── what a valid record is ────────────────────────────────────────────────────────────────────────────────────────────

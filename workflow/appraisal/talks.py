@@ -25,7 +25,8 @@ from workflow.evidence import Evidence, amendable, must_be_open, must_have_happe
 from workflow.fields import Body, Day, Line, StaffNo, Truth, one_of
 from workflow.fields import Text as LongText
 from workflow.history import History, track
-from workflow.people.access import Caller
+from workflow.people.access import Action, Caller
+from workflow.personal import Area, Data, personal
 from workflow.requirement import Missing, missing, present, requirement
 from workflow.vocabulary import Coverage, Post, Role, Severity, Stage, TalkWay, Waivable
 
@@ -92,6 +93,33 @@ class TalkFollowUp(Numbered, Base):
 
 track(Talk.__table__, hidden=(*TEXTS, *PRIVATE))  # type: ignore[arg-type]
 track(TalkFollowUp.__table__, hidden=("what",))  # type: ignore[arg-type]
+_OF_TEXTS = "谈话人、谈话对象、本支部书记"
+_OF_NOTES = "谈话人、本支部书记；当日对方是书记的，只有谈话人"
+personal(
+    Talk,
+    Area.APPRAISAL,
+    "谈心谈话",
+    Data(
+        "held_on 日期, talker 谈话人, partner 谈话对象, way 方式, place 地点, focus 是否重点谈",
+        "谁与谁谈过（K1、K2、K6）",
+        Action.READ_TALKS,
+    ),
+    Data(
+        "opinions_branch 对支部工作的意见建议, opinions_committee 对班子成员的意见建议, affirmed 肯定成绩, "
+        "shortcomings 指出不足, exchange 交换意见, focus_reason 重点谈的原因",
+        "听取意见、指出不足、重点谈（K3、K5、K6）",
+        _OF_TEXTS,
+    ),
+    Data("private_notes 工作生活、思想状况、心理状态", "了解情况（K4）", _OF_NOTES),
+    of="谈话人，谈话对象",
+)
+personal(
+    TalkFollowUp,
+    Area.APPRAISAL,
+    "谈话后的帮助",
+    Data("due_on 期限, what 帮助什么, done_on 办成日期", "表达组织关怀，给予帮助（K7）", _OF_NOTES),
+    of="谈话对象",
+)
 
 
 # ── what a valid record is ────────────────────────────────────────────────────────────────────────────────────────────

@@ -24,7 +24,8 @@ from workflow.evidence import Evidence, amendable, must_be_open
 from workflow.fields import Body, ByName, Inner, StaffNo, Whole, length, load, one_of
 from workflow.fields import Text as LongText
 from workflow.history import track
-from workflow.people.access import Caller
+from workflow.people.access import Action, Caller
+from workflow.personal import Area, Data, personal
 from workflow.vocabulary import ABSTAIN, Level, Mark, Post, Role, Stage, Standing, TallySubject, Word
 
 NUMBERS = ("issued", "returned", "valid", "void")
@@ -111,6 +112,26 @@ class TallyOfItem(Base):
 track(Tally.__table__, hidden=(*NUMBERS, "comments"))  # type: ignore[arg-type]
 track(TallyOfMember.__table__, hidden=LEVELS)  # type: ignore[arg-type]
 track(TallyOfItem.__table__, hidden=MARKS)  # type: ignore[arg-type]
+personal(
+    Tally,
+    Area.APPRAISAL,
+    "计票单",
+    Data("comments 对支委会的意见建议", "民主测评的结果（M3）", Action.READ_TALLIES),
+    of="计票人，支委会",
+    other="subject issued returned valid void",
+)
+personal(
+    TallyOfMember,
+    Area.APPRAISAL,
+    "测评票数",
+    Data(
+        "staff_no 何人, excellent 优秀票数, qualified 合格票数, basic 基本合格票数, unqualified 不合格票数, abstain 弃权票数",
+        "民主测评的结果（D2）；无记名，不记谁投了什么",
+        Action.READ_TALLIES,
+    ),
+    of="被测评的党员",
+)
+personal(TallyOfItem, Area.APPRAISAL, "对支委会的票数", other="item good fairly_good fair poor abstain")
 
 
 # ── what a valid record is ────────────────────────────────────────────────────────────────────────────────────────────

@@ -24,6 +24,7 @@ from workflow.evidence import Retractable, amendable, must_have_happened, withdr
 from workflow.fields import Body, Day, Line, Whole, one_of
 from workflow.history import track
 from workflow.people.access import Caller
+from workflow.personal import Area, Data, personal
 from workflow.requirement import TODAY, Missing, missing, requirement
 from workflow.vocabulary import ActivityKind, Presence, Role, Severity, Stage
 
@@ -73,6 +74,14 @@ class Attendance(Base):
 
 for _table in (Activity, Attendance):
     track(_table.__table__)  # type: ignore[arg-type]
+personal(Activity, Area.ASSESSMENT, "集中活动", other="kind name held_on expected")
+personal(
+    Attendance,
+    Area.ASSESSMENT,
+    "活动出勤",
+    Data("staff_no 何人, presence 出勤、请假或缺勤", "按支部算出勤率（S4）", "无人逐个看；只看人数"),
+    of="应参加的党员",
+)
 
 
 # ── what a valid record is ────────────────────────────────────────────────────────────────────────────────────────────

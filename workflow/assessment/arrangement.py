@@ -24,7 +24,9 @@ from workflow.evidence import must_be_open
 from workflow.fields import Body, Day, Inner, Line, Whole, one_of
 from workflow.fields import Text as LongText
 from workflow.history import track
+from workflow.people.access import Action
 from workflow.people.organisation import Branch
+from workflow.personal import Area, Data, personal
 from workflow.requirement import Missing, blanks, missing, requirement
 from workflow.vocabulary import ReportMode, Role, Severity, Stage
 
@@ -56,6 +58,18 @@ class Arrangement(Base):
 
 
 track(Arrangement.__table__)  # type: ignore[arg-type]
+personal(
+    Arrangement,
+    Area.ASSESSMENT,
+    "述职安排和党办意见",
+    Data(
+        "conduct 集中活动中的表现, extra 党委会还应知道的",
+        "党委会研究决定时参考（S4、R6）",
+        Action.READ_ASSESSMENT_PROCESS,
+    ),
+    of="支部书记，意见说到的人",
+    other="mode held_on place position",
+)
 
 
 # ── what a valid record is ────────────────────────────────────────────────────────────────────────────────────────────

@@ -23,8 +23,9 @@ from workflow.cycle import Cycle, Lock, Participant, Process, must_be_running, p
 from workflow.database import Base, any_of
 from workflow.errors import Conflict, NotFound, Words
 from workflow.evidence import must_stand
-from workflow.people.access import Caller
+from workflow.people.access import Action, Caller
 from workflow.people.organisation import Branch, Person
+from workflow.personal import Area, Data, personal
 from workflow.vocabulary import SCHOOL_ZONE, CycleStatus, Kind, Presence, Stage
 from workflow.workbooks import cells
 from workflow.workbooks.cells import Cell, CellFault, quoted
@@ -42,10 +43,19 @@ class AttendanceImport(WorkbookImport, Base):
 
     activity_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("activity.id"))
     rows: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    """学工号 to presence; null where it could not be read, which makes the sheet inapplicable."""
+    """学工号 to presence, as long as it can be applied: none of a sheet with errors, none once it was applied."""
 
 
 track_import(AttendanceImport.__table__)  # type: ignore[arg-type]
+personal(
+    AttendanceImport,
+    Area.ASSESSMENT,
+    "出勤表导入",
+    Data("file_name 文件名, problems 核对出的问题", "核对以后写入出勤（S4）", Action.ASSESS),
+    Data("rows 学工号和出勤", "写入", "无人；写入时用", "写入以后清空，有错误的不留"),
+    of="表中的人，导入的人",
+    other="summary applicable",
+)
 
 # ── the sheet ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -217,7 +227,7 @@ def preview_attendance(
     }
     return keep_import(
         session,
-        AttendanceImport(activity_id=activity.id, rows=rows),
+        AttendanceImport(activity_id=activity.id, rows=rows if applicable else {}),
         file_name=file_name,
         problems=in_order(problems, FORMS),
         summary=summary,
@@ -317,6 +327,7 @@ def apply_attendance(session: Session, cycle: Cycle, activity: Activity, row: At
     must_be_collecting(sorted({(home.branch, home.stage) for _, home in found.touched}))
     _write(session, activity, found)
     mark_applied(row, by=by.staff_no, now=now)
+    row.rows = {}
     session.flush()
     return found.summary
 

@@ -41,8 +41,9 @@ from workflow.evidence import Retractable, must_have_happened
 from workflow.fields import Body, ByName, Day, Inner, Line, StaffNo, Whole, many, one_of
 from workflow.fields import Text as LongText
 from workflow.history import track
-from workflow.people.access import Caller
+from workflow.people.access import Action, Caller
 from workflow.people.organisation import Person
+from workflow.personal import Area, Data, personal
 from workflow.requirement import Missing, missing, requirement
 from workflow.vocabulary import Kind, Level, Role, Severity, Stage
 
@@ -120,6 +121,23 @@ class DecisionResult(Base):
 
 for _table in (Decision, DecisionAttendee, DecisionResult):
     track(_table.__table__)  # type: ignore[arg-type]
+personal(Decision, Area.ASSESSMENT, "党委会决定", other="held_on number due")
+personal(
+    DecisionAttendee,
+    Area.ASSESSMENT,
+    "党委会到会",
+    Data("staff_no 何人", "到会够不够（R5）", Action.READ_SCHOOL),
+    of="到会的党委委员",
+)
+personal(
+    DecisionResult,
+    Area.ASSESSMENT,
+    "考核结果",
+    Data("reason 理由", "确定优秀党支部（R7）", Action.READ_ASSESSMENT),
+    Data("inputs 当时的述职、出勤、评议和党办建议", "党委会据以决定的（R6、D9）", Action.READ_SCHOOL),
+    of="理由说到的人",
+    other="result",
+)
 
 
 # ── what a valid record is ────────────────────────────────────────────────────────────────────────────────────────────

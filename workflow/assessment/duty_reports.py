@@ -25,7 +25,8 @@ from workflow.evidence import Evidence, amendable, must_be_open
 from workflow.fields import Body, ByName, Line, Truth
 from workflow.fields import Text as LongText
 from workflow.history import track
-from workflow.people.access import Caller
+from workflow.people.access import Action, Caller
+from workflow.personal import Area, Data, personal
 from workflow.requirement import Missing, Requirement, missing, requirement
 from workflow.vocabulary import SCHOOL_ZONE, Role, Severity, Stage
 
@@ -51,6 +52,18 @@ class DutyReport(Evidence, Base):
 
 # A draft is the branch's: the history tells that it changed.
 track(DutyReport.__table__, hidden=("sections", "rectification"))  # type: ignore[arg-type]
+personal(
+    DutyReport,
+    Area.ASSESSMENT,
+    "述职报告",
+    Data(
+        "sections 六个方面的述职, rectification 上年度整改落实情况, submitted_at 提交时间",
+        "支部书记述职（R1、C1 至 C6、F9）；提交前只有本支部看得到",
+        Action.READ_DUTY_REPORT,
+    ),
+    of="支部书记",
+    other="submitted late",
+)
 
 
 # ── what a valid record is ────────────────────────────────────────────────────────────────────────────────────────────

@@ -21,7 +21,8 @@ from workflow.evidence import must_be_open
 from workflow.fields import Body, Inner, Truth, Whole
 from workflow.fields import Text as LongText
 from workflow.history import changed_since, track
-from workflow.people.access import Caller
+from workflow.people.access import Action, Caller
+from workflow.personal import Area, Data, personal
 from workflow.requirement import Missing, missing, requirement
 from workflow.vocabulary import Role, Severity, Stage
 
@@ -62,6 +63,18 @@ class Facts(Base):
 
 
 track(Facts.__table__)  # type: ignore[arg-type]
+personal(
+    Facts,
+    Area.ASSESSMENT,
+    "年度工作情况",
+    Data(
+        "main_work 主要工作, clean_government 党风廉政建设, clean_issues 有无违纪违规",
+        "考核支部（R4、S3）",
+        Action.READ_ASSESSMENT_PROCESS,
+    ),
+    of="登记人，核对人，文字说到的人",
+    other="general committee group_meetings lesson applicants activists candidates admitted confirmed",
+)
 
 
 # ── what a valid record is ────────────────────────────────────────────────────────────────────────────────────────────

@@ -21,6 +21,8 @@ from workflow.evidence import must_be_open
 from workflow.fields import Body, one_of
 from workflow.fields import Text as LongText
 from workflow.history import changed_since, track
+from workflow.people.access import Action
+from workflow.personal import Area, Data, personal
 from workflow.requirement import Missing, blanks, missing, requirement
 from workflow.vocabulary import Level, Role, Severity, Stage
 
@@ -42,6 +44,14 @@ class Proposal(Base):
 
 # What is proposed is known to nobody of the branch: its history answers to who reads the school's.
 track(Proposal.__table__)  # type: ignore[arg-type]
+personal(
+    Proposal,
+    Area.ASSESSMENT,
+    "考核结果建议",
+    Data("reason 理由", "党办提出建议（R3）", Action.READ_PROPOSAL),
+    of="理由说到的人",
+    other="result",
+)
 
 
 # ── what a valid record is ────────────────────────────────────────────────────────────────────────────────────────────

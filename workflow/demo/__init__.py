@@ -125,22 +125,17 @@ def _roster() -> Roster:
             used.add(name)
             post, title = _post(number, committee)
             probationary = number >= max(committee, 3) and number % 11 == 10
-            joined = date(2024, 3, 10) if probationary else date(1990 + random.randrange(30), random.randrange(1, 13), random.randrange(1, 28))
             members.append(
                 RosterMember(
                     staff_no=f"{sketch.code[1:]}{number + 1:03}",
                     name=name,
-                    gender=random.choice(("男", "女")),
                     branch_code=sketch.code,
                     standing=Standing.PROBATIONARY if probationary else Standing.FULL,
-                    joined_on=joined,
-                    confirmed_on=None if probationary else joined.replace(year=joined.year + 1),
                     post=post,
                     title=title,
                     on_committee_sheet=number < max(committee, 1),
                     cadre=number == 5,
                     email=None if number == 7 else f"{sketch.code[1:]}{number + 1:03}@zhibu.example",
-                    remark=None,
                 )
             )
     return Roster(tuple(branches), tuple(members))

@@ -6,7 +6,8 @@ row with a lease, commits, sends, and settles the row in a second transaction; w
 ``next_at`` is when a letter may be tried, and null when it may not be tried any more. One whose connection was lost after DATA may have
 arrived: it is ``unknown`` and is sent once more, with the same Message-ID, by which the reader's mailbox knows the second one.
 
-The table has no history: its row is the record, and a copy of every text would double its size.
+The table has no history: its row is the record. The text of a letter is kept as long as it may be sent; afterwards the ledger has its
+kind, subject, recipient and fate, and nobody reads more of it.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ from workflow.database import Base, Numbered, any_of, word
 from workflow.history import usable
 from workflow.mail.invitations import SECRET
 from workflow.mail.letters import DIGEST, FOLLOW_UP, MEASURE, OVERDUE, REMINDER, Rendered
+from workflow.personal import Area, Data, personal
 from workflow.vocabulary import LetterState
 
 AT_ONCE = 500
@@ -53,6 +55,8 @@ OF_A_DEADLINE = (REMINDER, OVERDUE)
 """Kinds that a move makes moot, by how they begin."""
 DERIVED = (*OF_A_DEADLINE, FOLLOW_UP, MEASURE, DIGEST)
 """Kinds that are derived anew at every tick, and are moot when they are not due any more."""
+WITHOUT_TEXT = {"text": "", "html": ""}
+"""What a letter has once it will not be sent any more: its text is personal, and may hold a link that opens an account."""
 
 
 class Letter(Numbered, Base):
@@ -65,6 +69,7 @@ class Letter(Numbered, Base):
         CheckConstraint("(state = 'sending') = (leased_until is not null)", name="lease"),
         CheckConstraint("(state = 'sent') = (sent_at is not null)", name="sent"),
         CheckConstraint("(address is null) = (state = 'no_address')", name="address"),
+        CheckConstraint("next_at is not null or state = 'sending' or text = '' and html = ''", name="text"),
         Index("ix_letter_to_send", "next_at", "id", postgresql_where="next_at is not null"),
         Index("ix_letter_in_hand", "leased_until", postgresql_where="state = 'sending'"),
         Index("ix_letter_process", "process_id", "id"),
@@ -112,6 +117,21 @@ class WorkerHeartbeat(Base):
 
 usable(Letter.__table__, "select, insert, update")  # type: ignore[arg-type]
 usable(WorkerHeartbeat.__table__, "select, insert, update")  # type: ignore[arg-type]
+personal(
+    Letter,
+    Area.SYSTEM,
+    "信件",
+    Data(
+        "key 哪一封（有收信人的编号）, recipient_id 收信人, recipient_name 收信人姓名, subject 题目, created_at 写信时间, sent_at 寄出时间",
+        "谁在什么时候得知什么",
+        "read_school",
+    ),
+    Data("address 寄往的邮箱", "寄到哪里", "无人；寄信时用"),
+    Data("text 正文, html 网页格式的正文", "寄信", "收信人", "不再寄时清空"),
+    of="收信人",
+    other="kind state due_on attempts next_at leased_until error message_id",
+)
+personal(WorkerHeartbeat, Area.SYSTEM, "后台心跳", other="last_tick oldest_unsent")
 
 
 @dataclass(frozen=True)
@@ -184,8 +204,8 @@ def _row(letter: NewLetter, now: datetime) -> dict[str, Any]:
         "recipient_name": letter.recipient_name,
         "address": address,
         "subject": letter.words.subject,
-        "text": letter.words.text,
-        "html": letter.words.html,
+        "text": letter.words.text if address else "",
+        "html": letter.words.html if address else "",
         "state": LetterState.PENDING if address else LetterState.NO_ADDRESS,
         "created_at": now,
         "due_on": letter.due_on,
@@ -245,7 +265,7 @@ def _waiting(kinds: Sequence[str]) -> ColumnElement[bool]:
 def _moot(*which: ColumnElement[bool]) -> Update:
     # One that may have arrived stays unknown, and is not sent again.
     state = case((Letter.state == LetterState.PENDING, literal(LetterState.MOOT, Letter.state.type)), else_=Letter.state)
-    return update(Letter).where(*which).values(state=state, next_at=None, **_blanked()).execution_options(synchronize_session=False)
+    return update(Letter).where(*which).values(state=state, next_at=None, **WITHOUT_TEXT).execution_options(synchronize_session=False)
 
 
 # ── sending ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -306,20 +326,14 @@ def settle_unknown(session: Session, letter: Claimed, next_at: datetime, error: 
 def settle_abandoned(session: Session, now: datetime) -> int:
     """Resends whose sender let the lease run out are not tried a third time: their fate stays unknown."""
     abandoned = and_(Letter.state == LetterState.SENDING, Letter.next_at.is_(None), Letter.leased_until <= now)
-    values = {"state": LetterState.UNKNOWN, "leased_until": None, "error": "lease"}
+    values = {"state": LetterState.UNKNOWN, "leased_until": None, "error": "lease", **WITHOUT_TEXT}
     return _changed(session, update(Letter).where(abandoned).values(**values))
 
 
 def _settle(session: Session, letter: Claimed, **values: Any) -> bool:
     mine = and_(Letter.id == letter.id, Letter.state == LetterState.SENDING, Letter.leased_until == letter.leased_until)
-    ended = _blanked() if values["next_at"] is None else {}
+    ended = WITHOUT_TEXT if values["next_at"] is None else {}
     return _changed(session, update(Letter).where(mine).values(leased_until=None, **values, **ended)) == 1
-
-
-def _blanked() -> dict[str, Any]:
-    """A link that opens an account is not kept longer than its letter can be sent."""
-    secret = any_of(Letter.kind, SECRET)
-    return {"text": case((secret, ""), else_=Letter.text), "html": case((secret, ""), else_=Letter.html)}
 
 
 def _changed(session: Session, statement: Update) -> int:

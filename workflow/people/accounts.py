@@ -21,9 +21,10 @@ from sqlalchemy.orm import Mapped, Session, aliased, contains_eager, joinedload,
 from workflow.database import Base, Numbered
 from workflow.errors import Conflict, Exists, Invalid, NotFound, Unauthenticated, Words
 from workflow.history import track
-from workflow.people.access import Caller, roles_of
+from workflow.people.access import Action, Caller, roles_of
 from workflow.people.organisation import Appointment, Branch, Person, in_post, person_by_staff_no
 from workflow.people.substitutes import Substitute, standing
+from workflow.personal import Area, Data, personal
 from workflow.vocabulary import SCHOOL_ROLES, SCHOOL_ZONE, Role
 
 PASSWORD_LENGTH = range(10, 129)
@@ -98,6 +99,49 @@ track(Account.__table__, hidden=["password_hash"])  # type: ignore[arg-type]
 track(Token.__table__, hidden=["hash"])  # type: ignore[arg-type]
 track(WebSession.__table__, hidden=["hash"])  # type: ignore[arg-type]
 track(Invitation.__table__, hidden=["hash"])  # type: ignore[arg-type]
+personal(
+    Account,
+    Area.PEOPLE,
+    "账号",
+    Data("person_id 何人, created_at 开立时间, disabled_at 停用时间", "登录", Action.READ_ACCOUNTS),
+    Data("password_hash 口令的 argon2 摘要", "登录", "无人；登录时核对"),
+    of="能登录的人",
+)
+_DATES = "created_at 发出时间, expires_at 失效时间"
+_LISTED = "默认 {token_days} 天失效；失效后仍列出"
+personal(
+    Token,
+    Area.PEOPLE,
+    "令牌",
+    Data(f"person_id 何人, name 用途, revoked_at 吊销时间, {_DATES}", "程序代本人访问", Action.WRITE_TOKENS, _LISTED),
+    Data("hash 令牌的摘要", "程序代本人访问", "无人；访问时核对", _LISTED),
+    of="用程序访问的人",
+)
+_SPENT = "默认 {} 小时失效；失效后的行不再使用，尚不清理"
+personal(
+    WebSession,
+    Area.PEOPLE,
+    "会话",
+    Data(
+        f"person_id 何人, hash 会话的摘要, revoked_at 退出时间, {_DATES}",
+        "登录后不必再输口令",
+        "无人；访问时核对",
+        _SPENT.format("{session_hours}"),
+    ),
+    of="登录的人",
+)
+personal(
+    Invitation,
+    Area.PEOPLE,
+    "邀请",
+    Data(
+        f"person_id 何人, hash 链接的摘要, ended_at 用掉或被替换的时间, {_DATES}",
+        "设口令的一次性链接",
+        "无人；打开链接时核对",
+        _SPENT.format("{invitation_hours}"),
+    ),
+    of="收到链接的人",
+)
 
 
 @dataclass(frozen=True)
@@ -179,9 +223,7 @@ def create_officer(
         )
     person = session.scalar(select(Person).where(Person.staff_no == staff_no))
     if person is None:
-        person = Person(
-            staff_no=staff_no, name=name, email=email, gender=None, branch_id=None, standing=None, joined_on=None, confirmed_on=None, remark=None
-        )
+        person = Person(staff_no=staff_no, name=name, email=email, branch_id=None, standing=None)
         session.add(person)
         session.flush()
     elif person.name != name:

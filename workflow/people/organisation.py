@@ -14,6 +14,8 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 from workflow.database import Base, Numbered, any_of, word
 from workflow.errors import NotFound, Words
 from workflow.history import track
+from workflow.people.access import Action
+from workflow.personal import Area, Data, personal
 from workflow.vocabulary import Post, Role, Standing
 
 
@@ -42,15 +44,11 @@ class Person(Numbered, Base):
 
     staff_no: Mapped[str] = mapped_column(unique=True)
     name: Mapped[str]
-    gender: Mapped[str | None]
     email: Mapped[str | None]
     branch_id: Mapped[int | None] = mapped_column(ForeignKey("branch.id"))
     standing: Mapped[Standing | None] = mapped_column(word(Standing))
-    joined_on: Mapped[date | None]
-    confirmed_on: Mapped[date | None]
     cadre: Mapped[bool] = mapped_column(default=False)
     """党员领导干部: takes part in the meeting of his own branch (M6)."""
-    remark: Mapped[str | None]
 
     branch: Mapped[Branch | None] = relationship()
 
@@ -94,6 +92,29 @@ class Appointment(Numbered, Base):
 
 for _table in (Branch, Person, Appointment):
     track(_table.__table__)  # type: ignore[arg-type]
+personal(Branch, Area.PEOPLE, "党支部", other="code name unit_code unit_name has_committee")
+personal(
+    Person,
+    Area.PEOPLE,
+    "人员",
+    Data("staff_no 学工号, name 姓名, branch_id 所在党支部", "各项记录以学工号指到人", Action.READ_ROLL),
+    Data("email 邮箱", "寄提醒和邀请", "无人；名册上只显示有没有邮箱"),
+    Data("standing 党籍状态", "谁有表决权、谁评等次（D1、D5）", Action.READ_PROCESS),
+    Data("cadre 是否党员领导干部", "参加所在支部的会（M6）", Action.READ_PROCESS),
+    of="党员，学校工作人员",
+)
+personal(
+    Appointment,
+    Area.PEOPLE,
+    "任职",
+    Data(
+        "person_id 何人, branch_id 在哪个党支部, post 支部职务, role 学校职务, title 职务名称, "
+        "on_committee 是否列入支部委员会, starts_on 任职日期, ends_on 离任日期",
+        "谁可以办什么；谁是书记、支委（Q1、K1）",
+        Action.READ_APPOINTMENTS,
+    ),
+    of="担任支部职务或学校职务的人",
+)
 
 
 def in_post(on: date) -> tuple[ColumnElement[bool], ...]:

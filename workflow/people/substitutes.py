@@ -17,8 +17,9 @@ from workflow.database import Base, Numbered, any_of
 from workflow.errors import Conflict, Exists, Forbidden, Invalid, NotFound, Words
 from workflow.fields import Body, Day, StaffNo
 from workflow.history import track
-from workflow.people.access import Caller, Scope
+from workflow.people.access import Action, Caller, Scope
 from workflow.people.organisation import Appointment, Branch, Person, in_post, person_by_staff_no
+from workflow.personal import Area, Data, personal
 from workflow.vocabulary import SCHOOL_ZONE, Post, Role, Standing
 
 LEADING = (Post.SECRETARY, Post.DEPUTY)
@@ -53,6 +54,17 @@ class Substitute(Numbered, Base):
 
 
 track(Substitute.__table__)  # type: ignore[arg-type]
+personal(
+    Substitute,
+    Area.PEOPLE,
+    "代行",
+    Data(
+        "person_id 被代行人, substitute_id 代行人, starts_on 开始日期, ends_on 结束日期, ended_at 提前结束的时间",
+        "书记外出时由谁办理，记录写明“某某代某某”（Q1）",
+        Action.READ_SUBSTITUTES,
+    ),
+    of="书记、副书记和代行人",
+)
 
 
 class SubstituteBody(Body):

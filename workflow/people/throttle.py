@@ -20,6 +20,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from workflow.database import Base, any_of
 from workflow.errors import Refusal, Words
 from workflow.history import usable
+from workflow.personal import Area, Data, personal
 
 
 class TooManyTries(Refusal):
@@ -64,6 +65,14 @@ class Attempt(Base):
 
 
 usable(Attempt.__table__)  # type: ignore[arg-type]
+personal(
+    Attempt,
+    Area.SYSTEM,
+    "尝试次数",
+    Data("key 账号或来源地址的摘要", "防止猜口令", "无人；只计数", "15 分钟或 1 小时，到期由后来的尝试清除"),
+    of="登录或找回口令的人",
+    other="count ends_at",
+)
 
 
 def take(session: Session, tries: Sequence[tuple[Limit, str]], now: datetime) -> None:

@@ -19,13 +19,15 @@ _STANDINGS = {word: standing for standing in Standing for word in (standing.zh, 
 
 @dataclass(frozen=True)
 class MemberRow:
-    """A row of the sheet 党员. ``faulty``: headings whose cell, or whole column, has been reported already."""
+    """A row of the sheet 党员. ``faulty``: headings whose cell, or whole column, has been reported already.
+
+    入党时间 and 转正时间 are compared with one another and with the standing; the roster that is kept has neither.
+    """
 
     row: int
     faulty: frozenset[str] = frozenset()
     staff_no: str | None = None
     name: str | None = None
-    gender: str | None = None
     unit_code: str | None = None
     unit_name: str | None = None
     branch_code: str | None = None
@@ -36,7 +38,6 @@ class MemberRow:
     title: str | None = None
     cadre: bool = False
     email: str | None = None
-    remark: str | None = None
 
 
 @dataclass(frozen=True)
@@ -54,16 +55,6 @@ class Seat:
     def title(self) -> str:
         """职务（留空默认为委员）."""
         return self.words or Post.COMMITTEE_MEMBER.zh
-
-
-def gender(cell: Cell) -> str | None:
-    """性别."""
-    words = text(cell)
-    if words is None:
-        return None
-    if words.removesuffix("性") not in {"男", "女"}:
-        raise CellFault(f"性别{quoted(words)}未采用：应填“男”或“女”", "warning")
-    return words.removesuffix("性")
 
 
 def standing(cell: Cell) -> Standing | None:

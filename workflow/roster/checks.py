@@ -48,23 +48,18 @@ class RosterMember:
 
     staff_no: str
     name: str
-    gender: str | None
     branch_code: str
     standing: Standing
-    joined_on: date | None
-    confirmed_on: date | None
     post: Post | None
     title: str | None
     on_committee_sheet: bool
     cadre: bool
     email: str | None
-    remark: str | None
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Self:
-        days = {field: stored[field] and date.fromisoformat(stored[field]) for field in ("joined_on", "confirmed_on")}
         words = {"standing": _STANDINGS[stored["standing"]], "post": stored["post"] and _POSTS[stored["post"]]}
-        return cls(**{**stored, **days, **words})
+        return cls(**{**stored, **words})
 
 
 @dataclass(frozen=True)
@@ -76,8 +71,7 @@ class Roster:
 
     def as_json(self) -> dict[str, Any]:
         """Plain JSON values, for the preview that is stored and applied later."""
-        members = [{key: value.isoformat() if isinstance(value, date) else value for key, value in asdict(m).items()} for m in self.members]
-        return {"branches": [asdict(branch) for branch in self.branches], "members": members}
+        return {"branches": [asdict(branch) for branch in self.branches], "members": [asdict(member) for member in self.members]}
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Self:
@@ -315,6 +309,6 @@ def make_roster(sheets: BothSheets) -> Roster:
             post = Post.COMMITTEE_MEMBER
         if not seat and sheets.seats_of.get(code) and post is not Post.GROUP_LEADER:
             post = title = None
-        details = (row.joined_on, row.confirmed_on, post, title, seat is not None, row.cadre, row.email, row.remark)
-        members.append(RosterMember(row.staff_no, row.name, row.gender, code, row.standing, *details))
+        details = (post, title, seat is not None, row.cadre, row.email)
+        members.append(RosterMember(row.staff_no, row.name, code, row.standing, *details))
     return Roster(tuple(branches.values()), tuple(members))

@@ -16,8 +16,10 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from workflow.database import Base, any_of
 from workflow.errors import Words
+from workflow.people.access import Action
 from workflow.people.accounts import Account
 from workflow.people.organisation import Appointment, Branch, Person
+from workflow.personal import Area, Data, personal
 from workflow.roll import rolls_follow
 from workflow.roster.checks import Roster, RosterBranch, RosterMember
 from workflow.roster.workbook import Reading
@@ -25,7 +27,7 @@ from workflow.vocabulary import SCHOOL_ZONE, Post
 from workflow.workbooks.imports import WorkbookImport, keep_import, mark_applied, must_be_applicable, track_import
 
 BRANCH_FIELDS = ("name", "unit_code", "unit_name", "has_committee")
-PERSON_FIELDS = ("name", "gender", "email", "standing", "joined_on", "confirmed_on", "cadre", "remark")
+PERSON_FIELDS = ("name", "email", "standing", "cadre")
 
 
 class RosterImport(WorkbookImport, Base):
@@ -38,6 +40,19 @@ class RosterImport(WorkbookImport, Base):
 
 
 track_import(RosterImport.__table__)  # type: ignore[arg-type]
+personal(
+    RosterImport,
+    Area.PEOPLE,
+    "名册导入",
+    Data(
+        "file_name 文件名, problems 核对出的问题（有填错的内容）, summary 会改动什么（有转移、离开的人的姓名）",
+        "核对以后写入名册",
+        Action.IMPORT_ROSTER,
+    ),
+    Data("roster 要写入的名册", "写入，可以再次写入", "无人；写入时用", "有错误的不留，其余尚不清理"),
+    of="名册中的人，导入的人",
+    other="applicable",
+)
 
 
 @dataclass(frozen=True)
@@ -129,12 +144,15 @@ def _differs(new: object, old: object, fields: Sequence[str]) -> bool:
 
 
 def preview_import(session: Session, reading: Reading, *, file_name: str, by: str, now: datetime) -> RosterImport:
-    """Keep what a workbook says, with its problems and what it will change. Changes nothing else."""
+    """Keep what a workbook says, with its problems and what it will change. Changes nothing else.
+
+    Of one with errors only the problems are kept: nobody can apply it.
+    """
     roster = reading.roster
     counts = {"branches": len(roster.branches), "members": len(roster.members), "committees": sum(each.has_committee for each in roster.branches)}
     return keep_import(
         session,
-        RosterImport(roster=roster.as_json()),
+        RosterImport(roster=(roster if reading.applicable else Roster()).as_json()),
         file_name=file_name,
         problems=reading.problems,
         summary={**counts, **(changes(session, roster).summary if reading.applicable else {})},

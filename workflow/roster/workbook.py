@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from workflow.roster.cells import MemberRow, Seat, cadre, gender, post_words, standing
+from workflow.roster.cells import MemberRow, Seat, cadre, post_words, standing
 from workflow.roster.checks import COMMITTEE_SHEET, MEMBER_SHEET, BothSheets, Roster, check_both, check_members, make_roster
 from workflow.workbooks import cells
 from workflow.workbooks.sheets import Column, Form, Problem, has_errors, in_order, read_sheets
@@ -17,7 +17,6 @@ from workflow.workbooks.sheets import Column, Form, Problem, has_errors, in_orde
 _MEMBER_COLUMNS = (
     Column("学工号", "staff_no", cells.staff_no, filled=True),
     Column("姓名", "name", cells.person_name, filled=True),
-    Column("性别", "gender", gender, optional=True),
     Column("所在分党委编码", "unit_code", cells.code, filled=True),
     Column("所在分党委", "unit_name", cells.text, filled=True),
     Column("所在党支部编码", "branch_code", cells.code, filled=True),
@@ -28,7 +27,6 @@ _MEMBER_COLUMNS = (
     Column("党内职务", "title", post_words),
     Column("是否党员领导干部", "cadre", cadre),
     Column("邮箱", "email", cells.email, optional=True),
-    Column("备注", "remark", cells.remark, optional=True),
 )
 _COMMITTEE_COLUMNS = (
     Column("所属党支部", "branch_name", cells.text, filled=True),
@@ -36,7 +34,12 @@ _COMMITTEE_COLUMNS = (
     Column("学工号", "staff_no", cells.staff_no, filled=True),
     Column("职务", "words", post_words),
 )
-FORMS = {MEMBER_SHEET: Form(_MEMBER_COLUMNS, empty="表中没有党员"), COMMITTEE_SHEET: Form(_COMMITTEE_COLUMNS)}
+_PASSED_OVER = frozenset({"性别", "备注"})
+"""No rule reads them and no paper prints them."""
+FORMS = {
+    MEMBER_SHEET: Form(_MEMBER_COLUMNS, empty="表中没有党员", passed_over=_PASSED_OVER),
+    COMMITTEE_SHEET: Form(_COMMITTEE_COLUMNS),
+}
 
 
 @dataclass(frozen=True)

@@ -127,13 +127,6 @@ def code(cell: Cell) -> str | None:
     return words
 
 
-def remark(cell: Cell) -> str | None:
-    """备注: anything, a date too."""
-    if isinstance(cell.value, date) and cell.kind != "f":
-        return cell.value.isoformat()[:10]
-    return text(cell)
-
-
 def email(cell: Cell) -> str | None:
     """邮箱. A wrong address is taken as none, so no letter is tried with it."""
     words = text(cell)

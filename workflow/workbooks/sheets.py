@@ -71,11 +71,20 @@ class Form:
 
     ``any_name``: the only sheet of a workbook is read as this one whatever it is called, as lists made by hand are often
     called Sheet1. Problems name it as the form does all the same.
+
+    ``passed_over``: headings of the official form that the product has no use for. Their cells are not read: nothing of them
+    is kept, and no fault of theirs is reported.
     """
 
     columns: tuple[Column, ...]
     empty: str | None = None
     any_name: bool = False
+    passed_over: frozenset[str] = frozenset()
+
+    @property
+    def headings(self) -> frozenset[str]:
+        """The headings of the columns that are read."""
+        return frozenset(column.heading for column in self.columns)
 
 
 @dataclass
@@ -199,7 +208,7 @@ class _Reader:
         self.read = Table()
         self.problems: list[Problem] = []
         self.strays: dict[int, str] = {}
-        self.missing: set[str] = set()
+        self.missing: frozenset[str] = frozenset()
 
     def table(self) -> tuple[Table, list[Problem]]:
         try:
@@ -236,24 +245,25 @@ class _Reader:
 
     def _places(self, rows: Iterator[tuple[int, list[Cell]]]) -> dict[str, int]:
         """Where each heading stands, from the first row that has at least two of them."""
-        known = {column.heading for column in self.form.columns}
+        wanted = self.form.headings
+        known = wanted | self.form.passed_over
         for number, row in rows:
             if number > TITLE_ROWS:
                 break
             headings = [_heading(cell.value) for cell in row]
             if len(known.intersection(headings)) >= 2:
                 self._judge_headings(number, headings)
-                return {heading: place for place, heading in reversed(list(enumerate(headings))) if heading in known}
+                return {heading: place for place, heading in reversed(list(enumerate(headings))) if heading in wanted}
         raise _SheetUnusable(f"前 {TITLE_ROWS} 行中没有找到表头，应有：{'、'.join(column.heading for column in self.form.columns)}")
 
     def _judge_headings(self, number: int, headings: list[str]) -> None:
-        known = {column.heading for column in self.form.columns}
+        wanted = self.form.headings
         for place, heading in enumerate(headings):
-            if heading in known and heading in headings[:place]:
+            if heading in wanted and heading in headings[:place]:
                 self._problem(number, heading, f"列“{heading}”重复出现")
-            elif heading and heading not in known:
+            elif heading and heading not in wanted | self.form.passed_over:
                 self._problem(number, heading, f"列{quoted(heading)}不在官方表式之内，未读取", "warning")
-        self.missing = known.difference(headings)
+        self.missing = wanted.difference(headings)
         for column in self.form.columns:
             if column.heading in self.missing:
                 self._problem(None, column.heading, f"缺少列“{column.heading}”", "warning" if column.optional else "error")

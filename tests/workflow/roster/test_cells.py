@@ -13,7 +13,7 @@ from workflow.roster import cells
 from workflow.vocabulary import Post, Standing
 from workflow.workbooks.cells import Cell, CellFault
 
-READERS = [cells.gender, cells.standing, cells.cadre, cells.post_words]
+READERS = [cells.standing, cells.cadre, cells.post_words]
 
 
 @pytest.mark.parametrize(
@@ -37,13 +37,6 @@ def test_cadre_is_yes_or_no_or_empty(written: object, meant: bool) -> None:
 def test_another_answer_to_cadre_is_refused() -> None:
     with pytest.raises(CellFault, match="是否党员领导干部“也许”"):
         cells.cadre(Cell("也许"))
-
-
-def test_an_unknown_gender_is_a_warning() -> None:
-    assert [cells.gender(Cell(words)) for words in ("男", "女性", None)] == ["男", "女", None]
-    with pytest.raises(CellFault) as fault:
-        cells.gender(Cell("M"))
-    assert fault.value.severity == "warning"
 
 
 @pytest.mark.parametrize(

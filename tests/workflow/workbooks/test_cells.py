@@ -80,15 +80,13 @@ def test_names_lose_stray_spaces_and_full_width(written: str, meant: str) -> Non
 
 
 @pytest.mark.parametrize("written", ["张\x00三", "张\x07三", "张_x0007_三", "张\ud800三", "张_xD800_三", "张\uffff三"])
-@pytest.mark.parametrize("read", [cells.text, cells.person_name, cells.remark, cells.day])
+@pytest.mark.parametrize("read", [cells.text, cells.person_name, cells.day])
 def test_control_characters_and_lone_surrogates_are_refused(read: Callable[[Cell], object], written: str) -> None:
     with pytest.raises(CellFault, match="控制字符"):
         read(Cell(written))
 
 
-@pytest.mark.parametrize(
-    ("read", "longest"), [(cells.person_name, 50), (cells.text, 200), (cells.remark, 200), (cells.code, 32), (cells.staff_no, 32)]
-)
+@pytest.mark.parametrize(("read", "longest"), [(cells.person_name, 50), (cells.text, 200), (cells.code, 32), (cells.staff_no, 32)])
 def test_a_cell_may_be_so_long_and_no_longer(read: Callable[[Cell], object], longest: int) -> None:
     assert read(Cell("1" * longest)) == "1" * longest
     with pytest.raises(CellFault):
@@ -140,7 +138,6 @@ def test_a_full_width_address_is_read() -> None:
         cells.person_name,
         cells.staff_no,
         cells.code,
-        cells.remark,
         cells.email,
         cells.day,
     ],
@@ -149,10 +146,6 @@ def test_a_full_width_address_is_read() -> None:
 def test_no_reader_takes_a_formula_or_an_error(read: Callable[[Cell], object], kind: str, words: str) -> None:
     with pytest.raises(CellFault, match=words):
         read(Cell("=1+1", kind))
-
-
-def test_a_remark_may_be_a_date() -> None:
-    assert cells.remark(Cell(datetime(2023, 5, 1))) == "2023-05-01"  # noqa: DTZ001 - a cell has no zone
 
 
 _values = st.text() | st.integers() | st.floats() | st.booleans() | st.datetimes() | st.times() | st.timedeltas() | st.none()
@@ -165,7 +158,6 @@ def test_whatever_a_cell_holds_a_reader_answers_or_says_what_is_wrong(value: obj
         cells.person_name,
         cells.staff_no,
         cells.code,
-        cells.remark,
         cells.email,
         cells.day,
     ):

@@ -1,0 +1,48 @@
+"""What is kept of people: of a workbook only what the product needs, and only as long."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from sqlalchemy.orm import Session
+
+from tests.builders import NOW, TODAY
+from tests.rosters import a_workbook, committee_rows, member_rows
+from tests.servers import kept_in
+from workflow.roster.imports import RosterImport, apply_import, preview_import
+from workflow.roster.workbook import read_workbook
+
+REMARK, JOINED, CONFIRMED = "困难补助对象", date(1991, 2, 3), date(1992, 4, 5)
+TELLTALE = ('"女"', '"男"', REMARK, str(JOINED), str(CONFIRMED), "gender", "joined_on", "confirmed_on")
+"""What must stand nowhere: values, and the names that columns or keys of them had."""
+
+
+def imported(session: Session, *, faulty: bool = False) -> RosterImport:
+    """A roster with all that its form has is looked at."""
+    members = member_rows()
+    for row in members:
+        row.update({"备注": REMARK, "入党时间": JOINED, "转正时间": CONFIRMED})
+    if faulty:
+        members[0]["学工号"] = None
+    reading = read_workbook(a_workbook(members, committee_rows()), today=TODAY)
+    return preview_import(session, reading, file_name="名册.xlsx", by="office", now=NOW)
+
+
+def test_of_a_roster_nothing_is_kept_that_nothing_here_needs(session: Session) -> None:
+    apply_import(session, imported(session), by="office", now=NOW)
+    assert kept_in(session, "李四") == {"person", "roster_import", "history"}
+    assert [words for words in TELLTALE if kept_in(session, words)] == []
+
+
+def test_a_change_of_what_is_not_kept_changes_nobody(session: Session) -> None:
+    apply_import(session, imported(session), by="office", now=NOW)
+    again = read_workbook(a_workbook(member_rows(), committee_rows()), today=TODAY)
+    found = preview_import(session, again, file_name="名册.xlsx", by="office", now=NOW)
+    assert found.summary["changed_members"] == 0
+
+
+def test_of_a_roster_with_errors_only_the_problems_are_kept(session: Session) -> None:
+    row = imported(session, faulty=True)
+    errors = [problem["message"] for problem in row.problems if problem["severity"] == "error"]
+    assert (errors, row.summary["members"]) == (["缺少学工号"], 2)
+    assert kept_in(session, "李四") == set()

@@ -1,0 +1,124 @@
+"""Personal data (个人信息): what of whom each table keeps, why, who reads it and how long.
+
+It declares and does nothing else: no row is read, refused or deleted because of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Column, MetaData, Table
+
+from workflow.vocabulary import Word
+
+TRACES = {
+    "recorded_by": "登记人",
+    "recorded_at": "登记时间",
+    "withdrawn_by": "撤回人",
+    "withdrawn_at": "撤回时间",
+    "withdrawn_reason": "撤回原因",
+    "rejected_by": "退回人",
+    "rejected_at": "退回时间",
+    "rejected_reason": "退回原因",
+    "approved_by": "批准人",
+    "approved_at": "批准时间",
+    "confirmed_by": "确认人",
+    "confirmed_at": "确认时间",
+    "checked_by": "核对人",
+    "checked_at": "核对时间",
+    "counted_by": "复核计票人",
+    "counted_at": "复核时间",
+    "received_by": "回执人",
+    "received_at": "回执时间",
+    "published_by": "公布人",
+    "published_at": "公布时间",
+    "applied_by": "写入人",
+    "applied_at": "写入时间",
+    "made_by": "办理人",
+    "made_at": "办理时间",
+    "given_by": "准许延期的人",
+    "given_at": "准许延期的时间",
+}
+"""Who acted and when: columns that many tables have, for one reason (Q2), declared here once."""
+STRUCTURE = frozenset({"id", "version"})
+
+
+class Area(Word):
+    """A part of the inventory (类别)."""
+
+    PEOPLE = "people", "人员和账号"
+    YEAR = "year", "年度和名册"
+    APPRAISAL = "appraisal", "民主评议"
+    ASSESSMENT = "assessment", "党委考核支部"
+    SYSTEM = "system", "信件和系统"
+
+
+@dataclass(frozen=True)
+class Data:
+    """Columns of one table that are kept for one reason, for the same readers, as long."""
+
+    columns: str
+    """Each with what it is in Chinese: ``talker 谈话人, partner 谈话对象``."""
+    why: str
+    read_by: str
+    """An action of the table of who may do what, or words in Chinese."""
+    kept: str = ""
+    """Words in Chinese; empty: as the area. Settings may stand in it: ``{session_hours}``."""
+
+    @property
+    def named(self) -> dict[str, str]:
+        """The columns, with what they are."""
+        return dict(each.split(" ", 1) for each in self.columns.split(", "))
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What a table keeps of people, and its columns that say nothing of a person."""
+
+    area: Area
+    zh: str
+    of: str
+    data: tuple[Data, ...]
+    other: frozenset[str]
+
+
+def personal(model: type[Any], area: Area, zh: str, *data: Data, of: str = "", other: str = "") -> None:
+    """Declare what a table keeps of people, and which columns say nothing of a person.
+
+    ``of``: whose data it is; ``other``: the other columns, with blanks between.
+    Raises KeyError for a column that the table has not.
+    """
+    table: Table = model.__table__
+    rest = frozenset(other.split())
+    for column in rest.union(*(each.named for each in data)):
+        table.columns[column]
+    table.info[__name__] = Declaration(area, zh, of, data, rest)
+
+
+def declaration_of(table: Table) -> Declaration | None:
+    """Return what a table declares, None if it declares nothing."""
+    found: Declaration | None = table.info.get(__name__)
+    return found
+
+
+def undeclared(metadata: MetaData) -> list[str]:
+    """List the columns that nothing is declared of: neither what they keep nor that it is nobody's."""
+    return [
+        f"{table.name}.{column.name}"
+        for table in metadata.sorted_tables
+        for column in table.columns
+        if not _is_declared(column, declaration_of(table))
+    ]
+
+
+def _is_declared(column: Column[Any], declared: Declaration | None) -> bool:
+    if declared is None:
+        return False
+    told = declared.other.union(*(each.named for each in declared.data))
+    return column.name in told or column.name in TRACES or column.name in STRUCTURE or _is_structure(column)
+
+
+def _is_structure(column: Column[Any]) -> bool:
+    """Tell whether a column points to a record or a branch: what points to a person is personal."""
+    return bool(column.foreign_keys) and all(key.column.table.name != "person" for key in column.foreign_keys)
