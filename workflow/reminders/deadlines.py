@@ -119,7 +119,7 @@ def of_deadlines(session: Session, near: Sequence[Near], missing: Missing, now: 
             recipient_name=row.name,
             address=address,
             reason=each.reason,
-            write=partial(letters.reminder, reminder),
+            write=partial(letters.render, reminder),
             cycle_id=process.cycle_id,
             due_on=each.due_on,
             process_id=process.id,

@@ -68,7 +68,7 @@ def _of_follow_up(row: Any, step: int, count: int, now: datetime, overrides: Ove
         recipient_name=recipient.name,
         address=row.email,
         reason=reason_of("后续帮助到期", row.due_on, step, overrides),
-        write=partial(letters.follow_up_due, follow_up),
+        write=partial(letters.render, follow_up),
         cycle_id=row.cycle_id,
         due_on=row.due_on,
         process_id=recipient.process_id,

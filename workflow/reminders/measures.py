@@ -74,7 +74,7 @@ def _of_measures(row: Any, step: int, now: datetime, overrides: Overrides, base_
         recipient_name=recipient.name,
         address=row.email,
         reason=reason_of("整改时限", row.due_on, step, overrides),
-        write=partial(letters.measure_due, measure),
+        write=partial(letters.render, measure),
         cycle_id=row.cycle_id,
         due_on=row.due_on,
         process_id=recipient.process_id,

@@ -64,7 +64,7 @@ def of_the_office(session: Session, near: Sequence[Near], missing: Missing, now:
                 recipient_name=person.name,
                 address=person.email,
                 reason=first.reason,
-                write=partial(letters.office_reminder, reminder),
+                write=partial(letters.render, reminder),
                 cycle_id=cycle_id,
                 due_on=day,
             )

@@ -49,7 +49,7 @@ def of_the_week(session: Session, now: datetime, overrides: Overrides, base_url:
                 recipient_name=person.name,
                 address=person.email,
                 reason="每周汇总",
-                write=partial(letters.digest, digest),
+                write=partial(letters.render, digest),
                 cycle_id=cycle.id,
                 due_on=monday,
             )
