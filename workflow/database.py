@@ -151,6 +151,6 @@ def constraint(error: DBAPIError) -> str | None:
     return getattr(diagnosis, "constraint_name", None)
 
 
-def is_away(error: DBAPIError) -> bool:
-    """Whether the database cannot be reached at all."""
+def is_away(error: BaseException) -> bool:
+    """Tell whether the database cannot be reached at all."""
     return isinstance(error, OperationalError) and (sqlstate(error) or "08006").startswith(("08", "57P"))

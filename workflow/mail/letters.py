@@ -20,10 +20,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from workflow.vocabulary import Kind, Stage, Trigger
 
-REMINDER, OVERDUE, FOLLOW_UP, MEASURE = "due-", "overdue-", "follow-up-", "measure-"
-"""What the kinds of reminders begin with; the days before or after the day follow."""
-REMINDER_DAYS = (7, 3, 1, 0)
-RETURNED, DIGEST = "returned", "digest"
+REMINDER, OVERDUE = "due-", "overdue-"
+OF_A_DEADLINE = (REMINDER, OVERDUE)
+"""How kinds begin that a move makes moot; the days before or after the day follow."""
+RETURNED = "returned"
 WAIVER_APPROVED, WAIVER_REJECTED = "waiver-approved", "waiver-rejected"
 DECISION_ENTERED, PUBLISHED = "decision-entered", "published"
 
@@ -35,11 +35,6 @@ _ADDRESS = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[\w.-]+", re.ASCII)
 def reminder_kind(days_before: int) -> str:
     """``due-7``, ``due-3``, ``due-1``, ``due-0``; ``overdue-1`` and so on once the day is over."""
     return f"{REMINDER}{days_before}" if days_before >= 0 else f"{OVERDUE}{-days_before}"
-
-
-def measure_kind(days_before: int) -> str:
-    """``measure-due-7`` and so on; ``measure-overdue-1`` once the day is over."""
-    return f"{MEASURE}{reminder_kind(days_before)}"
 
 
 def school_link(base_url: str, year: int) -> str:

@@ -43,16 +43,11 @@ from sqlalchemy.orm import Mapped, Session, defer, mapped_column
 from workflow.database import Base, Numbered, any_of, word
 from workflow.history import usable
 from workflow.mail.invitations import SECRET
-from workflow.mail.letters import DIGEST, FOLLOW_UP, MEASURE, OVERDUE, REMINDER, Rendered
+from workflow.mail.letters import OF_A_DEADLINE, Rendered
 from workflow.vocabulary import LetterState
 
 AT_ONCE = 500
 """Rows in one INSERT."""
-
-OF_A_DEADLINE = (REMINDER, OVERDUE)
-"""Kinds that a move makes moot, by how they begin."""
-DERIVED = (*OF_A_DEADLINE, FOLLOW_UP, MEASURE, DIGEST)
-"""Kinds that are derived anew at every tick, and are moot when they are not due any more."""
 
 
 class Letter(Numbered, Base):
@@ -201,24 +196,33 @@ def fates(session: Session, keys: Sequence[str]) -> dict[str, LetterState]:
     return {row.key: row.state for row in session.execute(select(Letter.key, Letter.state).where(any_of(Letter.key, keys)))}
 
 
+def newest_letter(session: Session) -> int:
+    """Return the number of the letter that was queued last, 0 if there is none."""
+    return session.scalar(select(func.max(Letter.id))) or 0
+
+
 def retire_reminders(session: Session, process_ids: Collection[int]) -> None:
-    """These processes have moved on, or their day has: reminders of them that wait to be sent have nothing to remind of. One statement."""
+    """Cancel queued reminders of these processes: they moved, or the deadline did."""
     session.execute(_moot(_waiting(OF_A_DEADLINE), any_of(Letter.process_id, process_ids)))
 
 
 def retire_links(session: Session, recipient_ids: Collection[int]) -> None:
-    """These people get a new link: letters with an older one that still wait are moot."""
+    """Cancel queued letters with an older link of these people."""
     session.execute(_moot(_waiting(SECRET), any_of(Letter.recipient_id, recipient_ids)))
 
 
-def retire_reminders_except(session: Session, current: Collection[str]) -> None:
-    """Only the nearest reminder is sent, never the missed ones too: those that wait and are not of now are moot.
+def retire_reminders_except(session: Session, kinds: Sequence[str], current: Collection[str], *, up_to: int) -> None:
+    """Cancel queued reminders that are told no more: only the nearest one is sent.
 
-    ``current`` holds keys without their recipient (``reminder_of``). A row in another's hand is left alone and not waited for.
+    ``kinds`` are beginnings of kinds, ``current`` holds keys without their recipient
+    (``reminder_of``), and letters queued after number ``up_to`` are not judged by it. A row in
+    another's hand is left alone and not waited for.
     """
     reminder = func.regexp_replace(Letter.key, ":[0-9]+$", "")
-    stale = select(Letter.id).where(_waiting(DERIVED), reminder != all_(literal(list(current), ARRAY(Text))))
-    session.execute(_moot(Letter.id.in_(stale.order_by(Letter.id).with_for_update(skip_locked=True).scalar_subquery())))
+    told = all_(literal(list(current), ARRAY(Text)))
+    stale = select(Letter.id).where(_waiting(kinds), Letter.id <= up_to, reminder != told)
+    in_order = stale.order_by(Letter.id).with_for_update(skip_locked=True)
+    session.execute(_moot(Letter.id.in_(in_order.scalar_subquery())))
 
 
 def reminder_of(
