@@ -145,6 +145,12 @@ def sqlstate(error: DBAPIError) -> str | None:
     return getattr(error.orig, "sqlstate", None)
 
 
+def in_short(error: BaseException) -> dict[str, str | None]:
+    """Describe an error to the log: its type and its SQLSTATE, never its words, which quote values."""
+    state = sqlstate(error) if isinstance(error, DBAPIError) else None
+    return {"error": type(error).__name__, "sqlstate": state}
+
+
 def constraint(error: DBAPIError) -> str | None:
     """The name of the constraint that refused, if one did."""
     diagnosis = getattr(error.orig, "diag", None)

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 from functools import partial
+from importlib import import_module
+from pkgutil import iter_modules
 
 import pytest
 from sqlalchemy import Engine, create_engine, event, select, text
@@ -38,6 +40,7 @@ from workflow.mail.letters import (
 from workflow.mail.outbox import Letter, NewLetter, enqueue, letters_of
 from workflow.people.organisation import person_by_staff_no
 from workflow.reminders import SOURCES, derive, queue_due
+from workflow.reminders.due import Source
 from workflow.vocabulary import LetterState, Stage
 
 DAY = date(2025, 1, 10)
@@ -248,6 +251,13 @@ def test_no_two_sources_claim_the_same_letters_nor_those_of_events() -> None:
     events = [RETURNED, WAIVER_APPROVED, WAIVER_REJECTED, DECISION_ENTERED, PUBLISHED, *SECRET]
     for kind in kinds:
         assert [other for other in [*kinds, *events] if other.startswith(kind)] == [kind]
+
+
+def test_every_source_that_a_module_declares_is_derived() -> None:
+    modules = [import_module(f"{reminders.__name__}.{found.name}") for found in iter_modules(reminders.__path__)]
+    declared = {each for module in modules for each in vars(module).values() if isinstance(each, Source)}
+    assert declared
+    assert declared <= set(SOURCES)
 
 
 def test_a_source_whose_letters_would_never_be_retired_is_refused(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -226,13 +226,37 @@ class Digest(OfADay):
     """The stages of the committee's assessment in which branches stand; none in a year that assesses nobody."""
 
 
+class NotAnAddress(ValueError):
+    """A recipient's address is none."""
+
+
+def sendable(words: Rendered, *, recipient: str, address: str) -> Rendered:
+    """Return the words of a letter. Raises what its message would raise when it is sent.
+
+    Headers break on what looks like an encoded word, or cannot be printed: only that is tried, since
+    a message costs ten times the words. What is no address is for the sender to find.
+    """
+    header = f"{_one_line(recipient)}{words.subject}"
+    if _ADDRESS.fullmatch(address) and ("=?" in header or not header.isprintable()):
+        mail = message(
+            sender="zhibu@localhost",
+            recipient=recipient,
+            address=address,
+            words=words,
+            message_id="never-sent",
+            written_at=datetime(2000, 1, 1, tzinfo=UTC),
+        )
+        mail.as_bytes()
+    return words
+
+
 def message(*, sender: str, recipient: str, address: str, words: Rendered, message_id: str, written_at: datetime) -> EmailMessage:
     """One message to one recipient, as it goes to the mail server; sent again it is the same to the byte but for its boundary.
 
-    The Message-ID is the row's, in the sender's domain. Raises ValueError for an address that is none.
+    The Message-ID is the row's, in the sender's domain. Raises NotAnAddress.
     """
     if not _ADDRESS.fullmatch(address):
-        raise ValueError("not an address")
+        raise NotAnAddress("not an address")
     name, plain = parseaddr(sender)
     mail = EmailMessage(policy=SMTP)
     mail["From"] = Address(name or OFFICE, addr_spec=plain)

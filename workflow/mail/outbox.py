@@ -48,6 +48,8 @@ from workflow.vocabulary import LetterState
 
 AT_ONCE = 500
 """Rows in one INSERT."""
+CONTENT = "content"
+"""How the error of a letter begins whose message cannot be built; the type of what went wrong follows."""
 
 
 class Letter(Numbered, Base):
@@ -97,12 +99,18 @@ class WorkerHeartbeat(Base):
     """When the worker last finished a tick (心跳), one row: what ``/readyz`` shows."""
 
     __tablename__ = "worker_heartbeat"
-    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+    __table_args__ = (
+        CheckConstraint("id = 1", name="one_row"),
+        CheckConstraint("last_tick is not null or failed is not null", name="truth"),
+    )
 
     id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
-    last_tick: Mapped[datetime]
+    last_tick: Mapped[datetime | None]
+    """The newest of which every step was done; None before the first."""
     oldest_unsent: Mapped[datetime | None]
     """When the oldest letter that still may be sent was written."""
+    failed: Mapped[str | None]
+    """The steps of the newest tick that were not done, with the types of their errors."""
 
 
 usable(Letter.__table__, "select, insert, update")  # type: ignore[arg-type]
@@ -147,6 +155,8 @@ class Claimed:
     created_at: datetime
     attempts: int
     leased_until: datetime
+    error: str | None
+    """Why the last try failed."""
     once_more: bool
     """It may have arrived already: this is the one resend."""
 
@@ -284,7 +294,7 @@ def claim(session: Session, now: datetime, lease: timedelta, limit: int = 1) -> 
     return sorted((Claimed(**row._mapping) for row in session.execute(taken)), key=lambda claimed: claimed.id)
 
 
-_CLAIMED = ("id", "kind", "recipient_name", "address", "subject", "text", "html", "message_id", "created_at", "attempts", "leased_until")
+_CLAIMED = ("id", "kind", "recipient_name", "address", "subject", "text", "html", "message_id", "created_at", "attempts", "leased_until", "error")
 
 
 def settle_sent(session: Session, letter: Claimed, now: datetime) -> bool:
@@ -354,9 +364,14 @@ def letters_of(
     return session.scalars(statement.where(Letter.id > after).order_by(Letter.id).limit(limit)).all()
 
 
-def beat(session: Session, now: datetime) -> WorkerHeartbeat:
-    """Write down that a tick has ended, and since when the oldest letter waits."""
-    values = {"last_tick": now, "oldest_unsent": session.scalar(select(func.min(Letter.created_at)).where(Letter.next_at.is_not(None)))}
+def beat(session: Session, now: datetime, failed: str | None = None) -> WorkerHeartbeat:
+    """Write down that a tick has ended, what of it failed, and since when the oldest letter waits.
+
+    A tick of which a step failed leaves ``last_tick`` alone: whoever watches it sees it age.
+    """
+    oldest = select(func.min(Letter.created_at)).where(Letter.next_at.is_not(None))
+    values = {"failed": failed, "oldest_unsent": session.scalar(oldest)}
+    values |= {} if failed else {"last_tick": now}
     statement = insert(WorkerHeartbeat).values(id=1, **values).on_conflict_do_update(index_elements=[WorkerHeartbeat.id], set_=values)
     return session.scalars(statement.returning(WorkerHeartbeat), execution_options={"populate_existing": True}).one()
 

@@ -20,7 +20,7 @@ is written, never the missed ones too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -32,10 +32,18 @@ from sqlalchemy.orm import Session
 
 from workflow.calendar import overrides_of
 from workflow.cycle import Process
-from workflow.database import any_of, is_away, sqlstate
+from workflow.database import any_of, in_short, is_away
 from workflow.gate import duties
+from workflow.mail.aside import LetterAside, Unwritten, letters_aside, put_aside, take_up
 from workflow.mail.letters import OF_A_DEADLINE
-from workflow.mail.outbox import AT_ONCE, enqueue, fates, newest_letter, retire_reminders_except
+from workflow.mail.outbox import (
+    AT_ONCE,
+    NewLetter,
+    enqueue,
+    fates,
+    newest_letter,
+    retire_reminders_except,
+)
 from workflow.reminders.deadlines import near_processes, of_deadlines
 from workflow.reminders.due import STANDING, Due, Moment, Source, Standing, Topic
 from workflow.reminders.follow_ups import FOLLOW_UPS
@@ -75,6 +83,11 @@ class Derived:
     """Those included that are queued or sent already. None before nine in the morning."""
     failed: list[Exception] = field(default_factory=list)
 
+    def is_over(self, aside: LetterAside) -> bool:
+        """Tell whether a letter that was put aside is told no more."""
+        told = aside.key.rpartition(":")[0] in self.reminders
+        return aside.kind.startswith(tuple(self.kinds)) and not told
+
 
 def derive(session: Session, now: datetime, *, base_url: str) -> Derived:
     """Derive every reminder once; a source that fails is logged and stops no other."""
@@ -88,8 +101,7 @@ def derive(session: Session, now: datetime, *, base_url: str) -> Derived:
         except Exception as error:
             if is_away(error):
                 raise
-            state = sqlstate(error) if isinstance(error, DBAPIError) else None
-            log.error("not-derived", kinds=source.kinds, error=type(error).__name__, sqlstate=state)
+            log.error("not-derived", kinds=source.kinds, **in_short(error))
             derived.failed.append(error)
             continue
         derived.kinds += source.kinds
@@ -112,7 +124,7 @@ def queue_due(begin: Begin, now: datetime, *, base_url: str) -> int:
     1. Derive once, and retire what waits and is told no more; one transaction.
     2. Write and queue what is new, at most 500 to a transaction, in the order of ``enqueue``.
        A letter whose process has moved on meanwhile is left to the next call, as is the rest
-       of a call that was broken off.
+       of a call that was broken off. One that cannot be written is put aside for an hour.
     3. Raise ExceptionGroup with what failed; all the rest has been done by then.
     """
     with begin() as session:
@@ -121,17 +133,31 @@ def queue_due(begin: Begin, now: datetime, *, base_url: str) -> int:
         derived = derive(session, now, base_url=base_url)
         known = fates(session, [each.key for each in derived.letters])
         retire_reminders_except(session, derived.kinds, derived.reminders, up_to=newest)
-    fresh = [each for each in derived.letters if each.key not in known]
+        aside = letters_aside(session)
+        take_up(session, [key for key, row in aside.items() if derived.is_over(row)])
+    resting = {key for key, row in aside.items() if row.next_at > now}
+    fresh = [each for each in derived.letters if each.key not in known.keys() | resting]
     fresh.sort(key=lambda each: (each.process_id or 0, each.key))
-    queued = 0
+    queued, failed = 0, derived.failed
     for start in range(0, len(fresh), AT_ONCE):
-        with begin() as session:
-            queued += _queue(session, fresh[start : start + AT_ONCE], now)
-    _raise(derived.failed)
+        try:
+            with begin() as session:
+                queued += _queue(session, fresh[start : start + AT_ONCE], aside, now)
+        except DBAPIError as error:
+            if is_away(error):
+                raise
+            log.error("not-queued", **in_short(error))
+            failed.append(error)
+    _raise(failed)
     return queued
 
 
-def _queue(session: Session, due: list[Due], now: datetime) -> int:
+def _queue(
+    session: Session,
+    due: list[Due],
+    aside: Mapping[str, LetterAside],
+    now: datetime,
+) -> int:
     """Queue letters whose process still stands as they were derived; hold it until they are.
 
     So a move either comes first, and they are derived anew, or retires them when it comes.
@@ -140,7 +166,26 @@ def _queue(session: Session, due: list[Due], now: datetime) -> int:
     held = select(*STANDING).where(any_of(Process.id, ids)).order_by(Process.id)
     stand = {Standing(*row) for row in session.execute(held.with_for_update(read=True))}
     unmoved = [each for each in due if each.standing is None or each.standing in stand]
-    return enqueue(session, [each.letter for each in unmoved], now)
+    written, unwritten = _write(unmoved)
+    for each in unwritten:
+        if each.key not in aside or aside[each.key].error != each.error:
+            log.error("letter-put-aside", letter=each.key, kind=each.kind, error=each.error)
+    put_aside(session, unwritten, now)
+    take_up(session, aside.keys() & {letter.key for letter in written})
+    return enqueue(session, written, now)
+
+
+def _write(due: list[Due]) -> tuple[list[NewLetter], list[Unwritten]]:
+    written: list[NewLetter] = []
+    unwritten: list[Unwritten] = []
+    for each in due:
+        try:
+            written.append(each.letter)
+        # Of any type: it comes from data of a school, and must not cost others their letters.
+        except Exception as error:
+            kind = type(error).__name__
+            unwritten.append(Unwritten(each.key, each.kind, each.process_id, kind))
+    return written, unwritten
 
 
 def _raise(failed: list[Exception]) -> None:

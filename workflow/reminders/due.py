@@ -13,7 +13,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from workflow.calendar import Overrides
 from workflow.cycle import Participant, Process
 from workflow.database import any_of
-from workflow.mail.letters import Addressed, Rendered, render
+from workflow.mail.letters import Addressed, Rendered, render, sendable
 from workflow.mail.outbox import NewLetter, letter_key, reminder_of
 from workflow.people.organisation import Person
 from workflow.reminders.when import OPENING, days_near
@@ -108,7 +108,9 @@ class Due(Topic):
 
     @property
     def words(self) -> Rendered:
-        return render(self.compose())
+        address = (self.address or "").strip()
+        words = render(self.compose())
+        return sendable(words, recipient=self.recipient_name, address=address)
 
     @property
     def letter(self) -> NewLetter:

@@ -59,10 +59,9 @@ def _compose(
     process = here[0].process
     stages = Counter(each.process.stage for each in here)
     owed = Counter[str]()
-    for each in here:
-        counts = missing.get((each.process.id, None), {})
-        of_the_office = {name: n for name, n in counts.items() if BY_NAME[name].todo_for is Role.OFFICE}
-        owed.update(of_the_office)
+    for near in here:
+        counts = missing.get((near.process.id, None), {})
+        owed.update({each: n for each, n in counts.items() if BY_NAME[each].todo_for is Role.OFFICE})
     return letters.OfficeReminder(
         recipient=name,
         today=at.today,
