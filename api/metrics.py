@@ -143,7 +143,7 @@ def _counted(session: Session, now: datetime) -> Iterator[Metric]:
     oldest = session.scalar(select(func.min(Letter.created_at)).where(Letter.next_at.is_not(None)))
     yield GaugeMetricFamily("zhibu_oldest_unsent_letter_seconds", "Age of the oldest letter that is still to be sent", value=_age(oldest, now))
     beat = heartbeat(session)
-    if beat is not None:
+    if beat is not None and beat.last_tick is not None:
         yield GaugeMetricFamily("zhibu_worker_heartbeat_seconds", "Time since the worker ended its last tick", value=_age(beat.last_tick, now))
 
 

@@ -6,7 +6,7 @@ from workflow import calendar, cycle, evidence, history, idempotency, progress, 
 from workflow.appraisal import aftercare, commitments, form, ledger, meetings, publications, rating, self_review, study, talks, tallies
 from workflow.assessment import activities, arrangement, attendance, decision, duty_reports, facts, proposals
 from workflow.database import Base
-from workflow.mail import outbox
+from workflow.mail import aside, outbox
 from workflow.people import accounts, organisation, substitutes, throttle
 from workflow.roster import imports
 
@@ -39,6 +39,7 @@ DECLARED_IN = (
     proposals,
     decision,
     outbox,
+    aside,
     imports,
     idempotency,
     progress,

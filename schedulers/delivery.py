@@ -28,8 +28,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from workflow.database import is_away, transaction
-from workflow.mail.letters import Rendered, message
-from workflow.mail.outbox import Claimed, claim, settle_abandoned, settle_failed, settle_retry, settle_sent, settle_unknown
+from workflow.mail.letters import NotAnAddress, Rendered, message
+from workflow.mail.outbox import CONTENT, Claimed, claim, settle_abandoned, settle_failed, settle_retry, settle_sent, settle_unknown
 
 WORKER = "worker"
 """As history calls it."""
@@ -200,18 +200,31 @@ def deliver(
 
 
 def _deliver_one(engine: Engine, courier: Courier, letter: Claimed, *, sender: str, clock: _Clock) -> Outcome:
-    outcome, error = Outcome.SENT, ""
-    try:
-        courier.hand_over(letter.address, _content(letter, sender))
-    except ValueError:
-        outcome, error = Outcome.REFUSED, "address"
-    except NotTaken as refusal:
-        outcome, error = refusal.outcome, str(refusal)
+    outcome, error = _hand_over(courier, letter, sender)
     if outcome is Outcome.PUT_OFF and clock.now() - letter.created_at > GIVE_UP_AFTER:
         outcome = Outcome.REFUSED
     settled = _write_down(engine, letter, outcome, error, clock)
     log.info("letter", letter=letter.id, kind=letter.kind, attempt=letter.attempts, outcome=outcome.value, error=error or None, lease_kept=settled)
     return outcome
+
+
+def _hand_over(courier: Courier, letter: Claimed, sender: str) -> tuple[Outcome, str]:
+    """Build a letter's message and hand it over. Raises Unavailable."""
+    try:
+        content = _content(letter, sender)
+    except NotAnAddress:
+        return Outcome.REFUSED, "address"
+    # Of any type: it comes from one letter's names and words, and must not cost others theirs.
+    except Exception as error:
+        reason = f"{CONTENT} {type(error).__name__}"
+        if letter.error != reason:
+            log.error("letter-put-aside", letter=letter.id, kind=letter.kind, error=reason)
+        return Outcome.PUT_OFF, reason
+    try:
+        courier.hand_over(letter.address, content)
+    except NotTaken as refusal:
+        return refusal.outcome, str(refusal)
+    return Outcome.SENT, ""
 
 
 def _write_down(engine: Engine, letter: Claimed, outcome: Outcome, error: str, clock: _Clock) -> bool:

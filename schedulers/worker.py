@@ -15,14 +15,13 @@ import structlog
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
 
 from schedulers.delivery import WORKER, deliver
-from workflow.database import sqlstate, transaction
+from workflow.database import in_short, is_away, transaction
 from workflow.idempotency import forget_old_answers
 from workflow.mail.outbox import beat
 from workflow.progress import fold
-from workflow.reminders import queue_due
+from workflow.reminders import Begin, queue_due
 from workflow.settings import Settings
 
 log = structlog.get_logger()
@@ -56,10 +55,48 @@ def run_worker(engine: Engine, settings: Settings, stop: Event, *, clock: Callab
 
 
 def tick(engine: Engine, settings: Settings, now: datetime, stop: Event | None = None) -> None:
-    """Queue what is due at ``now``, deliver what waits, and leave a heartbeat."""
-    queued = queue_due(partial(transaction, engine, actor=WORKER), now, base_url=settings.base_url or "")
+    """Do all that is to be done at ``now``. A step that fails is logged and stops no other.
+
+    1. derive: find which reminders are due, and queue their letters.
+    2. deliver: hand what waits to the mail server.
+    3. forget: drop the answers kept for repeated requests that are older than a week.
+    4. fold: add the changes of branches to the counts of the dashboard.
+    5. beat: write down that the tick has ended, and which of the steps failed.
+
+    A letter that cannot be written or sent is put aside and is no failure of its step. While the
+    database is away no step can be done: raises DBAPIError at once.
+    """
+    begin = partial(transaction, engine, actor=WORKER)
+    steps: dict[str, Callable[[], object]] = {
+        "derive": partial(_derive, begin, settings, now),
+        "deliver": partial(_deliver, engine, settings, now, stop),
+        "forget": partial(_in_one_transaction, begin, forget_old_answers, now),
+        "fold": partial(_in_one_transaction, begin, fold),
+    }
+    failures = {name: _failure(name, step) for name, step in steps.items()}
+    failed = ", ".join(f"{name} {error}" for name, error in failures.items() if error)
+    _failure("beat", partial(_in_one_transaction, begin, beat, now, failed or None))
+
+
+def _failure(name: str, step: Callable[[], object]) -> str | None:
+    """Do a step and return the types of its errors, if any. Raises DBAPIError for no database."""
+    try:
+        step()
+    except Exception as error:
+        if is_away(error):
+            raise
+        log.error("tick-step-failed", step=name, **in_short(error))
+        return "+".join(type(each).__name__ for each in getattr(error, "exceptions", [error]))
+    return None
+
+
+def _derive(begin: Begin, settings: Settings, now: datetime) -> None:
+    queued = queue_due(begin, now, base_url=settings.base_url or "")
     if queued:
         log.info("letters-queued", count=queued)
+
+
+def _deliver(engine: Engine, settings: Settings, now: datetime, stop: Event | None) -> None:
     deliver(
         engine,
         smtp_url=settings.smtp_url or "",
@@ -69,10 +106,11 @@ def tick(engine: Engine, settings: Settings, now: datetime, stop: Event | None =
         lease=timedelta(seconds=settings.lease_seconds),
         timeout=timedelta(seconds=settings.smtp_timeout_seconds),
     )
-    with transaction(engine, actor=WORKER) as session:
-        beat(session, now)
-        forget_old_answers(session, now)
-        fold(session)
+
+
+def _in_one_transaction(begin: Begin, act: Callable[..., object], *given: object) -> None:
+    with begin() as session:
+        act(session, *given)
 
 
 def _tick_and_go_on(engine: Engine, settings: Settings, stop: Event, clock: Callable[[], datetime]) -> None:
@@ -80,4 +118,4 @@ def _tick_and_go_on(engine: Engine, settings: Settings, stop: Event, clock: Call
         tick(engine, settings, clock(), stop)
     except Exception as error:
         # Not the error's own words: a statement that failed is quoted in them with all its texts.
-        log.error("tick-failed", error=type(error).__name__, sqlstate=sqlstate(error) if isinstance(error, DBAPIError) else None)
+        log.error("tick-failed", **in_short(error))

@@ -171,6 +171,31 @@ def test_a_worker_that_never_ran_is_a_warning_a_silent_one_is_broken_and_a_lette
     assert (waiting.state, "90 分钟" in waiting.said) == (State.WARNING, True)
 
 
+def test_a_tick_of_which_a_step_failed_is_broken_and_says_which(
+    engine: Engine,
+    database_url: str,
+    newest: str,
+) -> None:
+    with transaction(engine, actor="worker") as session:
+        beat(session, now(), "derive KeyError")
+    [first] = look(database_url, newest=newest)["后台"]
+    assert (first.state, "derive KeyError" in first.said, "没有一轮" in first.said) == (
+        State.BROKEN,
+        True,
+        True,
+    )
+    with transaction(engine, actor="worker") as session:
+        beat(session, now() - timedelta(minutes=3))
+        beat(session, now(), "fold IntegrityError, forget ProgrammingError")
+    [since] = look(database_url, newest=newest)["后台"]
+    assert since.state is State.BROKEN
+    assert "fold IntegrityError, forget ProgrammingError" in since.said
+    assert "3 分钟前" in since.said
+    with transaction(engine, actor="worker") as session:
+        beat(session, now())
+    assert look(database_url, newest=newest)["后台"][0].state is State.OK
+
+
 # ── the command ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -35,7 +35,7 @@ def enter(session: Session, cycle: Cycle, body: Mapping[str, Any], *, by: Caller
                 recipient_id=person.id,
                 recipient_name=person.name,
                 address=person.email,
-                words=letters.decision_entered(
+                words=letters.render(
                     letters.DecisionEntered(
                         recipient=person.name,
                         today=today,
@@ -113,7 +113,7 @@ def _tell(session: Session, processes: Sequence[Process], decision: Decision, *,
                 recipient_id=leader.id,
                 recipient_name=leader.name,
                 address=leader.email,
-                words=letters.published(
+                words=letters.render(
                     letters.Published(
                         recipient=leader.name,
                         today=now.astimezone(SCHOOL_ZONE).date(),

@@ -145,12 +145,18 @@ def sqlstate(error: DBAPIError) -> str | None:
     return getattr(error.orig, "sqlstate", None)
 
 
+def in_short(error: BaseException) -> dict[str, str | None]:
+    """Describe an error to the log: its type and its SQLSTATE, never its words, which quote values."""
+    state = sqlstate(error) if isinstance(error, DBAPIError) else None
+    return {"error": type(error).__name__, "sqlstate": state}
+
+
 def constraint(error: DBAPIError) -> str | None:
     """The name of the constraint that refused, if one did."""
     diagnosis = getattr(error.orig, "diag", None)
     return getattr(diagnosis, "constraint_name", None)
 
 
-def is_away(error: DBAPIError) -> bool:
-    """Whether the database cannot be reached at all."""
+def is_away(error: BaseException) -> bool:
+    """Tell whether the database cannot be reached at all."""
     return isinstance(error, OperationalError) and (sqlstate(error) or "08006").startswith(("08", "57P"))

@@ -13,14 +13,17 @@ from datetime import datetime, timedelta
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, select, text, union_all
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlalchemy.orm import Session
 
 from workflow.calendar import unannounced
+from workflow.cycle import Process
 from workflow.database import APPLICATION_ROLE, engine_for, is_away
 from workflow.embedded import EmbeddedUnavailable
-from workflow.mail.outbox import heartbeat
+from workflow.mail.aside import LetterAside
+from workflow.mail.outbox import CONTENT, Letter, heartbeat
+from workflow.people.organisation import Branch
 from workflow.settings import PREFIX, Settings
 from workflow.vocabulary import SCHOOL_ZONE, Word
 
@@ -31,6 +34,7 @@ SILENCE_BORNE = timedelta(minutes=10)
 LETTER_WAIT_BORNE = timedelta(hours=1)
 LOCAL = {"localhost", "127.0.0.1", "::1"}
 DIFFERENT_CHARACTERS = 8
+MOST_TOLD = 5
 
 
 class State(Word):
@@ -111,6 +115,7 @@ def _database(url: str, settings: Settings, clock: Callable[[], datetime], newes
             yield migrated
             if migrated.state is State.OK:
                 yield _worker(connection, clock())
+                yield from _letters(connection)
     except DBAPIError as error:
         if not is_away(error):
             raise
@@ -165,12 +170,39 @@ def _worker(connection: Connection, now: datetime) -> Finding:
         beat = heartbeat(session)
     if beat is None:
         return warning("后台", "zhibu worker 还没有运行过：提醒不会写，信不会发；请启动它")
-    silent = _minutes(now - beat.last_tick)
-    if now - beat.last_tick > SILENCE_BORNE:
+    whole = beat.last_tick
+    if whole is None or beat.failed is not None:
+        since = "还没有一轮全部做完" if whole is None else f"上一次全部做完是 {_minutes(now - whole)} 分钟前"
+        look = "请看 zhibu worker 的日志 tick-step-failed"
+        return broken("后台", f"最近一轮有步骤没有做成（{beat.failed}），{since}：{look}")
+    silent = _minutes(now - whole)
+    if now - whole > SILENCE_BORNE:
         return broken("后台", f"zhibu worker 已 {silent} 分钟没有动静：请启动它，并看它的日志")
     if beat.oldest_unsent is not None and now - beat.oldest_unsent > LETTER_WAIT_BORNE:
         return warning("后台", f"在运行，但有一封信等了 {_minutes(now - beat.oldest_unsent)} 分钟还没发出：请看“邮件”一项和后台的日志")
     return ok("后台", "zhibu worker 在运行")
+
+
+def _letters(connection: Connection) -> Iterator[Finding]:
+    """Tell of letters that are put aside: which, of which branch, and the type of the error."""
+    aside = select(LetterAside.key, LetterAside.kind, LetterAside.error, LetterAside.process_id)
+    stuck = select(Letter.key, Letter.kind, Letter.error, Letter.process_id).where(
+        Letter.next_at.is_not(None),
+        Letter.error.startswith(CONTENT),
+    )
+    both = union_all(aside, stuck).subquery()
+    of_branch = (
+        select(both.c.key, both.c.kind, both.c.error, Branch.code)
+        .outerjoin(Process, Process.id == both.c.process_id)
+        .outerjoin(Branch, Branch.id == Process.branch_id)
+        .order_by(both.c.key)
+    )
+    found = connection.execute(of_branch).all()
+    if found:
+        told = [f"{row.code or '全校'} {row.kind} {row.error}（{row.key}）" for row in found[:MOST_TOLD]]
+        more = "等" if len(found) > MOST_TOLD else ""
+        mend = "请查该支部名册上的姓名和年度方案，改好后一小时内自动再写，其余的信照发"
+        yield warning("信件", f"{len(found)} 封信写不成，已搁置：{'；'.join(told)}{more}。{mend}")
 
 
 def _minutes(time: timedelta) -> int:

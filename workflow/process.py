@@ -272,7 +272,7 @@ def _tell_returned(session: Session, process: Process, change: StageChange, *, n
                 recipient_id=leader.id,
                 recipient_name=leader.name,
                 address=leader.email,
-                words=letters.returned(
+                words=letters.render(
                     letters.Returned(
                         recipient=leader.name,
                         branch=process.branch.name,

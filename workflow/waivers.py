@@ -99,7 +99,7 @@ def tell_decided(session: Session, process: Process, waiver: Waiver, *, now: dat
                 recipient_id=leader.id,
                 recipient_name=leader.name,
                 address=leader.email,
-                words=letters.waiver_decided(
+                words=letters.render(
                     letters.WaiverDecided(
                         recipient=leader.name,
                         today=now.astimezone(SCHOOL_ZONE).date(),

@@ -198,6 +198,22 @@ def test_a_worker_that_does_not_tick_is_shown_and_no_503(app: Flask, school: Eng
     assert (long_ago.status_code, long_ago.get_json()["worker"]["last_tick"]) == (200, "2024-12-20T02:00:00Z")
 
 
+def test_a_tick_of_which_a_step_failed_does_not_look_like_one_that_ended(app: Flask, school: Engine) -> None:
+    client = app.test_client()
+
+    def last_tick() -> object:
+        return client.get("/readyz").get_json()["worker"]["last_tick"]
+
+    with transaction(school, actor="worker") as session:
+        beat(session, NOW, "derive KeyError")
+    assert last_tick() is None
+    assert "zhibu_worker_heartbeat_seconds" not in numbers(client)
+    with transaction(school, actor="worker") as session:
+        beat(session, NOW)
+        beat(session, NOW.replace(minute=5), "derive KeyError")
+    assert last_tick() == "2024-12-20T02:00:00Z"
+
+
 # ── numbers ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

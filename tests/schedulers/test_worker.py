@@ -9,15 +9,19 @@ from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, create_engine, select, text
+from sqlalchemy.pool import NullPool
 from structlog.testing import capture_logs
 
 from schedulers.worker import run_worker, tick
-from tests.builders import NOW, a_school
+from tests.builders import NOW, a_school, person
 from tests.mail_server import MailServer, free_port, mail_server
 from workflow.database import engine_for, transaction
 from workflow.errors import SettingsInvalid
-from workflow.mail.outbox import WorkerHeartbeat, heartbeat, letters_of
+from workflow.idempotency import KeptAnswer
+from workflow.mail.letters import Rendered
+from workflow.mail.outbox import NewLetter, WorkerHeartbeat, enqueue, heartbeat, letters_of
+from workflow.progress import ProgressCount
 from workflow.settings import Settings
 from workflow.vocabulary import LetterState
 
@@ -100,6 +104,108 @@ def test_the_heartbeat_tells_since_when_the_oldest_letter_waits(school: Engine, 
     assert sign_of_life(school).oldest_unsent == NOW
 
 
+# ── steps that fail ───────────────────────────────────────────────────────────────────────────────
+
+
+ALL = {"reminders", "delivery", "answers", "counts", "heartbeat"}
+NO_CYCLE = "insert into progress_delta (cycle_id, kind, stage, due_on, again, late, n) values (0, 'appraisal', 'study', 'infinity', false, false, 1)"
+"""A change that belongs to no year cannot be folded."""
+
+
+@pytest.mark.parametrize(
+    ("fault", "failed", "undone"),
+    [
+        ("revoke select on calendar_override from zhibu_app", "derive", {"reminders"}),
+        ("revoke select on measure from zhibu_app", "derive", set()),
+        ("revoke delete on kept_answer from zhibu_app", "forget", {"answers"}),
+        (NO_CYCLE, "fold", {"counts"}),
+        ("revoke update on worker_heartbeat from zhibu_app", "beat", {"heartbeat"}),
+    ],
+    ids=["derive", "derive in part", "forget", "fold", "beat"],
+)
+def test_a_step_that_fails_stops_no_other(
+    school: Engine,
+    owner_url: str,
+    settings: Settings,
+    server: MailServer,
+    fault: str,
+    failed: str,
+    undone: set[str],
+) -> None:
+    something_for_each_step(school)
+    as_owner(owner_url, fault)
+    with capture_logs() as logs:
+        tick(school, settings, NOW)
+    assert what_was_done(school, server) == ALL - undone
+    [line] = [line for line in logs if line["event"] == "tick-step-failed"]
+    assert line["step"] == failed
+    assert "school.example" not in str(line)
+    if failed != "beat":
+        assert (sign_of_life(school).failed or "").startswith(f"{failed} ")
+
+
+def test_mail_that_cannot_be_sent_at_all_stops_nothing_else(
+    school: Engine,
+    settings: Settings,
+    server: MailServer,
+) -> None:
+    something_for_each_step(school)
+    tick(school, settings.model_copy(update={"smtp_url": "smtp://127.0.0.1:99999"}), NOW)
+    assert what_was_done(school, server) == {"answers", "counts", "heartbeat"}
+    assert (sign_of_life(school).failed, sign_of_life(school).oldest_unsent) == (
+        "deliver ValueError",
+        NOW,
+    )
+
+
+def test_a_tick_of_which_a_step_failed_does_not_look_healthy(school: Engine, owner_url: str, settings: Settings) -> None:
+    as_owner(owner_url, "revoke select on measure from zhibu_app")
+    tick(school, settings, NOW)
+    assert sign_of_life(school).last_tick is None
+    as_owner(owner_url, "grant select on measure to zhibu_app")
+    tick(school, settings, NOW + timedelta(minutes=1))
+    assert (sign_of_life(school).last_tick, sign_of_life(school).failed) == (
+        NOW + timedelta(minutes=1),
+        None,
+    )
+    as_owner(owner_url, "revoke select on measure from zhibu_app")
+    tick(school, settings, NOW + timedelta(minutes=2))
+    assert sign_of_life(school).last_tick == NOW + timedelta(minutes=1)
+    assert sign_of_life(school).failed == "derive ProgrammingError"
+
+
+def as_owner(owner_url: str, statement: str) -> None:
+    engine = create_engine(owner_url, poolclass=NullPool)
+    with engine.begin() as connection:
+        connection.execute(text(statement))
+
+
+def something_for_each_step(school: Engine) -> None:
+    """A letter to 王五 that waits, and an answer that is kept too long; reminders are due anyhow."""
+    with transaction(school, actor="cli") as session:
+        to = person(session, "王五")
+        words = Rendered("一封信", "您好。\n", "<p>您好。</p>\n")
+        enqueue(session, [NewLetter("returned", to.id, to.name, to.email, words)], NOW)
+        request = {"person_id": to.id, "route": "POST /", "key": "k", "sent": ""}
+        answer = {"status": 200, "headers": {}, "body": "", "at": NOW - timedelta(days=8)}
+        session.add(KeptAnswer(**request, **answer))
+
+
+def what_was_done(school: Engine, server: MailServer) -> set[str]:
+    with transaction(school, actor=None) as session:
+        done = {
+            "reminders": set(EVERYBODY) <= set(server.recipients),
+            "delivery": "w5@school.example" in server.recipients,
+            "answers": session.scalar(select(KeptAnswer.key)) is None,
+            "counts": session.scalar(select(ProgressCount.n)) is not None,
+            "heartbeat": heartbeat(session) is not None,
+        }
+    return {name for name, is_done in done.items() if is_done}
+
+
+# ── the loop ──────────────────────────────────────────────────────────────────────────────────────
+
+
 def test_the_worker_ticks_at_once_and_stops_when_told(school: Engine, settings: Settings) -> None:
     stop = Event()
     began = datetime.now(UTC)
@@ -111,7 +217,7 @@ def test_the_worker_ticks_at_once_and_stops_when_told(school: Engine, settings: 
         stop.set()
         worker.join(SOON)
     assert not worker.is_alive()
-    assert sign_of_life(school).last_tick >= began
+    assert (sign_of_life(school).last_tick or NOW) >= began
 
 
 def test_the_worker_outlives_a_database_that_is_away_and_logs_no_text(settings: Settings) -> None:

@@ -31,6 +31,7 @@ WITHOUT_HISTORY = {
     "history": "it is the history",
     "kept_answer": "its row is the record, and is forgotten after seven days",
     "letter": "its row is the record, and a copy of every text would double its size",
+    "letter_aside": "what is not written at present, about nobody",
     "worker_heartbeat": "a clock, about nobody",
 }
 """Tables that no trigger watches, each with its reason."""

@@ -20,8 +20,8 @@ from tests.builders import NOW, a_school, caller, person
 from workflow.database import transaction
 from workflow.errors import Conflict, Invalid, NotFound, Unauthenticated
 from workflow.history import History
-from workflow.mail.invitations import Invited, invited, password_forgotten
-from workflow.mail.letters import Rendered
+from workflow.mail.invitations import Invited, PasswordForgotten
+from workflow.mail.letters import Rendered, render
 from workflow.mail.outbox import Letter
 from workflow.people.accounts import (
     Invitation,
@@ -338,11 +338,11 @@ LETTER = Invited(
 
 
 def test_an_invitation_as_it_is_read(snapshot: SnapshotAssertion) -> None:
-    assert _as_read(invited(LETTER)) == snapshot
+    assert _as_read(render(LETTER)) == snapshot
 
 
 def test_the_answer_to_a_forgotten_password_as_it_is_read(snapshot: SnapshotAssertion) -> None:
-    assert _as_read(password_forgotten(LETTER)) == snapshot
+    assert _as_read(render(PasswordForgotten(**vars(LETTER)))) == snapshot
 
 
 def _as_read(letter: Rendered) -> str:

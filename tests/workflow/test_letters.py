@@ -6,12 +6,15 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from email import message_from_bytes
 from email.policy import default
+from pathlib import Path
 from typing import Any
 
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
+from workflow.mail import invitations, letters
 from workflow.mail.letters import (
+    Addressed,
     DecisionEntered,
     Digest,
     Duty,
@@ -23,18 +26,10 @@ from workflow.mail.letters import (
     Rendered,
     Returned,
     WaiverDecided,
-    decision_entered,
-    digest,
-    follow_up_due,
-    measure_due,
     message,
-    office_reminder,
     process_link,
-    published,
-    reminder,
-    returned,
+    render,
     school_link,
-    waiver_decided,
 )
 from workflow.vocabulary import STAGES, Kind, Stage
 
@@ -97,84 +92,94 @@ WRITTEN = datetime(2024, 12, 24, 1, 0, tzinfo=UTC)
 
 
 def test_a_secretary_reads_how_much_his_branch_lacks(snapshot: SnapshotAssertion) -> None:
-    assert _as_read(reminder(REMINDER)) == snapshot
+    assert _as_read(render(REMINDER)) == snapshot
 
 
 def test_a_committee_member_reads_his_own_duty(snapshot: SnapshotAssertion) -> None:
-    assert _as_read(reminder(replace(REMINDER, recipient="李四", leads=False, duties=(K2,)))) == snapshot
+    assert _as_read(render(replace(REMINDER, recipient="李四", leads=False, duties=(K2,)))) == snapshot
 
 
 def test_a_secretary_who_lacks_nothing_is_asked_to_move_on(snapshot: SnapshotAssertion) -> None:
-    assert _as_read(reminder(replace(REMINDER, duties=()))) == snapshot
+    assert _as_read(render(replace(REMINDER, duties=()))) == snapshot
 
 
 def test_the_last_day_says_today_and_the_last_stage_asks_to_file(snapshot: SnapshotAssertion) -> None:
     letter = replace(REMINDER, stage=Stage.REPORT, due_on=date(2025, 1, 26), today=date(2025, 1, 26), duties=())
-    assert _as_read(reminder(letter)) == snapshot
+    assert _as_read(render(letter)) == snapshot
 
 
 def test_a_year_without_announced_holidays_is_remarked(snapshot: SnapshotAssertion) -> None:
-    assert _as_read(reminder(replace(REMINDER, remark="2031年放假调休安排尚未公布，暂按周一至周五为工作日计算"))) == snapshot
+    assert _as_read(render(replace(REMINDER, remark="2031年放假调休安排尚未公布，暂按周一至周五为工作日计算"))) == snapshot
 
 
 def test_a_returned_branch_reads_why_and_until_when(snapshot: SnapshotAssertion) -> None:
-    assert _as_read(returned(RETURNED)) == snapshot
+    assert _as_read(render(RETURNED)) == snapshot
 
 
 def test_a_returned_assessment_is_put_right_and_not_filed_again(snapshot: SnapshotAssertion) -> None:
-    assert _as_read(returned(replace(RETURNED, **ASSESSED, reason="第三部分没有数据。"))) == snapshot
+    assert _as_read(render(replace(RETURNED, **ASSESSED, reason="第三部分没有数据。"))) == snapshot
 
 
 def test_a_secretary_reads_what_he_himself_owes_of_the_assessment(snapshot: SnapshotAssertion) -> None:
-    assert _as_read(reminder(replace(REMINDER, **ASSESSED, leads=False, duties=(R1,)))) == snapshot
+    assert _as_read(render(replace(REMINDER, **ASSESSED, leads=False, duties=(R1,)))) == snapshot
 
 
 def test_a_returned_branch_without_a_day_is_asked_to_hurry(snapshot: SnapshotAssertion) -> None:
-    assert _as_read(returned(replace(RETURNED, due_on=None))) == snapshot
+    assert _as_read(render(replace(RETURNED, due_on=None))) == snapshot
 
 
 def test_a_branch_that_is_overdue_reads_by_how_many_days(snapshot: SnapshotAssertion) -> None:
-    assert _as_read(reminder(replace(REMINDER, today=date(2025, 1, 2)))) == snapshot
+    assert _as_read(render(replace(REMINDER, today=date(2025, 1, 2)))) == snapshot
 
 
 def test_a_branch_that_is_overdue_and_lacks_nothing_is_asked_to_move_on(snapshot: SnapshotAssertion) -> None:
-    assert _as_read(reminder(replace(REMINDER, today=date(2025, 1, 2), duties=()))) == snapshot
+    assert _as_read(render(replace(REMINDER, today=date(2025, 1, 2), duties=()))) == snapshot
 
 
 def test_a_secretary_reads_that_a_reason_was_agreed_to(snapshot: SnapshotAssertion) -> None:
-    assert _as_read(waiver_decided(WAIVER)) == snapshot
+    assert _as_read(render(WAIVER)) == snapshot
 
 
 def test_a_secretary_reads_why_a_reason_was_not_agreed_to(snapshot: SnapshotAssertion) -> None:
-    assert _as_read(waiver_decided(replace(WAIVER, refused_because="出国人员可以线上谈话，\n请补谈。"))) == snapshot
+    assert _as_read(render(replace(WAIVER, refused_because="出国人员可以线上谈话，\n请补谈。"))) == snapshot
 
 
 def test_who_promised_help_reads_how_much_and_until_when(snapshot: SnapshotAssertion) -> None:
-    assert _as_read(follow_up_due(FOLLOW_UP)) == snapshot
+    assert _as_read(render(FOLLOW_UP)) == snapshot
 
 
 def test_help_that_is_due_today_says_so(snapshot: SnapshotAssertion) -> None:
-    assert _as_read(follow_up_due(replace(FOLLOW_UP, today=date(2025, 1, 10), remark="某年尚未公布"))) == snapshot
+    assert _as_read(render(replace(FOLLOW_UP, today=date(2025, 1, 10), remark="某年尚未公布"))) == snapshot
 
 
 def test_who_owns_measures_reads_how_many_and_until_when(snapshot: SnapshotAssertion) -> None:
-    assert _as_read(measure_due(MEASURE)) == snapshot
+    assert _as_read(render(MEASURE)) == snapshot
 
 
 def test_measures_that_are_due_today_say_so(snapshot: SnapshotAssertion) -> None:
-    assert _as_read(measure_due(replace(MEASURE, today=date(2025, 6, 30)))) == snapshot
+    assert _as_read(render(replace(MEASURE, today=date(2025, 6, 30)))) == snapshot
 
 
 def test_measures_that_are_overdue_say_by_how_many_days(snapshot: SnapshotAssertion) -> None:
-    assert _as_read(measure_due(replace(MEASURE, today=date(2025, 7, 8), count=1))) == snapshot
+    assert _as_read(render(replace(MEASURE, today=date(2025, 7, 8), count=1))) == snapshot
 
 
 def test_the_office_reads_how_many_branches_stand_where(snapshot: SnapshotAssertion) -> None:
-    assert _as_read(digest(DIGEST)) == snapshot
+    assert _as_read(render(DIGEST)) == snapshot
+
+
+def test_every_letter_has_its_three_files_and_every_file_its_letter() -> None:
+    folder = Path(letters.__file__).parent / "templates"
+    frames = {"letter.txt", "letter.html", "remark.txt", "remark.html"}
+    declared = [*vars(letters).values(), *vars(invitations).values()]
+    classes = [each for each in declared if isinstance(each, type) and issubclass(each, Addressed)]
+    named = {each.template for each in classes if hasattr(each, "template")}
+    parts = {f"{name}.{part}" for name in named for part in ("subject.txt", "txt", "html")}
+    assert {path.name for path in folder.iterdir()} == parts | frames
 
 
 def test_what_people_wrote_cannot_become_markup() -> None:
-    letter = returned(replace(RETURNED, reason="<script>alert(1)</script>", branch="A&B党支部"))
+    letter = render(replace(RETURNED, reason="<script>alert(1)</script>", branch="A&B党支部"))
     assert "&lt;script&gt;" in letter.html
     assert "<script>" not in letter.html
     assert "<script>" in letter.text
@@ -182,7 +187,7 @@ def test_what_people_wrote_cannot_become_markup() -> None:
 
 
 def test_a_line_break_in_a_name_does_not_end_the_subject() -> None:
-    assert "\n" not in returned(replace(RETURNED, branch="第一\n党支部")).subject
+    assert "\n" not in render(replace(RETURNED, branch="第一\n党支部")).subject
 
 
 def test_a_message_tells_readers_and_machines_what_it_is() -> None:
@@ -241,22 +246,22 @@ OFFICE_REMINDER = OfficeReminder(
 
 
 def test_the_office_reads_how_many_branches_it_must_bring_on_and_what_it_owes(snapshot: SnapshotAssertion) -> None:
-    assert office_reminder(OFFICE_REMINDER) == snapshot
+    assert render(OFFICE_REMINDER) == snapshot
 
 
 def test_the_office_that_owes_nothing_is_asked_to_move_on(snapshot: SnapshotAssertion) -> None:
-    assert office_reminder(replace(OFFICE_REMINDER, duties=(), today=date(2025, 1, 17))) == snapshot
+    assert render(replace(OFFICE_REMINDER, duties=(), today=date(2025, 1, 17))) == snapshot
 
 
 def test_the_committee_reads_that_a_decision_waits_and_not_what_it_is(snapshot: SnapshotAssertion) -> None:
     letter = DecisionEntered(
         recipient="党委委员", today=date(2025, 2, 11), link=OFFICE_REMINDER.link, year=2024, number="党委会〔2025〕3号", held_on=date(2025, 2, 10)
     )
-    assert decision_entered(letter) == snapshot
+    assert render(letter) == snapshot
 
 
 def test_the_office_reads_in_one_line_where_the_branches_stand_in_the_assessment(snapshot: SnapshotAssertion) -> None:
-    assert _as_read(digest(replace(DIGEST, assessed=((Stage.COLLECTING, 42), (Stage.SUMMARISED, 18))))) == snapshot
+    assert _as_read(render(replace(DIGEST, assessed=((Stage.COLLECTING, 42), (Stage.SUMMARISED, 18))))) == snapshot
 
 
 def test_a_branch_reads_that_there_is_a_result_and_not_which(snapshot: SnapshotAssertion) -> None:
@@ -267,4 +272,4 @@ def test_a_branch_reads_that_there_is_a_result_and_not_which(snapshot: SnapshotA
         branch="计算机学院教工第一党支部",
         year=2024,
     )
-    assert published(letter) == snapshot
+    assert render(letter) == snapshot

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from workflow.mail.letters import Addressed, Rendered, render
+from workflow.mail.letters import Addressed
 
 INVITED = "invitation"
 PASSWORD_FORGOTTEN = "password"  # noqa: S105  (the kind of a letter)
@@ -15,17 +15,15 @@ SECRET = (INVITED, PASSWORD_FORGOTTEN)
 
 @dataclass(frozen=True, kw_only=True)
 class Invited(Addressed):
-    """A link by which the recipient sets his password. ``expires_at`` is in the school's time."""
+    """A link by which somebody new sets their password. ``expires_at`` is in the school's time."""
 
+    template = "invitation"
     staff_no: str
     expires_at: datetime
 
 
-def invited(letter: Invited) -> Rendered:
-    """The letter that brings somebody in."""
-    return render("invitation", letter)
+@dataclass(frozen=True, kw_only=True)
+class PasswordForgotten(Invited):
+    """The same link for somebody who has forgotten their password."""
 
-
-def password_forgotten(letter: Invited) -> Rendered:
-    """The letter to somebody who said that he forgot his password."""
-    return render("password", letter)
+    template = "password"

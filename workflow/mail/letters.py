@@ -9,20 +9,21 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import parseaddr
+from typing import ClassVar
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from workflow.vocabulary import Kind, Stage, Trigger
 
-REMINDER, OVERDUE, FOLLOW_UP, MEASURE = "due-", "overdue-", "follow-up-", "measure-"
-"""What the kinds of reminders begin with; the days before or after the day follow."""
-REMINDER_DAYS = (7, 3, 1, 0)
-RETURNED, DIGEST = "returned", "digest"
+REMINDER, OVERDUE = "due-", "overdue-"
+OF_A_DEADLINE = (REMINDER, OVERDUE)
+"""How kinds begin that a move makes moot; the days before or after the day follow."""
+RETURNED = "returned"
 WAIVER_APPROVED, WAIVER_REJECTED = "waiver-approved", "waiver-rejected"
 DECISION_ENTERED, PUBLISHED = "decision-entered", "published"
 
@@ -34,11 +35,6 @@ _ADDRESS = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[\w.-]+", re.ASCII)
 def reminder_kind(days_before: int) -> str:
     """``due-7``, ``due-3``, ``due-1``, ``due-0``; ``overdue-1`` and so on once the day is over."""
     return f"{REMINDER}{days_before}" if days_before >= 0 else f"{OVERDUE}{-days_before}"
-
-
-def measure_kind(days_before: int) -> str:
-    """``measure-due-7`` and so on; ``measure-overdue-1`` once the day is over."""
-    return f"{MEASURE}{reminder_kind(days_before)}"
 
 
 def school_link(base_url: str, year: int) -> str:
@@ -81,6 +77,8 @@ class Duty:
 class Addressed:
     """What every letter says: to whom, on which day, and where to go on."""
 
+    template: ClassVar[str]
+    """Its words: three files of this name in ``templates``."""
     recipient: str
     today: date
     link: str
@@ -95,23 +93,38 @@ class OfADay(Addressed):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reminder(OfADay):
-    """A deadline comes near (到期提醒), or is over (逾期).
+class OfADueDay(OfADay):
+    """A letter that counts the days to a day, or since it."""
 
-    ``leads`` is whether the recipient answers for the whole branch, else the duties are his own.
-    """
-
-    branch: str
-    year: int
-    stage: Stage
     due_on: date
-    leads: bool
-    duties: Sequence[Duty]
-    kind: Kind = Kind.APPRAISAL
 
     @property
     def days_left(self) -> int:
         return (self.due_on - self.today).days
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counted(OfADueDay):
+    """A letter that counts what its reader owes a branch by a day, and says no more of it."""
+
+    branch: str
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reminder(OfADueDay):
+    """A deadline comes near (到期提醒), or is over (逾期).
+
+    ``leads`` is whether the recipient answers for the whole branch, else the duties are their own.
+    """
+
+    template = "reminder"
+    branch: str
+    year: int
+    stage: Stage
+    leads: bool
+    duties: Sequence[Duty]
+    kind: Kind = Kind.APPRAISAL
 
     @property
     def next_move(self) -> Trigger:
@@ -119,18 +132,14 @@ class Reminder(OfADay):
 
 
 @dataclass(frozen=True, kw_only=True)
-class OfficeReminder(OfADay):
+class OfficeReminder(OfADueDay):
     """A day that is the office's own comes near or is over (党办的期限): how many branches stand where, and how much of each clause it owes."""
 
+    template = "office_reminder"
     year: int
-    due_on: date
     by_stage: Sequence[tuple[Stage, int]]
     duties: Sequence[Duty]
     kind: Kind
-
-    @property
-    def days_left(self) -> int:
-        return (self.due_on - self.today).days
 
     @property
     def branches(self) -> int:
@@ -141,6 +150,7 @@ class OfficeReminder(OfADay):
 class Returned(Addressed):
     """The office has returned the branch to an earlier stage (退回). ``due_on`` is the day it now has, if any."""
 
+    template = "returned"
     branch: str
     year: int
     stage: Stage
@@ -154,6 +164,7 @@ class Returned(Addressed):
 class WaiverDecided(Addressed):
     """The office has agreed to a reason in place of what is missing, or has not, and then says why (豁免审批). Never whom it covers."""
 
+    template = "waiver_decided"
     branch: str
     year: int
     clause: str
@@ -170,6 +181,7 @@ class WaiverDecided(Addressed):
 class DecisionEntered(Addressed):
     """The office has entered what the committee decided, which waits to be confirmed (决定待确认). Never what was decided."""
 
+    template = "decision_entered"
     year: int
     number: str
     held_on: date
@@ -179,40 +191,30 @@ class DecisionEntered(Addressed):
 class Published(Addressed):
     """The committee's decision on the branches is published (考核结果公布): that there is a result, never which."""
 
+    template = "published"
     branch: str
     year: int
 
 
 @dataclass(frozen=True, kw_only=True)
-class FollowUpDue(OfADay):
-    """The day of help that was promised in a talk (后续帮助到期): how much of it, never to whom or what."""
+class FollowUpDue(Counted):
+    """The day of help that was promised in a talk (后续帮助到期): how much, never to whom or what."""
 
-    branch: str
-    due_on: date
-    count: int
-
-    @property
-    def days_left(self) -> int:
-        return (self.due_on - self.today).days
+    template = "follow_up_due"
 
 
 @dataclass(frozen=True, kw_only=True)
-class MeasureDue(OfADay):
+class MeasureDue(Counted):
     """The day of measures that the recipient owns (整改到期、逾期): how many, never what they say."""
 
-    branch: str
-    due_on: date
-    count: int
-
-    @property
-    def days_left(self) -> int:
-        return (self.due_on - self.today).days
+    template = "measure_due"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Digest(OfADay):
     """The office's week (每周汇总): how many branches stand where, as the overview counts them on that day."""
 
+    template = "digest"
     year: int
     branches: int
     by_stage: Sequence[tuple[Stage, int]]
@@ -224,58 +226,37 @@ class Digest(OfADay):
     """The stages of the committee's assessment in which branches stand; none in a year that assesses nobody."""
 
 
-def reminder(letter: Reminder) -> Rendered:
-    """The letter that a deadline comes near."""
-    return render("reminder", letter)
+class NotAnAddress(ValueError):
+    """A recipient's address is none."""
 
 
-def office_reminder(letter: OfficeReminder) -> Rendered:
-    """The letter that a day of the office comes near."""
-    return render("office_reminder", letter)
+def sendable(words: Rendered, *, recipient: str, address: str) -> Rendered:
+    """Return the words of a letter. Raises what its message would raise when it is sent.
 
-
-def returned(letter: Returned) -> Rendered:
-    """The letter that the office has returned a branch."""
-    return render("returned", letter)
-
-
-def waiver_decided(letter: WaiverDecided) -> Rendered:
-    """The letter that the office has decided on a reason."""
-    return render("waiver_decided", letter)
-
-
-def decision_entered(letter: DecisionEntered) -> Rendered:
-    """The letter that a decision waits for the committee."""
-    return render("decision_entered", letter)
-
-
-def published(letter: Published) -> Rendered:
-    """The letter that there is a result."""
-    return render("published", letter)
-
-
-def follow_up_due(letter: FollowUpDue) -> Rendered:
-    """The letter that promised help is due."""
-    return render("follow_up_due", letter)
-
-
-def measure_due(letter: MeasureDue) -> Rendered:
-    """The letter that measures are due or overdue."""
-    return render("measure_due", letter)
-
-
-def digest(letter: Digest) -> Rendered:
-    """The office's letter of the week."""
-    return render("digest", letter)
+    Headers break on what looks like an encoded word, or cannot be printed: only that is tried, since
+    a message costs ten times the words. What is no address is for the sender to find.
+    """
+    header = f"{_one_line(recipient)}{words.subject}"
+    if _ADDRESS.fullmatch(address) and ("=?" in header or not header.isprintable()):
+        mail = message(
+            sender="zhibu@localhost",
+            recipient=recipient,
+            address=address,
+            words=words,
+            message_id="never-sent",
+            written_at=datetime(2000, 1, 1, tzinfo=UTC),
+        )
+        mail.as_bytes()
+    return words
 
 
 def message(*, sender: str, recipient: str, address: str, words: Rendered, message_id: str, written_at: datetime) -> EmailMessage:
     """One message to one recipient, as it goes to the mail server; sent again it is the same to the byte but for its boundary.
 
-    The Message-ID is the row's, in the sender's domain. Raises ValueError for an address that is none.
+    The Message-ID is the row's, in the sender's domain. Raises NotAnAddress.
     """
     if not _ADDRESS.fullmatch(address):
-        raise ValueError("not an address")
+        raise NotAnAddress("not an address")
     name, plain = parseaddr(sender)
     mail = EmailMessage(policy=SMTP)
     mail["From"] = Address(name or OFFICE, addr_spec=plain)
@@ -305,8 +286,10 @@ _environment = Environment(
 _environment.filters["day"] = _chinese_day
 
 
-def render(name: str, letter: Addressed) -> Rendered:
-    subject, text, html = (_environment.get_template(f"{name}.{part}").render(letter=letter) for part in ("subject.txt", "txt", "html"))
+def render(letter: Addressed) -> Rendered:
+    """Write a letter in its template's words."""
+    parts = (f"{letter.template}.{part}" for part in ("subject.txt", "txt", "html"))
+    subject, text, html = (_environment.get_template(part).render(letter=letter) for part in parts)
     return Rendered(_one_line(subject), text.strip() + "\n", html.strip() + "\n")
 
 

@@ -44,19 +44,16 @@ from sqlalchemy.orm import Mapped, Session, defer, mapped_column
 from workflow.database import Base, Numbered, any_of, word
 from workflow.history import usable
 from workflow.mail.invitations import SECRET
-from workflow.mail.letters import DIGEST, FOLLOW_UP, MEASURE, OVERDUE, REMINDER, Rendered
+from workflow.mail.letters import OF_A_DEADLINE, Rendered
 from workflow.personal import Area, Data, personal
 from workflow.vocabulary import LetterState
 
 AT_ONCE = 500
 """Rows in one INSERT."""
-
-OF_A_DEADLINE = (REMINDER, OVERDUE)
-"""Kinds that a move makes moot, by how they begin."""
-DERIVED = (*OF_A_DEADLINE, FOLLOW_UP, MEASURE, DIGEST)
-"""Kinds that are derived anew at every tick, and are moot when they are not due any more."""
 WITHOUT_TEXT = {"text": "", "html": ""}
 """What a letter has once it will not be sent any more: its text is personal, and may hold a link that opens an account."""
+CONTENT = "content"
+"""How the error of a letter begins whose message cannot be built; the type of what went wrong follows."""
 
 
 class Letter(Numbered, Base):
@@ -107,12 +104,18 @@ class WorkerHeartbeat(Base):
     """When the worker last finished a tick (心跳), one row: what ``/readyz`` shows."""
 
     __tablename__ = "worker_heartbeat"
-    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+    __table_args__ = (
+        CheckConstraint("id = 1", name="one_row"),
+        CheckConstraint("last_tick is not null or failed is not null", name="truth"),
+    )
 
     id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
-    last_tick: Mapped[datetime]
+    last_tick: Mapped[datetime | None]
+    """The newest of which every step was done; None before the first."""
     oldest_unsent: Mapped[datetime | None]
     """When the oldest letter that still may be sent was written."""
+    failed: Mapped[str | None]
+    """The steps of the newest tick that were not done, with the types of their errors."""
 
 
 usable(Letter.__table__, "select, insert, update")  # type: ignore[arg-type]
@@ -172,6 +175,8 @@ class Claimed:
     created_at: datetime
     attempts: int
     leased_until: datetime
+    error: str | None
+    """Why the last try failed."""
     once_more: bool
     """It may have arrived already: this is the one resend."""
 
@@ -221,24 +226,33 @@ def fates(session: Session, keys: Sequence[str]) -> dict[str, LetterState]:
     return {row.key: row.state for row in session.execute(select(Letter.key, Letter.state).where(any_of(Letter.key, keys)))}
 
 
+def newest_letter(session: Session) -> int:
+    """Return the number of the letter that was queued last, 0 if there is none."""
+    return session.scalar(select(func.max(Letter.id))) or 0
+
+
 def retire_reminders(session: Session, process_ids: Collection[int]) -> None:
-    """These processes have moved on, or their day has: reminders of them that wait to be sent have nothing to remind of. One statement."""
+    """Cancel queued reminders of these processes: they moved, or the deadline did."""
     session.execute(_moot(_waiting(OF_A_DEADLINE), any_of(Letter.process_id, process_ids)))
 
 
 def retire_links(session: Session, recipient_ids: Collection[int]) -> None:
-    """These people get a new link: letters with an older one that still wait are moot."""
+    """Cancel queued letters with an older link of these people."""
     session.execute(_moot(_waiting(SECRET), any_of(Letter.recipient_id, recipient_ids)))
 
 
-def retire_reminders_except(session: Session, current: Collection[str]) -> None:
-    """Only the nearest reminder is sent, never the missed ones too: those that wait and are not of now are moot.
+def retire_reminders_except(session: Session, kinds: Sequence[str], current: Collection[str], *, up_to: int) -> None:
+    """Cancel queued reminders that are told no more: only the nearest one is sent.
 
-    ``current`` holds keys without their recipient (``reminder_of``). A row in another's hand is left alone and not waited for.
+    ``kinds`` are beginnings of kinds, ``current`` holds keys without their recipient
+    (``reminder_of``), and letters queued after number ``up_to`` are not judged by it. A row in
+    another's hand is left alone and not waited for.
     """
     reminder = func.regexp_replace(Letter.key, ":[0-9]+$", "")
-    stale = select(Letter.id).where(_waiting(DERIVED), reminder != all_(literal(list(current), ARRAY(Text))))
-    session.execute(_moot(Letter.id.in_(stale.order_by(Letter.id).with_for_update(skip_locked=True).scalar_subquery())))
+    told = all_(literal(list(current), ARRAY(Text)))
+    stale = select(Letter.id).where(_waiting(kinds), Letter.id <= up_to, reminder != told)
+    in_order = stale.order_by(Letter.id).with_for_update(skip_locked=True)
+    session.execute(_moot(Letter.id.in_(in_order.scalar_subquery())))
 
 
 def reminder_of(
@@ -300,7 +314,7 @@ def claim(session: Session, now: datetime, lease: timedelta, limit: int = 1) -> 
     return sorted((Claimed(**row._mapping) for row in session.execute(taken)), key=lambda claimed: claimed.id)
 
 
-_CLAIMED = ("id", "kind", "recipient_name", "address", "subject", "text", "html", "message_id", "created_at", "attempts", "leased_until")
+_CLAIMED = ("id", "kind", "recipient_name", "address", "subject", "text", "html", "message_id", "created_at", "attempts", "leased_until", "error")
 
 
 def settle_sent(session: Session, letter: Claimed, now: datetime) -> bool:
@@ -364,9 +378,14 @@ def letters_of(
     return session.scalars(statement.where(Letter.id > after).order_by(Letter.id).limit(limit)).all()
 
 
-def beat(session: Session, now: datetime) -> WorkerHeartbeat:
-    """Write down that a tick has ended, and since when the oldest letter waits."""
-    values = {"last_tick": now, "oldest_unsent": session.scalar(select(func.min(Letter.created_at)).where(Letter.next_at.is_not(None)))}
+def beat(session: Session, now: datetime, failed: str | None = None) -> WorkerHeartbeat:
+    """Write down that a tick has ended, what of it failed, and since when the oldest letter waits.
+
+    A tick of which a step failed leaves ``last_tick`` alone: whoever watches it sees it age.
+    """
+    oldest = select(func.min(Letter.created_at)).where(Letter.next_at.is_not(None))
+    values = {"failed": failed, "oldest_unsent": session.scalar(oldest)}
+    values |= {} if failed else {"last_tick": now}
     statement = insert(WorkerHeartbeat).values(id=1, **values).on_conflict_do_update(index_elements=[WorkerHeartbeat.id], set_=values)
     return session.scalars(statement.returning(WorkerHeartbeat), execution_options={"populate_existing": True}).one()
 

@@ -16,8 +16,8 @@ from sqlalchemy.orm import Session, contains_eager
 
 from workflow.database import any_of
 from workflow.errors import Conflict, NotFound, Words
-from workflow.mail.invitations import INVITED, PASSWORD_FORGOTTEN, Invited, invited, password_forgotten
-from workflow.mail.letters import Rendered
+from workflow.mail.invitations import INVITED, PASSWORD_FORGOTTEN, Invited, PasswordForgotten
+from workflow.mail.letters import Rendered, render
 from workflow.mail.outbox import NewLetter, enqueue, retire_links
 from workflow.people.accounts import Account, Invitation, account_of, digest, set_password
 from workflow.people.organisation import Branch, Person
@@ -136,11 +136,12 @@ def _write(session: Session, accounts: Sequence[Account], kind: str, desk: Desk)
 
 
 def _words(person: Person, kind: str, code: str, desk: Desk) -> Rendered:
-    letter = Invited(
+    template = Invited if kind == INVITED else PasswordForgotten
+    letter = template(
         recipient=person.name,
         staff_no=person.staff_no,
         link=f"{desk.base_url}/invitations/{code}",
         expires_at=desk.expires_at.astimezone(SCHOOL_ZONE),
         today=desk.now.astimezone(SCHOOL_ZONE).date(),
     )
-    return invited(letter) if kind == INVITED else password_forgotten(letter)
+    return render(letter)

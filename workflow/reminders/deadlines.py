@@ -4,51 +4,38 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from functools import partial
+from typing import NamedTuple
 
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session, contains_eager
 
-from workflow.calendar import Overrides
 from workflow.cycle import Cycle, Participant, Process
 from workflow.database import any_of
 from workflow.gate import BY_NAME
 from workflow.mail import letters
-from workflow.mail.outbox import reminder_of
+from workflow.mail.letters import reminder_kind
 from workflow.people.organisation import Person
 from workflow.people.substitutes import Substitute, standing
 from workflow.process import moves_from
-from workflow.reminders.due import Due
-from workflow.reminders.when import days_ahead, nearest_reminder, reason_of, remark_of
-from workflow.vocabulary import SCHOOL_ZONE, WORKING_STAGES, CycleStatus, Post, Role
+from workflow.reminders.due import Due, Moment, Standing, Topic
+from workflow.reminders.when import nearest_reminder, reason_of, remark_of
+from workflow.vocabulary import WORKING_STAGES, CycleStatus, Post, Role
 
 _LEADERS = (Post.SECRETARY, Post.DEPUTY)
 _WORKING = [stage for stages in WORKING_STAGES.values() for stage in stages]
 
 
-@dataclass(frozen=True)
-class Near:
-    """A process whose day is near or over: which reminder of it is the nearest now."""
+class Near(NamedTuple):
+    """A process whose day is near or over, and what is told of it now."""
 
     process: Process
-    due_on: date
-    days_before: int
-    reason: str
-
-    @property
-    def kind(self) -> str:
-        return letters.reminder_kind(self.days_before)
-
-    @property
-    def told(self) -> str:
-        return reminder_of(self.kind, process_id=self.process.id, round_=self.process.round, due_on=self.due_on)
+    topic: Topic
 
 
-def near_processes(session: Session, now: datetime, overrides: Overrides) -> list[Near]:
-    """The processes of published cycles that stand in a stage whose day is near or over, in id order."""
-    soon = [day for day in days_ahead(now) if nearest_reminder(day, now, overrides) is not None]
+def near_processes(session: Session, at: Moment) -> list[Near]:
+    """Processes of published cycles in a stage whose day is near or over, in id order."""
     rows = session.scalars(
         select(Process)
         .join(Process.cycle)
@@ -57,26 +44,42 @@ def near_processes(session: Session, now: datetime, overrides: Overrides) -> lis
         .where(
             Cycle.status == CycleStatus.PUBLISHED,
             any_of(Process.stage, _WORKING),
-            or_(any_of(Process.due_on, soon), Process.due_on < now.astimezone(SCHOOL_ZONE).date()),
+            at.is_near(Process.due_on),
         )
         .order_by(Process.id)
         .execution_options(populate_existing=True)
     ).all()
-    steps = {day: nearest_reminder(day, now, overrides) for day in {process.due_on for process in rows} if day is not None}
-    reasons = {day: reason_of("期限", day, step, overrides) for day, step in steps.items() if step is not None}
-    return [Near(process, day, step, reasons[day]) for process in rows if (day := process.due_on) is not None and (step := steps[day]) is not None]
+    days = {row.due_on for row in rows}
+    steps = {day: nearest_reminder(day, at.now, at.overrides) for day in days if day is not None}
+    told = {day: (reminder_kind(step), reason_of("期限", day, step, at.overrides)) for day, step in steps.items() if step is not None}
+    due = ((row, row.due_on) for row in rows if row.due_on is not None)
+    return [Near(row, _topic(row, day, *told[day])) for row, day in due if day in told]
+
+
+def _topic(process: Process, day: date, kind: str, reason: str) -> Topic:
+    return Topic(
+        kind=kind,
+        due_on=day,
+        reason=reason,
+        cycle_id=process.cycle_id,
+        standing=Standing(process.id, process.stage, process.round, day),
+        branch=process.branch.name,
+        round=process.round,
+    )
 
 
 Missing = Mapping[tuple[int, int | None], Mapping[str, int]]
 """How much is missing of each requirement, by process and who must act, as ``gate.duties`` counts it."""
 
 
-def of_deadlines(session: Session, near: Sequence[Near], missing: Missing, now: datetime, base_url: str) -> Iterator[Due]:
-    """A letter for secretary and deputy of each process that is theirs to move on, and for whoever else must act in it."""
+def of_deadlines(session: Session, near: Sequence[Near], missing: Missing, at: Moment) -> Iterator[Due]:
+    """Derive a letter for the leaders of each process that is theirs to move on.
+
+    And one for each other person who must act in it.
+    """
     by_process = {each.process.id: each for each in near}
     acting = [person_id for _, person_id in missing if person_id is not None]
-    today = now.astimezone(SCHOOL_ZONE).date()
-    in_their_place = _substitutes(session, list(by_process), today)
+    in_their_place = _substitutes(session, list(by_process), at.today)
     roll = session.execute(
         select(Participant, Person.email)
         .join(Person, Person.id == Participant.person_id)
@@ -99,39 +102,32 @@ def of_deadlines(session: Session, near: Sequence[Near], missing: Missing, now: 
         counts = lacking if answers else {**own, **_asked_of_the_secretary(lacking)} if leads else own
         if not (answers or counts):
             continue
-        reminder = letters.Reminder(
-            recipient=row.name,
-            branch=process.branch.name,
-            year=process.cycle.year,
-            stage=process.stage,
-            due_on=each.due_on,
-            today=today,
-            leads=answers,
-            duties=duties_of(process.cycle, counts),
-            link=letters.process_link(base_url, process.kind, process.cycle.year, process.branch.code),
-            kind=process.kind,
-            remark=remark_of(each.due_on.year),
-        )
-        yield Due(
-            kind=each.kind,
-            recipient_id=row.person_id,
-            staff_no=row.staff_no,
-            recipient_name=row.name,
-            address=address,
-            reason=each.reason,
-            write=partial(letters.reminder, reminder),
-            cycle_id=process.cycle_id,
-            due_on=each.due_on,
-            process_id=process.id,
-            branch=process.branch.name,
-            round=process.round,
-        )
+        compose = partial(_compose, each, row.name, answers, counts, at)
+        yield each.topic.to(row, address, compose)
+
+
+def _compose(near: Near, name: str, leads: bool, counts: Mapping[str, int], at: Moment) -> letters.Reminder:
+    process, day = near.process, near.topic.due_on
+    year, code = process.cycle.year, process.branch.code
+    return letters.Reminder(
+        recipient=name,
+        branch=process.branch.name,
+        year=year,
+        stage=process.stage,
+        due_on=day,
+        today=at.today,
+        leads=leads,
+        duties=duties_of(process.cycle, counts),
+        link=letters.process_link(at.base_url, process.kind, year, code),
+        kind=process.kind,
+        remark=remark_of(day.year),
+    )
 
 
 def is_for_the_secretary(process: Process) -> bool:
-    """Whether it is for the secretary to move this process on: then he is told all that it lacks, and told even when that is nothing.
+    """Tell whether the secretary moves this process on: then they are told all that it lacks.
 
-    Where it is not, the office is told of the branch, and he only of what his role owes.
+    Even if that is nothing. Otherwise the office is told of the branch, and they of their own duties.
     """
     return any(move.asks is process.stage and move.who is Role.SECRETARY for move in moves_from(process))
 

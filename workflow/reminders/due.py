@@ -1,41 +1,116 @@
-"""A letter that is due (到点的信), before it is written."""
+"""Reminders as they are derived (到点的提醒): what is told now, and its letters yet unwritten."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
+from typing import Any, NamedTuple
 
-from workflow.mail.letters import Rendered
+from sqlalchemy import ColumnElement, or_
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from workflow.calendar import Overrides
+from workflow.cycle import Participant, Process
+from workflow.database import any_of
+from workflow.mail.letters import Addressed, Rendered, render, sendable
 from workflow.mail.outbox import NewLetter, letter_key, reminder_of
+from workflow.people.organisation import Person
+from workflow.reminders.when import OPENING, days_near
+from workflow.vocabulary import SCHOOL_ZONE, Stage
+
+
+@dataclass(frozen=True)
+class Moment:
+    """When reminders are derived for, and what their letters must know besides."""
+
+    now: datetime
+    overrides: Overrides
+    base_url: str
+
+    @property
+    def today(self) -> date:
+        return self.now.astimezone(SCHOOL_ZONE).date()
+
+    @property
+    def letters_go(self) -> bool:
+        return self.now.astimezone(SCHOOL_ZONE).time() >= OPENING
+
+    def is_near(self, day: InstrumentedAttribute[Any]) -> ColumnElement[bool]:
+        """Say in SQL that the first reminder of a day has come, or the day is over."""
+        return or_(any_of(day, days_near(self.now, self.overrides)), day < self.today)
+
+
+class Standing(NamedTuple):
+    """Where a process stood when its letters were derived."""
+
+    process_id: int
+    stage: Stage
+    round: int
+    due_on: date | None
+
+
+STANDING = (Process.id, Process.stage, Process.round, Process.due_on)
+"""The columns of a ``Standing``."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Due:
-    """A letter that is due: to whom, of what, and why. Its words are written only when they are wanted."""
+class Topic:
+    """A reminder without its recipients: of what, of which day, and why now."""
 
     kind: str
-    recipient_id: int
-    staff_no: str
-    recipient_name: str
-    address: str | None
-    reason: str
-    """Why now, as the dry run tells it: 期限前3天."""
-    write: Callable[[], Rendered]
-    cycle_id: int
     due_on: date
-    process_id: int | None = None
+    reason: str
+    """As the dry run tells it: 期限前3天."""
+    cycle_id: int
+    standing: Standing | None = None
+    """Of the process it is about; None where it is about the whole year."""
     branch: str | None = None
     round: int = 1
 
     @property
+    def process_id(self) -> int | None:
+        return self.standing.process_id if self.standing else None
+
+    @property
+    def reminder(self) -> str:
+        """The key of its letters without the recipient."""
+        about = {"process_id": self.process_id, "cycle_id": self.cycle_id}
+        return reminder_of(self.kind, **about, round_=self.round, due_on=self.due_on)
+
+    def to(
+        self,
+        who: Participant | Person,
+        address: str | None,
+        compose: Callable[[], Addressed],
+    ) -> Due:
+        """Address a letter of it to one person."""
+        number = who.person_id if isinstance(who, Participant) else who.id
+        recipient = {"recipient_id": number, "staff_no": who.staff_no, "recipient_name": who.name}
+        fields: dict[str, Any] = {**vars(self), **recipient, "address": address}
+        return Due(**fields, compose=compose)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Due(Topic):
+    """A letter that is due. Its words are written only when they are wanted."""
+
+    recipient_id: int
+    staff_no: str
+    recipient_name: str
+    address: str | None
+    compose: Callable[[], Addressed]
+    """Gathers what it says: what cannot be gathered spoils this letter alone."""
+
+    @property
     def key(self) -> str:
-        told = reminder_of(self.kind, process_id=self.process_id, cycle_id=self.cycle_id, round_=self.round, due_on=self.due_on)
-        return letter_key(told, self.recipient_id)
+        return letter_key(self.reminder, self.recipient_id)
 
     @property
     def words(self) -> Rendered:
-        return self.write()
+        address = (self.address or "").strip()
+        words = render(self.compose())
+        return sendable(words, recipient=self.recipient_name, address=address)
 
     @property
     def letter(self) -> NewLetter:
@@ -50,3 +125,12 @@ class Due:
             round=self.round,
             due_on=self.due_on,
         )
+
+
+@dataclass(frozen=True)
+class Source:
+    """One sort of reminder: how its kinds begin, and how it is derived."""
+
+    kinds: tuple[str, ...]
+    derive: Callable[[Session, Moment], Iterator[Topic]]
+    """Gives each topic that is told now, and each letter (``Due``) of it."""

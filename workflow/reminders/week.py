@@ -2,37 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from datetime import datetime
+from collections.abc import Iterator
 from functools import partial
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from workflow.calendar import Overrides
 from workflow.cycle import Cycle
-from workflow.mail import letters
-from workflow.mail.letters import DIGEST
+from workflow.mail.letters import Digest, school_link
 from workflow.people.organisation import holders_of
 from workflow.progress import overview
-from workflow.reminders.due import Due
+from workflow.reminders.due import Moment, Source, Topic
 from workflow.reminders.when import digest_of_week, remark_of
-from workflow.vocabulary import SCHOOL_ZONE, CycleStatus, Kind, Role
+from workflow.vocabulary import CycleStatus, Kind, Role
+
+KIND = "digest"
 
 
-def of_the_week(session: Session, now: datetime, overrides: Overrides, base_url: str) -> Iterator[Due]:
-    monday = digest_of_week(now, overrides)
+def _derive(session: Session, at: Moment) -> Iterator[Topic]:
+    monday = digest_of_week(at.now, at.overrides)
     if monday is None:
         return
-    today = now.astimezone(SCHOOL_ZONE).date()
-    office = holders_of(session, Role.OFFICE, today)
-    for cycle in running_cycles(session):
-        seen, assessed = overview(session, cycle, now=now), overview(session, cycle, now=now, kind=Kind.ASSESSMENT)
-        for person in office:
-            digest = letters.Digest(
-                recipient=person.name,
-                today=today,
-                link=letters.school_link(base_url, cycle.year),
+    office = holders_of(session, Role.OFFICE, at.today)
+    published = select(Cycle).where(Cycle.status == CycleStatus.PUBLISHED).order_by(Cycle.id)
+    for cycle in session.scalars(published).all():
+        topic = Topic(kind=KIND, due_on=monday, reason="每周汇总", cycle_id=cycle.id)
+        yield topic
+        seen = overview(session, cycle, now=at.now)
+        assessed = overview(session, cycle, now=at.now, kind=Kind.ASSESSMENT)
+        for to in office:
+            compose = partial(
+                Digest,
+                recipient=to.name,
+                today=at.today,
+                link=school_link(at.base_url, cycle.year),
                 remark=remark_of(monday.year),
                 year=cycle.year,
                 branches=seen.branches,
@@ -40,20 +43,9 @@ def of_the_week(session: Session, now: datetime, overrides: Overrides, base_url:
                 overdue=seen.overdue,
                 due_soon=seen.due_soon,
                 returned=seen.returned,
-                assessed=tuple((stage, count) for stage, count in assessed.by_stage.items() if count),
+                assessed=tuple(each for each in assessed.by_stage.items() if each[1]),
             )
-            yield Due(
-                kind=DIGEST,
-                recipient_id=person.id,
-                staff_no=person.staff_no,
-                recipient_name=person.name,
-                address=person.email,
-                reason="每周汇总",
-                write=partial(letters.digest, digest),
-                cycle_id=cycle.id,
-                due_on=monday,
-            )
+            yield topic.to(to, to.email, compose)
 
 
-def running_cycles(session: Session) -> Sequence[Cycle]:
-    return session.scalars(select(Cycle).where(Cycle.status == CycleStatus.PUBLISHED).order_by(Cycle.id)).all()
+WEEK = Source((KIND,), _derive)

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 
 from workflow.calendar import Overrides, unannounced, working_day_on_or_after, working_day_on_or_before
-from workflow.mail.letters import REMINDER_DAYS
 from workflow.vocabulary import SCHOOL_ZONE
 
 OPENING = time(9)
 """Letters go from nine in the morning, as the school's clock says it."""
+REMINDER_DAYS = (7, 3, 1, 0)
 OVERDUE_EVERY = 7
 FOLLOW_UP_DAYS = (1, 0)
 HORIZON = timedelta(days=120)
@@ -50,6 +50,11 @@ def follow_up_step(due_on: date, now: datetime, overrides: Overrides) -> int | N
 def days_ahead(now: datetime) -> list[date]:
     today = now.astimezone(SCHOOL_ZONE).date()
     return [today + timedelta(days=n) for n in range(HORIZON.days + 1)]
+
+
+def days_near(now: datetime, overrides: Overrides) -> list[date]:
+    """Days to come whose first reminder is due."""
+    return [day for day in days_ahead(now) if nearest_reminder(day, now, overrides) is not None]
 
 
 def reason_of(what: str, due_on: date, days_before: int, overrides: Overrides) -> str:

@@ -1,0 +1,277 @@
+"""Rows that spoil their own letter: put aside, told by the doctor, taken up when mended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, text
+from structlog.testing import capture_logs
+
+from schedulers.worker import tick
+from tests.builders import NOW, a_school, person
+from tests.evidence import stand_at
+from tests.mail_server import MailServer, mail_server
+from tests.test_doctor import look
+from workflow.cycle import process_of
+from workflow.database import transaction
+from workflow.doctor import Finding, State
+from workflow.mail.aside import REST, LetterAside, letters_aside
+from workflow.mail.letters import Rendered, sendable
+from workflow.mail.outbox import Letter, NewLetter, enqueue, heartbeat, letters_of
+from workflow.settings import Settings
+from workflow.vocabulary import LetterState, Stage
+from workflow.workbooks.cells import Cell, person_name
+
+POISON = "赵六 =?utf-8?B?6LW15YW?="
+"""A name pasted out of a mail program, not whole: no header can be made of it."""
+MINUTE = timedelta(minutes=1)
+REMINDED = ["office@school.example", "z3@school.example", "z6@school.example"]
+
+
+@pytest.fixture
+def server() -> Iterator[MailServer]:
+    with mail_server() as server:
+        yield server
+
+
+@pytest.fixture
+def settings(server: MailServer) -> Settings:
+    return Settings(
+        smtp_url=server.url,
+        mail_from="zhibu@school.example",
+        base_url="https://zhibu.example.edu.cn",
+    )
+
+
+@pytest.fixture
+def school(engine: Engine) -> Engine:
+    """At NOW both secretaries are reminded, and the office has its week."""
+    with transaction(engine, actor="cli") as session:
+        a_school(session)
+    return engine
+
+
+def run(engine: Engine, statement: str, **values: object) -> None:
+    """Change a row behind the product's back."""
+    with transaction(engine, actor="cli") as session:
+        session.execute(text(statement), values)
+
+
+def rename(engine: Engine, name: str) -> None:
+    """Call the secretary of D0201 something else, on the roster and on the roll."""
+    for table in ("person", "participant"):
+        run(engine, f"update {table} set name = :name where staff_no = 'z6'", name=name)  # noqa: S608
+
+
+def aside(engine: Engine) -> dict[str, LetterAside]:
+    with transaction(engine, actor=None) as session:
+        return letters_aside(session)
+
+
+def ledger(engine: Engine) -> list[Letter]:
+    with transaction(engine, actor=None) as session:
+        return list(letters_of(session))
+
+
+def sound(engine: Engine) -> bool:
+    """Whether the newest tick did all of its steps."""
+    with transaction(engine, actor=None) as session:
+        beat = heartbeat(session)
+    return beat is not None and beat.failed is None
+
+
+def findings(engine: Engine) -> list[Finding]:
+    """What the doctor says of letters."""
+    with transaction(engine, actor=None) as session:
+        newest = str(session.scalar(text("select version_num from alembic_version")))
+    url = engine.url.render_as_string(hide_password=False)
+    return look(url, newest=newest).get("信件", [])
+
+
+def put_aside(logs: list[Any]) -> list[Any]:
+    return [line for line in logs if line["event"] == "letter-put-aside"]
+
+
+# ── a letter that cannot be written ───────────────────────────────────────────────────────────────
+
+
+def test_the_roster_takes_a_name_that_no_message_does() -> None:
+    assert person_name(Cell(POISON)) == POISON
+    with pytest.raises(UnicodeEncodeError):
+        sendable(Rendered("一封信", "", ""), recipient=POISON, address="z6@school.example")
+
+
+def test_a_name_that_breaks_its_letter_costs_nobody_else_theirs(
+    school: Engine,
+    settings: Settings,
+    server: MailServer,
+) -> None:
+    rename(school, POISON)
+    with capture_logs() as logs:
+        tick(school, settings, NOW)
+    assert sorted(server.recipients) == ["office@school.example", "z3@school.example"]
+    assert sound(school)
+    [row] = aside(school).values()
+    assert (row.kind, row.error, row.since) == ("due-3", "UnicodeEncodeError", NOW)
+    [line] = put_aside(logs)
+    assert (line["letter"], line["kind"], line["error"]) == (row.key, row.kind, row.error)
+    written = f"{logs}{vars(row)}"
+    for secret in ("赵六", "=?utf-8", "school.example", "D0201党支部"):
+        assert secret not in written
+
+
+def test_the_doctor_tells_which_letter_of_which_branch_and_why(
+    school: Engine,
+    settings: Settings,
+) -> None:
+    assert findings(school) == []
+    rename(school, POISON)
+    tick(school, settings, NOW)
+    [found] = findings(school)
+    [key] = aside(school)
+    assert found.state is State.WARNING
+    for said in ("1 封", "D0201", "due-3", "UnicodeEncodeError", key):
+        assert said in found.said
+    assert "赵六" not in found.said
+
+
+def test_it_is_tried_once_an_hour_and_logged_once(school: Engine, settings: Settings) -> None:
+    rename(school, POISON)
+    tick(school, settings, NOW)
+    tried = []
+    for later in (MINUTE, REST - MINUTE, REST, REST + MINUTE):
+        with capture_logs() as logs:
+            tick(school, settings, NOW + later)
+        assert put_aside(logs) == []
+        [row] = aside(school).values()
+        tried.append(row.next_at)
+        assert row.since == NOW
+    assert tried == [NOW + REST, NOW + REST, NOW + 2 * REST, NOW + 2 * REST]
+
+
+def test_once_it_is_mended_it_goes(school: Engine, settings: Settings, server: MailServer) -> None:
+    rename(school, POISON)
+    tick(school, settings, NOW)
+    rename(school, "赵六")
+    tick(school, settings, NOW + MINUTE)
+    assert "z6@school.example" not in server.recipients
+    tick(school, settings, NOW + REST)
+    assert sorted(server.recipients) == REMINDED
+    assert aside(school) == {}
+    assert findings(school) == []
+    assert {letter.state for letter in ledger(school)} == {LetterState.SENT}
+
+
+def test_once_it_is_told_no_more_it_is_forgotten(
+    school: Engine,
+    settings: Settings,
+    server: MailServer,
+) -> None:
+    rename(school, POISON)
+    tick(school, settings, NOW)
+    with transaction(school, actor="cli") as session:
+        stand_at(session, process_of(session, 2024, "D0201"), Stage.FILED)
+    tick(school, settings, NOW + MINUTE)
+    assert aside(school) == {}
+    assert "z6@school.example" not in server.recipients
+
+
+def test_another_fault_of_the_same_letter_is_logged_again(
+    school: Engine,
+    settings: Settings,
+) -> None:
+    rename(school, POISON)
+    tick(school, settings, NOW)
+    run(school, "update cycle set plan = plan - 'clauses'")
+    with capture_logs() as logs:
+        tick(school, settings, NOW + REST)
+    assert [line["error"] for line in put_aside(logs)] == ["KeyError"]
+    assert [row.error for row in aside(school).values()] == ["KeyError"]
+
+
+def test_a_plan_without_its_sentences_costs_the_letters_that_quote_them(
+    school: Engine,
+    settings: Settings,
+    server: MailServer,
+) -> None:
+    run(school, "update cycle set plan = plan - 'clauses'")
+    tick(school, settings, NOW)
+    assert server.recipients == ["office@school.example"]
+    assert sound(school)
+    assert {(row.kind, row.error) for row in aside(school).values()} == {("due-3", "KeyError")}
+    assert "2 封" in findings(school)[0].said
+
+
+# ── a message that cannot be built ────────────────────────────────────────────────────────────────
+
+
+def queue(engine: Engine, name: str) -> None:
+    """A letter of an event to 赵六 by this name, and one to 张三."""
+    with transaction(engine, actor="cli") as session:
+        process = process_of(session, 2024, "D0201")
+        letters = [
+            NewLetter(
+                kind="returned",
+                recipient_id=to.id,
+                recipient_name=called,
+                address=to.email,
+                words=Rendered("一封信", f"{called}同志：\n", "<p>您好。</p>\n"),
+                process_id=process.id,
+            )
+            for to, called in ((person(session, "赵六"), name), (person(session, "张三"), "张三"))
+        ]
+        assert enqueue(session, letters, NOW) == 2
+
+
+def test_a_letter_whose_message_cannot_be_built_costs_nobody_else_theirs(
+    school: Engine,
+    settings: Settings,
+    server: MailServer,
+) -> None:
+    queue(school, POISON)
+    with capture_logs() as logs:
+        tick(school, settings, NOW)
+        tick(school, settings, NOW + 2 * MINUTE)
+    assert sorted(server.recipients) == sorted([*REMINDED, "z3@school.example"])
+    assert sound(school)
+    [stuck] = [letter for letter in ledger(school) if letter.state is not LetterState.SENT]
+    assert (stuck.state, stuck.error) == (LetterState.PENDING, "content UnicodeEncodeError")
+    assert stuck.attempts == 2
+    [line] = put_aside(logs)
+    assert (line["kind"], line["error"]) == ("returned", "content UnicodeEncodeError")
+    assert "赵六" not in f"{logs}{stuck.error}"
+    [found] = findings(school)
+    for said in ("D0201", "returned", "UnicodeEncodeError", stuck.key):
+        assert said in found.said
+
+
+def test_once_its_message_can_be_built_it_goes(
+    school: Engine,
+    settings: Settings,
+    server: MailServer,
+) -> None:
+    queue(school, POISON)
+    tick(school, settings, NOW)
+    run(
+        school,
+        "update letter set recipient_name = '赵六' where recipient_name = :name",
+        name=POISON,
+    )
+    tick(school, settings, NOW + REST)
+    assert server.recipients.count("z6@school.example") == 2
+    assert findings(school) == []
+
+
+def test_a_sender_that_is_none_fails_no_letter(
+    school: Engine,
+    settings: Settings,
+    server: MailServer,
+) -> None:
+    tick(school, settings.model_copy(update={"mail_from": "党委办公室"}), NOW)
+    assert {letter.state for letter in ledger(school)} == {LetterState.PENDING}
+    assert findings(school)[0].state is State.WARNING
+    tick(school, settings, NOW + REST)
+    assert sorted(server.recipients) == REMINDED

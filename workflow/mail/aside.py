@@ -1,0 +1,69 @@
+"""Letters put aside (搁置的信): what could not be written, and why, while every other letter goes.
+
+They are none of the outbox: nobody was told anything. Neither the letter's words nor those of the
+error are kept, which may quote a name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import BigInteger, ForeignKey, delete, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from workflow.database import Base, any_of
+from workflow.history import usable
+
+REST = timedelta(hours=1)
+"""After which a letter that was put aside is tried again."""
+
+
+class LetterAside(Base):
+    """A letter that could not be written. The row goes when it is written, or told no more."""
+
+    __tablename__ = "letter_aside"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    """As the letter's would be."""
+    kind: Mapped[str]
+    process_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("process.id"))
+    error: Mapped[str]
+    """The type of what went wrong."""
+    since: Mapped[datetime]
+    next_at: Mapped[datetime]
+
+
+usable(LetterAside.__table__)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Unwritten:
+    """A letter that could not be written just now."""
+
+    key: str
+    kind: str
+    process_id: int | None
+    error: str
+
+
+def letters_aside(session: Session) -> dict[str, LetterAside]:
+    """Return all letters that are put aside, by key; as a rule there are none."""
+    return {row.key: row for row in session.scalars(select(LetterAside).order_by(LetterAside.key))}
+
+
+def put_aside(session: Session, letters: Sequence[Unwritten], now: datetime) -> None:
+    """Put letters aside for an hour, or for another."""
+    if letters:
+        rows = [{**vars(each), "since": now, "next_at": now + REST} for each in letters]
+        statement = insert(LetterAside).values(rows)
+        again = {name: statement.excluded[name] for name in ("error", "next_at")}
+        session.execute(statement.on_conflict_do_update(index_elements=["key"], set_=again))
+
+
+def take_up(session: Session, keys: Collection[str]) -> None:
+    """Forget that these letters were put aside: they are written, or told no more."""
+    if keys:
+        session.execute(delete(LetterAside).where(any_of(LetterAside.key, keys)))
