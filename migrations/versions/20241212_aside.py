@@ -1,6 +1,6 @@
 """Letters that could not be written, and steps of the worker that failed.
 
-Revision: 20241211_aside
+Revision: 20241212_aside
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "20241211_aside"
-down_revision = "20241210_decision"
+revision = "20241212_aside"
+down_revision = "20241211_personal_data"
 branch_labels = None
 depends_on = None
 
