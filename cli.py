@@ -364,7 +364,7 @@ def cycle_publish(year: int) -> None:
     click.echo(f"{year}年度已发布，{opened} 个党支部开始。")
 
 
-@main.command(help="测量：各条路径与它的下限在同一轮里交替运行（见 docs/performance.md）。")
+@main.command(help="测量：各条路径与它的下限在同一轮里交替运行。")
 @click.option("--only", default="", metavar="名称,…", help="只测这几条路径，用逗号分开")
 @click.option("--json", "as_json", is_flag=True, help="输出 JSON，而不是表")
 @click.option("--rounds", type=click.IntRange(1), default=None, help="每条路径的轮数，默认各有各的")

@@ -19,6 +19,7 @@ from workflow.cycle import Lock, Process, process_of
 from workflow.mail import invitations, letters
 from workflow.mail.outbox import Letter
 from workflow.people.invitations import open_invitation
+from workflow.reminders import SOURCES
 from workflow.vocabulary import Level
 
 TEMPLATES = {
@@ -123,6 +124,7 @@ def test_no_kind_of_letter_is_left_out() -> None:
         for name, value in vars(module).items()
         if name.isupper() and isinstance(value, str) and re.fullmatch(r"[a-z-]+", value)
     }
+    kinds |= {kind for source in SOURCES for kind in source.kinds}
     tried = {each.kind for case in CASES for each in case.letters}
     assert {kind for kind in kinds if not any(each.startswith(kind) for each in tried)} == set()
     assert {kind for kind in tried if not any(kind.startswith(each) for each in kinds)} == set()

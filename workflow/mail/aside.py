@@ -16,13 +16,14 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from workflow.database import Base, any_of
 from workflow.history import usable
+from workflow.personal import Area, Data, personal
 
 REST = timedelta(hours=1)
 """After which a letter that was put aside is tried again."""
 
 
 class LetterAside(Base):
-    """A letter that could not be written. The row goes when it is written, or told no more."""
+    """A letter that could not be written (搁置的信). The row goes when it is written, or told no more."""
 
     __tablename__ = "letter_aside"
 
@@ -37,6 +38,14 @@ class LetterAside(Base):
 
 
 usable(LetterAside.__table__)  # type: ignore[arg-type]
+personal(
+    LetterAside,
+    Area.SYSTEM,
+    "搁置的信",
+    Data("key 哪一封（有收信人的编号）", "修好以后补写", "无人；体检只说是哪个支部的哪种信", "写成或不再需要时删除"),
+    of="收信人",
+    other="kind process_id error since next_at",
+)
 
 
 @dataclass(frozen=True)

@@ -134,7 +134,7 @@ personal(
     of="收信人",
     other="kind state due_on attempts next_at leased_until error message_id",
 )
-personal(WorkerHeartbeat, Area.SYSTEM, "后台心跳", other="last_tick oldest_unsent")
+personal(WorkerHeartbeat, Area.SYSTEM, "后台心跳", other="last_tick oldest_unsent failed")
 
 
 @dataclass(frozen=True)
