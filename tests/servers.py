@@ -150,9 +150,10 @@ def state_of(session: Session) -> Mapping[str, int]:
 
 def kept_in(session: Session, words: str) -> set[str]:
     """The tables with a row that has these words in a value or as a name."""
-    tables = session.scalars(text("select tablename from pg_tables where schemaname = 'public'")).all()
+    names = text("select tablename from pg_tables where schemaname = 'public'")
     holding = 'select exists (select from "{}" t where strpos(to_jsonb(t)::text, :words) > 0)'
-    return {table for table in tables if session.scalar(text(holding.format(table)), {"words": words})}
+    tables = {name: text(holding.format(name)) for name in session.scalars(names).all()}
+    return {name for name, holds in tables.items() if session.scalar(holds, {"words": words})}
 
 
 @contextmanager

@@ -172,7 +172,12 @@ class Extension(Numbered, Base):
 
 for _table in (Cycle, Process, Participant, StageChange, Extension):
     track(_table.__table__)  # type: ignore[arg-type]
-personal(Cycle, Area.YEAR, "年度", other="year title theme status plan deadlines changed_at closed_at")
+personal(
+    Cycle,
+    Area.YEAR,
+    "年度",
+    other="year title theme status plan deadlines changed_at closed_at",
+)
 personal(Process, Area.YEAR, "流程", other="kind stage round entered_at round_due_on due_on late")
 personal(
     Participant,

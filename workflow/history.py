@@ -18,7 +18,7 @@ from workflow.database import APPLICATION_ROLE, Base, Numbered, ddl
 from workflow.personal import Area, Data, personal
 
 HIDDEN = "hidden"
-"""Under this name a tracked table has its columns whose values the history leaves out (``Table.info``)."""
+"""The key of ``Table.info`` for the columns of which the history tells no values."""
 
 
 class History(Numbered, Base):

@@ -83,7 +83,14 @@ class Declaration:
     other: frozenset[str]
 
 
-def personal(model: type[Any], area: Area, zh: str, *data: Data, of: str = "", other: str = "") -> None:
+def personal(
+    model: type[Any],
+    area: Area,
+    zh: str,
+    *data: Data,
+    of: str = "",
+    other: str = "",
+) -> None:
     """Declare what a table keeps of people, and which columns say nothing of a person.
 
     ``of``: whose data it is; ``other``: the other columns, with blanks between.
@@ -103,7 +110,7 @@ def declaration_of(table: Table) -> Declaration | None:
 
 
 def undeclared(metadata: MetaData) -> list[str]:
-    """List the columns that nothing is declared of: neither what they keep nor that it is nobody's."""
+    """List the columns that neither say what of a person they keep nor that it is nothing."""
     return [
         f"{table.name}.{column.name}"
         for table in metadata.sorted_tables
@@ -115,10 +122,11 @@ def undeclared(metadata: MetaData) -> list[str]:
 def _is_declared(column: Column[Any], declared: Declaration | None) -> bool:
     if declared is None:
         return False
-    told = declared.other.union(*(each.named for each in declared.data))
-    return column.name in told or column.name in TRACES or column.name in STRUCTURE or _is_structure(column)
+    told = declared.other.union(STRUCTURE, TRACES, *(each.named for each in declared.data))
+    return column.name in told or _is_structure(column)
 
 
 def _is_structure(column: Column[Any]) -> bool:
     """Tell whether a column points to a record or a branch: what points to a person is personal."""
-    return bool(column.foreign_keys) and all(key.column.table.name != "person" for key in column.foreign_keys)
+    referred = {key.column.table.name for key in column.foreign_keys}
+    return bool(referred) and "person" not in referred

@@ -1,8 +1,9 @@
 """Personal data that nothing reads goes: of people, of imports, of letters.
 
-Sex, remark and both dates of a person were kept from the roster, printed by no form and read by no rule. They leave the person, the history
-of people and the rosters kept for applying. Workbooks with errors, and attendance sheets that were applied, keep no copy of their rows, letters
-that will not be sent any more no text. Downgrading brings the columns back empty: what they held is gone.
+Sex, remark and both dates of a person were kept from the roster, printed by no form and read by no
+rule. They leave the person, the history of people and the rosters kept for applying. Workbooks with
+errors and attendance sheets that were applied keep no copy of their rows, letters that will not be
+sent any more no text. Downgrading brings the columns back empty: what they held is gone.
 
 Revision: 20241211_personal_data
 """
@@ -21,7 +22,12 @@ down_revision = "20241210_decision"
 branch_labels = None
 depends_on = None
 
-GONE: dict[str, sa.types.TypeEngine[Any]] = {"gender": sa.Text(), "joined_on": sa.Date(), "confirmed_on": sa.Date(), "remark": sa.Text()}
+GONE: dict[str, sa.types.TypeEngine[Any]] = {
+    "gender": sa.Text(),
+    "joined_on": sa.Date(),
+    "confirmed_on": sa.Date(),
+    "remark": sa.Text(),
+}
 KEYS = "array['gender', 'joined_on', 'confirmed_on', 'remark']"
 NO_ROSTER = """'{"branches": [], "members": []}'"""
 
@@ -29,7 +35,8 @@ NO_ROSTER = """'{"branches": [], "members": []}'"""
 def upgrade() -> None:
     op.execute(
         f"""update history set old = old - {KEYS}, new = new - {KEYS}
-            where what = 'person' and (jsonb_exists_any(old, {KEYS}) or jsonb_exists_any(new, {KEYS}))"""
+            where what = 'person'
+                and (jsonb_exists_any(old, {KEYS}) or jsonb_exists_any(new, {KEYS}))"""
     )
     with _without_history("person"):
         # A dropped column stays on the disk with each row until the row is written again.
@@ -46,13 +53,21 @@ def upgrade() -> None:
             """update roster_import set problems =
                    (select coalesce(jsonb_agg(problem order by place), '[]')
                     from jsonb_array_elements(problems) with ordinality as each (problem, place)
-                    where problem ->> 'heading' is distinct from '性别' or problem ->> 'severity' <> 'warning')
+                    where problem ->> 'heading' is distinct from '性别'
+                        or problem ->> 'severity' <> 'warning')
                where problems @> '[{"heading": "性别", "severity": "warning"}]'"""
         )
     with _without_history("attendance_import"):
-        op.execute("update attendance_import set rows = '{}' where applied_at is not null or not applicable")
-    op.execute("update letter set text = '', html = '' where next_at is null and state <> 'sending'")
-    op.create_check_constraint(op.f("ck_letter_text"), "letter", "next_at is not null or state = 'sending' or text = '' and html = ''")
+        op.execute(
+            """update attendance_import set rows = '{}'
+               where applied_at is not null or not applicable"""
+        )
+    op.execute(
+        """update letter set text = '', html = ''
+           where next_at is null and state <> 'sending'"""
+    )
+    ended = "next_at is not null or state = 'sending' or text = '' and html = ''"
+    op.create_check_constraint(op.f("ck_letter_text"), "letter", ended)
 
 
 def downgrade() -> None:
@@ -61,13 +76,16 @@ def downgrade() -> None:
         op.add_column("person", sa.Column(column, kind, nullable=True))
     with _without_history("roster_import"):
         # The code of that time reads each of them.
-        op.execute(_each_member(f"jsonb_object({KEYS}, array_fill(null::text, array[4])) || member"))
+        empty = f"jsonb_object({KEYS}, array_fill(null::text, array[4]))"
+        op.execute(_each_member(f"{empty} || member"))
 
 
 def _each_member(changed: str) -> str:
     """The statement that changes each member of each roster that is kept."""
     return f"""update roster_import set roster = jsonb_set(roster, '{{members}}',
-                   (select jsonb_agg({changed} order by place) from jsonb_array_elements(roster -> 'members') with ordinality as each (member, place)))
+                   (select jsonb_agg({changed} order by place)
+                    from jsonb_array_elements(roster -> 'members')
+                        with ordinality as each (member, place)))
                where jsonb_array_length(roster -> 'members') > 0"""
 
 

@@ -58,7 +58,8 @@ def ledger(engine: Engine) -> list[Letter]:
 
 def texts(engine: Engine) -> list[tuple[LetterState, str, str, str]]:
     with transaction(engine, actor="cli") as session:
-        rows = session.execute(select(Letter.state, Letter.subject, Letter.text, Letter.html).order_by(Letter.id))
+        columns = (Letter.state, Letter.subject, Letter.text, Letter.html)
+        rows = session.execute(select(*columns).order_by(Letter.id))
         return [(row.state, row.subject, row.text, row.html) for row in rows]
 
 
@@ -111,7 +112,7 @@ def test_what_arrives_is_what_was_written(engine: Engine, server: MailServer) ->
     assert message["Auto-Submitted"] == "auto-generated"
 
 
-def test_a_letter_has_its_text_as_long_as_it_may_be_sent(engine: Engine, server: MailServer) -> None:
+def test_a_letter_has_its_text_while_it_may_be_sent(engine: Engine, server: MailServer) -> None:
     queue(engine, "w5")
     server.answers["RCPT"] = ["451 try again later"]
     send(engine, server)

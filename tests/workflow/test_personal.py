@@ -1,4 +1,4 @@
-"""Every column is declared: what of a person it keeps, why, for whom, how long, or that it says nothing of one."""
+"""Every column is declared: what of a person it keeps, or that it says nothing of one."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from workflow.personal import Area, Data, declaration_of, personal, undeclared
 from workflow.plan import find_plan, read_plan
 from workflow.settings import Settings
 
-DECLARED = {table.name: found for table in METADATA.sorted_tables if (found := declaration_of(table))}
-DATA = [pytest.param(each, id=f"{name}.{each.columns.split()[0]}") for name, found in DECLARED.items() for each in found.data]
+FOUND = {name: declaration_of(table) for name, table in METADATA.tables.items()}
+DECLARED = {name: found for name, found in FOUND.items() if found}
+DATA = [each for found in DECLARED.values() for each in found.data]
 CLAUSE = re.compile(r"[A-Z][0-9]")
 
 
@@ -34,9 +35,10 @@ def test_no_column_is_declared_twice() -> None:
         assert len(columns) == len(set(columns)), name
 
 
-@pytest.mark.parametrize("data", DATA)
+@pytest.mark.parametrize("data", DATA, ids=lambda data: data.columns.split()[0])
 def test_what_is_kept_has_a_name_a_reason_and_readers(data: Data) -> None:
-    assert all(re.search("[\u4e00-\u9fff]", words) for words in (*data.named.values(), data.why, readers(data.read_by)))
+    for words in (*data.named.values(), data.why, readers(data.read_by)):
+        assert re.search("[\u4e00-\u9fff]", words), words
     name, text = find_plan("2024", None)
     assert set(CLAUSE.findall(data.why)) <= read_plan(text, CLAUSES, name=name).clauses.keys()
     assert "{" not in data.kept.format_map(Settings().model_dump())
@@ -46,7 +48,7 @@ def test_what_is_kept_has_a_name_a_reason_and_readers(data: Data) -> None:
 
 
 def a_school(*, declared: bool = True, hidden: tuple[str, ...] = ()) -> MetaData:
-    """People and parcels, which belong to a person and to a shelf; of parcels the phone is not declared."""
+    """People, shelves, and parcels, of which the phone is not declared."""
 
     class Elsewhere(DeclarativeBase):
         metadata = MetaData()
@@ -84,8 +86,10 @@ def test_a_new_column_that_nobody_declared_is_named() -> None:
 
 
 def test_of_a_new_table_also_whom_it_points_to_is_named() -> None:
-    own = [each for each in undeclared(a_school(declared=False)) if each.startswith("parcel.")]
-    assert own == [f"parcel.{column}" for column in ("id", "shelf_id", "owner_id", "phone", "came_on", "recorded_by")]
+    everything = undeclared(a_school(declared=False))
+    of_parcels = [each for each in everything if each.startswith("parcel.")]
+    columns = ("id", "shelf_id", "owner_id", "phone", "came_on", "recorded_by")
+    assert of_parcels == [f"parcel.{column}" for column in columns]
 
 
 def test_a_column_that_the_table_has_not_cannot_be_declared() -> None:

@@ -64,8 +64,8 @@ personal(
     Area.APPRAISAL,
     "评定",
     Data(
-        "staff_no 何人, level 评定等次, level_set_at 等次改动的时间, not_rated_reason 不评等次的原因, opinion 评定意见, reason 与票数差得多的理由",
-        "评定意见（D3、D4、D5）；反馈以后本人才看得到",
+        "staff_no 何人, level 评定等次, opinion 评定意见, not_rated_reason 不评等次的原因",
+        "评定意见（D3、D5）；反馈以后本人才看得到",
         Action.READ_RATINGS,
     ),
     Data(
@@ -73,6 +73,8 @@ personal(
         "向本人反馈（D6）",
         Action.READ_RATINGS,
     ),
+    Data("reason 与票数差得多的理由", "不搞平衡照顾（D4）", Action.READ_RATINGS),
+    Data("level_set_at 等次改动的时间", "与评定会议比对（Q2）", Action.READ_RATINGS),
     of="每名党员",
 )
 

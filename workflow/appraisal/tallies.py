@@ -125,7 +125,7 @@ personal(
     Area.APPRAISAL,
     "测评票数",
     Data(
-        "staff_no 何人, excellent 优秀票数, qualified 合格票数, basic 基本合格票数, unqualified 不合格票数, abstain 弃权票数",
+        "staff_no 何人, excellent 优秀票数, qualified 合格票数, basic 基本合格票数, unqualified 不合格票数, abstain 弃权",
         "民主测评的结果（D2）；无记名，不记谁投了什么",
         Action.READ_TALLIES,
     ),

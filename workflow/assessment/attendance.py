@@ -43,7 +43,7 @@ class AttendanceImport(WorkbookImport, Base):
 
     activity_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("activity.id"))
     rows: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    """学工号 to presence, as long as it can be applied: none of a sheet with errors, none once it was applied."""
+    """学工号 to presence while it can be applied: empty if it has errors, and once it was applied."""
 
 
 track_import(AttendanceImport.__table__)  # type: ignore[arg-type]

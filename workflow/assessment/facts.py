@@ -63,6 +63,7 @@ class Facts(Base):
 
 
 track(Facts.__table__)  # type: ignore[arg-type]
+_DEVELOPED = "applicants activists candidates admitted confirmed"
 personal(
     Facts,
     Area.ASSESSMENT,
@@ -73,7 +74,7 @@ personal(
         Action.READ_ASSESSMENT_PROCESS,
     ),
     of="登记人，核对人，文字说到的人",
-    other="general committee group_meetings lesson applicants activists candidates admitted confirmed",
+    other=f"general committee group_meetings lesson {_DEVELOPED}",
 )
 
 

@@ -6,8 +6,8 @@ row with a lease, commits, sends, and settles the row in a second transaction; w
 ``next_at`` is when a letter may be tried, and null when it may not be tried any more. One whose connection was lost after DATA may have
 arrived: it is ``unknown`` and is sent once more, with the same Message-ID, by which the reader's mailbox knows the second one.
 
-The table has no history: its row is the record. The text of a letter is kept as long as it may be sent; afterwards the ledger has its
-kind, subject, recipient and fate, and nobody reads more of it.
+The table has no history: its row is the record. The text of a letter is kept as long as it may be
+sent; afterwards the ledger has its kind, subject, recipient and fate, and nobody reads more of it.
 """
 
 from __future__ import annotations
@@ -51,9 +51,10 @@ from workflow.vocabulary import LetterState
 AT_ONCE = 500
 """Rows in one INSERT."""
 WITHOUT_TEXT = {"text": "", "html": ""}
-"""What a letter has once it will not be sent any more: its text is personal, and may hold a link that opens an account."""
+"""A letter that will not be sent any more: its text is personal, and may open an account."""
 CONTENT = "content"
-"""How the error of a letter begins whose message cannot be built; the type of what went wrong follows."""
+"""How the error of a letter begins whose message cannot be built; its type follows."""
+_NO_TEXT = "text = '' and html = ''"
 
 
 class Letter(Numbered, Base):
@@ -66,7 +67,7 @@ class Letter(Numbered, Base):
         CheckConstraint("(state = 'sending') = (leased_until is not null)", name="lease"),
         CheckConstraint("(state = 'sent') = (sent_at is not null)", name="sent"),
         CheckConstraint("(address is null) = (state = 'no_address')", name="address"),
-        CheckConstraint("next_at is not null or state = 'sending' or text = '' and html = ''", name="text"),
+        CheckConstraint(f"next_at is not null or state = 'sending' or {_NO_TEXT}", name="text"),
         Index("ix_letter_to_send", "next_at", "id", postgresql_where="next_at is not null"),
         Index("ix_letter_in_hand", "leased_until", postgresql_where="state = 'sending'"),
         Index("ix_letter_process", "process_id", "id"),
@@ -125,7 +126,12 @@ personal(
     Area.SYSTEM,
     "信件",
     Data(
-        "key 哪一封（有收信人的编号）, recipient_id 收信人, recipient_name 收信人姓名, subject 题目, created_at 写信时间, sent_at 寄出时间",
+        "key 哪一封（有收信人的编号）, recipient_id 收信人, recipient_name 收信人姓名",
+        "谁得知什么",
+        "read_school",
+    ),
+    Data(
+        "subject 题目, created_at 写信时间, sent_at 寄出时间",
         "谁在什么时候得知什么",
         "read_school",
     ),
@@ -279,7 +285,8 @@ def _waiting(kinds: Sequence[str]) -> ColumnElement[bool]:
 def _moot(*which: ColumnElement[bool]) -> Update:
     # One that may have arrived stays unknown, and is not sent again.
     state = case((Letter.state == LetterState.PENDING, literal(LetterState.MOOT, Letter.state.type)), else_=Letter.state)
-    return update(Letter).where(*which).values(state=state, next_at=None, **WITHOUT_TEXT).execution_options(synchronize_session=False)
+    ended = update(Letter).where(*which).values(state=state, next_at=None, **WITHOUT_TEXT)
+    return ended.execution_options(synchronize_session=False)
 
 
 # ── sending ───────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -113,7 +113,12 @@ personal(
     Token,
     Area.PEOPLE,
     "令牌",
-    Data(f"person_id 何人, name 用途, revoked_at 吊销时间, {_DATES}", "程序代本人访问", Action.WRITE_TOKENS, _LISTED),
+    Data(
+        f"person_id 何人, name 用途, revoked_at 吊销时间, {_DATES}",
+        "程序代本人访问",
+        Action.WRITE_TOKENS,
+        _LISTED,
+    ),
     Data("hash 令牌的摘要", "程序代本人访问", "无人；访问时核对", _LISTED),
     of="用程序访问的人",
 )

@@ -19,9 +19,10 @@ _STANDINGS = {word: standing for standing in Standing for word in (standing.zh, 
 
 @dataclass(frozen=True)
 class MemberRow:
-    """A row of the sheet 党员. ``faulty``: headings whose cell, or whole column, has been reported already.
+    """A row of the sheet 党员.
 
-    入党时间 and 转正时间 are compared with one another and with the standing; the roster that is kept has neither.
+    ``faulty``: headings whose cell, or whole column, has been reported already. The days of joining
+    and confirmation are compared with the standing; the roster that is kept has neither.
     """
 
     row: int

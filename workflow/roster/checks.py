@@ -71,7 +71,7 @@ class Roster:
 
     def as_json(self) -> dict[str, Any]:
         """Plain JSON values, for the preview that is stored and applied later."""
-        return {"branches": [asdict(branch) for branch in self.branches], "members": [asdict(member) for member in self.members]}
+        return asdict(self)
 
     @classmethod
     def from_json(cls, stored: dict[str, Any]) -> Self:

@@ -72,8 +72,8 @@ class Form:
     ``any_name``: the only sheet of a workbook is read as this one whatever it is called, as lists made by hand are often
     called Sheet1. Problems name it as the form does all the same.
 
-    ``passed_over``: headings of the official form that the product has no use for. Their cells are not read: nothing of them
-    is kept, and no fault of theirs is reported.
+    ``passed_over``: headings of the official form that the product has no use for. Their cells are
+    not read: nothing of them is kept, and no fault of theirs is reported.
     """
 
     columns: tuple[Column, ...]
@@ -253,7 +253,8 @@ class _Reader:
             headings = [_heading(cell.value) for cell in row]
             if len(known.intersection(headings)) >= 2:
                 self._judge_headings(number, headings)
-                return {heading: place for place, heading in reversed(list(enumerate(headings))) if heading in wanted}
+                first = dict(reversed([(each, place) for place, each in enumerate(headings)]))
+                return {heading: place for heading, place in first.items() if heading in wanted}
         raise _SheetUnusable(f"前 {TITLE_ROWS} 行中没有找到表头，应有：{'、'.join(column.heading for column in self.form.columns)}")
 
     def _judge_headings(self, number: int, headings: list[str]) -> None:

@@ -42,7 +42,8 @@ def test_a_good_workbook_has_no_problems() -> None:
     assert reading.problems == ()
     assert reading.applicable
     secretary = reading.roster.members[0]
-    assert (secretary.name, secretary.post, secretary.standing, secretary.email) == ("张三", Post.SECRETARY, Standing.FULL, "m1@school.example")
+    assert (secretary.name, secretary.email) == ("张三", "m1@school.example")
+    assert (secretary.post, secretary.standing) == (Post.SECRETARY, Standing.FULL)
 
 
 def test_a_whole_school_has_no_problems() -> None:
@@ -72,11 +73,13 @@ READ = [heading for heading in MEMBER_HEADINGS if heading not in PASSED_OVER]
 
 
 @pytest.mark.parametrize("heading", PASSED_OVER)
-@pytest.mark.parametrize("value", ["M", "困难补助对象" * 100, date(2023, 5, 1), Formula("=A1", "张三"), "\x07"])
-def test_what_the_form_has_and_nothing_here_needs_is_passed_over(heading: str, value: object) -> None:
-    with_it, without = with_cell(heading, value), [each for each in MEMBER_HEADINGS if each != heading]
-    assert read(with_it) == read(a_workbook(member_rows(), committee_rows(), member_headings=without)) == read(a_roster())
-    assert read(a_workbook(member_rows(), committee_rows(), member_headings=(*MEMBER_HEADINGS, heading))) == read(a_roster())
+@pytest.mark.parametrize("value", ["M", "困难" * 200, date(2023, 5, 1), Formula("=A1", "张三"), "\x07"])
+def test_what_nothing_here_needs_is_passed_over(heading: str, value: object) -> None:
+    without = [each for each in MEMBER_HEADINGS if each != heading]
+    for headings in (without, [*MEMBER_HEADINGS, heading]):
+        data = a_workbook(member_rows(), committee_rows(), member_headings=headings)
+        assert read(data) == read(a_roster())
+    assert read(with_cell(heading, value)) == read(a_roster())
 
 
 @pytest.mark.parametrize("heading", READ)
@@ -133,13 +136,17 @@ def test_a_warning_of_a_cell_leaves_the_roster_applicable_without_it() -> None:
 def test_numbers_and_other_habits_in_cells_are_taken() -> None:
     members, committee = member_rows(), committee_rows()
     members[0].update(
-        {"学工号": 20240001, "姓名": "张 三", "入党时间": "2001年7月1日", "转正时间": 2000.07, "党籍状态": "正式", "是否党员领导干部": "是"}
+        {"学工号": 20240001, "姓名": "张 三", "党籍状态": "正式", "是否党员领导干部": "是"},
+        入党时间="2001年7月1日",
+        转正时间=2000.07,
     )
     committee[0].update({"学工号": "２０２４０００１", "所属党支部": " 物理学院　教工第一党支部"})
     reading = read(a_workbook(members, committee))
-    assert [problem.message for problem in reading.problems] == ["转正时间 2000-07-01 早于入党时间 2001-07-01"]
+    (problem,) = reading.problems
+    assert problem.message == "转正时间 2000-07-01 早于入党时间 2001-07-01"
     first = reading.roster.members[0]
-    assert (first.staff_no, first.name, first.standing, first.cadre) == ("20240001", "张三", Standing.FULL, True)
+    assert (first.staff_no, first.name, first.standing) == ("20240001", "张三", Standing.FULL)
+    assert first.cadre
 
 
 def test_problems_come_in_the_order_of_the_workbook() -> None:
