@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache
 
 import chinese_calendar
 from sqlalchemy import delete, select
@@ -103,6 +104,8 @@ def working_day_on_or_after(day: date, overrides: Overrides) -> date:
     return day
 
 
+# A tick asks it of two thousand days, and nothing of it changes while the program runs.
+@cache
 def _without_the_office(day: date) -> CalendarDay:
     weekday = day.weekday() <= FRIDAY
     if not year_is_known(day.year):

@@ -95,7 +95,7 @@ def test_every_question_is_asked_once(school: Engine, moment: object, letters: b
     assert bool(queued) is letters
     asked = Counter(statement for statement in sent if statement.startswith("SELECT"))
     assert [statement for statement, times in asked.items() if times > 1] == []
-    for table in ("calendar_override", "talk_follow_up", "measure", "cycle"):
+    for table in ("calendar_override", "talk_follow_up", "measure"):
         read = [statement for statement in asked if re.search(rf"FROM {table}\b", statement)]
         assert len(read) == 1, table
     days = [statement for statement in asked if "process.due_on < " in statement]

@@ -9,7 +9,7 @@ from functools import partial
 from typing import NamedTuple
 
 from sqlalchemy import and_, or_, select
-from sqlalchemy.orm import Session, contains_eager
+from sqlalchemy.orm import Session, contains_eager, selectinload
 
 from workflow.cycle import Cycle, Participant, Process
 from workflow.database import any_of
@@ -40,7 +40,8 @@ def near_processes(session: Session, at: Moment) -> list[Near]:
         select(Process)
         .join(Process.cycle)
         .join(Process.branch)
-        .options(contains_eager(Process.cycle), contains_eager(Process.branch))
+        # The cycle apart: joined, its plan would be read again with each of its processes.
+        .options(selectinload(Process.cycle), contains_eager(Process.branch))
         .where(
             Cycle.status == CycleStatus.PUBLISHED,
             any_of(Process.stage, _WORKING),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, or_
@@ -16,7 +17,7 @@ from workflow.database import any_of
 from workflow.mail.letters import Addressed, Rendered, render, sendable
 from workflow.mail.outbox import NewLetter, letter_key, reminder_of
 from workflow.people.organisation import Person
-from workflow.reminders.when import OPENING, days_near
+from workflow.reminders.when import OPENING, days_ahead, nearest_reminder
 from workflow.vocabulary import SCHOOL_ZONE, Stage
 
 
@@ -36,9 +37,15 @@ class Moment:
     def letters_go(self) -> bool:
         return self.now.astimezone(SCHOOL_ZONE).time() >= OPENING
 
+    @cached_property
+    def days_near(self) -> list[date]:
+        """Days to come whose first reminder is due."""
+        ahead = days_ahead(self.now)
+        return [day for day in ahead if nearest_reminder(day, self.now, self.overrides) is not None]
+
     def is_near(self, day: InstrumentedAttribute[Any]) -> ColumnElement[bool]:
         """Say in SQL that the first reminder of a day has come, or the day is over."""
-        return or_(any_of(day, days_near(self.now, self.overrides)), day < self.today)
+        return or_(any_of(day, self.days_near), day < self.today)
 
 
 class Standing(NamedTuple):

@@ -23,7 +23,9 @@ KIND = "follow-up-"
 
 def _derive(session: Session, at: Moment) -> Iterator[Topic]:
     published = Cycle.status == CycleStatus.PUBLISHED
-    near = any_of(TalkFollowUp.due_on, days_ahead(at.now))
+    ahead = days_ahead(at.now)
+    days = [day for day in ahead if follow_up_step(day, at.now, at.overrides) is not None]
+    near = any_of(TalkFollowUp.due_on, days)
     return counted(
         session,
         at,

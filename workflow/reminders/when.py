@@ -52,11 +52,6 @@ def days_ahead(now: datetime) -> list[date]:
     return [today + timedelta(days=n) for n in range(HORIZON.days + 1)]
 
 
-def days_near(now: datetime, overrides: Overrides) -> list[date]:
-    """Days to come whose first reminder is due."""
-    return [day for day in days_ahead(now) if nearest_reminder(day, now, overrides) is not None]
-
-
 def reason_of(what: str, due_on: date, days_before: int, overrides: Overrides) -> str:
     planned, goes = due_on - timedelta(days=days_before), goes_at(due_on, days_before, overrides).date()
     when = f"{what}前{days_before}天" if days_before > 0 else f"{what}当天" if days_before == 0 else f"{what}已过{-days_before}天"
