@@ -25,7 +25,6 @@ from workflow import doctor as examination
 from workflow.cycle import cycle_by_year
 from workflow.database import engine_for, is_away, transaction
 from workflow.deadlines import STAGES_WITH_A_DAY
-from workflow.diagram import with_fresh_blocks
 from workflow.embedded import EmbeddedUnavailable, embedded_postgres
 from workflow.errors import Refusal
 from workflow.gate import CLAUSES
@@ -383,9 +382,11 @@ def bench(only: str, as_json: bool, rounds: int | None, data_dir: Path | None) -
 
 
 @main.command(hidden=True, help="重写文档里由代码生成的段落。")
-@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-def readme(file: Path) -> None:
-    file.write_text(with_fresh_blocks(file.read_text(encoding="utf-8")), encoding="utf-8")
+def docs() -> None:
+    from handbook import refresh  # noqa: PLC0415  (a tool of developers, not in the wheel)
+
+    for page in refresh():
+        click.echo(page.name)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,8 @@ class MailServer:
         self.port = free_port()
         self.received: list[EmailMessage] = []
         self.recipients: list[str] = []
+        self.connections = 0
+        """How many lines were opened to it."""
         self.answers: dict[str, list[str]] = {"MAIL": [], "RCPT": [], "DATA": []}
 
     @property
@@ -55,12 +57,22 @@ class MailServer:
         return answer
 
 
+class _Counting(Controller):  # type: ignore[misc]
+    """Counts the lines that are opened, each of which gets a protocol of its own."""
+
+    def factory(self) -> Any:
+        self.handler.connections += 1
+        return super().factory()
+
+
 @contextmanager
 def mail_server() -> Iterator[MailServer]:
     """Running as long as the block."""
     server = MailServer()
-    controller = Controller(server, hostname="127.0.0.1", port=server.port)
+    controller = _Counting(server, hostname="127.0.0.1", port=server.port)
     controller.start()
+    # The controller has tried its own port.
+    server.connections = 0
     try:
         yield server
     finally:

@@ -117,7 +117,18 @@ def test_the_demo_shows_every_stage_and_the_readmes_tour_walks_it(project: Path,
 
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE_SECONDS) == 0
+        assert process.stdout is not None
+        must_show(project, process.stdout.read().replace(f":{port}", ":8000").replace(str(tmp_path), "zhibu-data"))
     assert postgres_of(tmp_path) == []
+
+
+def must_show(project: Path, printed: str) -> None:
+    """The README's sample of the demo's output is what was printed, line by line; an ellipsis stands for the rest."""
+    [sample] = re.findall(r"```text\n(服务地址.*?)```", (project / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    lines = iter(printed.splitlines())
+    for wanted in sample.splitlines():
+        pattern = re.escape(wanted).replace("…", ".*")
+        assert any(re.fullmatch(pattern, line) for line in lines), f"not printed: {wanted}"
 
 
 def test_a_demo_killed_with_9_starts_again_with_its_data_and_leaves_nothing(project: Path, tmp_path: Path, port: int) -> None:

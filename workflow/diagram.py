@@ -1,13 +1,8 @@
-"""Pictures and tables of the process (流程图、要求表), drawn from what is declared, for documents and for ``GET /process``."""
+"""Draw a kind of process from what is declared (流程图), for documents and ``GET /process``."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-
 from workflow.database import Base
-from workflow.gate import CLAUSES, REQUIREMENTS
-from workflow.plan import find_plan, read_plan
 from workflow.process import MOVES
 from workflow.vocabulary import STAGES, Kind, Trigger
 
@@ -36,15 +31,6 @@ def mermaid(kind: Kind) -> str:
     return "\n".join(lines) + "\n"
 
 
-def requirement_table(kind: Kind) -> str:
-    """The requirements as a Markdown table: clause, stage, the plan's sentence, what is said when it lacks, weight, waiving."""
-    lines = ["| 条款 | 环节 | 方案原文 | 缺什么 | 性质 | 豁免 |", "|---|---|---|---|---|---|"]
-    for each in REQUIREMENTS[kind]:
-        said = each.words.format(count="N", names="…").zh
-        lines.append(f"| {each.clause} | {each.stage.zh} | {each.sentence} | {said} | {each.severity.zh} | {each.waivable.zh} |")
-    return "\n".join(lines) + "\n"
-
-
 def recorded_in() -> dict[str, list[str]]:
     """The clauses that are recorded and nobody is asked for, with the columns that say so (``database.notes``)."""
     found: dict[str, list[str]] = {}
@@ -53,33 +39,3 @@ def recorded_in() -> dict[str, list[str]]:
             for clause in column.info.get("clauses", ()):
                 found.setdefault(clause, []).append(f"{table.name}.{column.name}")
     return found
-
-
-def recorded_table(sentences: Mapping[str, str]) -> str:
-    """Those clauses as a Markdown table, in the order of the plan."""
-    where = recorded_in()
-    lines = ["| 条款 | 方案原文 | 记录在 |", "|---|---|---|"]
-    lines += [f"| {clause} | {sentence} | {'、'.join(where[clause])} |" for clause, sentence in sentences.items() if clause in where]
-    return "\n".join(lines) + "\n"
-
-
-def generated_blocks() -> dict[str, str]:
-    """What a document says between ``<!-- generated: name -->`` and ``<!-- end -->``."""
-    name, text = find_plan("2024", None)
-    return {
-        "diagram": _drawn(Kind.APPRAISAL),
-        "requirements": requirement_table(Kind.APPRAISAL),
-        "assessment_diagram": _drawn(Kind.ASSESSMENT),
-        "assessment_requirements": requirement_table(Kind.ASSESSMENT),
-        "recorded": recorded_table(read_plan(text, CLAUSES, name=name).clauses),
-    }
-
-
-def _drawn(kind: Kind) -> str:
-    return f"```mermaid\n{mermaid(kind)}```\n"
-
-
-def with_fresh_blocks(document: str) -> str:
-    """A document with its generated blocks as the code has them now. Raises KeyError for a block that the code does not make."""
-    blocks = generated_blocks()
-    return re.sub(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", lambda found: found[1] + blocks[found[2]] + found[3], document, flags=re.DOTALL)

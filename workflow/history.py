@@ -18,7 +18,7 @@ from workflow.database import APPLICATION_ROLE, Base, Numbered, ddl
 
 
 class History(Numbered, Base):
-    """One change of one row."""
+    """One change of one row (变更记录)."""
 
     __tablename__ = "history"
 

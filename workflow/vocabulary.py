@@ -125,7 +125,7 @@ class Standing(Word):
 
 
 class Severity(Word):
-    """How a requirement weighs: ``hard`` and ``soft`` block, a ``sign`` is only shown."""
+    """How a requirement weighs (性质): ``hard`` and ``soft`` block, a ``sign`` is only shown."""
 
     HARD = "hard", "必须满足"
     SOFT = "soft", "需说明理由"

@@ -76,6 +76,24 @@ def test_each_letter_goes_to_its_own_recipient_alone(engine: Engine, server: Mai
     assert all(letter.sent_at is not None and letter.attempts == 1 for letter in ledger(engine))
 
 
+def test_all_letters_of_a_tick_go_over_one_connection(engine: Engine, server: MailServer) -> None:
+    assert send(engine, server) == {}
+    assert server.connections == 0
+    queue(engine, "w5", "l4", "s8", "q7")
+    server.answers["RCPT"] = ["250 OK", "550 unknown", "451 try again later"]
+    assert send(engine, server) == {Outcome.SENT: 2, Outcome.REFUSED: 1, Outcome.PUT_OFF: 1}
+    assert server.connections == 1
+    assert send(engine, server, NOW + 2 * MINUTE) == {Outcome.SENT: 1}
+    assert server.connections == 2
+
+
+def test_a_line_that_was_lost_is_opened_once_more_and_used_again(engine: Engine, server: MailServer) -> None:
+    queue(engine, "w5", "l4", "s8")
+    server.answers["RCPT"] = [DROP]
+    assert send(engine, server) == {Outcome.PUT_OFF: 1, Outcome.SENT: 2}
+    assert server.connections == 2
+
+
 def test_what_arrives_is_what_was_written(engine: Engine, server: MailServer) -> None:
     queue(engine, "w5")
     send(engine, server)

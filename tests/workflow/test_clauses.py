@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+import handbook
 from workflow.database import Base
-from workflow.diagram import generated_blocks, recorded_in, with_fresh_blocks
+from workflow.diagram import recorded_in
 from workflow.errors import PlanInvalid
 from workflow.gate import BY_NAME, CLAUSES, REQUIREMENTS
 from workflow.history import History
@@ -64,11 +65,17 @@ def test_each_requirement_says_the_plans_words() -> None:
     assert [each.name for each in BY_NAME.values() if not each.sentence or not each.words.zh or not each.words.en] == []
 
 
-def test_the_readme_lists_each_clause_once_as_asked_for_or_as_recorded(project: Path) -> None:
-    readme = (project / "README.md").read_text(encoding="utf-8")
-    assert with_fresh_blocks(readme) == readme
+def test_the_page_of_rules_lists_each_clause_as_asked_for_or_as_recorded(project: Path) -> None:
+    made = handbook.blocks(project)
+    page = (project / "docs" / "rules.md").read_text(encoding="utf-8")
+    assert handbook.with_fresh_blocks(page, made) == page
     asked, of_committee, recorded = (
-        set(re.findall(r"(?m)^\| ([A-Z][0-9]) \|", generated_blocks()[block])) for block in ("requirements", "assessment_requirements", "recorded")
+        set(re.findall(r"(?m)^\| ([A-Z][0-9]) \|", made[block]))
+        for block in (
+            "requirements",
+            "assessment_requirements",
+            "recorded",
+        )
     )
     assert (asked | of_committee) & recorded == set()
     assert asked | of_committee | recorded == set(SENTENCES)

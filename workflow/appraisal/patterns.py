@@ -25,7 +25,7 @@ from workflow.vocabulary import Level, Role, Severity, Stage, Waivable, Word
 
 
 class Pattern(Word):
-    """What may look like 好人主义 or 平衡照顾 (D4)."""
+    """What may look like 好人主义 or 平衡照顾 (评定的规律; D4)."""
 
     SAME = "same", "全部评为同一等次"
     ROTATED = "rotated", "与上年度优秀名单全部轮换"

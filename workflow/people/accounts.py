@@ -35,7 +35,7 @@ _NOBODY = _hasher.hash(secrets.token_hex())
 
 
 class Account(Base):
-    """What lets a person sign in. Without a password nobody can, until an invitation sets one."""
+    """The sign-in of a person (账号). Without a password it opens nothing, until an invitation sets one."""
 
     __tablename__ = "account"
 

@@ -1,0 +1,181 @@
+"""Every limit of every body and query: its most is taken, and one beyond it is refused.
+
+The limits are those of ``tests/expected/limits.txt``. What the database bears is tried over HTTP.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from marshmallow import Schema, fields
+
+from api import ROUTES
+from tests.limits import LIMITS, Limit
+from workflow.appraisal.tallies import CommitteeCounts, MemberCounts
+from workflow.errors import Invalid
+from workflow.fields import load
+
+DAY = "2024-12-19"
+READ_BY_THEIR_VERB: tuple[type[Schema], ...] = (CommitteeCounts, MemberCounts)
+"""Bodies that stand in another one and are read after it."""
+
+
+# ── every field has its line ──────────────────────────────────────────────────────────────────
+
+
+def all_bodies() -> dict[str, type[Schema]]:
+    """What any route reads, with the bodies inside, by name."""
+    found: dict[str, type[Schema]] = {}
+
+    def add(body: type[Schema]) -> None:
+        if found.setdefault(body.__name__, body) is not body:
+            raise AssertionError(f"two bodies are called {body.__name__}")
+        for name, each in body().fields.items():
+            for _, part in parts(name, each):
+                if isinstance(part, fields.Nested):
+                    add(type(part.schema))
+
+    for body in (
+        *(each for route in ROUTES for each in (route.body, route.query) if each),
+        *READ_BY_THEIR_VERB,
+    ):
+        add(body)
+    return found
+
+
+def parts(path: str, each: fields.Field[Any]) -> Iterator[tuple[str, fields.Field[Any]]]:
+    """A field, its items ``[]``, its names ``{key}`` and its values ``{}``."""
+    yield path, each
+    if isinstance(each, fields.List):
+        yield from parts(f"{path}[]", each.inner)
+    if isinstance(each, fields.Dict) and each.value_field is not None:
+        assert each.key_field is not None
+        yield from parts(f"{path}{{key}}", each.key_field)
+        yield from parts(f"{path}{{}}", each.value_field)
+
+
+def paths_of(body: Schema) -> Iterator[str]:
+    for name, each in body.fields.items():
+        yield from (path for path, _ in parts(name, each))
+
+
+def test_every_field_of_every_body_has_its_line_and_no_line_is_left_over() -> None:
+    declared = {name: set(paths_of(body())) for name, body in all_bodies().items()}
+    assert {name: {limit.path for limit in limits} for name, limits in LIMITS.items()} == declared
+
+
+# ── the most is taken, one beyond is refused ──────────────────────────────────────────────────
+
+
+SAMPLES = {"day": DAY, "moment": "2025-01-26T09:00:00+08:00", "truth": True, "yes_no": "true"}
+
+
+def sample(limit: Limit, number: int = 0) -> Any:
+    """A value that the line allows; another one for another number."""
+    if limit.kind in ("text", "line"):
+        return str(number)[: limit.most]
+    if limit.kind in ("number", "digits"):
+        return limit.least + number if limit.kind == "number" else str(limit.least)
+    if limit.kind == "one_of":
+        return limit.words[number % len(limit.words)]
+    if limit.kind == "object":
+        return whole(limit.words[0]) if limit.words else {}
+    return {"staff_no": f"p{number}", "items": [], **SAMPLES}[limit.kind]
+
+
+def whole(body: str) -> dict[str, Any]:
+    """An object of this body with every field in it."""
+    return {limit.path: sample(limit) for limit in LIMITS[body] if limit.path.isidentifier()}
+
+
+Tries = tuple[list[Any], list[Any]]
+"""What must be taken, and what must be refused."""
+
+
+def of_text(limit: Limit) -> Tries:
+    taken, refused = ["字" * limit.most, "字" * max(limit.least, 1)], ["字" * (limit.most + 1)]
+    (taken if limit.least == 0 else refused).extend(["", " "])
+    if limit.most >= len("一\n二"):
+        (taken if limit.kind == "text" else refused).append("一\n二")
+    return taken, refused
+
+
+def of_number(limit: Limit) -> Tries:
+    return [limit.least, limit.most], [limit.least - 1, limit.most + 1]
+
+
+def of_digits(limit: Limit) -> Tries:
+    taken, refused = of_number(limit)
+    return [str(each) for each in taken], [str(each) for each in refused]
+
+
+def of_staff_no(limit: Limit) -> Tries:
+    return ["p", "p" * limit.most], ["", "p" * (limit.most + 1), "张三"]
+
+
+def of_items(limit: Limit, item: Limit) -> Tries:
+    full = [sample(item, number) for number in range(limit.most + 1)]
+    refused = [full, *([full[: limit.least - 1]] if limit.least else [])]
+    if "distinct" in limit.words:
+        refused.append(full[:1] * 2)
+    return [full[: limit.most], full[: limit.least]], refused
+
+
+TRIES: Mapping[str, Callable[[Limit], Tries]] = {
+    "text": of_text,
+    "line": of_text,
+    "number": of_number,
+    "digits": of_digits,
+    "staff_no": of_staff_no,
+    "day": lambda limit: (["1900-01-01", "2999-12-31"], ["1899-12-31", "3000-01-01"]),
+    "one_of": lambda limit: (list(limit.words), ["no such word"]),
+}
+
+
+def tries(limit: Limit, by_path: Mapping[str, Limit]) -> Tries:
+    if limit.kind == "items":
+        return of_items(limit, by_path[f"{limit.path}[]"])
+    return TRIES[limit.kind](limit) if limit.kind in TRIES else ([sample(limit)], ["no such thing"])
+
+
+def put(limit: Limit, value: Any, by_path: Mapping[str, Limit]) -> tuple[dict[str, Any], str]:
+    """The body with only this value in it, and the name under which it is refused."""
+    name = re.split(r"[\[{]", limit.path)[0]
+    match limit.path[len(name) :]:
+        case "":
+            return {name: value}, name
+        case "[]":
+            return {name: [value]}, f"{name}.0"
+        case "{key}":
+            return {name: {value: sample(by_path[f"{name}{{}}"])}}, f"{name}.{value}"
+        case _:
+            return {name: {"A1": value}}, f"{name}.A1"
+
+
+def is_refused(body: type[Schema], sent: dict[str, Any], where: str) -> bool:
+    try:
+        load(body(partial=True), sent)
+    except Invalid as refused:
+        return any(f"{name}.".startswith(f"{where}.") for name in refused.errors)
+    return False
+
+
+def test_the_most_is_taken_and_one_beyond_is_refused() -> None:
+    wrong: list[str] = []
+    tried = 0
+    for name, body in all_bodies().items():
+        by_path = {limit.path: limit for limit in LIMITS[name]}
+        for limit in LIMITS[name]:
+            taken, refused = tries(limit, by_path)
+            for value, expected in (
+                *((each, False) for each in taken),
+                *((each, True) for each in refused),
+            ):
+                tried += 1
+                if is_refused(body, *put(limit, value, by_path)) is not expected:
+                    does = "takes" if expected else "refuses"
+                    wrong.append(f"{name}.{limit.path} {does} {str(value)[:40]!r}")
+    assert wrong == []
+    assert tried > 900

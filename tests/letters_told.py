@@ -1,0 +1,344 @@
+"""Every kind of letter in a situation of two branches, and what each letter must say.
+
+The two are told different things at one moment, so that a mix-up shows in the words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy.orm import Session
+
+from tests.assessment import an_assessment
+from tests.builders import DEADLINES, NOW, STAFF_NO, TODAY, caller
+from tests.evidence import stand_at
+from tests.rectification import a_measure
+from tests.situations import a_talk
+from tests.workflow.test_reminders import BASE, at
+from workflow.appraisal.talks import record_follow_up
+from workflow.committee import enter, make_final, publish_decision
+from workflow.cycle import Process, cycle_by_year
+from workflow.deadlines import change_deadlines, extend
+from workflow.evidence import reject
+from workflow.people.invitations import Desk, forget_password, invite
+from workflow.process import move
+from workflow.reminders import queue_due
+from workflow.vocabulary import Level, Stage, Trigger
+from workflow.waivers import tell_decided, waive
+
+HERE, THERE = "D0101党支部", "D0201党支部"
+OF_SCHOOL = "优秀党支部名单"
+"""Tells of a list, not of a level."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """A letter that must be written: its kind and recipient, what it says, and what it must not."""
+
+    kind: str
+    recipient: str
+    branch: str | None
+    link: str
+    says: Sequence[str]
+    silent: Sequence[str] = ()
+    duties: Sequence[str] = ()
+    written_on: date = TODAY
+
+
+@dataclass(frozen=True)
+class Case:
+    """What happened to both branches, and all letters of these kinds that follow from it."""
+
+    happens: Callable[[Session, Process, Process], None]
+    letters: Sequence[Told]
+
+
+def queue(session: Session, day: str) -> None:
+    queue_due(lambda: nullcontext(session), at(day), base_url=BASE)
+
+
+# ── reminders ─────────────────────────────────────────────────────────────────────────────────
+
+
+def talks_here_and_study_there(session: Session, here: Process, there: Process) -> None:
+    stand_at(session, here, Stage.TALKS)
+    day = date(2024, 12, 30)
+    extend(session, there, stage=Stage.STUDY, due_on=day, reason="支部换届", by="office", now=NOW)
+
+
+def days_come_near(session: Session, here: Process, there: Process) -> None:
+    talks_here_and_study_there(session, here, there)
+    queue(session, "2024-12-24")
+
+
+def days_are_over(session: Session, here: Process, there: Process) -> None:
+    talks_here_and_study_there(session, here, there)
+    queue(session, "2025-01-02")
+
+
+ALL_HERE = ("【K1】（还差3项）", "【K2】（还差2项）", "【K6】（还差1项）")
+OWN_HERE = ("【K1】（还差2项）", "【K2】（还差2项）")
+ALL_THERE = ("【E1】（还差1项）", "【E3】（还差2项）", "【E4】（还差3项）")
+LINK_HERE, LINK_THERE = "/cycles/2024/branches/D0101", "/cycles/2024/branches/D0201"
+DAY_HERE, DAY_THERE = "2024年12月31日（星期二）", "2024年12月30日（星期一）"
+
+
+def of_days(kind: str, here: str, there: str, written_on: date) -> Iterator[Told]:
+    """The letters of 31 December here and 30 December there, with how far off each says it is."""
+    for recipient, duties in (("张三", ALL_HERE), ("李四", OWN_HERE), ("钱七", OWN_HERE)):
+        says, silent = ("“谈心谈话”", DAY_HERE, here), (DAY_THERE, there, "“集中学习”")
+        yield Told(kind, recipient, HERE, LINK_HERE, says, silent, duties, written_on)
+    says, silent = ("“集中学习”", DAY_THERE, there), (DAY_HERE, here, "“谈心谈话”")
+    yield Told(kind, "赵六", THERE, LINK_THERE, says, silent, ALL_THERE, written_on)
+
+
+def help_was_promised(session: Session, here: Process, there: Process) -> None:
+    for process, talker, partner, days in (
+        (here, "张三", "王五", (10, 10)),
+        (there, "赵六", "吴十", (9,)),
+    ):
+        talk = a_talk(session, process, talker, partner)
+        for day in days:
+            body = {"due_on": date(2025, 1, day), "what": "联系工会帮助"}
+            record_follow_up(session, process, talk, body, by=caller(session, talker), now=NOW)
+    queue(session, "2025-01-09")
+
+
+def measures_are_under_way(session: Session, here: Process, there: Process) -> None:
+    for _ in range(2):
+        a_measure(session, here, owner="王五", due_on=date(2025, 6, 30), text="约谈缺席的同志")
+    a_measure(session, there, owner="吴十", due_on=date(2025, 7, 1), text="约谈缺席的同志")
+
+
+def measures_come_near(session: Session, here: Process, there: Process) -> None:
+    measures_are_under_way(session, here, there)
+    queue(session, "2025-06-30")
+
+
+def measures_are_over(session: Session, here: Process, there: Process) -> None:
+    measures_are_under_way(session, here, there)
+    queue(session, "2025-07-08")
+
+
+JUNE, JULY = "应于2025年6月30日（星期一）完成", "应于2025年7月1日（星期二）完成"
+
+
+SOON, OVER = ("measure-due-0", "measure-due-1"), ("measure-overdue-8", "measure-overdue-1")
+
+
+def of_measures(kinds: tuple[str, str], days: tuple[str, str], written_on: date) -> Iterator[Told]:
+    secret = ("约谈", "缺席")
+    says, silent = ("有2项", JUNE, days[0]), (*secret, "有1项", JULY, days[1])
+    yield Told(kinds[0], "王五", HERE, LINK_HERE, says, silent, (), written_on)
+    says, silent = ("有1项", JULY, days[1]), (*secret, "有2项", JUNE, days[0])
+    yield Told(kinds[1], "吴十", THERE, LINK_THERE, says, silent, (), written_on)
+
+
+def of_an_assessment(recipient: str, branch: str, code: str, other: str) -> Iterator[Told]:
+    """What a secretary himself owes of the assessment by the office's day."""
+    says = ("党委考核支部", "述职与材料汇集", "2025年2月12日（星期三）", "还有1天", "需要您办理的事项")
+    link, duties = f"/cycles/2024/assessments/{code}", ("【R1】（还差1项）",)
+    yield Told("due-1", recipient, branch, link, says, (other, "R2"), duties, date(2025, 2, 11))
+
+
+def the_office_has_a_day(session: Session, here: Process, there: Process) -> None:
+    cycle = cycle_by_year(session, 2024)
+    days = {**dict.fromkeys(DEADLINES, date(2025, 6, 30)), Stage.COLLECTING: date(2025, 2, 12)}
+    change_deadlines(session, cycle, days, seen=cycle.version, now=NOW)
+    session.expire_all()
+    queue(session, "2025-02-11")
+
+
+def a_week_begins(session: Session, here: Process, there: Process) -> None:
+    stand_at(session, here, Stage.RATING)
+    queue(session, "2025-01-06")
+
+
+# ── letters of an act ─────────────────────────────────────────────────────────────────────────
+
+
+def both_are_returned(session: Session, here: Process, there: Process) -> None:
+    for process, stage, day, reason in (
+        (here, Stage.TALKS, date(2025, 2, 10), "谈话记录不完整"),
+        (there, Stage.STUDY, date(2025, 2, 11), "没有签到"),
+    ):
+        stand_at(session, process, Stage.FILED)
+        move(
+            session,
+            process,
+            Trigger.RETURN,
+            to=stage,
+            by=caller(session, "office"),
+            now=NOW,
+            seen=process.version,
+            reason=reason,
+            due_on=day,
+            base_url=BASE,
+        )
+
+
+def one_reason_is_agreed_to_and_one_is_not(session: Session, here: Process, there: Process) -> None:
+    body = {"requirement": "members_nobody_talked_with", "reason": "出国", "subjects": ["w5"]}
+    agreed = waive(session, here, body, by="z3", now=NOW)
+    tell_decided(session, here, agreed, now=NOW, base_url=BASE)
+    body = {"requirement": "members_who_have_not_studied", "reason": "病休"}
+    refused = waive(session, there, body, by="z6", now=NOW)
+    reject(refused, by="office", now=NOW, reason="可以补学")
+    tell_decided(session, there, refused, now=NOW, base_url=BASE)
+
+
+DECISION = {
+    "held_on": date(2024, 12, 18),
+    "number": "党委会〔2024〕12号",
+    "attendees": ["committee", "auditor"],
+    "due": 3,
+    "results": {"D0101": {"result": Level.EXCELLENT}, "D0201": {"result": Level.QUALIFIED}},
+}
+
+
+def a_decision_is_entered(session: Session, here: Process, there: Process) -> None:
+    for code in ("D0101", "D0201"):
+        stand_at(session, an_assessment(session, code), Stage.PROPOSED)
+    cycle = cycle_by_year(session, 2024)
+    enter(session, cycle, DECISION, by=caller(session, "office"), now=NOW, base_url=BASE)
+
+
+def a_decision_is_published(session: Session, here: Process, there: Process) -> None:
+    for code in ("D0101", "D0201"):
+        stand_at(session, an_assessment(session, code), Stage.PROPOSED)
+    cycle, office = cycle_by_year(session, 2024), caller(session, "office")
+    decision = enter(session, cycle, DECISION, by=office, now=NOW, base_url=BASE)
+    make_final(session, cycle, decision, by=caller(session, "committee"), now=NOW)
+    publish_decision(session, cycle, by=office, now=NOW, base_url=BASE)
+
+
+DESK = Desk(now=NOW, base_url=BASE, hours=48)
+
+
+def one_is_invited_and_one_forgot(session: Session, here: Process, there: Process) -> None:
+    invite(session, STAFF_NO["王五"], desk=DESK)
+    forget_password(session, STAFF_NO["吴十"], desk=DESK)
+
+
+CASES = (
+    Case(days_come_near, tuple(of_days("due-7", "还有7天", "还有6天", date(2024, 12, 24)))),
+    Case(days_are_over, tuple(of_days("overdue-1", "已逾期2天", "已逾期3天", date(2025, 1, 2)))),
+    Case(
+        help_was_promised,
+        (
+            Told(
+                "follow-up-1",
+                "张三",
+                HERE,
+                LINK_HERE,
+                ("有2项", "2025年1月10日（星期五）", "还有1天"),
+                ("联系工会", "2025年1月9日（星期四）完成", "就在今天"),
+                written_on=date(2025, 1, 9),
+            ),
+            Told(
+                "follow-up-0",
+                "赵六",
+                THERE,
+                LINK_THERE,
+                ("有1项", "2025年1月9日（星期四）完成", "就在今天"),
+                ("联系工会", "2025年1月10日", "还有1天"),
+                written_on=date(2025, 1, 9),
+            ),
+        ),
+    ),
+    Case(measures_come_near, tuple(of_measures(SOON, ("就在今天", "还有1天"), date(2025, 6, 30)))),
+    Case(measures_are_over, tuple(of_measures(OVER, ("已逾期8天", "已逾期7天"), date(2025, 7, 8)))),
+    Case(
+        the_office_has_a_day,
+        (
+            Told(
+                "due-1",
+                "党委办公室",
+                None,
+                "/cycles/2024/assessments",
+                ("党委考核支部", "2025年2月12日（星期三）", "还有1天", "述职与材料汇集：2个"),
+                duties=("【R2】（还差2项）",),
+                written_on=date(2025, 2, 11),
+            ),
+            *of_an_assessment("张三", HERE, "D0101", THERE),
+            *of_an_assessment("赵六", THERE, "D0201", HERE),
+        ),
+    ),
+    Case(
+        a_week_begins,
+        (
+            Told(
+                "digest",
+                "党委办公室",
+                None,
+                "/cycles/2024",
+                ("2024年度民主评议", "全校2个党支部", "集中学习：1个", "评定：1个", "已逾期：1个"),
+                written_on=date(2025, 1, 6),
+            ),
+        ),
+    ),
+    Case(
+        both_are_returned,
+        (
+            Told(
+                "returned",
+                "张三",
+                HERE,
+                LINK_HERE,
+                ("“谈心谈话”", "第2轮", "2025年2月10日（星期一）", "退回理由：谈话记录不完整"),
+                ("没有签到", "2025年2月11日"),
+            ),
+            Told(
+                "returned",
+                "赵六",
+                THERE,
+                LINK_THERE,
+                ("“集中学习”", "第2轮", "2025年2月11日（星期二）", "退回理由：没有签到"),
+                ("谈话记录", "2025年2月10日"),
+            ),
+        ),
+    ),
+    Case(
+        one_reason_is_agreed_to_and_one_is_not,
+        (
+            Told("waiver-approved", "张三", HERE, LINK_HERE, ("【K2】", "已批准"), ("出国", "未予接受", "E4")),
+            Told(
+                "waiver-rejected",
+                "赵六",
+                THERE,
+                LINK_THERE,
+                ("【E4】", "未予接受", "理由：可以补学"),
+                ("病休", "已批准", "K2"),
+            ),
+        ),
+    ),
+    Case(
+        a_decision_is_entered,
+        (
+            Told(
+                "decision-entered",
+                "学校党委",
+                None,
+                "/cycles/2024/assessments",
+                ("2024年12月18日（星期三）", "“党委会〔2024〕12号”", "2024年度党支部考核"),
+            ),
+        ),
+    ),
+    Case(
+        a_decision_is_published,
+        (
+            Told("published", "张三", HERE, "/cycles/2024/assessments/D0101", ("2024年度", OF_SCHOOL)),
+            Told("published", "赵六", THERE, "/cycles/2024/assessments/D0201", ("2024年度", OF_SCHOOL)),
+        ),
+    ),
+    Case(
+        one_is_invited_and_one_forgot,
+        (
+            Told("invitation", "王五", None, "/invitations/", ("学工号为 w5", "2024年12月22日（星期日）10:00")),
+            Told("password", "吴十", None, "/invitations/", ("学工号 w10", "2024年12月22日（星期日）10:00")),
+        ),
+    ),
+)

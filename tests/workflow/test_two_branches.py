@@ -1,0 +1,91 @@
+"""Each requirement asks every branch by itself: what one branch has done meets nothing for another.
+
+Both branches have the same people on their rolls, so that not even a member can stand for them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from sqlalchemy.orm import Session
+
+from tests.builders import NOW, TODAY, a_school
+from tests.evidence import SITUATIONS
+from workflow.cycle import Process, process_of
+from workflow.gate import BY_NAME, unmet
+from workflow.people.organisation import Branch
+from workflow.requirement import Requirement
+from workflow.roll import open_processes
+from workflow.vocabulary import Coverage, Kind
+
+OF_ALL_BRANCHES = {
+    "branch_without_a_result",
+    "decision_without_a_quorum",
+    "no_excellent_branch",
+    "more_excellent_branches_than_allowed",
+    "activities_without_attendance",
+    "inputs_missing",
+}
+"""They read one act or activity of all branches: the decision's and the summary's own tests."""
+
+Lack = Counter[tuple[str, int]]
+
+
+def test_each_requirement_sees_only_what_its_own_branch_did(session: Session) -> None:
+    wrong = []
+    for coverage in Coverage:
+        with session.begin_nested() as school:
+            a_school(session, coverage=coverage)
+            for name in sorted(BY_NAME.keys() - OF_ALL_BRANCHES):
+                if SITUATIONS[name].coverage is coverage:
+                    wrong += _confused(session, BY_NAME[name])
+            school.rollback()
+    assert wrong == []
+
+
+def _confused(session: Session, requirement: Requirement) -> list[str]:
+    """Say in which order of the two branches a requirement takes one for the other."""
+    wrong = []
+    for unmet_first in (True, False):
+        with session.begin_nested() as attempt:
+            first, alone = _after(session, requirement, met=not unmet_first)
+            _give_to_another_branch(session, first)
+            second, _ = _after(session, requirement, met=unmet_first)
+            beside = [_lack(session, each, requirement) for each in (first, second)]
+            attempt.rollback()
+        lacking, meeting = beside if unmet_first else reversed(beside)
+        if not lacking or meeting or (unmet_first and lacking != alone):
+            first_one = "lacking" if unmet_first else "meeting"
+            wrong.append(f"{requirement.name}, the {first_one} branch first: {beside}")
+    return wrong
+
+
+def _after(session: Session, requirement: Requirement, *, met: bool) -> tuple[Process, Lack]:
+    """The process of D0101 after a situation, with what it lacks at that moment."""
+    situation = SITUATIONS[requirement.name]
+    process = process_of(session, 2024, "D0101", kind=requirement.kind)
+    (situation.met if met else situation.unmet)(session, process)
+    return process, _lack(session, process, requirement)
+
+
+def _lack(session: Session, process: Process, requirement: Requirement) -> Lack:
+    rows = unmet(session, process, [requirement], today=TODAY)
+    return Counter((subject.id, subject.amount) for row in rows for subject in row.open)
+
+
+def _give_to_another_branch(session: Session, done: Process) -> None:
+    """Give all that D0101 did, with its rolls, to a new branch; D0101 begins anew."""
+    unit = {"unit_code": "D01", "unit_name": "D01党委"}
+    other = Branch(code="D0102", name="D0102党支部", has_committee=True, **unit)
+    session.add(other)
+    session.flush()
+    for process in session.query(Process).where(Process.branch_id == done.branch_id):
+        process.branch_id = other.id
+    session.flush()
+    session.expire_all()
+    open_processes(session, done.cycle, now=NOW)
+
+
+def test_what_is_left_out_here_still_exists() -> None:
+    assert BY_NAME.keys() >= OF_ALL_BRANCHES
+    assert {BY_NAME[name].kind for name in OF_ALL_BRANCHES} == {Kind.ASSESSMENT}
