@@ -78,7 +78,9 @@ def run(
     if unknown := sorted(wanted - BY_NAME.keys()):
         raise BenchFailed(f"no such path: {', '.join(unknown)}; there are {', '.join(BY_NAME)}")
     groups = [group for group in GROUPS if wanted & set(group.paths)]
-    progress = Progress([(group.name, group.seconds) for group in groups], quiet=quiet)
+    share = {each.name: (rounds or each.rounds) / each.rounds for each in groups}
+    parts = [(each.name, each.seconds * share[each.name]) for each in groups]
+    progress = Progress(parts, quiet=quiet)
     if wanted & PEERS.keys():
         prepare_peers()
     with _folder(data_dir) as (folder, home), a_cluster(home) as cluster:

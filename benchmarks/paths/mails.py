@@ -39,7 +39,7 @@ def measure(bench: Bench, rounds: int, wanted: Set[str]) -> Findings:
         unwatched(connection)
 
         def deliver() -> Slice:
-            connection.execute("delete from letter")
+            connection.execute("truncate letter cascade")
             connection.execute(_LETTERS, [count])
             return _sent(bench, inside, "send")
 
@@ -64,7 +64,7 @@ def _sent(bench: Bench, inside: Inside, act: str, **given: int) -> Slice:
 
 
 def _forget(connection: Connection[Any]) -> None:
-    connection.execute("delete from letter")
+    connection.execute("truncate letter cascade")
 
 
 GROUP = Group("mail", ("mail",), 5, 40, measure)

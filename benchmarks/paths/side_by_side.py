@@ -5,9 +5,8 @@ from __future__ import annotations
 import http.client
 import json
 import time
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -94,23 +93,18 @@ def _moves(bench: Bench, server: Server, polls_a_second: int) -> Slice:
     return slice_of(moves, moves.rate)
 
 
-@dataclass
 class Watch:
     """Follows single moves: from the move's answer until the dashboard shows it."""
 
-    bench: Bench
-    server: Server
-    inside: Inside
-    follower: Follower = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.follower = Follower(self.server)
+    def __init__(self, bench: Bench, server: Server, inside: Inside) -> None:
+        self.bench, self.server, self.inside = bench, server, inside
+        self.follower = Follower(server)
 
     def by_polls(self) -> Slice:
         """Ask on several connections until each of them shows the move."""
         callers = [Caller(self.server) for _ in range(CALLERS)]
         try:
-            return self._longest(lambda: [partial(_shown, each) for each in callers])
+            return self._longest([partial(_shown, each) for each in callers])
         finally:
             for each in callers:
                 each.close()
@@ -118,25 +112,24 @@ class Watch:
     def by_sql(self) -> Slice:
         """Ask the database itself on a connection of its own."""
         with self.bench.cluster.connect(SCHOOL) as connection:
-            return self._longest(lambda: [partial(_counted, connection)])
+            return self._longest([partial(_counted, connection)])
 
-    def _longest(self, questions: Callable[[], list[Callable[[], int]]]) -> Slice:
+    def _longest(self, questions: Sequence[Callable[[], int]]) -> Slice:
         self.inside.do("fold")
-        lags = []
-        for _ in range(STALE_MOVES):
-            before = max(question() for question in questions())
-            # What was kept must be as old as it gets: half of what a process keeps it for.
-            forward = len(self.bench.moving.at_talks) >= len(self.bench.moving.at_self_review)
-            wanted = before + (1 if forward else -1)
-            run([Crew(self.server.port, self.bench.moving.either, 1, enough=1)], GIVE_UP_SECONDS)
-            lags.append(_until_shown(questions(), wanted))
-            self.follower.go_on()
+        moving, lags = self.bench.moving, []
+        with self.bench.cluster.connect(SCHOOL) as connection:
+            for _ in range(STALE_MOVES):
+                forward = len(moving.at_talks) >= len(moving.at_self_review)
+                wanted = _counted(connection) + (1 if forward else -1)
+                run([Crew(self.server.port, moving.either, 1, enough=1)], GIVE_UP_SECONDS)
+                lags.append(_until_shown(questions, wanted))
+                self.follower.go_on()
         return Slice(max(lags))
 
 
-def _until_shown(questions: list[Callable[[], int]], wanted: int) -> float:
+def _until_shown(questions: Sequence[Callable[[], int]], wanted: int) -> float:
     began = time.perf_counter()
-    open_ = questions
+    open_ = list(questions)
     while open_ := [question for question in open_ if question() != wanted]:
         if time.perf_counter() > began + GIVE_UP_SECONDS:
             raise BenchFailed(f"a move was not shown within {GIVE_UP_SECONDS} s")
@@ -152,12 +145,20 @@ class Caller:
 
     def read(self, path: str) -> Any:
         """GET a path as the office. Raises BenchFailed."""
-        self.connection.request("GET", path, headers={"Authorization": OFFICE})
-        response = self.connection.getresponse()
+        try:
+            response = self._ask(path)
+        except (http.client.RemoteDisconnected, ConnectionError):
+            # A server may close what was idle for seconds.
+            self.connection.close()
+            response = self._ask(path)
         body = response.read()
         if response.status != 200:
             raise BenchFailed(f"GET {path} was answered {response.status} {body[:500]!r}")
         return json.loads(body)
+
+    def _ask(self, path: str) -> http.client.HTTPResponse:
+        self.connection.request("GET", path, headers={"Authorization": OFFICE})
+        return self.connection.getresponse()
 
     def close(self) -> None:
         """Close the connection."""
