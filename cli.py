@@ -23,12 +23,14 @@ from schedulers.catcher import mail_catcher
 from schedulers.delivery import Courier
 from workflow import doctor as examination
 from workflow.cycle import cycle_by_year
-from workflow.database import engine_for, is_away, transaction
 from workflow.deadlines import STAGES_WITH_A_DAY
-from workflow.embedded import EmbeddedUnavailable, embedded_postgres
-from workflow.errors import Refusal
+from workflow.foundation.database import engine_for, is_away, transaction
+from workflow.foundation.embedded import EmbeddedUnavailable, embedded_postgres
+from workflow.foundation.errors import Refusal
+from workflow.foundation.logs import configure_logs
+from workflow.foundation.settings import Settings, read_settings
+from workflow.foundation.vocabulary import SCHOOL_ROLES, SCHOOL_ZONE, Role, Stage
 from workflow.gate import CLAUSES
-from workflow.logs import configure_logs
 from workflow.opening import open_cycle, publish
 from workflow.people.accounts import create_officer, issue_token
 from workflow.people.invitations import Desk, invite, invite_branch
@@ -36,8 +38,6 @@ from workflow.people.organisation import branch_by_code, person_by_staff_no
 from workflow.plan import find_plan, read_plan
 from workflow.roster.imports import apply_import, preview_import
 from workflow.roster.workbook import read_workbook
-from workflow.settings import Settings, read_settings
-from workflow.vocabulary import SCHOOL_ROLES, SCHOOL_ZONE, Role, Stage
 
 ACTOR = "cli"
 

@@ -16,13 +16,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import workflow
-from workflow.database import Base
 from workflow.diagram import FORWARD, mermaid, recorded_in
+from workflow.foundation.database import Base
+from workflow.foundation.vocabulary import STAGES, Kind, Trigger, Word
 from workflow.gate import CLAUSES, REQUIREMENTS
 from workflow.inventory import inventory
 from workflow.plan import find_plan, read_plan
 from workflow.process import MOVES
-from workflow.vocabulary import STAGES, Kind, Trigger, Word
 
 ROOT = Path(__file__).resolve().parent
 BLOCK = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)

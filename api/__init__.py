@@ -45,10 +45,10 @@ from api.address import BASE
 from api.base import JSON, Route, Service, handler, service
 from api.metrics import METHODS, Metrics
 from api.openapi import document
-from workflow.database import is_away, transaction
-from workflow.errors import Busy
+from workflow.foundation.database import is_away, transaction
+from workflow.foundation.errors import Busy
+from workflow.foundation.settings import Settings
 from workflow.mail.outbox import heartbeat
-from workflow.settings import Settings
 
 log = structlog.get_logger("zhibu.api")
 

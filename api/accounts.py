@@ -14,8 +14,9 @@ from api.base import Answer, Asked, Routes, service
 from api.lists import Page, listed, natural, number, place
 from api.people import find_account
 from api.shapes import Listed
-from workflow.errors import Invalid, NotFound
-from workflow.fields import Body, Day, Line, Moment, StaffNo, Text, one_of
+from workflow.foundation.errors import Invalid, NotFound
+from workflow.foundation.fields import Body, Day, Line, Moment, StaffNo, Text, one_of
+from workflow.foundation.vocabulary import Post, Role
 from workflow.people.access import Action
 from workflow.people.accounts import (
     Account,
@@ -31,7 +32,6 @@ from workflow.people.accounts import (
 )
 from workflow.people.organisation import Appointment, Person, person_by_staff_no
 from workflow.roster.posts import AppointmentBody, appoint, end_appointment
-from workflow.vocabulary import Post, Role
 
 routes = Routes()
 

@@ -29,9 +29,9 @@ from workflow.assessment.activities import (
 )
 from workflow.assessment.attendance import AttendanceImport, apply_attendance, attendance_import_of, preview_attendance
 from workflow.cycle import Cycle, cycle_by_year
-from workflow.fields import one_of
+from workflow.foundation.fields import one_of
+from workflow.foundation.vocabulary import ActivityKind
 from workflow.people.access import Action
-from workflow.vocabulary import ActivityKind
 
 routes = Routes()
 EVERY = f"{CYCLE}/activities"

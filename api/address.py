@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from workflow.cycle import Process
-from workflow.vocabulary import Kind
+from workflow.foundation.vocabulary import Kind
 
 BASE = "/api/v1"
 CYCLE = "/cycles/<int(max=9999):year>"

@@ -29,8 +29,8 @@ from workflow.appraisal.aftercare import (
     record_step,
 )
 from workflow.cycle import Lock
+from workflow.foundation.vocabulary import Stage
 from workflow.people.access import Action
-from workflow.vocabulary import Stage
 
 
 class ReviewShape(TypedDict):

@@ -25,14 +25,14 @@ from workflow.assessment.duty_reports import (
 )
 from workflow.assessment.facts import DEVELOPMENT, THREE_MEETINGS, Facts, FactsBody, check_facts, facts_of, state_facts
 from workflow.cycle import Cycle, Lock, Participant, Process, cycle_by_year, processes_of, secretaries
-from workflow.database import any_of
-from workflow.errors import Conflict, Invalid, NotFound, Words
 from workflow.evidence import must_be_open, reject, withdraw
-from workflow.fields import Body, Line, YesNo, many, one_of
+from workflow.foundation.database import any_of
+from workflow.foundation.errors import Conflict, Invalid, NotFound, Words
+from workflow.foundation.fields import Body, Line, YesNo, many, one_of
+from workflow.foundation.vocabulary import STAGES, WORKING_STAGES, Kind, Level, ReportMode, Stage, Trigger
 from workflow.people.access import SCHOOL_READERS, Action
 from workflow.process import move_together
 from workflow.progress import branches
-from workflow.vocabulary import STAGES, WORKING_STAGES, Kind, Level, ReportMode, Stage, Trigger
 
 routes = Routes(kind=Kind.ASSESSMENT)
 

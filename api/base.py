@@ -22,16 +22,16 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from api.errors import CsrfMissing, Malformed, PreconditionRequired, UnsupportedMediaType
-from workflow import idempotency
 from workflow.cycle import Lock, Process, process_of
-from workflow.database import act_as, constraint, transaction, with_one_retry
-from workflow.errors import Invalid, NotFound, Refusal, Unauthenticated, Words
-from workflow.fields import load
-from workflow.idempotency import KeptAnswer, Repeatable, RequestInProgress
+from workflow.foundation import idempotency
+from workflow.foundation.database import act_as, constraint, transaction, with_one_retry
+from workflow.foundation.errors import Invalid, NotFound, Refusal, Unauthenticated, Words
+from workflow.foundation.fields import load
+from workflow.foundation.idempotency import KeptAnswer, Repeatable, RequestInProgress
+from workflow.foundation.settings import Settings
+from workflow.foundation.vocabulary import SCHOOL_ZONE, Kind, Role
 from workflow.people.access import Action, Caller, Scope
 from workflow.people.accounts import Token, WebSession, caller_by_secret
-from workflow.settings import Settings
-from workflow.vocabulary import SCHOOL_ZONE, Kind, Role
 
 SESSION_COOKIE = "zhibu_session"
 KEY_HEADER = "Idempotency-Key"

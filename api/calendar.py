@@ -9,9 +9,9 @@ from typing_extensions import TypedDict
 
 from api.base import Answer, Asked, Routes
 from api.lists import Page, listed, place
-from workflow.calendar import CalendarDay, Source, days_of, forget_day, set_day, year_is_known
-from workflow.errors import NotFound
-from workflow.fields import Body, Day, Line, Parameter, Truth
+from workflow.foundation.calendar import CalendarDay, Source, days_of, forget_day, set_day, year_is_known
+from workflow.foundation.errors import NotFound
+from workflow.foundation.fields import Body, Day, Line, Parameter, Truth
 from workflow.people.access import Action
 
 routes = Routes()

@@ -24,8 +24,8 @@ from workflow.appraisal.publications import (
     record_publication,
 )
 from workflow.cycle import Lock
+from workflow.foundation.vocabulary import Stage
 from workflow.people.access import Action
-from workflow.vocabulary import Stage
 
 
 class CommitmentShape(RecordShape):

@@ -15,14 +15,14 @@ from api.shapes import CycleShape, Listed, cycle_shape, requirement_shape
 from workflow.cycle import Cycle, cycle_by_year
 from workflow.deadlines import STAGES_WITH_A_DAY, change_deadlines
 from workflow.diagram import mermaid, recorded_in
-from workflow.errors import Invalid, NotFound
-from workflow.fields import Body, Day, Line
+from workflow.foundation.errors import Invalid, NotFound
+from workflow.foundation.fields import Body, Day, Line
+from workflow.foundation.vocabulary import STAGES, Kind, Stage
 from workflow.gate import CLAUSES, REQUIREMENTS
 from workflow.opening import close_cycle, open_cycle, publish
 from workflow.people.access import Action
 from workflow.plan import find_plan, read_plan
 from workflow.process import MOVES
-from workflow.vocabulary import STAGES, Kind, Stage
 
 routes = Routes()
 

@@ -18,8 +18,8 @@ from sqlalchemy import Engine
 from api import create_app
 from api.serving import serve_in_this_process
 from workflow import demo as demo_school
-from workflow.settings import Settings
-from workflow.vocabulary import Role
+from workflow.foundation.settings import Settings
+from workflow.foundation.vocabulary import Role
 
 Worker = Callable[[Engine, Settings, threading.Event], None]
 """Ticks until the event is set."""

@@ -11,7 +11,7 @@ from markupsafe import escape
 
 from api.address import BASE
 from api.errors import STATUS, status_of
-from workflow.errors import Refusal
+from workflow.foundation.errors import Refusal
 
 DIST = Path(str(files("flask_swagger_ui"))) / "dist"
 

@@ -14,9 +14,9 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
 
 from api.shapes import located_shape, unmet_shape
-from workflow import errors
-from workflow.database import constraint, is_away
-from workflow.errors import Refusal, Words
+from workflow.foundation import errors
+from workflow.foundation.database import constraint, is_away
+from workflow.foundation.errors import Refusal, Words
 from workflow.gate import Unmet
 from workflow.people.throttle import TooManyTries
 

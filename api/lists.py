@@ -6,8 +6,8 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from workflow.errors import Invalid, Words
-from workflow.fields import Body, Line, Parameter
+from workflow.foundation.errors import Invalid, Words
+from workflow.foundation.fields import Body, Line, Parameter
 
 T = TypeVar("T")
 

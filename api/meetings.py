@@ -15,8 +15,8 @@ from api.records import Collection, collection_routes
 from api.shapes import RecordShape, record_shape
 from workflow.appraisal.meetings import Meeting, MeetingBody, amend_meeting, confirm_minutes, record_meeting, visible_meetings
 from workflow.cycle import Lock
+from workflow.foundation.vocabulary import MeetingForm, MeetingPurpose
 from workflow.people.access import Action
-from workflow.vocabulary import MeetingForm, MeetingPurpose
 
 
 class AbsenceShape(TypedDict):

@@ -22,9 +22,9 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.orm import Session
 
 from workflow.cycle import Cycle, Process
-from workflow.database import transaction
+from workflow.foundation.database import transaction
+from workflow.foundation.vocabulary import LetterState
 from workflow.mail.outbox import Letter, heartbeat
-from workflow.vocabulary import LetterState
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry

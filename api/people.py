@@ -14,9 +14,9 @@ from api.base import Answer, Asked, Routes, service
 from api.errors import language
 from api.lists import Page, listed, number, place
 from api.shapes import Listed, PersonShape
-from workflow.database import act_as, transaction
-from workflow.errors import Invalid, NotFound, Words
-from workflow.fields import Body, Line, StaffNo, Text
+from workflow.foundation.database import act_as, transaction
+from workflow.foundation.errors import Invalid, NotFound, Words
+from workflow.foundation.fields import Body, Line, StaffNo, Text
 from workflow.people.access import Action
 from workflow.people.accounts import Account, Invitation, account_of
 from workflow.people.invitations import Desk, accept_invitation, forget_password, invite, invite_branch, open_invitation

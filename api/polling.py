@@ -8,8 +8,8 @@ from threading import Lock
 
 from api.base import Asked, service
 from workflow.cycle import cycle_by_year
+from workflow.foundation.vocabulary import Kind
 from workflow.progress import Overview, overview
-from workflow.vocabulary import Kind
 
 AGAIN_AFTER_SECONDS = 0.5
 

@@ -28,13 +28,13 @@ from api.shapes import (
 from workflow.cycle import Extension, Lock, StageChange, moves_made
 from workflow.deadlines import extend, extensions_of
 from workflow.evidence import records_of
-from workflow.fields import Body, Day, Text, one_of
+from workflow.foundation.fields import Body, Day, Text, one_of
+from workflow.foundation.history import History, history_of
+from workflow.foundation.vocabulary import STAGES, Kind, Stage, Trigger
 from workflow.gate import checklist
-from workflow.history import History, history_of
 from workflow.people.access import Action
 from workflow.process import move, options
 from workflow.requirement import Waiver
-from workflow.vocabulary import STAGES, Kind, Stage, Trigger
 
 
 class MoveBody(Body):

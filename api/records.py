@@ -28,9 +28,9 @@ from workflow.evidence import (
     reject,
     withdraw,
 )
-from workflow.fields import Body, Text
+from workflow.foundation.fields import Body, Text
+from workflow.foundation.vocabulary import Stage
 from workflow.people.access import Action, Caller
-from workflow.vocabulary import Stage
 
 R = TypeVar("R", bound=Evidence)
 

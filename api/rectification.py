@@ -34,8 +34,8 @@ from workflow.appraisal.rectification import (
     visible_measures,
 )
 from workflow.cycle import Lock
+from workflow.foundation.vocabulary import MeasureState, ProblemSource, Stage
 from workflow.people.access import Action
-from workflow.vocabulary import MeasureState, ProblemSource, Stage
 
 
 class ProblemShape(RecordShape):

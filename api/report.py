@@ -19,9 +19,9 @@ from workflow.appraisal.form import FormBody, fill_form, form_of
 from workflow.appraisal.paper import FormPaper, MemberLine, paper_of
 from workflow.appraisal.tallies import MARKS, CommitteeItem, sees_counts
 from workflow.cycle import Cycle, Lock, cycle_by_year, secretaries
+from workflow.foundation.vocabulary import Level, MeetingForm, Stage, Standing
 from workflow.gate import signs
 from workflow.people.access import Action
-from workflow.vocabulary import Level, MeetingForm, Stage, Standing
 
 routes = Routes()
 

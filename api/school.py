@@ -27,14 +27,14 @@ from api.shapes import (
     waiver_shape,
 )
 from workflow.cycle import Process, cycle_by_year
-from workflow.errors import Invalid, NotFound, Words
-from workflow.fields import Body, Line, StaffNo, YesNo, one_of
+from workflow.foundation.errors import Invalid, NotFound, Words
+from workflow.foundation.fields import Body, Line, StaffNo, YesNo, one_of
+from workflow.foundation.vocabulary import STAGES, Kind, LetterState, Stage
 from workflow.gate import exceptions, place_in_list
 from workflow.mail.outbox import Letter, letters_of
 from workflow.people.access import Action
 from workflow.people.organisation import Branch, person_by_staff_no, staff_nos
 from workflow.progress import Cursor, branches, changed_branches
-from workflow.vocabulary import STAGES, Kind, LetterState, Stage
 from workflow.waivers import waivers_of_year
 
 routes = Routes()

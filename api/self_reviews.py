@@ -21,8 +21,8 @@ from workflow.appraisal.self_review import (
     record_self_review,
     visible_self_reviews,
 )
+from workflow.foundation.vocabulary import Level, Stage
 from workflow.people.access import Action
-from workflow.vocabulary import Level, Stage
 
 
 class AttendanceShape(TypedDict):

@@ -11,8 +11,8 @@ from flask import Flask
 
 from api import create_app
 from api.metrics import counted_together, forget_process
-from workflow.database import engine_for
-from workflow.settings import Settings
+from workflow.foundation.database import engine_for
+from workflow.foundation.settings import Settings
 
 GRACE_SECONDS = 30
 """How long requests in flight may take when the service is to stop."""

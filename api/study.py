@@ -21,8 +21,8 @@ from workflow.appraisal.study import (
     record_study_session,
 )
 from workflow.cycle import Lock
+from workflow.foundation.vocabulary import Stage
 from workflow.people.access import Action
-from workflow.vocabulary import Stage
 
 
 class MakeUpShape(TypedDict):

@@ -17,11 +17,11 @@ from workflow.assessment.proposals import Proposal, ProposalBody, proposal_of, p
 from workflow.assessment.sheet import ActivityLine, Attended, Sheet
 from workflow.assessment.summary import sheets
 from workflow.cycle import Lock, cycle_by_year
-from workflow.errors import NotFound
-from workflow.fields import Line
+from workflow.foundation.errors import NotFound
+from workflow.foundation.fields import Line
+from workflow.foundation.vocabulary import ActivityKind, Kind, Level, ReportMode, Stage
 from workflow.people.access import ACCESS, Action
 from workflow.progress import branches
-from workflow.vocabulary import ActivityKind, Kind, Level, ReportMode, Stage
 
 routes = Routes(kind=Kind.ASSESSMENT)
 

@@ -28,9 +28,9 @@ from workflow.appraisal.talks import (
     visible_talks,
 )
 from workflow.cycle import Lock, secretaries
-from workflow.fields import Body, Day
+from workflow.foundation.fields import Body, Day
+from workflow.foundation.vocabulary import Coverage, Stage, TalkWay
 from workflow.people.access import Action
-from workflow.vocabulary import Coverage, Stage, TalkWay
 
 
 class DoneBody(Body):

@@ -11,7 +11,7 @@ from typing_extensions import TypedDict
 
 from api.base import service
 from api.errors import TooLarge
-from workflow.errors import Invalid, Words
+from workflow.foundation.errors import Invalid, Words
 from workflow.workbooks.imports import WorkbookImport
 
 

@@ -16,8 +16,8 @@ from sqlalchemy import Engine, create_engine, make_url, text
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.pool import NullPool
 
-from workflow.database import APPLICATION_ROLE
-from workflow.errors import Refusal, Words
+from workflow.foundation.database import APPLICATION_ROLE
+from workflow.foundation.errors import Refusal, Words
 
 OWNER_ROLE = "zhibu_owner"
 DATABASE = "zhibu"

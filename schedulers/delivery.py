@@ -27,7 +27,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from workflow.database import is_away, transaction
+from workflow.foundation.database import is_away, transaction
 from workflow.mail.letters import NotAnAddress, Rendered, message
 from workflow.mail.outbox import CONTENT, Claimed, claim, settle_abandoned, settle_failed, settle_retry, settle_sent, settle_unknown
 

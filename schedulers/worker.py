@@ -17,12 +17,12 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy import Engine
 
 from schedulers.delivery import WORKER, deliver
-from workflow.database import in_short, is_away, transaction
-from workflow.idempotency import forget_old_answers
+from workflow.foundation.database import in_short, is_away, transaction
+from workflow.foundation.idempotency import forget_old_answers
+from workflow.foundation.settings import Settings
 from workflow.mail.outbox import beat
 from workflow.progress import fold
 from workflow.reminders import Begin, queue_due
-from workflow.settings import Settings
 
 log = structlog.get_logger()
 

@@ -25,7 +25,7 @@ from workflow.assessment.summary import sheets
 from workflow.cycle import Process, process_of, roll
 from workflow.deadlines import change_processes
 from workflow.evidence import reject, withdraw
-from workflow.vocabulary import ActivityKind, Kind, Level, Presence, Stage, TallySubject
+from workflow.foundation.vocabulary import ActivityKind, Kind, Level, Presence, Stage, TallySubject
 
 PROPOSED: Mapping[str, Any] = {"result": Level.EXCELLENT, "reason": "基层党建工作扎实，党员评议满意度高"}
 

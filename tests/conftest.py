@@ -14,9 +14,9 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
 import migrations
-from workflow.database import APPLICATION_ROLE, act_as, engine_for
-from workflow.embedded import embedded_postgres
-from workflow.settings import read_settings
+from workflow.foundation.database import APPLICATION_ROLE, act_as, engine_for
+from workflow.foundation.embedded import embedded_postgres
+from workflow.foundation.settings import read_settings
 
 TEMPLATE = f"zhibu_template_{os.getpid()}"
 _numbers = count(1)

@@ -20,12 +20,12 @@ from workflow.appraisal.study import StudyMakeUp, StudySession, record_make_up
 from workflow.appraisal.talks import Talk, TalkFollowUp, record_follow_up
 from workflow.cycle import Lock, Participant, Process, StageChange, process_of, roll
 from workflow.deadlines import change_processes
+from workflow.foundation.vocabulary import Coverage, Kind, Role, Stage, Trigger
 from workflow.gate import BY_NAME, Unmet, unmet
 from workflow.opening import publish
 from workflow.process import MOVES, move
 from workflow.requirement import Waiver
 from workflow.roll import amend_roll, confirm_excuse, rolls_follow
-from workflow.vocabulary import Coverage, Kind, Role, Stage, Trigger
 from workflow.waivers import waive
 
 

@@ -23,10 +23,10 @@ from workflow.committee import enter, make_final, publish_decision
 from workflow.cycle import Process, cycle_by_year
 from workflow.deadlines import change_deadlines, extend
 from workflow.evidence import reject
+from workflow.foundation.vocabulary import Level, Stage, Trigger
 from workflow.people.invitations import Desk, forget_password, invite
 from workflow.process import move
 from workflow.reminders import queue_due
-from workflow.vocabulary import Level, Stage, Trigger
 from workflow.waivers import tell_decided, waive
 
 HERE, THERE = "D0101党支部", "D0201党支部"

@@ -15,8 +15,8 @@ from workflow.appraisal.rating import Rating, acknowledge, amend_rating, give_fe
 from workflow.appraisal.tallies import Tally, enter_tally, members_on_ballot
 from workflow.cycle import Participant, Process, process_of, roll
 from workflow.evidence import reject, withdraw
+from workflow.foundation.vocabulary import ABSTAIN, FeedbackWay, Level, MeetingForm, MeetingPurpose, Post, Standing, TallySubject
 from workflow.opening import publish
-from workflow.vocabulary import ABSTAIN, FeedbackWay, Level, MeetingForm, MeetingPurpose, Post, Standing, TallySubject
 
 EXCELLENT, QUALIFIED, BASIC, UNQUALIFIED = Level
 DECIDED_ON = date(2024, 12, 19)

@@ -18,8 +18,8 @@ from workflow.appraisal.publications import Publication, RectificationFiling, co
 from workflow.appraisal.rectification import record_comment, record_measure, record_progress
 from workflow.cycle import Cycle, Process, roll, secretaries
 from workflow.evidence import Evidence, reject, withdraw
+from workflow.foundation.vocabulary import Kind, MeasureState, ProblemSource, Stage
 from workflow.gate import BY_NAME, todos
-from workflow.vocabulary import Kind, MeasureState, ProblemSource, Stage
 
 DUE_ON = date(2025, 6, 30)
 _Recorded = Callable[[Session, Process], object]

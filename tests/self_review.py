@@ -15,7 +15,7 @@ from workflow.appraisal.self_review import ASPECTS, SelfReview, record_self_revi
 from workflow.appraisal.tallies import CommitteeItem, Tally, enter_tally, members_on_ballot
 from workflow.cycle import Participant, Process, roll
 from workflow.evidence import withdraw
-from workflow.vocabulary import MeetingForm, MeetingPurpose, Post, Standing, TallySubject
+from workflow.foundation.vocabulary import MeetingForm, MeetingPurpose, Post, Standing, TallySubject
 
 MET_ON = date(2024, 12, 19)
 ANSWERED = {aspect: f"对照{aspect}检查，做到了，仍有不足" for aspect in ASPECTS}

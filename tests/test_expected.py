@@ -11,10 +11,10 @@ from pathlib import Path
 from api import ROUTES
 from api.base import Route
 from api.openapi import path_of
+from workflow.foundation.vocabulary import SCHOOL_ROLES, Post, Role
 from workflow.gate import BY_NAME, HOLDERS
 from workflow.people.access import ACCESS, ROLES_OF_POST, Scope
 from workflow.requirement import Requirement
-from workflow.vocabulary import SCHOOL_ROLES, Post, Role
 
 TABLES = Path(__file__).parent / "expected"
 NONE = "-"

@@ -27,8 +27,8 @@ from api import ROUTES
 from tests.builders import a_school, person
 from tests.mail_server import free_port
 from tests.servers import settings_of_tests
-from workflow.database import engine_for, transaction
-from workflow.embedded import bin_path, embedded_postgres
+from workflow.foundation.database import engine_for, transaction
+from workflow.foundation.embedded import bin_path, embedded_postgres
 from workflow.people.accounts import issue_token
 
 pytestmark = pytest.mark.slow

@@ -10,7 +10,7 @@ import pytest
 
 import handbook
 import run
-from workflow.vocabulary import STAGES, WORKING_STAGES, Kind
+from workflow.foundation.vocabulary import STAGES, WORKING_STAGES, Kind
 
 MOST_BYTES = 7000
 

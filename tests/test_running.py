@@ -27,14 +27,14 @@ from tests.builders import READING, a_branch, a_cycle, a_school, an_office, pers
 from tests.mail_server import MailServer, free_port, mail_server
 from tests.rosters import a_school_roster
 from tests.servers import state_of
-from workflow.database import engine_for, transaction
-from workflow.embedded import bin_path
+from workflow.foundation.database import engine_for, transaction
+from workflow.foundation.embedded import bin_path
+from workflow.foundation.settings import read_settings
+from workflow.foundation.vocabulary import SCHOOL_ZONE, Stage
 from workflow.mail.letters import Rendered
 from workflow.mail.outbox import NewLetter, enqueue
 from workflow.opening import publish
 from workflow.people.accounts import issue_token
-from workflow.settings import read_settings
-from workflow.vocabulary import SCHOOL_ZONE, Stage
 
 pytestmark = pytest.mark.slow
 SECRET = "the-canary-among-secret-keys"

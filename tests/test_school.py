@@ -22,10 +22,10 @@ import pytest
 from schedulers.worker import tick
 from tests.mail_server import MailServer, free_port, mail_server
 from tests.rosters import a_school_roster
-from workflow.database import engine_for
+from workflow.foundation.database import engine_for
+from workflow.foundation.settings import read_settings
+from workflow.foundation.vocabulary import SCHOOL_ZONE
 from workflow.reminders.when import nearest_reminder
-from workflow.settings import read_settings
-from workflow.vocabulary import SCHOOL_ZONE
 
 pytestmark = pytest.mark.slow
 YEAR = "/cycles/2024"

@@ -24,13 +24,13 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, contains_eager, joinedload, mapped_column, relationship
 
-from workflow.database import Base, Numbered, any_of, notes, word
-from workflow.errors import Conflict, Invalid, NotFound, Stale, Words
-from workflow.history import changed_since, track
+from workflow.foundation.database import Base, Numbered, any_of, notes, word
+from workflow.foundation.errors import Conflict, Invalid, NotFound, Stale, Words
+from workflow.foundation.history import changed_since, track
+from workflow.foundation.personal import Area, Data, personal
+from workflow.foundation.vocabulary import STAGES, WORKING_STAGES, CycleStatus, Kind, Post, Stage, Standing, Trigger
 from workflow.people.access import Action
 from workflow.people.organisation import Branch, Person
-from workflow.personal import Area, Data, personal
-from workflow.vocabulary import STAGES, WORKING_STAGES, CycleStatus, Kind, Post, Stage, Standing, Trigger
 
 
 class Cycle(Numbered, Base):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from workflow.database import Base
+from workflow.foundation.database import Base
+from workflow.foundation.vocabulary import STAGES, Kind, Trigger
 from workflow.process import MOVES
-from workflow.vocabulary import STAGES, Kind, Trigger
 
 FORWARD = (Trigger.ADVANCE, Trigger.FILE, Trigger.ACCEPT, Trigger.DECIDE, Trigger.PUBLISH)
 

@@ -17,15 +17,15 @@ from sqlalchemy import Connection, select, text, union_all
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlalchemy.orm import Session
 
-from workflow.calendar import unannounced
 from workflow.cycle import Process
-from workflow.database import APPLICATION_ROLE, engine_for, is_away
-from workflow.embedded import EmbeddedUnavailable
+from workflow.foundation.calendar import unannounced
+from workflow.foundation.database import APPLICATION_ROLE, engine_for, is_away
+from workflow.foundation.embedded import EmbeddedUnavailable
+from workflow.foundation.settings import PREFIX, Settings
+from workflow.foundation.vocabulary import SCHOOL_ZONE, Word
 from workflow.mail.aside import LetterAside
 from workflow.mail.outbox import CONTENT, Letter, heartbeat
 from workflow.people.organisation import Branch
-from workflow.settings import PREFIX, Settings
-from workflow.vocabulary import SCHOOL_ZONE, Word
 
 OLDEST_POSTGRESQL = 16
 SKEW_NOTICED, SKEW_BORNE = timedelta(seconds=2), timedelta(minutes=1)

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 
 from sqlalchemy import MetaData, Table
 
-from workflow.history import HIDDEN
+from workflow.foundation.history import HIDDEN
+from workflow.foundation.personal import TRACES, Area, Data, Declaration, declaration_of
+from workflow.foundation.settings import Settings
 from workflow.people.access import ACCESS, Action, Scope
-from workflow.personal import TRACES, Area, Data, Declaration, declaration_of
-from workflow.settings import Settings
 
 Declared = tuple[Table, Declaration]
 

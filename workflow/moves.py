@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from workflow.vocabulary import Role, Stage, Trigger
+from workflow.foundation.vocabulary import Role, Stage, Trigger
 
 
 @dataclass(frozen=True)

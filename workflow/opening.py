@@ -10,10 +10,10 @@ from sqlalchemy.orm import Session
 
 from workflow.cycle import Cycle
 from workflow.deadlines import checked_deadlines
-from workflow.errors import Conflict, Exists, Words
+from workflow.foundation.errors import Conflict, Exists, Words
+from workflow.foundation.vocabulary import CycleStatus, Stage
 from workflow.plan import Plan
 from workflow.roll import open_processes
-from workflow.vocabulary import CycleStatus, Stage
 
 
 def open_cycle(session: Session, plan: Plan, deadlines: Mapping[Stage, date | None], *, now: datetime) -> Cycle:

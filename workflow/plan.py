@@ -19,8 +19,8 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from workflow.errors import Fault, NotFound, PlanInvalid, Words
-from workflow.vocabulary import Coverage, Stage
+from workflow.foundation.errors import Fault, NotFound, PlanInvalid, Words
+from workflow.foundation.vocabulary import Coverage, Stage
 
 MOST_BYTES = 256 * 1024
 """A plan is a few pages; a larger file is the wrong file."""

@@ -34,11 +34,11 @@ from sqlalchemy.orm import Mapped, Session, contains_eager, mapped_column
 from sqlalchemy.types import UserDefinedType
 
 from workflow.cycle import Cycle, Participant, Process, secretaries
-from workflow.database import Base, Numbered, any_of, ddl, word
-from workflow.history import usable
+from workflow.foundation.database import Base, Numbered, any_of, ddl, word
+from workflow.foundation.history import usable
+from workflow.foundation.personal import Area, personal
+from workflow.foundation.vocabulary import SCHOOL_ZONE, STAGES, WORKING_STAGES, Kind, Stage
 from workflow.people.organisation import Branch
-from workflow.personal import Area, personal
-from workflow.vocabulary import SCHOOL_ZONE, STAGES, WORKING_STAGES, Kind, Stage
 
 DUE_SOON_DAYS = 7
 NEVER = "infinity"

@@ -42,13 +42,13 @@ from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column
 
 from workflow.cycle import Participant
-from workflow.database import Base
-from workflow.errors import Words
 from workflow.evidence import Evidence
-from workflow.history import track
+from workflow.foundation.database import Base
+from workflow.foundation.errors import Words
+from workflow.foundation.history import track
+from workflow.foundation.personal import Area, Data, personal
+from workflow.foundation.vocabulary import KIND_OF, Kind, Role, Severity, Stage, Waivable
 from workflow.people.access import Action
-from workflow.personal import Area, Data, personal
-from workflow.vocabulary import KIND_OF, Kind, Role, Severity, Stage, Waivable
 
 Missing = Select[int, str, str, int | None, int]
 

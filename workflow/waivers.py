@@ -10,15 +10,15 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from workflow.cycle import Cycle, Process, leaders
-from workflow.errors import Conflict, Invalid, Words
 from workflow.evidence import must_be_open
-from workflow.fields import Body, Line, Text, many
+from workflow.foundation.errors import Conflict, Invalid, Words
+from workflow.foundation.fields import Body, Line, Text, many
+from workflow.foundation.vocabulary import SCHOOL_ZONE, Waivable
 from workflow.gate import BY_NAME, unmet
 from workflow.mail import letters
 from workflow.mail.outbox import NewLetter, enqueue
 from workflow.people.organisation import Branch
 from workflow.requirement import Waiver
-from workflow.vocabulary import SCHOOL_ZONE, Waivable
 
 
 class WaiverBody(Body):

@@ -17,7 +17,7 @@ from typing import Any
 import psycopg
 from psycopg.sql import SQL, Identifier
 from sqlalchemy import make_url
-from workflow.embedded import bin_path, embedded_postgres
+from workflow.foundation.embedded import bin_path, embedded_postgres
 
 from benchmarks.frame.cpu import Meter
 from benchmarks.frame.errors import BenchFailed

@@ -18,11 +18,11 @@ from urllib.parse import urlsplit
 
 from schedulers.delivery import WORKER, deliver
 from schedulers.worker import tick
-from workflow.database import engine_for, transaction
-from workflow.logs import configure_logs
+from workflow.foundation.database import engine_for, transaction
+from workflow.foundation.logs import configure_logs
+from workflow.foundation.settings import read_settings
 from workflow.progress import fold
 from workflow.reminders import queue_due
-from workflow.settings import read_settings
 
 SETTINGS = read_settings()
 ENGINE = engine_for(SETTINGS.database_url or "")

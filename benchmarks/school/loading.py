@@ -13,7 +13,7 @@ from typing import Any
 
 import migrations
 from psycopg import Connection
-from workflow.database import APPLICATION_ROLE
+from workflow.foundation.database import APPLICATION_ROLE
 
 from benchmarks.frame.cluster import SUPERUSER, Cluster
 from benchmarks.frame.rounds import Tell

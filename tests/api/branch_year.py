@@ -16,7 +16,7 @@ from tests.builders import DEADLINES, READING, an_office
 from tests.rosters import a_workbook
 from tests.servers import YEAR, House, a_database, settings_of_tests
 from tests.workbooks import Row
-from workflow.database import engine_for, transaction
+from workflow.foundation.database import engine_for, transaction
 
 STUDIED_ON, TALKED_ON, MET_ON, DECIDED_ON, TODAY = "2024-12-16", "2024-12-17", "2024-12-18", "2024-12-19", "2024-12-20"
 ASPECTS = ("A1", "A2", "A3", "A4", "A5", "A6")

@@ -16,9 +16,9 @@ from werkzeug.datastructures import Headers
 
 from api import create_app
 from tests.builders import NOW, STAFF_NO, a_school, person
-from workflow.database import transaction
+from workflow.foundation.database import transaction
+from workflow.foundation.settings import Settings, read_settings
 from workflow.people.accounts import issue_token
-from workflow.settings import Settings, read_settings
 
 B = "/cycles/2024/branches/D0101"
 

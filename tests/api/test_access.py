@@ -27,11 +27,11 @@ from workflow.appraisal.talks import PRIVATE, TEXTS
 from workflow.assessment.decision import Decision
 from workflow.assessment.proposals import propose
 from workflow.cycle import process_of
-from workflow.database import transaction
+from workflow.foundation.database import transaction
+from workflow.foundation.vocabulary import Level, Role
 from workflow.mail.invitations import INVITED
 from workflow.mail.outbox import Letter
 from workflow.people.access import ACCESS, Action
-from workflow.vocabulary import Level, Role
 
 BRANCH_ROLES = {
     "secretary": {Role.SECRETARY, Role.COMMITTEE_MEMBER, Role.MEMBER},

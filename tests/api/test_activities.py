@@ -15,7 +15,7 @@ from tests.api.conftest import Client, Reply
 from tests.assessment_activities import sheet_rows
 from tests.evidence import statements
 from tests.servers import YEAR, House, a_house
-from workflow.database import transaction
+from workflow.foundation.database import transaction
 
 EVERY = f"{YEAR}/activities"
 SMALL = 256 * 1024

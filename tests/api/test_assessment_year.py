@@ -17,7 +17,7 @@ from tests.api.conftest import Client
 from tests.rosters import COMMITTEE_POSTS, RosterBranch, committee_rows, member_rows
 from tests.servers import YEAR, House
 from tests.workbooks import Row
-from workflow.database import transaction
+from workflow.foundation.database import transaction
 from workflow.mail.outbox import Letter
 
 pytestmark = pytest.mark.slow

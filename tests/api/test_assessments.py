@@ -13,11 +13,11 @@ from tests.api.assessment_year import FACTS, SECTIONS
 from tests.api.conftest import Client, Clock
 from tests.builders import person
 from workflow.assessment.duty_reports import DutyReport
-from workflow.database import transaction
-from workflow.history import History
+from workflow.foundation.database import transaction
+from workflow.foundation.history import History
+from workflow.foundation.vocabulary import Role
 from workflow.mail.outbox import Letter
 from workflow.people.organisation import Appointment
-from workflow.vocabulary import Role
 
 YEAR = "/cycles/2024"
 A, OTHER = f"{YEAR}/assessments/D0101", f"{YEAR}/assessments/D0201"

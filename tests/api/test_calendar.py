@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.api.conftest import Client
-from workflow.calendar import Source
+from workflow.foundation.calendar import Source
 
 
 def all_days(client: Client, year: int) -> dict[str, dict[str, Any]]:

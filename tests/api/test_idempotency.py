@@ -19,8 +19,8 @@ from tests.builders import NOW, READING
 from tests.evidence import statements
 from tests.rosters import RosterBranch, a_roster
 from tests.servers import Cast, House, a_house
-from workflow.database import transaction
-from workflow.idempotency import KEPT, KeptAnswer, forget_old_answers
+from workflow.foundation.database import transaction
+from workflow.foundation.idempotency import KEPT, KeptAnswer, forget_old_answers
 
 _keys = (f"key-{number}" for number in count(1))
 REPLAYED = "Idempotent-Replayed"

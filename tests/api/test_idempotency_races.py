@@ -26,7 +26,7 @@ from tests.api.test_idempotency import REPLAYED, a_study
 from tests.builders import a_school
 from tests.mail_server import free_port
 from tests.servers import Cast, Server, a_database, a_server, add_branch
-from workflow.database import engine_for, transaction
+from workflow.foundation.database import engine_for, transaction
 
 pytestmark = pytest.mark.slow
 _keys = (f"race-{number}" for number in count(1))

@@ -16,7 +16,7 @@ from tests.api.conftest import Client, Reply
 from tests.builders import NOW
 from tests.mail_server import mail_server
 from tests.servers import House, a_house
-from workflow.database import transaction
+from workflow.foundation.database import transaction
 from workflow.mail.outbox import Letter
 
 PASSWORD = "一个很长的口令 12"

@@ -11,7 +11,7 @@ from schedulers.delivery import deliver
 from tests.api.conftest import B, Client
 from tests.builders import NOW, person
 from tests.mail_server import mail_server
-from workflow.database import transaction
+from workflow.foundation.database import transaction
 from workflow.reminders import queue_due
 
 LETTERS = "/cycles/2024/letters"

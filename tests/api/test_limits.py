@@ -14,8 +14,8 @@ from marshmallow import Schema, fields
 from api import ROUTES
 from tests.limits import LIMITS, Limit
 from workflow.appraisal.tallies import CommitteeCounts, MemberCounts
-from workflow.errors import Invalid
-from workflow.fields import load
+from workflow.foundation.errors import Invalid
+from workflow.foundation.fields import load
 
 DAY = "2024-12-19"
 READ_BY_THEIR_VERB: tuple[type[Schema], ...] = (CommitteeCounts, MemberCounts)

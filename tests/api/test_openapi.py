@@ -15,9 +15,9 @@ from tests.rating import a_counted_ballot
 from tests.servers import House, a_house
 from workflow.appraisal.tallies import TallyBody
 from workflow.cycle import process_of
-from workflow.database import transaction
+from workflow.foundation.database import transaction
+from workflow.foundation.vocabulary import Role
 from workflow.people.access import ACCESS
-from workflow.vocabulary import Role
 
 REFERENCE = re.compile(r"#/components/(\w+)/(\w+)")
 

@@ -23,8 +23,8 @@ from tests.api.conftest import Client, Clock
 from tests.builders import NOW
 from tests.mail_server import free_port
 from tests.servers import House, a_house, settings_of_tests
-from workflow.database import engine_for, transaction
-from workflow.logs import QUIET, configure_logs
+from workflow.foundation.database import engine_for, transaction
+from workflow.foundation.logs import QUIET, configure_logs
 from workflow.mail.outbox import beat
 
 CANARY = "张三和李四的谈话"

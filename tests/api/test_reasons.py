@@ -9,8 +9,8 @@ import pytest
 from tests.rating import a_counted_ballot, ratings
 from tests.servers import YEAR, Cast, House, a_house
 from workflow.cycle import process_of
-from workflow.database import transaction
-from workflow.vocabulary import Level
+from workflow.foundation.database import transaction
+from workflow.foundation.vocabulary import Level
 
 
 @pytest.fixture(scope="module")

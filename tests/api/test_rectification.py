@@ -12,9 +12,9 @@ from tests.api.conftest import Client
 from tests.rectification import the_year_after
 from tests.servers import Cast, House, a_house
 from workflow.cycle import process_of
-from workflow.database import transaction
 from workflow.deadlines import change_processes
-from workflow.vocabulary import Stage
+from workflow.foundation.database import transaction
+from workflow.foundation.vocabulary import Stage
 
 RETRACTED = {"reason": "有误"}
 

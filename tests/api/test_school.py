@@ -15,8 +15,8 @@ from tests.evidence import all_after_the_talks
 from tests.servers import YEAR, Cast, House, a_house
 from workflow.appraisal import MOVES
 from workflow.cycle import Lock, process_of
-from workflow.database import transaction
-from workflow.vocabulary import STAGES, Kind, Stage
+from workflow.foundation.database import transaction
+from workflow.foundation.vocabulary import STAGES, Kind, Stage
 
 UNMET = {"clause", "requirement", "stage", "severity", "message", "sentence", "count", "subjects", "waivable", "link"}
 FRESH = {"Cache-Control": "no-cache"}

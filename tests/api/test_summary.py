@@ -18,8 +18,8 @@ from tests.evidence import statements
 from tests.servers import YEAR, Cast, House, a_house
 from workflow.appraisal.tallies import BANDS
 from workflow.cycle import Process
-from workflow.database import transaction
-from workflow.vocabulary import Level, Stage
+from workflow.foundation.database import transaction
+from workflow.foundation.vocabulary import Level, Stage
 
 SHEET = {
     *("cycle", "branch", "stage", "secretary", "members", "on_committee", "duty_report", "main_work", "three_meetings", "development"),

@@ -17,7 +17,7 @@ from werkzeug.test import TestResponse
 from api import create_app
 from tests.builders import NOW, a_school, person
 from tests.servers import House, a_house, a_server, settings_of_tests
-from workflow.database import transaction
+from workflow.foundation.database import transaction
 from workflow.people.accounts import open_account
 
 PASSWORD, WRONG = "一个很长的口令 12", "not the password"

@@ -16,7 +16,7 @@ from tests.api.conftest import Client
 from tests.rosters import COMMITTEE_POSTS, RosterBranch, committee_rows, member_rows
 from tests.servers import YEAR, House
 from tests.workbooks import Row
-from workflow.vocabulary import STAGES, Kind
+from workflow.foundation.vocabulary import STAGES, Kind
 
 pytestmark = pytest.mark.slow
 

@@ -22,7 +22,7 @@ from tests.net.recording import Line, read, report, write
 from tests.net.school import NUMBERS, ROLES
 from tests.net.steps import a_walk
 from tests.net.walk import filled, others
-from workflow.database import transaction
+from workflow.foundation.database import transaction
 
 LATER = datetime(2025, 3, 3, 2, 0, tzinfo=UTC)
 """When the directory is read: after all that the walk has done."""

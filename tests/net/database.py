@@ -11,8 +11,8 @@ import structlog
 from sqlalchemy import Engine
 
 import migrations
-from workflow.database import engine_for
-from workflow.embedded import embedded_postgres
+from workflow.foundation.database import engine_for
+from workflow.foundation.embedded import embedded_postgres
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from tests.api.branch_year import import_roster, ok
 from tests.net.school import HERE, NUMBERS, SMALL, committees, members
 from tests.net.steps import EN, WHY, Walk
 from tests.rosters import a_workbook
-from workflow.database import transaction
+from workflow.foundation.database import transaction
 from workflow.mail.outbox import Letter
 
 PASSWORD = "一个足够长的口令 2024"

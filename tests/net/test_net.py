@@ -14,7 +14,7 @@ from tests.net.recording import RECORDED, Line, Recorder, differences, read, rep
 from tests.net.school import ROLES
 from tests.net.walk import recorded
 from tests.servers import a_database
-from workflow.database import engine_for
+from workflow.foundation.database import engine_for
 
 NOT_ANSWERED: dict[str, str] = {}
 """Routes that are never answered 2xx in the walk, each with the reason."""

@@ -12,7 +12,7 @@ from tests.net.matrix import look, places_of, try_every_change
 from tests.net.recording import Recorder
 from tests.net.school import NUMBERS
 from tests.net.steps import Walk, a_walk
-from workflow.database import transaction
+from workflow.foundation.database import transaction
 
 TABLES = ("letter", "history")
 """Whose rows are recorded as they are: the ledger with its letters' texts, and who changed what."""

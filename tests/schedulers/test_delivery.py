@@ -17,11 +17,11 @@ from structlog.testing import capture_logs
 from schedulers.delivery import GIVE_UP_AFTER, LEASE, Outcome, deliver
 from tests.builders import NOW
 from tests.mail_server import DROP, MailServer, free_port, mail_server
-from workflow.database import transaction
+from workflow.foundation.database import transaction
+from workflow.foundation.vocabulary import LetterState
 from workflow.mail.letters import Rendered
 from workflow.mail.outbox import Letter, NewLetter, claim, enqueue, letters_of, settle_failed, settle_sent
 from workflow.people.organisation import Person
-from workflow.vocabulary import LetterState
 
 MINUTE = timedelta(minutes=1)
 WORDS = Rendered("一封信", "您好，王五同志。\n", "<p>您好，王五同志。</p>\n")

@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 
 from tests.builders import NOW, a_school, person
 from tests.servers import state_of
-from workflow.database import transaction
+from workflow.foundation.database import transaction
 from workflow.reminders import queue_due
 
 pytestmark = pytest.mark.slow

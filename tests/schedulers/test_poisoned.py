@@ -16,13 +16,13 @@ from tests.evidence import stand_at
 from tests.mail_server import MailServer, mail_server
 from tests.test_doctor import look
 from workflow.cycle import process_of
-from workflow.database import transaction
 from workflow.doctor import Finding, State
+from workflow.foundation.database import transaction
+from workflow.foundation.settings import Settings
+from workflow.foundation.vocabulary import LetterState, Stage
 from workflow.mail.aside import REST, LetterAside, letters_aside
 from workflow.mail.letters import Rendered, sendable
 from workflow.mail.outbox import Letter, NewLetter, enqueue, heartbeat, letters_of
-from workflow.settings import Settings
-from workflow.vocabulary import LetterState, Stage
 from workflow.workbooks.cells import Cell, person_name
 
 POISON = "赵六 =?utf-8?B?6LW15YW?="

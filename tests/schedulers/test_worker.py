@@ -16,14 +16,14 @@ from structlog.testing import capture_logs
 from schedulers.worker import run_worker, tick
 from tests.builders import NOW, a_school, person
 from tests.mail_server import MailServer, free_port, mail_server
-from workflow.database import engine_for, transaction
-from workflow.errors import SettingsInvalid
-from workflow.idempotency import KeptAnswer
+from workflow.foundation.database import engine_for, transaction
+from workflow.foundation.errors import SettingsInvalid
+from workflow.foundation.idempotency import KeptAnswer
+from workflow.foundation.settings import Settings
+from workflow.foundation.vocabulary import LetterState
 from workflow.mail.letters import Rendered
 from workflow.mail.outbox import NewLetter, WorkerHeartbeat, enqueue, heartbeat, letters_of
 from workflow.progress import ProgressCount
-from workflow.settings import Settings
-from workflow.vocabulary import LetterState
 
 EVERYBODY = ["office@school.example", "z3@school.example", "z6@school.example"]
 """Who has a letter at NOW: both secretaries, and the office its week."""

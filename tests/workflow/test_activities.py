@@ -26,11 +26,11 @@ from workflow.assessment.activities import (
     withdraw_activity,
 )
 from workflow.cycle import Cycle, Process, cycle_by_year
-from workflow.database import constraint
-from workflow.errors import Conflict, Exists, Invalid, NotFound, StageClosed, Stale
-from workflow.history import History
+from workflow.foundation.database import constraint
+from workflow.foundation.errors import Conflict, Exists, Invalid, NotFound, StageClosed, Stale
+from workflow.foundation.history import History
+from workflow.foundation.vocabulary import ActivityKind, CycleStatus, Stage
 from workflow.opening import close_cycle
-from workflow.vocabulary import ActivityKind, CycleStatus, Stage
 
 SIGN = "activities_without_attendance"
 

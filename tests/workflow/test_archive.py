@@ -27,10 +27,10 @@ from workflow.appraisal.study import StudySession
 from workflow.appraisal.talks import Talk
 from workflow.appraisal.tallies import Tally
 from workflow.cycle import Lock, Process, process_of
-from workflow.database import transaction
-from workflow.errors import Conflict, Invalid, StageClosed, Stale
 from workflow.evidence import Evidence, record_of_member, records_of, reject, withdraw
-from workflow.vocabulary import Stage, Trigger
+from workflow.foundation.database import transaction
+from workflow.foundation.errors import Conflict, Invalid, StageClosed, Stale
+from workflow.foundation.vocabulary import Stage, Trigger
 
 Act = Callable[[Session, Process], object]
 ORDER = [

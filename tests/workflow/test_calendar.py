@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 from sqlalchemy.orm import Session
 
-from workflow.calendar import (
+from workflow.foundation.calendar import (
     Source,
     days_of,
     forget_day,
@@ -19,7 +19,7 @@ from workflow.calendar import (
     working_day_on_or_before,
     year_is_known,
 )
-from workflow.errors import NotFound
+from workflow.foundation.errors import NotFound
 
 NONE: dict[date, bool] = {}
 

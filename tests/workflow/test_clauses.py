@@ -10,13 +10,13 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 import handbook
-from workflow.database import Base
 from workflow.diagram import recorded_in
-from workflow.errors import PlanInvalid
+from workflow.foundation.database import Base
+from workflow.foundation.errors import PlanInvalid
+from workflow.foundation.history import History
+from workflow.foundation.vocabulary import Kind
 from workflow.gate import BY_NAME, CLAUSES, REQUIREMENTS
-from workflow.history import History
 from workflow.plan import find_plan, read_plan
-from workflow.vocabulary import Kind
 
 NAME, TEXT = find_plan("2024", None)
 SENTENCES = read_plan(TEXT, CLAUSES, name=NAME).clauses

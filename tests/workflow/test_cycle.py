@@ -21,12 +21,12 @@ from workflow.cycle import (
     processes,
     unfiled_processes,
 )
-from workflow.database import LOCK_TIMEOUT, constraint, sqlstate, transaction
 from workflow.deadlines import change_deadlines, extend, extensions_of, has_passed
-from workflow.errors import Conflict, Exists, Invalid, NotFound, Stale
+from workflow.foundation.database import LOCK_TIMEOUT, constraint, sqlstate, transaction
+from workflow.foundation.errors import Conflict, Exists, Invalid, NotFound, Stale
+from workflow.foundation.vocabulary import SCHOOL_ZONE, CycleStatus, Stage
 from workflow.opening import close_cycle, open_cycle, publish
 from workflow.plan import Plan
-from workflow.vocabulary import SCHOOL_ZONE, CycleStatus, Stage
 
 # ── opening ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -29,14 +29,14 @@ from workflow.assessment.decision import (
 )
 from workflow.committee import enter, make_final, publish_decision
 from workflow.cycle import Cycle, Lock, StageChange, cycle_by_year, processes_of, roll
-from workflow.errors import BranchesLack, Conflict, Exists, Forbidden, Invalid, MoveNotPossible, NotFound
 from workflow.evidence import reject, withdraw
-from workflow.history import History
+from workflow.foundation.errors import BranchesLack, Conflict, Exists, Forbidden, Invalid, MoveNotPossible, NotFound
+from workflow.foundation.history import History
+from workflow.foundation.vocabulary import Kind, Level, Stage, Trigger
 from workflow.mail.outbox import Letter
 from workflow.opening import close_cycle
 from workflow.process import move, move_together
 from workflow.roll import rolls_follow
-from workflow.vocabulary import Kind, Level, Stage, Trigger
 
 ONE, OTHER = "D0101", "D0201"
 GOOD = {ONE: "excellent", OTHER: "qualified"}

@@ -26,8 +26,9 @@ from tests.situations import a_talk
 from tests.workflow.test_reminders import BASE, at
 from workflow import reminders
 from workflow.cycle import Process, process_of
-from workflow.database import sqlstate, transaction
 from workflow.deadlines import change_processes
+from workflow.foundation.database import sqlstate, transaction
+from workflow.foundation.vocabulary import LetterState, Stage
 from workflow.mail.invitations import SECRET
 from workflow.mail.letters import (
     DECISION_ENTERED,
@@ -41,7 +42,6 @@ from workflow.mail.outbox import Letter, NewLetter, enqueue, letters_of
 from workflow.people.organisation import person_by_staff_no
 from workflow.reminders import SOURCES, derive, queue_due
 from workflow.reminders.due import Source
-from workflow.vocabulary import LetterState, Stage
 
 DAY = date(2025, 1, 10)
 """The promised help and a measure are due; the first stage is overdue, and a week has begun."""

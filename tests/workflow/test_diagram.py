@@ -7,8 +7,8 @@ import re
 import pytest
 
 from workflow.diagram import FORWARD, mermaid
+from workflow.foundation.vocabulary import STAGES, Kind, Trigger
 from workflow.process import MOVES
-from workflow.vocabulary import STAGES, Kind, Trigger
 
 WAY = re.compile(r"(?m)^    (\w+) --> (\w+): \S+ (\w+)(（.+）)?$")
 

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from sqlalchemy.engine import make_url
 
-from workflow.embedded import EmbeddedUnavailable, bin_path, embedded_postgres
+from workflow.foundation.embedded import EmbeddedUnavailable, bin_path, embedded_postgres
 
 pytestmark = pytest.mark.slow
 

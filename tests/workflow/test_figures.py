@@ -30,11 +30,11 @@ from workflow.appraisal.talks import Talk, record_talk
 from workflow.appraisal.tallies import LEVELS, MARKS, CommitteeItem, Tally
 from workflow.cycle import Cycle, Participant, Process, cycle_by_year, process_of, roll
 from workflow.evidence import Evidence, reject, withdraw
+from workflow.foundation.vocabulary import Kind, Level, MeasureState, MeetingPurpose, Stage, Standing, TalkWay, TallySubject
 from workflow.gate import BY_NAME
 from workflow.opening import publish
 from workflow.requirement import Waiver
 from workflow.roll import bring_into_step
-from workflow.vocabulary import Kind, Level, MeasureState, MeetingPurpose, Stage, Standing, TalkWay, TallySubject
 from workflow.waivers import approve, waive
 
 SIZES = {"D0101": 3, "D0102": 7, "D0103": 22}

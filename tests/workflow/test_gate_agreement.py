@@ -20,11 +20,11 @@ from tests.builders import NOW, READING, TODAY, a_school, person
 from tests.evidence import LARGE, a_follow_up, a_waiver, excused, lacking, leaves, many_branches, said, stand_at, statements
 from tests.situations import EVERYBODY, SUBSTANCE, a_study, a_talk
 from workflow.cycle import Participant, Process, process_of, roll
-from workflow.database import transaction
 from workflow.evidence import reject
+from workflow.foundation.database import transaction
+from workflow.foundation.vocabulary import STAGES, WORKING_STAGES, Kind, Post, ReportMode, Role, Severity, Stage, Waivable
 from workflow.gate import REQUIREMENTS, Unmet, blocking, blocking_together, checklist, exceptions, requirements_of, todos, unmet
 from workflow.requirement import Requirement
-from workflow.vocabulary import STAGES, WORKING_STAGES, Kind, Post, ReportMode, Role, Severity, Stage, Waivable
 
 # ── all of them say the same ──────────────────────────────────────────────────────────────────────────────────────────
 

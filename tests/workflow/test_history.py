@@ -17,9 +17,9 @@ from tests.situations import SUBSTANCE, a_study, a_talk
 from workflow.appraisal.study import amend_study_session
 from workflow.appraisal.talks import PRIVATE, TEXTS, Talk, amend_talk, finish_follow_up
 from workflow.cycle import Process
-from workflow.database import act_as, sqlstate, transaction
 from workflow.deadlines import change_processes
-from workflow.history import History, history_of
+from workflow.foundation.database import act_as, sqlstate, transaction
+from workflow.foundation.history import History, history_of
 from workflow.people.accounts import issue_token, open_account, sign_in
 from workflow.roster.imports import RosterImport
 

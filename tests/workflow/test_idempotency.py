@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 
 from tests.builders import NOW, a_branch, person
 from tests.evidence import statements
-from workflow.database import constraint, transaction
-from workflow.errors import Invalid
-from workflow.idempotency import (
+from workflow.foundation.database import constraint, transaction
+from workflow.foundation.errors import Invalid
+from workflow.foundation.idempotency import (
     KEPT,
     LONGEST_KEY,
     UNIQUE,

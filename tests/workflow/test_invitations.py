@@ -17,9 +17,10 @@ from sqlalchemy.orm import Session
 from syrupy.assertion import SnapshotAssertion
 
 from tests.builders import NOW, a_school, caller, person
-from workflow.database import transaction
-from workflow.errors import Conflict, Invalid, NotFound, Unauthenticated
-from workflow.history import History
+from workflow.foundation.database import transaction
+from workflow.foundation.errors import Conflict, Invalid, NotFound, Unauthenticated
+from workflow.foundation.history import History
+from workflow.foundation.vocabulary import LetterState
 from workflow.mail.invitations import Invited, PasswordForgotten
 from workflow.mail.letters import Rendered, render
 from workflow.mail.outbox import Letter
@@ -38,7 +39,6 @@ from workflow.people.accounts import (
 )
 from workflow.people.invitations import Desk, accept_invitation, forget_password, invite, invite_branch, open_invitation
 from workflow.people.organisation import branch_by_code
-from workflow.vocabulary import LetterState
 
 DESK = Desk(now=NOW, base_url="https://zhibu.example.edu.cn", hours=72)
 PASSWORD = "一个很长的口令 12"

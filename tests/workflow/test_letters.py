@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
+from workflow.foundation.vocabulary import STAGES, Kind, Stage
 from workflow.mail import invitations, letters
 from workflow.mail.letters import (
     Addressed,
@@ -31,7 +32,6 @@ from workflow.mail.letters import (
     render,
     school_link,
 )
-from workflow.vocabulary import STAGES, Kind, Stage
 
 LINK = process_link("https://zhibu.example.edu.cn", Kind.APPRAISAL, 2024, "D0101")
 K1 = Duty("K1", "党支部委员之间普遍进行一次谈心谈话。", 1)

@@ -10,13 +10,13 @@ from sqlalchemy import BigInteger, ForeignKey, MetaData, Table
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from migrations.tables import METADATA
+from workflow.foundation.history import track
+from workflow.foundation.personal import Area, Data, declaration_of, personal, undeclared
+from workflow.foundation.settings import Settings
 from workflow.gate import CLAUSES
-from workflow.history import track
 from workflow.inventory import inventory, readers
 from workflow.people.access import ACCESS, Action
-from workflow.personal import Area, Data, declaration_of, personal, undeclared
 from workflow.plan import find_plan, read_plan
-from workflow.settings import Settings
 
 FOUND = {name: declaration_of(table) for name, table in METADATA.tables.items()}
 DECLARED = {name: found for name, found in FOUND.items() if found}

@@ -14,7 +14,7 @@ import migrations
 from tests.builders import NOW
 from tests.servers import kept_in
 from workflow.assessment.attendance import AttendanceImport
-from workflow.database import transaction
+from workflow.foundation.database import transaction
 from workflow.roster.imports import RosterImport, apply_import
 from workflow.workbooks.imports import import_by_id
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from workflow.errors import NotFound, PlanInvalid
+from workflow.foundation.errors import NotFound, PlanInvalid
+from workflow.foundation.vocabulary import Coverage, Stage
 from workflow.plan import MOST_BYTES, Plan, Settings, available_plans, find_plan, read_plan
-from workflow.vocabulary import Coverage, Stage
 
 ALL_CLAUSES = [
     *("P1", "P2", "G0", "G1", "G2", "T0", "B0", "B1"),

@@ -14,9 +14,9 @@ from workflow.appraisal.quota import more_excellent_than_the_quota, quota_of
 from workflow.appraisal.rating import Rating
 from workflow.cycle import Process, process_of
 from workflow.evidence import records_of, reject, withdraw
+from workflow.foundation.vocabulary import Level, Severity, Stage, Waivable
 from workflow.gate import BY_NAME, unmet
 from workflow.requirement import Waiver
-from workflow.vocabulary import Level, Severity, Stage, Waivable
 from workflow.waivers import approve
 
 D5 = more_excellent_than_the_quota.name

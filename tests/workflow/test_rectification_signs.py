@@ -23,9 +23,9 @@ from tests.rectification import (
     whole,
 )
 from workflow.cycle import Process
-from workflow.errors import Conflict
+from workflow.foundation.errors import Conflict
+from workflow.foundation.vocabulary import MeasureState, Stage
 from workflow.gate import BY_NAME, exceptions, unmet
-from workflow.vocabulary import MeasureState, Stage
 
 OPEN, DOING, DONE, CLOSED = MeasureState
 YESTERDAY = TODAY - timedelta(days=1)

@@ -39,12 +39,12 @@ from workflow.appraisal.report import (
 )
 from workflow.appraisal.tallies import Tally
 from workflow.cycle import Process, process_of
-from workflow.errors import Conflict
 from workflow.evidence import Evidence, record_of_member, reject, withdraw
+from workflow.foundation.errors import Conflict
+from workflow.foundation.vocabulary import STAGES, WORKING_STAGES, Kind, Post, Stage, Standing, TallySubject
 from workflow.gate import BY_NAME, blocking, exceptions, todos, unmet
 from workflow.people.organisation import Person
 from workflow.roll import rolls_follow
-from workflow.vocabulary import STAGES, WORKING_STAGES, Kind, Post, Stage, Standing, TallySubject
 from workflow.waivers import approve
 
 BLANK, ADDS_UP = form_not_filled_in.name, form_does_not_add_up.name

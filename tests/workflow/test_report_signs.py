@@ -30,8 +30,8 @@ from workflow.appraisal.report import (
 from workflow.appraisal.study import StudySession
 from workflow.cycle import Process, process_of
 from workflow.evidence import Evidence, record_of_member, reject, withdraw
+from workflow.foundation.vocabulary import STAGES, Kind, MeetingPurpose, Severity
 from workflow.gate import blocking, signs
-from workflow.vocabulary import STAGES, Kind, MeetingPurpose, Severity
 
 STUDY_DAY, TALK_DAY = meetings_on_the_day_of_the_study.name, meetings_on_the_day_of_the_talks.name
 SELF_REVIEWS, OPINIONS = copied_self_reviews.name, copied_opinions.name

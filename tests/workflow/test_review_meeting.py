@@ -30,11 +30,11 @@ from workflow.appraisal.review_meeting import (
 )
 from workflow.appraisal.study import amend_study_session
 from workflow.cycle import Process, process_of
-from workflow.errors import Invalid
 from workflow.evidence import reject, withdraw
+from workflow.foundation.errors import Invalid
+from workflow.foundation.vocabulary import MeetingForm, MeetingPurpose, Stage
 from workflow.gate import BY_NAME, todos, unmet
 from workflow.roll import bring_into_step
-from workflow.vocabulary import MeetingForm, MeetingPurpose, Stage
 
 LIFE, REPORT, DECIDING = MeetingPurpose
 GENERAL, COMMITTEE, GROUP = MeetingForm

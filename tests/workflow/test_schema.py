@@ -15,8 +15,8 @@ from sqlalchemy.pool import NullPool
 
 import migrations
 from migrations.tables import METADATA
-from workflow.database import APPLICATION_ROLE, engine_for
-from workflow.embedded import bin_path
+from workflow.foundation.database import APPLICATION_ROLE, engine_for
+from workflow.foundation.embedded import bin_path
 
 LONGEST_NAME = 50
 TABLES = sorted(METADATA.tables.values(), key=lambda table: table.name)

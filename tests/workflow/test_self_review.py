@@ -26,16 +26,16 @@ from workflow.appraisal.self_review import (
     visible_self_reviews,
 )
 from workflow.cycle import Process, process_of
-from workflow.database import act_as, constraint
-from workflow.errors import Conflict, Forbidden, Invalid, StageClosed, Stale
 from workflow.evidence import reject, withdraw
-from workflow.fields import load
+from workflow.foundation.database import act_as, constraint
+from workflow.foundation.errors import Conflict, Forbidden, Invalid, StageClosed, Stale
+from workflow.foundation.fields import load
+from workflow.foundation.history import History
+from workflow.foundation.vocabulary import Level, MeetingForm, MeetingPurpose, Stage
 from workflow.gate import BY_NAME, todos, unmet
-from workflow.history import History
 from workflow.opening import publish
 from workflow.people.access import Action
 from workflow.people.substitutes import name_substitute
-from workflow.vocabulary import Level, MeetingForm, MeetingPurpose, Stage
 
 G2 = members_without_a_self_review.name
 ALL = ["l4", "q7", "s8", "w5", "z3"]

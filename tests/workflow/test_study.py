@@ -20,10 +20,10 @@ from workflow.appraisal.study import (
     required_titles_not_read,
 )
 from workflow.cycle import Process, process_of
-from workflow.errors import Conflict, Exists, Invalid, StageClosed, Stale
 from workflow.evidence import reject, withdraw
+from workflow.foundation.errors import Conflict, Exists, Invalid, StageClosed, Stale
+from workflow.foundation.vocabulary import Stage
 from workflow.opening import publish
-from workflow.vocabulary import Stage
 
 E1, E3, E4 = no_study_with_exchange.name, required_titles_not_read.name, members_who_have_not_studied.name
 DISCIPLINE, WORK_RULES = READING

@@ -11,13 +11,13 @@ from sqlalchemy import Engine, event, select
 from sqlalchemy.orm import Session
 
 from tests.builders import NOW, TODAY, a_school, caller, person
-from workflow.database import transaction
-from workflow.errors import Conflict, Exists, Forbidden, Invalid, NotFound
+from workflow.foundation.database import transaction
+from workflow.foundation.errors import Conflict, Exists, Forbidden, Invalid, NotFound
+from workflow.foundation.vocabulary import Post, Role, Standing
 from workflow.people.access import Action
 from workflow.people.accounts import Token, caller_by_secret, issue_token
 from workflow.people.organisation import Appointment
 from workflow.people.substitutes import Substitute, end_substitute, name_substitute, substitute_by_id, substitutes_after
-from workflow.vocabulary import Post, Role, Standing
 
 A_WEEK = {"starts_on": TODAY, "ends_on": TODAY + timedelta(days=6)}
 LEADS = frozenset({Role.SECRETARY, Role.COMMITTEE_MEMBER, Role.MEMBER})

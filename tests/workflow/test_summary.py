@@ -42,10 +42,7 @@ from workflow.assessment.summary import sheets
 from workflow.cycle import Process, StageChange, roll
 from workflow.deadlines import extend
 from workflow.evidence import reject, withdraw
-from workflow.gate import BY_NAME
-from workflow.requirement import Waiver
-from workflow.roll import bring_into_step
-from workflow.vocabulary import (
+from workflow.foundation.vocabulary import (
     ActivityKind,
     Kind,
     Level,
@@ -59,6 +56,9 @@ from workflow.vocabulary import (
     TallySubject,
     Trigger,
 )
+from workflow.gate import BY_NAME
+from workflow.requirement import Waiver
+from workflow.roll import bring_into_step
 from workflow.waivers import approve, waive
 
 INPUTS_MISSING = BY_NAME["inputs_missing"]

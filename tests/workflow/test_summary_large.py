@@ -14,9 +14,9 @@ from tests.evidence import LARGE, many_branches
 from tests.workflow.test_gate_agreement import nodes
 from workflow.assessment.summary import sheets
 from workflow.cycle import Process
-from workflow.database import transaction
+from workflow.foundation.database import transaction
+from workflow.foundation.vocabulary import Kind
 from workflow.people.organisation import Branch
-from workflow.vocabulary import Kind
 
 pytestmark = pytest.mark.slow
 

@@ -33,8 +33,8 @@ from workflow.assessment.duty_reports import SECTIONS, DutyReport
 from workflow.assessment.sheet import INPUTS
 from workflow.cycle import Process, process_of
 from workflow.evidence import withdraw
+from workflow.foundation.vocabulary import Kind, Role, Severity, Stage, TallySubject
 from workflow.gate import BY_NAME, blocking, todos
-from workflow.vocabulary import Kind, Role, Severity, Stage, TallySubject
 
 INPUTS_MISSING = BY_NAME["inputs_missing"]
 

@@ -26,15 +26,15 @@ from workflow.appraisal.tallies import (
     members_on_ballot,
 )
 from workflow.cycle import Process, roll
-from workflow.database import act_as, constraint
-from workflow.errors import Exists, Forbidden, Invalid, StageClosed
 from workflow.evidence import reject, withdraw
-from workflow.fields import load
-from workflow.history import History
+from workflow.foundation.database import act_as, constraint
+from workflow.foundation.errors import Exists, Forbidden, Invalid, StageClosed
+from workflow.foundation.fields import load
+from workflow.foundation.history import History
+from workflow.foundation.vocabulary import Post, Stage, Standing, TallySubject
 from workflow.people.access import Action
 from workflow.people.substitutes import name_substitute
 from workflow.roster.posts import appoint
-from workflow.vocabulary import Post, Stage, Standing, TallySubject
 
 COMMITTEE, MEMBERS = TallySubject
 M3, D2, Q2 = no_tally_of_the_committee.name, no_tally_of_the_members.name, more_ballots_than_voters.name

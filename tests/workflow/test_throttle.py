@@ -10,10 +10,10 @@ from sqlalchemy import Engine, func, select, text
 from sqlalchemy.orm import Session
 
 from tests.builders import NOW
-from workflow.database import engine_for, transaction
-from workflow.errors import SettingsInvalid
+from workflow.foundation.database import engine_for, transaction
+from workflow.foundation.errors import SettingsInvalid
+from workflow.foundation.settings import read_settings
 from workflow.people.throttle import Attempt, Limit, TooManyTries, client_address, forget, give_back, take
-from workflow.settings import read_settings
 
 THREE = Limit("three", 3, timedelta(minutes=15))
 MANY = Limit("many", 100, timedelta(minutes=15))

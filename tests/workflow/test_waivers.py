@@ -19,13 +19,13 @@ from workflow.appraisal.talks import (
     secretary_without_a_focus_talk,
 )
 from workflow.cycle import Process, process_of
-from workflow.database import constraint
-from workflow.errors import Conflict, Invalid, StageClosed
 from workflow.evidence import reject, withdraw
+from workflow.foundation.database import constraint
+from workflow.foundation.errors import Conflict, Invalid, StageClosed
+from workflow.foundation.vocabulary import Severity, Stage, Waivable
 from workflow.gate import BY_NAME, blocking, unmet
 from workflow.requirement import Requirement, Waiver
 from workflow.roll import rolls_follow
-from workflow.vocabulary import Severity, Stage, Waivable
 from workflow.waivers import approve, waive
 
 K1, K2, K6 = committee_pairs_without_a_talk.name, members_nobody_talked_with.name, secretary_without_a_focus_talk.name

@@ -21,9 +21,9 @@ from workflow.appraisal import (
     talk_signs,
     talks,
 )
+from workflow.foundation.vocabulary import STAGES, WORKING_STAGES, Kind, Role, Stage, Trigger
 from workflow.moves import Move, earlier
 from workflow.requirement import Requirement
-from workflow.vocabulary import STAGES, WORKING_STAGES, Kind, Role, Stage, Trigger
 
 KIND = Kind.APPRAISAL
 _ALL, _WORK = STAGES[KIND], WORKING_STAGES[KIND]

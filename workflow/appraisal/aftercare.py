@@ -20,16 +20,16 @@ from sqlalchemy.orm import Mapped, Session, aliased, mapped_column, relationship
 
 from workflow.appraisal.rating import Rating, rated
 from workflow.cycle import Participant, Process, participants
-from workflow.database import Base, Numbered, word
-from workflow.errors import Exists, Invalid, Words
 from workflow.evidence import OfMember, amendable, must_be_open, must_have_happened, must_stand
-from workflow.fields import Body, Day, StaffNo, Whole, many, one_of
-from workflow.fields import Text as LongText
-from workflow.history import track
+from workflow.foundation.database import Base, Numbered, word
+from workflow.foundation.errors import Exists, Invalid, Words
+from workflow.foundation.fields import Body, Day, StaffNo, Whole, many, one_of
+from workflow.foundation.fields import Text as LongText
+from workflow.foundation.history import track
+from workflow.foundation.personal import Area, Data, personal
+from workflow.foundation.vocabulary import Level, Role, Severity, Stage, Word
 from workflow.people.access import Action, Caller
-from workflow.personal import Area, Data, personal
 from workflow.requirement import Missing, requirement
-from workflow.vocabulary import Level, Role, Severity, Stage, Word
 
 
 class Step(Word):

@@ -26,8 +26,8 @@ from workflow.appraisal.study import StudySession
 from workflow.appraisal.talks import Talk
 from workflow.appraisal.tallies import Tally
 from workflow.cycle import Participant, Process
+from workflow.foundation.vocabulary import Level, MeetingPurpose, ProblemSource, TallySubject
 from workflow.requirement import present
-from workflow.vocabulary import Level, MeetingPurpose, ProblemSource, TallySubject
 
 
 def _people(*which: Condition) -> ColumnElement[int]:

@@ -16,16 +16,16 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from workflow.appraisal.ledger import Problem, problems_named
 from workflow.cycle import Participant, Process, participants
-from workflow.database import Base, act_as
-from workflow.errors import Forbidden, Invalid, Words
 from workflow.evidence import Evidence, amendable, must_be_open
-from workflow.fields import Body, Day, StaffNo, TextOrNumber
-from workflow.fields import Text as LongText
-from workflow.history import track
+from workflow.foundation.database import Base, act_as
+from workflow.foundation.errors import Forbidden, Invalid, Words
+from workflow.foundation.fields import Body, Day, StaffNo, TextOrNumber
+from workflow.foundation.fields import Text as LongText
+from workflow.foundation.history import track
+from workflow.foundation.personal import Area, Data, personal
+from workflow.foundation.vocabulary import Role, Severity, Stage, Waivable
 from workflow.people.access import Action, Caller
-from workflow.personal import Area, Data, personal
 from workflow.requirement import Missing, missing, present, requirement
-from workflow.vocabulary import Role, Severity, Stage, Waivable
 
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 
 from workflow.appraisal.talks import REQUIREMENTS, Talk
 from workflow.cycle import Participant, Process
+from workflow.foundation.vocabulary import Coverage
 from workflow.requirement import Missing, present
-from workflow.vocabulary import Coverage
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from workflow.appraisal.meetings import Meeting, MeetingAttendance, minutes_inco
 from workflow.appraisal.rating import Rating, of_members, rated
 from workflow.appraisal.tallies import Tally
 from workflow.cycle import Cycle, Participant, Process
+from workflow.foundation.vocabulary import MeetingForm, MeetingPurpose, Role, Severity, Stage
 from workflow.requirement import Missing, missing, requirement
-from workflow.vocabulary import MeetingForm, MeetingPurpose, Role, Severity, Stage
 
 DECIDING = MeetingPurpose.DECIDING
 

@@ -30,8 +30,8 @@ from workflow.appraisal.talks import Talk
 from workflow.appraisal.tallies import LEVELS, MARKS, CommitteeItem, Tally, TallyOfItem, TallyOfMember
 from workflow.cycle import Cycle, Participant, Process
 from workflow.evidence import Evidence
+from workflow.foundation.vocabulary import Kind, Level, MeasureState, MeetingPurpose, Standing, TallySubject
 from workflow.requirement import Waiver
-from workflow.vocabulary import Kind, Level, MeasureState, MeetingPurpose, Standing, TallySubject
 
 Condition = ColumnElement[bool] | InstrumentedAttribute[bool]
 

@@ -13,15 +13,15 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from workflow.cycle import Process
-from workflow.database import Base
-from workflow.errors import Invalid, Stale, Words
 from workflow.evidence import must_be_open
-from workflow.fields import Body, Line
-from workflow.fields import Text as LongText
-from workflow.history import changed_since, track
+from workflow.foundation.database import Base
+from workflow.foundation.errors import Invalid, Stale, Words
+from workflow.foundation.fields import Body, Line
+from workflow.foundation.fields import Text as LongText
+from workflow.foundation.history import changed_since, track
+from workflow.foundation.personal import Area, Data, personal
+from workflow.foundation.vocabulary import Stage
 from workflow.people.access import Action
-from workflow.personal import Area, Data, personal
-from workflow.vocabulary import Stage
 
 
 class Form(Base):

@@ -14,13 +14,13 @@ from sqlalchemy import BigInteger, ForeignKey, Index, PrimaryKeyConstraint, and_
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from workflow.cycle import Cycle, Participant, Process
-from workflow.database import Base, Numbered, any_of, word
-from workflow.errors import Invalid, Words
 from workflow.evidence import Evidence
-from workflow.history import track
+from workflow.foundation.database import Base, Numbered, any_of, word
+from workflow.foundation.errors import Invalid, Words
+from workflow.foundation.history import track
+from workflow.foundation.personal import Area, Data, personal
+from workflow.foundation.vocabulary import Kind, MeasureState, ProblemSource
 from workflow.people.access import Action
-from workflow.personal import Area, Data, personal
-from workflow.vocabulary import Kind, MeasureState, ProblemSource
 
 COMMITTEE = "committee"
 """What a problem is about when it is not about a person."""

@@ -20,8 +20,8 @@ from workflow.appraisal.self_review import SelfReview
 from workflow.appraisal.study import StudySession
 from workflow.appraisal.tallies import LEVELS, Tally, TallyOfMember
 from workflow.cycle import Participant, Process
+from workflow.foundation.vocabulary import Level, MeetingForm, MeetingPurpose, TallySubject
 from workflow.requirement import Waiver
-from workflow.vocabulary import Level, MeetingForm, MeetingPurpose, TallySubject
 
 
 @dataclass(frozen=True)

@@ -15,15 +15,15 @@ from sqlalchemy import CheckConstraint, ColumnElement, and_, exists, func, selec
 from sqlalchemy.orm import Mapped, Session
 
 from workflow.cycle import Process
-from workflow.database import Base
-from workflow.errors import Conflict, Invalid, Words
 from workflow.evidence import Evidence, amendable, must_be_open, must_have_happened
-from workflow.fields import Body, Day, Line
-from workflow.history import track
+from workflow.foundation.database import Base
+from workflow.foundation.errors import Conflict, Invalid, Words
+from workflow.foundation.fields import Body, Day, Line
+from workflow.foundation.history import track
+from workflow.foundation.personal import Area, Data, personal
+from workflow.foundation.vocabulary import Role, Severity, Stage
 from workflow.people.access import Action, Caller
-from workflow.personal import Area, Data, personal
 from workflow.requirement import Missing, missing, requirement
-from workflow.vocabulary import Role, Severity, Stage
 
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session
 
 from workflow.appraisal.rating import Rating, of_member
 from workflow.cycle import Cycle, Participant, Process
+from workflow.foundation.vocabulary import Level, Role, Severity, Stage, Standing, Waivable
 from workflow.requirement import Missing, Waiver, missing, present, requirement
-from workflow.vocabulary import Level, Role, Severity, Stage, Standing, Waivable
 
 
 def levels_given() -> Subquery:

@@ -18,16 +18,16 @@ from sqlalchemy.orm import InstrumentedAttribute, Mapped, Session, mapped_column
 
 from workflow.appraisal.tallies import Tally
 from workflow.cycle import Participant, Process, participants
-from workflow.database import Base, act_as, word
-from workflow.errors import Conflict, Forbidden, Invalid, Words
 from workflow.evidence import OfMember, amendable, must_be_open, must_have_happened, must_stand
-from workflow.fields import Body, Day, StaffNo, one_of
-from workflow.fields import Text as LongText
-from workflow.history import track
+from workflow.foundation.database import Base, act_as, word
+from workflow.foundation.errors import Conflict, Forbidden, Invalid, Words
+from workflow.foundation.fields import Body, Day, StaffNo, one_of
+from workflow.foundation.fields import Text as LongText
+from workflow.foundation.history import track
+from workflow.foundation.personal import Area, Data, personal
+from workflow.foundation.vocabulary import FeedbackWay, Level, Role, Severity, Stage, Standing, TallySubject, Waivable
 from workflow.people.access import Action, Caller
-from workflow.personal import Area, Data, personal
 from workflow.requirement import Missing, missing, present, requirement
-from workflow.vocabulary import FeedbackWay, Level, Role, Severity, Stage, Standing, TallySubject, Waivable
 
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 

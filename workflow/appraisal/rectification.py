@@ -18,14 +18,14 @@ from sqlalchemy.orm import Session
 from workflow.appraisal.ledger import Measure, MeasureComment, MeasureProblem, MeasureProgress, Problem, problems_named
 from workflow.appraisal.publications import Publication, published, shown
 from workflow.cycle import Cycle, Participant, Process, participants, secretaries
-from workflow.database import act_as
-from workflow.errors import Conflict, Forbidden, Words
 from workflow.evidence import amendable, must_be_open, must_stand
-from workflow.fields import Body, Day, StaffNo, Whole, many, one_of
-from workflow.fields import Text as LongText
+from workflow.foundation.database import act_as
+from workflow.foundation.errors import Conflict, Forbidden, Words
+from workflow.foundation.fields import Body, Day, StaffNo, Whole, many, one_of
+from workflow.foundation.fields import Text as LongText
+from workflow.foundation.vocabulary import MeasureState, ProblemSource, Role, Severity, Stage, Waivable
 from workflow.people.access import Caller
 from workflow.requirement import Missing, missing, requirement
-from workflow.vocabulary import MeasureState, ProblemSource, Role, Severity, Stage, Waivable
 
 # ── what a valid record is ────────────────────────────────────────────────────────────────────────────────────────────
 

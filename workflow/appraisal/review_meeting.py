@@ -14,8 +14,8 @@ from workflow.appraisal.meetings import Meeting, MeetingAttendance, MeetingCriti
 from workflow.appraisal.study import StudySession, a_study
 from workflow.appraisal.tallies import Tally
 from workflow.cycle import Cycle, Participant, Process
+from workflow.foundation.vocabulary import MeetingForm, MeetingPurpose, Role, Severity, Stage, TallySubject, Waivable
 from workflow.requirement import Missing, missing, present, requirement
-from workflow.vocabulary import MeetingForm, MeetingPurpose, Role, Severity, Stage, TallySubject, Waivable
 
 LIFE, REPORT = MeetingPurpose.LIFE, MeetingPurpose.REPORT
 

@@ -21,16 +21,16 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from workflow.appraisal.meetings import Meeting, MeetingAttendance
 from workflow.appraisal.study import StudyAttendance, StudyMakeUp, StudySession
 from workflow.cycle import Cycle, Participant, Process, participants
-from workflow.database import Base, act_as, any_of, notes, word
-from workflow.errors import Conflict, Forbidden, Invalid, Words
 from workflow.evidence import Evidence, amendable, must_be_open
-from workflow.fields import Body, ByName, Line, StaffNo, Truth, one_of
-from workflow.fields import Text as LongText
-from workflow.history import track
+from workflow.foundation.database import Base, act_as, any_of, notes, word
+from workflow.foundation.errors import Conflict, Forbidden, Invalid, Words
+from workflow.foundation.fields import Body, ByName, Line, StaffNo, Truth, one_of
+from workflow.foundation.fields import Text as LongText
+from workflow.foundation.history import track
+from workflow.foundation.personal import Area, Data, personal
+from workflow.foundation.vocabulary import Level, MeetingForm, Role, Severity, Stage, Standing, Waivable
 from workflow.people.access import Action, Caller
-from workflow.personal import Area, Data, personal
 from workflow.requirement import Missing, Requirement, missing, present, requirement
-from workflow.vocabulary import Level, MeetingForm, Role, Severity, Stage, Standing, Waivable
 
 ASPECTS = ("A1", "A2", "A3", "A4", "A5", "A6")
 

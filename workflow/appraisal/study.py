@@ -32,16 +32,16 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 from sqlalchemy.sql.selectable import Exists as ExistsClause
 
 from workflow.cycle import Cycle, Participant, Process, participants
-from workflow.database import Base, Numbered, notes
-from workflow.errors import Conflict, Exists, Words
 from workflow.evidence import Evidence, amendable, must_be_open, must_have_happened
-from workflow.fields import Body, Day, Line, StaffNo, many
-from workflow.fields import Text as LongText
-from workflow.history import track
+from workflow.foundation.database import Base, Numbered, notes
+from workflow.foundation.errors import Conflict, Exists, Words
+from workflow.foundation.fields import Body, Day, Line, StaffNo, many
+from workflow.foundation.fields import Text as LongText
+from workflow.foundation.history import track
+from workflow.foundation.personal import Area, Data, personal
+from workflow.foundation.vocabulary import Role, Severity, Stage, Waivable
 from workflow.people.access import Action, Caller
-from workflow.personal import Area, Data, personal
 from workflow.requirement import Missing, missing, present, requirement
-from workflow.vocabulary import Role, Severity, Stage, Waivable
 
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -9,8 +9,8 @@ from sqlalchemy.orm import aliased
 
 from workflow.appraisal.talks import Talk, TalkFollowUp
 from workflow.cycle import Participant
+from workflow.foundation.vocabulary import Role, Severity, Stage
 from workflow.requirement import Missing, missing, requirement
-from workflow.vocabulary import Role, Severity, Stage
 
 
 @requirement(

@@ -19,16 +19,16 @@ from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column, relationship
 
 from workflow.cycle import Cycle, Participant, Process, participants, secretaries
-from workflow.database import Base, Numbered, word
-from workflow.errors import Conflict, Forbidden, Invalid, NotFound, Words
 from workflow.evidence import Evidence, amendable, must_be_open, must_have_happened
-from workflow.fields import Body, Day, Line, StaffNo, Truth, one_of
-from workflow.fields import Text as LongText
-from workflow.history import History, track
+from workflow.foundation.database import Base, Numbered, word
+from workflow.foundation.errors import Conflict, Forbidden, Invalid, NotFound, Words
+from workflow.foundation.fields import Body, Day, Line, StaffNo, Truth, one_of
+from workflow.foundation.fields import Text as LongText
+from workflow.foundation.history import History, track
+from workflow.foundation.personal import Area, Data, personal
+from workflow.foundation.vocabulary import Coverage, Post, Role, Severity, Stage, TalkWay, Waivable
 from workflow.people.access import Action, Caller
-from workflow.personal import Area, Data, personal
 from workflow.requirement import Missing, missing, present, requirement
-from workflow.vocabulary import Coverage, Post, Role, Severity, Stage, TalkWay, Waivable
 
 TEXTS = ("focus_reason", "opinions_branch", "opinions_committee", "affirmed", "shortcomings", "exchange")
 """What was said: for talker, partner and secretary."""

@@ -18,15 +18,15 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from workflow.cycle import Participant, Process, participants, roll
-from workflow.database import Base, act_as, notes, word
-from workflow.errors import Conflict, Exists, Forbidden, Invalid, Words
 from workflow.evidence import Evidence, amendable, must_be_open
-from workflow.fields import Body, ByName, Inner, StaffNo, Whole, length, load, one_of
-from workflow.fields import Text as LongText
-from workflow.history import track
+from workflow.foundation.database import Base, act_as, notes, word
+from workflow.foundation.errors import Conflict, Exists, Forbidden, Invalid, Words
+from workflow.foundation.fields import Body, ByName, Inner, StaffNo, Whole, length, load, one_of
+from workflow.foundation.fields import Text as LongText
+from workflow.foundation.history import track
+from workflow.foundation.personal import Area, Data, personal
+from workflow.foundation.vocabulary import ABSTAIN, Level, Mark, Post, Role, Stage, Standing, TallySubject, Word
 from workflow.people.access import Action, Caller
-from workflow.personal import Area, Data, personal
-from workflow.vocabulary import ABSTAIN, Level, Mark, Post, Role, Stage, Standing, TallySubject, Word
 
 NUMBERS = ("issued", "returned", "valid", "void")
 LEVELS = (*(level.value for level in Level), ABSTAIN)

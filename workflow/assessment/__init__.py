@@ -5,9 +5,9 @@ from __future__ import annotations
 from itertools import pairwise
 
 from workflow.assessment import activities, arrangement, decision, duty_reports, facts, proposals, summary
+from workflow.foundation.vocabulary import WORKING_STAGES, Kind, Role, Stage, Trigger
 from workflow.moves import Move
 from workflow.requirement import Requirement
-from workflow.vocabulary import WORKING_STAGES, Kind, Role, Stage, Trigger
 
 KIND = Kind.ASSESSMENT
 

@@ -18,15 +18,15 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, PrimaryKe
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from workflow.cycle import Cycle, Lock, Process, must_be_running, processes
-from workflow.database import Base, any_of, notes, word
-from workflow.errors import Exists, Invalid, NotFound, StageClosed, Words
 from workflow.evidence import Retractable, amendable, must_have_happened, withdraw
-from workflow.fields import Body, Day, Line, Whole, one_of
-from workflow.history import track
+from workflow.foundation.database import Base, any_of, notes, word
+from workflow.foundation.errors import Exists, Invalid, NotFound, StageClosed, Words
+from workflow.foundation.fields import Body, Day, Line, Whole, one_of
+from workflow.foundation.history import track
+from workflow.foundation.personal import Area, Data, personal
+from workflow.foundation.vocabulary import ActivityKind, Presence, Role, Severity, Stage
 from workflow.people.access import Caller
-from workflow.personal import Area, Data, personal
 from workflow.requirement import TODAY, Missing, missing, requirement
-from workflow.vocabulary import ActivityKind, Presence, Role, Severity, Stage
 
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 

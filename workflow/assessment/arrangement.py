@@ -17,18 +17,18 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, select, t
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from workflow.cycle import Cycle, Process, check_version
-from workflow.database import Base, any_of, notes, word
 from workflow.deadlines import change_processes
-from workflow.errors import Conflict, Invalid, Words
 from workflow.evidence import must_be_open
-from workflow.fields import Body, Day, Inner, Line, Whole, one_of
-from workflow.fields import Text as LongText
-from workflow.history import track
+from workflow.foundation.database import Base, any_of, notes, word
+from workflow.foundation.errors import Conflict, Invalid, Words
+from workflow.foundation.fields import Body, Day, Inner, Line, Whole, one_of
+from workflow.foundation.fields import Text as LongText
+from workflow.foundation.history import track
+from workflow.foundation.personal import Area, Data, personal
+from workflow.foundation.vocabulary import ReportMode, Role, Severity, Stage
 from workflow.people.access import Action
 from workflow.people.organisation import Branch
-from workflow.personal import Area, Data, personal
 from workflow.requirement import Missing, blanks, missing, requirement
-from workflow.vocabulary import ReportMode, Role, Severity, Stage
 
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 

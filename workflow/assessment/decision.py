@@ -35,17 +35,17 @@ from sqlalchemy.orm import Mapped, Session, aliased, contains_eager, mapped_colu
 
 from workflow.appraisal.deciding import reaches
 from workflow.cycle import Cycle, Lock, Process, must_be_running, processes_of
-from workflow.database import Base, any_of, notes, word
-from workflow.errors import Conflict, Exists, Invalid, NotFound, Words
 from workflow.evidence import Retractable, must_have_happened
-from workflow.fields import Body, ByName, Day, Inner, Line, StaffNo, Whole, many, one_of
-from workflow.fields import Text as LongText
-from workflow.history import track
+from workflow.foundation.database import Base, any_of, notes, word
+from workflow.foundation.errors import Conflict, Exists, Invalid, NotFound, Words
+from workflow.foundation.fields import Body, ByName, Day, Inner, Line, StaffNo, Whole, many, one_of
+from workflow.foundation.fields import Text as LongText
+from workflow.foundation.history import track
+from workflow.foundation.personal import Area, Data, personal
+from workflow.foundation.vocabulary import Kind, Level, Role, Severity, Stage
 from workflow.people.access import Action, Caller
 from workflow.people.organisation import Person
-from workflow.personal import Area, Data, personal
 from workflow.requirement import Missing, missing, requirement
-from workflow.vocabulary import Kind, Level, Role, Severity, Stage
 
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 

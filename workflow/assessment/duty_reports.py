@@ -19,16 +19,16 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from workflow.appraisal.ledger import NOTHING_LAST_YEAR, last_years_measures, rectification_text
 from workflow.cycle import Cycle, Process
-from workflow.database import Base, any_of
-from workflow.errors import Conflict, Invalid, Words
 from workflow.evidence import Evidence, amendable, must_be_open
-from workflow.fields import Body, ByName, Line, Truth
-from workflow.fields import Text as LongText
-from workflow.history import track
+from workflow.foundation.database import Base, any_of
+from workflow.foundation.errors import Conflict, Invalid, Words
+from workflow.foundation.fields import Body, ByName, Line, Truth
+from workflow.foundation.fields import Text as LongText
+from workflow.foundation.history import track
+from workflow.foundation.personal import Area, Data, personal
+from workflow.foundation.vocabulary import SCHOOL_ZONE, Role, Severity, Stage
 from workflow.people.access import Action, Caller
-from workflow.personal import Area, Data, personal
 from workflow.requirement import Missing, Requirement, missing, requirement
-from workflow.vocabulary import SCHOOL_ZONE, Role, Severity, Stage
 
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -15,16 +15,16 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from workflow.cycle import Process
-from workflow.database import Base, any_of, notes
-from workflow.errors import Conflict, Stale, Words
 from workflow.evidence import must_be_open
-from workflow.fields import Body, Inner, Truth, Whole
-from workflow.fields import Text as LongText
-from workflow.history import changed_since, track
+from workflow.foundation.database import Base, any_of, notes
+from workflow.foundation.errors import Conflict, Stale, Words
+from workflow.foundation.fields import Body, Inner, Truth, Whole
+from workflow.foundation.fields import Text as LongText
+from workflow.foundation.history import changed_since, track
+from workflow.foundation.personal import Area, Data, personal
+from workflow.foundation.vocabulary import Role, Severity, Stage
 from workflow.people.access import Action, Caller
-from workflow.personal import Area, Data, personal
 from workflow.requirement import Missing, missing, requirement
-from workflow.vocabulary import Role, Severity, Stage
 
 THREE_MEETINGS = {"general": "支部党员大会", "committee": "支部委员会", "group": "党小组会", "lesson": "党课"}
 """三会一课, as the plan's settings name them."""

@@ -15,16 +15,16 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from workflow.cycle import Process
-from workflow.database import Base, any_of, word
-from workflow.errors import Stale
 from workflow.evidence import must_be_open
-from workflow.fields import Body, one_of
-from workflow.fields import Text as LongText
-from workflow.history import changed_since, track
+from workflow.foundation.database import Base, any_of, word
+from workflow.foundation.errors import Stale
+from workflow.foundation.fields import Body, one_of
+from workflow.foundation.fields import Text as LongText
+from workflow.foundation.history import changed_since, track
+from workflow.foundation.personal import Area, Data, personal
+from workflow.foundation.vocabulary import Level, Role, Severity, Stage
 from workflow.people.access import Action
-from workflow.personal import Area, Data, personal
 from workflow.requirement import Missing, blanks, missing, requirement
-from workflow.vocabulary import Level, Role, Severity, Stage
 
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 

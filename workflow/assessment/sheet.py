@@ -18,7 +18,7 @@ from workflow.appraisal.tallies import CommitteeItem
 from workflow.assessment.facts import DEVELOPMENT, THREE_MEETINGS
 from workflow.assessment.proposals import Proposal
 from workflow.cycle import Participant, Process
-from workflow.vocabulary import ActivityKind, Mark, ReportMode
+from workflow.foundation.vocabulary import ActivityKind, Mark, ReportMode
 
 # ── what stands on it ─────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -23,10 +23,8 @@ from workflow.appraisal.study import record_study_session
 from workflow.appraisal.talks import record_follow_up, record_talk
 from workflow.appraisal.tallies import CommitteeItem, enter_tally, members_on_ballot
 from workflow.cycle import Participant, Process
-from workflow.database import act_as
-from workflow.people.access import Caller
-from workflow.people.accounts import caller_for
-from workflow.vocabulary import (
+from workflow.foundation.database import act_as
+from workflow.foundation.vocabulary import (
     ABSTAIN,
     SCHOOL_ZONE,
     FeedbackWay,
@@ -41,6 +39,8 @@ from workflow.vocabulary import (
     TalkWay,
     TallySubject,
 )
+from workflow.people.access import Caller
+from workflow.people.accounts import caller_for
 
 STUDIED, TALKED, WROTE, MET, DECIDED, MENDED, FILLED = (
     date(2024, 12, 12),

@@ -14,9 +14,9 @@ from sqlalchemy import BigInteger, ForeignKey, delete, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from workflow.database import Base, any_of
-from workflow.history import usable
-from workflow.personal import Area, Data, personal
+from workflow.foundation.database import Base, any_of
+from workflow.foundation.history import usable
+from workflow.foundation.personal import Area, Data, personal
 
 REST = timedelta(hours=1)
 """After which a letter that was put aside is tried again."""

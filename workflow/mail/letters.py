@@ -18,7 +18,7 @@ from typing import ClassVar
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from workflow.vocabulary import Kind, Stage, Trigger
+from workflow.foundation.vocabulary import Kind, Stage, Trigger
 
 REMINDER, OVERDUE = "due-", "overdue-"
 OF_A_DEADLINE = (REMINDER, OVERDUE)

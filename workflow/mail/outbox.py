@@ -41,12 +41,12 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.orm import Mapped, Session, defer, mapped_column
 
-from workflow.database import Base, Numbered, any_of, word
-from workflow.history import usable
+from workflow.foundation.database import Base, Numbered, any_of, word
+from workflow.foundation.history import usable
+from workflow.foundation.personal import Area, Data, personal
+from workflow.foundation.vocabulary import LetterState
 from workflow.mail.invitations import SECRET
 from workflow.mail.letters import OF_A_DEADLINE, Rendered
-from workflow.personal import Area, Data, personal
-from workflow.vocabulary import LetterState
 
 AT_ONCE = 500
 """Rows in one INSERT."""

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from workflow.errors import Forbidden, NotFound
-from workflow.vocabulary import SCHOOL_ROLES, Post, Role
+from workflow.foundation.errors import Forbidden, NotFound
+from workflow.foundation.vocabulary import SCHOOL_ROLES, Post, Role
 
 
 class Scope(StrEnum):

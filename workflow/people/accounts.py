@@ -18,14 +18,14 @@ from argon2.exceptions import VerificationError
 from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, ForeignKey, Index, and_, func, literal, select, update
 from sqlalchemy.orm import Mapped, Session, aliased, contains_eager, joinedload, mapped_column, relationship
 
-from workflow.database import Base, Numbered
-from workflow.errors import Conflict, Exists, Invalid, NotFound, Unauthenticated, Words
-from workflow.history import track
+from workflow.foundation.database import Base, Numbered
+from workflow.foundation.errors import Conflict, Exists, Invalid, NotFound, Unauthenticated, Words
+from workflow.foundation.history import track
+from workflow.foundation.personal import Area, Data, personal
+from workflow.foundation.vocabulary import SCHOOL_ROLES, SCHOOL_ZONE, Role
 from workflow.people.access import Action, Caller, roles_of
 from workflow.people.organisation import Appointment, Branch, Person, in_post, person_by_staff_no
 from workflow.people.substitutes import Substitute, standing
-from workflow.personal import Area, Data, personal
-from workflow.vocabulary import SCHOOL_ROLES, SCHOOL_ZONE, Role
 
 PASSWORD_LENGTH = range(10, 129)
 _hasher = PasswordHasher()

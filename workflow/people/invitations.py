@@ -14,14 +14,14 @@ from datetime import datetime, timedelta
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session, contains_eager
 
-from workflow.database import any_of
-from workflow.errors import Conflict, NotFound, Words
+from workflow.foundation.database import any_of
+from workflow.foundation.errors import Conflict, NotFound, Words
+from workflow.foundation.vocabulary import SCHOOL_ZONE
 from workflow.mail.invitations import INVITED, PASSWORD_FORGOTTEN, Invited, PasswordForgotten
 from workflow.mail.letters import Rendered, render
 from workflow.mail.outbox import NewLetter, enqueue, retire_links
 from workflow.people.accounts import Account, Invitation, account_of, digest, set_password
 from workflow.people.organisation import Branch, Person
-from workflow.vocabulary import SCHOOL_ZONE
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ from datetime import date
 from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, ForeignKey, Index, or_, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
-from workflow.database import Base, Numbered, any_of, word
-from workflow.errors import NotFound, Words
-from workflow.history import track
+from workflow.foundation.database import Base, Numbered, any_of, word
+from workflow.foundation.errors import NotFound, Words
+from workflow.foundation.history import track
+from workflow.foundation.personal import Area, Data, personal
+from workflow.foundation.vocabulary import Post, Role, Standing
 from workflow.people.access import Action
-from workflow.personal import Area, Data, personal
-from workflow.vocabulary import Post, Role, Standing
 
 
 class Branch(Numbered, Base):

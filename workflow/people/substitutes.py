@@ -13,14 +13,14 @@ from typing import Any
 from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, ForeignKey, Index, Select, or_, select
 from sqlalchemy.orm import Mapped, Session, joinedload, mapped_column, relationship
 
-from workflow.database import Base, Numbered, any_of
-from workflow.errors import Conflict, Exists, Forbidden, Invalid, NotFound, Words
-from workflow.fields import Body, Day, StaffNo
-from workflow.history import track
+from workflow.foundation.database import Base, Numbered, any_of
+from workflow.foundation.errors import Conflict, Exists, Forbidden, Invalid, NotFound, Words
+from workflow.foundation.fields import Body, Day, StaffNo
+from workflow.foundation.history import track
+from workflow.foundation.personal import Area, Data, personal
+from workflow.foundation.vocabulary import SCHOOL_ZONE, Post, Role, Standing
 from workflow.people.access import Action, Caller, Scope
 from workflow.people.organisation import Appointment, Branch, Person, in_post, person_by_staff_no
-from workflow.personal import Area, Data, personal
-from workflow.vocabulary import SCHOOL_ZONE, Post, Role, Standing
 
 LEADING = (Post.SECRETARY, Post.DEPUTY)
 """Who names his own substitute."""

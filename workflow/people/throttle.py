@@ -17,10 +17,10 @@ from sqlalchemy import Index, case, delete, not_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from workflow.database import Base, any_of
-from workflow.errors import Refusal, Words
-from workflow.history import usable
-from workflow.personal import Area, Data, personal
+from workflow.foundation.database import Base, any_of
+from workflow.foundation.errors import Refusal, Words
+from workflow.foundation.history import usable
+from workflow.foundation.personal import Area, Data, personal
 
 
 class TooManyTries(Refusal):

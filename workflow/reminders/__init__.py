@@ -30,9 +30,9 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from workflow.calendar import overrides_of
 from workflow.cycle import Process
-from workflow.database import any_of, in_short, is_away
+from workflow.foundation.calendar import overrides_of
+from workflow.foundation.database import any_of, in_short, is_away
 from workflow.gate import duties
 from workflow.mail.aside import LetterAside, Unwritten, letters_aside, put_aside, take_up
 from workflow.mail.letters import OF_A_DEADLINE

@@ -12,7 +12,8 @@ from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session, contains_eager, selectinload
 
 from workflow.cycle import Cycle, Participant, Process
-from workflow.database import any_of
+from workflow.foundation.database import any_of
+from workflow.foundation.vocabulary import WORKING_STAGES, CycleStatus, Post, Role
 from workflow.gate import BY_NAME
 from workflow.mail import letters
 from workflow.mail.letters import reminder_kind
@@ -21,7 +22,6 @@ from workflow.people.substitutes import Substitute, standing
 from workflow.process import moves_from
 from workflow.reminders.due import Due, Moment, Standing, Topic
 from workflow.reminders.when import nearest_reminder, reason_of, remark_of
-from workflow.vocabulary import WORKING_STAGES, CycleStatus, Post, Role
 
 _LEADERS = (Post.SECRETARY, Post.DEPUTY)
 _WORKING = [stage for stages in WORKING_STAGES.values() for stage in stages]

@@ -11,14 +11,14 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, or_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from workflow.calendar import Overrides
 from workflow.cycle import Participant, Process
-from workflow.database import any_of
+from workflow.foundation.calendar import Overrides
+from workflow.foundation.database import any_of
+from workflow.foundation.vocabulary import SCHOOL_ZONE, Stage
 from workflow.mail.letters import Addressed, Rendered, render, sendable
 from workflow.mail.outbox import NewLetter, letter_key, reminder_of
 from workflow.people.organisation import Person
 from workflow.reminders.when import OPENING, days_ahead, nearest_reminder
-from workflow.vocabulary import SCHOOL_ZONE, Stage
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ from functools import partial
 
 from sqlalchemy.orm import Session
 
+from workflow.foundation.vocabulary import STAGES, Role
 from workflow.gate import BY_NAME
 from workflow.mail import letters
 from workflow.people.organisation import holders_of
 from workflow.reminders.deadlines import Missing, Near, duties_of, is_for_the_secretary
 from workflow.reminders.due import Due, Moment, Topic
 from workflow.reminders.when import remark_of
-from workflow.vocabulary import STAGES, Role
 
 
 def days_of_the_office(near: Sequence[Near]) -> Mapping[Topic, Sequence[Near]]:

@@ -9,12 +9,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from workflow.cycle import Cycle
+from workflow.foundation.vocabulary import CycleStatus, Kind, Role
 from workflow.mail.letters import Digest, school_link
 from workflow.people.organisation import holders_of
 from workflow.progress import overview
 from workflow.reminders.due import Moment, Source, Topic
 from workflow.reminders.when import digest_of_week, remark_of
-from workflow.vocabulary import CycleStatus, Kind, Role
 
 KIND = "digest"
 

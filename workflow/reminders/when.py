@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 
-from workflow.calendar import Overrides, unannounced, working_day_on_or_after, working_day_on_or_before
-from workflow.vocabulary import SCHOOL_ZONE
+from workflow.foundation.calendar import Overrides, unannounced, working_day_on_or_after, working_day_on_or_before
+from workflow.foundation.vocabulary import SCHOOL_ZONE
 
 OPENING = time(9)
 """Letters go from nine in the morning, as the school's clock says it."""

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import date
 
-from workflow.vocabulary import Post, Standing
+from workflow.foundation.vocabulary import Post, Standing
 from workflow.workbooks.cells import LONGEST_NAME, Cell, CellFault, quoted, text
 
 _POST_PREFIX = re.compile("^(党总支|党支部|支部)(?=.)")

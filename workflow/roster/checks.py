@@ -13,8 +13,8 @@ from datetime import date
 from functools import cached_property
 from typing import Any, Self, TypeVar
 
+from workflow.foundation.vocabulary import Post, Standing
 from workflow.roster.cells import MemberRow, Seat, post_of, post_parts
-from workflow.vocabulary import Post, Standing
 from workflow.workbooks.cells import quoted
 from workflow.workbooks.sheets import Problem, rows_named
 

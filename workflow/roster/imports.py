@@ -14,16 +14,16 @@ from sqlalchemy import select, text, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from workflow.database import Base, any_of
-from workflow.errors import Words
+from workflow.foundation.database import Base, any_of
+from workflow.foundation.errors import Words
+from workflow.foundation.personal import Area, Data, personal
+from workflow.foundation.vocabulary import SCHOOL_ZONE, Post
 from workflow.people.access import Action
 from workflow.people.accounts import Account
 from workflow.people.organisation import Appointment, Branch, Person
-from workflow.personal import Area, Data, personal
 from workflow.roll import rolls_follow
 from workflow.roster.checks import Roster, RosterBranch, RosterMember
 from workflow.roster.workbook import Reading
-from workflow.vocabulary import SCHOOL_ZONE, Post
 from workflow.workbooks.imports import WorkbookImport, keep_import, mark_applied, must_be_applicable, track_import
 
 BRANCH_FIELDS = ("name", "unit_code", "unit_name", "has_committee")

@@ -9,12 +9,12 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from workflow.errors import Exists, Invalid, NotFound, Words
-from workflow.fields import Body, Day, Line, StaffNo, one_of
+from workflow.foundation.errors import Exists, Invalid, NotFound, Words
+from workflow.foundation.fields import Body, Day, Line, StaffNo, one_of
+from workflow.foundation.vocabulary import SCHOOL_ROLES, Post, Role
 from workflow.people.accounts import open_account
 from workflow.people.organisation import Appointment, branch_by_code, person_by_staff_no
 from workflow.roll import rolls_follow
-from workflow.vocabulary import SCHOOL_ROLES, Post, Role
 
 
 class AppointmentBody(Body):

@@ -13,9 +13,9 @@ from sqlalchemy import CheckConstraint, Table, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, declared_attr, mapped_column
 
-from workflow.database import Numbered
-from workflow.errors import Conflict, NotFound, Words
-from workflow.history import track
+from workflow.foundation.database import Numbered
+from workflow.foundation.errors import Conflict, NotFound, Words
+from workflow.foundation.history import track
 from workflow.workbooks.sheets import Problem
 
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from workflow.foundation.vocabulary import Post, Standing
 from workflow.roster import cells
-from workflow.vocabulary import Post, Standing
 from workflow.workbooks.cells import Cell, CellFault
 
 READERS = [cells.standing, cells.cadre, cells.post_words]

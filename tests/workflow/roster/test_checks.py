@@ -8,9 +8,9 @@ import pytest
 
 from tests.rosters import RosterBranch, a_workbook, committee_rows, member_rows
 from tests.workbooks import Row
+from workflow.foundation.vocabulary import Post, Standing
 from workflow.roster.checks import Roster
 from workflow.roster.workbook import Reading, read_workbook
-from workflow.vocabulary import Post, Standing
 from workflow.workbooks.sheets import Problem
 
 TODAY = date(2025, 1, 10)

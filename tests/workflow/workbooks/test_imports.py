@@ -12,8 +12,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from tests.builders import NOW
-from workflow.database import NAMING, Base, constraint
-from workflow.errors import Conflict, NotFound
+from workflow.foundation.database import NAMING, Base, constraint
+from workflow.foundation.errors import Conflict, NotFound
 from workflow.roster.imports import RosterImport
 from workflow.workbooks.imports import WorkbookImport, import_by_id, keep_import, mark_applied, must_be_applicable
 from workflow.workbooks.sheets import Problem

@@ -17,11 +17,11 @@ from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from workflow.database import Base
-from workflow.errors import NotFound, Words
-from workflow.history import track
-from workflow.personal import Area, personal
-from workflow.vocabulary import Word
+from workflow.foundation.database import Base
+from workflow.foundation.errors import NotFound, Words
+from workflow.foundation.history import track
+from workflow.foundation.personal import Area, personal
+from workflow.foundation.vocabulary import Word
 
 FRIDAY = 4
 _HOLIDAYS = {holiday.value: holiday.chinese for holiday in chinese_calendar.Holiday}

@@ -15,10 +15,10 @@ from sqlalchemy import BigInteger, CursorResult, ForeignKey, Index, PrimaryKeyCo
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from workflow.database import Base
-from workflow.errors import Conflict, Invalid, Words
-from workflow.history import usable
-from workflow.personal import Area, Data, personal
+from workflow.foundation.database import Base
+from workflow.foundation.errors import Conflict, Invalid, Words
+from workflow.foundation.history import usable
+from workflow.foundation.personal import Area, Data, personal
 
 KEPT = timedelta(days=7)
 LONGEST_KEY = 255

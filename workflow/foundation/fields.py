@@ -11,7 +11,7 @@ from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, pre_load
 
-from workflow.errors import Invalid, Words
+from workflow.foundation.errors import Invalid, Words
 
 STAFF_NO = re.compile(r"[0-9A-Za-z_-]{1,32}")
 SHORT, LONG = 200, 10_000

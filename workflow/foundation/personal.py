@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Column, MetaData, Table
 
-from workflow.vocabulary import Word
+from workflow.foundation.vocabulary import Word
 
 TRACES = {
     "recorded_by": "登记人",

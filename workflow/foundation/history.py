@@ -14,8 +14,8 @@ from sqlalchemy import BigInteger, ColumnElement, DateTime, Index, Select, Table
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from workflow.database import APPLICATION_ROLE, Base, Numbered, ddl
-from workflow.personal import Area, Data, personal
+from workflow.foundation.database import APPLICATION_ROLE, Base, Numbered, ddl
+from workflow.foundation.personal import Area, Data, personal
 
 HIDDEN = "hidden"
 """The key of ``Table.info`` for the columns of which the history tells no values."""

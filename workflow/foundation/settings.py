@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, field_validator
 
-from workflow.errors import SettingsInvalid, Words
+from workflow.foundation.errors import SettingsInvalid, Words
 
 PREFIX = "ZHIBU_"
 

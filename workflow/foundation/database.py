@@ -17,8 +17,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Mapped, Session, mapped_column
 
-from workflow.errors import Busy
-from workflow.vocabulary import Word
+from workflow.foundation.errors import Busy
+from workflow.foundation.vocabulary import Word
 
 APPLICATION_ROLE = "zhibu_app"
 """The group that may use the tables and owns none. ``zhibu migrate`` creates it, migrations only grant to it."""
