@@ -22,8 +22,6 @@ import migrations
 from schedulers.catcher import mail_catcher
 from schedulers.delivery import Courier
 from workflow import doctor as examination
-from workflow.cycle import cycle_by_year
-from workflow.deadlines import STAGES_WITH_A_DAY
 from workflow.foundation.database import engine_for, is_away, transaction
 from workflow.foundation.embedded import EmbeddedUnavailable, embedded_postgres
 from workflow.foundation.errors import Refusal
@@ -31,13 +29,15 @@ from workflow.foundation.logs import configure_logs
 from workflow.foundation.settings import Settings, read_settings
 from workflow.foundation.vocabulary import SCHOOL_ROLES, SCHOOL_ZONE, Role, Stage
 from workflow.gate import CLAUSES
-from workflow.opening import open_cycle, publish
 from workflow.people.accounts import create_officer, issue_token
 from workflow.people.invitations import Desk, invite, invite_branch
 from workflow.people.organisation import branch_by_code, person_by_staff_no
-from workflow.plan import find_plan, read_plan
 from workflow.roster.imports import apply_import, preview_import
 from workflow.roster.workbook import read_workbook
+from workflow.year.cycle import cycle_by_year
+from workflow.year.deadlines import STAGES_WITH_A_DAY
+from workflow.year.opening import open_cycle, publish
+from workflow.year.plan import find_plan, read_plan
 
 ACTOR = "cli"
 

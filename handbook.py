@@ -21,8 +21,8 @@ from workflow.foundation.database import Base
 from workflow.foundation.vocabulary import STAGES, Kind, Trigger, Word
 from workflow.gate import CLAUSES, REQUIREMENTS
 from workflow.inventory import inventory
-from workflow.plan import find_plan, read_plan
 from workflow.process import MOVES
+from workflow.year.plan import find_plan, read_plan
 
 ROOT = Path(__file__).resolve().parent
 BLOCK = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)

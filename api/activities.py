@@ -28,10 +28,10 @@ from workflow.assessment.activities import (
     withdraw_activity,
 )
 from workflow.assessment.attendance import AttendanceImport, apply_attendance, attendance_import_of, preview_attendance
-from workflow.cycle import Cycle, cycle_by_year
 from workflow.foundation.fields import one_of
 from workflow.foundation.vocabulary import ActivityKind
 from workflow.people.access import Action
+from workflow.year.cycle import Cycle, cycle_by_year
 
 routes = Routes()
 EVERY = f"{CYCLE}/activities"

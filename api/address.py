@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from workflow.cycle import Process
 from workflow.foundation.vocabulary import Kind
+from workflow.year.cycle import Process
 
 BASE = "/api/v1"
 CYCLE = "/cycles/<int(max=9999):year>"

@@ -28,9 +28,9 @@ from workflow.appraisal.aftercare import (
     record_review,
     record_step,
 )
-from workflow.cycle import Lock
 from workflow.foundation.vocabulary import Stage
 from workflow.people.access import Action
+from workflow.year.cycle import Lock
 
 
 class ReviewShape(TypedDict):

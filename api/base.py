@@ -22,7 +22,6 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from api.errors import CsrfMissing, Malformed, PreconditionRequired, UnsupportedMediaType
-from workflow.cycle import Lock, Process, process_of
 from workflow.foundation import idempotency
 from workflow.foundation.database import act_as, constraint, transaction, with_one_retry
 from workflow.foundation.errors import Invalid, NotFound, Refusal, Unauthenticated, Words
@@ -32,6 +31,7 @@ from workflow.foundation.settings import Settings
 from workflow.foundation.vocabulary import SCHOOL_ZONE, Kind, Role
 from workflow.people.access import Action, Caller, Scope
 from workflow.people.accounts import Token, WebSession, caller_by_secret
+from workflow.year.cycle import Lock, Process, process_of
 
 SESSION_COOKIE = "zhibu_session"
 KEY_HEADER = "Idempotency-Key"

@@ -21,14 +21,14 @@ from api.shapes import (
     waiver_shape,
 )
 from workflow.appraisal.talks import visible_history
-from workflow.cycle import Lock, Participant, participant, roll, secretaries
 from workflow.evidence import must_be_open, must_be_unaccepted, record_of, records_of, reject, withdraw
 from workflow.foundation.vocabulary import Kind, Role
 from workflow.gate import BY_NAME
 from workflow.people.access import Action
 from workflow.requirement import Waiver
-from workflow.roll import RollBody, amend_roll, confirm_excuse, withdraw_excuse
 from workflow.waivers import WaiverBody, approve, tell_decided, waive
+from workflow.year.cycle import Lock, Participant, participant, roll, secretaries
+from workflow.year.roll import RollBody, amend_roll, confirm_excuse, withdraw_excuse
 
 RECORD = f"<{NUMBER}:record_id>"
 

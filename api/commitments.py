@@ -23,9 +23,9 @@ from workflow.appraisal.publications import (
     record_filing,
     record_publication,
 )
-from workflow.cycle import Lock
 from workflow.foundation.vocabulary import Stage
 from workflow.people.access import Action
+from workflow.year.cycle import Lock
 
 
 class CommitmentShape(RecordShape):

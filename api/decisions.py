@@ -24,11 +24,11 @@ from workflow.assessment.decision import (
     results,
 )
 from workflow.committee import enter, make_final, publish_decision
-from workflow.cycle import Cycle, cycle_by_year
 from workflow.evidence import reject, withdraw
 from workflow.foundation.errors import NotFound
 from workflow.foundation.vocabulary import Level
 from workflow.people.access import Action, Scope
+from workflow.year.cycle import Cycle, cycle_by_year
 
 routes = Routes()
 ONE = f"{CYCLE}/decisions/<{NUMBER}:decision_id>"

@@ -14,9 +14,9 @@ from api.base import Asked, Routes
 from api.records import Collection, collection_routes
 from api.shapes import RecordShape, record_shape
 from workflow.appraisal.meetings import Meeting, MeetingBody, amend_meeting, confirm_minutes, record_meeting, visible_meetings
-from workflow.cycle import Lock
 from workflow.foundation.vocabulary import MeetingForm, MeetingPurpose
 from workflow.people.access import Action
+from workflow.year.cycle import Lock
 
 
 class AbsenceShape(TypedDict):

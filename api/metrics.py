@@ -21,10 +21,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.orm import Session
 
-from workflow.cycle import Cycle, Process
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import LetterState
 from workflow.mail.outbox import Letter, heartbeat
+from workflow.year.cycle import Cycle, Process
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from threading import Lock
 
 from api.base import Asked, service
-from workflow.cycle import cycle_by_year
 from workflow.foundation.vocabulary import Kind
 from workflow.progress import Overview, overview
+from workflow.year.cycle import cycle_by_year
 
 AGAIN_AFTER_SECONDS = 0.5
 

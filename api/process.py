@@ -25,8 +25,6 @@ from api.shapes import (
     unmet_shape,
     waiver_shape,
 )
-from workflow.cycle import Extension, Lock, StageChange, moves_made
-from workflow.deadlines import extend, extensions_of
 from workflow.evidence import records_of
 from workflow.foundation.fields import Body, Day, Text, one_of
 from workflow.foundation.history import History, history_of
@@ -35,6 +33,8 @@ from workflow.gate import checklist
 from workflow.people.access import Action
 from workflow.process import move, options
 from workflow.requirement import Waiver
+from workflow.year.cycle import Extension, Lock, StageChange, moves_made
+from workflow.year.deadlines import extend, extensions_of
 
 
 class MoveBody(Body):

@@ -15,7 +15,6 @@ from api.address import BRANCH, NUMBER, address_of
 from api.base import Answer, Asked, Routes
 from api.lists import Page, listed, number, place
 from api.shapes import Listed
-from workflow.cycle import Lock, Process
 from workflow.evidence import (
     Evidence,
     OfMember,
@@ -31,6 +30,7 @@ from workflow.evidence import (
 from workflow.foundation.fields import Body, Text
 from workflow.foundation.vocabulary import Stage
 from workflow.people.access import Action, Caller
+from workflow.year.cycle import Lock, Process
 
 R = TypeVar("R", bound=Evidence)
 

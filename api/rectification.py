@@ -33,9 +33,9 @@ from workflow.appraisal.rectification import (
     record_progress,
     visible_measures,
 )
-from workflow.cycle import Lock
 from workflow.foundation.vocabulary import MeasureState, ProblemSource, Stage
 from workflow.people.access import Action
+from workflow.year.cycle import Lock
 
 
 class ProblemShape(RecordShape):

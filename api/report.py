@@ -18,10 +18,10 @@ from workflow.appraisal.figures import CHECKS, Figures, figures_of, totals_of
 from workflow.appraisal.form import FormBody, fill_form, form_of
 from workflow.appraisal.paper import FormPaper, MemberLine, paper_of
 from workflow.appraisal.tallies import MARKS, CommitteeItem, sees_counts
-from workflow.cycle import Cycle, Lock, cycle_by_year, secretaries
 from workflow.foundation.vocabulary import Level, MeetingForm, Stage, Standing
 from workflow.gate import signs
 from workflow.people.access import Action
+from workflow.year.cycle import Cycle, Lock, cycle_by_year, secretaries
 
 routes = Routes()
 

@@ -26,7 +26,6 @@ from api.shapes import (
     process_shape,
     waiver_shape,
 )
-from workflow.cycle import Process, cycle_by_year
 from workflow.foundation.errors import Invalid, NotFound, Words
 from workflow.foundation.fields import Body, Line, StaffNo, YesNo, one_of
 from workflow.foundation.vocabulary import STAGES, Kind, LetterState, Stage
@@ -36,6 +35,7 @@ from workflow.people.access import Action
 from workflow.people.organisation import Branch, person_by_staff_no, staff_nos
 from workflow.progress import Cursor, branches, changed_branches
 from workflow.waivers import waivers_of_year
+from workflow.year.cycle import Process, cycle_by_year
 
 routes = Routes()
 

@@ -20,9 +20,9 @@ from workflow.appraisal.study import (
     record_make_up,
     record_study_session,
 )
-from workflow.cycle import Lock
 from workflow.foundation.vocabulary import Stage
 from workflow.people.access import Action
+from workflow.year.cycle import Lock
 
 
 class MakeUpShape(TypedDict):

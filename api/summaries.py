@@ -16,12 +16,12 @@ from workflow.appraisal.tallies import band, sees_counts
 from workflow.assessment.proposals import Proposal, ProposalBody, proposal_of, propose
 from workflow.assessment.sheet import ActivityLine, Attended, Sheet
 from workflow.assessment.summary import sheets
-from workflow.cycle import Lock, cycle_by_year
 from workflow.foundation.errors import NotFound
 from workflow.foundation.fields import Line
 from workflow.foundation.vocabulary import ActivityKind, Kind, Level, ReportMode, Stage
 from workflow.people.access import ACCESS, Action
 from workflow.progress import branches
+from workflow.year.cycle import Lock, cycle_by_year
 
 routes = Routes(kind=Kind.ASSESSMENT)
 

@@ -27,10 +27,10 @@ from workflow.appraisal.talks import (
     record_talk,
     visible_talks,
 )
-from workflow.cycle import Lock, secretaries
 from workflow.foundation.fields import Body, Day
 from workflow.foundation.vocabulary import Coverage, Stage, TalkWay
 from workflow.people.access import Action
+from workflow.year.cycle import Lock, secretaries
 
 
 class DoneBody(Body):

@@ -16,9 +16,9 @@ from workflow.assessment.arrangement import arrange
 from workflow.assessment.decision import Decision, enter_decision
 from workflow.assessment.duty_reports import SECTIONS, DutyReport, duty_report_of, write_duty_report
 from workflow.assessment.facts import DEVELOPMENT, THREE_MEETINGS, Facts, facts_of, state_facts
-from workflow.cycle import Lock, Process, process_of, secretaries
 from workflow.foundation.vocabulary import Kind, Level, ReportMode
 from workflow.people.access import Caller
+from workflow.year.cycle import Lock, Process, process_of, secretaries
 
 ON_SITE = {"held_on": date(2025, 1, 8), "place": "学术报告厅", "order": 1}
 REPORTED = {clause: f"{sentence}：……" for clause, sentence in SECTIONS.items()}

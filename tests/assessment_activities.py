@@ -14,8 +14,8 @@ from tests.situations import Situation
 from tests.workbooks import Row, workbook_of
 from workflow.assessment.activities import Activity, Attendance, activity_of, record_activity
 from workflow.assessment.attendance import SHEET, AttendanceImport, apply_attendance, attendance_import_of, preview_attendance
-from workflow.cycle import Cycle, Process
 from workflow.foundation.vocabulary import ActivityKind
+from workflow.year.cycle import Cycle, Process
 
 HEADINGS = ("学工号", "姓名", "所在党支部", "出勤情况")
 BRANCH_OF = {**dict.fromkeys(("张三", "李四", "钱七", "王五", "孙八"), "D0101党支部"), **dict.fromkeys(("赵六", "吴十", "郑一"), "D0201党支部")}

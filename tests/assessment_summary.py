@@ -22,10 +22,10 @@ from workflow.assessment.facts import Facts, check_facts
 from workflow.assessment.proposals import Proposal, proposal_of, propose
 from workflow.assessment.sheet import Sheet
 from workflow.assessment.summary import sheets
-from workflow.cycle import Process, process_of, roll
-from workflow.deadlines import change_processes
 from workflow.evidence import reject, withdraw
 from workflow.foundation.vocabulary import ActivityKind, Kind, Level, Presence, Stage, TallySubject
+from workflow.year.cycle import Process, process_of, roll
+from workflow.year.deadlines import change_processes
 
 PROPOSED: Mapping[str, Any] = {"result": Level.EXCELLENT, "reason": "基层党建工作扎实，党员评议满意度高"}
 

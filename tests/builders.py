@@ -9,14 +9,14 @@ from functools import cache
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from workflow.cycle import Cycle, Process, process_of
 from workflow.foundation.vocabulary import SCHOOL_ZONE, Coverage, Post, Role, Stage, Standing
 from workflow.gate import CLAUSES
-from workflow.opening import open_cycle, publish
 from workflow.people.access import Caller
 from workflow.people.accounts import caller_for, create_officer, open_account
 from workflow.people.organisation import Appointment, Branch, Person
-from workflow.plan import Plan, find_plan, read_plan
+from workflow.year.cycle import Cycle, Process, process_of
+from workflow.year.opening import open_cycle, publish
+from workflow.year.plan import Plan, find_plan, read_plan
 
 NOW = datetime(2024, 12, 20, 2, 0, tzinfo=UTC)
 """10:00 on Friday 20 December 2024 in the school."""

@@ -18,15 +18,15 @@ from tests.builders import NOW, READING, STAFF_NO, TODAY, a_branch, a_cycle, a_s
 from tests.situations import EVERYBODY, SUBSTANCE, Situation, a_study, a_talk, nothing, on_roll
 from workflow.appraisal.study import StudyMakeUp, StudySession, record_make_up
 from workflow.appraisal.talks import Talk, TalkFollowUp, record_follow_up
-from workflow.cycle import Lock, Participant, Process, StageChange, process_of, roll
-from workflow.deadlines import change_processes
 from workflow.foundation.vocabulary import Coverage, Kind, Role, Stage, Trigger
 from workflow.gate import BY_NAME, Unmet, unmet
-from workflow.opening import publish
 from workflow.process import MOVES, move
 from workflow.requirement import Waiver
-from workflow.roll import amend_roll, confirm_excuse, rolls_follow
 from workflow.waivers import waive
+from workflow.year.cycle import Lock, Participant, Process, StageChange, process_of, roll
+from workflow.year.deadlines import change_processes
+from workflow.year.opening import publish
+from workflow.year.roll import amend_roll, confirm_excuse, rolls_follow
 
 
 def a_small_branch(session: Session, *, coverage: Coverage = Coverage.DEFAULT) -> Process:

@@ -24,12 +24,12 @@ from api import create_app
 from tests.api.conftest import Client, Clock, token_of
 from tests.builders import NOW, STAFF_NO, a_branch, a_school, person
 from tests.mail_server import free_port
-from workflow.cycle import cycle_by_year
 from workflow.foundation.database import APPLICATION_ROLE, Base, engine_for, transaction
 from workflow.foundation.settings import Settings, read_settings
 from workflow.foundation.vocabulary import Post
 from workflow.people.organisation import Appointment
-from workflow.roll import open_processes
+from workflow.year.cycle import cycle_by_year
+from workflow.year.roll import open_processes
 
 YEAR = "/cycles/2024"
 _names = count(1)

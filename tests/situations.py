@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 from tests.builders import NOW, READING, STAFF_NO, caller
 from workflow.appraisal.study import StudySession, record_study_session
 from workflow.appraisal.talks import Talk, record_talk
-from workflow.cycle import Participant, Process
 from workflow.foundation.vocabulary import Coverage, TalkWay
+from workflow.year.cycle import Participant, Process
 
 EVERYBODY = ("张三", "李四", "钱七", "王五", "孙八")
 HELD_ON = date(2024, 12, 18)

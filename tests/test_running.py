@@ -33,8 +33,8 @@ from workflow.foundation.settings import read_settings
 from workflow.foundation.vocabulary import SCHOOL_ZONE, Stage
 from workflow.mail.letters import Rendered
 from workflow.mail.outbox import NewLetter, enqueue
-from workflow.opening import publish
 from workflow.people.accounts import issue_token
+from workflow.year.opening import publish
 
 pytestmark = pytest.mark.slow
 SECRET = "the-canary-among-secret-keys"

@@ -13,7 +13,6 @@ from sqlalchemy.orm import Session
 
 from workflow.assessment.decision import Decision, enter_decision, must_be_pending, whole_decisions
 from workflow.assessment.summary import sheets
-from workflow.cycle import Cycle, Lock, Process, leaders, processes_of, with_people
 from workflow.foundation.errors import Conflict, Forbidden, Words
 from workflow.foundation.vocabulary import ENDED, SCHOOL_ZONE, Kind, Role, Stage, Trigger
 from workflow.mail import letters
@@ -21,6 +20,7 @@ from workflow.mail.outbox import NewLetter, enqueue
 from workflow.people.access import Caller
 from workflow.people.organisation import holders_of
 from workflow.process import move_together
+from workflow.year.cycle import Cycle, Lock, Process, leaders, processes_of, with_people
 
 
 def enter(session: Session, cycle: Cycle, body: Mapping[str, Any], *, by: Caller, now: datetime, base_url: str) -> Decision:

@@ -17,7 +17,6 @@ from sqlalchemy import Connection, select, text, union_all
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlalchemy.orm import Session
 
-from workflow.cycle import Process
 from workflow.foundation.calendar import unannounced
 from workflow.foundation.database import APPLICATION_ROLE, engine_for, is_away
 from workflow.foundation.embedded import EmbeddedUnavailable
@@ -26,6 +25,7 @@ from workflow.foundation.vocabulary import SCHOOL_ZONE, Word
 from workflow.mail.aside import LetterAside
 from workflow.mail.outbox import CONTENT, Letter, heartbeat
 from workflow.people.organisation import Branch
+from workflow.year.cycle import Process
 
 OLDEST_POSTGRESQL = 16
 SKEW_NOTICED, SKEW_BORNE = timedelta(seconds=2), timedelta(minutes=1)

@@ -14,11 +14,11 @@ from sqlalchemy import BigInteger, ColumnElement, ForeignKey, Select, and_, sele
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, Session, declared_attr, mapped_column
 
-from workflow.cycle import Process, must_run
 from workflow.foundation.database import Numbered
 from workflow.foundation.errors import Conflict, Invalid, NotFound, StageClosed, Stale, Words
 from workflow.foundation.history import changed_since
 from workflow.foundation.vocabulary import SCHOOL_ZONE, STAGES, Stage
+from workflow.year.cycle import Process, must_run
 
 
 class Retractable(Numbered):

@@ -17,10 +17,10 @@ from sqlalchemy.dialects.postgresql import psycopg
 from sqlalchemy.orm import Session
 
 from workflow import appraisal, assessment
-from workflow.cycle import Process
 from workflow.foundation.errors import Words
 from workflow.foundation.vocabulary import KIND_OF, STAGES, CycleStatus, Kind, Post, Role, Stage
 from workflow.requirement import Requirement
+from workflow.year.cycle import Process
 
 REQUIREMENTS: Mapping[Kind, tuple[Requirement, ...]] = {Kind.APPRAISAL: appraisal.REQUIREMENTS, Kind.ASSESSMENT: assessment.REQUIREMENTS}
 BY_NAME: Mapping[str, Requirement] = {each.name: each for requirements in REQUIREMENTS.values() for each in requirements}

@@ -17,8 +17,6 @@ from sqlalchemy.orm import Session
 from transitions import EventData, Machine
 
 from workflow import appraisal, assessment
-from workflow.cycle import Process, StageChange, check_version, leaders, must_run
-from workflow.deadlines import change_processes, has_passed
 from workflow.foundation.errors import BranchesLack, Forbidden, Invalid, MoveNotPossible, RequirementsUnmet, Words
 from workflow.foundation.vocabulary import ENDED, SCHOOL_ZONE, STAGES, WORKING_STAGES, Kind, Stage, Trigger
 from workflow.gate import Unmet, blocking, blocking_together
@@ -26,7 +24,9 @@ from workflow.mail import letters
 from workflow.mail.outbox import NewLetter, enqueue, retire_reminders
 from workflow.moves import Move
 from workflow.people.access import Caller
-from workflow.roll import bring_into_step
+from workflow.year.cycle import Process, StageChange, check_version, leaders, must_run
+from workflow.year.deadlines import change_processes, has_passed
+from workflow.year.roll import bring_into_step
 
 MOVES: Mapping[Kind, tuple[Move, ...]] = {Kind.APPRAISAL: appraisal.MOVES, Kind.ASSESSMENT: assessment.MOVES}
 

@@ -33,12 +33,12 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, Session, contains_eager, mapped_column
 from sqlalchemy.types import UserDefinedType
 
-from workflow.cycle import Cycle, Participant, Process, secretaries
 from workflow.foundation.database import Base, Numbered, any_of, ddl, word
 from workflow.foundation.history import usable
 from workflow.foundation.personal import Area, personal
 from workflow.foundation.vocabulary import SCHOOL_ZONE, STAGES, WORKING_STAGES, Kind, Stage
 from workflow.people.organisation import Branch
+from workflow.year.cycle import Cycle, Participant, Process, secretaries
 
 DUE_SOON_DAYS = 7
 NEVER = "infinity"

@@ -9,7 +9,6 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from workflow.cycle import Cycle, Process, leaders
 from workflow.evidence import must_be_open
 from workflow.foundation.errors import Conflict, Invalid, Words
 from workflow.foundation.fields import Body, Line, Text, many
@@ -19,6 +18,7 @@ from workflow.mail import letters
 from workflow.mail.outbox import NewLetter, enqueue
 from workflow.people.organisation import Branch
 from workflow.requirement import Waiver
+from workflow.year.cycle import Cycle, Process, leaders
 
 
 class WaiverBody(Body):

@@ -26,12 +26,12 @@ from tests.servers import YEAR, Cast, House, a_house
 from workflow.appraisal.talks import PRIVATE, TEXTS
 from workflow.assessment.decision import Decision
 from workflow.assessment.proposals import propose
-from workflow.cycle import process_of
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import Level, Role
 from workflow.mail.invitations import INVITED
 from workflow.mail.outbox import Letter
 from workflow.people.access import ACCESS, Action
+from workflow.year.cycle import process_of
 
 BRANCH_ROLES = {
     "secretary": {Role.SECRETARY, Role.COMMITTEE_MEMBER, Role.MEMBER},

@@ -13,7 +13,7 @@ from tests.rosters import RosterBranch, committee_rows, member_rows
 from tests.servers import YEAR, House
 from workflow.assessment import REQUIREMENTS
 from workflow.gate import BY_NAME
-from workflow.plan import find_plan
+from workflow.year.plan import find_plan
 
 pytestmark = pytest.mark.slow
 

@@ -11,8 +11,8 @@ from tests.api.conftest import Client, Reply
 from tests.limits import LIMITS, at_most, text_at_most
 from tests.rating import a_counted_ballot
 from tests.servers import YEAR, Cast, House, a_house
-from workflow.cycle import process_of
 from workflow.foundation.database import transaction
+from workflow.year.cycle import process_of
 
 DAY = "2024-12-19"
 LARGEST = 2**31 - 1

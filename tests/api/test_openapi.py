@@ -14,10 +14,10 @@ from api.base import Route
 from tests.rating import a_counted_ballot
 from tests.servers import House, a_house
 from workflow.appraisal.tallies import TallyBody
-from workflow.cycle import process_of
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import Role
 from workflow.people.access import ACCESS
+from workflow.year.cycle import process_of
 
 REFERENCE = re.compile(r"#/components/(\w+)/(\w+)")
 

@@ -24,14 +24,14 @@ from tests.builders import NOW, a_cycle, an_office
 from tests.evidence import statements
 from tests.rosters import RosterBranch, a_roster
 from tests.servers import YEAR, Cast, House, a_database, a_house, a_server
-from workflow.cycle import Lock, cycle_by_year, process_of
-from workflow.deadlines import change_deadlines, change_processes, extend
 from workflow.foundation.database import engine_for, transaction, with_one_retry
 from workflow.foundation.vocabulary import WORKING_STAGES, Kind, Stage
-from workflow.opening import publish
 from workflow.progress import fold
 from workflow.roster.imports import apply_import, preview_import
 from workflow.roster.workbook import read_workbook
+from workflow.year.cycle import Lock, cycle_by_year, process_of
+from workflow.year.deadlines import change_deadlines, change_processes, extend
+from workflow.year.opening import publish
 
 FRESH = {"Cache-Control": "no-cache"}
 POLL = f"{YEAR}/progress"

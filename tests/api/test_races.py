@@ -21,9 +21,9 @@ from sqlalchemy.orm import Session
 from tests.api.conftest import token_of
 from tests.builders import READING, a_branch, a_school
 from tests.servers import YEAR, Cast, Server, a_database, a_server, add_branch
-from workflow.cycle import Lock, cycle_by_year, process_of
 from workflow.foundation.database import engine_for, transaction
-from workflow.roll import open_processes
+from workflow.year.cycle import Lock, cycle_by_year, process_of
+from workflow.year.roll import open_processes
 
 pytestmark = pytest.mark.slow
 REPEATS = 20

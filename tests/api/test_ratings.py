@@ -13,9 +13,9 @@ from sqlalchemy import update
 from tests.api.conftest import Client
 from tests.rating import a_counted_ballot
 from tests.servers import Cast, House, a_house
-from workflow.cycle import Process, process_of
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import Stage
+from workflow.year.cycle import Process, process_of
 
 RECORD = {"id", "version", "recorded_by", "recorded_at", "withdrawn", "rejected"}
 SENT = {"staff_no", "level", "not_rated_reason", "opinion", "reason"}

@@ -8,9 +8,9 @@ import pytest
 
 from tests.rating import a_counted_ballot, ratings
 from tests.servers import YEAR, Cast, House, a_house
-from workflow.cycle import process_of
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import Level
+from workflow.year.cycle import process_of
 
 
 @pytest.fixture(scope="module")

@@ -11,10 +11,10 @@ import pytest
 from tests.api.conftest import Client
 from tests.rectification import the_year_after
 from tests.servers import Cast, House, a_house
-from workflow.cycle import process_of
-from workflow.deadlines import change_processes
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import Stage
+from workflow.year.cycle import process_of
+from workflow.year.deadlines import change_processes
 
 RETRACTED = {"reason": "有误"}
 

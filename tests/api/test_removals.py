@@ -14,7 +14,7 @@ from tests.rosters import COMMITTEE_POSTS, RosterBranch, committee_rows, member_
 from tests.servers import House
 from workflow.appraisal import REQUIREMENTS
 from workflow.gate import BY_NAME
-from workflow.plan import find_plan
+from workflow.year.plan import find_plan
 
 pytestmark = pytest.mark.slow
 

@@ -20,12 +20,12 @@ from tests.servers import YEAR, Cast, House, a_house
 from tests.situations import HELD_ON, SUBSTANCE, a_study
 from workflow.appraisal.figures import CHECKS
 from workflow.appraisal.talks import record_talk
-from workflow.cycle import Process, process_of
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import Level, Stage, TalkWay, TallySubject
 from workflow.gate import CLAUSES
 from workflow.people.accounts import caller_for
-from workflow.plan import find_plan, read_plan
+from workflow.year.cycle import Process, process_of
+from workflow.year.plan import find_plan, read_plan
 
 WRITTEN = {"prepared_by": "王五", "phone": "8888 0101", "remark": "另附说明"}
 READERS = ("office", "committee", "auditor")

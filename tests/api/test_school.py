@@ -14,9 +14,9 @@ from tests.builders import DEADLINES, NOW, READING
 from tests.evidence import all_after_the_talks
 from tests.servers import YEAR, Cast, House, a_house
 from workflow.appraisal import MOVES
-from workflow.cycle import Lock, process_of
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import STAGES, Kind, Stage
+from workflow.year.cycle import Lock, process_of
 
 UNMET = {"clause", "requirement", "stage", "severity", "message", "sentence", "count", "subjects", "waivable", "link"}
 FRESH = {"Cache-Control": "no-cache"}

@@ -17,9 +17,9 @@ from tests.assessment_summary import a_whole_year
 from tests.evidence import statements
 from tests.servers import YEAR, Cast, House, a_house
 from workflow.appraisal.tallies import BANDS
-from workflow.cycle import Process
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import Level, Stage
+from workflow.year.cycle import Process
 
 SHEET = {
     *("cycle", "branch", "stage", "secretary", "members", "on_committee", "duty_report", "main_work", "three_meetings", "development"),

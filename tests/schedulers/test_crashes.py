@@ -29,7 +29,6 @@ import migrations
 from schedulers.worker import run_worker
 from tests.builders import NOW, a_branch, a_school
 from tests.mail_server import DROP, MailServer
-from workflow.cycle import cycle_by_year
 from workflow.foundation.database import engine_for, transaction
 from workflow.foundation.embedded import embedded_postgres
 from workflow.foundation.settings import read_settings
@@ -37,7 +36,8 @@ from workflow.foundation.vocabulary import LetterState
 from workflow.mail.letters import Rendered
 from workflow.mail.outbox import Letter, NewLetter, enqueue, heartbeat, letters_of
 from workflow.people.organisation import Person
-from workflow.roll import open_processes
+from workflow.year.cycle import cycle_by_year
+from workflow.year.roll import open_processes
 
 pytestmark = pytest.mark.slow
 

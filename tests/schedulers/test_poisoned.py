@@ -15,7 +15,6 @@ from tests.builders import NOW, a_school, person
 from tests.evidence import stand_at
 from tests.mail_server import MailServer, mail_server
 from tests.test_doctor import look
-from workflow.cycle import process_of
 from workflow.doctor import Finding, State
 from workflow.foundation.database import transaction
 from workflow.foundation.settings import Settings
@@ -24,6 +23,7 @@ from workflow.mail.aside import REST, LetterAside, letters_aside
 from workflow.mail.letters import Rendered, sendable
 from workflow.mail.outbox import Letter, NewLetter, enqueue, heartbeat, letters_of
 from workflow.workbooks.cells import Cell, person_name
+from workflow.year.cycle import process_of
 
 POISON = "赵六 =?utf-8?B?6LW15YW?="
 """A name pasted out of a mail program, not whole: no header can be made of it."""

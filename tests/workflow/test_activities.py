@@ -25,12 +25,12 @@ from workflow.assessment.activities import (
     turnouts_of_branches,
     withdraw_activity,
 )
-from workflow.cycle import Cycle, Process, cycle_by_year
 from workflow.foundation.database import constraint
 from workflow.foundation.errors import Conflict, Exists, Invalid, NotFound, StageClosed, Stale
 from workflow.foundation.history import History
 from workflow.foundation.vocabulary import ActivityKind, CycleStatus, Stage
-from workflow.opening import close_cycle
+from workflow.year.cycle import Cycle, Process, cycle_by_year
+from workflow.year.opening import close_cycle
 
 SIGN = "activities_without_attendance"
 

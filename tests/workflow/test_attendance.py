@@ -19,14 +19,14 @@ from tests.servers import state_of
 from tests.workbooks import Row, workbook_of
 from workflow.assessment.activities import Activity, Attendance, activity_of, withdraw_activity
 from workflow.assessment.attendance import SHEET, AttendanceImport, attendance_import_of
-from workflow.cycle import Cycle, Lock, Process, cycle_by_year, processes
 from workflow.foundation.database import transaction
 from workflow.foundation.errors import Conflict, NotFound, StageClosed
 from workflow.foundation.history import History
 from workflow.foundation.vocabulary import Stage
-from workflow.opening import close_cycle
 from workflow.people.organisation import Branch, Person
-from workflow.roll import open_processes, rolls_follow
+from workflow.year.cycle import Cycle, Lock, Process, cycle_by_year, processes
+from workflow.year.opening import close_cycle
+from workflow.year.roll import open_processes, rolls_follow
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,12 @@ from sqlalchemy.orm import Session
 
 from tests.builders import DEADLINES, NOW, TODAY, a_branch, a_school, person
 from tests.workflow.test_progress import CODES, a_small_school, days_changed, extended, moved
-from workflow.cycle import Participant, Process, cycle_by_year
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import WORKING_STAGES, Kind, Post, Stage
 from workflow.people.organisation import Appointment, Branch
 from workflow.progress import Cursor, branches, changed_branches, fold, overview
-from workflow.roll import rolls_follow
+from workflow.year.cycle import Participant, Process, cycle_by_year
+from workflow.year.roll import rolls_follow
 
 BEGINNING = Cursor("0", 0)
 WORKING = [stage for stages in WORKING_STAGES.values() for stage in stages]

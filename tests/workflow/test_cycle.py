@@ -10,23 +10,13 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
 from tests.builders import DEADLINES, NOW, a_branch, a_cycle, a_school, the_plan
-from workflow.cycle import (
-    Cycle,
-    Lock,
-    Process,
-    cycle_by_year,
-    moves_made,
-    participant,
-    process_of,
-    processes,
-    unfiled_processes,
-)
-from workflow.deadlines import change_deadlines, extend, extensions_of, has_passed
 from workflow.foundation.database import LOCK_TIMEOUT, constraint, sqlstate, transaction
 from workflow.foundation.errors import Conflict, Exists, Invalid, NotFound, Stale
 from workflow.foundation.vocabulary import SCHOOL_ZONE, CycleStatus, Stage
-from workflow.opening import close_cycle, open_cycle, publish
-from workflow.plan import Plan
+from workflow.year.cycle import Cycle, Lock, Process, cycle_by_year, moves_made, participant, process_of, processes, unfiled_processes
+from workflow.year.deadlines import change_deadlines, extend, extensions_of, has_passed
+from workflow.year.opening import close_cycle, open_cycle, publish
+from workflow.year.plan import Plan
 
 # ── opening ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 

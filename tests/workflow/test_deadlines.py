@@ -9,10 +9,10 @@ from sqlalchemy.orm import Session
 
 from tests.builders import DEADLINES, NOW, a_school
 from tests.evidence import again, all_evidence, came_to, go
-from workflow.cycle import Process, moves_made, process_of
-from workflow.deadlines import change_deadlines, extend
 from workflow.foundation.errors import Conflict, Invalid
 from workflow.foundation.vocabulary import STAGES, Kind, Stage, Trigger
+from workflow.year.cycle import Process, moves_made, process_of
+from workflow.year.deadlines import change_deadlines, extend
 
 
 @pytest.fixture

@@ -18,10 +18,10 @@ from workflow.appraisal.deciding import (
     unconfirmed_deciding_minutes,
 )
 from workflow.appraisal.meetings import confirm_minutes, record_meeting
-from workflow.cycle import Process
 from workflow.evidence import reject, withdraw
 from workflow.foundation.vocabulary import MeetingForm, MeetingPurpose, Stage
 from workflow.gate import BY_NAME, todos, unmet
+from workflow.year.cycle import Process
 
 D1, Q2 = no_deciding_decision.name, levels_changed_after_the_decision.name
 INCOMPLETE, UNCONFIRMED = incomplete_deciding_minutes.name, unconfirmed_deciding_minutes.name

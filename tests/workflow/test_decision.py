@@ -28,15 +28,15 @@ from workflow.assessment.decision import (
     results,
 )
 from workflow.committee import enter, make_final, publish_decision
-from workflow.cycle import Cycle, Lock, StageChange, cycle_by_year, processes_of, roll
 from workflow.evidence import reject, withdraw
 from workflow.foundation.errors import BranchesLack, Conflict, Exists, Forbidden, Invalid, MoveNotPossible, NotFound
 from workflow.foundation.history import History
 from workflow.foundation.vocabulary import Kind, Level, Stage, Trigger
 from workflow.mail.outbox import Letter
-from workflow.opening import close_cycle
 from workflow.process import move, move_together
-from workflow.roll import rolls_follow
+from workflow.year.cycle import Cycle, Lock, StageChange, cycle_by_year, processes_of, roll
+from workflow.year.opening import close_cycle
+from workflow.year.roll import rolls_follow
 
 ONE, OTHER = "D0101", "D0201"
 GOOD = {ONE: "excellent", OTHER: "qualified"}

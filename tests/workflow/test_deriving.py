@@ -25,8 +25,6 @@ from tests.rectification import a_measure
 from tests.situations import a_talk
 from tests.workflow.test_reminders import BASE, at
 from workflow import reminders
-from workflow.cycle import Process, process_of
-from workflow.deadlines import change_processes
 from workflow.foundation.database import sqlstate, transaction
 from workflow.foundation.vocabulary import LetterState, Stage
 from workflow.mail.invitations import SECRET
@@ -42,6 +40,8 @@ from workflow.mail.outbox import Letter, NewLetter, enqueue, letters_of
 from workflow.people.organisation import person_by_staff_no
 from workflow.reminders import SOURCES, derive, queue_due
 from workflow.reminders.due import Source
+from workflow.year.cycle import Process, process_of
+from workflow.year.deadlines import change_processes
 
 DAY = date(2025, 1, 10)
 """The promised help and a measure are due; the first stage is overdue, and a week has begun."""

@@ -28,14 +28,14 @@ from workflow.appraisal.rating import Rating
 from workflow.appraisal.study import StudySession
 from workflow.appraisal.talks import Talk, record_talk
 from workflow.appraisal.tallies import LEVELS, MARKS, CommitteeItem, Tally
-from workflow.cycle import Cycle, Participant, Process, cycle_by_year, process_of, roll
 from workflow.evidence import Evidence, reject, withdraw
 from workflow.foundation.vocabulary import Kind, Level, MeasureState, MeetingPurpose, Stage, Standing, TalkWay, TallySubject
 from workflow.gate import BY_NAME
-from workflow.opening import publish
 from workflow.requirement import Waiver
-from workflow.roll import bring_into_step
 from workflow.waivers import approve, waive
+from workflow.year.cycle import Cycle, Participant, Process, cycle_by_year, process_of, roll
+from workflow.year.opening import publish
+from workflow.year.roll import bring_into_step
 
 SIZES = {"D0101": 3, "D0102": 7, "D0103": 22}
 R = TypeVar("R", bound=Evidence)

@@ -15,12 +15,12 @@ from tests.evidence import OF_ALL_BRANCHES, SITUATIONS, a_waiver, all_evidence, 
 from tests.situations import EVERYBODY, SUBSTANCE, a_study, a_talk
 from workflow import gate
 from workflow.appraisal.talks import committee_pairs_without_a_talk, members_nobody_talked_with, secretary_without_a_focus_talk
-from workflow.cycle import Lock, Process, process_of, processes
 from workflow.evidence import withdraw
 from workflow.foundation.vocabulary import STAGES, Coverage, Kind, Role, Severity, Stage, Waivable
 from workflow.gate import BY_NAME, REQUIREMENTS, blocking, checklist, exceptions, place_in_list, requirements_of, todos, unmet
-from workflow.opening import close_cycle, publish
 from workflow.requirement import Requirement
+from workflow.year.cycle import Lock, Process, process_of, processes
+from workflow.year.opening import close_cycle, publish
 
 ASKS_A_REASON = {"E4", "K6", "M4", "M6", "D4", "D5", "F4"}
 """What a branch passes with one written reason."""

@@ -16,12 +16,12 @@ from tests.evidence import a_follow_up, excused
 from tests.situations import SUBSTANCE, a_study, a_talk
 from workflow.appraisal.study import amend_study_session
 from workflow.appraisal.talks import PRIVATE, TEXTS, Talk, amend_talk, finish_follow_up
-from workflow.cycle import Process
-from workflow.deadlines import change_processes
 from workflow.foundation.database import act_as, sqlstate, transaction
 from workflow.foundation.history import History, history_of
 from workflow.people.accounts import issue_token, open_account, sign_in
 from workflow.roster.imports import RosterImport
+from workflow.year.cycle import Process
+from workflow.year.deadlines import change_processes
 
 WITHOUT_HISTORY = {
     "attempt": "how often something was tried, about nobody that can be named",

@@ -15,12 +15,12 @@ import workflow.mail
 from tests.builders import NOW, STAFF_NO, a_school
 from tests.letters_told import CASES, HERE, OF_SCHOOL, THERE, Told
 from tests.workflow.test_reminders import BASE
-from workflow.cycle import Lock, Process, process_of
 from workflow.foundation.vocabulary import Level
 from workflow.mail import invitations, letters
 from workflow.mail.outbox import Letter
 from workflow.people.invitations import open_invitation
 from workflow.reminders import SOURCES
+from workflow.year.cycle import Lock, Process, process_of
 
 TEMPLATES = {
     "decision_entered",

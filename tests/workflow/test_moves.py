@@ -16,17 +16,17 @@ from tests.builders import NOW, a_school, caller
 from tests.evidence import a_make_up, a_waiver, again, all_after_the_talks, all_evidence, all_talks, came_to, go, leaves, stand_at, statements
 from tests.situations import a_study, a_talk, on_roll
 from workflow.appraisal.talks import members_nobody_talked_with, record_follow_up
-from workflow.cycle import Lock, Process, StageChange, moves_made, process_of, processes, roll
-from workflow.deadlines import change_processes, extend
 from workflow.foundation.database import transaction
 from workflow.foundation.errors import BranchesLack, Conflict, Forbidden, Invalid, MoveNotPossible, RequirementsUnmet, StageClosed, Stale
 from workflow.foundation.vocabulary import STAGES, WORKING_STAGES, Kind, Post, Role, Stage, Trigger
 from workflow.gate import blocking
 from workflow.mail.outbox import Letter
-from workflow.opening import close_cycle
 from workflow.process import MACHINES, MOVES, may_make, move, move_together, moves_from, options
-from workflow.roll import rolls_follow
 from workflow.roster.posts import appoint
+from workflow.year.cycle import Lock, Process, StageChange, moves_made, process_of, processes, roll
+from workflow.year.deadlines import change_processes, extend
+from workflow.year.opening import close_cycle
+from workflow.year.roll import rolls_follow
 
 ALL, WORK = STAGES[Kind.APPRAISAL], WORKING_STAGES[Kind.APPRAISAL]
 OURS = MOVES[Kind.APPRAISAL]

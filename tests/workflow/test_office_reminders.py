@@ -13,8 +13,6 @@ from tests.assessment import a_duty_report, an_assessment, arranged
 from tests.builders import DEADLINES, NOW, a_branch, a_school, caller
 from tests.evidence import stand_at, statements
 from tests.workflow.test_reminders import BASE, at, duties
-from workflow.cycle import cycle_by_year, process_of
-from workflow.deadlines import change_deadlines, change_processes
 from workflow.foundation.vocabulary import LetterState, Role, Stage
 from workflow.mail.outbox import Letter
 from workflow.people.access import Scope
@@ -22,7 +20,9 @@ from workflow.people.accounts import create_officer
 from workflow.people.substitutes import name_substitute
 from workflow.reminders import letters_due, queue_due
 from workflow.reminders.due import Due
-from workflow.roll import rolls_follow
+from workflow.year.cycle import cycle_by_year, process_of
+from workflow.year.deadlines import change_deadlines, change_processes
+from workflow.year.roll import rolls_follow
 
 DAY = date(2025, 2, 12)
 """A Wednesday after all the branches' own days, whose letters would else be due too."""

@@ -27,11 +27,11 @@ from tests.rating import (
 from tests.situations import on_roll
 from workflow.appraisal.patterns import everybody_excellent_or_qualified, excellent_though_punished, patterns_of, patterns_without_a_reason
 from workflow.appraisal.rating import Rating
-from workflow.cycle import Process, process_of
 from workflow.evidence import record_of_member, withdraw
 from workflow.foundation.vocabulary import Level, Stage
 from workflow.gate import BY_NAME, exceptions, todos, unmet
-from workflow.opening import close_cycle, open_cycle, publish
+from workflow.year.cycle import Process, process_of
+from workflow.year.opening import close_cycle, open_cycle, publish
 
 D4, PUNISHED, EVERYBODY = patterns_without_a_reason.name, excellent_though_punished.name, everybody_excellent_or_qualified.name
 

@@ -10,7 +10,7 @@ import pytest
 
 from workflow.foundation.errors import NotFound, PlanInvalid
 from workflow.foundation.vocabulary import Coverage, Stage
-from workflow.plan import MOST_BYTES, Plan, Settings, available_plans, find_plan, read_plan
+from workflow.year.plan import MOST_BYTES, Plan, Settings, available_plans, find_plan, read_plan
 
 ALL_CLAUSES = [
     *("P1", "P2", "G0", "G1", "G2", "T0", "B0", "B1"),

@@ -12,12 +12,12 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from tests.builders import DEADLINES, NOW, TODAY, a_branch, a_cycle, an_office
-from workflow.cycle import Cycle, Lock, Process, cycle_by_year, process_of
-from workflow.deadlines import change_deadlines, change_processes, extend
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import KIND_OF, STAGES, WORKING_STAGES, Kind, Stage
-from workflow.opening import close_cycle, publish
 from workflow.progress import BranchChange, Overview, ProgressCount, ProgressDelta, fold, overview
+from workflow.year.cycle import Cycle, Lock, Process, cycle_by_year, process_of
+from workflow.year.deadlines import change_deadlines, change_processes, extend
+from workflow.year.opening import close_cycle, publish
 
 CODES = [f"D{number:04d}" for number in range(1, 7)]
 LATER_DAYS = (date(2025, 1, 10), date(2025, 2, 20), date(2025, 3, 1))

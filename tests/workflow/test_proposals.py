@@ -13,15 +13,15 @@ from tests.assessment_summary import PROPOSED, SITUATIONS, a_proposal, assessed
 from tests.builders import NOW, TODAY, a_school, caller, person
 from tests.evidence import lacking, stand_at, statements
 from workflow.assessment.proposals import Proposal, proposal_of, proposals_of, propose
-from workflow.cycle import Process, process_of
 from workflow.foundation.errors import Conflict, Invalid, RequirementsUnmet, StageClosed, Stale
 from workflow.foundation.history import History
 from workflow.foundation.vocabulary import STAGES, Kind, Level, Role, Severity, Stage, Trigger, Waivable
 from workflow.gate import BY_NAME, todos
-from workflow.opening import close_cycle
 from workflow.process import move
 from workflow.requirement import Waiver
 from workflow.waivers import waive
+from workflow.year.cycle import Process, process_of
+from workflow.year.opening import close_cycle
 
 INCOMPLETE = BY_NAME["proposal_incomplete"]
 

@@ -32,11 +32,11 @@ from workflow.appraisal import commitments, publications, rectification, rectifi
 from workflow.appraisal.commitments import amend_commitment
 from workflow.appraisal.publications import amend_filing, amend_publication, confirm_receipt
 from workflow.appraisal.rectification import amend_measure
-from workflow.cycle import Process, process_of
 from workflow.foundation.errors import Conflict, Invalid
 from workflow.foundation.vocabulary import MeasureState, Post, Stage
 from workflow.gate import BY_NAME, blocking, unmet
-from workflow.opening import close_cycle, publish
+from workflow.year.cycle import Process, process_of
+from workflow.year.opening import close_cycle, publish
 
 
 @pytest.fixture

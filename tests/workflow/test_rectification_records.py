@@ -33,10 +33,10 @@ from workflow.appraisal.ledger import LastYearsMeasure, last_years_measures, rec
 from workflow.appraisal.problems import amend_problem
 from workflow.appraisal.publications import amend_filing, amend_publication
 from workflow.appraisal.rectification import amend_measure
-from workflow.cycle import Process, process_of
 from workflow.foundation.errors import Conflict, Forbidden, Invalid, StageClosed, Stale
 from workflow.foundation.vocabulary import STAGES, Kind, MeasureState, ProblemSource, Stage
-from workflow.opening import close_cycle
+from workflow.year.cycle import Process, process_of
+from workflow.year.opening import close_cycle
 
 OPEN, DOING, DONE, CLOSED = MeasureState
 

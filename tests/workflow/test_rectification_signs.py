@@ -22,10 +22,10 @@ from tests.rectification import (
     taken_back,
     whole,
 )
-from workflow.cycle import Process
 from workflow.foundation.errors import Conflict
 from workflow.foundation.vocabulary import MeasureState, Stage
 from workflow.gate import BY_NAME, exceptions, unmet
+from workflow.year.cycle import Process
 
 OPEN, DOING, DONE, CLOSED = MeasureState
 YESTERDAY = TODAY - timedelta(days=1)

@@ -15,15 +15,12 @@ from tests.builders import NOW, STAFF_NO, a_school, caller, person
 from tests.evidence import a_follow_up, many_branches, stand_at
 from tests.situations import a_talk
 from workflow.appraisal.talks import finish_follow_up, record_talk
-from workflow.cycle import Extension, Process, participant
-from workflow.deadlines import change_processes
 from workflow.evidence import reject, withdraw
 from workflow.foundation.calendar import set_day
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import SCHOOL_ZONE, LetterState, Post, Stage
 from workflow.mail.letters import Rendered
 from workflow.mail.outbox import Letter, claim, letters_of, retire_reminders, settle_unknown
-from workflow.opening import close_cycle
 from workflow.people.access import Scope
 from workflow.people.organisation import Person
 from workflow.people.substitutes import name_substitute
@@ -32,6 +29,9 @@ from workflow.reminders import letters_due, queue_due
 from workflow.reminders.due import Due
 from workflow.reminders.when import nearest_reminder
 from workflow.waivers import tell_decided, waive
+from workflow.year.cycle import Extension, Process, participant
+from workflow.year.deadlines import change_processes
+from workflow.year.opening import close_cycle
 
 BASE = "https://zhibu.example.edu.cn"
 LEADERS = {"张三"}

@@ -11,13 +11,13 @@ from sqlalchemy.orm import Session
 from tests.builders import NOW, TODAY, a_branch, a_cycle, a_school, an_office, caller, person
 from tests.evidence import a_small_branch, excused, leaves, stand_at
 from tests.situations import on_roll
-from workflow.cycle import Participant, Process, participants, process_of, roll, secretaries
 from workflow.foundation.errors import Conflict, Forbidden, Invalid, NotFound, Stale
 from workflow.foundation.vocabulary import STAGES, WORKING_STAGES, CycleStatus, Kind, Post, Stage, Standing
-from workflow.opening import publish
 from workflow.people.organisation import Appointment, Branch
-from workflow.roll import OFFICE_ONLY, RollBody, amend_roll, confirm_excuse, open_processes, rolls_follow
 from workflow.roster.posts import appoint, end_appointment
+from workflow.year.cycle import Participant, Process, participants, process_of, roll, secretaries
+from workflow.year.opening import publish
+from workflow.year.roll import OFFICE_ONLY, RollBody, amend_roll, confirm_excuse, open_processes, rolls_follow
 
 
 @pytest.fixture

@@ -25,7 +25,6 @@ from workflow.appraisal.self_review import (
     members_without_a_self_review,
     visible_self_reviews,
 )
-from workflow.cycle import Process, process_of
 from workflow.evidence import reject, withdraw
 from workflow.foundation.database import act_as, constraint
 from workflow.foundation.errors import Conflict, Forbidden, Invalid, StageClosed, Stale
@@ -33,9 +32,10 @@ from workflow.foundation.fields import load
 from workflow.foundation.history import History
 from workflow.foundation.vocabulary import Level, MeetingForm, MeetingPurpose, Stage
 from workflow.gate import BY_NAME, todos, unmet
-from workflow.opening import publish
 from workflow.people.access import Action
 from workflow.people.substitutes import name_substitute
+from workflow.year.cycle import Process, process_of
+from workflow.year.opening import publish
 
 G2 = members_without_a_self_review.name
 ALL = ["l4", "q7", "s8", "w5", "z3"]

@@ -19,11 +19,11 @@ from workflow.appraisal.study import (
     no_study_with_exchange,
     required_titles_not_read,
 )
-from workflow.cycle import Process, process_of
 from workflow.evidence import reject, withdraw
 from workflow.foundation.errors import Conflict, Exists, Invalid, StageClosed, Stale
 from workflow.foundation.vocabulary import Stage
-from workflow.opening import publish
+from workflow.year.cycle import Process, process_of
+from workflow.year.opening import publish
 
 E1, E3, E4 = no_study_with_exchange.name, required_titles_not_read.name, members_who_have_not_studied.name
 DISCIPLINE, WORK_RULES = READING

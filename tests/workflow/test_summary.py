@@ -39,8 +39,6 @@ from workflow.assessment.facts import DEVELOPMENT, THREE_MEETINGS, Facts
 from workflow.assessment.proposals import Proposal
 from workflow.assessment.sheet import INPUTS, Sheet, rate
 from workflow.assessment.summary import sheets
-from workflow.cycle import Process, StageChange, roll
-from workflow.deadlines import extend
 from workflow.evidence import reject, withdraw
 from workflow.foundation.vocabulary import (
     ActivityKind,
@@ -58,8 +56,10 @@ from workflow.foundation.vocabulary import (
 )
 from workflow.gate import BY_NAME
 from workflow.requirement import Waiver
-from workflow.roll import bring_into_step
 from workflow.waivers import approve, waive
+from workflow.year.cycle import Process, StageChange, roll
+from workflow.year.deadlines import extend
+from workflow.year.roll import bring_into_step
 
 INPUTS_MISSING = BY_NAME["inputs_missing"]
 WITH_A_RATE = [kind for kind in ActivityKind if kind is not ActivityKind.OTHER]

@@ -13,10 +13,10 @@ from tests.builders import a_school
 from tests.evidence import LARGE, many_branches
 from tests.workflow.test_gate_agreement import nodes
 from workflow.assessment.summary import sheets
-from workflow.cycle import Process
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import Kind
 from workflow.people.organisation import Branch
+from workflow.year.cycle import Process
 
 pytestmark = pytest.mark.slow
 

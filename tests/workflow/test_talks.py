@@ -27,13 +27,13 @@ from workflow.appraisal.talks import (
     members_nobody_talked_with,
     secretary_without_a_focus_talk,
 )
-from workflow.cycle import Process, process_of
 from workflow.evidence import reject, withdraw
 from workflow.foundation.vocabulary import Coverage, Post
 from workflow.gate import BY_NAME, unmet
-from workflow.opening import publish
 from workflow.requirement import Requirement
 from workflow.roster.posts import appoint
+from workflow.year.cycle import Process, process_of
+from workflow.year.opening import publish
 
 K1, K2, K2_STRICT = committee_pairs_without_a_talk.name, members_nobody_talked_with.name, leaders_and_members_without_a_talk.name
 K6, K7 = secretary_without_a_focus_talk.name, focus_talks_without_a_follow_up.name

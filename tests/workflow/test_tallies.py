@@ -25,7 +25,6 @@ from workflow.appraisal.tallies import (
     enter_tally,
     members_on_ballot,
 )
-from workflow.cycle import Process, roll
 from workflow.evidence import reject, withdraw
 from workflow.foundation.database import act_as, constraint
 from workflow.foundation.errors import Exists, Forbidden, Invalid, StageClosed
@@ -35,6 +34,7 @@ from workflow.foundation.vocabulary import Post, Stage, Standing, TallySubject
 from workflow.people.access import Action
 from workflow.people.substitutes import name_substitute
 from workflow.roster.posts import appoint
+from workflow.year.cycle import Process, roll
 
 COMMITTEE, MEMBERS = TallySubject
 M3, D2, Q2 = no_tally_of_the_committee.name, no_tally_of_the_members.name, more_ballots_than_voters.name

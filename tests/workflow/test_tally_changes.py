@@ -27,13 +27,13 @@ from workflow.appraisal.tallies import (
     sees_counts,
     visible_tallies,
 )
-from workflow.cycle import Lock, Process, process_of
 from workflow.evidence import reject, withdraw
 from workflow.foundation.database import transaction
 from workflow.foundation.errors import Conflict, Exists, Forbidden, Invalid, Stale
 from workflow.foundation.history import History
 from workflow.foundation.vocabulary import Standing, TallySubject
 from workflow.gate import BY_NAME, unmet
+from workflow.year.cycle import Lock, Process, process_of
 
 COMMITTEE, MEMBERS = TallySubject
 M3, D2, Q2 = no_tally_of_the_committee.name, no_tally_of_the_members.name, more_ballots_than_voters.name

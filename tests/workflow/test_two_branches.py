@@ -12,12 +12,12 @@ from sqlalchemy.orm import Session
 
 from tests.builders import NOW, TODAY, a_school
 from tests.evidence import OF_ALL_BRANCHES, SITUATIONS
-from workflow.cycle import Process, process_of
 from workflow.foundation.vocabulary import Coverage, Stage
 from workflow.gate import BY_NAME, unmet
 from workflow.people.organisation import Branch
 from workflow.requirement import Requirement
-from workflow.roll import open_processes
+from workflow.year.cycle import Process, process_of
+from workflow.year.roll import open_processes
 
 Lack = Counter[tuple[str, int]]
 

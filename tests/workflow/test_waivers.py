@@ -18,15 +18,15 @@ from workflow.appraisal.talks import (
     members_nobody_talked_with,
     secretary_without_a_focus_talk,
 )
-from workflow.cycle import Process, process_of
 from workflow.evidence import reject, withdraw
 from workflow.foundation.database import constraint
 from workflow.foundation.errors import Conflict, Invalid, StageClosed
 from workflow.foundation.vocabulary import Severity, Stage, Waivable
 from workflow.gate import BY_NAME, blocking, unmet
 from workflow.requirement import Requirement, Waiver
-from workflow.roll import rolls_follow
 from workflow.waivers import approve, waive
+from workflow.year.cycle import Process, process_of
+from workflow.year.roll import rolls_follow
 
 K1, K2, K6 = committee_pairs_without_a_talk.name, members_nobody_talked_with.name, secretary_without_a_focus_talk.name
 E4 = members_who_have_not_studied.name

@@ -19,7 +19,6 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column, relationship
 
 from workflow.appraisal.rating import Rating, rated
-from workflow.cycle import Participant, Process, participants
 from workflow.evidence import OfMember, amendable, must_be_open, must_have_happened, must_stand
 from workflow.foundation.database import Base, Numbered, word
 from workflow.foundation.errors import Exists, Invalid, Words
@@ -30,6 +29,7 @@ from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import Level, Role, Severity, Stage, Word
 from workflow.people.access import Action, Caller
 from workflow.requirement import Missing, requirement
+from workflow.year.cycle import Participant, Process, participants
 
 
 class Step(Word):

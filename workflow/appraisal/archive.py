@@ -25,9 +25,9 @@ from workflow.appraisal.self_review import SelfReview
 from workflow.appraisal.study import StudySession
 from workflow.appraisal.talks import Talk
 from workflow.appraisal.tallies import Tally
-from workflow.cycle import Participant, Process
 from workflow.foundation.vocabulary import Level, MeetingPurpose, ProblemSource, TallySubject
 from workflow.requirement import present
+from workflow.year.cycle import Participant, Process
 
 
 def _people(*which: Condition) -> ColumnElement[int]:

@@ -15,7 +15,6 @@ from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, ForeignKey, I
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from workflow.appraisal.ledger import Problem, problems_named
-from workflow.cycle import Participant, Process, participants
 from workflow.evidence import Evidence, amendable, must_be_open
 from workflow.foundation.database import Base, act_as
 from workflow.foundation.errors import Forbidden, Invalid, Words
@@ -26,6 +25,7 @@ from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import Role, Severity, Stage, Waivable
 from workflow.people.access import Action, Caller
 from workflow.requirement import Missing, missing, present, requirement
+from workflow.year.cycle import Participant, Process, participants
 
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -10,9 +10,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from workflow.appraisal.talks import REQUIREMENTS, Talk
-from workflow.cycle import Participant, Process
 from workflow.foundation.vocabulary import Coverage
 from workflow.requirement import Missing, present
+from workflow.year.cycle import Participant, Process
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ from sqlalchemy import ColumnElement, Integer, Subquery, Text, and_, case, cast,
 from workflow.appraisal.meetings import Meeting, MeetingAttendance, minutes_incomplete, minutes_unconfirmed
 from workflow.appraisal.rating import Rating, of_members, rated
 from workflow.appraisal.tallies import Tally
-from workflow.cycle import Cycle, Participant, Process
 from workflow.foundation.vocabulary import MeetingForm, MeetingPurpose, Role, Severity, Stage
 from workflow.requirement import Missing, missing, requirement
+from workflow.year.cycle import Cycle, Participant, Process
 
 DECIDING = MeetingPurpose.DECIDING
 

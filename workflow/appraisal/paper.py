@@ -19,9 +19,9 @@ from workflow.appraisal.rating import Rating, of_member
 from workflow.appraisal.self_review import SelfReview
 from workflow.appraisal.study import StudySession
 from workflow.appraisal.tallies import LEVELS, Tally, TallyOfMember
-from workflow.cycle import Participant, Process
 from workflow.foundation.vocabulary import Level, MeetingForm, MeetingPurpose, TallySubject
 from workflow.requirement import Waiver
+from workflow.year.cycle import Participant, Process
 
 
 @dataclass(frozen=True)

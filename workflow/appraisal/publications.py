@@ -14,7 +14,6 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ColumnElement, and_, exists, func, select
 from sqlalchemy.orm import Mapped, Session
 
-from workflow.cycle import Process
 from workflow.evidence import Evidence, amendable, must_be_open, must_have_happened
 from workflow.foundation.database import Base
 from workflow.foundation.errors import Conflict, Invalid, Words
@@ -24,6 +23,7 @@ from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import Role, Severity, Stage
 from workflow.people.access import Action, Caller
 from workflow.requirement import Missing, missing, requirement
+from workflow.year.cycle import Process
 
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 

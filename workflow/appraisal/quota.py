@@ -14,9 +14,9 @@ from sqlalchemy import BigInteger, ColumnElement, Integer, Subquery, and_, case,
 from sqlalchemy.orm import Session
 
 from workflow.appraisal.rating import Rating, of_member
-from workflow.cycle import Cycle, Participant, Process
 from workflow.foundation.vocabulary import Level, Role, Severity, Stage, Standing, Waivable
 from workflow.requirement import Missing, Waiver, missing, present, requirement
+from workflow.year.cycle import Cycle, Participant, Process
 
 
 def levels_given() -> Subquery:

@@ -17,7 +17,6 @@ from sqlalchemy.orm import Session
 
 from workflow.appraisal.ledger import Measure, MeasureComment, MeasureProblem, MeasureProgress, Problem, problems_named
 from workflow.appraisal.publications import Publication, published, shown
-from workflow.cycle import Cycle, Participant, Process, participants, secretaries
 from workflow.evidence import amendable, must_be_open, must_stand
 from workflow.foundation.database import act_as
 from workflow.foundation.errors import Conflict, Forbidden, Words
@@ -26,6 +25,7 @@ from workflow.foundation.fields import Text as LongText
 from workflow.foundation.vocabulary import MeasureState, ProblemSource, Role, Severity, Stage, Waivable
 from workflow.people.access import Caller
 from workflow.requirement import Missing, missing, requirement
+from workflow.year.cycle import Cycle, Participant, Process, participants, secretaries
 
 # ── what a valid record is ────────────────────────────────────────────────────────────────────────────────────────────
 

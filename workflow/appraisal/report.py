@@ -19,10 +19,10 @@ from workflow.appraisal.rating import Rating, of_member
 from workflow.appraisal.self_review import SelfReview
 from workflow.appraisal.study import StudySession, a_study
 from workflow.appraisal.talks import Talk
-from workflow.cycle import Participant, Process
 from workflow.foundation.database import any_of
 from workflow.foundation.vocabulary import WORKING_STAGES, Kind, MeetingPurpose, Post, Role, Severity, Stage
 from workflow.requirement import TODAY, Missing, blanks, missing, requirement
+from workflow.year.cycle import Participant, Process
 
 # ── requirements ──────────────────────────────────────────────────────────────────────────────────────────────────────
 

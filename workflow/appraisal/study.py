@@ -31,7 +31,6 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 from sqlalchemy.sql.selectable import Exists as ExistsClause
 
-from workflow.cycle import Cycle, Participant, Process, participants
 from workflow.evidence import Evidence, amendable, must_be_open, must_have_happened
 from workflow.foundation.database import Base, Numbered, notes
 from workflow.foundation.errors import Conflict, Exists, Words
@@ -42,6 +41,7 @@ from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import Role, Severity, Stage, Waivable
 from workflow.people.access import Action, Caller
 from workflow.requirement import Missing, missing, present, requirement
+from workflow.year.cycle import Cycle, Participant, Process, participants
 
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -8,9 +8,9 @@ from sqlalchemy import and_, exists, func, or_
 from sqlalchemy.orm import aliased
 
 from workflow.appraisal.talks import Talk, TalkFollowUp
-from workflow.cycle import Participant
 from workflow.foundation.vocabulary import Role, Severity, Stage
 from workflow.requirement import Missing, missing, requirement
+from workflow.year.cycle import Participant
 
 
 @requirement(

@@ -19,7 +19,6 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from workflow.assessment.activities import Activity, Attendance, must_be_collecting
-from workflow.cycle import Cycle, Lock, Participant, Process, must_be_running, processes_of
 from workflow.evidence import must_stand
 from workflow.foundation.database import Base, any_of
 from workflow.foundation.errors import Conflict, NotFound, Words
@@ -31,6 +30,7 @@ from workflow.workbooks import cells
 from workflow.workbooks.cells import Cell, CellFault, quoted
 from workflow.workbooks.imports import WorkbookImport, import_by_id, keep_import, mark_applied, must_be_applicable, track_import
 from workflow.workbooks.sheets import ROWS_NAMED, Column, Form, Problem, has_errors, in_order, read_sheets, rows_named
+from workflow.year.cycle import Cycle, Lock, Participant, Process, must_be_running, processes_of
 
 # ── record ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -14,7 +14,6 @@ from typing import Any
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from workflow.cycle import Process
 from workflow.evidence import must_be_open
 from workflow.foundation.database import Base, any_of, notes
 from workflow.foundation.errors import Conflict, Stale, Words
@@ -25,6 +24,7 @@ from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import Role, Severity, Stage
 from workflow.people.access import Action, Caller
 from workflow.requirement import Missing, missing, requirement
+from workflow.year.cycle import Process
 
 THREE_MEETINGS = {"general": "支部党员大会", "committee": "支部委员会", "group": "党小组会", "lesson": "党课"}
 """三会一课, as the plan's settings name them."""

@@ -17,8 +17,8 @@ from typing import Any
 from workflow.appraisal.tallies import CommitteeItem
 from workflow.assessment.facts import DEVELOPMENT, THREE_MEETINGS
 from workflow.assessment.proposals import Proposal
-from workflow.cycle import Participant, Process
 from workflow.foundation.vocabulary import ActivityKind, Mark, ReportMode
+from workflow.year.cycle import Participant, Process
 
 # ── what stands on it ─────────────────────────────────────────────────────────────────────────────────────────────────
 

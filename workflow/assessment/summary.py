@@ -35,12 +35,12 @@ from workflow.assessment.sheet import (
     Section,
     Sheet,
 )
-from workflow.cycle import Participant, Process, StageChange, secretaries
-from workflow.deadlines import due_day
 from workflow.foundation.database import any_of
 from workflow.foundation.vocabulary import ENDED, ActivityKind, Kind, MeetingForm, Role, Severity, Stage, TallySubject, Trigger
 from workflow.people.organisation import Branch
 from workflow.requirement import Missing, blanks, missing, requirement
+from workflow.year.cycle import Participant, Process, StageChange, secretaries
+from workflow.year.deadlines import due_day
 
 # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -13,22 +13,22 @@ from random import Random
 from sqlalchemy import Engine, select, update
 from sqlalchemy.orm import Session, joinedload
 
-from workflow.cycle import Cycle, Lock, process_of, roll
-from workflow.deadlines import extend
 from workflow.demo.assessment import begin_assessment
 from workflow.demo.year import Year, at
 from workflow.foundation.database import act_as, transaction
 from workflow.foundation.vocabulary import SCHOOL_ROLES, SCHOOL_ZONE, WORKING_STAGES, Kind, Post, Role, Stage, Standing, Trigger
 from workflow.gate import CLAUSES
-from workflow.opening import open_cycle, publish
 from workflow.people.access import ROLES_OF_POST, Caller
 from workflow.people.accounts import Account, Token, caller_for, create_officer, hash_password, issue_token
 from workflow.people.organisation import Appointment, Branch, Person
-from workflow.plan import find_plan, read_plan
 from workflow.process import move
 from workflow.roster.checks import Roster, RosterBranch, RosterMember
 from workflow.roster.imports import apply_import, preview_import
 from workflow.roster.workbook import Reading
+from workflow.year.cycle import Cycle, Lock, process_of, roll
+from workflow.year.deadlines import extend
+from workflow.year.opening import open_cycle, publish
+from workflow.year.plan import find_plan, read_plan
 
 ACTOR = "cli"
 PASSWORD = "zhibu-demo-2024"  # noqa: S105  (everybody's, and printed at the start: a demo has no secrets)

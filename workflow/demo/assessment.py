@@ -14,12 +14,12 @@ from workflow.assessment.arrangement import arrange
 from workflow.assessment.attendance import SHEET, apply_attendance, preview_attendance
 from workflow.assessment.duty_reports import SECTIONS, write_duty_report
 from workflow.assessment.facts import check_facts, state_facts
-from workflow.cycle import Cycle, Lock, Participant, Process, processes_of, roll, secretaries
 from workflow.demo.year import at
 from workflow.foundation.database import act_as
 from workflow.foundation.vocabulary import ActivityKind, Kind, Presence, ReportMode
 from workflow.people.access import Caller
 from workflow.people.accounts import caller_for
+from workflow.year.cycle import Cycle, Lock, Participant, Process, processes_of, roll, secretaries
 
 BEGUN, REPORTED = date(2024, 12, 10), date(2024, 12, 23)
 ON_SITE, IN_WRITING = ("D0301", "D0402", "D0501"), ("D0202", "D0403", "D0404")

@@ -22,7 +22,6 @@ from workflow.appraisal.self_review import ASPECTS, record_self_review
 from workflow.appraisal.study import record_study_session
 from workflow.appraisal.talks import record_follow_up, record_talk
 from workflow.appraisal.tallies import CommitteeItem, enter_tally, members_on_ballot
-from workflow.cycle import Participant, Process
 from workflow.foundation.database import act_as
 from workflow.foundation.vocabulary import (
     ABSTAIN,
@@ -41,6 +40,7 @@ from workflow.foundation.vocabulary import (
 )
 from workflow.people.access import Caller
 from workflow.people.accounts import caller_for
+from workflow.year.cycle import Participant, Process
 
 STUDIED, TALKED, WROTE, MET, DECIDED, MENDED, FILLED = (
     date(2024, 12, 12),

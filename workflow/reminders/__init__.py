@@ -30,7 +30,6 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from workflow.cycle import Process
 from workflow.foundation.calendar import overrides_of
 from workflow.foundation.database import any_of, in_short, is_away
 from workflow.gate import duties
@@ -50,6 +49,7 @@ from workflow.reminders.follow_ups import FOLLOW_UPS
 from workflow.reminders.measures import MEASURES
 from workflow.reminders.office import days_of_the_office, of_the_office
 from workflow.reminders.week import WEEK
+from workflow.year.cycle import Process
 
 Begin = Callable[[], AbstractContextManager[Session]]
 """Opens a transaction."""

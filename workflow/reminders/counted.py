@@ -10,13 +10,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from workflow.cycle import Cycle, Participant, Process
 from workflow.foundation.calendar import Overrides
 from workflow.foundation.vocabulary import Kind
 from workflow.mail.letters import Counted, process_link
 from workflow.people.organisation import Branch, Person
 from workflow.reminders.due import STANDING, Moment, Standing, Topic
 from workflow.reminders.when import reason_of, remark_of
+from workflow.year.cycle import Cycle, Participant, Process
 
 
 def counted(

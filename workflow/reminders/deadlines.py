@@ -11,7 +11,6 @@ from typing import NamedTuple
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session, contains_eager, selectinload
 
-from workflow.cycle import Cycle, Participant, Process
 from workflow.foundation.database import any_of
 from workflow.foundation.vocabulary import WORKING_STAGES, CycleStatus, Post, Role
 from workflow.gate import BY_NAME
@@ -22,6 +21,7 @@ from workflow.people.substitutes import Substitute, standing
 from workflow.process import moves_from
 from workflow.reminders.due import Due, Moment, Standing, Topic
 from workflow.reminders.when import nearest_reminder, reason_of, remark_of
+from workflow.year.cycle import Cycle, Participant, Process
 
 _LEADERS = (Post.SECRETARY, Post.DEPUTY)
 _WORKING = [stage for stages in WORKING_STAGES.values() for stage in stages]

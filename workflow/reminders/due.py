@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, or_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from workflow.cycle import Participant, Process
 from workflow.foundation.calendar import Overrides
 from workflow.foundation.database import any_of
 from workflow.foundation.vocabulary import SCHOOL_ZONE, Stage
@@ -19,6 +18,7 @@ from workflow.mail.letters import Addressed, Rendered, render, sendable
 from workflow.mail.outbox import NewLetter, letter_key, reminder_of
 from workflow.people.organisation import Person
 from workflow.reminders.when import OPENING, days_ahead, nearest_reminder
+from workflow.year.cycle import Participant, Process
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from sqlalchemy.orm import Session, join
 
 from workflow.appraisal.talks import Talk, TalkFollowUp
-from workflow.cycle import Cycle, Participant
 from workflow.foundation.database import any_of
 from workflow.foundation.vocabulary import CycleStatus
 from workflow.mail.letters import FollowUpDue
 from workflow.reminders.counted import counted
 from workflow.reminders.due import Moment, Source, Topic
 from workflow.reminders.when import days_ahead, follow_up_step
+from workflow.year.cycle import Cycle, Participant
 
 KIND = "follow-up-"
 

@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from sqlalchemy.orm import Session
 
 from workflow.appraisal.ledger import Measure
-from workflow.cycle import Cycle, Participant
 from workflow.foundation.database import any_of
 from workflow.foundation.vocabulary import CycleStatus, MeasureState
 from workflow.mail.letters import MeasureDue, reminder_kind
 from workflow.reminders.counted import counted
 from workflow.reminders.due import Moment, Source, Topic
 from workflow.reminders.when import nearest_reminder
+from workflow.year.cycle import Cycle, Participant
 
 KIND = "measure-"
 """``measure-due-7`` and so on; ``measure-overdue-1`` once the day is over."""

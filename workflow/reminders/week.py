@@ -8,13 +8,13 @@ from functools import partial
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from workflow.cycle import Cycle
 from workflow.foundation.vocabulary import CycleStatus, Kind, Role
 from workflow.mail.letters import Digest, school_link
 from workflow.people.organisation import holders_of
 from workflow.progress import overview
 from workflow.reminders.due import Moment, Source, Topic
 from workflow.reminders.when import digest_of_week, remark_of
+from workflow.year.cycle import Cycle
 
 KIND = "digest"
 

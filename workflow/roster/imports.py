@@ -21,10 +21,10 @@ from workflow.foundation.vocabulary import SCHOOL_ZONE, Post
 from workflow.people.access import Action
 from workflow.people.accounts import Account
 from workflow.people.organisation import Appointment, Branch, Person
-from workflow.roll import rolls_follow
 from workflow.roster.checks import Roster, RosterBranch, RosterMember
 from workflow.roster.workbook import Reading
 from workflow.workbooks.imports import WorkbookImport, keep_import, mark_applied, must_be_applicable, track_import
+from workflow.year.roll import rolls_follow
 
 BRANCH_FIELDS = ("name", "unit_code", "unit_name", "has_committee")
 PERSON_FIELDS = ("name", "email", "standing", "cadre")

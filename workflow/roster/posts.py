@@ -14,7 +14,7 @@ from workflow.foundation.fields import Body, Day, Line, StaffNo, one_of
 from workflow.foundation.vocabulary import SCHOOL_ROLES, Post, Role
 from workflow.people.accounts import open_account
 from workflow.people.organisation import Appointment, branch_by_code, person_by_staff_no
-from workflow.roll import rolls_follow
+from workflow.year.roll import rolls_follow
 
 
 class AppointmentBody(Body):

@@ -8,12 +8,12 @@ from datetime import date, datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from workflow.cycle import Cycle
-from workflow.deadlines import checked_deadlines
 from workflow.foundation.errors import Conflict, Exists, Words
 from workflow.foundation.vocabulary import CycleStatus, Stage
-from workflow.plan import Plan
-from workflow.roll import open_processes
+from workflow.year.cycle import Cycle
+from workflow.year.deadlines import checked_deadlines
+from workflow.year.plan import Plan
+from workflow.year.roll import open_processes
 
 
 def open_cycle(session: Session, plan: Plan, deadlines: Mapping[Stage, date | None], *, now: datetime) -> Cycle:

@@ -12,12 +12,12 @@ from typing import Any
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from workflow.cycle import Cycle, Lock, Participant, Process, must_run, unfiled_processes
 from workflow.foundation.errors import Conflict, Forbidden, Invalid, Stale, Words
 from workflow.foundation.fields import Body, Day, Line, Truth
 from workflow.foundation.history import changed_since
 from workflow.foundation.vocabulary import SCHOOL_ZONE, STAGES, WORKING_STAGES, CycleStatus, Kind, Post, Role, Standing
 from workflow.people.access import Caller
+from workflow.year.cycle import Cycle, Lock, Participant, Process, must_run, unfiled_processes
 
 _RANK = "array_position(array[" + ", ".join(f"'{post.value}'" for post in Post) + "]::text[], a.post::text)"
 _LEADING = f"'{Post.SECRETARY.value}', '{Post.DEPUTY.value}'"

@@ -14,11 +14,11 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
-from workflow.cycle import Cycle, Extension, Process, must_run
 from workflow.foundation.database import any_of
 from workflow.foundation.errors import Conflict, Invalid, Stale, Words
 from workflow.foundation.history import changed_since
 from workflow.foundation.vocabulary import SCHOOL_ZONE, WORKING_STAGES, CycleStatus, Stage
+from workflow.year.cycle import Cycle, Extension, Process, must_run
 
 
 def checked_deadlines(deadlines: Mapping[Stage, date | None]) -> dict[str, Any]:
