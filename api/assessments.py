@@ -24,7 +24,6 @@ from workflow.assessment.duty_reports import (
     write_duty_report,
 )
 from workflow.assessment.facts import DEVELOPMENT, THREE_MEETINGS, Facts, FactsBody, check_facts, facts_of, state_facts
-from workflow.evidence import must_be_open, reject, withdraw
 from workflow.foundation.database import any_of
 from workflow.foundation.errors import Conflict, Invalid, NotFound, Words
 from workflow.foundation.fields import Body, Line, YesNo, many, one_of
@@ -32,6 +31,7 @@ from workflow.foundation.vocabulary import STAGES, WORKING_STAGES, Kind, Level, 
 from workflow.people.access import SCHOOL_READERS, Action
 from workflow.process import move_together
 from workflow.progress import branches
+from workflow.rules.evidence import must_be_open, reject, withdraw
 from workflow.year.cycle import Cycle, Lock, Participant, Process, cycle_by_year, processes_of, secretaries
 
 routes = Routes(kind=Kind.ASSESSMENT)

@@ -21,11 +21,11 @@ from api.shapes import (
     waiver_shape,
 )
 from workflow.appraisal.talks import visible_history
-from workflow.evidence import must_be_open, must_be_unaccepted, record_of, records_of, reject, withdraw
 from workflow.foundation.vocabulary import Kind, Role
 from workflow.gate import BY_NAME
 from workflow.people.access import Action
-from workflow.requirement import Waiver
+from workflow.rules.evidence import must_be_open, must_be_unaccepted, record_of, records_of, reject, withdraw
+from workflow.rules.requirement import Waiver
 from workflow.waivers import WaiverBody, approve, tell_decided, waive
 from workflow.year.cycle import Lock, Participant, participant, roll, secretaries
 from workflow.year.roll import RollBody, amend_roll, confirm_excuse, withdraw_excuse

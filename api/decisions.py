@@ -24,10 +24,10 @@ from workflow.assessment.decision import (
     results,
 )
 from workflow.committee import enter, make_final, publish_decision
-from workflow.evidence import reject, withdraw
 from workflow.foundation.errors import NotFound
 from workflow.foundation.vocabulary import Level
 from workflow.people.access import Action, Scope
+from workflow.rules.evidence import reject, withdraw
 from workflow.year.cycle import Cycle, cycle_by_year
 
 routes = Routes()

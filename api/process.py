@@ -25,14 +25,14 @@ from api.shapes import (
     unmet_shape,
     waiver_shape,
 )
-from workflow.evidence import records_of
 from workflow.foundation.fields import Body, Day, Text, one_of
 from workflow.foundation.history import History, history_of
 from workflow.foundation.vocabulary import STAGES, Kind, Stage, Trigger
 from workflow.gate import checklist
 from workflow.people.access import Action
 from workflow.process import move, options
-from workflow.requirement import Waiver
+from workflow.rules.evidence import records_of
+from workflow.rules.requirement import Waiver
 from workflow.year.cycle import Extension, Lock, StageChange, moves_made
 from workflow.year.deadlines import extend, extensions_of
 

@@ -32,9 +32,9 @@ from workflow.appraisal.rating import (
 )
 from workflow.appraisal.self_review import SelfReview, attendance_of
 from workflow.appraisal.tallies import band, sees_counts
-from workflow.evidence import record_of_member
 from workflow.foundation.vocabulary import FeedbackWay, Level, Stage
 from workflow.people.access import Action
+from workflow.rules.evidence import record_of_member
 from workflow.year.cycle import Lock
 
 

@@ -15,7 +15,10 @@ from api.address import BRANCH, NUMBER, address_of
 from api.base import Answer, Asked, Routes
 from api.lists import Page, listed, number, place
 from api.shapes import Listed
-from workflow.evidence import (
+from workflow.foundation.fields import Body, Text
+from workflow.foundation.vocabulary import Stage
+from workflow.people.access import Action, Caller
+from workflow.rules.evidence import (
     Evidence,
     OfMember,
     amendable,
@@ -27,9 +30,6 @@ from workflow.evidence import (
     reject,
     withdraw,
 )
-from workflow.foundation.fields import Body, Text
-from workflow.foundation.vocabulary import Stage
-from workflow.people.access import Action, Caller
 from workflow.year.cycle import Lock, Process
 
 R = TypeVar("R", bound=Evidence)

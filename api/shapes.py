@@ -9,12 +9,12 @@ from typing import Any, Generic, NotRequired, TypeVar
 from typing_extensions import TypedDict
 
 from api.address import place_of
-from workflow.evidence import Retractable
 from workflow.foundation.vocabulary import CycleStatus, Kind, Post, Severity, Stage, Standing, Trigger, Waivable
 from workflow.gate import BY_NAME, Subject, Unmet
 from workflow.people.organisation import Branch
 from workflow.process import Option
-from workflow.requirement import Requirement, Waiver
+from workflow.rules.evidence import Retractable
+from workflow.rules.requirement import Requirement, Waiver
 from workflow.year.cycle import Cycle, Participant, Process, StageChange
 from workflow.year.deadlines import STAGES_WITH_A_DAY
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workflow import evidence, progress, requirement
+from workflow import progress
 from workflow.appraisal import aftercare, commitments, form, ledger, meetings, publications, rating, self_review, study, talks, tallies
 from workflow.assessment import activities, arrangement, attendance, decision, duty_reports, facts, proposals
 from workflow.foundation import calendar, history, idempotency
@@ -10,6 +10,7 @@ from workflow.foundation.database import Base
 from workflow.mail import aside, outbox
 from workflow.people import accounts, organisation, substitutes, throttle
 from workflow.roster import imports
+from workflow.rules import evidence, requirement
 from workflow.year import cycle
 
 METADATA = Base.metadata

@@ -22,8 +22,8 @@ from workflow.assessment.facts import Facts, check_facts
 from workflow.assessment.proposals import Proposal, proposal_of, propose
 from workflow.assessment.sheet import Sheet
 from workflow.assessment.summary import sheets
-from workflow.evidence import reject, withdraw
 from workflow.foundation.vocabulary import ActivityKind, Kind, Level, Presence, Stage, TallySubject
+from workflow.rules.evidence import reject, withdraw
 from workflow.year.cycle import Process, process_of, roll
 from workflow.year.deadlines import change_processes
 

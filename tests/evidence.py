@@ -21,7 +21,7 @@ from workflow.appraisal.talks import Talk, TalkFollowUp, record_follow_up
 from workflow.foundation.vocabulary import Coverage, Kind, Role, Stage, Trigger
 from workflow.gate import BY_NAME, Unmet, unmet
 from workflow.process import MOVES, move
-from workflow.requirement import Waiver
+from workflow.rules.requirement import Waiver
 from workflow.waivers import waive
 from workflow.year.cycle import Lock, Participant, Process, StageChange, process_of, roll
 from workflow.year.deadlines import change_processes

@@ -13,8 +13,8 @@ from workflow.appraisal.aftercare import DispositionCase, HelpPlan, amend_case, 
 from workflow.appraisal.meetings import Meeting, confirm_minutes, record_meeting
 from workflow.appraisal.rating import Rating, acknowledge, amend_rating, give_feedback, members_tally, record_rating
 from workflow.appraisal.tallies import Tally, enter_tally, members_on_ballot
-from workflow.evidence import reject, withdraw
 from workflow.foundation.vocabulary import ABSTAIN, FeedbackWay, Level, MeetingForm, MeetingPurpose, Post, Standing, TallySubject
+from workflow.rules.evidence import reject, withdraw
 from workflow.year.cycle import Participant, Process, process_of, roll
 from workflow.year.opening import publish
 

@@ -16,9 +16,9 @@ from workflow.appraisal.ledger import Measure, MeasureComment, MeasureProgress, 
 from workflow.appraisal.problems import record_problem
 from workflow.appraisal.publications import Publication, RectificationFiling, confirm_receipt, record_filing, record_publication
 from workflow.appraisal.rectification import record_comment, record_measure, record_progress
-from workflow.evidence import Evidence, reject, withdraw
 from workflow.foundation.vocabulary import Kind, MeasureState, ProblemSource, Stage
 from workflow.gate import BY_NAME, todos
+from workflow.rules.evidence import Evidence, reject, withdraw
 from workflow.year.cycle import Cycle, Process, roll, secretaries
 
 DUE_ON = date(2025, 6, 30)

@@ -13,8 +13,8 @@ from tests.situations import Situation, a_study, nothing, on_roll
 from workflow.appraisal.meetings import Meeting, amend_meeting, confirm_minutes, record_meeting
 from workflow.appraisal.self_review import ASPECTS, SelfReview, record_self_review
 from workflow.appraisal.tallies import CommitteeItem, Tally, enter_tally, members_on_ballot
-from workflow.evidence import withdraw
 from workflow.foundation.vocabulary import MeetingForm, MeetingPurpose, Post, Standing, TallySubject
+from workflow.rules.evidence import withdraw
 from workflow.year.cycle import Participant, Process, roll
 
 MET_ON = date(2024, 12, 19)

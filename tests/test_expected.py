@@ -14,7 +14,7 @@ from api.openapi import path_of
 from workflow.foundation.vocabulary import SCHOOL_ROLES, Post, Role
 from workflow.gate import BY_NAME, HOLDERS
 from workflow.people.access import ACCESS, ROLES_OF_POST, Scope
-from workflow.requirement import Requirement
+from workflow.rules.requirement import Requirement
 
 TABLES = Path(__file__).parent / "expected"
 NONE = "-"

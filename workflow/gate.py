@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from workflow import appraisal, assessment
 from workflow.foundation.errors import Words
 from workflow.foundation.vocabulary import KIND_OF, STAGES, CycleStatus, Kind, Post, Role, Stage
-from workflow.requirement import Requirement
+from workflow.rules.requirement import Requirement
 from workflow.year.cycle import Process
 
 REQUIREMENTS: Mapping[Kind, tuple[Requirement, ...]] = {Kind.APPRAISAL: appraisal.REQUIREMENTS, Kind.ASSESSMENT: assessment.REQUIREMENTS}

@@ -22,8 +22,8 @@ from workflow.foundation.vocabulary import ENDED, SCHOOL_ZONE, STAGES, WORKING_S
 from workflow.gate import Unmet, blocking, blocking_together
 from workflow.mail import letters
 from workflow.mail.outbox import NewLetter, enqueue, retire_reminders
-from workflow.moves import Move
 from workflow.people.access import Caller
+from workflow.rules.moves import Move
 from workflow.year.cycle import Process, StageChange, check_version, leaders, must_run
 from workflow.year.deadlines import change_processes, has_passed
 from workflow.year.roll import bring_into_step

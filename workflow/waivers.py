@@ -9,7 +9,6 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from workflow.evidence import must_be_open
 from workflow.foundation.errors import Conflict, Invalid, Words
 from workflow.foundation.fields import Body, Line, Text, many
 from workflow.foundation.vocabulary import SCHOOL_ZONE, Waivable
@@ -17,7 +16,8 @@ from workflow.gate import BY_NAME, unmet
 from workflow.mail import letters
 from workflow.mail.outbox import NewLetter, enqueue
 from workflow.people.organisation import Branch
-from workflow.requirement import Waiver
+from workflow.rules.evidence import must_be_open
+from workflow.rules.requirement import Waiver
 from workflow.year.cycle import Cycle, Process, leaders
 
 

@@ -26,10 +26,10 @@ from workflow.appraisal.aftercare import (
     record_step,
     unqualified_without_a_case,
 )
-from workflow.evidence import reject, withdraw
 from workflow.foundation.database import constraint
 from workflow.foundation.errors import Conflict, Exists, Invalid, StageClosed, Stale
 from workflow.foundation.vocabulary import Level, Stage
+from workflow.rules.evidence import reject, withdraw
 from workflow.year.cycle import Process
 
 A7, D7, D8 = cases_without_facts.name, basic_without_a_help_plan.name, unqualified_without_a_case.name

@@ -26,10 +26,10 @@ from workflow.appraisal.self_review import SelfReview
 from workflow.appraisal.study import StudySession
 from workflow.appraisal.talks import Talk
 from workflow.appraisal.tallies import Tally
-from workflow.evidence import Evidence, record_of_member, records_of, reject, withdraw
 from workflow.foundation.database import transaction
 from workflow.foundation.errors import Conflict, Invalid, StageClosed, Stale
 from workflow.foundation.vocabulary import Stage, Trigger
+from workflow.rules.evidence import Evidence, record_of_member, records_of, reject, withdraw
 from workflow.year.cycle import Lock, Process, process_of
 
 Act = Callable[[Session, Process], object]

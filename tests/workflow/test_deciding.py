@@ -18,9 +18,9 @@ from workflow.appraisal.deciding import (
     unconfirmed_deciding_minutes,
 )
 from workflow.appraisal.meetings import confirm_minutes, record_meeting
-from workflow.evidence import reject, withdraw
 from workflow.foundation.vocabulary import MeetingForm, MeetingPurpose, Stage
 from workflow.gate import BY_NAME, todos, unmet
+from workflow.rules.evidence import reject, withdraw
 from workflow.year.cycle import Process
 
 D1, Q2 = no_deciding_decision.name, levels_changed_after_the_decision.name

@@ -28,10 +28,10 @@ from workflow.appraisal.rating import Rating
 from workflow.appraisal.study import StudySession
 from workflow.appraisal.talks import Talk, record_talk
 from workflow.appraisal.tallies import LEVELS, MARKS, CommitteeItem, Tally
-from workflow.evidence import Evidence, reject, withdraw
 from workflow.foundation.vocabulary import Kind, Level, MeasureState, MeetingPurpose, Stage, Standing, TalkWay, TallySubject
 from workflow.gate import BY_NAME
-from workflow.requirement import Waiver
+from workflow.rules.evidence import Evidence, reject, withdraw
+from workflow.rules.requirement import Waiver
 from workflow.waivers import approve, waive
 from workflow.year.cycle import Cycle, Participant, Process, cycle_by_year, process_of, roll
 from workflow.year.opening import publish

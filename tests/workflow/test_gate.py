@@ -15,10 +15,10 @@ from tests.evidence import OF_ALL_BRANCHES, SITUATIONS, a_waiver, all_evidence, 
 from tests.situations import EVERYBODY, SUBSTANCE, a_study, a_talk
 from workflow import gate
 from workflow.appraisal.talks import committee_pairs_without_a_talk, members_nobody_talked_with, secretary_without_a_focus_talk
-from workflow.evidence import withdraw
 from workflow.foundation.vocabulary import STAGES, Coverage, Kind, Role, Severity, Stage, Waivable
 from workflow.gate import BY_NAME, REQUIREMENTS, blocking, checklist, exceptions, place_in_list, requirements_of, todos, unmet
-from workflow.requirement import Requirement
+from workflow.rules.evidence import withdraw
+from workflow.rules.requirement import Requirement
 from workflow.year.cycle import Lock, Process, process_of, processes
 from workflow.year.opening import close_cycle, publish
 

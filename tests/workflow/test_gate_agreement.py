@@ -19,11 +19,11 @@ from tests.assessment import ON_SITE, REPORTED, a_duty_report, an_assessment, ar
 from tests.builders import NOW, READING, TODAY, a_school, person
 from tests.evidence import LARGE, a_follow_up, a_waiver, excused, lacking, leaves, many_branches, said, stand_at, statements
 from tests.situations import EVERYBODY, SUBSTANCE, a_study, a_talk
-from workflow.evidence import reject
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import STAGES, WORKING_STAGES, Kind, Post, ReportMode, Role, Severity, Stage, Waivable
 from workflow.gate import REQUIREMENTS, Unmet, blocking, blocking_together, checklist, exceptions, requirements_of, todos, unmet
-from workflow.requirement import Requirement
+from workflow.rules.evidence import reject
+from workflow.rules.requirement import Requirement
 from workflow.year.cycle import Participant, Process, process_of, roll
 
 # ── all of them say the same ──────────────────────────────────────────────────────────────────────────────────────────

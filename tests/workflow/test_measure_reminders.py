@@ -14,12 +14,12 @@ from tests.rectification import a_measure, a_problem, progress
 from tests.workflow.test_reminders import BASE, at
 from workflow.appraisal.ledger import Measure
 from workflow.appraisal.rectification import amend_measure
-from workflow.evidence import reject, withdraw
 from workflow.foundation.calendar import set_day
 from workflow.foundation.vocabulary import CycleStatus, LetterState, MeasureState, Stage
 from workflow.mail.outbox import letters_of, retire_reminders
 from workflow.reminders import letters_due, queue_due
 from workflow.reminders.due import Due
+from workflow.rules.evidence import reject, withdraw
 from workflow.year.cycle import Process
 from workflow.year.opening import close_cycle
 

@@ -15,7 +15,6 @@ from tests.evidence import a_small_branch, leaves, stand_at
 from tests.self_review import CRITICISM, MET_ON, a_life_meeting, a_meeting
 from tests.situations import EVERYBODY, HELD_ON, a_study, on_roll
 from workflow.appraisal.meetings import Meeting, MeetingBody, amend_meeting, confirm_minutes, visible_meetings
-from workflow.evidence import reject, withdraw
 from workflow.foundation.database import act_as
 from workflow.foundation.errors import Conflict, Forbidden, Invalid, StageClosed, Stale
 from workflow.foundation.fields import load
@@ -23,6 +22,7 @@ from workflow.foundation.history import History
 from workflow.foundation.vocabulary import MeetingForm, MeetingPurpose, Stage, Standing
 from workflow.people.access import Action
 from workflow.people.substitutes import name_substitute
+from workflow.rules.evidence import reject, withdraw
 from workflow.year.cycle import Process, process_of
 
 LIFE, REPORT, DECIDING = MeetingPurpose

@@ -19,11 +19,11 @@ from workflow.appraisal.meetings import Meeting
 from workflow.appraisal.publications import published
 from workflow.appraisal.rating import give_feedback
 from workflow.appraisal.tallies import enter_tally
-from workflow.evidence import must_be_unaccepted
 from workflow.foundation.errors import Conflict, Forbidden, Invalid
 from workflow.foundation.vocabulary import FeedbackWay, Level, MeasureState, MeetingPurpose, Stage, Standing, TallySubject
 from workflow.gate import BY_NAME
 from workflow.people.organisation import Person
+from workflow.rules.evidence import must_be_unaccepted
 from workflow.year.cycle import Process
 
 

@@ -18,7 +18,7 @@ from workflow.foundation.history import History
 from workflow.foundation.vocabulary import STAGES, Kind, Level, Role, Severity, Stage, Trigger, Waivable
 from workflow.gate import BY_NAME, todos
 from workflow.process import move
-from workflow.requirement import Waiver
+from workflow.rules.requirement import Waiver
 from workflow.waivers import waive
 from workflow.year.cycle import Process, process_of
 from workflow.year.opening import close_cycle

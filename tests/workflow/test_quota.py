@@ -12,10 +12,10 @@ from tests.evidence import a_waiver, excused, lacking, leaves, stand_at
 from tests.rating import BASIC, CAST, EXCELLENT, QUALIFIED, UNQUALIFIED, a_branch_of, a_counted_ballot, a_rating, amended, present_of, ratings
 from workflow.appraisal.quota import more_excellent_than_the_quota, quota_of
 from workflow.appraisal.rating import Rating
-from workflow.evidence import records_of, reject, withdraw
 from workflow.foundation.vocabulary import Level, Severity, Stage, Waivable
 from workflow.gate import BY_NAME, unmet
-from workflow.requirement import Waiver
+from workflow.rules.evidence import records_of, reject, withdraw
+from workflow.rules.requirement import Waiver
 from workflow.waivers import approve
 from workflow.year.cycle import Process, process_of
 

@@ -37,12 +37,12 @@ from workflow.appraisal.rating import (
     ratings_not_fed_back,
 )
 from workflow.appraisal.tallies import enter_tally
-from workflow.evidence import record_of_member, reject, withdraw
 from workflow.foundation.database import constraint
 from workflow.foundation.errors import Conflict, Forbidden, Invalid, StageClosed, Stale
 from workflow.foundation.history import History
 from workflow.foundation.vocabulary import FeedbackWay, Stage, Standing, TallySubject
 from workflow.gate import BY_NAME, blocking, exceptions, todos, unmet
+from workflow.rules.evidence import record_of_member, reject, withdraw
 from workflow.year.cycle import Process, process_of
 
 D3, D6, TOLD = members_without_a_rating.name, ratings_not_fed_back.name, feedback_not_acknowledged.name

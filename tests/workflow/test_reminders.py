@@ -15,7 +15,6 @@ from tests.builders import NOW, STAFF_NO, a_school, caller, person
 from tests.evidence import a_follow_up, many_branches, stand_at
 from tests.situations import a_talk
 from workflow.appraisal.talks import finish_follow_up, record_talk
-from workflow.evidence import reject, withdraw
 from workflow.foundation.calendar import set_day
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import SCHOOL_ZONE, LetterState, Post, Stage
@@ -28,6 +27,7 @@ from workflow.progress import overview
 from workflow.reminders import letters_due, queue_due
 from workflow.reminders.due import Due
 from workflow.reminders.when import nearest_reminder
+from workflow.rules.evidence import reject, withdraw
 from workflow.waivers import tell_decided, waive
 from workflow.year.cycle import Extension, Process, participant
 from workflow.year.deadlines import change_processes

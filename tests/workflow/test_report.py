@@ -38,11 +38,11 @@ from workflow.appraisal.report import (
     stage_overdue,
 )
 from workflow.appraisal.tallies import Tally
-from workflow.evidence import Evidence, record_of_member, reject, withdraw
 from workflow.foundation.errors import Conflict
 from workflow.foundation.vocabulary import STAGES, WORKING_STAGES, Kind, Post, Stage, Standing, TallySubject
 from workflow.gate import BY_NAME, blocking, exceptions, todos, unmet
 from workflow.people.organisation import Person
+from workflow.rules.evidence import Evidence, record_of_member, reject, withdraw
 from workflow.waivers import approve
 from workflow.year.cycle import Process, process_of
 from workflow.year.roll import rolls_follow

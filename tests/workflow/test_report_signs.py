@@ -28,9 +28,9 @@ from workflow.appraisal.report import (
     meetings_on_the_day_of_the_talks,
 )
 from workflow.appraisal.study import StudySession
-from workflow.evidence import Evidence, record_of_member, reject, withdraw
 from workflow.foundation.vocabulary import STAGES, Kind, MeetingPurpose, Severity
 from workflow.gate import blocking, signs
+from workflow.rules.evidence import Evidence, record_of_member, reject, withdraw
 from workflow.year.cycle import Process, process_of
 
 STUDY_DAY, TALK_DAY = meetings_on_the_day_of_the_study.name, meetings_on_the_day_of_the_talks.name

@@ -29,10 +29,10 @@ from workflow.appraisal.review_meeting import (
     vague_criticisms,
 )
 from workflow.appraisal.study import amend_study_session
-from workflow.evidence import reject, withdraw
 from workflow.foundation.errors import Invalid
 from workflow.foundation.vocabulary import MeetingForm, MeetingPurpose, Stage
 from workflow.gate import BY_NAME, todos, unmet
+from workflow.rules.evidence import reject, withdraw
 from workflow.year.cycle import Process, process_of
 from workflow.year.roll import bring_into_step
 

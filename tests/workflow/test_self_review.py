@@ -25,7 +25,6 @@ from workflow.appraisal.self_review import (
     members_without_a_self_review,
     visible_self_reviews,
 )
-from workflow.evidence import reject, withdraw
 from workflow.foundation.database import act_as, constraint
 from workflow.foundation.errors import Conflict, Forbidden, Invalid, StageClosed, Stale
 from workflow.foundation.fields import load
@@ -34,6 +33,7 @@ from workflow.foundation.vocabulary import Level, MeetingForm, MeetingPurpose, S
 from workflow.gate import BY_NAME, todos, unmet
 from workflow.people.access import Action
 from workflow.people.substitutes import name_substitute
+from workflow.rules.evidence import reject, withdraw
 from workflow.year.cycle import Process, process_of
 from workflow.year.opening import publish
 

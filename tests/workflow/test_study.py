@@ -19,9 +19,9 @@ from workflow.appraisal.study import (
     no_study_with_exchange,
     required_titles_not_read,
 )
-from workflow.evidence import reject, withdraw
 from workflow.foundation.errors import Conflict, Exists, Invalid, StageClosed, Stale
 from workflow.foundation.vocabulary import Stage
+from workflow.rules.evidence import reject, withdraw
 from workflow.year.cycle import Process, process_of
 from workflow.year.opening import publish
 

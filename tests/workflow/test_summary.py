@@ -39,7 +39,6 @@ from workflow.assessment.facts import DEVELOPMENT, THREE_MEETINGS, Facts
 from workflow.assessment.proposals import Proposal
 from workflow.assessment.sheet import INPUTS, Sheet, rate
 from workflow.assessment.summary import sheets
-from workflow.evidence import reject, withdraw
 from workflow.foundation.vocabulary import (
     ActivityKind,
     Kind,
@@ -55,7 +54,8 @@ from workflow.foundation.vocabulary import (
     Trigger,
 )
 from workflow.gate import BY_NAME
-from workflow.requirement import Waiver
+from workflow.rules.evidence import reject, withdraw
+from workflow.rules.requirement import Waiver
 from workflow.waivers import approve, waive
 from workflow.year.cycle import Process, StageChange, roll
 from workflow.year.deadlines import extend

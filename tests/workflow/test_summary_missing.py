@@ -31,9 +31,9 @@ from workflow.appraisal.rating import Rating
 from workflow.assessment.arrangement import Arrangement
 from workflow.assessment.duty_reports import SECTIONS, DutyReport
 from workflow.assessment.sheet import INPUTS
-from workflow.evidence import withdraw
 from workflow.foundation.vocabulary import Kind, Role, Severity, Stage, TallySubject
 from workflow.gate import BY_NAME, blocking, todos
+from workflow.rules.evidence import withdraw
 from workflow.year.cycle import Process, process_of
 
 INPUTS_MISSING = BY_NAME["inputs_missing"]

@@ -27,11 +27,11 @@ from workflow.appraisal.talks import (
     members_nobody_talked_with,
     secretary_without_a_focus_talk,
 )
-from workflow.evidence import reject, withdraw
 from workflow.foundation.vocabulary import Coverage, Post
 from workflow.gate import BY_NAME, unmet
-from workflow.requirement import Requirement
 from workflow.roster.posts import appoint
+from workflow.rules.evidence import reject, withdraw
+from workflow.rules.requirement import Requirement
 from workflow.year.cycle import Process, process_of
 from workflow.year.opening import publish
 

@@ -25,7 +25,6 @@ from workflow.appraisal.tallies import (
     enter_tally,
     members_on_ballot,
 )
-from workflow.evidence import reject, withdraw
 from workflow.foundation.database import act_as, constraint
 from workflow.foundation.errors import Exists, Forbidden, Invalid, StageClosed
 from workflow.foundation.fields import load
@@ -34,6 +33,7 @@ from workflow.foundation.vocabulary import Post, Stage, Standing, TallySubject
 from workflow.people.access import Action
 from workflow.people.substitutes import name_substitute
 from workflow.roster.posts import appoint
+from workflow.rules.evidence import reject, withdraw
 from workflow.year.cycle import Process, roll
 
 COMMITTEE, MEMBERS = TallySubject

@@ -27,12 +27,12 @@ from workflow.appraisal.tallies import (
     sees_counts,
     visible_tallies,
 )
-from workflow.evidence import reject, withdraw
 from workflow.foundation.database import transaction
 from workflow.foundation.errors import Conflict, Exists, Forbidden, Invalid, Stale
 from workflow.foundation.history import History
 from workflow.foundation.vocabulary import Standing, TallySubject
 from workflow.gate import BY_NAME, unmet
+from workflow.rules.evidence import reject, withdraw
 from workflow.year.cycle import Lock, Process, process_of
 
 COMMITTEE, MEMBERS = TallySubject

@@ -15,7 +15,7 @@ from tests.evidence import OF_ALL_BRANCHES, SITUATIONS
 from workflow.foundation.vocabulary import Coverage, Stage
 from workflow.gate import BY_NAME, unmet
 from workflow.people.organisation import Branch
-from workflow.requirement import Requirement
+from workflow.rules.requirement import Requirement
 from workflow.year.cycle import Process, process_of
 from workflow.year.roll import open_processes
 

@@ -18,12 +18,12 @@ from workflow.appraisal.talks import (
     members_nobody_talked_with,
     secretary_without_a_focus_talk,
 )
-from workflow.evidence import reject, withdraw
 from workflow.foundation.database import constraint
 from workflow.foundation.errors import Conflict, Invalid, StageClosed
 from workflow.foundation.vocabulary import Severity, Stage, Waivable
 from workflow.gate import BY_NAME, blocking, unmet
-from workflow.requirement import Requirement, Waiver
+from workflow.rules.evidence import reject, withdraw
+from workflow.rules.requirement import Requirement, Waiver
 from workflow.waivers import approve, waive
 from workflow.year.cycle import Process, process_of
 from workflow.year.roll import rolls_follow

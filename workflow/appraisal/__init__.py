@@ -22,8 +22,8 @@ from workflow.appraisal import (
     talks,
 )
 from workflow.foundation.vocabulary import STAGES, WORKING_STAGES, Kind, Role, Stage, Trigger
-from workflow.moves import Move, earlier
-from workflow.requirement import Requirement
+from workflow.rules.moves import Move, earlier
+from workflow.rules.requirement import Requirement
 
 KIND = Kind.APPRAISAL
 _ALL, _WORK = STAGES[KIND], WORKING_STAGES[KIND]

@@ -19,7 +19,6 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column, relationship
 
 from workflow.appraisal.rating import Rating, rated
-from workflow.evidence import OfMember, amendable, must_be_open, must_have_happened, must_stand
 from workflow.foundation.database import Base, Numbered, word
 from workflow.foundation.errors import Exists, Invalid, Words
 from workflow.foundation.fields import Body, Day, StaffNo, Whole, many, one_of
@@ -28,7 +27,8 @@ from workflow.foundation.history import track
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import Level, Role, Severity, Stage, Word
 from workflow.people.access import Action, Caller
-from workflow.requirement import Missing, requirement
+from workflow.rules.evidence import OfMember, amendable, must_be_open, must_have_happened, must_stand
+from workflow.rules.requirement import Missing, requirement
 from workflow.year.cycle import Participant, Process, participants
 
 

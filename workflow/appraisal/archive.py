@@ -26,7 +26,7 @@ from workflow.appraisal.study import StudySession
 from workflow.appraisal.talks import Talk
 from workflow.appraisal.tallies import Tally
 from workflow.foundation.vocabulary import Level, MeetingPurpose, ProblemSource, TallySubject
-from workflow.requirement import present
+from workflow.rules.requirement import present
 from workflow.year.cycle import Participant, Process
 
 

@@ -15,7 +15,6 @@ from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, ForeignKey, I
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from workflow.appraisal.ledger import Problem, problems_named
-from workflow.evidence import Evidence, amendable, must_be_open
 from workflow.foundation.database import Base, act_as
 from workflow.foundation.errors import Forbidden, Invalid, Words
 from workflow.foundation.fields import Body, Day, StaffNo, TextOrNumber
@@ -24,7 +23,8 @@ from workflow.foundation.history import track
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import Role, Severity, Stage, Waivable
 from workflow.people.access import Action, Caller
-from workflow.requirement import Missing, missing, present, requirement
+from workflow.rules.evidence import Evidence, amendable, must_be_open
+from workflow.rules.requirement import Missing, missing, present, requirement
 from workflow.year.cycle import Participant, Process, participants
 
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from workflow.appraisal.talks import REQUIREMENTS, Talk
 from workflow.foundation.vocabulary import Coverage
-from workflow.requirement import Missing, present
+from workflow.rules.requirement import Missing, present
 from workflow.year.cycle import Participant, Process
 
 

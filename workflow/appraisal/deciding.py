@@ -16,7 +16,7 @@ from workflow.appraisal.meetings import Meeting, MeetingAttendance, minutes_inco
 from workflow.appraisal.rating import Rating, of_members, rated
 from workflow.appraisal.tallies import Tally
 from workflow.foundation.vocabulary import MeetingForm, MeetingPurpose, Role, Severity, Stage
-from workflow.requirement import Missing, missing, requirement
+from workflow.rules.requirement import Missing, missing, requirement
 from workflow.year.cycle import Cycle, Participant, Process
 
 DECIDING = MeetingPurpose.DECIDING

@@ -28,9 +28,9 @@ from workflow.appraisal.self_review import SelfReview
 from workflow.appraisal.study import StudySession
 from workflow.appraisal.talks import Talk
 from workflow.appraisal.tallies import LEVELS, MARKS, CommitteeItem, Tally, TallyOfItem, TallyOfMember
-from workflow.evidence import Evidence
 from workflow.foundation.vocabulary import Kind, Level, MeasureState, MeetingPurpose, Standing, TallySubject
-from workflow.requirement import Waiver
+from workflow.rules.evidence import Evidence
+from workflow.rules.requirement import Waiver
 from workflow.year.cycle import Cycle, Participant, Process
 
 Condition = ColumnElement[bool] | InstrumentedAttribute[bool]

@@ -12,7 +12,6 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from workflow.evidence import must_be_open
 from workflow.foundation.database import Base
 from workflow.foundation.errors import Invalid, Stale, Words
 from workflow.foundation.fields import Body, Line
@@ -21,6 +20,7 @@ from workflow.foundation.history import changed_since, track
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import Stage
 from workflow.people.access import Action
+from workflow.rules.evidence import must_be_open
 from workflow.year.cycle import Process
 
 

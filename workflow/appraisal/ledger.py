@@ -13,13 +13,13 @@ from datetime import date, datetime
 from sqlalchemy import BigInteger, ForeignKey, Index, PrimaryKeyConstraint, and_, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
-from workflow.evidence import Evidence
 from workflow.foundation.database import Base, Numbered, any_of, word
 from workflow.foundation.errors import Invalid, Words
 from workflow.foundation.history import track
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import Kind, MeasureState, ProblemSource
 from workflow.people.access import Action
+from workflow.rules.evidence import Evidence
 from workflow.year.cycle import Cycle, Participant, Process
 
 COMMITTEE = "committee"

@@ -34,7 +34,6 @@ from sqlalchemy.sql.selectable import Exists as ExistsClause
 
 from workflow.appraisal.ledger import NOTHING_LAST_YEAR, last_years_measures
 from workflow.appraisal.study import StudySession, a_study
-from workflow.evidence import Evidence, amendable, must_be_open, must_have_happened, must_stand
 from workflow.foundation.database import Base, Numbered, act_as, notes, word
 from workflow.foundation.errors import Conflict, Forbidden, Invalid, Words
 from workflow.foundation.fields import Body, Day, Inner, Line, StaffNo, Whole, lines, many, one_of
@@ -43,7 +42,8 @@ from workflow.foundation.history import track
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import MeetingForm, MeetingPurpose, Post, Stage
 from workflow.people.access import Action, Caller
-from workflow.requirement import Missing, missing
+from workflow.rules.evidence import Evidence, amendable, must_be_open, must_have_happened, must_stand
+from workflow.rules.requirement import Missing, missing
 from workflow.year.cycle import Participant, Process, participants
 
 STAGE: Mapping[MeetingPurpose, Stage] = {

@@ -20,7 +20,7 @@ from workflow.appraisal.self_review import SelfReview
 from workflow.appraisal.study import StudySession
 from workflow.appraisal.tallies import LEVELS, Tally, TallyOfMember
 from workflow.foundation.vocabulary import Level, MeetingForm, MeetingPurpose, TallySubject
-from workflow.requirement import Waiver
+from workflow.rules.requirement import Waiver
 from workflow.year.cycle import Participant, Process
 
 

@@ -20,7 +20,7 @@ from workflow.appraisal.quota import levels_given
 from workflow.appraisal.rating import Rating, of_member, of_members, rated
 from workflow.appraisal.tallies import Tally, TallyOfMember
 from workflow.foundation.vocabulary import Level, Role, Severity, Stage, Waivable, Word
-from workflow.requirement import TODAY, Missing, missing, requirement
+from workflow.rules.requirement import TODAY, Missing, missing, requirement
 from workflow.year.cycle import Cycle, Participant, Process
 
 

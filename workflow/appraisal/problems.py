@@ -12,11 +12,11 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from workflow.appraisal.ledger import COMMITTEE, Problem
-from workflow.evidence import amendable, must_be_open
 from workflow.foundation.fields import Body, StaffNo, one_of
 from workflow.foundation.fields import Text as LongText
 from workflow.foundation.vocabulary import ProblemSource, Stage
 from workflow.people.access import Caller
+from workflow.rules.evidence import amendable, must_be_open
 from workflow.year.cycle import Process, participants
 
 # ── what a valid record is ────────────────────────────────────────────────────────────────────────────────────────────

@@ -14,7 +14,6 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ColumnElement, and_, exists, func, select
 from sqlalchemy.orm import Mapped, Session
 
-from workflow.evidence import Evidence, amendable, must_be_open, must_have_happened
 from workflow.foundation.database import Base
 from workflow.foundation.errors import Conflict, Invalid, Words
 from workflow.foundation.fields import Body, Day, Line
@@ -22,7 +21,8 @@ from workflow.foundation.history import track
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import Role, Severity, Stage
 from workflow.people.access import Action, Caller
-from workflow.requirement import Missing, missing, requirement
+from workflow.rules.evidence import Evidence, amendable, must_be_open, must_have_happened
+from workflow.rules.requirement import Missing, missing, requirement
 from workflow.year.cycle import Process
 
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────

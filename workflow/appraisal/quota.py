@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from workflow.appraisal.rating import Rating, of_member
 from workflow.foundation.vocabulary import Level, Role, Severity, Stage, Standing, Waivable
-from workflow.requirement import Missing, Waiver, missing, present, requirement
+from workflow.rules.requirement import Missing, Waiver, missing, present, requirement
 from workflow.year.cycle import Cycle, Participant, Process
 
 

@@ -17,7 +17,6 @@ from sqlalchemy import CheckConstraint, ColumnElement, Index, and_, or_, select,
 from sqlalchemy.orm import InstrumentedAttribute, Mapped, Session, mapped_column
 
 from workflow.appraisal.tallies import Tally
-from workflow.evidence import OfMember, amendable, must_be_open, must_have_happened, must_stand
 from workflow.foundation.database import Base, act_as, word
 from workflow.foundation.errors import Conflict, Forbidden, Invalid, Words
 from workflow.foundation.fields import Body, Day, StaffNo, one_of
@@ -26,7 +25,8 @@ from workflow.foundation.history import track
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import FeedbackWay, Level, Role, Severity, Stage, Standing, TallySubject, Waivable
 from workflow.people.access import Action, Caller
-from workflow.requirement import Missing, missing, present, requirement
+from workflow.rules.evidence import OfMember, amendable, must_be_open, must_have_happened, must_stand
+from workflow.rules.requirement import Missing, missing, present, requirement
 from workflow.year.cycle import Participant, Process, participants
 
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -17,14 +17,14 @@ from sqlalchemy.orm import Session
 
 from workflow.appraisal.ledger import Measure, MeasureComment, MeasureProblem, MeasureProgress, Problem, problems_named
 from workflow.appraisal.publications import Publication, published, shown
-from workflow.evidence import amendable, must_be_open, must_stand
 from workflow.foundation.database import act_as
 from workflow.foundation.errors import Conflict, Forbidden, Words
 from workflow.foundation.fields import Body, Day, StaffNo, Whole, many, one_of
 from workflow.foundation.fields import Text as LongText
 from workflow.foundation.vocabulary import MeasureState, ProblemSource, Role, Severity, Stage, Waivable
 from workflow.people.access import Caller
-from workflow.requirement import Missing, missing, requirement
+from workflow.rules.evidence import amendable, must_be_open, must_stand
+from workflow.rules.requirement import Missing, missing, requirement
 from workflow.year.cycle import Cycle, Participant, Process, participants, secretaries
 
 # ── what a valid record is ────────────────────────────────────────────────────────────────────────────────────────────

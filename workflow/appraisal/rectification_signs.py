@@ -8,7 +8,7 @@ from sqlalchemy.orm import aliased
 from workflow.appraisal.commitments import Commitment
 from workflow.appraisal.ledger import Measure, MeasureComment, MeasureProblem, MeasureProgress, Problem
 from workflow.foundation.vocabulary import MeasureState, Post, Role, Severity, Stage
-from workflow.requirement import TODAY, Missing, missing, requirement
+from workflow.rules.requirement import TODAY, Missing, missing, requirement
 from workflow.year.cycle import Participant
 
 

@@ -21,7 +21,7 @@ from workflow.appraisal.study import StudySession, a_study
 from workflow.appraisal.talks import Talk
 from workflow.foundation.database import any_of
 from workflow.foundation.vocabulary import WORKING_STAGES, Kind, MeetingPurpose, Post, Role, Severity, Stage
-from workflow.requirement import TODAY, Missing, blanks, missing, requirement
+from workflow.rules.requirement import TODAY, Missing, blanks, missing, requirement
 from workflow.year.cycle import Participant, Process
 
 # ── requirements ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -14,7 +14,7 @@ from workflow.appraisal.meetings import Meeting, MeetingAttendance, MeetingCriti
 from workflow.appraisal.study import StudySession, a_study
 from workflow.appraisal.tallies import Tally
 from workflow.foundation.vocabulary import MeetingForm, MeetingPurpose, Role, Severity, Stage, TallySubject, Waivable
-from workflow.requirement import Missing, missing, present, requirement
+from workflow.rules.requirement import Missing, missing, present, requirement
 from workflow.year.cycle import Cycle, Participant, Process
 
 LIFE, REPORT = MeetingPurpose.LIFE, MeetingPurpose.REPORT

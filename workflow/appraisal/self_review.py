@@ -20,7 +20,6 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from workflow.appraisal.meetings import Meeting, MeetingAttendance
 from workflow.appraisal.study import StudyAttendance, StudyMakeUp, StudySession
-from workflow.evidence import Evidence, amendable, must_be_open
 from workflow.foundation.database import Base, act_as, any_of, notes, word
 from workflow.foundation.errors import Conflict, Forbidden, Invalid, Words
 from workflow.foundation.fields import Body, ByName, Line, StaffNo, Truth, one_of
@@ -29,7 +28,8 @@ from workflow.foundation.history import track
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import Level, MeetingForm, Role, Severity, Stage, Standing, Waivable
 from workflow.people.access import Action, Caller
-from workflow.requirement import Missing, Requirement, missing, present, requirement
+from workflow.rules.evidence import Evidence, amendable, must_be_open
+from workflow.rules.requirement import Missing, Requirement, missing, present, requirement
 from workflow.year.cycle import Cycle, Participant, Process, participants
 
 ASPECTS = ("A1", "A2", "A3", "A4", "A5", "A6")

@@ -31,7 +31,6 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 from sqlalchemy.sql.selectable import Exists as ExistsClause
 
-from workflow.evidence import Evidence, amendable, must_be_open, must_have_happened
 from workflow.foundation.database import Base, Numbered, notes
 from workflow.foundation.errors import Conflict, Exists, Words
 from workflow.foundation.fields import Body, Day, Line, StaffNo, many
@@ -40,7 +39,8 @@ from workflow.foundation.history import track
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import Role, Severity, Stage, Waivable
 from workflow.people.access import Action, Caller
-from workflow.requirement import Missing, missing, present, requirement
+from workflow.rules.evidence import Evidence, amendable, must_be_open, must_have_happened
+from workflow.rules.requirement import Missing, missing, present, requirement
 from workflow.year.cycle import Cycle, Participant, Process, participants
 
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────

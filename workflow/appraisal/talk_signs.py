@@ -9,7 +9,7 @@ from sqlalchemy.orm import aliased
 
 from workflow.appraisal.talks import Talk, TalkFollowUp
 from workflow.foundation.vocabulary import Role, Severity, Stage
-from workflow.requirement import Missing, missing, requirement
+from workflow.rules.requirement import Missing, missing, requirement
 from workflow.year.cycle import Participant
 
 

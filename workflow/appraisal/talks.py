@@ -18,7 +18,6 @@ from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, ForeignKey, I
 from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column, relationship
 
-from workflow.evidence import Evidence, amendable, must_be_open, must_have_happened
 from workflow.foundation.database import Base, Numbered, word
 from workflow.foundation.errors import Conflict, Forbidden, Invalid, NotFound, Words
 from workflow.foundation.fields import Body, Day, Line, StaffNo, Truth, one_of
@@ -27,7 +26,8 @@ from workflow.foundation.history import History, track
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import Coverage, Post, Role, Severity, Stage, TalkWay, Waivable
 from workflow.people.access import Action, Caller
-from workflow.requirement import Missing, missing, present, requirement
+from workflow.rules.evidence import Evidence, amendable, must_be_open, must_have_happened
+from workflow.rules.requirement import Missing, missing, present, requirement
 from workflow.year.cycle import Cycle, Participant, Process, participants, secretaries
 
 TEXTS = ("focus_reason", "opinions_branch", "opinions_committee", "affirmed", "shortcomings", "exchange")

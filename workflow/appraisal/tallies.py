@@ -17,7 +17,6 @@ from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, ForeignKey, I
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
-from workflow.evidence import Evidence, amendable, must_be_open
 from workflow.foundation.database import Base, act_as, notes, word
 from workflow.foundation.errors import Conflict, Exists, Forbidden, Invalid, Words
 from workflow.foundation.fields import Body, ByName, Inner, StaffNo, Whole, length, load, one_of
@@ -26,6 +25,7 @@ from workflow.foundation.history import track
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import ABSTAIN, Level, Mark, Post, Role, Stage, Standing, TallySubject, Word
 from workflow.people.access import Action, Caller
+from workflow.rules.evidence import Evidence, amendable, must_be_open
 from workflow.year.cycle import Participant, Process, participants, roll
 
 NUMBERS = ("issued", "returned", "valid", "void")

@@ -6,8 +6,8 @@ from itertools import pairwise
 
 from workflow.assessment import activities, arrangement, decision, duty_reports, facts, proposals, summary
 from workflow.foundation.vocabulary import WORKING_STAGES, Kind, Role, Stage, Trigger
-from workflow.moves import Move
-from workflow.requirement import Requirement
+from workflow.rules.moves import Move
+from workflow.rules.requirement import Requirement
 
 KIND = Kind.ASSESSMENT
 

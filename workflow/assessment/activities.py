@@ -17,7 +17,6 @@ from typing import Any
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, PrimaryKeyConstraint, Select, func, select, true
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
-from workflow.evidence import Retractable, amendable, must_have_happened, withdraw
 from workflow.foundation.database import Base, any_of, notes, word
 from workflow.foundation.errors import Exists, Invalid, NotFound, StageClosed, Words
 from workflow.foundation.fields import Body, Day, Line, Whole, one_of
@@ -25,7 +24,8 @@ from workflow.foundation.history import track
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import ActivityKind, Presence, Role, Severity, Stage
 from workflow.people.access import Caller
-from workflow.requirement import TODAY, Missing, missing, requirement
+from workflow.rules.evidence import Retractable, amendable, must_have_happened, withdraw
+from workflow.rules.requirement import TODAY, Missing, missing, requirement
 from workflow.year.cycle import Cycle, Lock, Process, must_be_running, processes
 
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────

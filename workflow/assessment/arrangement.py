@@ -16,7 +16,6 @@ from typing import Any
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, select, true
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from workflow.evidence import must_be_open
 from workflow.foundation.database import Base, any_of, notes, word
 from workflow.foundation.errors import Conflict, Invalid, Words
 from workflow.foundation.fields import Body, Day, Inner, Line, Whole, one_of
@@ -26,7 +25,8 @@ from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import ReportMode, Role, Severity, Stage
 from workflow.people.access import Action
 from workflow.people.organisation import Branch
-from workflow.requirement import Missing, blanks, missing, requirement
+from workflow.rules.evidence import must_be_open
+from workflow.rules.requirement import Missing, blanks, missing, requirement
 from workflow.year.cycle import Cycle, Process, check_version
 from workflow.year.deadlines import change_processes
 

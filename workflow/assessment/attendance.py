@@ -19,13 +19,13 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from workflow.assessment.activities import Activity, Attendance, must_be_collecting
-from workflow.evidence import must_stand
 from workflow.foundation.database import Base, any_of
 from workflow.foundation.errors import Conflict, NotFound, Words
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import SCHOOL_ZONE, CycleStatus, Kind, Presence, Stage
 from workflow.people.access import Action, Caller
 from workflow.people.organisation import Branch, Person
+from workflow.rules.evidence import must_stand
 from workflow.workbooks import cells
 from workflow.workbooks.cells import Cell, CellFault, quoted
 from workflow.workbooks.imports import WorkbookImport, import_by_id, keep_import, mark_applied, must_be_applicable, track_import

@@ -34,7 +34,6 @@ from sqlalchemy.dialects.postgresql import JSONB, distinct_on
 from sqlalchemy.orm import Mapped, Session, aliased, contains_eager, mapped_column, relationship, selectinload
 
 from workflow.appraisal.deciding import reaches
-from workflow.evidence import Retractable, must_have_happened
 from workflow.foundation.database import Base, any_of, notes, word
 from workflow.foundation.errors import Conflict, Exists, Invalid, NotFound, Words
 from workflow.foundation.fields import Body, ByName, Day, Inner, Line, StaffNo, Whole, many, one_of
@@ -44,7 +43,8 @@ from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import Kind, Level, Role, Severity, Stage
 from workflow.people.access import Action, Caller
 from workflow.people.organisation import Person
-from workflow.requirement import Missing, missing, requirement
+from workflow.rules.evidence import Retractable, must_have_happened
+from workflow.rules.requirement import Missing, missing, requirement
 from workflow.year.cycle import Cycle, Lock, Process, must_be_running, processes_of
 
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────

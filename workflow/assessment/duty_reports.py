@@ -18,7 +18,6 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from workflow.appraisal.ledger import NOTHING_LAST_YEAR, last_years_measures, rectification_text
-from workflow.evidence import Evidence, amendable, must_be_open
 from workflow.foundation.database import Base, any_of
 from workflow.foundation.errors import Conflict, Invalid, Words
 from workflow.foundation.fields import Body, ByName, Line, Truth
@@ -27,7 +26,8 @@ from workflow.foundation.history import track
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import SCHOOL_ZONE, Role, Severity, Stage
 from workflow.people.access import Action, Caller
-from workflow.requirement import Missing, Requirement, missing, requirement
+from workflow.rules.evidence import Evidence, amendable, must_be_open
+from workflow.rules.requirement import Missing, Requirement, missing, requirement
 from workflow.year.cycle import Cycle, Process
 
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -14,7 +14,6 @@ from typing import Any
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from workflow.evidence import must_be_open
 from workflow.foundation.database import Base, any_of, notes
 from workflow.foundation.errors import Conflict, Stale, Words
 from workflow.foundation.fields import Body, Inner, Truth, Whole
@@ -23,7 +22,8 @@ from workflow.foundation.history import changed_since, track
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import Role, Severity, Stage
 from workflow.people.access import Action, Caller
-from workflow.requirement import Missing, missing, requirement
+from workflow.rules.evidence import must_be_open
+from workflow.rules.requirement import Missing, missing, requirement
 from workflow.year.cycle import Process
 
 THREE_MEETINGS = {"general": "支部党员大会", "committee": "支部委员会", "group": "党小组会", "lesson": "党课"}

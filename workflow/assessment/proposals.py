@@ -14,7 +14,6 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, select, true
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from workflow.evidence import must_be_open
 from workflow.foundation.database import Base, any_of, word
 from workflow.foundation.errors import Stale
 from workflow.foundation.fields import Body, one_of
@@ -23,7 +22,8 @@ from workflow.foundation.history import changed_since, track
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import Level, Role, Severity, Stage
 from workflow.people.access import Action
-from workflow.requirement import Missing, blanks, missing, requirement
+from workflow.rules.evidence import must_be_open
+from workflow.rules.requirement import Missing, blanks, missing, requirement
 from workflow.year.cycle import Process
 
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -38,7 +38,7 @@ from workflow.assessment.sheet import (
 from workflow.foundation.database import any_of
 from workflow.foundation.vocabulary import ENDED, ActivityKind, Kind, MeetingForm, Role, Severity, Stage, TallySubject, Trigger
 from workflow.people.organisation import Branch
-from workflow.requirement import Missing, blanks, missing, requirement
+from workflow.rules.requirement import Missing, blanks, missing, requirement
 from workflow.year.cycle import Participant, Process, StageChange, secretaries
 from workflow.year.deadlines import due_day
 

@@ -41,13 +41,13 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column
 
-from workflow.evidence import Evidence
 from workflow.foundation.database import Base
 from workflow.foundation.errors import Words
 from workflow.foundation.history import track
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import KIND_OF, Kind, Role, Severity, Stage, Waivable
 from workflow.people.access import Action
+from workflow.rules.evidence import Evidence
 from workflow.year.cycle import Participant
 
 Missing = Select[int, str, str, int | None, int]
