@@ -11,7 +11,7 @@ from api.address import address_of
 from api.base import Answer, Asked, Routes
 from api.records import Collection, collection_routes
 from api.shapes import RecordShape, record_shape
-from workflow.appraisal.aftercare import (
+from workflow.appraisal.rating.aftercare import (
     DispositionCase,
     DispositionCaseBody,
     DispositionStep,

@@ -20,7 +20,7 @@ from api.shapes import (
     roll_shape,
     waiver_shape,
 )
-from workflow.appraisal.talks import visible_history
+from workflow.appraisal.talks.talks import visible_history
 from workflow.foundation.vocabulary import Kind, Role
 from workflow.gate import BY_NAME
 from workflow.people.access import Action

@@ -11,8 +11,15 @@ from api.address import BRANCH, NUMBER
 from api.base import Asked, Routes
 from api.records import Collection, collection_routes
 from api.shapes import RecordShape, record_shape
-from workflow.appraisal.commitments import Commitment, CommitmentBody, amend_commitment, may_commit, record_commitment, visible_commitments
-from workflow.appraisal.publications import (
+from workflow.appraisal.rectification.commitments import (
+    Commitment,
+    CommitmentBody,
+    amend_commitment,
+    may_commit,
+    record_commitment,
+    visible_commitments,
+)
+from workflow.appraisal.rectification.publications import (
     FilingBody,
     Publication,
     PublicationBody,

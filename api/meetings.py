@@ -13,7 +13,7 @@ from api.address import BRANCH, NUMBER
 from api.base import Asked, Routes
 from api.records import Collection, collection_routes
 from api.shapes import RecordShape, record_shape
-from workflow.appraisal.meetings import Meeting, MeetingBody, amend_meeting, confirm_minutes, record_meeting, visible_meetings
+from workflow.appraisal.meetings.meetings import Meeting, MeetingBody, amend_meeting, confirm_minutes, record_meeting, visible_meetings
 from workflow.foundation.vocabulary import MeetingForm, MeetingPurpose
 from workflow.people.access import Action
 from workflow.year.cycle import Lock

@@ -16,9 +16,10 @@ from api.base import Asked, Routes
 from api.records import BY_STAFF_NO, Collection, collection_routes
 from api.self_reviews import AttendanceShape, attendance_shape
 from api.shapes import Items, PersonShape, RecordShape, record_shape
-from workflow.appraisal.patterns import Concerned, patterns_of
-from workflow.appraisal.quota import quota_of
-from workflow.appraisal.rating import (
+from workflow.appraisal.meetings.tallies import band, sees_counts
+from workflow.appraisal.rating.patterns import Concerned, patterns_of
+from workflow.appraisal.rating.quota import quota_of
+from workflow.appraisal.rating.ratings import (
     AcknowledgeBody,
     FeedbackBody,
     Rating,
@@ -30,8 +31,7 @@ from workflow.appraisal.rating import (
     record_rating,
     visible_ratings,
 )
-from workflow.appraisal.self_review import SelfReview, attendance_of
-from workflow.appraisal.tallies import band, sees_counts
+from workflow.appraisal.self_review.self_reviews import SelfReview, attendance_of
 from workflow.foundation.vocabulary import FeedbackWay, Level, Stage
 from workflow.people.access import Action
 from workflow.rules.evidence import record_of_member

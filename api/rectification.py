@@ -21,8 +21,7 @@ from workflow.appraisal.ledger import (
     last_years_measures,
     rectification_text,
 )
-from workflow.appraisal.problems import ProblemBody, amend_problem, record_problem
-from workflow.appraisal.rectification import (
+from workflow.appraisal.rectification.measures import (
     CommentBody,
     MeasureBody,
     ProgressBody,
@@ -33,6 +32,7 @@ from workflow.appraisal.rectification import (
     record_progress,
     visible_measures,
 )
+from workflow.appraisal.rectification.problems import ProblemBody, amend_problem, record_problem
 from workflow.foundation.vocabulary import MeasureState, ProblemSource, Stage
 from workflow.people.access import Action
 from workflow.year.cycle import Lock

@@ -13,11 +13,11 @@ from api.base import Answer, Asked, Routes
 from api.errors import language
 from api.shapes import BranchShape, Items, PersonShape, UnmetShape, branch_shape, person_shape, unmet_shape
 from api.tallies import banded
-from workflow.appraisal.archive import archive_of
-from workflow.appraisal.figures import CHECKS, Figures, figures_of, totals_of
-from workflow.appraisal.form import FormBody, fill_form, form_of
-from workflow.appraisal.paper import FormPaper, MemberLine, paper_of
-from workflow.appraisal.tallies import MARKS, CommitteeItem, sees_counts
+from workflow.appraisal.meetings.tallies import MARKS, CommitteeItem, sees_counts
+from workflow.appraisal.report.checklist import archive_of
+from workflow.appraisal.report.figures import CHECKS, Figures, figures_of, totals_of
+from workflow.appraisal.report.form import FormBody, fill_form, form_of
+from workflow.appraisal.report.rows import FormPaper, MemberLine, paper_of
 from workflow.foundation.vocabulary import Level, MeetingForm, Stage, Standing
 from workflow.gate import signs
 from workflow.people.access import Action

@@ -11,7 +11,7 @@ from typing_extensions import TypedDict
 from api.base import Asked, Routes
 from api.records import Collection, collection_routes
 from api.shapes import RecordShape, record_shape
-from workflow.appraisal.self_review import (
+from workflow.appraisal.self_review.self_reviews import (
     Attendance,
     SelfReview,
     SelfReviewBody,

@@ -11,7 +11,7 @@ from api.address import BRANCH, NUMBER, address_of
 from api.base import Answer, Asked, Routes
 from api.records import Collection, collection_routes
 from api.shapes import RecordShape, record_shape
-from workflow.appraisal.study import (
+from workflow.appraisal.study.sessions import (
     MakeUpBody,
     StudyMakeUp,
     StudySession,

@@ -12,7 +12,7 @@ from api.base import Answer, Asked, Routes
 from api.lists import Page, listed, natural, place
 from api.shapes import BranchShape, Listed, PersonShape, branch_shape, person_shape
 from api.tallies import banded
-from workflow.appraisal.tallies import band, sees_counts
+from workflow.appraisal.meetings.tallies import band, sees_counts
 from workflow.assessment.proposals import Proposal, ProposalBody, proposal_of, propose
 from workflow.assessment.sheet import ActivityLine, Attended, Sheet
 from workflow.assessment.summary import sheets

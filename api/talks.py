@@ -12,8 +12,8 @@ from api.address import BRANCH, NUMBER, address_of
 from api.base import Answer, Asked, Routes
 from api.records import Collection, collection_routes
 from api.shapes import RecordShape, record_shape
-from workflow.appraisal.coverage import coverage
-from workflow.appraisal.talks import (
+from workflow.appraisal.talks.coverage import coverage
+from workflow.appraisal.talks.talks import (
     FollowUpBody,
     Talk,
     TalkBody,

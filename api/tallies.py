@@ -9,7 +9,7 @@ from typing import Any, NotRequired, cast
 from api.base import Asked, Routes
 from api.records import Collection, collection_routes
 from api.shapes import RecordShape, record_shape
-from workflow.appraisal.tallies import Tally, TallyBody, amend_tally, band, enter_tally, may_withdraw, sees_counts, visible_tallies
+from workflow.appraisal.meetings.tallies import Tally, TallyBody, amend_tally, band, enter_tally, may_withdraw, sees_counts, visible_tallies
 from workflow.foundation.vocabulary import Stage, TallySubject
 from workflow.people.access import Action
 

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from workflow import progress
-from workflow.appraisal import aftercare, commitments, form, ledger, meetings, publications, rating, self_review, study, talks, tallies
+from workflow.appraisal import ledger
+from workflow.appraisal.meetings import meetings, tallies
+from workflow.appraisal.rating import aftercare, ratings
+from workflow.appraisal.rectification import commitments, publications
+from workflow.appraisal.report import form
+from workflow.appraisal.self_review import self_reviews
+from workflow.appraisal.study import sessions
+from workflow.appraisal.talks import talks
 from workflow.assessment import activities, arrangement, attendance, decision, duty_reports, facts, proposals
 from workflow.foundation import calendar, history, idempotency
 from workflow.foundation.database import Base
@@ -23,15 +30,15 @@ DECLARED_IN = (
     cycle,
     evidence,
     requirement,
-    study,
+    sessions,
     talks,
     meetings,
     tallies,
-    self_review,
+    self_reviews,
     ledger,
     commitments,
     publications,
-    rating,
+    ratings,
     aftercare,
     form,
     arrangement,

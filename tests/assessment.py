@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from tests.builders import NOW, TODAY, caller
 from tests.rectification import another_year
 from tests.situations import Situation, nothing
-from workflow.appraisal.rectification import record_measure
+from workflow.appraisal.rectification.measures import record_measure
 from workflow.assessment.arrangement import arrange
 from workflow.assessment.decision import Decision, enter_decision
 from workflow.assessment.duty_reports import SECTIONS, DutyReport, duty_report_of, write_duty_report

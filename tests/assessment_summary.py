@@ -15,7 +15,7 @@ from tests.rating import all_rating
 from tests.rectification import all_rectification
 from tests.self_review import a_tally
 from tests.situations import Situation
-from workflow.appraisal.tallies import Tally
+from workflow.appraisal.meetings.tallies import Tally
 from workflow.assessment.activities import Activity, Attendance
 from workflow.assessment.duty_reports import DutyReport
 from workflow.assessment.facts import Facts, check_facts

@@ -18,7 +18,7 @@ from tests.evidence import stand_at
 from tests.rectification import a_measure
 from tests.situations import a_talk
 from tests.workflow.test_reminders import BASE, at
-from workflow.appraisal.talks import record_follow_up
+from workflow.appraisal.talks.talks import record_follow_up
 from workflow.committee import enter, make_final, publish_decision
 from workflow.foundation.vocabulary import Level, Stage, Trigger
 from workflow.people.invitations import Desk, forget_password, invite

@@ -9,10 +9,10 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from tests.builders import NOW, STAFF_NO, TODAY, a_branch, a_cycle, an_office, caller
-from workflow.appraisal.aftercare import DispositionCase, HelpPlan, amend_case, amend_help_plan, record_case, record_help_plan
-from workflow.appraisal.meetings import Meeting, confirm_minutes, record_meeting
-from workflow.appraisal.rating import Rating, acknowledge, amend_rating, give_feedback, members_tally, record_rating
-from workflow.appraisal.tallies import Tally, enter_tally, members_on_ballot
+from workflow.appraisal.meetings.meetings import Meeting, confirm_minutes, record_meeting
+from workflow.appraisal.meetings.tallies import Tally, enter_tally, members_on_ballot
+from workflow.appraisal.rating.aftercare import DispositionCase, HelpPlan, amend_case, amend_help_plan, record_case, record_help_plan
+from workflow.appraisal.rating.ratings import Rating, acknowledge, amend_rating, give_feedback, members_tally, record_rating
 from workflow.foundation.vocabulary import ABSTAIN, FeedbackWay, Level, MeetingForm, MeetingPurpose, Post, Standing, TallySubject
 from workflow.rules.evidence import reject, withdraw
 from workflow.year.cycle import Participant, Process, process_of, roll

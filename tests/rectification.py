@@ -11,11 +11,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tests.builders import NOW, STAFF_NO, TODAY, caller, person
-from workflow.appraisal.commitments import Commitment, record_commitment
 from workflow.appraisal.ledger import Measure, MeasureComment, MeasureProgress, Problem
-from workflow.appraisal.problems import record_problem
-from workflow.appraisal.publications import Publication, RectificationFiling, confirm_receipt, record_filing, record_publication
-from workflow.appraisal.rectification import record_comment, record_measure, record_progress
+from workflow.appraisal.rectification.commitments import Commitment, record_commitment
+from workflow.appraisal.rectification.measures import record_comment, record_measure, record_progress
+from workflow.appraisal.rectification.problems import record_problem
+from workflow.appraisal.rectification.publications import Publication, RectificationFiling, confirm_receipt, record_filing, record_publication
 from workflow.foundation.vocabulary import Kind, MeasureState, ProblemSource, Stage
 from workflow.gate import BY_NAME, todos
 from workflow.rules.evidence import Evidence, reject, withdraw

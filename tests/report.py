@@ -13,7 +13,7 @@ from tests.rating import a_counted_ballot, a_rating, all_rating
 from tests.rectification import all_rectification, received
 from tests.self_review import a_life_meeting, a_self_review, all_self_review
 from tests.situations import HELD_ON, SUBSTANCE, Situation, a_study, a_talk, nothing, on_roll
-from workflow.appraisal.form import Form, fill_form
+from workflow.appraisal.report.form import Form, fill_form
 from workflow.year.cycle import Process
 
 WRITTEN = {"prepared_by": "王五", "phone": "8888 0101"}

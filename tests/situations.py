@@ -11,8 +11,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tests.builders import NOW, READING, STAFF_NO, caller
-from workflow.appraisal.study import StudySession, record_study_session
-from workflow.appraisal.talks import Talk, record_talk
+from workflow.appraisal.study.sessions import StudySession, record_study_session
+from workflow.appraisal.talks.talks import Talk, record_talk
 from workflow.foundation.vocabulary import Coverage, TalkWay
 from workflow.year.cycle import Participant, Process
 

@@ -23,7 +23,7 @@ from tests.assessment import a_decision, a_duty_report, an_assessment, facts
 from tests.rating import a_counted_ballot
 from tests.rosters import a_roster
 from tests.servers import YEAR, Cast, House, a_house
-from workflow.appraisal.talks import PRIVATE, TEXTS
+from workflow.appraisal.talks.talks import PRIVATE, TEXTS
 from workflow.assessment.decision import Decision
 from workflow.assessment.proposals import propose
 from workflow.foundation.database import transaction

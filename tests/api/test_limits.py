@@ -13,7 +13,7 @@ from marshmallow import Schema, fields
 
 from api import ROUTES
 from tests.limits import LIMITS, Limit
-from workflow.appraisal.tallies import CommitteeCounts, MemberCounts
+from workflow.appraisal.meetings.tallies import CommitteeCounts, MemberCounts
 from workflow.foundation.errors import Invalid
 from workflow.foundation.fields import load
 

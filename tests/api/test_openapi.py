@@ -13,7 +13,7 @@ from api import ROUTES
 from api.base import Route
 from tests.rating import a_counted_ballot
 from tests.servers import House, a_house
-from workflow.appraisal.tallies import TallyBody
+from workflow.appraisal.meetings.tallies import TallyBody
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import Role
 from workflow.people.access import ACCESS

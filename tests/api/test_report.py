@@ -18,8 +18,8 @@ from tests.rectification import all_rectification
 from tests.self_review import CRITICISM, a_life_meeting, a_self_review, a_tally
 from tests.servers import YEAR, Cast, House, a_house
 from tests.situations import HELD_ON, SUBSTANCE, a_study
-from workflow.appraisal.figures import CHECKS
-from workflow.appraisal.talks import record_talk
+from workflow.appraisal.report.figures import CHECKS
+from workflow.appraisal.talks.talks import record_talk
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import Level, Stage, TalkWay, TallySubject
 from workflow.gate import CLAUSES

@@ -16,7 +16,7 @@ from tests.assessment import a_duty_report, an_assessment
 from tests.assessment_summary import a_whole_year
 from tests.evidence import statements
 from tests.servers import YEAR, Cast, House, a_house
-from workflow.appraisal.tallies import BANDS
+from workflow.appraisal.meetings.tallies import BANDS
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import Level, Stage
 from workflow.year.cycle import Process

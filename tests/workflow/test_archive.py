@@ -14,18 +14,18 @@ from tests.builders import NOW, STAFF_NO, a_school
 from tests.evidence import all_evidence, came_to, excused, go, lacking, leaves, stand_at
 from tests.rating import BASIC, UNQUALIFIED, a_case, a_feedback, a_help_plan, amended
 from tests.report import SITUATIONS, WRITTEN, a_form
-from workflow.appraisal.aftercare import DispositionCase, HelpPlan
-from workflow.appraisal.archive import archive_of
-from workflow.appraisal.commitments import Commitment
-from workflow.appraisal.form import Form, fill_form, form_of
 from workflow.appraisal.ledger import Measure, Problem
-from workflow.appraisal.publications import Publication, RectificationFiling
-from workflow.appraisal.rating import Rating
-from workflow.appraisal.report import papers_missing
-from workflow.appraisal.self_review import SelfReview
-from workflow.appraisal.study import StudySession
-from workflow.appraisal.talks import Talk
-from workflow.appraisal.tallies import Tally
+from workflow.appraisal.meetings.tallies import Tally
+from workflow.appraisal.rating.aftercare import DispositionCase, HelpPlan
+from workflow.appraisal.rating.ratings import Rating
+from workflow.appraisal.rectification.commitments import Commitment
+from workflow.appraisal.rectification.publications import Publication, RectificationFiling
+from workflow.appraisal.report.checklist import archive_of
+from workflow.appraisal.report.form import Form, fill_form, form_of
+from workflow.appraisal.report.requirements import papers_missing
+from workflow.appraisal.self_review.self_reviews import SelfReview
+from workflow.appraisal.study.sessions import StudySession
+from workflow.appraisal.talks.talks import Talk
 from workflow.foundation.database import transaction
 from workflow.foundation.errors import Conflict, Invalid, StageClosed, Stale
 from workflow.foundation.vocabulary import Stage, Trigger

@@ -11,13 +11,13 @@ from tests.builders import NOW, TODAY, a_school, caller
 from tests.evidence import excused, lacking, leaves, stand_at
 from tests.rating import BASIC, DECIDED_ON, QUALIFIED, a_branch_of, a_counted_ballot, a_decision, a_rating, amended
 from tests.situations import on_roll
-from workflow.appraisal.deciding import (
+from workflow.appraisal.meetings.meetings import confirm_minutes, record_meeting
+from workflow.appraisal.rating.deciding import (
     incomplete_deciding_minutes,
     levels_changed_after_the_decision,
     no_deciding_decision,
     unconfirmed_deciding_minutes,
 )
-from workflow.appraisal.meetings import confirm_minutes, record_meeting
 from workflow.foundation.vocabulary import MeetingForm, MeetingPurpose, Stage
 from workflow.gate import BY_NAME, todos, unmet
 from workflow.rules.evidence import reject, withdraw

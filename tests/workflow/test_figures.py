@@ -16,18 +16,18 @@ from tests.rating import a_case, a_counted_ballot, a_help_plan, a_rating, all_ra
 from tests.rectification import a_commitment, a_filing, a_measure, a_problem, a_publication, progress, the_year_after
 from tests.self_review import a_life_meeting, a_meeting, a_self_review, a_tally
 from tests.situations import HELD_ON, a_study
-from workflow.appraisal.aftercare import DispositionCase, HelpPlan
-from workflow.appraisal.archive import archive_of
-from workflow.appraisal.commitments import Commitment
-from workflow.appraisal.figures import CHECKS, Figures, figures_of, totals_of
 from workflow.appraisal.ledger import Measure, Problem
-from workflow.appraisal.meetings import Meeting
-from workflow.appraisal.paper import paper_of
-from workflow.appraisal.publications import Publication, RectificationFiling
-from workflow.appraisal.rating import Rating
-from workflow.appraisal.study import StudySession
-from workflow.appraisal.talks import Talk, record_talk
-from workflow.appraisal.tallies import LEVELS, MARKS, CommitteeItem, Tally
+from workflow.appraisal.meetings.meetings import Meeting
+from workflow.appraisal.meetings.tallies import LEVELS, MARKS, CommitteeItem, Tally
+from workflow.appraisal.rating.aftercare import DispositionCase, HelpPlan
+from workflow.appraisal.rating.ratings import Rating
+from workflow.appraisal.rectification.commitments import Commitment
+from workflow.appraisal.rectification.publications import Publication, RectificationFiling
+from workflow.appraisal.report.checklist import archive_of
+from workflow.appraisal.report.figures import CHECKS, Figures, figures_of, totals_of
+from workflow.appraisal.report.rows import paper_of
+from workflow.appraisal.study.sessions import StudySession
+from workflow.appraisal.talks.talks import Talk, record_talk
 from workflow.foundation.vocabulary import Kind, Level, MeasureState, MeetingPurpose, Stage, Standing, TalkWay, TallySubject
 from workflow.gate import BY_NAME
 from workflow.rules.evidence import Evidence, reject, withdraw

@@ -14,8 +14,8 @@ from migrations.tables import METADATA
 from tests.builders import NOW, a_school, caller, person
 from tests.evidence import a_follow_up, excused
 from tests.situations import SUBSTANCE, a_study, a_talk
-from workflow.appraisal.study import amend_study_session
-from workflow.appraisal.talks import PRIVATE, TEXTS, Talk, amend_talk, finish_follow_up
+from workflow.appraisal.study.sessions import amend_study_session
+from workflow.appraisal.talks.talks import PRIVATE, TEXTS, Talk, amend_talk, finish_follow_up
 from workflow.foundation.database import act_as, sqlstate, transaction
 from workflow.foundation.history import History, history_of
 from workflow.people.accounts import issue_token, open_account, sign_in

@@ -13,7 +13,7 @@ from tests.evidence import leaves, stand_at
 from tests.rectification import a_measure, a_problem, progress
 from tests.workflow.test_reminders import BASE, at
 from workflow.appraisal.ledger import Measure
-from workflow.appraisal.rectification import amend_measure
+from workflow.appraisal.rectification.measures import amend_measure
 from workflow.foundation.calendar import set_day
 from workflow.foundation.vocabulary import CycleStatus, LetterState, MeasureState, Stage
 from workflow.mail.outbox import letters_of, retire_reminders

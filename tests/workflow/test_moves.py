@@ -15,7 +15,7 @@ from tests.assessment_summary import a_proposal
 from tests.builders import NOW, a_school, caller
 from tests.evidence import a_make_up, a_waiver, again, all_after_the_talks, all_evidence, all_talks, came_to, go, leaves, stand_at, statements
 from tests.situations import a_study, a_talk, on_roll
-from workflow.appraisal.talks import members_nobody_talked_with, record_follow_up
+from workflow.appraisal.talks.talks import members_nobody_talked_with, record_follow_up
 from workflow.foundation.database import transaction
 from workflow.foundation.errors import BranchesLack, Conflict, Forbidden, Invalid, MoveNotPossible, RequirementsUnmet, StageClosed, Stale
 from workflow.foundation.vocabulary import STAGES, WORKING_STAGES, Kind, Post, Role, Stage, Trigger

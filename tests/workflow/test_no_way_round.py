@@ -14,11 +14,11 @@ from tests.rating import a_case, a_counted_ballot, a_help_plan, a_rating, acknow
 from tests.rectification import a_commitment, a_measure, a_problem, a_publication, progress
 from tests.self_review import CRITICISM, a_ballot, a_life_meeting, a_meeting
 from tests.situations import a_study, on_roll
-from workflow.appraisal.aftercare import Step, record_step
-from workflow.appraisal.meetings import Meeting
-from workflow.appraisal.publications import published
-from workflow.appraisal.rating import give_feedback
-from workflow.appraisal.tallies import enter_tally
+from workflow.appraisal.meetings.meetings import Meeting
+from workflow.appraisal.meetings.tallies import enter_tally
+from workflow.appraisal.rating.aftercare import Step, record_step
+from workflow.appraisal.rating.ratings import give_feedback
+from workflow.appraisal.rectification.publications import published
 from workflow.foundation.errors import Conflict, Forbidden, Invalid
 from workflow.foundation.vocabulary import FeedbackWay, Level, MeasureState, MeetingPurpose, Stage, Standing, TallySubject
 from workflow.gate import BY_NAME

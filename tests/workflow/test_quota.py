@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 from tests.builders import NOW, a_school
 from tests.evidence import a_waiver, excused, lacking, leaves, stand_at
 from tests.rating import BASIC, CAST, EXCELLENT, QUALIFIED, UNQUALIFIED, a_branch_of, a_counted_ballot, a_rating, amended, present_of, ratings
-from workflow.appraisal.quota import more_excellent_than_the_quota, quota_of
-from workflow.appraisal.rating import Rating
+from workflow.appraisal.rating.quota import more_excellent_than_the_quota, quota_of
+from workflow.appraisal.rating.ratings import Rating
 from workflow.foundation.vocabulary import Level, Severity, Stage, Waivable
 from workflow.gate import BY_NAME, unmet
 from workflow.rules.evidence import records_of, reject, withdraw

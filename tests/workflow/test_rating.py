@@ -26,7 +26,8 @@ from tests.rating import (
     amended,
 )
 from tests.situations import on_roll
-from workflow.appraisal.rating import (
+from workflow.appraisal.meetings.tallies import enter_tally
+from workflow.appraisal.rating.ratings import (
     Rating,
     TallyFirst,
     acknowledge,
@@ -36,7 +37,6 @@ from workflow.appraisal.rating import (
     members_without_a_rating,
     ratings_not_fed_back,
 )
-from workflow.appraisal.tallies import enter_tally
 from workflow.foundation.database import constraint
 from workflow.foundation.errors import Conflict, Forbidden, Invalid, StageClosed, Stale
 from workflow.foundation.history import History

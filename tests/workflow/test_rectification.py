@@ -28,10 +28,10 @@ from tests.rectification import (
     whole,
 )
 from tests.situations import on_roll
-from workflow.appraisal import commitments, publications, rectification, rectification_signs
-from workflow.appraisal.commitments import amend_commitment
-from workflow.appraisal.publications import amend_filing, amend_publication, confirm_receipt
-from workflow.appraisal.rectification import amend_measure
+from workflow.appraisal.rectification import commitments, measures, publications, signs
+from workflow.appraisal.rectification.commitments import amend_commitment
+from workflow.appraisal.rectification.measures import amend_measure
+from workflow.appraisal.rectification.publications import amend_filing, amend_publication, confirm_receipt
 from workflow.foundation.errors import Conflict, Invalid
 from workflow.foundation.vocabulary import MeasureState, Post, Stage
 from workflow.gate import BY_NAME, blocking, unmet
@@ -65,7 +65,7 @@ def test_what_is_missing_is_named(session: Session, branch: Process) -> None:
 
 
 def test_every_requirement_of_the_stage_is_of_one_of_its_rooms() -> None:
-    rooms = (rectification, commitments, publications, rectification_signs)
+    rooms = (measures, commitments, publications, signs)
     assert [each.name for each in BY_NAME.values() if each.stage is Stage.RECTIFICATION] == [
         each.name for room in rooms for each in room.REQUIREMENTS
     ]
@@ -302,7 +302,7 @@ def test_a_branch_without_a_secretary_must_name_an_owner(session: Session) -> No
     on_roll(session, process, "张三").post = Post.DEPUTY
     session.flush()
     body = {"text": "完善制度", "due_on": DUE_ON}
-    measure = rectification.record_measure(session, process, body, by=caller(session, "张三"), now=NOW)
+    measure = measures.record_measure(session, process, body, by=caller(session, "张三"), now=NOW)
     assert measure.owner is None
     assert lacking(session, process, "measures_without_an_owner_on_the_roll") == [str(measure.id)]
     amend_measure(session, process, measure, {"owner": "w5"}, seen=1, by=caller(session, "张三"), now=NOW)

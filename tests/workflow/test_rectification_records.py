@@ -28,11 +28,11 @@ from tests.rectification import (
     the_year_after,
     whole,
 )
-from workflow.appraisal.commitments import amend_commitment
 from workflow.appraisal.ledger import LastYearsMeasure, last_years_measures, rectification_text
-from workflow.appraisal.problems import amend_problem
-from workflow.appraisal.publications import amend_filing, amend_publication
-from workflow.appraisal.rectification import amend_measure
+from workflow.appraisal.rectification.commitments import amend_commitment
+from workflow.appraisal.rectification.measures import amend_measure
+from workflow.appraisal.rectification.problems import amend_problem
+from workflow.appraisal.rectification.publications import amend_filing, amend_publication
 from workflow.foundation.errors import Conflict, Forbidden, Invalid, StageClosed, Stale
 from workflow.foundation.vocabulary import STAGES, Kind, MeasureState, ProblemSource, Stage
 from workflow.year.cycle import Process, process_of

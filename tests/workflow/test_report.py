@@ -27,17 +27,12 @@ from tests.rating import (
 from tests.report import a_form
 from tests.self_review import tallies
 from tests.situations import on_roll
-from workflow.appraisal.figures import CHECKS, figures_of
-from workflow.appraisal.form import fill_form
-from workflow.appraisal.quota import more_excellent_than_the_quota
-from workflow.appraisal.rating import Rating
-from workflow.appraisal.report import (
-    form_does_not_add_up,
-    form_not_filled_in,
-    no_secretary_named,
-    stage_overdue,
-)
-from workflow.appraisal.tallies import Tally
+from workflow.appraisal.meetings.tallies import Tally
+from workflow.appraisal.rating.quota import more_excellent_than_the_quota
+from workflow.appraisal.rating.ratings import Rating
+from workflow.appraisal.report.figures import CHECKS, figures_of
+from workflow.appraisal.report.form import fill_form
+from workflow.appraisal.report.requirements import form_does_not_add_up, form_not_filled_in, no_secretary_named, stage_overdue
 from workflow.foundation.errors import Conflict
 from workflow.foundation.vocabulary import STAGES, WORKING_STAGES, Kind, Post, Stage, Standing, TallySubject
 from workflow.gate import BY_NAME, blocking, exceptions, todos, unmet

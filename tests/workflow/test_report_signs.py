@@ -20,14 +20,14 @@ from tests.rating import (
 )
 from tests.self_review import ANSWERED, a_life_meeting, a_meeting, a_self_review
 from tests.situations import EVERYBODY, HELD_ON, a_study, a_talk
-from workflow.appraisal.rating import Rating
-from workflow.appraisal.report import (
+from workflow.appraisal.rating.ratings import Rating
+from workflow.appraisal.report.requirements import (
     copied_opinions,
     copied_self_reviews,
     meetings_on_the_day_of_the_study,
     meetings_on_the_day_of_the_talks,
 )
-from workflow.appraisal.study import StudySession
+from workflow.appraisal.study.sessions import StudySession
 from workflow.foundation.vocabulary import STAGES, Kind, MeetingPurpose, Severity
 from workflow.gate import blocking, signs
 from workflow.rules.evidence import Evidence, record_of_member, reject, withdraw

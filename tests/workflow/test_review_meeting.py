@@ -14,8 +14,8 @@ from tests.rectification import a_measure, the_year_after
 from tests.self_review import CRITICISM, MET_ON, a_life_meeting, a_meeting
 from tests.situations import a_study, on_roll
 from workflow.appraisal.ledger import NOTHING_LAST_YEAR
-from workflow.appraisal.meetings import Meeting, amend_meeting, confirm_minutes
-from workflow.appraisal.review_meeting import (
+from workflow.appraisal.meetings.meetings import Meeting, amend_meeting, confirm_minutes
+from workflow.appraisal.self_review.meeting_requirements import (
     cadres_absent,
     incomplete_minutes,
     meetings_before_their_study,
@@ -28,7 +28,7 @@ from workflow.appraisal.review_meeting import (
     unconfirmed_minutes,
     vague_criticisms,
 )
-from workflow.appraisal.study import amend_study_session
+from workflow.appraisal.study.sessions import amend_study_session
 from workflow.foundation.errors import Invalid
 from workflow.foundation.vocabulary import MeetingForm, MeetingPurpose, Stage
 from workflow.gate import BY_NAME, todos, unmet

@@ -15,7 +15,7 @@ from tests.builders import NOW, TODAY, a_branch, a_cycle, a_school, an_office, c
 from tests.evidence import a_make_up, a_waiver, excused, lacking, leaves, stand_at
 from tests.self_review import ANSWERED, a_meeting, a_self_review
 from tests.situations import a_study
-from workflow.appraisal.self_review import (
+from workflow.appraisal.self_review.self_reviews import (
     ASPECTS,
     Attendance,
     SelfReview,

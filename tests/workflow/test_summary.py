@@ -29,9 +29,9 @@ from tests.rectification import the_year_after
 from tests.self_review import a_meeting, a_tally
 from tests.workflow.test_figures import SIZES, a_mixed_year, a_school_of, counted, processes_of, standing
 from workflow.appraisal.ledger import Measure
-from workflow.appraisal.meetings import Meeting
-from workflow.appraisal.quota import quota_of
-from workflow.appraisal.tallies import CommitteeItem, Tally, enter_tally
+from workflow.appraisal.meetings.meetings import Meeting
+from workflow.appraisal.meetings.tallies import CommitteeItem, Tally, enter_tally
+from workflow.appraisal.rating.quota import quota_of
 from workflow.assessment.activities import Activity, Attendance
 from workflow.assessment.arrangement import Arrangement
 from workflow.assessment.duty_reports import SECTIONS, DutyReport

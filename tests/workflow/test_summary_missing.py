@@ -27,7 +27,7 @@ from tests.self_review import a_tally
 from tests.situations import on_roll
 from tests.workflow.test_figures import standing
 from workflow.appraisal.ledger import Measure
-from workflow.appraisal.rating import Rating
+from workflow.appraisal.rating.ratings import Rating
 from workflow.assessment.arrangement import Arrangement
 from workflow.assessment.duty_reports import SECTIONS, DutyReport
 from workflow.assessment.sheet import INPUTS

@@ -13,14 +13,14 @@ from sqlalchemy.orm import Session
 from tests.builders import NOW, TODAY, a_branch, a_cycle, a_school, an_office, caller
 from tests.evidence import a_follow_up, a_small_branch, a_waiver, all_talks, excused, lacking, leaves
 from tests.situations import HELD_ON, SUBSTANCE, a_talk
-from workflow.appraisal.coverage import coverage
-from workflow.appraisal.talk_signs import (
+from workflow.appraisal.talks.coverage import coverage
+from workflow.appraisal.talks.signs import (
     focus_talks_without_a_follow_up,
     talks_without_opinions,
     talks_without_private_notes,
     talks_without_substance,
 )
-from workflow.appraisal.talks import (
+from workflow.appraisal.talks.talks import (
     amend_talk,
     committee_pairs_without_a_talk,
     leaders_and_members_without_a_talk,

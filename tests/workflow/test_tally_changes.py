@@ -15,8 +15,7 @@ from tests.builders import NOW, TODAY, a_school, caller
 from tests.evidence import a_waiver, excused, lacking, leaves
 from tests.self_review import a_ballot, a_tally
 from tests.situations import on_roll
-from workflow.appraisal.review_meeting import more_ballots_than_voters, no_tally_of_the_committee, no_tally_of_the_members
-from workflow.appraisal.tallies import (
+from workflow.appraisal.meetings.tallies import (
     Tally,
     TallyMismatch,
     TallyOfMember,
@@ -27,6 +26,7 @@ from workflow.appraisal.tallies import (
     sees_counts,
     visible_tallies,
 )
+from workflow.appraisal.self_review.meeting_requirements import more_ballots_than_voters, no_tally_of_the_committee, no_tally_of_the_members
 from workflow.foundation.database import transaction
 from workflow.foundation.errors import Conflict, Exists, Forbidden, Invalid, Stale
 from workflow.foundation.history import History

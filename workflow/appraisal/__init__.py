@@ -4,23 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from workflow.appraisal import (
-    aftercare,
-    commitments,
-    deciding,
-    patterns,
-    publications,
-    quota,
-    rating,
-    rectification,
-    rectification_signs,
-    report,
-    review_meeting,
-    self_review,
-    study,
-    talk_signs,
-    talks,
-)
+from workflow.appraisal import rating, rectification, report, self_review, study, talks
 from workflow.foundation.vocabulary import STAGES, WORKING_STAGES, Kind, Role, Stage, Trigger
 from workflow.rules.moves import Move, earlier
 from workflow.rules.requirement import Requirement
@@ -48,17 +32,8 @@ MOVES: tuple[Move, ...] = (
 REQUIREMENTS: tuple[Requirement, ...] = (
     *study.REQUIREMENTS,
     *talks.REQUIREMENTS,
-    *talk_signs.REQUIREMENTS,
     *self_review.REQUIREMENTS,
-    *review_meeting.REQUIREMENTS,
-    *deciding.REQUIREMENTS,
     *rating.REQUIREMENTS,
-    *quota.REQUIREMENTS,
-    *patterns.REQUIREMENTS,
-    *aftercare.REQUIREMENTS,
     *rectification.REQUIREMENTS,
-    *commitments.REQUIREMENTS,
-    *publications.REQUIREMENTS,
-    *rectification_signs.REQUIREMENTS,
     *report.REQUIREMENTS,
 )

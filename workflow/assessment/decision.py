@@ -33,7 +33,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, distinct_on
 from sqlalchemy.orm import Mapped, Session, aliased, contains_eager, mapped_column, relationship, selectinload
 
-from workflow.appraisal.deciding import reaches
+from workflow.appraisal.rating.deciding import reaches
 from workflow.foundation.database import Base, any_of, notes, word
 from workflow.foundation.errors import Conflict, Exists, Invalid, NotFound, Words
 from workflow.foundation.fields import Body, ByName, Day, Inner, Line, StaffNo, Whole, many, one_of

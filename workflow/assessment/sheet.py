@@ -14,7 +14,7 @@ from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from workflow.appraisal.tallies import CommitteeItem
+from workflow.appraisal.meetings.tallies import CommitteeItem
 from workflow.assessment.facts import DEVELOPMENT, THREE_MEETINGS
 from workflow.assessment.proposals import Proposal
 from workflow.foundation.vocabulary import ActivityKind, Mark, ReportMode

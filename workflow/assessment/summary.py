@@ -13,10 +13,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, func, literal, select
 from sqlalchemy.orm import Session, aliased, contains_eager
 
-from workflow.appraisal.figures import BALLOT, figures, records
-from workflow.appraisal.meetings import Meeting
-from workflow.appraisal.quota import covered
-from workflow.appraisal.tallies import MARKS, CommitteeItem, Tally
+from workflow.appraisal.meetings.meetings import Meeting
+from workflow.appraisal.meetings.tallies import MARKS, CommitteeItem, Tally
+from workflow.appraisal.rating.quota import covered
+from workflow.appraisal.report.figures import BALLOT, figures, records
 from workflow.assessment.activities import Activity, Attendance, turnouts_of_branches
 from workflow.assessment.arrangement import Arrangement, arrangements_of
 from workflow.assessment.duty_reports import DutyReport, duty_reports_of, is_submitted

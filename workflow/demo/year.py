@@ -9,19 +9,19 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from workflow.appraisal.aftercare import record_help_plan
-from workflow.appraisal.commitments import record_commitment
-from workflow.appraisal.form import fill_form
 from workflow.appraisal.ledger import Measure
-from workflow.appraisal.meetings import confirm_minutes, record_meeting
-from workflow.appraisal.problems import record_problem
-from workflow.appraisal.publications import confirm_receipt, record_filing, record_publication
-from workflow.appraisal.rating import acknowledge, give_feedback, record_rating
-from workflow.appraisal.rectification import record_comment, record_measure, record_progress
-from workflow.appraisal.self_review import ASPECTS, record_self_review
-from workflow.appraisal.study import record_study_session
-from workflow.appraisal.talks import record_follow_up, record_talk
-from workflow.appraisal.tallies import CommitteeItem, enter_tally, members_on_ballot
+from workflow.appraisal.meetings.meetings import confirm_minutes, record_meeting
+from workflow.appraisal.meetings.tallies import CommitteeItem, enter_tally, members_on_ballot
+from workflow.appraisal.rating.aftercare import record_help_plan
+from workflow.appraisal.rating.ratings import acknowledge, give_feedback, record_rating
+from workflow.appraisal.rectification.commitments import record_commitment
+from workflow.appraisal.rectification.measures import record_comment, record_measure, record_progress
+from workflow.appraisal.rectification.problems import record_problem
+from workflow.appraisal.rectification.publications import confirm_receipt, record_filing, record_publication
+from workflow.appraisal.report.form import fill_form
+from workflow.appraisal.self_review.self_reviews import ASPECTS, record_self_review
+from workflow.appraisal.study.sessions import record_study_session
+from workflow.appraisal.talks.talks import record_follow_up, record_talk
 from workflow.foundation.database import act_as
 from workflow.foundation.vocabulary import (
     ABSTAIN,

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from sqlalchemy.orm import Session, join
 
-from workflow.appraisal.talks import Talk, TalkFollowUp
+from workflow.appraisal.talks.talks import Talk, TalkFollowUp
 from workflow.foundation.database import any_of
 from workflow.foundation.vocabulary import CycleStatus
 from workflow.mail.letters import FollowUpDue

@@ -11,14 +11,14 @@ from functools import partial
 from sqlalchemy import Boolean, Text, column, func, select, true
 from sqlalchemy.orm import aliased
 
-from workflow.appraisal.archive import papers
-from workflow.appraisal.figures import checked, figures
-from workflow.appraisal.form import Form
-from workflow.appraisal.meetings import Meeting, meeting_name
-from workflow.appraisal.rating import Rating, of_member
-from workflow.appraisal.self_review import SelfReview
-from workflow.appraisal.study import StudySession, a_study
-from workflow.appraisal.talks import Talk
+from workflow.appraisal.meetings.meetings import Meeting, meeting_name
+from workflow.appraisal.rating.ratings import Rating, of_member
+from workflow.appraisal.report.checklist import papers
+from workflow.appraisal.report.figures import checked, figures
+from workflow.appraisal.report.form import Form
+from workflow.appraisal.self_review.self_reviews import SelfReview
+from workflow.appraisal.study.sessions import StudySession, a_study
+from workflow.appraisal.talks.talks import Talk
 from workflow.foundation.database import any_of
 from workflow.foundation.vocabulary import WORKING_STAGES, Kind, MeetingPurpose, Post, Role, Severity, Stage
 from workflow.rules.requirement import TODAY, Missing, blanks, missing, requirement

@@ -33,7 +33,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Mapped, Session, aliased, mapp
 from sqlalchemy.sql.selectable import Exists as ExistsClause
 
 from workflow.appraisal.ledger import NOTHING_LAST_YEAR, last_years_measures
-from workflow.appraisal.study import StudySession, a_study
+from workflow.appraisal.study.sessions import StudySession, a_study
 from workflow.foundation.database import Base, Numbered, act_as, notes, word
 from workflow.foundation.errors import Conflict, Forbidden, Invalid, Words
 from workflow.foundation.fields import Body, Day, Inner, Line, StaffNo, Whole, lines, many, one_of

@@ -18,8 +18,8 @@ from sqlalchemy import ColumnElement, ForeignKey, Index, Text, and_, cast, func,
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from workflow.appraisal.meetings import Meeting, MeetingAttendance
-from workflow.appraisal.study import StudyAttendance, StudyMakeUp, StudySession
+from workflow.appraisal.meetings.meetings import Meeting, MeetingAttendance
+from workflow.appraisal.study.sessions import StudyAttendance, StudyMakeUp, StudySession
 from workflow.foundation.database import Base, act_as, any_of, notes, word
 from workflow.foundation.errors import Conflict, Forbidden, Invalid, Words
 from workflow.foundation.fields import Body, ByName, Line, StaffNo, Truth, one_of

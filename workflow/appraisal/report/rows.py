@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
-from workflow.appraisal.aftercare import DispositionCase, HelpPlan
-from workflow.appraisal.meetings import Meeting
-from workflow.appraisal.publications import Publication, RectificationFiling
-from workflow.appraisal.quota import more_excellent_than_the_quota
-from workflow.appraisal.rating import Rating, of_member
-from workflow.appraisal.self_review import SelfReview
-from workflow.appraisal.study import StudySession
-from workflow.appraisal.tallies import LEVELS, Tally, TallyOfMember
+from workflow.appraisal.meetings.meetings import Meeting
+from workflow.appraisal.meetings.tallies import LEVELS, Tally, TallyOfMember
+from workflow.appraisal.rating.aftercare import DispositionCase, HelpPlan
+from workflow.appraisal.rating.quota import more_excellent_than_the_quota
+from workflow.appraisal.rating.ratings import Rating, of_member
+from workflow.appraisal.rectification.publications import Publication, RectificationFiling
+from workflow.appraisal.self_review.self_reviews import SelfReview
+from workflow.appraisal.study.sessions import StudySession
 from workflow.foundation.vocabulary import Level, MeetingForm, MeetingPurpose, TallySubject
 from workflow.rules.requirement import Waiver
 from workflow.year.cycle import Participant, Process

@@ -13,18 +13,18 @@ from sqlalchemy import BigInteger, ColumnElement, Subquery, Text, and_, column, 
 from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.orm import Session
 
-from workflow.appraisal.aftercare import DispositionCase, HelpPlan
-from workflow.appraisal.commitments import Commitment
-from workflow.appraisal.figures import Condition, has, records
-from workflow.appraisal.form import Form
 from workflow.appraisal.ledger import Measure, Problem
-from workflow.appraisal.meetings import Meeting
-from workflow.appraisal.publications import Publication, RectificationFiling
-from workflow.appraisal.rating import Rating, of_member
-from workflow.appraisal.self_review import SelfReview
-from workflow.appraisal.study import StudySession
-from workflow.appraisal.talks import Talk
-from workflow.appraisal.tallies import Tally
+from workflow.appraisal.meetings.meetings import Meeting
+from workflow.appraisal.meetings.tallies import Tally
+from workflow.appraisal.rating.aftercare import DispositionCase, HelpPlan
+from workflow.appraisal.rating.ratings import Rating, of_member
+from workflow.appraisal.rectification.commitments import Commitment
+from workflow.appraisal.rectification.publications import Publication, RectificationFiling
+from workflow.appraisal.report.figures import Condition, has, records
+from workflow.appraisal.report.form import Form
+from workflow.appraisal.self_review.self_reviews import SelfReview
+from workflow.appraisal.study.sessions import StudySession
+from workflow.appraisal.talks.talks import Talk
 from workflow.foundation.vocabulary import Level, MeetingPurpose, ProblemSource, TallySubject
 from workflow.rules.requirement import present
 from workflow.year.cycle import Participant, Process

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import and_, exists, func, or_
 from sqlalchemy.orm import aliased
 
-from workflow.appraisal.talks import Talk, TalkFollowUp
+from workflow.appraisal.talks.talks import Talk, TalkFollowUp
 from workflow.foundation.vocabulary import Role, Severity, Stage
 from workflow.rules.requirement import Missing, missing, requirement
 from workflow.year.cycle import Participant

@@ -10,9 +10,17 @@ from functools import partial
 
 from sqlalchemy import ColumnElement, and_, case, func, or_, select
 
-from workflow.appraisal.meetings import Meeting, MeetingAttendance, MeetingCriticism, a_meeting, meeting_name, minutes_incomplete, minutes_unconfirmed
-from workflow.appraisal.study import StudySession, a_study
-from workflow.appraisal.tallies import Tally
+from workflow.appraisal.meetings.meetings import (
+    Meeting,
+    MeetingAttendance,
+    MeetingCriticism,
+    a_meeting,
+    meeting_name,
+    minutes_incomplete,
+    minutes_unconfirmed,
+)
+from workflow.appraisal.meetings.tallies import Tally
+from workflow.appraisal.study.sessions import StudySession, a_study
 from workflow.foundation.vocabulary import MeetingForm, MeetingPurpose, Role, Severity, Stage, TallySubject, Waivable
 from workflow.rules.requirement import Missing, missing, present, requirement
 from workflow.year.cycle import Cycle, Participant, Process

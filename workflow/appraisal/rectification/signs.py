@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import aliased
 
-from workflow.appraisal.commitments import Commitment
 from workflow.appraisal.ledger import Measure, MeasureComment, MeasureProblem, MeasureProgress, Problem
+from workflow.appraisal.rectification.commitments import Commitment
 from workflow.foundation.vocabulary import MeasureState, Post, Role, Severity, Stage
 from workflow.rules.requirement import TODAY, Missing, missing, requirement
 from workflow.year.cycle import Participant

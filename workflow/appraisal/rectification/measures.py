@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, and_, exists, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from workflow.appraisal.ledger import Measure, MeasureComment, MeasureProblem, MeasureProgress, Problem, problems_named
-from workflow.appraisal.publications import Publication, published, shown
+from workflow.appraisal.rectification.publications import Publication, published, shown
 from workflow.foundation.database import act_as
 from workflow.foundation.errors import Conflict, Forbidden, Words
 from workflow.foundation.fields import Body, Day, StaffNo, Whole, many, one_of

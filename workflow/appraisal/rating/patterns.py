@@ -16,9 +16,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Integer, Row, and_, case, cast, func, literal, select, union_all
 from sqlalchemy.orm import Session, aliased
 
-from workflow.appraisal.quota import levels_given
-from workflow.appraisal.rating import Rating, of_member, of_members, rated
-from workflow.appraisal.tallies import Tally, TallyOfMember
+from workflow.appraisal.meetings.tallies import Tally, TallyOfMember
+from workflow.appraisal.rating.quota import levels_given
+from workflow.appraisal.rating.ratings import Rating, of_member, of_members, rated
 from workflow.foundation.vocabulary import Level, Role, Severity, Stage, Waivable, Word
 from workflow.rules.requirement import TODAY, Missing, missing, requirement
 from workflow.year.cycle import Cycle, Participant, Process

@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import CheckConstraint, ColumnElement, Index, and_, or_, select, true
 from sqlalchemy.orm import InstrumentedAttribute, Mapped, Session, mapped_column
 
-from workflow.appraisal.tallies import Tally
+from workflow.appraisal.meetings.tallies import Tally
 from workflow.foundation.database import Base, act_as, word
 from workflow.foundation.errors import Conflict, Forbidden, Invalid, Words
 from workflow.foundation.fields import Body, Day, StaffNo, one_of

@@ -17,17 +17,17 @@ from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 from sqlalchemy.sql.selectable import LateralFromClause
 
-from workflow.appraisal.aftercare import DispositionCase, HelpPlan
-from workflow.appraisal.commitments import Commitment
 from workflow.appraisal.ledger import Measure, Problem
-from workflow.appraisal.meetings import Meeting
-from workflow.appraisal.publications import Publication, RectificationFiling
-from workflow.appraisal.quota import levels_given, more_excellent_than_the_quota
-from workflow.appraisal.rating import Rating, of_member
-from workflow.appraisal.self_review import SelfReview
-from workflow.appraisal.study import StudySession
-from workflow.appraisal.talks import Talk
-from workflow.appraisal.tallies import LEVELS, MARKS, CommitteeItem, Tally, TallyOfItem, TallyOfMember
+from workflow.appraisal.meetings.meetings import Meeting
+from workflow.appraisal.meetings.tallies import LEVELS, MARKS, CommitteeItem, Tally, TallyOfItem, TallyOfMember
+from workflow.appraisal.rating.aftercare import DispositionCase, HelpPlan
+from workflow.appraisal.rating.quota import levels_given, more_excellent_than_the_quota
+from workflow.appraisal.rating.ratings import Rating, of_member
+from workflow.appraisal.rectification.commitments import Commitment
+from workflow.appraisal.rectification.publications import Publication, RectificationFiling
+from workflow.appraisal.self_review.self_reviews import SelfReview
+from workflow.appraisal.study.sessions import StudySession
+from workflow.appraisal.talks.talks import Talk
 from workflow.foundation.vocabulary import Kind, Level, MeasureState, MeetingPurpose, Standing, TallySubject
 from workflow.rules.evidence import Evidence
 from workflow.rules.requirement import Waiver

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import BigInteger, ColumnElement, Integer, Subquery, and_, case, cast, func, select, true
 from sqlalchemy.orm import Session
 
-from workflow.appraisal.rating import Rating, of_member
+from workflow.appraisal.rating.ratings import Rating, of_member
 from workflow.foundation.vocabulary import Level, Role, Severity, Stage, Standing, Waivable
 from workflow.rules.requirement import Missing, Waiver, missing, present, requirement
 from workflow.year.cycle import Cycle, Participant, Process

@@ -18,7 +18,7 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueCon
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column, relationship
 
-from workflow.appraisal.rating import Rating, rated
+from workflow.appraisal.rating.ratings import Rating, rated
 from workflow.foundation.database import Base, Numbered, word
 from workflow.foundation.errors import Exists, Invalid, Words
 from workflow.foundation.fields import Body, Day, StaffNo, Whole, many, one_of

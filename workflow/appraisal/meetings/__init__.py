@@ -1,0 +1,1 @@
+"""Meetings and tallies (会议、计票): records that several stages use. What is asked of them stands with the stages."""

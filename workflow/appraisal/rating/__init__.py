@@ -1,0 +1,14 @@
+"""评定 (rating), the fourth stage: who decides, the levels, their quota and patterns, and the care that follows."""
+
+from __future__ import annotations
+
+from workflow.appraisal.rating import aftercare, deciding, patterns, quota, ratings
+from workflow.rules.requirement import Requirement
+
+REQUIREMENTS: tuple[Requirement, ...] = (
+    *deciding.REQUIREMENTS,
+    *ratings.REQUIREMENTS,
+    *quota.REQUIREMENTS,
+    *patterns.REQUIREMENTS,
+    *aftercare.REQUIREMENTS,
+)

@@ -1,0 +1,13 @@
+"""整改 (rectification), the fifth stage: problems, measures, commitments, publications."""
+
+from __future__ import annotations
+
+from workflow.appraisal.rectification import commitments, measures, publications, signs
+from workflow.rules.requirement import Requirement
+
+REQUIREMENTS: tuple[Requirement, ...] = (
+    *measures.REQUIREMENTS,
+    *commitments.REQUIREMENTS,
+    *publications.REQUIREMENTS,
+    *signs.REQUIREMENTS,
+)

@@ -1,0 +1,8 @@
+"""报送 (report), the sixth stage: the 情况表 with its figures, and the checklist of papers."""
+
+from __future__ import annotations
+
+from workflow.appraisal.report import requirements
+from workflow.rules.requirement import Requirement
+
+REQUIREMENTS: tuple[Requirement, ...] = (*requirements.REQUIREMENTS,)

@@ -1,0 +1,11 @@
+"""组织生活会·述职评议 (self-review), the third stage: what members write, and what the meeting must have."""
+
+from __future__ import annotations
+
+from workflow.appraisal.self_review import meeting_requirements, self_reviews
+from workflow.rules.requirement import Requirement
+
+REQUIREMENTS: tuple[Requirement, ...] = (
+    *self_reviews.REQUIREMENTS,
+    *meeting_requirements.REQUIREMENTS,
+)

@@ -1,0 +1,8 @@
+"""集中学习 (study), the first stage: sessions and make-ups."""
+
+from __future__ import annotations
+
+from workflow.appraisal.study import sessions
+from workflow.rules.requirement import Requirement
+
+REQUIREMENTS: tuple[Requirement, ...] = (*sessions.REQUIREMENTS,)
