@@ -19,9 +19,9 @@ import workflow
 from workflow.diagram import FORWARD, mermaid, recorded_in
 from workflow.foundation.database import Base
 from workflow.foundation.vocabulary import STAGES, Kind, Trigger, Word
-from workflow.gate import CLAUSES, REQUIREMENTS
 from workflow.inventory import inventory
-from workflow.process import MOVES
+from workflow.machine.gate import CLAUSES, REQUIREMENTS
+from workflow.machine.process import MOVES
 from workflow.year.plan import find_plan, read_plan
 
 ROOT = Path(__file__).resolve().parent

@@ -22,11 +22,11 @@ from api.shapes import (
 )
 from workflow.appraisal.talks.talks import visible_history
 from workflow.foundation.vocabulary import Kind, Role
-from workflow.gate import BY_NAME
+from workflow.machine.gate import BY_NAME
+from workflow.machine.waivers import WaiverBody, approve, tell_decided, waive
 from workflow.people.access import Action
 from workflow.rules.evidence import must_be_open, must_be_unaccepted, record_of, records_of, reject, withdraw
 from workflow.rules.requirement import Waiver
-from workflow.waivers import WaiverBody, approve, tell_decided, waive
 from workflow.year.cycle import Lock, Participant, participant, roll, secretaries
 from workflow.year.roll import RollBody, amend_roll, confirm_excuse, withdraw_excuse
 

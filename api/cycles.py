@@ -16,9 +16,9 @@ from workflow.diagram import mermaid, recorded_in
 from workflow.foundation.errors import Invalid, NotFound
 from workflow.foundation.fields import Body, Day, Line
 from workflow.foundation.vocabulary import STAGES, Kind, Stage
-from workflow.gate import CLAUSES, REQUIREMENTS
+from workflow.machine.gate import CLAUSES, REQUIREMENTS
+from workflow.machine.process import MOVES
 from workflow.people.access import Action
-from workflow.process import MOVES
 from workflow.year.cycle import Cycle, cycle_by_year
 from workflow.year.deadlines import STAGES_WITH_A_DAY, change_deadlines
 from workflow.year.opening import close_cycle, open_cycle, publish

@@ -23,9 +23,9 @@ from workflow.assessment.decision import (
     must_be_pending,
     results,
 )
-from workflow.committee import enter, make_final, publish_decision
 from workflow.foundation.errors import NotFound
 from workflow.foundation.vocabulary import Level
+from workflow.machine.committee import enter, make_final, publish_decision
 from workflow.people.access import Action, Scope
 from workflow.rules.evidence import reject, withdraw
 from workflow.year.cycle import Cycle, cycle_by_year

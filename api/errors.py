@@ -17,7 +17,7 @@ from api.shapes import located_shape, unmet_shape
 from workflow.foundation import errors
 from workflow.foundation.database import constraint, is_away
 from workflow.foundation.errors import Refusal, Words
-from workflow.gate import Unmet
+from workflow.machine.gate import Unmet
 from workflow.people.throttle import TooManyTries
 
 log = structlog.get_logger("zhibu.api")

@@ -28,9 +28,9 @@ from api.shapes import (
 from workflow.foundation.fields import Body, Day, Text, one_of
 from workflow.foundation.history import History, history_of
 from workflow.foundation.vocabulary import STAGES, Kind, Stage, Trigger
-from workflow.gate import checklist
+from workflow.machine.gate import checklist
+from workflow.machine.process import move, options
 from workflow.people.access import Action
-from workflow.process import move, options
 from workflow.rules.evidence import records_of
 from workflow.rules.requirement import Waiver
 from workflow.year.cycle import Extension, Lock, StageChange, moves_made

@@ -19,7 +19,7 @@ from workflow.appraisal.report.figures import CHECKS, Figures, figures_of, total
 from workflow.appraisal.report.form import FormBody, fill_form, form_of
 from workflow.appraisal.report.rows import FormPaper, MemberLine, paper_of
 from workflow.foundation.vocabulary import Level, MeetingForm, Stage, Standing
-from workflow.gate import signs
+from workflow.machine.gate import signs
 from workflow.people.access import Action
 from workflow.year.cycle import Cycle, Lock, cycle_by_year, secretaries
 

@@ -29,12 +29,12 @@ from api.shapes import (
 from workflow.foundation.errors import Invalid, NotFound, Words
 from workflow.foundation.fields import Body, Line, StaffNo, YesNo, one_of
 from workflow.foundation.vocabulary import STAGES, Kind, LetterState, Stage
-from workflow.gate import exceptions, place_in_list
+from workflow.machine.gate import exceptions, place_in_list
+from workflow.machine.waivers import waivers_of_year
 from workflow.mail.outbox import Letter, letters_of
 from workflow.people.access import Action
 from workflow.people.organisation import Branch, person_by_staff_no, staff_nos
 from workflow.progress import Cursor, branches, changed_branches
-from workflow.waivers import waivers_of_year
 from workflow.year.cycle import Process, cycle_by_year
 
 routes = Routes()

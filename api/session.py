@@ -16,7 +16,7 @@ from api.shapes import Listed, LocatedShape, located_shape
 from workflow.foundation.database import transaction
 from workflow.foundation.fields import Body, StaffNo, Text
 from workflow.foundation.vocabulary import Role
-from workflow.gate import todos
+from workflow.machine.gate import todos
 from workflow.people.access import Action, Caller
 from workflow.people.accounts import sign_in, sign_out
 from workflow.people.throttle import SIGN_IN_FROM_ADDRESS, SIGN_IN_TO_ACCOUNT, forget, give_back, take

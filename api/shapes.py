@@ -10,9 +10,9 @@ from typing_extensions import TypedDict
 
 from api.address import place_of
 from workflow.foundation.vocabulary import CycleStatus, Kind, Post, Severity, Stage, Standing, Trigger, Waivable
-from workflow.gate import BY_NAME, Subject, Unmet
+from workflow.machine.gate import BY_NAME, Subject, Unmet
+from workflow.machine.process import Option
 from workflow.people.organisation import Branch
-from workflow.process import Option
 from workflow.rules.evidence import Retractable
 from workflow.rules.requirement import Requirement, Waiver
 from workflow.year.cycle import Cycle, Participant, Process, StageChange

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from workflow.foundation.vocabulary import SCHOOL_ZONE, Coverage, Post, Role, Stage, Standing
-from workflow.gate import CLAUSES
+from workflow.machine.gate import CLAUSES
 from workflow.people.access import Caller
 from workflow.people.accounts import caller_for, create_officer, open_account
 from workflow.people.organisation import Appointment, Branch, Person

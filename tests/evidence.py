@@ -19,10 +19,10 @@ from tests.situations import EVERYBODY, SUBSTANCE, Situation, a_study, a_talk, n
 from workflow.appraisal.study.sessions import StudyMakeUp, StudySession, record_make_up
 from workflow.appraisal.talks.talks import Talk, TalkFollowUp, record_follow_up
 from workflow.foundation.vocabulary import Coverage, Kind, Role, Stage, Trigger
-from workflow.gate import BY_NAME, Unmet, unmet
-from workflow.process import MOVES, move
+from workflow.machine.gate import BY_NAME, Unmet, unmet
+from workflow.machine.process import MOVES, move
+from workflow.machine.waivers import waive
 from workflow.rules.requirement import Waiver
-from workflow.waivers import waive
 from workflow.year.cycle import Lock, Participant, Process, StageChange, process_of, roll
 from workflow.year.deadlines import change_processes
 from workflow.year.opening import publish

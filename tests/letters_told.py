@@ -19,13 +19,13 @@ from tests.rectification import a_measure
 from tests.situations import a_talk
 from tests.workflow.test_reminders import BASE, at
 from workflow.appraisal.talks.talks import record_follow_up
-from workflow.committee import enter, make_final, publish_decision
 from workflow.foundation.vocabulary import Level, Stage, Trigger
+from workflow.machine.committee import enter, make_final, publish_decision
+from workflow.machine.process import move
+from workflow.machine.waivers import tell_decided, waive
 from workflow.people.invitations import Desk, forget_password, invite
-from workflow.process import move
 from workflow.reminders import queue_due
 from workflow.rules.evidence import reject
-from workflow.waivers import tell_decided, waive
 from workflow.year.cycle import Process, cycle_by_year
 from workflow.year.deadlines import change_deadlines, extend
 

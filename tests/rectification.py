@@ -17,7 +17,7 @@ from workflow.appraisal.rectification.measures import record_comment, record_mea
 from workflow.appraisal.rectification.problems import record_problem
 from workflow.appraisal.rectification.publications import Publication, RectificationFiling, confirm_receipt, record_filing, record_publication
 from workflow.foundation.vocabulary import Kind, MeasureState, ProblemSource, Stage
-from workflow.gate import BY_NAME, todos
+from workflow.machine.gate import BY_NAME, todos
 from workflow.rules.evidence import Evidence, reject, withdraw
 from workflow.year.cycle import Cycle, Process, roll, secretaries
 

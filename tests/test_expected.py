@@ -12,7 +12,7 @@ from api import ROUTES
 from api.base import Route
 from api.openapi import path_of
 from workflow.foundation.vocabulary import SCHOOL_ROLES, Post, Role
-from workflow.gate import BY_NAME, HOLDERS
+from workflow.machine.gate import BY_NAME, HOLDERS
 from workflow.people.access import ACCESS, ROLES_OF_POST, Scope
 from workflow.rules.requirement import Requirement
 

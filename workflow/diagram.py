@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from workflow.foundation.database import Base
 from workflow.foundation.vocabulary import STAGES, Kind, Trigger
-from workflow.process import MOVES
+from workflow.machine.process import MOVES
 
 FORWARD = (Trigger.ADVANCE, Trigger.FILE, Trigger.ACCEPT, Trigger.DECIDE, Trigger.PUBLISH)
 

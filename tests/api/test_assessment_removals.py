@@ -12,7 +12,7 @@ from tests.api.branch_year import BranchYear, an_empty_house, import_roster, ok,
 from tests.rosters import RosterBranch, committee_rows, member_rows
 from tests.servers import YEAR, House
 from workflow.assessment import REQUIREMENTS
-from workflow.gate import BY_NAME
+from workflow.machine.gate import BY_NAME
 from workflow.year.plan import find_plan
 
 pytestmark = pytest.mark.slow

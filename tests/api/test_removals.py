@@ -13,7 +13,7 @@ from tests.api.removals import REMOVALS
 from tests.rosters import COMMITTEE_POSTS, RosterBranch, committee_rows, member_rows
 from tests.servers import House
 from workflow.appraisal import REQUIREMENTS
-from workflow.gate import BY_NAME
+from workflow.machine.gate import BY_NAME
 from workflow.year.plan import find_plan
 
 pytestmark = pytest.mark.slow

@@ -22,7 +22,7 @@ from workflow.appraisal.report.figures import CHECKS
 from workflow.appraisal.talks.talks import record_talk
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import Level, Stage, TalkWay, TallySubject
-from workflow.gate import CLAUSES
+from workflow.machine.gate import CLAUSES
 from workflow.people.accounts import caller_for
 from workflow.year.cycle import Process, process_of
 from workflow.year.plan import find_plan, read_plan

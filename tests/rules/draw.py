@@ -19,7 +19,7 @@ from sqlalchemy import CheckConstraint, UniqueConstraint
 from sqlalchemy.dialects.postgresql import ExcludeConstraint
 
 from migrations.tables import METADATA
-from workflow.gate import BY_NAME
+from workflow.machine.gate import BY_NAME
 from workflow.people.access import ACCESS
 
 SEED = 20261129

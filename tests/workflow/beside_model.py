@@ -26,7 +26,7 @@ from tests.workflow.model import (
 )
 from workflow.appraisal import REQUIREMENTS
 from workflow.foundation.database import transaction
-from workflow.gate import unmet
+from workflow.machine.gate import unmet
 from workflow.year.cycle import cycle_by_year, process_of
 from workflow.year.roll import open_processes, rolls_follow
 

@@ -15,7 +15,7 @@ from workflow.foundation.database import Base
 from workflow.foundation.errors import PlanInvalid
 from workflow.foundation.history import History
 from workflow.foundation.vocabulary import Kind
-from workflow.gate import BY_NAME, CLAUSES, REQUIREMENTS
+from workflow.machine.gate import BY_NAME, CLAUSES, REQUIREMENTS
 from workflow.year.plan import find_plan, read_plan
 
 NAME, TEXT = find_plan("2024", None)

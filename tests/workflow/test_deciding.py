@@ -19,7 +19,7 @@ from workflow.appraisal.rating.deciding import (
     unconfirmed_deciding_minutes,
 )
 from workflow.foundation.vocabulary import MeetingForm, MeetingPurpose, Stage
-from workflow.gate import BY_NAME, todos, unmet
+from workflow.machine.gate import BY_NAME, todos, unmet
 from workflow.rules.evidence import reject, withdraw
 from workflow.year.cycle import Process
 

@@ -27,12 +27,12 @@ from workflow.assessment.decision import (
     result_of,
     results,
 )
-from workflow.committee import enter, make_final, publish_decision
 from workflow.foundation.errors import BranchesLack, Conflict, Exists, Forbidden, Invalid, MoveNotPossible, NotFound
 from workflow.foundation.history import History
 from workflow.foundation.vocabulary import Kind, Level, Stage, Trigger
+from workflow.machine.committee import enter, make_final, publish_decision
+from workflow.machine.process import move, move_together
 from workflow.mail.outbox import Letter
-from workflow.process import move, move_together
 from workflow.rules.evidence import reject, withdraw
 from workflow.year.cycle import Cycle, Lock, StageChange, cycle_by_year, processes_of, roll
 from workflow.year.opening import close_cycle

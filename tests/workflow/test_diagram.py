@@ -8,7 +8,7 @@ import pytest
 
 from workflow.diagram import FORWARD, mermaid
 from workflow.foundation.vocabulary import STAGES, Kind, Trigger
-from workflow.process import MOVES
+from workflow.machine.process import MOVES
 
 WAY = re.compile(r"(?m)^    (\w+) --> (\w+): \S+ (\w+)(（.+）)?$")
 

@@ -29,10 +29,10 @@ from workflow.appraisal.report.rows import paper_of
 from workflow.appraisal.study.sessions import StudySession
 from workflow.appraisal.talks.talks import Talk, record_talk
 from workflow.foundation.vocabulary import Kind, Level, MeasureState, MeetingPurpose, Stage, Standing, TalkWay, TallySubject
-from workflow.gate import BY_NAME
+from workflow.machine.gate import BY_NAME
+from workflow.machine.waivers import approve, waive
 from workflow.rules.evidence import Evidence, reject, withdraw
 from workflow.rules.requirement import Waiver
-from workflow.waivers import approve, waive
 from workflow.year.cycle import Cycle, Participant, Process, cycle_by_year, process_of, roll
 from workflow.year.opening import publish
 from workflow.year.roll import bring_into_step

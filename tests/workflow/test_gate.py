@@ -13,10 +13,10 @@ from tests.assessment import a_duty_report, an_assessment, arranged
 from tests.builders import DEADLINES, NOW, TODAY, a_branch, a_cycle, a_school, an_office, person
 from tests.evidence import OF_ALL_BRANCHES, SITUATIONS, a_waiver, all_evidence, in_situation, lacking, leaves, said, stand_at, statements
 from tests.situations import EVERYBODY, SUBSTANCE, a_study, a_talk
-from workflow import gate
 from workflow.appraisal.talks.talks import committee_pairs_without_a_talk, members_nobody_talked_with, secretary_without_a_focus_talk
 from workflow.foundation.vocabulary import STAGES, Coverage, Kind, Role, Severity, Stage, Waivable
-from workflow.gate import BY_NAME, REQUIREMENTS, blocking, checklist, exceptions, place_in_list, requirements_of, todos, unmet
+from workflow.machine import gate
+from workflow.machine.gate import BY_NAME, REQUIREMENTS, blocking, checklist, exceptions, place_in_list, requirements_of, todos, unmet
 from workflow.rules.evidence import withdraw
 from workflow.rules.requirement import Requirement
 from workflow.year.cycle import Lock, Process, process_of, processes

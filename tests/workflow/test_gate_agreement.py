@@ -21,7 +21,7 @@ from tests.evidence import LARGE, a_follow_up, a_waiver, excused, lacking, leave
 from tests.situations import EVERYBODY, SUBSTANCE, a_study, a_talk
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import STAGES, WORKING_STAGES, Kind, Post, ReportMode, Role, Severity, Stage, Waivable
-from workflow.gate import REQUIREMENTS, Unmet, blocking, blocking_together, checklist, exceptions, requirements_of, todos, unmet
+from workflow.machine.gate import REQUIREMENTS, Unmet, blocking, blocking_together, checklist, exceptions, requirements_of, todos, unmet
 from workflow.rules.evidence import reject
 from workflow.rules.requirement import Requirement
 from workflow.year.cycle import Participant, Process, process_of, roll

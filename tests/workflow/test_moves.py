@@ -19,9 +19,9 @@ from workflow.appraisal.talks.talks import members_nobody_talked_with, record_fo
 from workflow.foundation.database import transaction
 from workflow.foundation.errors import BranchesLack, Conflict, Forbidden, Invalid, MoveNotPossible, RequirementsUnmet, StageClosed, Stale
 from workflow.foundation.vocabulary import STAGES, WORKING_STAGES, Kind, Post, Role, Stage, Trigger
-from workflow.gate import blocking
+from workflow.machine.gate import blocking
+from workflow.machine.process import MACHINES, MOVES, may_make, move, move_together, moves_from, options
 from workflow.mail.outbox import Letter
-from workflow.process import MACHINES, MOVES, may_make, move, move_together, moves_from, options
 from workflow.roster.posts import appoint
 from workflow.year.cycle import Lock, Process, StageChange, moves_made, process_of, processes, roll
 from workflow.year.deadlines import change_processes, extend

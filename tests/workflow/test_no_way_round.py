@@ -21,7 +21,7 @@ from workflow.appraisal.rating.ratings import give_feedback
 from workflow.appraisal.rectification.publications import published
 from workflow.foundation.errors import Conflict, Forbidden, Invalid
 from workflow.foundation.vocabulary import FeedbackWay, Level, MeasureState, MeetingPurpose, Stage, Standing, TallySubject
-from workflow.gate import BY_NAME
+from workflow.machine.gate import BY_NAME
 from workflow.people.organisation import Person
 from workflow.rules.evidence import must_be_unaccepted
 from workflow.year.cycle import Process

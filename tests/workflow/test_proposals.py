@@ -16,10 +16,10 @@ from workflow.assessment.proposals import Proposal, proposal_of, proposals_of, p
 from workflow.foundation.errors import Conflict, Invalid, RequirementsUnmet, StageClosed, Stale
 from workflow.foundation.history import History
 from workflow.foundation.vocabulary import STAGES, Kind, Level, Role, Severity, Stage, Trigger, Waivable
-from workflow.gate import BY_NAME, todos
-from workflow.process import move
+from workflow.machine.gate import BY_NAME, todos
+from workflow.machine.process import move
+from workflow.machine.waivers import waive
 from workflow.rules.requirement import Waiver
-from workflow.waivers import waive
 from workflow.year.cycle import Process, process_of
 from workflow.year.opening import close_cycle
 

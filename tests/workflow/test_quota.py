@@ -13,10 +13,10 @@ from tests.rating import BASIC, CAST, EXCELLENT, QUALIFIED, UNQUALIFIED, a_branc
 from workflow.appraisal.rating.quota import more_excellent_than_the_quota, quota_of
 from workflow.appraisal.rating.ratings import Rating
 from workflow.foundation.vocabulary import Level, Severity, Stage, Waivable
-from workflow.gate import BY_NAME, unmet
+from workflow.machine.gate import BY_NAME, unmet
+from workflow.machine.waivers import approve
 from workflow.rules.evidence import records_of, reject, withdraw
 from workflow.rules.requirement import Waiver
-from workflow.waivers import approve
 from workflow.year.cycle import Process, process_of
 
 D5 = more_excellent_than_the_quota.name

@@ -41,7 +41,7 @@ from workflow.foundation.database import constraint
 from workflow.foundation.errors import Conflict, Forbidden, Invalid, StageClosed, Stale
 from workflow.foundation.history import History
 from workflow.foundation.vocabulary import FeedbackWay, Stage, Standing, TallySubject
-from workflow.gate import BY_NAME, blocking, exceptions, todos, unmet
+from workflow.machine.gate import BY_NAME, blocking, exceptions, todos, unmet
 from workflow.rules.evidence import record_of_member, reject, withdraw
 from workflow.year.cycle import Process, process_of
 

@@ -34,7 +34,7 @@ from workflow.appraisal.rectification.measures import amend_measure
 from workflow.appraisal.rectification.publications import amend_filing, amend_publication, confirm_receipt
 from workflow.foundation.errors import Conflict, Invalid
 from workflow.foundation.vocabulary import MeasureState, Post, Stage
-from workflow.gate import BY_NAME, blocking, unmet
+from workflow.machine.gate import BY_NAME, blocking, unmet
 from workflow.year.cycle import Process, process_of
 from workflow.year.opening import close_cycle, publish
 

@@ -24,7 +24,7 @@ from tests.rectification import (
 )
 from workflow.foundation.errors import Conflict
 from workflow.foundation.vocabulary import MeasureState, Stage
-from workflow.gate import BY_NAME, exceptions, unmet
+from workflow.machine.gate import BY_NAME, exceptions, unmet
 from workflow.year.cycle import Process
 
 OPEN, DOING, DONE, CLOSED = MeasureState

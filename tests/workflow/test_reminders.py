@@ -18,6 +18,7 @@ from workflow.appraisal.talks.talks import finish_follow_up, record_talk
 from workflow.foundation.calendar import set_day
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import SCHOOL_ZONE, LetterState, Post, Stage
+from workflow.machine.waivers import tell_decided, waive
 from workflow.mail.letters import Rendered
 from workflow.mail.outbox import Letter, claim, letters_of, retire_reminders, settle_unknown
 from workflow.people.access import Scope
@@ -28,7 +29,6 @@ from workflow.reminders import letters_due, queue_due
 from workflow.reminders.due import Due
 from workflow.reminders.when import nearest_reminder
 from workflow.rules.evidence import reject, withdraw
-from workflow.waivers import tell_decided, waive
 from workflow.year.cycle import Extension, Process, participant
 from workflow.year.deadlines import change_processes
 from workflow.year.opening import close_cycle

@@ -35,10 +35,10 @@ from workflow.appraisal.report.form import fill_form
 from workflow.appraisal.report.requirements import form_does_not_add_up, form_not_filled_in, no_secretary_named, stage_overdue
 from workflow.foundation.errors import Conflict
 from workflow.foundation.vocabulary import STAGES, WORKING_STAGES, Kind, Post, Stage, Standing, TallySubject
-from workflow.gate import BY_NAME, blocking, exceptions, todos, unmet
+from workflow.machine.gate import BY_NAME, blocking, exceptions, todos, unmet
+from workflow.machine.waivers import approve
 from workflow.people.organisation import Person
 from workflow.rules.evidence import Evidence, record_of_member, reject, withdraw
-from workflow.waivers import approve
 from workflow.year.cycle import Process, process_of
 from workflow.year.roll import rolls_follow
 

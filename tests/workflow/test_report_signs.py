@@ -29,7 +29,7 @@ from workflow.appraisal.report.requirements import (
 )
 from workflow.appraisal.study.sessions import StudySession
 from workflow.foundation.vocabulary import STAGES, Kind, MeetingPurpose, Severity
-from workflow.gate import blocking, signs
+from workflow.machine.gate import blocking, signs
 from workflow.rules.evidence import Evidence, record_of_member, reject, withdraw
 from workflow.year.cycle import Process, process_of
 

@@ -31,7 +31,7 @@ from workflow.appraisal.self_review.meeting_requirements import (
 from workflow.appraisal.study.sessions import amend_study_session
 from workflow.foundation.errors import Invalid
 from workflow.foundation.vocabulary import MeetingForm, MeetingPurpose, Stage
-from workflow.gate import BY_NAME, todos, unmet
+from workflow.machine.gate import BY_NAME, todos, unmet
 from workflow.rules.evidence import reject, withdraw
 from workflow.year.cycle import Process, process_of
 from workflow.year.roll import bring_into_step

@@ -30,7 +30,7 @@ from workflow.foundation.errors import Conflict, Forbidden, Invalid, StageClosed
 from workflow.foundation.fields import load
 from workflow.foundation.history import History
 from workflow.foundation.vocabulary import Level, MeetingForm, MeetingPurpose, Stage
-from workflow.gate import BY_NAME, todos, unmet
+from workflow.machine.gate import BY_NAME, todos, unmet
 from workflow.people.access import Action
 from workflow.people.substitutes import name_substitute
 from workflow.rules.evidence import reject, withdraw

@@ -53,10 +53,10 @@ from workflow.foundation.vocabulary import (
     TallySubject,
     Trigger,
 )
-from workflow.gate import BY_NAME
+from workflow.machine.gate import BY_NAME
+from workflow.machine.waivers import approve, waive
 from workflow.rules.evidence import reject, withdraw
 from workflow.rules.requirement import Waiver
-from workflow.waivers import approve, waive
 from workflow.year.cycle import Process, StageChange, roll
 from workflow.year.deadlines import extend
 from workflow.year.roll import bring_into_step

@@ -32,7 +32,7 @@ from workflow.assessment.arrangement import Arrangement
 from workflow.assessment.duty_reports import SECTIONS, DutyReport
 from workflow.assessment.sheet import INPUTS
 from workflow.foundation.vocabulary import Kind, Role, Severity, Stage, TallySubject
-from workflow.gate import BY_NAME, blocking, todos
+from workflow.machine.gate import BY_NAME, blocking, todos
 from workflow.rules.evidence import withdraw
 from workflow.year.cycle import Process, process_of
 

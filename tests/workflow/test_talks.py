@@ -28,7 +28,7 @@ from workflow.appraisal.talks.talks import (
     secretary_without_a_focus_talk,
 )
 from workflow.foundation.vocabulary import Coverage, Post
-from workflow.gate import BY_NAME, unmet
+from workflow.machine.gate import BY_NAME, unmet
 from workflow.roster.posts import appoint
 from workflow.rules.evidence import reject, withdraw
 from workflow.rules.requirement import Requirement

@@ -31,7 +31,7 @@ from workflow.foundation.database import transaction
 from workflow.foundation.errors import Conflict, Exists, Forbidden, Invalid, Stale
 from workflow.foundation.history import History
 from workflow.foundation.vocabulary import Standing, TallySubject
-from workflow.gate import BY_NAME, unmet
+from workflow.machine.gate import BY_NAME, unmet
 from workflow.rules.evidence import reject, withdraw
 from workflow.year.cycle import Lock, Process, process_of
 

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from tests.builders import NOW, TODAY, a_school
 from tests.evidence import OF_ALL_BRANCHES, SITUATIONS
 from workflow.foundation.vocabulary import Coverage, Stage
-from workflow.gate import BY_NAME, unmet
+from workflow.machine.gate import BY_NAME, unmet
 from workflow.people.organisation import Branch
 from workflow.rules.requirement import Requirement
 from workflow.year.cycle import Process, process_of

@@ -17,10 +17,10 @@ from workflow.appraisal.talks.talks import committee_pairs_without_a_talk, membe
 from workflow.foundation.database import constraint
 from workflow.foundation.errors import Conflict, Invalid, StageClosed
 from workflow.foundation.vocabulary import Severity, Stage, Waivable
-from workflow.gate import BY_NAME, blocking, unmet
+from workflow.machine.gate import BY_NAME, blocking, unmet
+from workflow.machine.waivers import approve, waive
 from workflow.rules.evidence import reject, withdraw
 from workflow.rules.requirement import Requirement, Waiver
-from workflow.waivers import approve, waive
 from workflow.year.cycle import Process, process_of
 from workflow.year.roll import rolls_follow
 

@@ -4,7 +4,7 @@ The plan: 党委会议研究决定。校党委综合以上述职、参加活动�
 
 Records: a decision with its meeting and a result for each branch that it names. It is never amended: one that is not final yet may be withdrawn or
 rejected and entered anew, a final one is corrected by another decision, which need name only the branches that it changes. Making a decision final
-moves all its branches at once; that act stands in ``workflow.committee``.
+moves all its branches at once; that act stands in ``workflow.machine.committee``.
 """
 
 from __future__ import annotations

@@ -17,11 +17,11 @@ from workflow.demo.assessment import begin_assessment
 from workflow.demo.year import Year, at
 from workflow.foundation.database import act_as, transaction
 from workflow.foundation.vocabulary import SCHOOL_ROLES, SCHOOL_ZONE, WORKING_STAGES, Kind, Post, Role, Stage, Standing, Trigger
-from workflow.gate import CLAUSES
+from workflow.machine.gate import CLAUSES
+from workflow.machine.process import move
 from workflow.people.access import ROLES_OF_POST, Caller
 from workflow.people.accounts import Account, Token, caller_for, create_officer, hash_password, issue_token
 from workflow.people.organisation import Appointment, Branch, Person
-from workflow.process import move
 from workflow.roster.checks import Roster, RosterBranch, RosterMember
 from workflow.roster.imports import apply_import, preview_import
 from workflow.roster.workbook import Reading

@@ -32,7 +32,7 @@ from sqlalchemy.orm import Session
 
 from workflow.foundation.calendar import overrides_of
 from workflow.foundation.database import any_of, in_short, is_away
-from workflow.gate import duties
+from workflow.machine.gate import duties
 from workflow.mail.aside import LetterAside, Unwritten, letters_aside, put_aside, take_up
 from workflow.mail.letters import OF_A_DEADLINE
 from workflow.mail.outbox import (

@@ -13,12 +13,12 @@ from sqlalchemy.orm import Session, contains_eager, selectinload
 
 from workflow.foundation.database import any_of
 from workflow.foundation.vocabulary import WORKING_STAGES, CycleStatus, Post, Role
-from workflow.gate import BY_NAME
+from workflow.machine.gate import BY_NAME
+from workflow.machine.process import moves_from
 from workflow.mail import letters
 from workflow.mail.letters import reminder_kind
 from workflow.people.organisation import Person
 from workflow.people.substitutes import Substitute, standing
-from workflow.process import moves_from
 from workflow.reminders.due import Due, Moment, Standing, Topic
 from workflow.reminders.when import nearest_reminder, reason_of, remark_of
 from workflow.year.cycle import Cycle, Participant, Process

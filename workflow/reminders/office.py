@@ -9,7 +9,7 @@ from functools import partial
 from sqlalchemy.orm import Session
 
 from workflow.foundation.vocabulary import STAGES, Role
-from workflow.gate import BY_NAME
+from workflow.machine.gate import BY_NAME
 from workflow.mail import letters
 from workflow.people.organisation import holders_of
 from workflow.reminders.deadlines import Missing, Near, duties_of, is_for_the_secretary

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from workflow.foundation.errors import Conflict, Invalid, Words
 from workflow.foundation.fields import Body, Line, Text, many
 from workflow.foundation.vocabulary import SCHOOL_ZONE, Waivable
-from workflow.gate import BY_NAME, unmet
+from workflow.machine.gate import BY_NAME, unmet
 from workflow.mail import letters
 from workflow.mail.outbox import NewLetter, enqueue
 from workflow.people.organisation import Branch

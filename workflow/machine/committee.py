@@ -15,11 +15,11 @@ from workflow.assessment.decision import Decision, enter_decision, must_be_pendi
 from workflow.assessment.summary import sheets
 from workflow.foundation.errors import Conflict, Forbidden, Words
 from workflow.foundation.vocabulary import ENDED, SCHOOL_ZONE, Kind, Role, Stage, Trigger
+from workflow.machine.process import move_together
 from workflow.mail import letters
 from workflow.mail.outbox import NewLetter, enqueue
 from workflow.people.access import Caller
 from workflow.people.organisation import holders_of
-from workflow.process import move_together
 from workflow.year.cycle import Cycle, Lock, Process, leaders, processes_of, with_people
 
 

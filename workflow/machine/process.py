@@ -19,7 +19,7 @@ from transitions import EventData, Machine
 from workflow import appraisal, assessment
 from workflow.foundation.errors import BranchesLack, Forbidden, Invalid, MoveNotPossible, RequirementsUnmet, Words
 from workflow.foundation.vocabulary import ENDED, SCHOOL_ZONE, STAGES, WORKING_STAGES, Kind, Stage, Trigger
-from workflow.gate import Unmet, blocking, blocking_together
+from workflow.machine.gate import Unmet, blocking, blocking_together
 from workflow.mail import letters
 from workflow.mail.outbox import NewLetter, enqueue, retire_reminders
 from workflow.people.access import Caller
