@@ -21,7 +21,6 @@ from sqlalchemy.exc import DBAPIError
 import migrations
 from schedulers.catcher import mail_catcher
 from schedulers.delivery import Courier
-from workflow import doctor as examination
 from workflow.foundation.database import engine_for, is_away, transaction
 from workflow.foundation.embedded import EmbeddedUnavailable, embedded_postgres
 from workflow.foundation.errors import Refusal
@@ -32,6 +31,7 @@ from workflow.machine.gate import CLAUSES
 from workflow.people.accounts import create_officer, issue_token
 from workflow.people.invitations import Desk, invite, invite_branch
 from workflow.people.organisation import branch_by_code, person_by_staff_no
+from workflow.readings import doctor as examination
 from workflow.roster.imports import apply_import, preview_import
 from workflow.roster.workbook import read_workbook
 from workflow.year.cycle import cycle_by_year

@@ -16,12 +16,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import workflow
-from workflow.diagram import FORWARD, mermaid, recorded_in
 from workflow.foundation.database import Base
 from workflow.foundation.vocabulary import STAGES, Kind, Trigger, Word
-from workflow.inventory import inventory
 from workflow.machine.gate import CLAUSES, REQUIREMENTS
 from workflow.machine.process import MOVES
+from workflow.readings.diagram import FORWARD, mermaid, recorded_in
+from workflow.readings.inventory import inventory
 from workflow.year.plan import find_plan, read_plan
 
 ROOT = Path(__file__).resolve().parent

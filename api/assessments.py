@@ -30,7 +30,7 @@ from workflow.foundation.fields import Body, Line, YesNo, many, one_of
 from workflow.foundation.vocabulary import STAGES, WORKING_STAGES, Kind, Level, ReportMode, Stage, Trigger
 from workflow.machine.process import move_together
 from workflow.people.access import SCHOOL_READERS, Action
-from workflow.progress import branches
+from workflow.readings.progress import branches
 from workflow.rules.evidence import must_be_open, reject, withdraw
 from workflow.year.cycle import Cycle, Lock, Participant, Process, cycle_by_year, processes_of, secretaries
 

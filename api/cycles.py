@@ -12,13 +12,13 @@ from api.address import BASE, CYCLE
 from api.base import Answer, Asked, Routes, service
 from api.lists import Page, listed, number, place
 from api.shapes import CycleShape, Listed, cycle_shape, requirement_shape
-from workflow.diagram import mermaid, recorded_in
 from workflow.foundation.errors import Invalid, NotFound
 from workflow.foundation.fields import Body, Day, Line
 from workflow.foundation.vocabulary import STAGES, Kind, Stage
 from workflow.machine.gate import CLAUSES, REQUIREMENTS
 from workflow.machine.process import MOVES
 from workflow.people.access import Action
+from workflow.readings.diagram import mermaid, recorded_in
 from workflow.year.cycle import Cycle, cycle_by_year
 from workflow.year.deadlines import STAGES_WITH_A_DAY, change_deadlines
 from workflow.year.opening import close_cycle, open_cycle, publish

@@ -8,7 +8,7 @@ from threading import Lock
 
 from api.base import Asked, service
 from workflow.foundation.vocabulary import Kind
-from workflow.progress import Overview, overview
+from workflow.readings.progress import Overview, overview
 from workflow.year.cycle import cycle_by_year
 
 AGAIN_AFTER_SECONDS = 0.5

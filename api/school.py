@@ -34,7 +34,7 @@ from workflow.machine.waivers import waivers_of_year
 from workflow.mail.outbox import Letter, letters_of
 from workflow.people.access import Action
 from workflow.people.organisation import Branch, person_by_staff_no, staff_nos
-from workflow.progress import Cursor, branches, changed_branches
+from workflow.readings.progress import Cursor, branches, changed_branches
 from workflow.year.cycle import Process, cycle_by_year
 
 routes = Routes()

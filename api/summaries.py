@@ -20,7 +20,7 @@ from workflow.foundation.errors import NotFound
 from workflow.foundation.fields import Line
 from workflow.foundation.vocabulary import ActivityKind, Kind, Level, ReportMode, Stage
 from workflow.people.access import ACCESS, Action
-from workflow.progress import branches
+from workflow.readings.progress import branches
 from workflow.year.cycle import Lock, cycle_by_year
 
 routes = Routes(kind=Kind.ASSESSMENT)

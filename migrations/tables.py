@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from workflow import progress
 from workflow.appraisal import ledger
 from workflow.appraisal.meetings import meetings, tallies
 from workflow.appraisal.rating import aftercare, ratings
@@ -16,6 +15,7 @@ from workflow.foundation import calendar, history, idempotency
 from workflow.foundation.database import Base
 from workflow.mail import aside, outbox
 from workflow.people import accounts, organisation, substitutes, throttle
+from workflow.readings import progress
 from workflow.roster import imports
 from workflow.rules import evidence, requirement
 from workflow.year import cycle

@@ -17,11 +17,11 @@ from sqlalchemy import Engine, create_engine, make_url, text
 from cli import Urls
 from tests.builders import a_school
 from tests.mail_server import MailServer, free_port, mail_server
-from workflow.doctor import Finding, State, examine
 from workflow.foundation.database import transaction
 from workflow.foundation.embedded import EmbeddedUnavailable
 from workflow.foundation.settings import read_settings
 from workflow.mail.outbox import beat
+from workflow.readings.doctor import Finding, State, examine
 
 RIGHT = {
     "secret_key": "a secret of the tests' own",

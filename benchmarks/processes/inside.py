@@ -21,7 +21,7 @@ from schedulers.worker import tick
 from workflow.foundation.database import engine_for, transaction
 from workflow.foundation.logs import configure_logs
 from workflow.foundation.settings import read_settings
-from workflow.progress import fold
+from workflow.readings.progress import fold
 from workflow.reminders import queue_due
 
 SETTINGS = read_settings()

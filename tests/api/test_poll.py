@@ -26,7 +26,7 @@ from tests.rosters import RosterBranch, a_roster
 from tests.servers import YEAR, Cast, House, a_database, a_house, a_server
 from workflow.foundation.database import engine_for, transaction, with_one_retry
 from workflow.foundation.vocabulary import WORKING_STAGES, Kind, Stage
-from workflow.progress import fold
+from workflow.readings.progress import fold
 from workflow.roster.imports import apply_import, preview_import
 from workflow.roster.workbook import read_workbook
 from workflow.year.cycle import Lock, cycle_by_year, process_of

@@ -15,13 +15,13 @@ from tests.builders import NOW, a_school, person
 from tests.evidence import stand_at
 from tests.mail_server import MailServer, mail_server
 from tests.test_doctor import look
-from workflow.doctor import Finding, State
 from workflow.foundation.database import transaction
 from workflow.foundation.settings import Settings
 from workflow.foundation.vocabulary import LetterState, Stage
 from workflow.mail.aside import REST, LetterAside, letters_aside
 from workflow.mail.letters import Rendered, sendable
 from workflow.mail.outbox import Letter, NewLetter, enqueue, heartbeat, letters_of
+from workflow.readings.doctor import Finding, State
 from workflow.workbooks.cells import Cell, person_name
 from workflow.year.cycle import process_of
 

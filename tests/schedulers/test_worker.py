@@ -23,7 +23,7 @@ from workflow.foundation.settings import Settings
 from workflow.foundation.vocabulary import LetterState
 from workflow.mail.letters import Rendered
 from workflow.mail.outbox import NewLetter, WorkerHeartbeat, enqueue, heartbeat, letters_of
-from workflow.progress import ProgressCount
+from workflow.readings.progress import ProgressCount
 
 EVERYBODY = ["office@school.example", "z3@school.example", "z6@school.example"]
 """Who has a letter at NOW: both secretaries, and the office its week."""

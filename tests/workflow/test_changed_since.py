@@ -19,7 +19,7 @@ from tests.workflow.test_progress import CODES, a_small_school, days_changed, ex
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import WORKING_STAGES, Kind, Post, Stage
 from workflow.people.organisation import Appointment, Branch
-from workflow.progress import Cursor, branches, changed_branches, fold, overview
+from workflow.readings.progress import Cursor, branches, changed_branches, fold, overview
 from workflow.year.cycle import Participant, Process, cycle_by_year
 from workflow.year.roll import rolls_follow
 

@@ -10,12 +10,12 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 import handbook
-from workflow.diagram import recorded_in
 from workflow.foundation.database import Base
 from workflow.foundation.errors import PlanInvalid
 from workflow.foundation.history import History
 from workflow.foundation.vocabulary import Kind
 from workflow.machine.gate import BY_NAME, CLAUSES, REQUIREMENTS
+from workflow.readings.diagram import recorded_in
 from workflow.year.plan import find_plan, read_plan
 
 NAME, TEXT = find_plan("2024", None)

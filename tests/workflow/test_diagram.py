@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from workflow.diagram import FORWARD, mermaid
 from workflow.foundation.vocabulary import STAGES, Kind, Trigger
 from workflow.machine.process import MOVES
+from workflow.readings.diagram import FORWARD, mermaid
 
 WAY = re.compile(r"(?m)^    (\w+) --> (\w+): \S+ (\w+)(（.+）)?$")
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from tests.builders import DEADLINES, NOW, TODAY, a_branch, a_cycle, an_office
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import KIND_OF, STAGES, WORKING_STAGES, Kind, Stage
-from workflow.progress import BranchChange, Overview, ProgressCount, ProgressDelta, fold, overview
+from workflow.readings.progress import BranchChange, Overview, ProgressCount, ProgressDelta, fold, overview
 from workflow.year.cycle import Cycle, Lock, Process, cycle_by_year, process_of
 from workflow.year.deadlines import change_deadlines, change_processes, extend
 from workflow.year.opening import close_cycle, publish

@@ -24,7 +24,7 @@ from workflow.mail.outbox import Letter, claim, letters_of, retire_reminders, se
 from workflow.people.access import Scope
 from workflow.people.organisation import Person
 from workflow.people.substitutes import name_substitute
-from workflow.progress import overview
+from workflow.readings.progress import overview
 from workflow.reminders import letters_due, queue_due
 from workflow.reminders.due import Due
 from workflow.reminders.when import nearest_reminder

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from workflow.foundation.vocabulary import CycleStatus, Kind, Role
 from workflow.mail.letters import Digest, school_link
 from workflow.people.organisation import holders_of
-from workflow.progress import overview
+from workflow.readings.progress import overview
 from workflow.reminders.due import Moment, Source, Topic
 from workflow.reminders.when import digest_of_week, remark_of
 from workflow.year.cycle import Cycle
