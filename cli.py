@@ -124,7 +124,7 @@ def migrate() -> None:
 @LOG_LEVEL
 @told_plainly
 def serve(host: str, port: int, workers: int, log_level: str) -> None:
-    from api.serving import serve_forever  # noqa: PLC0415  (a web server is not for the other commands)
+    from api.server.serving import serve_forever  # noqa: PLC0415  (a web server is not for the other commands)
 
     configure_logs(level=log_level)
     settings = read_settings()
@@ -206,7 +206,7 @@ def _moment(text: str | None) -> datetime:
 @click.option("--accounts-file", type=click.Path(path_type=Path, dir_okay=False), default=None, help="账号和令牌写入的 JSON 文件")
 @told_plainly
 def demo(port: int, data_dir: Path | None, accounts_file: Path | None) -> None:
-    from api.demo import kept_secret, must_be_free, run_demo  # noqa: PLC0415
+    from api.server.demo import kept_secret, must_be_free, run_demo  # noqa: PLC0415
     from schedulers.worker import run_worker  # noqa: PLC0415
 
     configure_logs(readable=True)

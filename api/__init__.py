@@ -15,36 +15,16 @@ from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
-from api import (
-    accounts,
-    activities,
-    aftercare,
-    assessments,
-    branch,
-    calendar,
-    commitments,
-    cycles,
-    decisions,
-    docs,
-    errors,
-    meetings,
-    people,
-    ratings,
-    rectification,
-    report,
-    roster,
-    school,
-    self_reviews,
-    session,
-    study,
-    summaries,
-    talks,
-    tallies,
-)
-from api.address import BASE
-from api.base import JSON, Route, Service, handler, service
-from api.metrics import METHODS, Metrics
-from api.openapi import document
+from api.appraisal import aftercare, commitments, form, meetings, ratings, rectification, self_reviews, study, talks, tallies
+from api.assessment import activities, assessments, decisions, summaries
+from api.branch import branch
+from api.frame import docs, errors
+from api.frame.address import BASE
+from api.frame.base import JSON, Route, Service, handler, service
+from api.frame.openapi import document
+from api.people import accounts, invitations, session
+from api.school import calendar, cycles, progress, roster
+from api.server.metrics import METHODS, Metrics
 from workflow.foundation.database import is_away, transaction
 from workflow.foundation.errors import Busy
 from workflow.foundation.settings import Settings
@@ -55,9 +35,9 @@ log = structlog.get_logger("zhibu.api")
 ROUTES: tuple[Route, ...] = (
     *session.routes,
     *accounts.routes,
-    *people.routes,
+    *invitations.routes,
     *cycles.routes,
-    *school.routes,
+    *progress.routes,
     *branch.routes,
     *study.routes,
     *talks.routes,
@@ -68,7 +48,7 @@ ROUTES: tuple[Route, ...] = (
     *aftercare.routes,
     *rectification.routes,
     *commitments.routes,
-    *report.routes,
+    *form.routes,
     *assessments.routes,
     *decisions.routes,
     *activities.routes,

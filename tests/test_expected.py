@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from api import ROUTES
-from api.base import Route
-from api.openapi import path_of
+from api.frame.base import Route
+from api.frame.openapi import path_of
 from workflow.foundation.vocabulary import SCHOOL_ROLES, Post, Role
 from workflow.machine.gate import BY_NAME, HOLDERS
 from workflow.people.access import ACCESS, ROLES_OF_POST, Scope

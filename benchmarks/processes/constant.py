@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from api.serving import serve_application
+from api.server.serving import serve_application
 from flask import Flask, Response, jsonify
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from api import ROUTES
-from api.base import Route
+from api.frame.base import Route
 from tests.api.assessment_year import attendance_sheet
 from tests.api.assessment_year import upload as upload_sheet
 from tests.api.branch_year import ok

@@ -10,8 +10,8 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 
 from api import ROUTES
-from api.base import Route
-from api.openapi import path_of
+from api.frame.base import Route
+from api.frame.openapi import path_of
 from tests.servers import House, a_house
 
 pytestmark = pytest.mark.slow

@@ -10,7 +10,7 @@ import pytest
 import structlog
 from sqlalchemy import select, text
 
-from api.people import SAME_TIME_SECONDS
+from api.people.invitations import SAME_TIME_SECONDS
 from schedulers.delivery import deliver
 from tests.api.conftest import Client, Reply
 from tests.builders import NOW

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from api import ROUTES
-from api.base import Route
+from api.frame.base import Route
 from tests.rating import a_counted_ballot
 from tests.servers import House, a_house
 from workflow.appraisal.meetings.tallies import TallyBody

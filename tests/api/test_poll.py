@@ -17,8 +17,8 @@ import pytest
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
-from api.lists import cursor
-from api.polling import AGAIN_AFTER_SECONDS, Board
+from api.frame.lists import cursor
+from api.frame.polling import AGAIN_AFTER_SECONDS, Board
 from tests.api.conftest import Client, token_of
 from tests.builders import NOW, a_cycle, an_office
 from tests.evidence import statements

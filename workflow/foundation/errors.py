@@ -1,7 +1,7 @@
 """The tree of refusals (拒绝): why something was not done, in words for the person who asked.
 
 A refusal names itself (``slug``), speaks Chinese and English, and carries what a client can act on.
-Which HTTP status it becomes is the edge's business (``api/errors.py``).
+Which HTTP status it becomes is the edge's business (``api/frame/errors.py``).
 """
 
 from __future__ import annotations

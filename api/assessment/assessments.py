@@ -1,0 +1,408 @@
+"""The committee's assessment of a branch (党委考核支部): where it stands, how its secretary reports, what he reports, what the branch tells."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from typing_extensions import TypedDict
+
+from api.branch.process import process_routes
+from api.frame.address import ASSESSMENT, CYCLE
+from api.frame.base import Answer, Asked, Routes
+from api.frame.lists import Page, listed, natural, place
+from api.frame.records import ReasonBody
+from api.frame.shapes import (
+    BranchShape,
+    ChangeShape,
+    Items,
+    Listed,
+    ProcessShape,
+    RecordShape,
+    branch_shape,
+    change_shape,
+    process_shape,
+    record_shape,
+)
+from workflow.assessment.arrangement import Arrangement, ArrangementBody, arrange, arrangement_of, arrangements_of, on_site
+from workflow.assessment.decision import FINAL, PUBLISHED, DecisionResult, result_of, results
+from workflow.assessment.duty_reports import (
+    DutyReport,
+    DutyReportBody,
+    begun_rectification,
+    duty_report_of,
+    visible_duty_report,
+    write_duty_report,
+)
+from workflow.assessment.facts import DEVELOPMENT, THREE_MEETINGS, Facts, FactsBody, check_facts, facts_of, state_facts
+from workflow.foundation.database import any_of
+from workflow.foundation.errors import Conflict, Invalid, NotFound, Words
+from workflow.foundation.fields import Body, Line, YesNo, many, one_of
+from workflow.foundation.vocabulary import STAGES, WORKING_STAGES, Kind, Level, ReportMode, Stage, Trigger
+from workflow.machine.process import move_together
+from workflow.people.access import SCHOOL_READERS, Action
+from workflow.readings.progress import branches
+from workflow.rules.evidence import must_be_open, reject, withdraw
+from workflow.year.cycle import Cycle, Lock, Participant, Process, cycle_by_year, processes_of, secretaries
+
+routes = Routes(kind=Kind.ASSESSMENT)
+
+
+# ── where it stands ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class OnSiteShape(TypedDict):
+    """The session at which a branch reports (现场述职)."""
+
+    held_on: date | None
+    place: str | None
+    order: int | None
+
+
+class OwnResultShape(TypedDict):
+    """What the committee decided on a branch: people of the branch read it once it is published."""
+
+    result: Level
+    reason: str | None
+    number: str
+    held_on: date
+    published_at: datetime | None
+
+
+class AnnouncedShape(TypedDict):
+    """What a plain member reads of the assessment of his branch, once it is published."""
+
+    cycle: int
+    kind: Kind
+    branch: BranchShape
+    result: OwnResultShape
+
+
+class AssessmentShape(ProcessShape):
+    """Where the assessment of a branch stands, and what the office has set."""
+
+    result: OwnResultShape | None
+
+    mode: ReportMode | None
+    on_site: OnSiteShape | None
+    conduct: str | None
+    extra: str | None
+
+
+def result_shape(row: DecisionResult) -> OwnResultShape:
+    decision = row.decision
+    return {
+        "result": row.result,
+        "reason": row.reason,
+        "number": decision.number,
+        "held_on": decision.held_on,
+        "published_at": decision.published_at,
+    }
+
+
+def assessment_shape(
+    process: Process, secretary: Participant | None, arrangement: Arrangement | None, result: DecisionResult | None, today: date
+) -> AssessmentShape:
+    reports_there = arrangement is not None and arrangement.mode is ReportMode.ON_SITE
+    return {
+        **process_shape(process, secretary, today),
+        "result": result_shape(result) if result else None,
+        "mode": arrangement.mode if arrangement else None,
+        "on_site": {"held_on": arrangement.held_on, "place": arrangement.place, "order": arrangement.position}
+        if arrangement and reports_there
+        else None,
+        "conduct": arrangement.conduct if arrangement else None,
+        "extra": arrangement.extra if arrangement else None,
+    }
+
+
+def _year(asked: Asked, year: int) -> Cycle:
+    return cycle_by_year(asked.session, year)
+
+
+class AssessmentsQuery(Page):
+    """Which assessments."""
+
+    stage = one_of(Stage, among=STAGES[Kind.ASSESSMENT])
+    overdue = YesNo()
+    unit = Line()
+    q = Line(at_most=50)
+
+
+@routes.get(f"{CYCLE}/assessments", action=Action.READ_SCHOOL, answers=Listed[AssessmentShape], query=AssessmentsQuery)
+def list_assessments(asked: Asked, query: dict[str, Any], year: int) -> Any:
+    """The assessment of each branch, by branch code."""
+    rows, named = branches(
+        asked.session,
+        cycle_by_year(asked.session, year),
+        today=asked.today,
+        stage=query.get("stage"),
+        overdue=query.get("overdue"),
+        unit=query.get("unit"),
+        words=query.get("q"),
+        after=place(query, "", natural),
+        limit=query["limit"] + 1,
+        kind=Kind.ASSESSMENT,
+    )
+    ids = [row.id for row in rows]
+    set_by_office = arrangements_of(asked.session, ids)
+    decided = {row.process_id: row for row in results(asked.session, FINAL, any_of(DecisionResult.process_id, ids))}
+    return listed(
+        rows,
+        query,
+        lambda row: assessment_shape(row, named.get(row.id), set_by_office.get(row.id), decided.get(row.id), asked.today),
+        lambda row: row.branch.code,
+    )
+
+
+class AdvanceBody(Body):
+    """To which stage, and which branches: all that stand before it, unless some are named."""
+
+    to = one_of(Stage, among=WORKING_STAGES[Kind.ASSESSMENT][1:], required=True)
+    branches = many(Line(at_most=32), at_least=1)
+
+
+class MovedShape(ChangeShape):
+    """A move that was made, and of which branch."""
+
+    branch: BranchShape
+
+
+@routes.post(f"{CYCLE}/assessments/advance", action=Action.MOVE_ASSESSMENT, answers=Items[MovedShape], find=_year, body=AdvanceBody)
+def advance_branches(asked: Asked, cycle: Cycle, body: dict[str, Any]) -> Any:
+    """Advance many branches by one act: all of them move, or none does, with all that any of them lacks."""
+    of_year = {each.branch.code: each for each in processes_of(asked.session, cycle, Kind.ASSESSMENT, lock=Lock.MOVE)}
+    if unknown := [code for code in body.get("branches", []) if code not in of_year]:
+        raise Invalid({"branches": [Words(f"本年度没有党支部 {code} 的考核", f"no branch {code} is assessed") for code in unknown]})
+    before = WORKING_STAGES[Kind.ASSESSMENT][WORKING_STAGES[Kind.ASSESSMENT].index(body["to"]) - 1]
+    wanted = body.get("branches", [code for code, each in of_year.items() if each.stage is before])
+    moving = [each for code, each in of_year.items() if code in wanted]
+    if not moving:
+        raise Conflict(Words(f"没有处于“{before.zh}”的支部", f"no branch stands at {before.value}"))
+    changes = move_together(asked.session, moving, Trigger.ADVANCE, to=body["to"], by=asked.by, now=asked.now)
+    return {"items": [{**change_shape(change), "branch": branch_shape(each.branch)} for each, change in zip(moving, changes, strict=True)]}
+
+
+class SlotShape(TypedDict):
+    """One branch's place in the order of the sessions (现场述职安排)."""
+
+    held_on: date | None
+    place: str | None
+    order: int | None
+    branch: BranchShape
+
+
+@routes.get(f"{CYCLE}/report-sessions", action=Action.READ_SCHOOL, answers=Items[SlotShape], find=_year)
+def list_sessions(asked: Asked, cycle: Cycle) -> Any:
+    """Which branches report on site, in the order in which they do; those without a day come last."""
+    rows = on_site(asked.session, cycle)
+    return {"items": [{"held_on": row.held_on, "place": row.place, "order": row.position, "branch": branch_shape(branch)} for row, branch in rows]}
+
+
+def _assessment(asked: Asked) -> Answer:
+    process, session = asked.process, asked.session
+    secretary = secretaries(session, [process.id]).get(process.id)
+    result = result_of(session, process, FINAL if asked.by.school & SCHOOL_READERS else PUBLISHED)
+    return Answer(assessment_shape(process, secretary, arrangement_of(session, process), result, asked.today), version=process.version)
+
+
+@routes.get(ASSESSMENT, action=Action.READ_ASSESSMENT, answers=AssessmentShape | AnnouncedShape)
+def read_assessment(asked: Asked) -> Any:
+    """Where the assessment of a branch stands. Its ETag is what a move or a change must send as If-Match. A plain member reads the result alone."""
+    process = asked.process
+    if not asked.by.plain_member(process.branch.code):
+        return _assessment(asked)
+    result = result_of(asked.session, process, PUBLISHED)
+    if result is None:
+        raise NotFound
+    announced: AnnouncedShape = {
+        "cycle": process.cycle.year,
+        "kind": process.kind,
+        "branch": branch_shape(process.branch),
+        "result": result_shape(result),
+    }
+    return announced
+
+
+@routes.patch(ASSESSMENT, action=Action.ASSESS, lock=Lock.MOVE, body=ArrangementBody, answers=AssessmentShape)
+def change_assessment(asked: Asked, body: dict[str, Any]) -> Any:
+    """Set whether the secretary reports on site or in writing, the session, and the office's words on the branch."""
+    arrange(asked.session, asked.process, body, seen=asked.seen)
+    return _assessment(asked)
+
+
+def _shown(asked: Asked, stage: Stage) -> bool:
+    """What the office and the committee still lack is theirs to know: a branch sees what it is asked for itself."""
+    return stage is Stage.COLLECTING or bool(asked.by.school & SCHOOL_READERS)
+
+
+routes.extend(
+    process_routes(
+        Kind.ASSESSMENT,
+        ASSESSMENT,
+        reads=Action.READ_ASSESSMENT_PROCESS,
+        moves=Action.MOVE_ASSESSMENT,
+        reads_history=Action.READ_SCHOOL,
+        shown=_shown,
+    )
+)
+
+
+# ── the duty report ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class DutyReportShape(TypedDict):
+    """A duty report. Before there is one: what it begins with."""
+
+    sections: dict[str, str]
+    rectification: str | None
+    submitted: bool
+    submitted_at: datetime | None
+    late: bool
+    record: RecordShape | None
+
+
+def duty_report_shape(row: DutyReport) -> DutyReportShape:
+    return {
+        "sections": row.sections,
+        "rectification": row.rectification,
+        "submitted": row.submitted,
+        "submitted_at": row.submitted_at,
+        "late": row.late,
+        "record": record_shape(row),
+    }
+
+
+def _held_report(asked: Asked) -> DutyReport | None:
+    return duty_report_of(asked.session, asked.process, held=True)
+
+
+def _standing_report(asked: Asked) -> DutyReport:
+    visible = visible_duty_report(asked.by, asked.process.branch.code)
+    row = duty_report_of(asked.session, asked.process, visible=visible, held=True)
+    if row is None:
+        raise NotFound
+    return row
+
+
+@routes.get(f"{ASSESSMENT}/duty-report", action=Action.READ_DUTY_REPORT, answers=DutyReportShape)
+def read_duty_report(asked: Asked) -> Any:
+    """The duty report. Before it is begun, last year's measures stand in it as far as they have come."""
+    visible = visible_duty_report(asked.by, asked.process.branch.code)
+    row = duty_report_of(asked.session, asked.process, visible=visible)
+    if row is not None:
+        return Answer(duty_report_shape(row), version=row.version)
+    begun: DutyReportShape = {
+        "sections": {},
+        "rectification": begun_rectification(asked.session, asked.process),
+        "submitted": False,
+        "submitted_at": None,
+        "late": False,
+        "record": None,
+    }
+    return begun
+
+
+@routes.put(
+    f"{ASSESSMENT}/duty-report",
+    action=Action.WRITE_DUTY_REPORT,
+    lock=Lock.EVIDENCE,
+    find=_held_report,
+    body=DutyReportBody,
+    answers=DutyReportShape,
+    if_match=True,
+)
+def put_duty_report(asked: Asked, row: DutyReport | None, body: dict[str, Any]) -> Any:
+    """Write the report whole, as a draft or submitted."""
+    written = write_duty_report(asked.session, asked.process, row, body, seen=asked.if_match, by=asked.by, now=asked.now)
+    return Answer(duty_report_shape(written), version=written.version)
+
+
+@routes.post(
+    f"{ASSESSMENT}/duty-report/withdraw",
+    action=Action.WRITE_DUTY_REPORT,
+    lock=Lock.EVIDENCE,
+    find=_standing_report,
+    body=ReasonBody,
+    answers=DutyReportShape,
+)
+def withdraw_duty_report(asked: Asked, row: DutyReport, body: dict[str, Any]) -> Any:
+    """The branch takes its report back, with a reason, and may write another."""
+    must_be_open(asked.process, Stage.COLLECTING)
+    withdraw(row, by=asked.by.staff_no, now=asked.now, reason=body["reason"])
+    return Answer(duty_report_shape(row), version=row.version)
+
+
+@routes.post(
+    f"{ASSESSMENT}/duty-report/reject", action=Action.ASSESS, lock=Lock.EVIDENCE, find=_standing_report, body=ReasonBody, answers=DutyReportShape
+)
+def reject_duty_report(asked: Asked, row: DutyReport, body: dict[str, Any]) -> Any:
+    """The office does not accept the report, with a reason; the branch writes another."""
+    must_be_open(asked.process, Stage.COLLECTING)
+    reject(row, by=asked.by.staff_no, now=asked.now, reason=body["reason"])
+    return Answer(duty_report_shape(row), version=row.version)
+
+
+# ── the facts of the year ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class CleanGovernmentShape(TypedDict):
+    text: str | None
+    issues: bool | None
+
+
+class FactsShape(TypedDict):
+    """What a branch tells of its year."""
+
+    main_work: str | None
+    three_meetings: dict[str, int | None]
+    development: dict[str, int | None]
+    clean_government: CleanGovernmentShape
+    recorded_by: str
+    recorded_at: datetime
+    checked_by: str | None
+    checked_at: datetime | None
+
+
+def facts_shape(row: Facts) -> FactsShape:
+    return {
+        "main_work": row.main_work,
+        "three_meetings": {name: getattr(row, name) for name in THREE_MEETINGS},
+        "development": {name: getattr(row, name) for name in DEVELOPMENT},
+        "clean_government": {"text": row.clean_government, "issues": row.clean_issues},
+        "recorded_by": row.recorded_by,
+        "recorded_at": row.recorded_at,
+        "checked_by": row.checked_by,
+        "checked_at": row.checked_at,
+    }
+
+
+def _facts(asked: Asked) -> Facts:
+    row = facts_of(asked.session, asked.process)
+    if row is None:
+        raise NotFound
+    return row
+
+
+def _held_facts(asked: Asked) -> Facts | None:
+    return facts_of(asked.session, asked.process, held=True)
+
+
+@routes.get(f"{ASSESSMENT}/facts", action=Action.READ_ASSESSMENT_PROCESS, find=_facts, answers=FactsShape)
+def read_facts(asked: Asked, row: Facts) -> Any:
+    """What a branch has told of its year."""
+    return Answer(facts_shape(row), version=row.version)
+
+
+@routes.put(f"{ASSESSMENT}/facts", action=Action.STATE_FACTS, lock=Lock.EVIDENCE, find=_held_facts, body=FactsBody, answers=FactsShape, if_match=True)
+def put_facts(asked: Asked, row: Facts | None, body: dict[str, Any]) -> Any:
+    """Tell the facts of the year, whole. A change wants a new check by the office."""
+    written = state_facts(asked.session, asked.process, row, body, seen=asked.if_match, by=asked.by, now=asked.now)
+    return Answer(facts_shape(written), version=written.version)
+
+
+@routes.post(f"{ASSESSMENT}/facts/confirm", action=Action.ASSESS, lock=Lock.EVIDENCE, find=_held_facts, answers=FactsShape)
+def confirm_facts(asked: Asked, row: Facts | None) -> Any:
+    """The office has checked the facts as they stand."""
+    checked = check_facts(asked.session, asked.process, row, by=asked.by, now=asked.now)
+    return Answer(facts_shape(checked), version=checked.version)

@@ -1,0 +1,161 @@
+"""One branch's process (党支部流程): where it stands, its waivers and its roll."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement
+
+from api.branch.process import process_routes
+from api.frame.address import BRANCH, NUMBER, address_of
+from api.frame.base import Answer, Asked, Routes, service
+from api.frame.lists import Page, listed, natural, number, place
+from api.frame.records import ReasonBody
+from api.frame.shapes import Listed, ProcessShape, RollShape, WaiverShape, process_shape, roll_shape, waiver_shape
+from workflow.appraisal.talks.talks import visible_history
+from workflow.foundation.vocabulary import Kind, Role
+from workflow.machine.gate import BY_NAME
+from workflow.machine.waivers import WaiverBody, approve, tell_decided, waive
+from workflow.people.access import Action
+from workflow.rules.evidence import must_be_open, must_be_unaccepted, record_of, records_of, reject, withdraw
+from workflow.rules.requirement import Waiver
+from workflow.year.cycle import Lock, Participant, participant, roll, secretaries
+from workflow.year.roll import RollBody, amend_roll, confirm_excuse, withdraw_excuse
+
+RECORD = f"<{NUMBER}:record_id>"
+
+
+def _visible(asked: Asked) -> ColumnElement[bool]:
+    secretary = secretaries(asked.session, [asked.process.id]).get(asked.process.id)
+    return visible_history(asked.by, asked.process.branch.code, secretary.staff_no if secretary else None)
+
+
+routes = Routes()
+
+
+@routes.get(BRANCH, action=Action.READ_PROCESS, answers=ProcessShape)
+def read_process(asked: Asked) -> Any:
+    """Where a branch stands. Its ETag is what a move must send as If-Match."""
+    process = asked.process
+    secretary = secretaries(asked.session, [process.id]).get(process.id)
+    return Answer(process_shape(process, secretary, asked.today), version=process.version)
+
+
+routes.extend(
+    process_routes(Kind.APPRAISAL, BRANCH, reads=Action.READ_PROCESS, moves=Action.MOVE, reads_history=Action.READ_PROCESS, visible=_visible)
+)
+
+
+# ── waivers ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _waiver(asked: Asked, row: Waiver, status: int = 200) -> Answer:
+    location = f"{address_of(asked.process)}/waivers/{row.id}" if status == 201 else None
+    return Answer(waiver_shape(row), status, version=row.version, location=location)
+
+
+@routes.get(f"{BRANCH}/waivers", action=Action.READ_PROCESS, answers=Listed[WaiverShape], query=Page)
+def list_waivers(asked: Asked, query: dict[str, Any]) -> Any:
+    """Reasons that stand in place of what is missing, those taken back included."""
+    rows = records_of(asked.session, Waiver, asked.process.id, after=place(query, 0, number), limit=query["limit"] + 1)
+    return listed(rows, query, waiver_shape, lambda row: row.id)
+
+
+def _one(asked: Asked, record_id: int) -> Waiver:
+    return record_of(asked.session, Waiver, asked.process.id, record_id)
+
+
+def _held(asked: Asked, record_id: int) -> Waiver:
+    return record_of(asked.session, Waiver, asked.process.id, record_id, held=True)
+
+
+def _tell_decided(asked: Asked, row: Waiver) -> None:
+    tell_decided(asked.session, asked.process, row, now=asked.now, base_url=service().settings.base_url or "")
+
+
+@routes.get(f"{BRANCH}/waivers/{RECORD}", action=Action.READ_PROCESS, answers=WaiverShape, find=_one)
+def read_waiver(asked: Asked, row: Waiver) -> Any:
+    """One of them."""
+    return _waiver(asked, row)
+
+
+@routes.post(f"{BRANCH}/waivers", action=Action.WAIVE, answers=WaiverShape, lock=Lock.EVIDENCE, body=WaiverBody, status=201)
+def give_waiver(asked: Asked, body: dict[str, Any]) -> Any:
+    """Give a reason for what is missing, as far as the clause allows one."""
+    return _waiver(asked, waive(asked.session, asked.process, body, by=asked.by.staff_no, now=asked.now), 201)
+
+
+@routes.post(f"{BRANCH}/waivers/{RECORD}/approve", action=Action.DECIDE_WAIVER, answers=WaiverShape, lock=Lock.EVIDENCE, find=_held)
+def approve_waiver(asked: Asked, row: Waiver) -> Any:
+    """The office agrees to a reason that needs it."""
+    must_be_unaccepted(asked.process)
+    approve(row, by=asked.by.staff_no, now=asked.now)
+    _tell_decided(asked, row)
+    return _waiver(asked, row)
+
+
+@routes.post(f"{BRANCH}/waivers/{RECORD}/reject", action=Action.DECIDE_WAIVER, answers=WaiverShape, lock=Lock.EVIDENCE, find=_held, body=ReasonBody)
+def reject_waiver(asked: Asked, row: Waiver, body: dict[str, Any]) -> Any:
+    """The office does not accept a reason: it covers nothing any more."""
+    must_be_unaccepted(asked.process)
+    reject(row, by=asked.by.staff_no, now=asked.now, reason=body["reason"])
+    _tell_decided(asked, row)
+    return _waiver(asked, row)
+
+
+@routes.post(f"{BRANCH}/waivers/{RECORD}/withdraw", action=Action.WAIVE, answers=WaiverShape, lock=Lock.EVIDENCE, find=_held, body=ReasonBody)
+def withdraw_waiver(asked: Asked, row: Waiver, body: dict[str, Any]) -> Any:
+    """The branch takes a reason back."""
+    must_be_open(asked.process, BY_NAME[row.requirement].stage)
+    withdraw(row, by=asked.by.staff_no, now=asked.now, reason=body["reason"])
+    return _waiver(asked, row)
+
+
+# ── the roll ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _roll_line(asked: Asked, row: Participant) -> RollShape:
+    """A plain member reads the roll's names."""
+    return roll_shape(row) if set(asked.by_roles) - {Role.MEMBER} else {"staff_no": row.staff_no, "name": row.name}
+
+
+@routes.get(f"{BRANCH}/roll", action=Action.READ_ROLL, answers=Listed[RollShape], query=Page)
+def list_roll(asked: Asked, query: dict[str, Any]) -> Any:
+    """Who belongs to this process."""
+    rows = roll(asked.session, asked.process.id, after=place(query, "", natural), limit=query["limit"] + 1)
+    return listed(rows, query, lambda row: _roll_line(asked, row), lambda row: row.staff_no)
+
+
+def _line(asked: Asked, staff_no: str) -> Participant:
+    return participant(asked.session, asked.process.id, staff_no)
+
+
+def _held_line(asked: Asked, staff_no: str) -> Participant:
+    return participant(asked.session, asked.process.id, staff_no, held=True)
+
+
+@routes.get(f"{BRANCH}/roll/<staff_no>", action=Action.READ_ROLL, answers=RollShape, find=_line)
+def read_roll_line(asked: Asked, row: Participant) -> Any:
+    """One line of it."""
+    return Answer(_roll_line(asked, row), version=row.version)
+
+
+@routes.patch(f"{BRANCH}/roll/<staff_no>", action=Action.EDIT_ROLL, answers=RollShape, lock=Lock.EVIDENCE, find=_held_line, body=RollBody)
+def change_roll_line(asked: Asked, row: Participant, body: dict[str, Any]) -> Any:
+    """Excuse somebody (the branch), or set what the office decides."""
+    amend_roll(asked.session, asked.process, row, body, seen=asked.seen, by=asked.by)
+    return Answer(roll_shape(row), version=row.version)
+
+
+@routes.post(f"{BRANCH}/roll/<staff_no>/withdraw", action=Action.EDIT_ROLL, answers=RollShape, lock=Lock.EVIDENCE, find=_held_line)
+def withdraw_roll_excuse(asked: Asked, row: Participant) -> Any:
+    """Take an excuse back: he attends after all."""
+    withdraw_excuse(asked.session, asked.process, row)
+    return Answer(roll_shape(row), version=row.version)
+
+
+@routes.post(f"{BRANCH}/roll/<staff_no>/confirm", action=Action.CONFIRM_EXCUSE, answers=RollShape, lock=Lock.EVIDENCE, find=_held_line)
+def confirm_roll_line(asked: Asked, row: Participant) -> Any:
+    """The office confirms that somebody need not attend."""
+    confirm_excuse(asked.session, asked.process, row, by=asked.by)
+    return Answer(roll_shape(row), version=row.version)

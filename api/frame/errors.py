@@ -1,0 +1,171 @@
+"""Refusals on the wire (RFC 9457): which status each becomes, in one table, and how it is told."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import structlog
+from flask import Flask, Response, current_app, g, request
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from werkzeug.exceptions import HTTPException
+from werkzeug.http import HTTP_STATUS_CODES
+
+from api.frame.shapes import located_shape, unmet_shape
+from workflow.foundation import errors
+from workflow.foundation.database import constraint, is_away
+from workflow.foundation.errors import Refusal, Words
+from workflow.machine.gate import Unmet
+from workflow.people.throttle import TooManyTries
+
+log = structlog.get_logger("zhibu.api")
+
+
+class PreconditionRequired(Refusal):
+    """A move or a change needs If-Match: what version did you see?"""
+
+    slug = "precondition-required"
+    title = Words("请带上 If-Match：先读取，再用读到的 ETag 提交", "send If-Match with the ETag that you read")
+
+
+class Malformed(Refusal):
+    """The body is no JSON at all."""
+
+    slug = "malformed"
+    title = Words("请求内容不是合法的 JSON", "the body is not valid JSON")
+
+
+class UnsupportedMediaType(Refusal):
+    """The body is in another format than this route takes."""
+
+    slug = "unsupported-media-type"
+    title = Words("请求内容的类型不对", "unsupported media type")
+
+
+class TooLarge(Refusal):
+    """More than this service takes at once."""
+
+    slug = "too-large"
+    title = Words("内容太大", "too large")
+
+
+class CsrfMissing(errors.Forbidden):
+    """A page's request without the token that proves it came from our page."""
+
+    slug = "csrf"
+    title = Words("页面已过期，请刷新后再试", "the X-CSRF-Token header is missing or wrong")
+
+
+STATUS: Mapping[type[Refusal], int] = {
+    Malformed: 400,
+    errors.Unauthenticated: 401,
+    errors.Forbidden: 403,
+    errors.NotFound: 404,
+    errors.Conflict: 409,
+    errors.Stale: 412,
+    TooLarge: 413,
+    UnsupportedMediaType: 415,
+    errors.Invalid: 422,
+    errors.PlanInvalid: 422,
+    PreconditionRequired: 428,
+    TooManyTries: 429,
+    errors.Busy: 503,
+}
+
+
+def status_of(refusal: type[Refusal]) -> int:
+    """The status of a refusal: its own class's, or that of the nearest above it."""
+    return next((STATUS[cls] for cls in refusal.__mro__ if cls in STATUS), 400)
+
+
+def language() -> str:
+    """Chinese, unless the caller prefers English."""
+    return "en" if request.accept_languages.best_match(["zh", "zh-cn", "en"]) == "en" else "zh"
+
+
+def problem(
+    status: int, slug: str, title: str, detail: str, extra: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
+) -> Response:
+    """An ``application/problem+json`` answer."""
+    body = {
+        "type": f"/docs/problems#{slug}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "instance": request.path,
+        "request_id": g.get("request_id", ""),
+        **(extra or {}),
+    }
+    response = current_app.response_class(current_app.json.dumps(body).encode("utf-8", "replace"), status=status, mimetype="application/problem+json")
+    response.headers.extend(headers or {})
+    return response
+
+
+def told(value: Any, speech: str, *, of_many: bool = False) -> Any:
+    """Plain JSON of what a refusal carries; ``of_many`` branches."""
+    if isinstance(value, Words):
+        return value.speak(speech)
+    if isinstance(value, Unmet):
+        return located_shape(value, speech) if of_many else unmet_shape(value, speech)
+    if isinstance(value, list):
+        return [told(each, speech, of_many=of_many) for each in value]
+    return value
+
+
+def refused(refusal: Refusal) -> Response:
+    """How a refusal is answered."""
+    speech = language()
+    of_many = isinstance(refusal, errors.BranchesLack)
+    extra = {name: told(value, speech, of_many=of_many) for name, value in refusal.extra.items()}
+    if isinstance(refusal, errors.Invalid):
+        extra["errors"] = {field: [words.speak(speech) for words in messages] for field, messages in refusal.errors.items()}
+    headers = {"WWW-Authenticate": "Bearer"} if isinstance(refusal, errors.Unauthenticated) else {}
+    if isinstance(refusal, errors.Busy):
+        headers["Retry-After"] = "1"
+    if isinstance(refusal, TooManyTries):
+        headers["Retry-After"] = str(refusal.retry_after)
+    return problem(status_of(type(refusal)), refusal.slug, refusal.title.speak(speech), refusal.detail.speak(speech), extra, headers)
+
+
+def went_wrong_in_http(error: HTTPException) -> Response:
+    """What the web framework refuses by itself: no such route, wrong method, too large."""
+    status = error.code or 500
+    known = {404: errors.NotFound, 413: TooLarge, 415: UnsupportedMediaType, 400: Malformed}.get(status)
+    headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Location")}
+    if status < 400:
+        return error.get_response()  # type: ignore[return-value]
+    if known is not None:
+        return refused(known())
+    words = {405: Words("这个地址不支持该方法", "method not allowed")}.get(
+        status, Words(HTTP_STATUS_CODES.get(status, "Error"), HTTP_STATUS_CODES.get(status, "Error"))
+    )
+    return problem(status, f"http-{status}", words.speak(language()), words.speak(language()), None, headers)
+
+
+def went_wrong_in_database(error: DBAPIError) -> Response:
+    """A constraint refused, or the database is away."""
+    if isinstance(error, IntegrityError):
+        return refused(errors.Exists(constraint=constraint(error)) if (constraint(error) or "").startswith(("uq_", "pk_")) else errors.Conflict())
+    if is_away(error):
+        log.warning("database-away")
+        return problem(503, "database-away", "数据库暂时连不上", "数据库暂时连不上，请稍后再试", None, {"Retry-After": "5"})
+    return went_wrong(error)
+
+
+def went_wrong(error: Exception) -> Response:
+    """A fault of ours: the log has what went wrong and where, none of the values; the caller has the request's id."""
+    where = [f"{Path(frame.filename).name}:{frame.lineno}:{frame.name}" for frame in traceback.extract_tb(error.__traceback__)[-6:]]
+    cause = type(error.orig).__name__ if isinstance(error, DBAPIError) else None
+    log.error("failed", request_id=g.get("request_id"), error=type(error).__name__, cause=cause, where=where)
+    words = Words("系统内部出错，请把请求编号告诉管理员", "internal error: tell the administrator the request id")
+    return problem(500, "internal", words.speak(language()), words.speak(language()))
+
+
+def register(app: Flask) -> None:
+    """Make every way to fail answer as a problem."""
+    app.register_error_handler(Refusal, refused)
+    app.register_error_handler(HTTPException, went_wrong_in_http)
+    app.register_error_handler(DBAPIError, went_wrong_in_database)
+    app.register_error_handler(Exception, went_wrong)

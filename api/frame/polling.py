@@ -1,0 +1,52 @@
+"""Polls (轮询): however many clients ask, one process asks the database at most twice a second for each year and kind of process."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from threading import Lock
+
+from api.frame.base import Asked, service
+from workflow.foundation.vocabulary import Kind
+from workflow.readings.progress import Overview, overview
+from workflow.year.cycle import cycle_by_year
+
+AGAIN_AFTER_SECONDS = 0.5
+
+
+@dataclass
+class _Kept:
+    lock: Lock = field(default_factory=Lock)
+    asked_at: float = 0.0
+    """When the database was asked for it, not when it had answered."""
+    seen: Overview | None = None
+
+
+class Board:
+    """The last answer of each year, kept in this process.
+
+    It is kept as the database gave it: another process, or this one after a restart, answers the same while nothing has changed.
+    """
+
+    def __init__(self) -> None:
+        self._years: dict[tuple[int, Kind], _Kept] = {}
+
+    def latest(self, asked: Asked, year: int, kind: Kind, *, fresh: bool) -> Overview:
+        """The counts of a year, at most half a second older than the question, or ``fresh`` from the database. Raises NotFound."""
+        oldest = time.monotonic() - (0 if fresh else AGAIN_AFTER_SECONDS)
+        kept = self._years.get((year, kind))
+        if kept is None:
+            cycle_by_year(asked.session, year)  # a year that does not exist is not kept: anybody may ask for any number of them
+            kept = self._years.setdefault((year, kind), _Kept())
+        with kept.lock:  # one asks, the others wait for what it finds
+            if kept.seen is not None and kept.asked_at >= oldest and kept.seen.today == asked.today:
+                return kept.seen
+            began = time.monotonic()
+            kept.seen = overview(asked.session, cycle_by_year(asked.session, year), now=asked.now, kind=kind)
+            kept.asked_at = began
+            return kept.seen
+
+
+def board() -> Board:
+    """The board of this service."""
+    return service().kept.setdefault("board", Board())  # type: ignore[no-any-return]

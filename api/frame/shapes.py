@@ -1,0 +1,377 @@
+"""What the API answers with: each shape of the contract as a type, and the function that makes it. The OpenAPI document is made from the types."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, datetime
+from typing import Any, Generic, NotRequired, TypeVar
+
+from typing_extensions import TypedDict
+
+from api.frame.address import place_of
+from workflow.foundation.vocabulary import CycleStatus, Kind, Post, Severity, Stage, Standing, Trigger, Waivable
+from workflow.machine.gate import BY_NAME, Subject, Unmet
+from workflow.machine.process import Option
+from workflow.people.organisation import Branch
+from workflow.rules.evidence import Retractable
+from workflow.rules.requirement import Requirement, Waiver
+from workflow.year.cycle import Cycle, Participant, Process, StageChange
+from workflow.year.deadlines import STAGES_WITH_A_DAY
+
+T = TypeVar("T")
+
+
+class Listed(TypedDict, Generic[T]):
+    """A page of a list; ``next`` is what to ask with for the following one."""
+
+    items: list[T]
+    next: str | None
+
+
+class Items(TypedDict, Generic[T]):
+    """A list that is never long enough for pages."""
+
+    items: list[T]
+
+
+class PersonShape(TypedDict):
+    staff_no: str
+    name: str
+
+
+class BranchShape(TypedDict):
+    code: str
+    name: str
+    unit: str
+
+
+class ProcessShape(TypedDict):
+    """Where one branch stands."""
+
+    cycle: int
+    kind: Kind
+    branch: BranchShape
+    stage: Stage
+    round: int
+    version: int
+    entered_at: datetime
+    due_on: date | None
+    overdue: bool
+    late: bool
+    secretary: PersonShape | None
+
+
+def person_shape(row: Participant | None) -> PersonShape | None:
+    return None if row is None else {"staff_no": row.staff_no, "name": row.name}
+
+
+def branch_shape(branch: Branch) -> BranchShape:
+    return {"code": branch.code, "name": branch.name, "unit": branch.unit_name}
+
+
+def process_shape(process: Process, secretary: Participant | None, today: date) -> ProcessShape:
+    return {
+        "cycle": process.cycle.year,
+        "kind": process.kind,
+        "branch": branch_shape(process.branch),
+        "stage": process.stage,
+        "round": process.round,
+        "version": process.version,
+        "entered_at": process.entered_at,
+        "due_on": process.due_on,
+        "overdue": process.overdue(today),
+        "late": process.late,
+        "secretary": person_shape(secretary),
+    }
+
+
+class CycleShape(TypedDict):
+    """One year, with its plan."""
+
+    year: int
+    title: str
+    theme: str
+    status: CycleStatus
+    version: int
+    deadlines: dict[str, str | None]
+    rules: dict[str, Any]
+    guiding_text: str
+    basis: list[dict[str, Any]]
+    notice: dict[str, Any]
+    form: dict[str, Any]
+    stages: list[dict[str, Any]]
+    clauses: dict[str, str]
+    published_at: datetime | None
+    closed_at: datetime | None
+
+
+def cycle_shape(cycle: Cycle) -> CycleShape:
+    plan = cycle.plan
+    return {
+        "year": cycle.year,
+        "title": cycle.title,
+        "theme": cycle.theme,
+        "status": cycle.status,
+        "version": cycle.version,
+        "deadlines": {stage.value: cycle.deadlines.get(stage.value) for stage in STAGES_WITH_A_DAY},
+        "rules": plan["rules"],
+        "guiding_text": plan["guiding_text"],
+        "basis": plan["basis"],
+        "notice": plan["notice"],
+        "form": plan["form"],
+        "stages": plan["stages"],
+        "clauses": plan["clauses"],
+        "published_at": cycle.published_at,
+        "closed_at": cycle.closed_at,
+    }
+
+
+class RequirementShape(TypedDict):
+    """A requirement as it is declared."""
+
+    clause: str
+    requirement: str
+    stage: Stage
+    severity: Severity
+    waivable: Waivable
+    sentence: str
+
+
+def requirement_shape(requirement: Requirement) -> RequirementShape:
+    return {
+        "clause": requirement.clause,
+        "requirement": requirement.name,
+        "stage": requirement.stage,
+        "severity": requirement.severity,
+        "waivable": requirement.waivable,
+        "sentence": requirement.sentence,
+    }
+
+
+class SubjectShape(TypedDict):
+    id: str
+    name: str
+
+
+def subject_shapes(subjects: Iterable[Subject]) -> list[SubjectShape]:
+    return [{"id": subject.id, "name": subject.name} for subject in subjects]
+
+
+class UnmetShape(TypedDict):
+    """A requirement with what it lacks."""
+
+    clause: str
+    requirement: str
+    stage: Stage
+    severity: Severity
+    message: str
+    sentence: str
+    count: int
+    subjects: list[SubjectShape]
+    waivable: Waivable
+    link: str
+
+
+def unmet_shape(unmet: Unmet, speech: str) -> UnmetShape:
+    requirement, at = unmet.requirement, unmet.at
+    return {
+        "clause": requirement.clause,
+        "requirement": requirement.name,
+        "stage": requirement.stage,
+        "severity": requirement.severity,
+        "message": unmet.message.speak(speech),
+        "sentence": unmet.sentence,
+        "count": len(unmet.open),
+        "subjects": subject_shapes(unmet.open),
+        "waivable": requirement.waivable,
+        "link": place_of(at.kind, at.year, at.branch_code, requirement.link),
+    }
+
+
+class LocatedShape(UnmetShape):
+    """An unmet requirement among those of many branches."""
+
+    kind: Kind
+    cycle: int
+    branch: BranchShape
+    due_on: date | None
+
+
+def located_shape(unmet: Unmet, speech: str) -> LocatedShape:
+    at = unmet.at
+    branch: BranchShape = {"code": at.branch_code, "name": at.branch_name, "unit": at.unit}
+    return {"kind": at.kind, "cycle": at.year, "branch": branch, "due_on": at.due_on, **unmet_shape(unmet, speech)}
+
+
+class OptionShape(TypedDict):
+    """A move that is declared from here."""
+
+    trigger: Trigger
+    to: Stage
+    allowed: bool
+    unmet: list[UnmetShape]
+
+
+def option_shape(option: Option, speech: str) -> OptionShape:
+    return {
+        "trigger": option.move.trigger,
+        "to": option.move.target,
+        "allowed": option.allowed,
+        "unmet": [unmet_shape(each, speech) for each in option.unmet],
+    }
+
+
+ChangeShape = TypedDict(
+    "ChangeShape",
+    {
+        "id": int,
+        "trigger": Trigger,
+        "from": Stage,
+        "to": Stage,
+        "round": int,
+        "version": int,
+        "due_on": date | None,
+        "reason": str | None,
+        "late": bool,
+        "by": str,
+        "at": datetime,
+    },
+)
+"""A move that was made."""
+
+
+class MadeShape(ChangeShape):
+    """A move just made, with where it led."""
+
+    stage: Stage
+    overdue: bool
+
+
+def change_shape(row: StageChange) -> ChangeShape:
+    return {
+        "id": row.id,
+        "trigger": row.trigger,
+        "from": row.source,
+        "to": row.target,
+        "round": row.round,
+        "version": row.version,
+        "due_on": row.due_on,
+        "reason": row.reason,
+        "late": row.late,
+        "by": row.made_by,
+        "at": row.made_at,
+    }
+
+
+class RollShape(TypedDict):
+    """One line of a roll. A plain member reads the names alone."""
+
+    staff_no: str
+    name: str
+    standing: NotRequired[Standing]
+    post: NotRequired[Post | None]
+    title: NotRequired[str | None]
+    on_committee: NotRequired[bool]
+    leads: NotRequired[bool]
+    cadre: NotRequired[bool]
+    voting: NotRequired[bool]
+    punished_on: NotRequired[date | None]
+    excused_reason: NotRequired[str | None]
+    excused_confirmed_by: NotRequired[str | None]
+    left_on: NotRequired[date | None]
+    rated_here: NotRequired[bool]
+    has_address: NotRequired[bool]
+    """Whether letters reach him: who has no address must be told in person."""
+    version: NotRequired[int]
+
+
+def roll_shape(row: Participant) -> RollShape:
+    return {
+        "staff_no": row.staff_no,
+        "name": row.name,
+        "standing": row.standing,
+        "post": row.post,
+        "title": row.title,
+        "on_committee": row.on_committee,
+        "leads": row.leads,
+        "cadre": row.cadre,
+        "voting": row.voting,
+        "punished_on": row.punished_on,
+        "excused_reason": row.excused_reason,
+        "excused_confirmed_by": row.excused_confirmed_by,
+        "left_on": row.left_on,
+        "rated_here": row.rated_here,
+        "has_address": row.person.email is not None,
+        "version": row.version,
+    }
+
+
+class RetractionShape(TypedDict):
+    by: str
+    at: datetime
+    reason: str
+
+
+class RecordShape(TypedDict):
+    """What every record answers besides what it was sent."""
+
+    id: int
+    version: int
+    recorded_by: str
+    recorded_at: datetime
+    withdrawn: RetractionShape | None
+    rejected: RetractionShape | None
+
+
+def record_shape(row: Retractable) -> RecordShape:
+    return {
+        "id": row.id,
+        "version": row.version,
+        "recorded_by": row.recorded_by,
+        "recorded_at": row.recorded_at,
+        "withdrawn": _retraction(row.withdrawn_by, row.withdrawn_at, row.withdrawn_reason),
+        "rejected": _retraction(row.rejected_by, row.rejected_at, row.rejected_reason),
+    }
+
+
+def _retraction(by: str | None, at: datetime | None, reason: str | None) -> RetractionShape | None:
+    return None if by is None or at is None or reason is None else {"by": by, "at": at, "reason": reason}
+
+
+class CoveredShape(SubjectShape):
+    amount: int
+
+
+class WaiverShape(RecordShape):
+    """A reason that stands in place of what is missing."""
+
+    requirement: str
+    clause: str | None
+    subjects: list[CoveredShape]
+    amount: int
+    reason: str
+    needs_approval: bool
+    approved_by: str | None
+    approved_at: datetime | None
+
+
+def waiver_shape(row: Waiver) -> WaiverShape:
+    requirement = BY_NAME.get(row.requirement)
+    return {
+        "requirement": row.requirement,
+        "clause": requirement.clause if requirement else None,
+        "subjects": [{"id": subject, "name": row.names.get(subject, subject), "amount": amount} for subject, amount in row.covers.items()],
+        "amount": sum(row.covers.values()),
+        "reason": row.reason,
+        "needs_approval": row.needs_approval,
+        "approved_by": row.approved_by,
+        "approved_at": row.approved_at,
+        **record_shape(row),
+    }
+
+
+class CheckShape(UnmetShape):
+    """One line of a stage's checklist."""
+
+    state: str
+    waivers: list[WaiverShape]

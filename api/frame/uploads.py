@@ -1,0 +1,70 @@
+"""Workbooks that are sent (上传工作簿): the file of a form, and how an import is answered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import request
+from typing_extensions import TypedDict
+
+from api.frame.base import service
+from api.frame.errors import TooLarge
+from workflow.foundation.errors import Invalid, Words
+from workflow.workbooks.imports import WorkbookImport
+
+
+class ProblemShape(TypedDict):
+    """One finding in a workbook."""
+
+    sheet: str | None
+    row: int | None
+    heading: str | None
+    severity: str
+    message: str
+
+
+class ImportShape(TypedDict):
+    """A workbook as it was read."""
+
+    id: int
+    file_name: str
+    problems: list[ProblemShape]
+    summary: dict[str, Any]
+    applicable: bool
+    applied_at: datetime | None
+    recorded_at: datetime
+
+
+def import_shape(row: WorkbookImport) -> ImportShape:
+    return {
+        "id": row.id,
+        "file_name": row.file_name,
+        "problems": row.problems,
+        "summary": row.summary,
+        "applicable": row.applicable,
+        "applied_at": row.applied_at,
+        "recorded_at": row.recorded_at,
+    }
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file as it was sent. ``name`` has no path and nothing unprintable."""
+
+    name: str
+    data: bytes
+
+
+def sent_workbook(kind: type[WorkbookImport]) -> Upload:
+    """The part ``file`` of the form, for an import of this kind. Raises Invalid where there is none, TooLarge beyond the school's limit."""
+    file = request.files.get("file")
+    if file is None:
+        raise Invalid({"file": Words(f"请选择{kind.called.zh}文件", "choose a workbook")})
+    most = service().settings.upload_bytes
+    data = file.read(most + 1)
+    if len(data) > most:
+        raise TooLarge(Words(f"文件超过 {most // 1024 // 1024} MB", f"the file is larger than {most // 1024 // 1024} MB"))
+    name = (file.filename or "").replace("\\", "/").rsplit("/", 1)[-1][:200]
+    return Upload("".join(character for character in name if character.isprintable()), data)

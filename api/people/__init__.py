@@ -1,0 +1,1 @@
+"""Routes of people (人员): signing in, accounts, tokens, posts, invitations, substitutes."""

@@ -1,0 +1,211 @@
+"""What the office polls (全校进度): counts, rows, exceptions, letters."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, datetime
+from typing import Any
+
+from flask import request
+from sqlalchemy import select
+from typing_extensions import TypedDict
+
+from api.frame.address import CYCLE
+from api.frame.base import Answer, Asked, Routes
+from api.frame.errors import language
+from api.frame.lists import Page, cursor, listed, natural, number, place
+from api.frame.polling import board
+from api.frame.shapes import BranchShape, Listed, LocatedShape, ProcessShape, WaiverShape, branch_shape, located_shape, process_shape, waiver_shape
+from workflow.foundation.errors import Invalid, NotFound, Words
+from workflow.foundation.fields import Body, Line, StaffNo, YesNo, one_of
+from workflow.foundation.vocabulary import STAGES, Kind, LetterState, Stage
+from workflow.machine.gate import exceptions, place_in_list
+from workflow.machine.waivers import waivers_of_year
+from workflow.mail.outbox import Letter, letters_of
+from workflow.people.access import Action
+from workflow.people.organisation import Branch, person_by_staff_no, staff_nos
+from workflow.readings.progress import Cursor, branches, changed_branches
+from workflow.year.cycle import Process, cycle_by_year
+
+routes = Routes()
+
+
+class ProgressQuery(Body):
+    """Of which kind of process: the branches' own year, unless the assessment is asked for."""
+
+    kind = one_of(Kind, load_default=Kind.APPRAISAL)
+
+
+class BranchesQuery(Page):
+    """Which rows of the dashboard."""
+
+    stage = one_of(Stage, among=STAGES[Kind.APPRAISAL])
+    overdue = YesNo()
+    unit = Line()
+    q = Line(at_most=50)
+    changed_since = Line(at_most=500)
+
+
+class ExceptionsQuery(Page):
+    """Which exceptions."""
+
+    clause = Line(at_most=8)
+    unit = Line()
+
+
+class WaiversQuery(Page):
+    """Which reasons: ``pending=true`` for those that wait for the office."""
+
+    pending = YesNo(load_default=False)
+
+
+class LocatedWaiverShape(WaiverShape):
+    """A reason, with the branch that gave it."""
+
+    branch: BranchShape
+
+
+class LettersQuery(Page):
+    """Whose letters."""
+
+    branch = Line(at_most=32)
+    recipient = StaffNo()
+
+
+class LetterShape(TypedDict):
+    """One line of the ledger: who was told what, and its fate. Never its text."""
+
+    id: int
+    kind: str
+    branch: str | None
+    recipient: str
+    staff_no: str
+    subject: str
+    due_on: date | None
+    state: LetterState
+    attempts: int
+    created_at: datetime
+    sent_at: datetime | None
+    error: str | None
+    """Why it was not sent: the step and the code, never what the mail server wrote."""
+
+
+def letter_shape(row: Letter, branch: str | None, staff_no: str) -> LetterShape:
+    return {
+        "id": row.id,
+        "kind": row.kind,
+        "branch": branch,
+        "recipient": row.recipient_name,
+        "staff_no": staff_no,
+        "subject": row.subject,
+        "due_on": row.due_on,
+        "state": row.state,
+        "attempts": row.attempts,
+        "created_at": row.created_at,
+        "sent_at": row.sent_at,
+        "error": row.error,
+    }
+
+
+class ProgressShape(TypedDict):
+    """How many branches stand where."""
+
+    cycle: int
+    kind: Kind
+    as_of: datetime
+    cursor: str
+    branches: int
+    by_stage: dict[Stage, int]
+    overdue: int
+    due_soon: int
+    returned: int
+    late: int
+
+
+@routes.get(f"{CYCLE}/progress", action=Action.READ_SCHOOL, answers=ProgressShape, query=ProgressQuery)
+def read_progress(asked: Asked, query: dict[str, Any], year: int) -> Any:
+    """How many branches stand where: at most half a second old, or with ``Cache-Control: no-cache`` from the database."""
+    seen = board().latest(asked, year, query["kind"], fresh=bool(request.cache_control.no_cache))
+    body: ProgressShape = {
+        "cycle": year,
+        "kind": query["kind"],
+        "as_of": seen.as_of,
+        "cursor": cursor(seen.cursor),
+        "branches": seen.branches,
+        "by_stage": seen.by_stage,
+        "overdue": seen.overdue,
+        "due_soon": seen.due_soon,
+        "returned": seen.returned,
+        "late": seen.late,
+    }
+    return Answer(body, tagged=body)
+
+
+@routes.get(f"{CYCLE}/branches", action=Action.READ_SCHOOL, answers=Listed[ProcessShape], query=BranchesQuery)
+def list_branches(asked: Asked, query: dict[str, Any], year: int) -> Any:
+    """Each branch, with filters; or with ``changed_since`` those whose row has changed, in their present state."""
+    cycle = cycle_by_year(asked.session, year)
+    if "changed_since" in query:
+        if beside := [name for name in ("stage", "overdue", "unit", "q", "after") if name in query]:
+            raise Invalid({name: Words("不能与 changed_since 同用", "does not go with changed_since") for name in beside})
+        (rows, named), following = changed_branches(
+            asked.session, cycle, place(query, Cursor("0", 0), Cursor.read, "changed_since"), limit=query["limit"], today=asked.today
+        )
+        return {"items": [process_shape(row, named.get(row.id), asked.today) for row in rows], "next": cursor(following)}
+    rows, named = branches(
+        asked.session,
+        cycle,
+        today=asked.today,
+        stage=query.get("stage"),
+        overdue=query.get("overdue"),
+        unit=query.get("unit"),
+        words=query.get("q"),
+        after=place(query, "", natural),
+        limit=query["limit"] + 1,
+    )
+    page = listed(rows, query, lambda row: process_shape(row, named.get(row.id), asked.today), lambda row: row.branch.code)
+    return Answer(page, tagged=page)
+
+
+@routes.get(f"{CYCLE}/exceptions", action=Action.READ_SCHOOL, answers=Listed[LocatedShape], query=ExceptionsQuery)
+def list_exceptions(asked: Asked, query: dict[str, Any], year: int) -> Any:
+    """All that is missing school-wide, signs included: the gate's own rows."""
+    cycle_by_year(asked.session, year)
+    after = place(query, ("", 0), _exception_place)
+    rows = exceptions(
+        asked.session, year, today=asked.today, clause=query.get("clause"), unit=query.get("unit"), after=after, limit=query["limit"] + 1
+    )
+    return listed(rows, query, lambda row: located_shape(row, language()), lambda row: json.dumps(place_in_list(row)))
+
+
+def _exception_place(text: str) -> tuple[str, int]:
+    match json.loads(text):
+        case [str(code), int(at)] if type(at) is int and 0 <= at < 1000:
+            return natural(code), at
+    raise ValueError
+
+
+@routes.get(f"{CYCLE}/waivers", action=Action.READ_SCHOOL, answers=Listed[LocatedWaiverShape], query=WaiversQuery)
+def list_waivers_of_year(asked: Asked, query: dict[str, Any], year: int) -> Any:
+    """The reasons that branches gave in place of what is missing: what the office reads, and what waits for its approval."""
+    cycle = cycle_by_year(asked.session, year)
+    rows = waivers_of_year(asked.session, cycle, pending=query["pending"], after=place(query, 0, number), limit=query["limit"] + 1)
+    return listed(rows, query, lambda row: {**waiver_shape(row[0]), "branch": branch_shape(row[1])}, lambda row: row[0].id)
+
+
+@routes.get(f"{CYCLE}/letters", action=Action.READ_SCHOOL, answers=Listed[LetterShape], query=LettersQuery)
+def list_letters(asked: Asked, query: dict[str, Any], year: int) -> Any:
+    """Who was told what, when, and what became of it."""
+    cycle = cycle_by_year(asked.session, year)
+    rows_of_branches = asked.session.execute(select(Process.id, Branch.code).join(Process.branch).where(Process.cycle_id == cycle.id))
+    codes: dict[int, str] = {row.id: row.code for row in rows_of_branches}
+    try:
+        recipient = person_by_staff_no(asked.session, query["recipient"]).id if "recipient" in query else None
+    except NotFound:
+        return {"items": [], "next": None}
+    wanted = [number for number, code in codes.items() if code == query["branch"]] if "branch" in query else None
+    rows = letters_of(
+        asked.session, cycle_id=cycle.id, process_ids=wanted, recipient_id=recipient, after=place(query, 0, number), limit=query["limit"] + 1
+    )
+    numbers = staff_nos(asked.session, [row.recipient_id for row in rows])
+    return listed(rows, query, lambda row: letter_shape(row, codes.get(row.process_id or 0), numbers[row.recipient_id]), lambda row: row.id)

@@ -1,0 +1,47 @@
+"""Importing a roster (导入名册)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import request
+
+from api.frame.address import BASE, NUMBER
+from api.frame.base import Answer, Asked, Routes
+from api.frame.uploads import ImportShape, import_shape, sent_workbook
+from workflow.people.access import Action
+from workflow.roster.imports import RosterImport, apply_import, preview_import
+from workflow.roster.workbook import read_workbook
+from workflow.workbooks.imports import import_by_id
+
+routes = Routes()
+ONE = f"/roster-imports/<{NUMBER}:import_id>"
+
+
+class AppliedShape(ImportShape):
+    changed: dict[str, Any]
+
+
+@routes.post("/roster-imports", action=Action.IMPORT_ROSTER, upload=True, answers=ImportShape, status=201)
+def preview(asked: Asked) -> Any:
+    """Read a workbook: every problem by sheet, row and heading, and what applying it will change. Changes nothing."""
+    file = sent_workbook(RosterImport)
+    row = preview_import(asked.session, read_workbook(file.data, today=asked.today), file_name=file.name, by=asked.by.staff_no, now=asked.now)
+    return Answer(import_shape(row), 201, location=f"{BASE}/roster-imports/{row.id}")
+
+
+def _import(asked: Asked, import_id: int) -> RosterImport:
+    return import_by_id(asked.session, RosterImport, import_id, for_update=request.method == "POST")
+
+
+@routes.get(ONE, action=Action.IMPORT_ROSTER, answers=ImportShape, find=_import)
+def read_import(asked: Asked, row: RosterImport) -> Any:
+    """A workbook as it was read."""
+    return import_shape(row)
+
+
+@routes.post(f"{ONE}/apply", action=Action.IMPORT_ROSTER, answers=AppliedShape, find=_import)
+def apply(asked: Asked, row: RosterImport) -> Any:
+    """Apply it, all or nothing. Again, with no second effect."""
+    changed = apply_import(asked.session, row, by=asked.by.staff_no, now=asked.now)
+    return {**import_shape(row), "changed": changed.summary}

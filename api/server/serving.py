@@ -1,0 +1,107 @@
+"""Serving the API (网络服务): gunicorn where it runs, waitress elsewhere and in the demo. Either finishes the requests it has taken."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask
+
+from api import create_app
+from api.server.metrics import counted_together, forget_process
+from workflow.foundation.database import engine_for
+from workflow.foundation.settings import Settings
+
+GRACE_SECONDS = 30
+"""How long requests in flight may take when the service is to stop."""
+
+
+def serve_forever(database_url: str, settings: Settings, *, host: str, port: int, workers: int, newest_migration: str | None = None) -> None:
+    """Serve until SIGTERM or SIGINT; requests in flight are finished. Logs go where ``configure_logs`` has put them."""
+
+    def application() -> Flask:
+        return create_app(engine_for(database_url), settings, newest_migration=newest_migration)
+
+    serve_application(application, host=host, port=port, workers=workers)
+
+
+def serve_application(application: Callable[[], Flask], *, host: str, port: int, workers: int) -> None:
+    """Serve any application in the product's way: the bench serves its floor so."""
+    if sys.platform == "win32":
+        serve_in_this_process(application(), host=host, port=port)
+        return
+    from gunicorn.app.base import BaseApplication  # noqa: PLC0415  (it does not import on Windows)
+    from gunicorn.glogging import Logger  # noqa: PLC0415
+    from gunicorn.workers.gthread import ThreadWorker  # noqa: PLC0415
+
+    class OurLogger(Logger):  # type: ignore[misc]
+        """gunicorn's own events, written as all others are."""
+
+        def setup(self, cfg: Any) -> None:
+            super().setup(cfg)
+            self.error_log.handlers.clear()
+            self.error_log.setLevel("NOTSET")
+            self.error_log.propagate = True
+
+    class OurWorker(ThreadWorker):  # type: ignore[misc]
+        """A worker that is to stop closes its door at once: callers would else be let in and wait for nobody while it finishes its last request."""
+
+        def set_accept_enabled(self, enabled: bool) -> None:
+            super().set_accept_enabled(enabled)
+            if not self.alive:
+                for listener in self.sockets:
+                    listener.close()
+
+    class Application(BaseApplication):  # type: ignore[misc]
+        """gunicorn without a configuration file. The engine is made in each worker, after the fork."""
+
+        def load_config(self) -> None:
+            options: dict[str, Any] = {
+                "bind": f"{host}:{port}",
+                "workers": workers,
+                "worker_class": OurWorker,
+                "threads": 8,
+                "timeout": 60,
+                "graceful_timeout": GRACE_SECONDS,
+                "preload_app": False,
+                "control_socket_disable": True,
+                "accesslog": None,
+                "logger_class": OurLogger,
+                "child_exit": lambda _, worker: forget_process(worker.pid),
+            }
+            for name, value in options.items():
+                self.cfg.set(name, value)
+
+        def load(self) -> Flask:
+            return application()
+
+    with counted_together():
+        Application().run()
+
+
+def serve_in_this_process(app: Flask, *, host: str, port: int, threads: int = 8) -> None:
+    """Serve by threads of this process until SystemExit or KeyboardInterrupt, which a signal's handler raises.
+
+    Then new connections are refused and requests in flight finished, within ``GRACE_SECONDS``. waitress alone would wait five seconds, let new
+    connections hang, and send nothing meanwhile.
+    """
+    from waitress.server import create_server  # noqa: PLC0415
+
+    server = create_server(app, host=host, port=port, threads=threads, ident=None)
+
+    def run(seconds: float, count: int | None = None) -> None:
+        server.asyncore.loop(timeout=seconds, map=server._map, use_poll=server.adj.asyncore_use_poll, count=count)
+
+    try:
+        run(server.adj.asyncore_loop_timeout)
+    except (SystemExit, KeyboardInterrupt):
+        server.del_channel()
+        server.socket.close()
+        give_up = time.monotonic() + GRACE_SECONDS
+        while time.monotonic() < give_up and any(each.requests or each.total_outbufs_len for each in server.active_channels.values()):
+            run(0.05, 1)
+    finally:
+        server.task_dispatcher.shutdown(timeout=1)
+        server.asyncore.close_all(server._map)
