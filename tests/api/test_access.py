@@ -28,7 +28,7 @@ from workflow.assessment.decision import Decision
 from workflow.assessment.proposals import propose
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import Level, Role
-from workflow.mail.invitations import INVITED
+from workflow.mail.links import INVITED
 from workflow.mail.outbox import Letter
 from workflow.people.access import ACCESS, Action
 from workflow.year.cycle import process_of

@@ -27,7 +27,6 @@ from tests.workflow.test_reminders import BASE, at
 from workflow import reminders
 from workflow.foundation.database import sqlstate, transaction
 from workflow.foundation.vocabulary import LetterState, Stage
-from workflow.mail.invitations import SECRET
 from workflow.mail.letters import (
     DECISION_ENTERED,
     PUBLISHED,
@@ -36,6 +35,7 @@ from workflow.mail.letters import (
     WAIVER_REJECTED,
     Rendered,
 )
+from workflow.mail.links import SECRET
 from workflow.mail.outbox import Letter, NewLetter, enqueue, letters_of
 from workflow.people.organisation import person_by_staff_no
 from workflow.reminders import SOURCES, derive, queue_due

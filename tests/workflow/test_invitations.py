@@ -21,8 +21,8 @@ from workflow.foundation.database import transaction
 from workflow.foundation.errors import Conflict, Invalid, NotFound, Unauthenticated
 from workflow.foundation.history import History
 from workflow.foundation.vocabulary import LetterState
-from workflow.mail.invitations import Invited, PasswordForgotten
 from workflow.mail.letters import Rendered, render
+from workflow.mail.links import Invited, PasswordForgotten
 from workflow.mail.outbox import Letter
 from workflow.people.accounts import (
     Invitation,

@@ -13,7 +13,7 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from workflow.foundation.vocabulary import STAGES, Kind, Stage
-from workflow.mail import invitations, letters
+from workflow.mail import letters, links
 from workflow.mail.letters import (
     Addressed,
     DecisionEntered,
@@ -171,7 +171,7 @@ def test_the_office_reads_how_many_branches_stand_where(snapshot: SnapshotAssert
 def test_every_letter_has_its_three_files_and_every_file_its_letter() -> None:
     folder = Path(letters.__file__).parent / "templates"
     frames = {"letter.txt", "letter.html", "remark.txt", "remark.html"}
-    declared = [*vars(letters).values(), *vars(invitations).values()]
+    declared = [*vars(letters).values(), *vars(links).values()]
     classes = [each for each in declared if isinstance(each, type) and issubclass(each, Addressed)]
     named = {each.template for each in classes if hasattr(each, "template")}
     parts = {f"{name}.{part}" for name in named for part in ("subject.txt", "txt", "html")}

@@ -16,7 +16,7 @@ from tests.builders import NOW, STAFF_NO, a_school
 from tests.letters_told import CASES, HERE, OF_SCHOOL, THERE, Told
 from tests.workflow.test_reminders import BASE
 from workflow.foundation.vocabulary import Level
-from workflow.mail import invitations, letters
+from workflow.mail import letters, links
 from workflow.mail.outbox import Letter
 from workflow.people.invitations import open_invitation
 from workflow.reminders import SOURCES
@@ -87,10 +87,10 @@ def _faults(session: Session, row: Letter, told: Told) -> Iterator[str]:
 
 
 def _faults_of_link(session: Session, row: Letter, told: Told) -> Iterator[str]:
-    links = re.findall(r"https?://[^\s\"<]+", f"{row.text} {row.html}")
-    if len(links) != 3 or len(set(links)) != 1:
-        yield f"leads to {links}"
-    link = links[0].removeprefix(BASE)
+    addresses = re.findall(r"https?://[^\s\"<]+", f"{row.text} {row.html}")
+    if len(addresses) != 3 or len(set(addresses)) != 1:
+        yield f"leads to {addresses}"
+    link = addresses[0].removeprefix(BASE)
     if told.link.endswith("/") and link.startswith(told.link):
         code = link.removeprefix(told.link)
         if open_invitation(session, code, now=NOW).person_id != row.recipient_id:
@@ -120,7 +120,7 @@ def _without_blanks(text: str) -> str:
 def test_no_kind_of_letter_is_left_out() -> None:
     kinds = {
         value
-        for module in (letters, invitations)
+        for module in (letters, links)
         for name, value in vars(module).items()
         if name.isupper() and isinstance(value, str) and re.fullmatch(r"[a-z-]+", value)
     }

@@ -45,8 +45,8 @@ from workflow.foundation.database import Base, Numbered, any_of, word
 from workflow.foundation.history import usable
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import LetterState
-from workflow.mail.invitations import SECRET
 from workflow.mail.letters import OF_A_DEADLINE, Rendered
+from workflow.mail.links import SECRET
 
 AT_ONCE = 500
 """Rows in one INSERT."""

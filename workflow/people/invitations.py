@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session, contains_eager
 from workflow.foundation.database import any_of
 from workflow.foundation.errors import Conflict, NotFound, Words
 from workflow.foundation.vocabulary import SCHOOL_ZONE
-from workflow.mail.invitations import INVITED, PASSWORD_FORGOTTEN, Invited, PasswordForgotten
 from workflow.mail.letters import Rendered, render
+from workflow.mail.links import INVITED, PASSWORD_FORGOTTEN, Invited, PasswordForgotten
 from workflow.mail.outbox import NewLetter, enqueue, retire_links
 from workflow.people.accounts import Account, Invitation, account_of, digest, set_password
 from workflow.people.organisation import Branch, Person

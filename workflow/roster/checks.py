@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any, Self, TypeVar
 
 from workflow.foundation.vocabulary import Post, Standing
-from workflow.roster.cells import MemberRow, Seat, post_of, post_parts
+from workflow.roster.terms import MemberRow, Seat, post_of, post_parts
 from workflow.workbooks.cells import quoted
 from workflow.workbooks.sheets import Problem, rows_named
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from workflow.roster.cells import MemberRow, Seat, cadre, post_words, standing
 from workflow.roster.checks import COMMITTEE_SHEET, MEMBER_SHEET, BothSheets, Roster, check_both, check_members, make_roster
+from workflow.roster.terms import MemberRow, Seat, cadre, post_words, standing
 from workflow.workbooks import cells
 from workflow.workbooks.sheets import Column, Form, Problem, has_errors, in_order, read_sheets
 

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workflow.foundation.vocabulary import Post, Standing
-from workflow.roster import cells
+from workflow.roster import terms
 from workflow.workbooks.cells import Cell, CellFault
 
-READERS = [cells.standing, cells.cadre, cells.post_words]
+READERS = [terms.standing, terms.cadre, terms.post_words]
 
 
 @pytest.mark.parametrize(
@@ -21,22 +21,22 @@ READERS = [cells.standing, cells.cadre, cells.post_words]
     [("正式党员", Standing.FULL), ("正式", Standing.FULL), ("预备党员", Standing.PROBATIONARY), (" 预 备 ", Standing.PROBATIONARY), (None, None)],
 )
 def test_standing_is_full_or_probationary(written: str | None, meant: Standing | None) -> None:
-    assert cells.standing(Cell(written)) == meant
+    assert terms.standing(Cell(written)) == meant
 
 
 def test_another_standing_is_refused() -> None:
     with pytest.raises(CellFault, match="党籍状态“积极分子”"):
-        cells.standing(Cell("积极分子"))
+        terms.standing(Cell("积极分子"))
 
 
 @pytest.mark.parametrize(("written", "meant"), [("是", True), ("否", False), ("无", False), (None, False), (True, True), (False, False)])
 def test_cadre_is_yes_or_no_or_empty(written: object, meant: bool) -> None:
-    assert cells.cadre(Cell(written)) is meant
+    assert terms.cadre(Cell(written)) is meant
 
 
 def test_another_answer_to_cadre_is_refused() -> None:
     with pytest.raises(CellFault, match="是否党员领导干部“也许”"):
-        cells.cadre(Cell("也许"))
+        terms.cadre(Cell("也许"))
 
 
 @pytest.mark.parametrize(
@@ -57,12 +57,12 @@ def test_another_answer_to_cadre_is_refused() -> None:
     ],
 )
 def test_the_words_of_a_post_name_the_highest_post_in_them(words: str, post: Post) -> None:
-    assert cells.post_of(cells.post_words(Cell(words)) or "") is post
+    assert terms.post_of(terms.post_words(Cell(words)) or "") is post
 
 
 @pytest.mark.parametrize("written", ["无", "—", "普通党员", ""])
 def test_words_for_no_post_are_no_post(written: str) -> None:
-    assert cells.post_words(Cell(written)) is None
+    assert terms.post_words(Cell(written)) is None
 
 
 @pytest.mark.parametrize("read", READERS)
@@ -87,4 +87,4 @@ def test_whatever_a_cell_holds_a_reader_answers_or_says_what_is_wrong(value: obj
 
 @given(st.text(min_size=1))
 def test_whatever_words_a_post_has_they_name_one(words: str) -> None:
-    assert cells.post_of(words) in Post
+    assert terms.post_of(words) in Post
