@@ -15,8 +15,8 @@ import pytest
 from sqlalchemy import Engine, create_engine, make_url, text
 
 from cli import Urls
-from tests.builders import a_school
-from tests.mail_server import MailServer, free_port, mail_server
+from tests.support.builders import a_school
+from tests.support.mail_server import MailServer, free_port, mail_server
 from workflow.foundation.database import transaction
 from workflow.foundation.embedded import EmbeddedUnavailable
 from workflow.foundation.settings import read_settings

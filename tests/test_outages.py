@@ -24,9 +24,9 @@ from sqlalchemy.pool import NullPool
 
 import migrations
 from api import ROUTES
-from tests.builders import a_school, person
-from tests.mail_server import free_port
-from tests.servers import settings_of_tests
+from tests.support.builders import a_school, person
+from tests.support.mail_server import free_port
+from tests.support.servers import settings_of_tests
 from workflow.foundation.database import engine_for, transaction
 from workflow.foundation.embedded import bin_path, embedded_postgres
 from workflow.people.accounts import issue_token

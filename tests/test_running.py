@@ -23,10 +23,10 @@ from sqlalchemy.pool import NullPool
 
 import migrations
 from tests.api.conftest import B
-from tests.builders import READING, a_branch, a_cycle, a_school, an_office, person
-from tests.mail_server import MailServer, free_port, mail_server
-from tests.rosters import a_school_roster
-from tests.servers import state_of
+from tests.support.builders import READING, a_branch, a_cycle, a_school, an_office, person
+from tests.support.mail_server import MailServer, free_port, mail_server
+from tests.support.rosters import a_school_roster
+from tests.support.servers import state_of
 from workflow.foundation.database import engine_for, transaction
 from workflow.foundation.embedded import bin_path
 from workflow.foundation.settings import read_settings

@@ -20,8 +20,8 @@ import httpx
 import pytest
 
 from schedulers.worker import tick
-from tests.mail_server import MailServer, free_port, mail_server
-from tests.rosters import a_school_roster
+from tests.support.mail_server import MailServer, free_port, mail_server
+from tests.support.rosters import a_school_roster
 from workflow.foundation.database import engine_for
 from workflow.foundation.settings import read_settings
 from workflow.foundation.vocabulary import SCHOOL_ZONE

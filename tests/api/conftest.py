@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from werkzeug.datastructures import Headers
 
 from api import create_app
-from tests.builders import NOW, STAFF_NO, a_school, person
+from tests.support.builders import NOW, STAFF_NO, a_school, person
 from workflow.foundation.database import transaction
 from workflow.foundation.settings import Settings, read_settings
 from workflow.people.accounts import issue_token

@@ -15,14 +15,14 @@ from sqlalchemy.orm import Session
 
 from api import ROUTES
 from api.frame.base import Route
-from tests.api.assessment_year import attendance_sheet
-from tests.api.assessment_year import upload as upload_sheet
-from tests.api.branch_year import ok
 from tests.api.conftest import Client
-from tests.assessment import a_decision, a_duty_report, an_assessment, facts
-from tests.rating import a_counted_ballot
-from tests.rosters import a_roster
-from tests.servers import YEAR, Cast, House, a_house
+from tests.support.records.assessment import a_decision, a_duty_report, an_assessment, facts
+from tests.support.records.rating import a_counted_ballot
+from tests.support.rosters import a_roster
+from tests.support.servers import YEAR, Cast, House, a_house
+from tests.support.years.assessment_year import attendance_sheet
+from tests.support.years.assessment_year import upload as upload_sheet
+from tests.support.years.branch_year import ok
 from workflow.appraisal.talks.talks import PRIVATE, TEXTS
 from workflow.assessment.decision import Decision
 from workflow.assessment.proposals import propose

@@ -10,8 +10,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.api.conftest import Client
-from tests.builders import NOW
-from tests.servers import YEAR, House, a_house
+from tests.support.builders import NOW
+from tests.support.servers import YEAR, House, a_house
 
 PASSWORD = "一个很长的口令 12"
 

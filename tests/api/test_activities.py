@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from tests.api.assessment_year import apply_attendance, attendance_sheet, upload
-from tests.api.branch_year import every, ok
 from tests.api.conftest import Client, Reply
-from tests.assessment_activities import sheet_rows
-from tests.evidence import statements
-from tests.servers import YEAR, House, a_house
+from tests.support.records.assessment_activities import sheet_rows
+from tests.support.records.evidence import statements
+from tests.support.servers import YEAR, House, a_house
+from tests.support.years.assessment_year import apply_attendance, attendance_sheet, upload
+from tests.support.years.branch_year import every, ok
 from workflow.foundation.database import transaction
 
 EVERY = f"{YEAR}/activities"

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.api.assessment_year import SECTIONS, SESSION, AssessmentYear, a_decision
-from tests.api.branch_year import BranchYear, an_empty_house, import_roster, ok, open_year
-from tests.rosters import RosterBranch, committee_rows, member_rows
-from tests.servers import YEAR, House
+from tests.support.rosters import RosterBranch, committee_rows, member_rows
+from tests.support.servers import YEAR, House
+from tests.support.years.assessment_year import SECTIONS, SESSION, AssessmentYear, a_decision
+from tests.support.years.branch_year import BranchYear, an_empty_house, import_roster, ok, open_year
 from workflow.assessment import REQUIREMENTS
 from workflow.machine.gate import BY_NAME
 from workflow.year.plan import find_plan

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from tests.api.assessment_year import FACTS, SECTIONS, AssessmentYear, a_decision, apply_attendance, decide
-from tests.api.branch_year import BranchYear, an_empty_house, every, import_roster, ok, open_year
 from tests.api.conftest import Client
-from tests.rosters import COMMITTEE_POSTS, RosterBranch, committee_rows, member_rows
-from tests.servers import YEAR, House
-from tests.workbooks import Row
+from tests.support.rosters import COMMITTEE_POSTS, RosterBranch, committee_rows, member_rows
+from tests.support.servers import YEAR, House
+from tests.support.workbooks import Row
+from tests.support.years.assessment_year import FACTS, SECTIONS, AssessmentYear, a_decision, apply_attendance, decide
+from tests.support.years.branch_year import BranchYear, an_empty_house, every, import_roster, ok, open_year
 from workflow.foundation.database import transaction
 from workflow.mail.outbox import Letter
 

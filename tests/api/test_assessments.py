@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, func, select
 
-from tests.api.assessment_year import FACTS, SECTIONS
 from tests.api.conftest import Client, Clock
-from tests.builders import person
+from tests.support.builders import person
+from tests.support.years.assessment_year import FACTS, SECTIONS
 from workflow.assessment.duty_reports import DutyReport
 from workflow.foundation.database import transaction
 from workflow.foundation.history import History

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from api import ROUTES
 from api.frame.base import Route
 from api.frame.openapi import path_of
-from tests.servers import House, a_house
+from tests.support.servers import House, a_house
 
 pytestmark = pytest.mark.slow
 EXAMPLES = 12

@@ -15,10 +15,10 @@ from sqlalchemy.pool import NullPool
 import migrations
 from api import ROUTES
 from tests.api.conftest import Client, Reply
-from tests.builders import NOW, READING
-from tests.evidence import statements
-from tests.rosters import RosterBranch, a_roster
-from tests.servers import Cast, House, a_house
+from tests.support.builders import NOW, READING
+from tests.support.records.evidence import statements
+from tests.support.rosters import RosterBranch, a_roster
+from tests.support.servers import Cast, House, a_house
 from workflow.foundation.database import transaction
 from workflow.foundation.idempotency import KEPT, KeptAnswer, forget_old_answers
 

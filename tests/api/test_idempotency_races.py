@@ -23,9 +23,9 @@ from sqlalchemy.pool import NullPool
 import migrations
 from tests.api.conftest import token_of
 from tests.api.test_idempotency import REPLAYED, a_study
-from tests.builders import a_school
-from tests.mail_server import free_port
-from tests.servers import Cast, Server, a_database, a_server, add_branch
+from tests.support.builders import a_school
+from tests.support.mail_server import free_port
+from tests.support.servers import Cast, Server, a_database, a_server, add_branch
 from workflow.foundation.database import engine_for, transaction
 
 pytestmark = pytest.mark.slow
@@ -122,7 +122,7 @@ def test_of_twenty_equal_requests_at_two_processes_one_is_done(town: Town, what:
 def a_mortal_server(database_url: str, log: Path) -> Iterator[tuple[Server, subprocess.Popen[bytes]]]:
     """A server that will be killed."""
     port = free_port()
-    command = [sys.executable, "-m", "tests.servers", database_url, str(port)]
+    command = [sys.executable, "-m", "tests.support.servers", database_url, str(port)]
     with log.open("ab") as output, subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=output, stderr=output) as process:
         try:
             while True:

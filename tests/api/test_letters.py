@@ -9,8 +9,8 @@ from sqlalchemy import Engine
 
 from schedulers.delivery import deliver
 from tests.api.conftest import B, Client
-from tests.builders import NOW, person
-from tests.mail_server import mail_server
+from tests.support.builders import NOW, person
+from tests.support.mail_server import mail_server
 from workflow.foundation.database import transaction
 from workflow.reminders import queue_due
 

@@ -12,7 +12,7 @@ from typing import Any
 from marshmallow import Schema, fields
 
 from api import ROUTES
-from tests.limits import LIMITS, Limit
+from tests.support.limits import LIMITS, Limit
 from workflow.appraisal.meetings.tallies import CommitteeCounts, MemberCounts
 from workflow.foundation.errors import Invalid
 from workflow.foundation.fields import load

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from tests.api.conftest import Client, Reply
-from tests.limits import LIMITS, at_most, text_at_most
-from tests.rating import a_counted_ballot
-from tests.servers import YEAR, Cast, House, a_house
+from tests.support.limits import LIMITS, at_most, text_at_most
+from tests.support.records.rating import a_counted_ballot
+from tests.support.servers import YEAR, Cast, House, a_house
 from workflow.foundation.database import transaction
 from workflow.year.cycle import process_of
 

@@ -12,8 +12,8 @@ from sqlalchemy import create_engine, text
 from werkzeug.test import TestResponse
 
 from tests.api.conftest import B, Client
-from tests.builders import READING
-from tests.servers import YEAR, Cast, House, a_house
+from tests.support.builders import READING
+from tests.support.servers import YEAR, Cast, House, a_house
 
 PROBLEM = {"type", "title", "status", "detail", "instance", "request_id"}
 TALK = {"held_on": "2024-12-19"}

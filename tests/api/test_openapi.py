@@ -11,8 +11,8 @@ import pytest
 
 from api import ROUTES
 from api.frame.base import Route
-from tests.rating import a_counted_ballot
-from tests.servers import House, a_house
+from tests.support.records.rating import a_counted_ballot
+from tests.support.servers import House, a_house
 from workflow.appraisal.meetings.tallies import TallyBody
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import Role

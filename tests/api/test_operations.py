@@ -20,9 +20,9 @@ from sqlalchemy import Engine, create_engine, event, text
 from api import ROUTES, create_app
 from schedulers.worker import tick
 from tests.api.conftest import Client, Clock
-from tests.builders import NOW
-from tests.mail_server import free_port
-from tests.servers import House, a_house, settings_of_tests
+from tests.support.builders import NOW
+from tests.support.mail_server import free_port
+from tests.support.servers import House, a_house, settings_of_tests
 from workflow.foundation.database import engine_for, transaction
 from workflow.foundation.logs import QUIET, configure_logs
 from workflow.mail.outbox import beat

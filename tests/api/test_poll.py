@@ -20,10 +20,10 @@ from sqlalchemy.orm import Session
 from api.frame.lists import cursor
 from api.frame.polling import AGAIN_AFTER_SECONDS, Board
 from tests.api.conftest import Client, token_of
-from tests.builders import NOW, a_cycle, an_office
-from tests.evidence import statements
-from tests.rosters import RosterBranch, a_roster
-from tests.servers import YEAR, Cast, House, a_database, a_house, a_server
+from tests.support.builders import NOW, a_cycle, an_office
+from tests.support.records.evidence import statements
+from tests.support.rosters import RosterBranch, a_roster
+from tests.support.servers import YEAR, Cast, House, a_database, a_house, a_server
 from workflow.foundation.database import engine_for, transaction, with_one_retry
 from workflow.foundation.vocabulary import WORKING_STAGES, Kind, Stage
 from workflow.readings.progress import fold

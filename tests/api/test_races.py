@@ -19,8 +19,8 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.orm import Session
 
 from tests.api.conftest import token_of
-from tests.builders import READING, a_branch, a_school
-from tests.servers import YEAR, Cast, Server, a_database, a_server, add_branch
+from tests.support.builders import READING, a_branch, a_school
+from tests.support.servers import YEAR, Cast, Server, a_database, a_server, add_branch
 from workflow.foundation.database import engine_for, transaction
 from workflow.year.cycle import Lock, cycle_by_year, process_of
 from workflow.year.roll import open_processes

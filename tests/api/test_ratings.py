@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import update
 
 from tests.api.conftest import Client
-from tests.rating import a_counted_ballot
-from tests.servers import Cast, House, a_house
+from tests.support.records.rating import a_counted_ballot
+from tests.support.servers import Cast, House, a_house
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import Stage
 from workflow.year.cycle import Process, process_of

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.rating import a_counted_ballot, ratings
-from tests.servers import YEAR, Cast, House, a_house
+from tests.support.records.rating import a_counted_ballot, ratings
+from tests.support.servers import YEAR, Cast, House, a_house
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import Level
 from workflow.year.cycle import process_of

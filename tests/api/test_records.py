@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.api.conftest import Client
-from tests.builders import READING
-from tests.servers import YEAR, Cast, House, a_house
+from tests.support.builders import READING
+from tests.support.servers import YEAR, Cast, House, a_house
 
 UNMET = {"clause", "requirement", "stage", "severity", "message", "sentence", "count", "subjects", "waivable", "link"}
 """An unmet requirement as the contract has it."""

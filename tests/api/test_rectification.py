@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.api.conftest import Client
-from tests.rectification import the_year_after
-from tests.servers import Cast, House, a_house
+from tests.support.records.rectification import the_year_after
+from tests.support.servers import Cast, House, a_house
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import Stage
 from workflow.year.cycle import process_of

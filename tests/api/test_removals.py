@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.api.branch_year import BranchYear, an_empty_house, import_roster, ok, open_year
-from tests.api.removals import REMOVALS
-from tests.rosters import COMMITTEE_POSTS, RosterBranch, committee_rows, member_rows
-from tests.servers import House
+from tests.support.rosters import COMMITTEE_POSTS, RosterBranch, committee_rows, member_rows
+from tests.support.servers import House
+from tests.support.years.branch_year import BranchYear, an_empty_house, import_roster, ok, open_year
+from tests.support.years.removals import REMOVALS
 from workflow.appraisal import REQUIREMENTS
 from workflow.machine.gate import BY_NAME
 from workflow.year.plan import find_plan

@@ -12,12 +12,12 @@ import pytest
 from sqlalchemy import text, update
 
 from tests.api.conftest import Client
-from tests.evidence import statements
-from tests.rating import BASIC, EXCELLENT, QUALIFIED, UNQUALIFIED, a_case, a_counted_ballot, a_decision, a_help_plan, a_rating
-from tests.rectification import all_rectification
-from tests.self_review import CRITICISM, a_life_meeting, a_self_review, a_tally
-from tests.servers import YEAR, Cast, House, a_house
-from tests.situations import HELD_ON, SUBSTANCE, a_study
+from tests.support.records.evidence import statements
+from tests.support.records.rating import BASIC, EXCELLENT, QUALIFIED, UNQUALIFIED, a_case, a_counted_ballot, a_decision, a_help_plan, a_rating
+from tests.support.records.rectification import all_rectification
+from tests.support.records.self_review import CRITICISM, a_life_meeting, a_self_review, a_tally
+from tests.support.servers import YEAR, Cast, House, a_house
+from tests.support.situations import HELD_ON, SUBSTANCE, a_study
 from workflow.appraisal.report.figures import CHECKS
 from workflow.appraisal.talks.talks import record_talk
 from workflow.foundation.database import transaction

@@ -11,9 +11,9 @@ import pytest
 
 from api import create_app
 from tests.api.conftest import Client, Clock, Reply
-from tests.builders import NOW, a_cycle, an_office
-from tests.rosters import RosterBranch, a_roster, a_school_roster, a_workbook, committee_rows, member_rows, school_branches
-from tests.servers import YEAR, House, a_database, settings_of_tests
+from tests.support.builders import NOW, a_cycle, an_office
+from tests.support.rosters import RosterBranch, a_roster, a_school_roster, a_workbook, committee_rows, member_rows, school_branches
+from tests.support.servers import YEAR, House, a_database, settings_of_tests
 from workflow.foundation.database import engine_for, transaction
 
 SCHOOL = {"branches": 8, "members": 150}

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from tests.api.conftest import Client, Reply
-from tests.builders import DEADLINES, NOW, READING
-from tests.evidence import all_after_the_talks
-from tests.servers import YEAR, Cast, House, a_house
+from tests.support.builders import DEADLINES, NOW, READING
+from tests.support.records.evidence import all_after_the_talks
+from tests.support.servers import YEAR, Cast, House, a_house
 from workflow.appraisal import MOVES
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import STAGES, Kind, Stage

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from tests.api.conftest import Client, Reply
-from tests.api.self_review_bodies import COLLECTIONS, ITEMS, a_branch_that_has_studied, made, sent, slug
-from tests.servers import Cast, House, a_house
+from tests.support.servers import Cast, House, a_house
+from tests.support.years.self_review_bodies import COLLECTIONS, ITEMS, a_branch_that_has_studied, made, sent, slug
 
 
 @pytest.fixture(scope="module")

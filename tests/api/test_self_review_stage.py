@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.api.conftest import Client
-from tests.api.self_review_bodies import BODIES, COLLECTIONS, ITEMS, VOTES, a_branch_that_has_studied, a_tally, made, sent, slug
-from tests.servers import Cast, House, a_house
+from tests.support.servers import Cast, House, a_house
+from tests.support.years.self_review_bodies import BODIES, COLLECTIONS, ITEMS, VOTES, a_branch_that_has_studied, a_tally, made, sent, slug
 
 RECORD = {"id", "version", "recorded_by", "recorded_at", "withdrawn", "rejected"}
 FIGURES = {"issued", "returned", "valid", "void", "counts", "bands"}

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from tests.builders import NOW, READING
-from tests.servers import Cast, House, a_house
+from tests.support.builders import NOW, READING
+from tests.support.servers import Cast, House, a_house
 
 A_WEEK = {"starts_on": "2024-12-20", "ends_on": "2024-12-26"}
 

@@ -12,10 +12,10 @@ import pytest
 from sqlalchemy import update
 
 from tests.api.conftest import Client
-from tests.assessment import a_duty_report, an_assessment
-from tests.assessment_summary import a_whole_year
-from tests.evidence import statements
-from tests.servers import YEAR, Cast, House, a_house
+from tests.support.records.assessment import a_duty_report, an_assessment
+from tests.support.records.assessment_summary import a_whole_year
+from tests.support.records.evidence import statements
+from tests.support.servers import YEAR, Cast, House, a_house
 from workflow.appraisal.meetings.tallies import BANDS
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import Level, Stage

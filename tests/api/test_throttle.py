@@ -15,8 +15,8 @@ from sqlalchemy import Engine, text
 from werkzeug.test import TestResponse
 
 from api import create_app
-from tests.builders import NOW, a_school, person
-from tests.servers import House, a_house, a_server, settings_of_tests
+from tests.support.builders import NOW, a_school, person
+from tests.support.servers import House, a_house, a_server, settings_of_tests
 from workflow.foundation.database import transaction
 from workflow.people.accounts import open_account
 

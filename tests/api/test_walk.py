@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.api.conftest import B, Client
-from tests.builders import READING, STAFF_NO
+from tests.support.builders import READING, STAFF_NO
 
 
 def names(problem: dict[str, Any], clause: str) -> list[str]:

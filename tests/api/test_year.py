@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from tests.api.branch_year import BranchYear, an_empty_house, every, import_roster, ok, open_year
 from tests.api.conftest import Client
-from tests.rosters import COMMITTEE_POSTS, RosterBranch, committee_rows, member_rows
-from tests.servers import YEAR, House
-from tests.workbooks import Row
+from tests.support.rosters import COMMITTEE_POSTS, RosterBranch, committee_rows, member_rows
+from tests.support.servers import YEAR, House
+from tests.support.workbooks import Row
+from tests.support.years.branch_year import BranchYear, an_empty_house, every, import_roster, ok, open_year
 from workflow.foundation.vocabulary import STAGES, Kind
 
 pytestmark = pytest.mark.slow

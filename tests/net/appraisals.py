@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tests.api.branch_year import BranchYear, ok
 from tests.net import records
 from tests.net.school import HERE, NUMBERS, SLOW, SMALL, THERE
 from tests.net.steps import EN, WHY, Walk
+from tests.support.years.branch_year import BranchYear, ok
 
 
 def of_here(walk: Walk) -> BranchYear:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from tests.api.assessment_year import FACTS, SECTIONS, AssessmentYear, a_decision, attendance_sheet, decide, upload
-from tests.api.branch_year import ok
 from tests.net.school import HERE, NUMBERS, ROSTER, SLOW, SMALL, THERE, members
 from tests.net.steps import EN, WHY, Walk
-from tests.servers import YEAR
-from tests.workbooks import Row
+from tests.support.servers import YEAR
+from tests.support.workbooks import Row
+from tests.support.years.assessment_year import FACTS, SECTIONS, AssessmentYear, a_decision, attendance_sheet, decide, upload
+from tests.support.years.branch_year import ok
 
 CODES = [branch.code for branch in ROSTER]
 

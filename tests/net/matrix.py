@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.net.recording import BASE, Recorder
 from tests.net.school import HERE, ROLES, Addressed
-from tests.servers import YEAR, House
+from tests.support.servers import YEAR, House
 
 LANGUAGES = ("zh", "en")
 

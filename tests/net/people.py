@@ -8,11 +8,11 @@ from typing import Any
 
 from sqlalchemy import select
 
-from tests.api.assessment_year import upload
-from tests.api.branch_year import import_roster, ok
 from tests.net.school import HERE, NUMBERS, SMALL, committees, members
 from tests.net.steps import EN, WHY, Walk
-from tests.rosters import a_workbook
+from tests.support.rosters import a_workbook
+from tests.support.years.assessment_year import upload
+from tests.support.years.branch_year import import_roster, ok
 from workflow.foundation.database import transaction
 from workflow.mail.outbox import Letter
 

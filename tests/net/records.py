@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tests.api.branch_year import BranchYear, ok
 from tests.api.conftest import Client
 from tests.net.school import NUMBERS
 from tests.net.steps import EN, WHY, Walk
+from tests.support.years.branch_year import BranchYear, ok
 
 Body = Mapping[str, Any]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tests.rosters import RosterBranch, committee_rows, member_rows
-from tests.workbooks import Row
+from tests.support.rosters import RosterBranch, committee_rows, member_rows
+from tests.support.workbooks import Row
 
 ROSTER = (
     RosterBranch(

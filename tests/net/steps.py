@@ -12,12 +12,12 @@ from sqlalchemy import Engine
 
 from api import create_app
 from schedulers.worker import tick
-from tests.api.branch_year import BranchYear
 from tests.api.conftest import Client, Clock, Reply
-from tests.mail_server import MailServer, mail_server
 from tests.net.recording import Recorder
 from tests.net.school import NUMBERS
-from tests.servers import House, settings_of_tests
+from tests.support.mail_server import MailServer, mail_server
+from tests.support.servers import House, settings_of_tests
+from tests.support.years.branch_year import BranchYear
 
 EN = {"Accept-Language": "en"}
 WHY = {"reason": "登记有误，重新填写"}

@@ -13,7 +13,7 @@ from tests.net.masks import MASKED, MASKS, SECRETS, Mask
 from tests.net.recording import RECORDED, Line, Recorder, differences, read, report
 from tests.net.school import ROLES
 from tests.net.walk import recorded
-from tests.servers import a_database
+from tests.support.servers import a_database
 from workflow.foundation.database import engine_for
 
 NOT_ANSWERED: dict[str, str] = {}

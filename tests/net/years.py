@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tests.api.branch_year import every, ok
-from tests.builders import DEADLINES
 from tests.net.school import HERE, NUMBERS
 from tests.net.steps import EN, Walk
-from tests.servers import YEAR
+from tests.support.builders import DEADLINES
+from tests.support.servers import YEAR
+from tests.support.years.branch_year import every, ok
 
 FRESH = {"Cache-Control": "no-cache"}
 DAYS = {stage.value: day.isoformat() for stage, day in DEADLINES.items()}

@@ -27,8 +27,8 @@ from sqlalchemy import Engine
 
 import migrations
 from schedulers.worker import run_worker
-from tests.builders import NOW, a_branch, a_school
-from tests.mail_server import DROP, MailServer
+from tests.support.builders import NOW, a_branch, a_school
+from tests.support.mail_server import DROP, MailServer
 from workflow.foundation.database import engine_for, transaction
 from workflow.foundation.embedded import embedded_postgres
 from workflow.foundation.settings import read_settings

@@ -15,8 +15,8 @@ from sqlalchemy import Engine, select
 from structlog.testing import capture_logs
 
 from schedulers.delivery import GIVE_UP_AFTER, LEASE, Outcome, deliver
-from tests.builders import NOW
-from tests.mail_server import DROP, MailServer, free_port, mail_server
+from tests.support.builders import NOW
+from tests.support.mail_server import DROP, MailServer, free_port, mail_server
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import LetterState
 from workflow.mail.letters import Rendered

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from tests.builders import NOW, a_school, person
-from tests.servers import state_of
+from tests.support.builders import NOW, a_school, person
+from tests.support.servers import state_of
 from workflow.foundation.database import transaction
 from workflow.reminders import queue_due
 

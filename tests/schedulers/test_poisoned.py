@@ -11,9 +11,9 @@ from sqlalchemy import Engine, text
 from structlog.testing import capture_logs
 
 from schedulers.worker import tick
-from tests.builders import NOW, a_school, person
-from tests.evidence import stand_at
-from tests.mail_server import MailServer, mail_server
+from tests.support.builders import NOW, a_school, person
+from tests.support.mail_server import MailServer, mail_server
+from tests.support.records.evidence import stand_at
 from tests.test_doctor import look
 from workflow.foundation.database import transaction
 from workflow.foundation.settings import Settings

@@ -14,8 +14,8 @@ from sqlalchemy.pool import NullPool
 from structlog.testing import capture_logs
 
 from schedulers.worker import run_worker, tick
-from tests.builders import NOW, a_school, person
-from tests.mail_server import MailServer, free_port, mail_server
+from tests.support.builders import NOW, a_school, person
+from tests.support.mail_server import MailServer, free_port, mail_server
 from workflow.foundation.database import engine_for, transaction
 from workflow.foundation.errors import SettingsInvalid
 from workflow.foundation.idempotency import KeptAnswer

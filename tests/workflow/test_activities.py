@@ -10,11 +10,11 @@ from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from tests.assessment import an_assessment
-from tests.assessment_activities import HELD_ON, OF_BOTH, SITUATIONS, an_activity, attended
-from tests.builders import NOW, TODAY, a_cycle, a_school, an_office, caller
-from tests.evidence import lacking, stand_at
-from tests.rectification import another_year
+from tests.support.builders import NOW, TODAY, a_cycle, a_school, an_office, caller
+from tests.support.records.assessment import an_assessment
+from tests.support.records.assessment_activities import HELD_ON, OF_BOTH, SITUATIONS, an_activity, attended
+from tests.support.records.evidence import lacking, stand_at
+from tests.support.records.rectification import another_year
 from workflow.assessment.activities import (
     Activity,
     Turnout,

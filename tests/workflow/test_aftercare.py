@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from tests.builders import NOW, TODAY, a_school, caller
-from tests.evidence import a_waiver, excused, lacking, leaves, stand_at
-from tests.rating import BASIC, PROPOSED_ON, QUALIFIED, UNQUALIFIED, a_case, a_counted_ballot, a_help_plan, a_rating, amended
+from tests.support.builders import NOW, TODAY, a_school, caller
+from tests.support.records.evidence import a_waiver, excused, lacking, leaves, stand_at
+from tests.support.records.rating import BASIC, PROPOSED_ON, QUALIFIED, UNQUALIFIED, a_case, a_counted_ballot, a_help_plan, a_rating, amended
 from workflow.appraisal.rating.aftercare import (
     DispositionCase,
     DispositionStep,

@@ -10,10 +10,10 @@ from sqlalchemy import Engine, select, text
 from sqlalchemy.orm import Session
 
 from tests.api.test_races import until_waiting
-from tests.builders import NOW, STAFF_NO, a_school
-from tests.evidence import all_evidence, came_to, excused, go, lacking, leaves, stand_at
-from tests.rating import BASIC, UNQUALIFIED, a_case, a_feedback, a_help_plan, amended
-from tests.report import SITUATIONS, WRITTEN, a_form
+from tests.support.builders import NOW, STAFF_NO, a_school
+from tests.support.records.evidence import all_evidence, came_to, excused, go, lacking, leaves, stand_at
+from tests.support.records.rating import BASIC, UNQUALIFIED, a_case, a_feedback, a_help_plan, amended
+from tests.support.records.report import SITUATIONS, WRITTEN, a_form
 from workflow.appraisal.ledger import Measure, Problem
 from workflow.appraisal.meetings.tallies import Tally
 from workflow.appraisal.rating.aftercare import DispositionCase, HelpPlan

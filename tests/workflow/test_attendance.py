@@ -11,12 +11,12 @@ import pytest
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
-from tests.assessment import an_assessment
-from tests.assessment_activities import HEADINGS, OF_BOTH, a_sheet, an_activity, applied, attended, lines, read, sheet_rows
-from tests.builders import NOW, STAFF_NO, TODAY, a_branch, a_cycle, a_school, an_office, caller, person
-from tests.evidence import leaves, stand_at, statements
-from tests.servers import state_of
-from tests.workbooks import Row, workbook_of
+from tests.support.builders import NOW, STAFF_NO, TODAY, a_branch, a_cycle, a_school, an_office, caller, person
+from tests.support.records.assessment import an_assessment
+from tests.support.records.assessment_activities import HEADINGS, OF_BOTH, a_sheet, an_activity, applied, attended, lines, read, sheet_rows
+from tests.support.records.evidence import leaves, stand_at, statements
+from tests.support.servers import state_of
+from tests.support.workbooks import Row, workbook_of
 from workflow.assessment.activities import Activity, Attendance, activity_of, withdraw_activity
 from workflow.assessment.attendance import SHEET, AttendanceImport, attendance_import_of
 from workflow.foundation.database import transaction

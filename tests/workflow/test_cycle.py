@@ -9,7 +9,7 @@ from sqlalchemy import Engine, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
-from tests.builders import DEADLINES, NOW, a_branch, a_cycle, a_school, the_plan
+from tests.support.builders import DEADLINES, NOW, a_branch, a_cycle, a_school, the_plan
 from workflow.foundation.database import LOCK_TIMEOUT, constraint, sqlstate, transaction
 from workflow.foundation.errors import Conflict, Exists, Invalid, NotFound, Stale
 from workflow.foundation.vocabulary import SCHOOL_ZONE, CycleStatus, Stage

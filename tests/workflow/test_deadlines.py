@@ -7,8 +7,8 @@ from datetime import UTC, date, datetime
 import pytest
 from sqlalchemy.orm import Session
 
-from tests.builders import DEADLINES, NOW, a_school
-from tests.evidence import again, all_evidence, came_to, go
+from tests.support.builders import DEADLINES, NOW, a_school
+from tests.support.records.evidence import again, all_evidence, came_to, go
 from workflow.foundation.errors import Conflict, Invalid
 from workflow.foundation.vocabulary import STAGES, Kind, Stage, Trigger
 from workflow.year.cycle import Process, moves_made, process_of

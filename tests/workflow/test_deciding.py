@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from tests.builders import NOW, TODAY, a_school, caller
-from tests.evidence import excused, lacking, leaves, stand_at
-from tests.rating import BASIC, DECIDED_ON, QUALIFIED, a_branch_of, a_counted_ballot, a_decision, a_rating, amended
-from tests.situations import on_roll
+from tests.support.builders import NOW, TODAY, a_school, caller
+from tests.support.records.evidence import excused, lacking, leaves, stand_at
+from tests.support.records.rating import BASIC, DECIDED_ON, QUALIFIED, a_branch_of, a_counted_ballot, a_decision, a_rating, amended
+from tests.support.situations import on_roll
 from workflow.appraisal.meetings.meetings import confirm_minutes, record_meeting
 from workflow.appraisal.rating.deciding import (
     incomplete_deciding_minutes,

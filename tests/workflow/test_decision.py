@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
-from tests.assessment import an_assessment
-from tests.builders import NOW, TODAY, a_branch, a_school, caller
-from tests.evidence import lacking, stand_at, statements
+from tests.support.builders import NOW, TODAY, a_branch, a_school, caller
+from tests.support.records.assessment import an_assessment
+from tests.support.records.evidence import lacking, stand_at, statements
 from workflow.assessment.decision import (
     FINAL,
     PUBLISHED,

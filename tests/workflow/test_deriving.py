@@ -19,10 +19,10 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 from structlog.testing import capture_logs
 
-from tests.builders import a_school
-from tests.evidence import a_follow_up, stand_at, statements
-from tests.rectification import a_measure
-from tests.situations import a_talk
+from tests.support.builders import a_school
+from tests.support.records.evidence import a_follow_up, stand_at, statements
+from tests.support.records.rectification import a_measure
+from tests.support.situations import a_talk
 from tests.workflow.test_reminders import BASE, at
 from workflow import reminders
 from workflow.foundation.database import sqlstate, transaction

@@ -10,12 +10,12 @@ import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from tests.builders import NOW, TODAY, a_branch, a_cycle, an_office, caller
-from tests.evidence import leaves, stand_at, statements
-from tests.rating import a_case, a_counted_ballot, a_help_plan, a_rating, all_rating, secretary_of
-from tests.rectification import a_commitment, a_filing, a_measure, a_problem, a_publication, progress, the_year_after
-from tests.self_review import a_life_meeting, a_meeting, a_self_review, a_tally
-from tests.situations import HELD_ON, a_study
+from tests.support.builders import NOW, TODAY, a_branch, a_cycle, an_office, caller
+from tests.support.records.evidence import leaves, stand_at, statements
+from tests.support.records.rating import a_case, a_counted_ballot, a_help_plan, a_rating, all_rating, secretary_of
+from tests.support.records.rectification import a_commitment, a_filing, a_measure, a_problem, a_publication, progress, the_year_after
+from tests.support.records.self_review import a_life_meeting, a_meeting, a_self_review, a_tally
+from tests.support.situations import HELD_ON, a_study
 from workflow.appraisal.ledger import Measure, Problem
 from workflow.appraisal.meetings.meetings import Meeting
 from workflow.appraisal.meetings.tallies import LEVELS, MARKS, CommitteeItem, Tally

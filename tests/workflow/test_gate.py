@@ -9,10 +9,21 @@ import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from tests.assessment import a_duty_report, an_assessment, arranged
-from tests.builders import DEADLINES, NOW, TODAY, a_branch, a_cycle, a_school, an_office, person
-from tests.evidence import OF_ALL_BRANCHES, SITUATIONS, a_waiver, all_evidence, in_situation, lacking, leaves, said, stand_at, statements
-from tests.situations import EVERYBODY, SUBSTANCE, a_study, a_talk
+from tests.support.builders import DEADLINES, NOW, TODAY, a_branch, a_cycle, a_school, an_office, person
+from tests.support.records.assessment import a_duty_report, an_assessment, arranged
+from tests.support.records.evidence import (
+    OF_ALL_BRANCHES,
+    SITUATIONS,
+    a_waiver,
+    all_evidence,
+    in_situation,
+    lacking,
+    leaves,
+    said,
+    stand_at,
+    statements,
+)
+from tests.support.situations import EVERYBODY, SUBSTANCE, a_study, a_talk
 from workflow.appraisal.talks.talks import committee_pairs_without_a_talk, members_nobody_talked_with, secretary_without_a_focus_talk
 from workflow.foundation.vocabulary import STAGES, Coverage, Kind, Role, Severity, Stage, Waivable
 from workflow.machine import gate

@@ -15,10 +15,10 @@ from sqlalchemy import Engine, select
 from sqlalchemy.dialects.postgresql import psycopg
 from sqlalchemy.orm import Session
 
-from tests.assessment import ON_SITE, REPORTED, a_duty_report, an_assessment, arranged, facts
-from tests.builders import NOW, READING, TODAY, a_school, person
-from tests.evidence import LARGE, a_follow_up, a_waiver, excused, lacking, leaves, many_branches, said, stand_at, statements
-from tests.situations import EVERYBODY, SUBSTANCE, a_study, a_talk
+from tests.support.builders import NOW, READING, TODAY, a_school, person
+from tests.support.records.assessment import ON_SITE, REPORTED, a_duty_report, an_assessment, arranged, facts
+from tests.support.records.evidence import LARGE, a_follow_up, a_waiver, excused, lacking, leaves, many_branches, said, stand_at, statements
+from tests.support.situations import EVERYBODY, SUBSTANCE, a_study, a_talk
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import STAGES, WORKING_STAGES, Kind, Post, ReportMode, Role, Severity, Stage, Waivable
 from workflow.machine.gate import REQUIREMENTS, Unmet, blocking, blocking_together, checklist, exceptions, requirements_of, todos, unmet

@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
 from migrations.tables import METADATA
-from tests.builders import NOW, a_school, caller, person
-from tests.evidence import a_follow_up, excused
-from tests.situations import SUBSTANCE, a_study, a_talk
+from tests.support.builders import NOW, a_school, caller, person
+from tests.support.records.evidence import a_follow_up, excused
+from tests.support.situations import SUBSTANCE, a_study, a_talk
 from workflow.appraisal.study.sessions import amend_study_session
 from workflow.appraisal.talks.talks import PRIVATE, TEXTS, Talk, amend_talk, finish_follow_up
 from workflow.foundation.database import act_as, sqlstate, transaction

@@ -9,8 +9,8 @@ from sqlalchemy import Engine, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from tests.builders import NOW, a_branch, person
-from tests.evidence import statements
+from tests.support.builders import NOW, a_branch, person
+from tests.support.records.evidence import statements
 from workflow.foundation.database import constraint, transaction
 from workflow.foundation.errors import Invalid
 from workflow.foundation.idempotency import (

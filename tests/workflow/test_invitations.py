@@ -16,7 +16,7 @@ from sqlalchemy import Engine, select, text
 from sqlalchemy.orm import Session
 from syrupy.assertion import SnapshotAssertion
 
-from tests.builders import NOW, a_school, caller, person
+from tests.support.builders import NOW, a_school, caller, person
 from workflow.foundation.database import transaction
 from workflow.foundation.errors import Conflict, Invalid, NotFound, Unauthenticated
 from workflow.foundation.history import History

@@ -6,9 +6,9 @@ from datetime import date
 
 from sqlalchemy.orm import Session
 
-from tests.builders import NOW, TODAY
-from tests.rosters import a_workbook, committee_rows, member_rows
-from tests.servers import kept_in
+from tests.support.builders import NOW, TODAY
+from tests.support.rosters import a_workbook, committee_rows, member_rows
+from tests.support.servers import kept_in
 from workflow.roster.imports import RosterImport, apply_import, preview_import
 from workflow.roster.workbook import read_workbook
 

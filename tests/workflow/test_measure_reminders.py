@@ -8,9 +8,9 @@ from datetime import date
 import pytest
 from sqlalchemy.orm import Session
 
-from tests.builders import NOW, a_school, caller
-from tests.evidence import leaves, stand_at
-from tests.rectification import a_measure, a_problem, progress
+from tests.support.builders import NOW, a_school, caller
+from tests.support.records.evidence import leaves, stand_at
+from tests.support.records.rectification import a_measure, a_problem, progress
 from tests.workflow.test_reminders import BASE, at
 from workflow.appraisal.ledger import Measure
 from workflow.appraisal.rectification.measures import amend_measure

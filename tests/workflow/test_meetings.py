@@ -10,10 +10,10 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tests.builders import NOW, STAFF_NO, TODAY, a_school, caller
-from tests.evidence import a_small_branch, leaves, stand_at
-from tests.self_review import CRITICISM, MET_ON, a_life_meeting, a_meeting
-from tests.situations import EVERYBODY, HELD_ON, a_study, on_roll
+from tests.support.builders import NOW, STAFF_NO, TODAY, a_school, caller
+from tests.support.records.evidence import a_small_branch, leaves, stand_at
+from tests.support.records.self_review import CRITICISM, MET_ON, a_life_meeting, a_meeting
+from tests.support.situations import EVERYBODY, HELD_ON, a_study, on_roll
 from workflow.appraisal.meetings.meetings import Meeting, MeetingBody, amend_meeting, confirm_minutes, visible_meetings
 from workflow.foundation.database import act_as
 from workflow.foundation.errors import Conflict, Forbidden, Invalid, StageClosed, Stale

@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
 
-from tests.servers import House, a_house
-from tests.workflow.beside_model import BLOCKING, BesideModel, a_new_branch
-from tests.workflow.model import AS_A_WHOLE, LEVELS, MISSING, NEEDS_APPROVAL, OF_OFFICE, PER_SUBJECT, STAGES, TITLES, TRIGGERS, Record, targets
-from tests.workflow.model_mends import MENDS, mend_all
+from tests.support.model.beside_model import BLOCKING, BesideModel, a_new_branch
+from tests.support.model.model import AS_A_WHOLE, LEVELS, MISSING, NEEDS_APPROVAL, OF_OFFICE, PER_SUBJECT, STAGES, TITLES, TRIGGERS, Record, targets
+from tests.support.model.model_mends import MENDS, mend_all
+from tests.support.servers import House, a_house
 
 DAYS = st.sampled_from(["2024-12-16", "2024-12-18", "2024-12-19"])
 YES_NO = st.booleans()

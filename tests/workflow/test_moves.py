@@ -10,11 +10,23 @@ import pytest
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
-from tests.assessment import a_decision, all_assessment, an_assessment
-from tests.assessment_summary import a_proposal
-from tests.builders import NOW, a_school, caller
-from tests.evidence import a_make_up, a_waiver, again, all_after_the_talks, all_evidence, all_talks, came_to, go, leaves, stand_at, statements
-from tests.situations import a_study, a_talk, on_roll
+from tests.support.builders import NOW, a_school, caller
+from tests.support.records.assessment import a_decision, all_assessment, an_assessment
+from tests.support.records.assessment_summary import a_proposal
+from tests.support.records.evidence import (
+    a_make_up,
+    a_waiver,
+    again,
+    all_after_the_talks,
+    all_evidence,
+    all_talks,
+    came_to,
+    go,
+    leaves,
+    stand_at,
+    statements,
+)
+from tests.support.situations import a_study, a_talk, on_roll
 from workflow.appraisal.talks.talks import members_nobody_talked_with, record_follow_up
 from workflow.foundation.database import transaction
 from workflow.foundation.errors import BranchesLack, Conflict, Forbidden, Invalid, MoveNotPossible, RequirementsUnmet, StageClosed, Stale

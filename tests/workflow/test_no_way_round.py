@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from tests.builders import NOW, STAFF_NO, TODAY, a_school, caller
-from tests.evidence import a_small_branch, lacking, leaves, stand_at
-from tests.rating import a_case, a_counted_ballot, a_help_plan, a_rating, acknowledged
-from tests.rectification import a_commitment, a_measure, a_problem, a_publication, progress
-from tests.self_review import CRITICISM, a_ballot, a_life_meeting, a_meeting
-from tests.situations import a_study, on_roll
+from tests.support.builders import NOW, STAFF_NO, TODAY, a_school, caller
+from tests.support.records.evidence import a_small_branch, lacking, leaves, stand_at
+from tests.support.records.rating import a_case, a_counted_ballot, a_help_plan, a_rating, acknowledged
+from tests.support.records.rectification import a_commitment, a_measure, a_problem, a_publication, progress
+from tests.support.records.self_review import CRITICISM, a_ballot, a_life_meeting, a_meeting
+from tests.support.situations import a_study, on_roll
 from workflow.appraisal.meetings.meetings import Meeting
 from workflow.appraisal.meetings.tallies import enter_tally
 from workflow.appraisal.rating.aftercare import Step, record_step

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from tests.builders import DEADLINES, NOW, TODAY, a_school, caller, the_plan
-from tests.evidence import a_waiver, lacking, leaves, stand_at
-from tests.rating import (
+from tests.support.builders import DEADLINES, NOW, TODAY, a_school, caller, the_plan
+from tests.support.records.evidence import a_waiver, lacking, leaves, stand_at
+from tests.support.records.rating import (
     BASIC,
     CAST,
     EXCELLENT,
@@ -24,7 +24,7 @@ from tests.rating import (
     amended,
     ratings,
 )
-from tests.situations import on_roll
+from tests.support.situations import on_roll
 from workflow.appraisal.rating.patterns import everybody_excellent_or_qualified, excellent_though_punished, patterns_of, patterns_without_a_reason
 from workflow.appraisal.rating.ratings import Rating
 from workflow.foundation.vocabulary import Level, Stage

@@ -11,8 +11,8 @@ from alembic import command
 from sqlalchemy import Engine, text
 
 import migrations
-from tests.builders import NOW
-from tests.servers import kept_in
+from tests.support.builders import NOW
+from tests.support.servers import kept_in
 from workflow.assessment.attendance import AttendanceImport
 from workflow.foundation.database import transaction
 from workflow.roster.imports import RosterImport, apply_import

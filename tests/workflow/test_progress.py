@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
-from tests.builders import DEADLINES, NOW, TODAY, a_branch, a_cycle, an_office
+from tests.support.builders import DEADLINES, NOW, TODAY, a_branch, a_cycle, an_office
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import KIND_OF, STAGES, WORKING_STAGES, Kind, Stage
 from workflow.readings.progress import BranchChange, Overview, ProgressCount, ProgressDelta, fold, overview

@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from tests.assessment import a_duty_report, arranged
-from tests.assessment_summary import PROPOSED, SITUATIONS, a_proposal, assessed
-from tests.builders import NOW, TODAY, a_school, caller, person
-from tests.evidence import lacking, stand_at, statements
+from tests.support.builders import NOW, TODAY, a_school, caller, person
+from tests.support.records.assessment import a_duty_report, arranged
+from tests.support.records.assessment_summary import PROPOSED, SITUATIONS, a_proposal, assessed
+from tests.support.records.evidence import lacking, stand_at, statements
 from workflow.assessment.proposals import Proposal, proposal_of, proposals_of, propose
 from workflow.foundation.errors import Conflict, Invalid, RequirementsUnmet, StageClosed, Stale
 from workflow.foundation.history import History

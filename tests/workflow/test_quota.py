@@ -7,9 +7,21 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from tests.builders import NOW, a_school
-from tests.evidence import a_waiver, excused, lacking, leaves, stand_at
-from tests.rating import BASIC, CAST, EXCELLENT, QUALIFIED, UNQUALIFIED, a_branch_of, a_counted_ballot, a_rating, amended, present_of, ratings
+from tests.support.builders import NOW, a_school
+from tests.support.records.evidence import a_waiver, excused, lacking, leaves, stand_at
+from tests.support.records.rating import (
+    BASIC,
+    CAST,
+    EXCELLENT,
+    QUALIFIED,
+    UNQUALIFIED,
+    a_branch_of,
+    a_counted_ballot,
+    a_rating,
+    amended,
+    present_of,
+    ratings,
+)
 from workflow.appraisal.rating.quota import more_excellent_than_the_quota, quota_of
 from workflow.appraisal.rating.ratings import Rating
 from workflow.foundation.vocabulary import Level, Severity, Stage, Waivable

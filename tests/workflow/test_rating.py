@@ -11,9 +11,9 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from tests.builders import NOW, TODAY, a_school, caller, person
-from tests.evidence import a_waiver, excused, lacking, leaves, stand_at
-from tests.rating import (
+from tests.support.builders import NOW, TODAY, a_school, caller, person
+from tests.support.records.evidence import a_waiver, excused, lacking, leaves, stand_at
+from tests.support.records.rating import (
     BASIC,
     EXCELLENT,
     QUALIFIED,
@@ -25,7 +25,7 @@ from tests.rating import (
     all_rating,
     amended,
 )
-from tests.situations import on_roll
+from tests.support.situations import on_roll
 from workflow.appraisal.meetings.tallies import enter_tally
 from workflow.appraisal.rating.ratings import (
     Rating,

@@ -7,9 +7,9 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy.orm import Session
 
-from tests.builders import NOW, TODAY, a_branch, a_cycle, a_school, an_office, caller, person
-from tests.evidence import a_small_branch, a_waiver, came_to, excused, lacking, leaves, stand_at
-from tests.rectification import (
+from tests.support.builders import NOW, TODAY, a_branch, a_cycle, a_school, an_office, caller, person
+from tests.support.records.evidence import a_small_branch, a_waiver, came_to, excused, lacking, leaves, stand_at
+from tests.support.records.rectification import (
     DUE_ON,
     TakeBack,
     a_commitment,
@@ -27,7 +27,7 @@ from tests.rectification import (
     taken_back,
     whole,
 )
-from tests.situations import on_roll
+from tests.support.situations import on_roll
 from workflow.appraisal.rectification import commitments, measures, publications, signs
 from workflow.appraisal.rectification.commitments import amend_commitment
 from workflow.appraisal.rectification.measures import amend_measure

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from tests.builders import NOW, STAFF_NO, a_school, caller
-from tests.evidence import lacking, stand_at
-from tests.rectification import (
+from tests.support.builders import NOW, STAFF_NO, a_school, caller
+from tests.support.records.evidence import lacking, stand_at
+from tests.support.records.rectification import (
     DUE_ON,
     TakeBack,
     a_comment,

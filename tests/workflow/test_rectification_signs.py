@@ -7,9 +7,9 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy.orm import Session
 
-from tests.builders import NOW, TODAY, a_school, person
-from tests.evidence import a_waiver, lacking, leaves, stand_at
-from tests.rectification import (
+from tests.support.builders import NOW, TODAY, a_school, person
+from tests.support.records.evidence import a_waiver, lacking, leaves, stand_at
+from tests.support.records.rectification import (
     DUE_ON,
     TakeBack,
     a_comment,

@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from tests.builders import NOW, STAFF_NO, TODAY, a_school, person
-from tests.evidence import a_waiver, excused, lacking, leaves, stand_at
-from tests.rating import (
+from tests.support.builders import NOW, STAFF_NO, TODAY, a_school, person
+from tests.support.records.evidence import a_waiver, excused, lacking, leaves, stand_at
+from tests.support.records.rating import (
     BASIC,
     EXCELLENT,
     QUALIFIED,
@@ -24,9 +24,9 @@ from tests.rating import (
     all_rating,
     amended,
 )
-from tests.report import a_form
-from tests.self_review import tallies
-from tests.situations import on_roll
+from tests.support.records.report import a_form
+from tests.support.records.self_review import tallies
+from tests.support.situations import on_roll
 from workflow.appraisal.meetings.tallies import Tally
 from workflow.appraisal.rating.quota import more_excellent_than_the_quota
 from workflow.appraisal.rating.ratings import Rating

@@ -9,17 +9,11 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from tests.builders import NOW, STAFF_NO, TODAY, a_school
-from tests.evidence import lacking, leaves, stand_at
-from tests.rating import (
-    QUALIFIED,
-    a_counted_ballot,
-    a_rating,
-    amended,
-    ratings,
-)
-from tests.self_review import ANSWERED, a_life_meeting, a_meeting, a_self_review
-from tests.situations import EVERYBODY, HELD_ON, a_study, a_talk
+from tests.support.builders import NOW, STAFF_NO, TODAY, a_school
+from tests.support.records.evidence import lacking, leaves, stand_at
+from tests.support.records.rating import QUALIFIED, a_counted_ballot, a_rating, amended, ratings
+from tests.support.records.self_review import ANSWERED, a_life_meeting, a_meeting, a_self_review
+from tests.support.situations import EVERYBODY, HELD_ON, a_study, a_talk
 from workflow.appraisal.rating.ratings import Rating
 from workflow.appraisal.report.requirements import (
     copied_opinions,

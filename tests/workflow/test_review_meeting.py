@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from tests.builders import NOW, TODAY, a_school, caller
-from tests.evidence import a_waiver, excused, lacking, leaves, stand_at
-from tests.rectification import a_measure, the_year_after
-from tests.self_review import CRITICISM, MET_ON, a_life_meeting, a_meeting
-from tests.situations import a_study, on_roll
+from tests.support.builders import NOW, TODAY, a_school, caller
+from tests.support.records.evidence import a_waiver, excused, lacking, leaves, stand_at
+from tests.support.records.rectification import a_measure, the_year_after
+from tests.support.records.self_review import CRITICISM, MET_ON, a_life_meeting, a_meeting
+from tests.support.situations import a_study, on_roll
 from workflow.appraisal.ledger import NOTHING_LAST_YEAR
 from workflow.appraisal.meetings.meetings import Meeting, amend_meeting, confirm_minutes
 from workflow.appraisal.self_review.meeting_requirements import (

@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from tests.builders import NOW, TODAY, a_branch, a_cycle, a_school, an_office, caller, person
-from tests.evidence import a_small_branch, excused, leaves, stand_at
-from tests.situations import on_roll
+from tests.support.builders import NOW, TODAY, a_branch, a_cycle, a_school, an_office, caller, person
+from tests.support.records.evidence import a_small_branch, excused, leaves, stand_at
+from tests.support.situations import on_roll
 from workflow.foundation.errors import Conflict, Forbidden, Invalid, NotFound, Stale
 from workflow.foundation.vocabulary import STAGES, WORKING_STAGES, CycleStatus, Kind, Post, Stage, Standing
 from workflow.people.organisation import Appointment, Branch

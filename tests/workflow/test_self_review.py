@@ -11,10 +11,10 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from tests.builders import NOW, TODAY, a_branch, a_cycle, a_school, an_office, caller
-from tests.evidence import a_make_up, a_waiver, excused, lacking, leaves, stand_at
-from tests.self_review import ANSWERED, a_meeting, a_self_review
-from tests.situations import a_study
+from tests.support.builders import NOW, TODAY, a_branch, a_cycle, a_school, an_office, caller
+from tests.support.records.evidence import a_make_up, a_waiver, excused, lacking, leaves, stand_at
+from tests.support.records.self_review import ANSWERED, a_meeting, a_self_review
+from tests.support.situations import a_study
 from workflow.appraisal.self_review.self_reviews import (
     ASPECTS,
     Attendance,

@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from tests.builders import NOW, READING, a_branch, a_cycle, a_school, an_office, caller
-from tests.evidence import a_make_up, excused, lacking, leaves, stand_at
-from tests.situations import EVERYBODY, HELD_ON, a_study
+from tests.support.builders import NOW, READING, a_branch, a_cycle, a_school, an_office, caller
+from tests.support.records.evidence import a_make_up, excused, lacking, leaves, stand_at
+from tests.support.situations import EVERYBODY, HELD_ON, a_study
 from workflow.appraisal.study.sessions import (
     StudyAttendance,
     amend_study_session,

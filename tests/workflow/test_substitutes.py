@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine, event, select
 from sqlalchemy.orm import Session
 
-from tests.builders import NOW, TODAY, a_school, caller, person
+from tests.support.builders import NOW, TODAY, a_school, caller, person
 from workflow.foundation.database import transaction
 from workflow.foundation.errors import Conflict, Exists, Forbidden, Invalid, NotFound
 from workflow.foundation.vocabulary import Post, Role, Standing

@@ -11,22 +11,13 @@ import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from tests.assessment import REPORTED, a_duty_report, arranged, facts
-from tests.assessment_summary import (
-    a_proposal,
-    a_whole_year,
-    an_activity,
-    appraised,
-    assessed,
-    attended,
-    checked_facts,
-    sheet_of,
-)
-from tests.builders import DEADLINES, NOW, TODAY, a_school, caller
-from tests.evidence import all_evidence, came_to, go, lacking, leaves, stand_at, statements
-from tests.rating import a_counted_ballot, a_rating
-from tests.rectification import the_year_after
-from tests.self_review import a_meeting, a_tally
+from tests.support.builders import DEADLINES, NOW, TODAY, a_school, caller
+from tests.support.records.assessment import REPORTED, a_duty_report, arranged, facts
+from tests.support.records.assessment_summary import a_proposal, a_whole_year, an_activity, appraised, assessed, attended, checked_facts, sheet_of
+from tests.support.records.evidence import all_evidence, came_to, go, lacking, leaves, stand_at, statements
+from tests.support.records.rating import a_counted_ballot, a_rating
+from tests.support.records.rectification import the_year_after
+from tests.support.records.self_review import a_meeting, a_tally
 from tests.workflow.test_figures import SIZES, a_mixed_year, a_school_of, counted, processes_of, standing
 from workflow.appraisal.ledger import Measure
 from workflow.appraisal.meetings.meetings import Meeting

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import Engine, event, select
 from sqlalchemy.orm import Session
 
-from tests.builders import a_school
-from tests.evidence import LARGE, many_branches
+from tests.support.builders import a_school
+from tests.support.records.evidence import LARGE, many_branches
 from tests.workflow.test_gate_agreement import nodes
 from workflow.assessment.summary import sheets
 from workflow.foundation.database import transaction

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from tests.assessment import REPORTED, facts
-from tests.assessment_summary import (
+from tests.support.builders import NOW, TODAY, a_school, person
+from tests.support.records.assessment import REPORTED, facts
+from tests.support.records.assessment_summary import (
     SITUATIONS,
     a_draft_again,
     a_whole_year,
@@ -20,11 +21,10 @@ from tests.assessment_summary import (
     no_tally_left,
     sheet_of,
 )
-from tests.builders import NOW, TODAY, a_school, person
-from tests.evidence import lacking, stand_at
-from tests.rating import a_counted_ballot
-from tests.self_review import a_tally
-from tests.situations import on_roll
+from tests.support.records.evidence import lacking, stand_at
+from tests.support.records.rating import a_counted_ballot
+from tests.support.records.self_review import a_tally
+from tests.support.situations import on_roll
 from tests.workflow.test_figures import standing
 from workflow.appraisal.ledger import Measure
 from workflow.appraisal.rating.ratings import Rating

@@ -10,9 +10,9 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from tests.builders import NOW, a_school, caller
-from tests.evidence import a_follow_up, stand_at
-from tests.situations import HELD_ON, SUBSTANCE, a_talk
+from tests.support.builders import NOW, a_school, caller
+from tests.support.records.evidence import a_follow_up, stand_at
+from tests.support.situations import HELD_ON, SUBSTANCE, a_talk
 from workflow.appraisal.talks.talks import PRIVATE, TEXTS, Talk, amend_talk, finish_follow_up, follow_up_of, hidden_from, visible_talks
 from workflow.foundation.database import constraint
 from workflow.foundation.errors import Conflict, Forbidden, Invalid, NotFound, StageClosed, Stale

@@ -10,9 +10,9 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import psycopg
 from sqlalchemy.orm import Session
 
-from tests.builders import NOW, TODAY, a_branch, a_cycle, a_school, an_office, caller
-from tests.evidence import a_follow_up, a_small_branch, a_waiver, all_talks, excused, lacking, leaves
-from tests.situations import HELD_ON, SUBSTANCE, a_talk
+from tests.support.builders import NOW, TODAY, a_branch, a_cycle, a_school, an_office, caller
+from tests.support.records.evidence import a_follow_up, a_small_branch, a_waiver, all_talks, excused, lacking, leaves
+from tests.support.situations import HELD_ON, SUBSTANCE, a_talk
 from workflow.appraisal.talks.coverage import coverage
 from workflow.appraisal.talks.signs import (
     focus_talks_without_a_follow_up,

@@ -12,10 +12,10 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from tests.builders import NOW, TODAY, a_school, caller
-from tests.evidence import excused, lacking, leaves, stand_at
-from tests.self_review import a_ballot, a_tally, present_of
-from tests.situations import on_roll
+from tests.support.builders import NOW, TODAY, a_school, caller
+from tests.support.records.evidence import excused, lacking, leaves, stand_at
+from tests.support.records.self_review import a_ballot, a_tally, present_of
+from tests.support.situations import on_roll
 from workflow.appraisal.meetings.tallies import Tally, TallyBody, TallyMismatch, amend_tally, enter_tally, members_on_ballot
 from workflow.appraisal.self_review.meeting_requirements import more_ballots_than_voters, no_tally_of_the_committee, no_tally_of_the_members
 from workflow.foundation.database import act_as, constraint

@@ -11,10 +11,10 @@ import pytest
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
-from tests.builders import NOW, TODAY, a_school, caller
-from tests.evidence import a_waiver, excused, lacking, leaves
-from tests.self_review import a_ballot, a_tally
-from tests.situations import on_roll
+from tests.support.builders import NOW, TODAY, a_school, caller
+from tests.support.records.evidence import a_waiver, excused, lacking, leaves
+from tests.support.records.self_review import a_ballot, a_tally
+from tests.support.situations import on_roll
 from workflow.appraisal.meetings.tallies import (
     Tally,
     TallyMismatch,

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, func, select, text
 from sqlalchemy.orm import Session
 
-from tests.builders import NOW
+from tests.support.builders import NOW
 from workflow.foundation.database import engine_for, transaction
 from workflow.foundation.errors import SettingsInvalid
 from workflow.foundation.settings import read_settings

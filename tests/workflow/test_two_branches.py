@@ -10,8 +10,8 @@ from collections import Counter
 import pytest
 from sqlalchemy.orm import Session
 
-from tests.builders import NOW, TODAY, a_school
-from tests.evidence import OF_ALL_BRANCHES, SITUATIONS
+from tests.support.builders import NOW, TODAY, a_school
+from tests.support.records.evidence import OF_ALL_BRANCHES, SITUATIONS
 from workflow.foundation.vocabulary import Coverage, Stage
 from workflow.machine.gate import BY_NAME, unmet
 from workflow.people.organisation import Branch

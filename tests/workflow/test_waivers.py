@@ -9,9 +9,9 @@ from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from tests.builders import NOW, READING, a_school, person
-from tests.evidence import a_waiver, all_talks, in_situation, lacking, leaves, stand_at
-from tests.situations import a_study, a_talk
+from tests.support.builders import NOW, READING, a_school, person
+from tests.support.records.evidence import a_waiver, all_talks, in_situation, lacking, leaves, stand_at
+from tests.support.situations import a_study, a_talk
 from workflow.appraisal.study.sessions import members_who_have_not_studied, no_study_with_exchange
 from workflow.appraisal.talks.talks import committee_pairs_without_a_talk, members_nobody_talked_with, secretary_without_a_focus_talk
 from workflow.foundation.database import constraint

@@ -6,8 +6,8 @@ from datetime import date
 
 import pytest
 
-from tests.rosters import RosterBranch, a_workbook, committee_rows, member_rows
-from tests.workbooks import Row
+from tests.support.rosters import RosterBranch, a_workbook, committee_rows, member_rows
+from tests.support.workbooks import Row
 from workflow.foundation.vocabulary import Post, Standing
 from workflow.roster.checks import Roster
 from workflow.roster.workbook import Reading, read_workbook

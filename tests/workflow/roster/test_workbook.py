@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.rosters import COMMITTEE_HEADINGS, MEMBER_HEADINGS, a_roster, a_school_roster, a_workbook, committee_rows, member_rows
-from tests.workbooks import Formula, repacked
+from tests.support.rosters import COMMITTEE_HEADINGS, MEMBER_HEADINGS, a_roster, a_school_roster, a_workbook, committee_rows, member_rows
+from tests.support.workbooks import Formula, repacked
 from workflow.foundation.vocabulary import Post, Standing
 from workflow.roster.checks import Roster
 from workflow.roster.workbook import Reading, read_workbook

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
-from tests.builders import NOW
+from tests.support.builders import NOW
 from workflow.foundation.database import NAMING, Base, constraint
 from workflow.foundation.errors import Conflict, NotFound
 from workflow.roster.imports import RosterImport

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from xlsxwriter import Workbook  # type: ignore[import-untyped]
 
-from tests.workbooks import Formula, Row, repacked, workbook_of
+from tests.support.workbooks import Formula, Row, repacked, workbook_of
 from workflow.workbooks import cells
 from workflow.workbooks.sheets import Column, Form, Problem, Table, has_errors, in_order, read_sheets, rows_named
 

@@ -22,8 +22,8 @@ from sqlalchemy.pool import NullPool
 import migrations
 from api import create_app
 from tests.api.conftest import Client, Clock, token_of
-from tests.builders import NOW, STAFF_NO, a_branch, a_school, person
-from tests.mail_server import free_port
+from tests.support.builders import NOW, STAFF_NO, a_branch, a_school, person
+from tests.support.mail_server import free_port
 from workflow.foundation.database import APPLICATION_ROLE, Base, engine_for, transaction
 from workflow.foundation.settings import Settings, read_settings
 from workflow.foundation.vocabulary import Post
@@ -182,7 +182,7 @@ class Server:
 def a_server(database_url: str, log: Path) -> Iterator[Server]:
     """A process that serves this database until the block ends. Its clock stands at ``builders.NOW``."""
     port = free_port()
-    command = [sys.executable, "-m", "tests.servers", database_url, str(port)]
+    command = [sys.executable, "-m", "tests.support.servers", database_url, str(port)]
     with log.open("ab") as output, subprocess.Popen(command, cwd=Path(__file__).parents[1], stdout=output, stderr=output) as process:
         try:
             _wait_for(f"http://127.0.0.1:{port}", process, log)

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tests.builders import NOW, STAFF_NO, TODAY, caller, person
+from tests.support.builders import NOW, STAFF_NO, TODAY, caller, person
 from workflow.appraisal.ledger import Measure, MeasureComment, MeasureProgress, Problem
 from workflow.appraisal.rectification.commitments import Commitment, record_commitment
 from workflow.appraisal.rectification.measures import record_comment, record_measure, record_progress

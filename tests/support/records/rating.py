@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from tests.builders import NOW, STAFF_NO, TODAY, a_branch, a_cycle, an_office, caller
+from tests.support.builders import NOW, STAFF_NO, TODAY, a_branch, a_cycle, an_office, caller
 from workflow.appraisal.meetings.meetings import Meeting, confirm_minutes, record_meeting
 from workflow.appraisal.meetings.tallies import Tally, enter_tally, members_on_ballot
 from workflow.appraisal.rating.aftercare import DispositionCase, HelpPlan, amend_case, amend_help_plan, record_case, record_help_plan

@@ -8,9 +8,9 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from tests.builders import NOW, TODAY, caller
-from tests.rectification import another_year
-from tests.situations import Situation, nothing
+from tests.support.builders import NOW, TODAY, caller
+from tests.support.records.rectification import another_year
+from tests.support.situations import Situation, nothing
 from workflow.appraisal.rectification.measures import record_measure
 from workflow.assessment.arrangement import arrange
 from workflow.assessment.decision import Decision, enter_decision

@@ -12,10 +12,10 @@ from typing import Any
 
 from api import create_app
 from tests.api.conftest import Client, Clock, Reply
-from tests.builders import DEADLINES, READING, an_office
-from tests.rosters import a_workbook
-from tests.servers import YEAR, House, a_database, settings_of_tests
-from tests.workbooks import Row
+from tests.support.builders import DEADLINES, READING, an_office
+from tests.support.rosters import a_workbook
+from tests.support.servers import YEAR, House, a_database, settings_of_tests
+from tests.support.workbooks import Row
 from workflow.foundation.database import engine_for, transaction
 
 STUDIED_ON, TALKED_ON, MET_ON, DECIDED_ON, TODAY = "2024-12-16", "2024-12-17", "2024-12-18", "2024-12-19", "2024-12-20"

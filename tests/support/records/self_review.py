@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from tests.builders import NOW, STAFF_NO, caller
-from tests.situations import Situation, a_study, nothing, on_roll
+from tests.support.builders import NOW, STAFF_NO, caller
+from tests.support.situations import Situation, a_study, nothing, on_roll
 from workflow.appraisal.meetings.meetings import Meeting, amend_meeting, confirm_minutes, record_meeting
 from workflow.appraisal.meetings.tallies import CommitteeItem, Tally, enter_tally, members_on_ballot
 from workflow.appraisal.self_review.self_reviews import ASPECTS, SelfReview, record_self_review

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from tests.workflow.beside_model import BesideModel
-from tests.workflow.model import NEEDS_APPROVAL, TITLES, Missing
+from tests.support.model.beside_model import BesideModel
+from tests.support.model.model import NEEDS_APPROVAL, TITLES, Missing
 
 EARLIEST, MET_ON = "2024-12-16", "2024-12-18"
 

@@ -13,9 +13,9 @@ from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
-from tests import assessment, assessment_activities, assessment_summary, rating, rectification, report, self_review
-from tests.builders import NOW, READING, STAFF_NO, TODAY, a_branch, a_cycle, a_school, an_office, caller, person
-from tests.situations import EVERYBODY, SUBSTANCE, Situation, a_study, a_talk, nothing, on_roll
+from tests.support.builders import NOW, READING, STAFF_NO, TODAY, a_branch, a_cycle, a_school, an_office, caller, person
+from tests.support.records import assessment, assessment_activities, assessment_summary, rating, rectification, report, self_review
+from tests.support.situations import EVERYBODY, SUBSTANCE, Situation, a_study, a_talk, nothing, on_roll
 from workflow.appraisal.study.sessions import StudyMakeUp, StudySession, record_make_up
 from workflow.appraisal.talks.talks import Talk, TalkFollowUp, record_follow_up
 from workflow.foundation.vocabulary import Coverage, Kind, Role, Stage, Trigger

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.api.branch_year import DECIDED_ON, TODAY, BranchYear, Line, every, ok
-from tests.builders import READING
+from tests.support.builders import READING
+from tests.support.years.branch_year import DECIDED_ON, TODAY, BranchYear, Line, every, ok
 
 Mend = Callable[[], object]
 REPORT: Line = {"duty_report": "代表支委会述职"}

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.api.conftest import Client, Reply
-from tests.builders import READING
-from tests.servers import Cast, House
+from tests.support.builders import READING
+from tests.support.servers import Cast, House
 
 COLLECTIONS = ("self-reviews", "meetings", "tallies")
 ITEMS = ("work", "style", "overall")

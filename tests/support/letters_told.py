@@ -12,11 +12,11 @@ from datetime import date
 
 from sqlalchemy.orm import Session
 
-from tests.assessment import an_assessment
-from tests.builders import DEADLINES, NOW, STAFF_NO, TODAY, caller
-from tests.evidence import stand_at
-from tests.rectification import a_measure
-from tests.situations import a_talk
+from tests.support.builders import DEADLINES, NOW, STAFF_NO, TODAY, caller
+from tests.support.records.assessment import an_assessment
+from tests.support.records.evidence import stand_at
+from tests.support.records.rectification import a_measure
+from tests.support.situations import a_talk
 from tests.workflow.test_reminders import BASE, at
 from workflow.appraisal.talks.talks import record_follow_up
 from workflow.foundation.vocabulary import Level, Stage, Trigger

@@ -8,10 +8,10 @@ from functools import cached_property
 from io import BytesIO
 from typing import Any
 
-from tests.api.branch_year import every, ok
 from tests.api.conftest import Client, Reply
-from tests.servers import YEAR, House
-from tests.workbooks import Row, workbook_of
+from tests.support.servers import YEAR, House
+from tests.support.workbooks import Row, workbook_of
+from tests.support.years.branch_year import every, ok
 
 SECTIONS = {
     "C1": "落实了各项部署",

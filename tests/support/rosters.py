@@ -8,7 +8,7 @@ from datetime import date
 
 from xlsxwriter import Workbook  # type: ignore[import-untyped]
 
-from tests.workbooks import Row, workbook_of
+from tests.support.workbooks import Row, workbook_of
 
 MEMBER_HEADINGS = (
     *("学工号", "姓名", "性别", "所在分党委编码", "所在分党委", "所在党支部编码", "所在党支部", "党籍状态"),

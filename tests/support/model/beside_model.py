@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.api.conftest import Client, Reply
-from tests.builders import NOW, a_branch, person
-from tests.servers import YEAR, House
-from tests.workflow.model import (
+from tests.support.builders import NOW, a_branch, person
+from tests.support.model.model import (
     AS_A_WHOLE,
     ASKS_REASON,
     MISSING,
@@ -24,6 +23,7 @@ from tests.workflow.model import (
     Record,
     targets,
 )
+from tests.support.servers import YEAR, House
 from workflow.appraisal import REQUIREMENTS
 from workflow.foundation.database import transaction
 from workflow.machine.gate import unmet

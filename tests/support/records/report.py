@@ -8,11 +8,11 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from tests.builders import TODAY
-from tests.rating import a_counted_ballot, a_rating, all_rating
-from tests.rectification import all_rectification, received
-from tests.self_review import a_life_meeting, a_self_review, all_self_review
-from tests.situations import HELD_ON, SUBSTANCE, Situation, a_study, a_talk, nothing, on_roll
+from tests.support.builders import TODAY
+from tests.support.records.rating import a_counted_ballot, a_rating, all_rating
+from tests.support.records.rectification import all_rectification, received
+from tests.support.records.self_review import a_life_meeting, a_self_review, all_self_review
+from tests.support.situations import HELD_ON, SUBSTANCE, Situation, a_study, a_talk, nothing, on_roll
 from workflow.appraisal.report.form import Form, fill_form
 from workflow.year.cycle import Process
 

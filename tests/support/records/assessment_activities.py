@@ -9,9 +9,9 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tests.builders import NOW, STAFF_NO, caller
-from tests.situations import Situation
-from tests.workbooks import Row, workbook_of
+from tests.support.builders import NOW, STAFF_NO, caller
+from tests.support.situations import Situation
+from tests.support.workbooks import Row, workbook_of
 from workflow.assessment.activities import Activity, Attendance, activity_of, record_activity
 from workflow.assessment.attendance import SHEET, AttendanceImport, apply_attendance, attendance_import_of, preview_attendance
 from workflow.foundation.vocabulary import ActivityKind

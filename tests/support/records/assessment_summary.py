@@ -9,12 +9,12 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tests.assessment import a_duty_report, arranged, facts
-from tests.builders import NOW, caller
-from tests.rating import all_rating
-from tests.rectification import all_rectification
-from tests.self_review import a_tally
-from tests.situations import Situation
+from tests.support.builders import NOW, caller
+from tests.support.records.assessment import a_duty_report, arranged, facts
+from tests.support.records.rating import all_rating
+from tests.support.records.rectification import all_rectification
+from tests.support.records.self_review import a_tally
+from tests.support.situations import Situation
 from workflow.appraisal.meetings.tallies import Tally
 from workflow.assessment.activities import Activity, Attendance
 from workflow.assessment.duty_reports import DutyReport

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tests.builders import NOW, READING, STAFF_NO, caller
+from tests.support.builders import NOW, READING, STAFF_NO, caller
 from workflow.appraisal.study.sessions import StudySession, record_study_session
 from workflow.appraisal.talks.talks import Talk, record_talk
 from workflow.foundation.vocabulary import Coverage, TalkWay
