@@ -14,7 +14,7 @@ from schedulers.worker import tick
 from tests.support.builders import NOW, a_school, person
 from tests.support.mail_server import MailServer, mail_server
 from tests.support.records.evidence import stand_at
-from tests.test_doctor import look
+from tests.system.test_doctor import look
 from workflow.foundation.database import transaction
 from workflow.foundation.settings import Settings
 from workflow.foundation.vocabulary import LetterState, Stage

@@ -18,7 +18,7 @@ from tests.support.records.evidence import all_evidence, came_to, go, lacking, l
 from tests.support.records.rating import a_counted_ballot, a_rating
 from tests.support.records.rectification import the_year_after
 from tests.support.records.self_review import a_meeting, a_tally
-from tests.workflow.test_figures import SIZES, a_mixed_year, a_school_of, counted, processes_of, standing
+from tests.workflow.appraisal.report.test_figures import SIZES, a_mixed_year, a_school_of, counted, processes_of, standing
 from workflow.appraisal.ledger import Measure
 from workflow.appraisal.meetings.meetings import Meeting
 from workflow.appraisal.meetings.tallies import CommitteeItem, Tally, enter_tally

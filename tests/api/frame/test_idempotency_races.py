@@ -22,7 +22,7 @@ from sqlalchemy.pool import NullPool
 
 import migrations
 from tests.api.conftest import token_of
-from tests.api.test_idempotency import REPLAYED, a_study
+from tests.api.frame.test_idempotency import REPLAYED, a_study
 from tests.support.builders import a_school
 from tests.support.mail_server import free_port
 from tests.support.servers import Cast, Server, a_database, a_server, add_branch

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from tests.support.builders import a_school
 from tests.support.records.evidence import LARGE, many_branches
-from tests.workflow.test_gate_agreement import nodes
+from tests.workflow.machine.test_gate_agreement import nodes
 from workflow.assessment.summary import sheets
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import Kind

@@ -25,7 +25,7 @@ from tests.support.records.evidence import lacking, stand_at
 from tests.support.records.rating import a_counted_ballot
 from tests.support.records.self_review import a_tally
 from tests.support.situations import on_roll
-from tests.workflow.test_figures import standing
+from tests.workflow.appraisal.report.test_figures import standing
 from workflow.appraisal.ledger import Measure
 from workflow.appraisal.rating.ratings import Rating
 from workflow.assessment.arrangement import Arrangement

@@ -15,7 +15,7 @@ from sqlalchemy import Engine, delete, func, select
 from sqlalchemy.orm import Session
 
 from tests.support.builders import DEADLINES, NOW, TODAY, a_branch, a_school, person
-from tests.workflow.test_progress import CODES, a_small_school, days_changed, extended, moved
+from tests.workflow.readings.test_progress import CODES, a_small_school, days_changed, extended, moved
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import WORKING_STAGES, Kind, Post, Stage
 from workflow.people.organisation import Appointment, Branch

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, select, text
 from sqlalchemy.orm import Session
 
-from tests.api.test_races import until_waiting
+from tests.api.frame.test_races import until_waiting
 from tests.support.builders import NOW, STAFF_NO, a_school
 from tests.support.records.evidence import all_evidence, came_to, excused, go, lacking, leaves, stand_at
 from tests.support.records.rating import BASIC, UNQUALIFIED, a_case, a_feedback, a_help_plan, amended
