@@ -46,7 +46,7 @@ class ProblemShape(RecordShape):
     text: str
 
 
-class ProgressShape(TypedDict):
+class MeasureProgressShape(TypedDict):
     """How far a measure had come."""
 
     id: int
@@ -73,7 +73,7 @@ class MeasureShape(RecordShape):
     owner: str | None
     due_on: date | None
     state: MeasureState
-    progress: list[ProgressShape]
+    progress: list[MeasureProgressShape]
     comments: list[CommentShape]
 
 
@@ -97,7 +97,7 @@ def problem_shape(row: Problem) -> ProblemShape:
     return {"source": row.source, "about": row.about or COMMITTEE, "text": row.text, **record_shape(row)}
 
 
-def progress_shape(row: MeasureProgress) -> ProgressShape:
+def progress_shape(row: MeasureProgress) -> MeasureProgressShape:
     return {"id": row.id, "state": row.state, "evidence": row.evidence, "recorded_by": row.recorded_by, "recorded_at": row.recorded_at}
 
 
@@ -162,7 +162,13 @@ def read_last_year(asked: Asked) -> Any:
 
 
 @routes.post(
-    f"{ONE}/progress", action=Action.PROGRESS_MEASURE, lock=Lock.EVIDENCE, find=MEASURES.held, body=ProgressBody, answers=ProgressShape, status=201
+    f"{ONE}/progress",
+    action=Action.PROGRESS_MEASURE,
+    lock=Lock.EVIDENCE,
+    find=MEASURES.held,
+    body=ProgressBody,
+    answers=MeasureProgressShape,
+    status=201,
 )
 def add_progress(asked: Asked, measure: Measure, body: dict[str, Any]) -> Any:
     """Note how far a measure has come. It never closes."""

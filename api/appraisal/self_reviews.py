@@ -12,7 +12,7 @@ from api.frame.base import Asked, Routes
 from api.frame.records import Collection, collection_routes
 from api.frame.shapes import RecordShape, record_shape
 from workflow.appraisal.self_review.self_reviews import (
-    Attendance,
+    Participation,
     SelfReview,
     SelfReviewBody,
     amend_self_review,
@@ -45,7 +45,7 @@ class SelfReviewShape(RecordShape):
     attendance: AttendanceShape
 
 
-def attendance_shape(row: Attendance) -> AttendanceShape:
+def attendance_shape(row: Participation) -> AttendanceShape:
     return {"studies": row.studies, "studied": row.studied, "made_up": row.made_up, "meetings": row.meetings, "attended": row.attended}
 
 

@@ -12,7 +12,7 @@ from typing_extensions import TypedDict
 
 from api.frame.address import BASE, CYCLE, NUMBER
 from api.frame.base import Answer, Asked, Routes
-from api.frame.lists import Page, listed, number, place
+from api.frame.lists import Page, after_of, listed, number
 from api.frame.records import ReasonBody
 from api.frame.shapes import Listed, RecordShape, record_shape
 from api.frame.uploads import ImportShape, import_shape, sent_workbook
@@ -103,7 +103,7 @@ def _held(asked: Asked, year: int, record_id: int) -> Found:
 @routes.get(EVERY, action=Action.READ_ACTIVITIES, find=_year, query=ActivitiesQuery, answers=Listed[ActivityShape])
 def list_activities(asked: Asked, cycle: Cycle, query: dict[str, Any]) -> Any:
     """Activities in the order they were recorded, those taken back included, each with how many came."""
-    after = place(query, 0, number)
+    after = after_of(query, 0, number)
     rows = activities_of(asked.session, cycle, kind=query.get("kind"), after=after, limit=query["limit"] + 1)
     counted = turnouts(asked.session, [row.id for row in rows])
     return listed(rows, query, lambda row: activity_shape(row, counted), lambda row: row.id)

@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 from api.branch.process import process_routes
 from api.frame.address import ASSESSMENT, CYCLE
 from api.frame.base import Answer, Asked, Routes
-from api.frame.lists import Page, listed, natural, place
+from api.frame.lists import Page, after_of, listed, natural
 from api.frame.records import ReasonBody
 from api.frame.shapes import (
     BranchShape,
@@ -140,7 +140,7 @@ def list_assessments(asked: Asked, query: dict[str, Any], year: int) -> Any:
         overdue=query.get("overdue"),
         unit=query.get("unit"),
         words=query.get("q"),
-        after=place(query, "", natural),
+        after=after_of(query, "", natural),
         limit=query["limit"] + 1,
         kind=Kind.ASSESSMENT,
     )

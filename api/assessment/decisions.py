@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 
 from api.frame.address import BASE, CYCLE, NUMBER
 from api.frame.base import Answer, Asked, Routes, service
-from api.frame.lists import Page, listed, number, place
+from api.frame.lists import Page, after_of, listed, number
 from api.frame.records import ReasonBody
 from api.frame.shapes import BranchShape, Listed, RecordShape, branch_shape, record_shape
 from workflow.assessment.decision import (
@@ -134,7 +134,7 @@ def read_decision(asked: Asked, year: int) -> Any:
 @routes.get(f"{CYCLE}/decisions", action=Action.READ_SCHOOL, answers=Listed[DecisionShape], query=Page)
 def list_decisions(asked: Asked, query: dict[str, Any], year: int) -> Any:
     """Decisions of a year in the order they were entered, those taken back included."""
-    rows = decisions_of(asked.session, cycle_by_year(asked.session, year), after=place(query, 0, number), limit=query["limit"] + 1)
+    rows = decisions_of(asked.session, cycle_by_year(asked.session, year), after=after_of(query, 0, number), limit=query["limit"] + 1)
     return listed(rows, query, lambda row: decision_shape(year, row), lambda row: row.id)
 
 

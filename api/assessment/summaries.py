@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 from api.appraisal.tallies import banded
 from api.frame.address import ASSESSMENT, CYCLE
 from api.frame.base import Answer, Asked, Routes
-from api.frame.lists import Page, listed, natural, place
+from api.frame.lists import Page, after_of, listed, natural
 from api.frame.shapes import BranchShape, Listed, PersonShape, branch_shape, person_shape
 from workflow.appraisal.meetings.tallies import band, sees_counts
 from workflow.assessment.proposals import Proposal, ProposalBody, proposal_of, propose
@@ -114,7 +114,7 @@ class DoneShape(TypedDict):
     rate: float | None
 
 
-class FilingShape(TypedDict):
+class FormFilingShape(TypedDict):
     """按时报送."""
 
     due_on: date | None
@@ -159,7 +159,7 @@ class SheetShape(TypedDict):
     committee_appraisal: AppraisedShape | None
     excellent: ExcellentShape
     rectification: DoneShape
-    form: FilingShape
+    form: FormFilingShape
     missing: list[LackingShape]
     proposal: NotRequired[ProposedShape | None]
 
@@ -276,7 +276,7 @@ def list_summary(asked: Asked, query: dict[str, Any], year: int) -> Any:
         today=asked.today,
         unit=query.get("unit"),
         words=query.get("q"),
-        after=place(query, "", natural),
+        after=after_of(query, "", natural),
         limit=query["limit"] + 1,
         kind=Kind.ASSESSMENT,
     )

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement
 from api.branch.process import process_routes
 from api.frame.address import BRANCH, NUMBER, address_of
 from api.frame.base import Answer, Asked, Routes, service
-from api.frame.lists import Page, listed, natural, number, place
+from api.frame.lists import Page, after_of, listed, natural, number
 from api.frame.records import ReasonBody
 from api.frame.shapes import Listed, ProcessShape, RollShape, WaiverShape, process_shape, roll_shape, waiver_shape
 from workflow.appraisal.talks.talks import visible_history
@@ -57,7 +57,7 @@ def _waiver(asked: Asked, row: Waiver, status: int = 200) -> Answer:
 @routes.get(f"{BRANCH}/waivers", action=Action.READ_PROCESS, answers=Listed[WaiverShape], query=Page)
 def list_waivers(asked: Asked, query: dict[str, Any]) -> Any:
     """Reasons that stand in place of what is missing, those taken back included."""
-    rows = records_of(asked.session, Waiver, asked.process.id, after=place(query, 0, number), limit=query["limit"] + 1)
+    rows = records_of(asked.session, Waiver, asked.process.id, after=after_of(query, 0, number), limit=query["limit"] + 1)
     return listed(rows, query, waiver_shape, lambda row: row.id)
 
 
@@ -122,7 +122,7 @@ def _roll_line(asked: Asked, row: Participant) -> RollShape:
 @routes.get(f"{BRANCH}/roll", action=Action.READ_ROLL, answers=Listed[RollShape], query=Page)
 def list_roll(asked: Asked, query: dict[str, Any]) -> Any:
     """Who belongs to this process."""
-    rows = roll(asked.session, asked.process.id, after=place(query, "", natural), limit=query["limit"] + 1)
+    rows = roll(asked.session, asked.process.id, after=after_of(query, "", natural), limit=query["limit"] + 1)
     return listed(rows, query, lambda row: _roll_line(asked, row), lambda row: row.staff_no)
 
 

@@ -12,9 +12,9 @@ from typing_extensions import TypedDict
 from api.frame.address import address_of
 from api.frame.base import Answer, Asked, Routes, service
 from api.frame.errors import language
-from api.frame.lists import Page, listed, number, place
+from api.frame.lists import Page, after_of, listed, number
 from api.frame.shapes import ChangeShape, CheckShape, Items, Listed, MadeShape, OptionShape, change_shape, option_shape, unmet_shape, waiver_shape
-from workflow.foundation.fields import Body, Day, Text, one_of
+from workflow.foundation.fields import Body, Day, LongText, one_of
 from workflow.foundation.history import History, history_of
 from workflow.foundation.vocabulary import STAGES, Kind, Stage, Trigger
 from workflow.machine.gate import checklist
@@ -31,7 +31,7 @@ class MoveBody(Body):
 
     trigger = one_of(Trigger, required=True)
     to = one_of(Stage)
-    reason = Text(at_most=1000)
+    reason = LongText(at_most=1000)
     due_on = Day()
 
 
@@ -40,7 +40,7 @@ class ExtensionBody(Body):
 
     stage = one_of(Stage, required=True)
     due_on = Day(required=True)
-    reason = Text(required=True, at_most=1000)
+    reason = LongText(required=True, at_most=1000)
 
 
 class HistoryShape(TypedDict):
@@ -146,14 +146,14 @@ def process_routes(
     @routes.get(f"{at}/history", action=reads_history, answers=Listed[HistoryShape], query=Page)
     def read_history(asked: Asked, query: dict[str, Any]) -> Any:
         """Who changed what, from what, to what. Fields with readers of their own say only that they changed."""
-        statement = history_of(asked.process.id, visible(asked), after=place(query, 0, number), limit=query["limit"] + 1)
+        statement = history_of(asked.process.id, visible(asked), after=after_of(query, 0, number), limit=query["limit"] + 1)
         rows = asked.session.scalars(statement).all()
         return listed(rows, query, history_shape, lambda row: row.id)
 
     @routes.get(f"{at}/moves", action=reads, answers=Listed[ChangeShape], query=Page)
     def list_moves(asked: Asked, query: dict[str, Any]) -> Any:
         """Moves that were made."""
-        rows = moves_made(asked.session, asked.process.id, after=place(query, 0, number), limit=query["limit"] + 1)
+        rows = moves_made(asked.session, asked.process.id, after=after_of(query, 0, number), limit=query["limit"] + 1)
 
         def shape(row: StageChange) -> ChangeShape:
             # Why the office or the committee did what is theirs alone is theirs to know; why a branch was sent back it was told.
@@ -188,7 +188,7 @@ def process_routes(
     @routes.get(f"{at}/extensions", action=reads, answers=Listed[ExtensionShape], query=Page)
     def list_extensions(asked: Asked, query: dict[str, Any]) -> Any:
         """Later days that the office gave this branch."""
-        rows = extensions_of(asked.session, asked.process.id, after=place(query, 0, number), limit=query["limit"] + 1)
+        rows = extensions_of(asked.session, asked.process.id, after=after_of(query, 0, number), limit=query["limit"] + 1)
         return listed(rows, query, extension_shape, lambda row: row.id)
 
     @routes.post(f"{at}/extensions", action=Action.EXTEND, answers=ExtensionShape, lock=Lock.MOVE, body=ExtensionBody, status=201)

@@ -24,7 +24,7 @@ def cursor(place: Any) -> str:
     return urlsafe_b64encode(str(place).encode()).decode().rstrip("=")
 
 
-def place(query: dict[str, Any], first: T, read: Callable[[str], T], name: str = "after") -> T:
+def after_of(query: dict[str, Any], first: T, read: Callable[[str], T], name: str = "after") -> T:
     """The place after which a page begins. Raises Invalid for a cursor that is none of ours."""
     written = query.get(name)
     if written is None:

@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session
 
 from api.frame.address import BRANCH, NUMBER, address_of
 from api.frame.base import Answer, Asked, Routes
-from api.frame.lists import Page, listed, number, place
+from api.frame.lists import Page, after_of, listed, number
 from api.frame.shapes import Listed
-from workflow.foundation.fields import Body, Text
+from workflow.foundation.fields import Body, LongText
 from workflow.foundation.vocabulary import Stage
 from workflow.people.access import Action, Caller
 from workflow.rules.evidence import (
@@ -38,7 +38,7 @@ R = TypeVar("R", bound=Evidence)
 class ReasonBody(Body):
     """Why."""
 
-    reason = Text(required=True, at_most=1000)
+    reason = LongText(required=True, at_most=1000)
 
 
 class Record(Protocol[R]):  # type: ignore[misc]
@@ -120,7 +120,7 @@ def collection_routes(kind: Collection[R]) -> Routes:
     @routes.get(every, action=kind.read, query=Page, answers=Listed[kind.answers])  # type: ignore[name-defined]
     def list_records(asked: Asked, query: dict[str, Any]) -> Any:
         """Records in the order they were made, those taken back included."""
-        after = place(query, 0, number)
+        after = after_of(query, 0, number)
         rows = records_of(asked.session, kind.model, asked.process.id, after=after, limit=query["limit"] + 1, visible=kind.visible(asked))
         return listed(rows, query, kind.shaper(asked), lambda row: row.id)
 

@@ -15,7 +15,7 @@ from workflow.foundation.errors import Invalid, Words
 from workflow.workbooks.imports import WorkbookImport
 
 
-class ProblemShape(TypedDict):
+class SheetProblemShape(TypedDict):
     """One finding in a workbook."""
 
     sheet: str | None
@@ -30,7 +30,7 @@ class ImportShape(TypedDict):
 
     id: int
     file_name: str
-    problems: list[ProblemShape]
+    problems: list[SheetProblemShape]
     summary: dict[str, Any]
     applicable: bool
     applied_at: datetime | None

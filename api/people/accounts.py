@@ -11,11 +11,11 @@ from typing_extensions import TypedDict
 
 from api.frame.address import BASE, NUMBER
 from api.frame.base import Answer, Asked, Routes, service
-from api.frame.lists import Page, listed, natural, number, place
+from api.frame.lists import Page, after_of, listed, natural, number
 from api.frame.shapes import Listed
 from api.people.invitations import find_account
 from workflow.foundation.errors import Invalid, NotFound
-from workflow.foundation.fields import Body, Day, Line, Moment, StaffNo, Text, one_of
+from workflow.foundation.fields import Body, Day, Line, LongText, Moment, StaffNo, one_of
 from workflow.foundation.vocabulary import Post, Role
 from workflow.people.access import Action
 from workflow.people.accounts import (
@@ -42,7 +42,7 @@ class AccountBody(Body):
     staff_no = StaffNo(required=True)
     name = Line(at_most=50)
     role = one_of(Role)
-    password = Text(at_most=128)
+    password = LongText(at_most=128)
 
 
 class TokenBody(Body):
@@ -150,7 +150,7 @@ def _named(asked: Asked, body: dict[str, Any]) -> Person:
 @routes.get("/accounts", action=Action.READ_ACCOUNTS, answers=Listed[AccountShape], query=Page)
 def list_accounts(asked: Asked, query: dict[str, Any]) -> Any:
     """Accounts by 学工号."""
-    rows = accounts_after(asked.session, place(query, "", natural), query["limit"] + 1)
+    rows = accounts_after(asked.session, after_of(query, "", natural), query["limit"] + 1)
     return listed(rows, query, account_shape, lambda row: row.person.staff_no)
 
 
@@ -190,7 +190,7 @@ def enable_account(asked: Asked, account: Account) -> Any:
 @routes.get("/tokens", action=Action.WRITE_TOKENS, answers=Listed[TokenShape], query=Page)
 def list_tokens(asked: Asked, query: dict[str, Any]) -> Any:
     """Tokens, without what they open with, which nobody has."""
-    rows = tokens_after(asked.session, place(query, 0, number), query["limit"] + 1)
+    rows = tokens_after(asked.session, after_of(query, 0, number), query["limit"] + 1)
     return listed(rows, query, token_shape, lambda row: row.id)
 
 
@@ -220,7 +220,7 @@ def list_appointments(asked: Asked, query: dict[str, Any]) -> Any:
     rows = asked.session.scalars(
         select(Appointment)
         .options(joinedload(Appointment.person), joinedload(Appointment.branch))
-        .where(Appointment.id > place(query, 0, number))
+        .where(Appointment.id > after_of(query, 0, number))
         .order_by(Appointment.id)
         .limit(query["limit"] + 1)
     ).all()

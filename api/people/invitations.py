@@ -12,11 +12,11 @@ from typing_extensions import TypedDict
 from api.frame.address import BASE, NUMBER
 from api.frame.base import Answer, Asked, Routes, service
 from api.frame.errors import language
-from api.frame.lists import Page, listed, number, place
+from api.frame.lists import Page, after_of, listed, number
 from api.frame.shapes import Listed, PersonShape
 from workflow.foundation.database import act_as, transaction
 from workflow.foundation.errors import Invalid, NotFound, Words
-from workflow.foundation.fields import Body, Line, StaffNo, Text
+from workflow.foundation.fields import Body, Line, LongText, StaffNo
 from workflow.people.access import Action
 from workflow.people.accounts import Account, Invitation, account_of
 from workflow.people.invitations import Desk, accept_invitation, forget_password, invite, invite_branch, open_invitation
@@ -48,7 +48,7 @@ class BranchBody(Body):
 class PasswordBody(Body):
     """The new password."""
 
-    password = Text(required=True, at_most=128)
+    password = LongText(required=True, at_most=128)
 
 
 class ForgottenBody(Body):
@@ -194,7 +194,7 @@ def _find_substitute(asked: Asked, substitute_id: int) -> Substitute:
 def list_substitutes(asked: Asked, query: dict[str, Any]) -> Any:
     """Who stands or stood for whom: of the own branch, or of all."""
     branches = branches_within(asked.by, asked.by_roles)
-    rows = substitutes_after(asked.session, place(query, 0, number), query["limit"] + 1, branches=branches)
+    rows = substitutes_after(asked.session, after_of(query, 0, number), query["limit"] + 1, branches=branches)
     return listed(rows, query, substitute_shape, lambda row: row.id)
 
 

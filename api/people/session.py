@@ -10,11 +10,11 @@ from typing_extensions import TypedDict
 
 from api.frame.base import SESSION_COOKIE, Answer, Asked, Routes, csrf_token, service
 from api.frame.errors import language
-from api.frame.lists import Page, listed, number, place
+from api.frame.lists import Page, after_of, listed, number
 from api.frame.shapes import Listed, LocatedShape, located_shape
 from api.people.invitations import the_address
 from workflow.foundation.database import transaction
-from workflow.foundation.fields import Body, StaffNo, Text
+from workflow.foundation.fields import Body, LongText, StaffNo
 from workflow.foundation.vocabulary import Role
 from workflow.machine.gate import todos
 from workflow.people.access import Action, Caller
@@ -28,7 +28,7 @@ class SignInBody(Body):
     """Who, and the password."""
 
     staff_no = StaffNo(required=True)
-    password = Text(required=True, at_most=128)
+    password = LongText(required=True, at_most=128)
 
 
 class SessionShape(TypedDict):
@@ -103,7 +103,7 @@ def who_am_i(asked: Asked) -> Any:
 @routes.get("/me/todos", action=Action.READ_SELF, answers=Listed[LocatedShape], query=Page)
 def my_todos(asked: Asked, query: dict[str, Any]) -> Any:
     """What is missing from me, in all my branches and cycles."""
-    skipped = place(query, 0, number)
+    skipped = after_of(query, 0, number)
     rows = list(enumerate(todos(asked.session, asked.by.person_id, today=asked.today, school=asked.by.school), 1))[
         skipped : skipped + query["limit"] + 1
     ]

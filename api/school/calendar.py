@@ -8,7 +8,7 @@ from typing import Any
 from typing_extensions import TypedDict
 
 from api.frame.base import Answer, Asked, Routes
-from api.frame.lists import Page, listed, place
+from api.frame.lists import Page, after_of, listed
 from workflow.foundation.calendar import CalendarDay, Source, days_of, forget_day, set_day, year_is_known
 from workflow.foundation.errors import NotFound
 from workflow.foundation.fields import Body, Day, Line, Parameter, Truth
@@ -56,7 +56,7 @@ def calendar_shape(day: CalendarDay) -> CalendarShape:
 def list_calendar(asked: Asked, query: dict[str, Any]) -> Any:
     """The days of a year as working days or days off, each with why; and whether the year's days off are announced."""
     year = query["year"]
-    days = days_of(asked.session, year, after=place(query, None, date.fromisoformat), limit=query["limit"] + 1)
+    days = days_of(asked.session, year, after=after_of(query, None, date.fromisoformat), limit=query["limit"] + 1)
     return {"known": year_is_known(year), **listed(days, query, calendar_shape, lambda row: row.day)}
 
 

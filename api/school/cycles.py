@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from api.frame.address import BASE, CYCLE
 from api.frame.base import Answer, Asked, Routes, service
-from api.frame.lists import Page, listed, number, place
+from api.frame.lists import Page, after_of, listed, number
 from api.frame.shapes import CycleShape, Listed, cycle_shape, requirement_shape
 from workflow.foundation.errors import Invalid, NotFound
 from workflow.foundation.fields import Body, Day, Line
@@ -83,7 +83,7 @@ def _definition(kind: Kind) -> dict[str, Any]:
 @routes.get("/cycles", action=Action.READ_CYCLES, answers=Listed[CycleShape], query=Page)
 def list_cycles(asked: Asked, query: dict[str, Any]) -> Any:
     """All years."""
-    rows = asked.session.scalars(select(Cycle).where(Cycle.year > place(query, 0, number)).order_by(Cycle.year).limit(query["limit"] + 1)).all()
+    rows = asked.session.scalars(select(Cycle).where(Cycle.year > after_of(query, 0, number)).order_by(Cycle.year).limit(query["limit"] + 1)).all()
     return listed(rows, query, cycle_shape, lambda row: row.year)
 
 

@@ -13,7 +13,7 @@ from typing_extensions import TypedDict
 from api.frame.address import CYCLE
 from api.frame.base import Answer, Asked, Routes
 from api.frame.errors import language
-from api.frame.lists import Page, cursor, listed, natural, number, place
+from api.frame.lists import Page, after_of, cursor, listed, natural, number
 from api.frame.polling import board
 from api.frame.shapes import BranchShape, Listed, LocatedShape, ProcessShape, WaiverShape, branch_shape, located_shape, process_shape, waiver_shape
 from workflow.foundation.errors import Invalid, NotFound, Words
@@ -149,7 +149,7 @@ def list_branches(asked: Asked, query: dict[str, Any], year: int) -> Any:
         if beside := [name for name in ("stage", "overdue", "unit", "q", "after") if name in query]:
             raise Invalid({name: Words("不能与 changed_since 同用", "does not go with changed_since") for name in beside})
         (rows, named), following = changed_branches(
-            asked.session, cycle, place(query, Cursor("0", 0), Cursor.read, "changed_since"), limit=query["limit"], today=asked.today
+            asked.session, cycle, after_of(query, Cursor("0", 0), Cursor.read, "changed_since"), limit=query["limit"], today=asked.today
         )
         return {"items": [process_shape(row, named.get(row.id), asked.today) for row in rows], "next": cursor(following)}
     rows, named = branches(
@@ -160,7 +160,7 @@ def list_branches(asked: Asked, query: dict[str, Any], year: int) -> Any:
         overdue=query.get("overdue"),
         unit=query.get("unit"),
         words=query.get("q"),
-        after=place(query, "", natural),
+        after=after_of(query, "", natural),
         limit=query["limit"] + 1,
     )
     page = listed(rows, query, lambda row: process_shape(row, named.get(row.id), asked.today), lambda row: row.branch.code)
@@ -171,7 +171,7 @@ def list_branches(asked: Asked, query: dict[str, Any], year: int) -> Any:
 def list_exceptions(asked: Asked, query: dict[str, Any], year: int) -> Any:
     """All that is missing school-wide, signs included: the gate's own rows."""
     cycle_by_year(asked.session, year)
-    after = place(query, ("", 0), _exception_place)
+    after = after_of(query, ("", 0), _exception_place)
     rows = exceptions(
         asked.session, year, today=asked.today, clause=query.get("clause"), unit=query.get("unit"), after=after, limit=query["limit"] + 1
     )
@@ -189,7 +189,7 @@ def _exception_place(text: str) -> tuple[str, int]:
 def list_waivers_of_year(asked: Asked, query: dict[str, Any], year: int) -> Any:
     """The reasons that branches gave in place of what is missing: what the office reads, and what waits for its approval."""
     cycle = cycle_by_year(asked.session, year)
-    rows = waivers_of_year(asked.session, cycle, pending=query["pending"], after=place(query, 0, number), limit=query["limit"] + 1)
+    rows = waivers_of_year(asked.session, cycle, pending=query["pending"], after=after_of(query, 0, number), limit=query["limit"] + 1)
     return listed(rows, query, lambda row: {**waiver_shape(row[0]), "branch": branch_shape(row[1])}, lambda row: row[0].id)
 
 
@@ -205,7 +205,7 @@ def list_letters(asked: Asked, query: dict[str, Any], year: int) -> Any:
         return {"items": [], "next": None}
     wanted = [number for number, code in codes.items() if code == query["branch"]] if "branch" in query else None
     rows = letters_of(
-        asked.session, cycle_id=cycle.id, process_ids=wanted, recipient_id=recipient, after=place(query, 0, number), limit=query["limit"] + 1
+        asked.session, cycle_id=cycle.id, process_ids=wanted, recipient_id=recipient, after=after_of(query, 0, number), limit=query["limit"] + 1
     )
     numbers = staff_nos(asked.session, [row.recipient_id for row in rows])
     return listed(rows, query, lambda row: letter_shape(row, codes.get(row.process_id or 0), numbers[row.recipient_id]), lambda row: row.id)

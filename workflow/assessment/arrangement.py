@@ -18,8 +18,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from workflow.foundation.database import Base, any_of, notes, word
 from workflow.foundation.errors import Conflict, Invalid, Words
-from workflow.foundation.fields import Body, Day, Inner, Line, Whole, one_of
-from workflow.foundation.fields import Text as LongText
+from workflow.foundation.fields import Body, Day, Inner, Line, LongText, Whole, one_of
 from workflow.foundation.history import track
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import ReportMode, Role, Severity, Stage

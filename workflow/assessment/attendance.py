@@ -29,7 +29,7 @@ from workflow.rules.evidence import must_stand
 from workflow.workbooks import cells
 from workflow.workbooks.cells import Cell, CellFault, quoted
 from workflow.workbooks.imports import WorkbookImport, import_by_id, keep_import, mark_applied, must_be_applicable, track_import
-from workflow.workbooks.sheets import ROWS_NAMED, Column, Form, Problem, has_errors, in_order, read_sheets, rows_named
+from workflow.workbooks.sheets import ROWS_NAMED, Column, SheetForm, SheetProblem, has_errors, in_order, read_sheets, rows_named
 from workflow.year.cycle import Cycle, Lock, Participant, Process, must_be_running, processes_of
 
 # ── record ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -75,7 +75,7 @@ def _presence(cell: Cell) -> Presence | None:
 
 
 FORMS = {
-    SHEET: Form(
+    SHEET: SheetForm(
         (
             Column("学工号", "staff_no", cells.staff_no, filled=True),
             Column("姓名", "name", cells.person_name),
@@ -114,7 +114,7 @@ class Home:
 
 
 @dataclass(frozen=True)
-class Line:
+class AttendanceLine:
     """The attendance of one person, as it stands."""
 
     home: Home
@@ -122,17 +122,17 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Changes:
+class AttendanceChanges:
     """What applying a sheet would change."""
 
     homes: Mapping[str, Home]
     """Everybody of the sheet who is on a roll of the year, by 学工号."""
-    added: Mapping[str, Line]
-    changed: Mapping[str, Line]
+    added: Mapping[str, AttendanceLine]
+    changed: Mapping[str, AttendanceLine]
     """Lines whose presence or branch differs."""
-    removed: Mapping[str, Line]
+    removed: Mapping[str, AttendanceLine]
     """Lines of people whom the sheet does not name."""
-    before: Mapping[str, Line]
+    before: Mapping[str, AttendanceLine]
 
     @property
     def summary(self) -> dict[str, int]:
@@ -148,10 +148,10 @@ class Changes:
             yield staff_no, line.home
 
 
-def changes(session: Session, activity: Activity, rows: Mapping[str, Presence | None]) -> Changes:
+def changes(session: Session, activity: Activity, rows: Mapping[str, Presence | None]) -> AttendanceChanges:
     """Compare a sheet, as 学工号 to presence, with the rolls of the year and the attendance that stands: in two queries."""
     before = {
-        staff_no: Line(Home(process_id, branch, stage, name), presence)
+        staff_no: AttendanceLine(Home(process_id, branch, stage, name), presence)
         for staff_no, presence, process_id, branch, stage, name in session.execute(
             select(Attendance.staff_no, Attendance.presence, Process.id, Branch.name, Process.stage, Person.name)
             .join(Process, Process.id == Attendance.process_id)
@@ -175,8 +175,10 @@ def changes(session: Session, activity: Activity, rows: Mapping[str, Presence | 
     ):
         on_rolls[staff_no].append(Home(process_id, branch, stage, name))
     homes = {staff_no: _home(found, before.get(staff_no)) for staff_no, found in on_rolls.items()}
-    wanted = {staff_no: Line(homes[staff_no], presence) for staff_no, presence in rows.items() if presence is not None and staff_no in homes}
-    return Changes(
+    wanted = {
+        staff_no: AttendanceLine(homes[staff_no], presence) for staff_no, presence in rows.items() if presence is not None and staff_no in homes
+    }
+    return AttendanceChanges(
         homes=homes,
         added={staff_no: line for staff_no, line in wanted.items() if staff_no not in before},
         changed={staff_no: line for staff_no, line in wanted.items() if staff_no in before and _differs(line, before[staff_no])},
@@ -185,14 +187,14 @@ def changes(session: Session, activity: Activity, rows: Mapping[str, Presence | 
     )
 
 
-def _home(on_rolls: Sequence[Home], before: Line | None) -> Home:
+def _home(on_rolls: Sequence[Home], before: AttendanceLine | None) -> Home:
     """The roll that somebody counts on. Who moved away after his old branch was decided is on two, as that roll stays as it is: his line stays
     where it was summarised, and a new one goes to the branch that is still collecting."""
     stands_in = before.home.process_id if before is not None else None
     return max(on_rolls, key=lambda home: (home.process_id == stands_in, home.stage is Stage.COLLECTING, home.process_id))
 
 
-def _differs(line: Line, before: Line) -> bool:
+def _differs(line: AttendanceLine, before: AttendanceLine) -> bool:
     return (line.presence, line.home.process_id) != (before.presence, before.home.process_id)
 
 
@@ -202,7 +204,7 @@ def _differs(line: Line, before: Line) -> bool:
 def preview_attendance(
     session: Session, cycle: Cycle, activity: Activity, data: bytes, *, file_name: str, by: Caller, now: datetime
 ) -> AttendanceImport:
-    """Keep what a sheet says, with its problems and what it will change. Changes nothing else.
+    """Keep what a sheet says, with its problems and what it will change. AttendanceChanges nothing else.
 
     Raises Conflict unless the year is published and the activity stands.
     """
@@ -237,44 +239,44 @@ def preview_attendance(
     )
 
 
-def _check(activity: Activity, lines: Sequence[SheetRow], found: Changes) -> Iterator[Problem]:
+def _check(activity: Activity, lines: Sequence[SheetRow], found: AttendanceChanges) -> Iterator[SheetProblem]:
     """What a sheet must hold against the rolls, and against what the activity says."""
     yield from _repeated(lines)
     for line in lines:
         yield from _against_the_roll(line, found.homes)
     if lines and activity.expected not in (None, len(lines)):
         words = f"表中有 {len(lines)} 人，与该活动登记的应到人数 {activity.expected} 不一致"
-        yield Problem(SHEET, None, None, "warning", words)
+        yield SheetProblem(SHEET, None, None, "warning", words)
 
 
-def _repeated(lines: Iterable[SheetRow]) -> Iterator[Problem]:
+def _repeated(lines: Iterable[SheetRow]) -> Iterator[SheetProblem]:
     of_person: defaultdict[str, list[int]] = defaultdict(list)
     for line in lines:
         if line.staff_no:
             of_person[line.staff_no].append(line.row)
     for staff_no, (first, *again) in of_person.items():
         if again:
-            yield Problem(SHEET, again[0], "学工号", "error", f"学工号 {staff_no} 重复，另见{rows_named((first, *again[1:]))}")
+            yield SheetProblem(SHEET, again[0], "学工号", "error", f"学工号 {staff_no} 重复，另见{rows_named((first, *again[1:]))}")
 
 
-def _against_the_roll(line: SheetRow, homes: Mapping[str, Home]) -> Iterator[Problem]:
+def _against_the_roll(line: SheetRow, homes: Mapping[str, Home]) -> Iterator[SheetProblem]:
     if line.staff_no is None:
         return
     home = homes.get(line.staff_no)
     if home is None:
-        yield Problem(SHEET, line.row, "学工号", "error", f"学工号 {line.staff_no} 不在本年度任何党支部的考核名册上")
+        yield SheetProblem(SHEET, line.row, "学工号", "error", f"学工号 {line.staff_no} 不在本年度任何党支部的考核名册上")
         return
     if line.name is None and "姓名" not in line.faulty:
-        yield Problem(SHEET, line.row, "姓名", "warning", f"没有填写姓名，名册上学工号 {line.staff_no} 是{quoted(home.name)}，请核对")
+        yield SheetProblem(SHEET, line.row, "姓名", "warning", f"没有填写姓名，名册上学工号 {line.staff_no} 是{quoted(home.name)}，请核对")
     if line.name is not None and line.name != home.name:
         words = f"学工号 {line.staff_no} 在名册上的姓名是{quoted(home.name)}，这里是{quoted(line.name)}，以名册为准"
-        yield Problem(SHEET, line.row, "姓名", "warning", words)
+        yield SheetProblem(SHEET, line.row, "姓名", "warning", words)
     if line.branch_name is not None and line.branch_name != home.branch:
         words = f"{home.name}在{quoted(home.branch)}的名册上，这里是{quoted(line.branch_name)}，以名册为准"
-        yield Problem(SHEET, line.row, "所在党支部", "warning", words)
+        yield SheetProblem(SHEET, line.row, "所在党支部", "warning", words)
 
 
-def _summarised(lines: Sequence[SheetRow], found: Changes, *, whole: bool) -> Iterator[Problem]:
+def _summarised(lines: Sequence[SheetRow], found: AttendanceChanges, *, whole: bool) -> Iterator[SheetProblem]:
     """One problem for each branch whose attendance would change though its material is summarised, at its first row.
 
     Whom the sheet leaves out is known only when the whole of it was read without a fault.
@@ -291,7 +293,7 @@ def _summarised(lines: Sequence[SheetRow], found: Changes, *, whole: bool) -> It
         more = f" 等 {len(left_out)} 人" if left_out[ROWS_NAMED:] else ""
         gone = f"；表中没有其已登记的 {'、'.join(left_out[:ROWS_NAMED])}{more}" if left_out else ""
         words = f"{branch}的考核材料已汇总，先退回再补登{also}{gone}"
-        yield Problem(SHEET, rows[0] if rows else None, "学工号" if rows else None, "error", words)
+        yield SheetProblem(SHEET, rows[0] if rows else None, "学工号" if rows else None, "error", words)
 
 
 # ── apply ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -332,7 +334,7 @@ def apply_attendance(session: Session, cycle: Cycle, activity: Activity, row: At
     return found.summary
 
 
-def _write(session: Session, activity: Activity, found: Changes) -> None:
+def _write(session: Session, activity: Activity, found: AttendanceChanges) -> None:
     """Touch nothing that stands already, so that the history tells what changed alone."""
     if found.removed:
         session.execute(delete(Attendance).where(Attendance.activity_id == activity.id, any_of(Attendance.staff_no, list(found.removed))))

@@ -36,8 +36,7 @@ from sqlalchemy.orm import Mapped, Session, aliased, contains_eager, mapped_colu
 from workflow.appraisal.rating.deciding import reaches
 from workflow.foundation.database import Base, any_of, notes, word
 from workflow.foundation.errors import Conflict, Exists, Invalid, NotFound, Words
-from workflow.foundation.fields import Body, ByName, Day, Inner, Line, StaffNo, Whole, many, one_of
-from workflow.foundation.fields import Text as LongText
+from workflow.foundation.fields import Body, ByName, Day, Inner, Line, LongText, StaffNo, Whole, many, one_of
 from workflow.foundation.history import track
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import Kind, Level, Role, Severity, Stage

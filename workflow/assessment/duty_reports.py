@@ -20,8 +20,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from workflow.appraisal.ledger import NOTHING_LAST_YEAR, last_years_measures, rectification_text
 from workflow.foundation.database import Base, any_of
 from workflow.foundation.errors import Conflict, Invalid, Words
-from workflow.foundation.fields import Body, ByName, Line, Truth
-from workflow.foundation.fields import Text as LongText
+from workflow.foundation.fields import Body, ByName, Line, LongText, Truth
 from workflow.foundation.history import track
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import SCHOOL_ZONE, Role, Severity, Stage

@@ -16,8 +16,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from workflow.foundation.database import Base, any_of, notes
 from workflow.foundation.errors import Conflict, Stale, Words
-from workflow.foundation.fields import Body, Inner, Truth, Whole
-from workflow.foundation.fields import Text as LongText
+from workflow.foundation.fields import Body, Inner, LongText, Truth, Whole
 from workflow.foundation.history import changed_since, track
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import Role, Severity, Stage

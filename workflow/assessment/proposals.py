@@ -16,8 +16,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from workflow.foundation.database import Base, any_of, word
 from workflow.foundation.errors import Stale
-from workflow.foundation.fields import Body, one_of
-from workflow.foundation.fields import Text as LongText
+from workflow.foundation.fields import Body, LongText, one_of
 from workflow.foundation.history import changed_since, track
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import Level, Role, Severity, Stage

@@ -66,7 +66,7 @@ class ByName(fields.Dict):
             raise ValidationError({name: wrong.get("key") or wrong["value"] for name, wrong in error.messages.items()}) from None
 
 
-class Text(fields.String):
+class LongText(fields.String):
     """Text of people: trimmed, in normal form, without control characters or lone surrogates, not longer than it may be, empty only if ``blank``."""
 
     def __init__(self, *, at_most: int = LONG, blank: bool = False, **kwargs: Any) -> None:
@@ -91,7 +91,7 @@ def _unprintable(character: str) -> bool:
     return unicodedata.category(character) in {"Cc", "Cs", "Co"} and character not in "\n\r\t"
 
 
-class Line(Text):
+class Line(LongText):
     """One line of text."""
 
     def __init__(self, *, at_most: int = SHORT, **kwargs: Any) -> None:
@@ -175,7 +175,7 @@ class TextOrNumber(fields.Raw):
 
     def __init__(self, *, at_most: int = LONG, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.text, self.number = Text(at_most=at_most), Whole(at_least=1)
+        self.text, self.number = LongText(at_most=at_most), Whole(at_least=1)
         self.metadata = {
             "anyOf": [{"type": "string", **self.text.metadata}, {"type": "integer", **self.number.metadata}],
             **self.metadata,

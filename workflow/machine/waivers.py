@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from workflow.foundation.errors import Conflict, Invalid, Words
-from workflow.foundation.fields import Body, Line, Text, many
+from workflow.foundation.fields import Body, Line, LongText, many
 from workflow.foundation.vocabulary import SCHOOL_ZONE, Waivable
 from workflow.machine.gate import BY_NAME, unmet
 from workflow.mail import letters
@@ -26,7 +26,7 @@ class WaiverBody(Body):
 
     requirement = Line(required=True)
     subjects = many(Line(), at_least=1)
-    reason = Text(required=True, at_most=1000)
+    reason = LongText(required=True, at_most=1000)
 
 
 def waive(session: Session, process: Process, body: Mapping[str, Any], *, by: str, now: datetime) -> Waiver:

@@ -12,8 +12,8 @@ from workflow.foundation.vocabulary import STAGES, Role
 from workflow.machine.gate import BY_NAME
 from workflow.mail import letters
 from workflow.people.organisation import holders_of
-from workflow.reminders.deadlines import Missing, Near, duties_of, is_for_the_secretary
-from workflow.reminders.due import Due, Moment, Topic
+from workflow.reminders.deadlines import DutyCounts, Near, duties_of, is_for_the_secretary
+from workflow.reminders.due import Due, TickMoment, Topic
 from workflow.reminders.when import remark_of
 
 
@@ -35,8 +35,8 @@ def days_of_the_office(near: Sequence[Near]) -> Mapping[Topic, Sequence[Near]]:
 def of_the_office(
     session: Session,
     days: Mapping[Topic, Sequence[Near]],
-    missing: Missing,
-    at: Moment,
+    missing: DutyCounts,
+    at: TickMoment,
 ) -> Iterator[Due]:
     """Derive a letter of each such day for each of the office.
 
@@ -52,9 +52,9 @@ def of_the_office(
 def _compose(
     topic: Topic,
     here: Sequence[Near],
-    missing: Missing,
+    missing: DutyCounts,
     name: str,
-    at: Moment,
+    at: TickMoment,
 ) -> letters.OfficeReminder:
     process = here[0].process
     stages = Counter(each.process.stage for each in here)

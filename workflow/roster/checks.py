@@ -16,7 +16,7 @@ from typing import Any, Self, TypeVar
 from workflow.foundation.vocabulary import Post, Standing
 from workflow.roster.terms import MemberRow, Seat, post_of, post_parts
 from workflow.workbooks.cells import quoted
-from workflow.workbooks.sheets import Problem, rows_named
+from workflow.workbooks.sheets import SheetProblem, rows_named
 
 MEMBER_SHEET = "党员"
 COMMITTEE_SHEET = "支部委员会"
@@ -79,12 +79,12 @@ class Roster:
         return cls(branches, tuple(RosterMember.from_json(member) for member in stored["members"]))
 
 
-def on_members(row: int, heading: str, message: str, severity: str = "error") -> Problem:
-    return Problem(MEMBER_SHEET, row, heading, severity, message)
+def on_members(row: int, heading: str, message: str, severity: str = "error") -> SheetProblem:
+    return SheetProblem(MEMBER_SHEET, row, heading, severity, message)
 
 
-def on_committee(row: int, heading: str, message: str, severity: str = "error") -> Problem:
-    return Problem(COMMITTEE_SHEET, row, heading, severity, message)
+def on_committee(row: int, heading: str, message: str, severity: str = "error") -> SheetProblem:
+    return SheetProblem(COMMITTEE_SHEET, row, heading, severity, message)
 
 
 class Pairing:
@@ -93,7 +93,7 @@ class Pairing:
     def __init__(self, rows: Iterable[tuple[int, str | None, str | None]], code_heading: str, name_heading: str) -> None:
         self.names: dict[str, str] = {}
         self.codes: dict[str, str] = {}
-        self.clashes: list[Problem] = []
+        self.clashes: list[SheetProblem] = []
         pairs: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
         for row, code, name in rows:
             if code and name:
@@ -156,7 +156,7 @@ class BothSheets:
         return len({seat.staff_no or seat.row for seat in self.seats_of.get(code, ())})
 
 
-def check_members(sheets: BothSheets, today: date) -> Iterator[Problem]:
+def check_members(sheets: BothSheets, today: date) -> Iterator[SheetProblem]:
     """What the sheet 党员 must hold by itself."""
     yield from sheets.units.clashes
     yield from sheets.branches.clashes
@@ -178,7 +178,7 @@ def _grouped(rows: Iterable[_Row], key: Callable[[_Row], _Key | None]) -> dict[_
     return found
 
 
-def _branches_in_two_units(sheets: BothSheets) -> Iterator[Problem]:
+def _branches_in_two_units(sheets: BothSheets) -> Iterator[SheetProblem]:
     """A branch belongs to one unit. A row whose unit is wrong in code or name alone is a clash of those two already."""
     for code, members in sheets.members_of.items():
         placed = [member for member in members if member.unit_code and member.unit_name]
@@ -190,7 +190,7 @@ def _branches_in_two_units(sheets: BothSheets) -> Iterator[Problem]:
             yield on_members(here.row, "所在分党委编码", words)
 
 
-def _dates_that_cannot_be(member: MemberRow, today: date) -> Iterator[Problem]:
+def _dates_that_cannot_be(member: MemberRow, today: date) -> Iterator[SheetProblem]:
     joined, confirmed = member.joined_on, member.confirmed_on
     for heading, day in (("入党时间", joined), ("转正时间", confirmed)):
         if day and day > today:
@@ -205,7 +205,7 @@ def _dates_that_cannot_be(member: MemberRow, today: date) -> Iterator[Problem]:
         yield on_members(member.row, "转正时间", "正式党员没有转正时间", "warning")
 
 
-def check_both(sheets: BothSheets) -> Iterator[Problem]:
+def check_both(sheets: BothSheets) -> Iterator[SheetProblem]:
     """What the sheets must hold together: who is on the committee, and each branch's secretary."""
     yield from _seats_without_a_branch(sheets)
     for (_, staff_no), (first, *again) in _grouped(sheets.seats, lambda seat: seat.staff_no and (seat.branch_name, seat.staff_no)).items():
@@ -221,14 +221,14 @@ def check_both(sheets: BothSheets) -> Iterator[Problem]:
         yield from _branch_sizes(sheets, code, members)
 
 
-def _seats_without_a_branch(sheets: BothSheets) -> Iterator[Problem]:
+def _seats_without_a_branch(sheets: BothSheets) -> Iterator[SheetProblem]:
     for name, (first, *later) in _grouped(sheets.seats, lambda seat: seat.branch_name).items():
         if name not in sheets.branches.codes:
             also = f"（{rows_named(seat.row for seat in later)}同此）" if later else ""
             yield on_committee(first.row, "所属党支部", f"“党员”表中没有党支部{quoted(name)}{also}")
 
 
-def _seat_and_member(sheets: BothSheets, seat: Seat) -> Iterator[Problem]:
+def _seat_and_member(sheets: BothSheets, seat: Seat) -> Iterator[SheetProblem]:
     if not seat.staff_no:
         return
     member = sheets.by_staff_no.get(seat.staff_no)
@@ -249,7 +249,7 @@ def _seat_and_member(sheets: BothSheets, seat: Seat) -> Iterator[Problem]:
         yield on_committee(seat.row, "学工号", f"{member.name or seat.staff_no}是预备党员，请核对是否担任支部职务", "warning")
 
 
-def _post_that_differs(sheets: BothSheets, member: MemberRow) -> Iterator[Problem]:
+def _post_that_differs(sheets: BothSheets, member: MemberRow) -> Iterator[SheetProblem]:
     """党内职务 that the committee sheet does not bear out: that sheet decides. A group leader need not be on it."""
     code = sheets.branch_of(member)
     if not member.title or not member.staff_no or not sheets.seats_of.get(code or ""):
@@ -263,7 +263,7 @@ def _post_that_differs(sheets: BothSheets, member: MemberRow) -> Iterator[Proble
         yield on_members(member.row, "党内职务", words, "warning")
 
 
-def _one_secretary(sheets: BothSheets, code: str, members: list[MemberRow]) -> Iterator[Problem]:
+def _one_secretary(sheets: BothSheets, code: str, members: list[MemberRow]) -> Iterator[SheetProblem]:
     """Each branch has one secretary: on the committee sheet, or among its members where that sheet does not name the branch."""
     seats = sheets.seats_of.get(code)
     rows: list[Seat] | list[MemberRow] = seats or members
@@ -281,7 +281,7 @@ def _one_secretary(sheets: BothSheets, code: str, members: list[MemberRow]) -> I
         yield on_members(members[0].row, "党内职务", f"{name}没有书记：{where}中没有职务为“书记”的党员")
 
 
-def _branch_sizes(sheets: BothSheets, code: str, members: list[MemberRow]) -> Iterator[Problem]:
+def _branch_sizes(sheets: BothSheets, code: str, members: list[MemberRow]) -> Iterator[SheetProblem]:
     full = Counter(member.standing for member in members)[Standing.FULL]
     unknown = any(member.standing is None for member in members)
     row, name, size = members[0].row, quoted(sheets.branches.names[code]), sheets.committee_size(code)

@@ -1,6 +1,6 @@
 """Importing a roster (导入名册): a preview that lists every problem and says what will change, then all of it or nothing.
 
-Preview and apply look at the same ``Changes``. Applying again finds nothing left to change.
+Preview and apply look at the same ``RosterChanges``. Applying again finds nothing left to change.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ personal(
 
 
 @dataclass(frozen=True)
-class Seat:
+class RosterPost:
     """A post in a branch, as the roster gives it."""
 
     staff_no: str
@@ -67,7 +67,7 @@ class Seat:
 
 
 @dataclass(frozen=True)
-class Changes:
+class RosterChanges:
     """What applying a roster would change."""
 
     branches: Sequence[RosterBranch]
@@ -80,8 +80,8 @@ class Changes:
     """学工号, name, from, to."""
     gone: Sequence[tuple[str, str, str]]
     """学工号, name, from."""
-    given: frozenset[Seat]
-    ended: Mapping[Seat, int]
+    given: frozenset[RosterPost]
+    ended: Mapping[RosterPost, int]
     """Seats that the roster no longer names, with their appointment."""
 
     @property
@@ -99,27 +99,27 @@ class Changes:
         }
 
 
-def changes(session: Session, roster: Roster) -> Changes:
+def changes(session: Session, roster: Roster) -> RosterChanges:
     """Compare a roster with the organisation, in three queries."""
     branches = {row.code: row for row in session.scalars(select(Branch))}
     codes = {row.id: row.code for row in branches.values()}
     people = {row.staff_no: row for row in session.scalars(select(Person))}
     listed = {member.staff_no: member for member in roster.members}
     standing_seats = {
-        Seat(row.Person.staff_no, codes[row.Appointment.branch_id], row.Appointment.post, row.Appointment.title, row.Appointment.on_committee): (
-            row.Appointment.id
-        )
+        RosterPost(
+            row.Person.staff_no, codes[row.Appointment.branch_id], row.Appointment.post, row.Appointment.title, row.Appointment.on_committee
+        ): (row.Appointment.id)
         for row in session.execute(
             select(Appointment, Person).join(Appointment.person).where(Appointment.post.is_not(None), Appointment.ends_on.is_(None))
         )
     }
     seats = frozenset(
-        Seat(member.staff_no, member.branch_code, member.post, member.title, member.on_committee_sheet)
+        RosterPost(member.staff_no, member.branch_code, member.post, member.title, member.on_committee_sheet)
         for member in roster.members
         if member.post is not None
     )
     was_in = {staff_no: codes[row.branch_id] for staff_no, row in people.items() if row.branch_id is not None}
-    return Changes(
+    return RosterChanges(
         branches=[each for each in roster.branches if each.code not in branches or _differs(each, branches[each.code], BRANCH_FIELDS)],
         new_branches=frozenset(each.code for each in roster.branches if each.code not in branches),
         people=[
@@ -144,7 +144,7 @@ def _differs(new: object, old: object, fields: Sequence[str]) -> bool:
 
 
 def preview_import(session: Session, reading: Reading, *, file_name: str, by: str, now: datetime) -> RosterImport:
-    """Keep what a workbook says, with its problems and what it will change. Changes nothing else.
+    """Keep what a workbook says, with its problems and what it will change. RosterChanges nothing else.
 
     Of one with errors only the problems are kept: nobody can apply it.
     """
@@ -162,7 +162,7 @@ def preview_import(session: Session, reading: Reading, *, file_name: str, by: st
     )
 
 
-def apply_import(session: Session, row: RosterImport, *, by: str, now: datetime) -> Changes:
+def apply_import(session: Session, row: RosterImport, *, by: str, now: datetime) -> RosterChanges:
     """Make the organisation what the roster says, and the rolls of all processes not yet filed with it. All or nothing.
 
     Raises Conflict while it has errors. May be repeated: what is in step already is not touched.
@@ -181,7 +181,7 @@ def apply_import(session: Session, row: RosterImport, *, by: str, now: datetime)
     return found
 
 
-def _write_branches(session: Session, found: Changes) -> None:
+def _write_branches(session: Session, found: RosterChanges) -> None:
     if not found.branches:
         return
     statement = insert(Branch)
@@ -191,7 +191,7 @@ def _write_branches(session: Session, found: Changes) -> None:
     )
 
 
-def _write_people(session: Session, found: Changes, now: datetime) -> None:
+def _write_people(session: Session, found: RosterChanges, now: datetime) -> None:
     numbers = {code: number for number, code in session.execute(select(Branch.id, Branch.code))}
     if found.gone:
         session.execute(update(Person).where(any_of(Person.staff_no, [staff_no for staff_no, _, _ in found.gone])).values(branch_id=None))
@@ -212,7 +212,7 @@ def _write_people(session: Session, found: Changes, now: datetime) -> None:
     )
 
 
-def _write_posts(session: Session, found: Changes, today: date) -> None:
+def _write_posts(session: Session, found: RosterChanges, today: date) -> None:
     """End what the roster no longer names with yesterday as its last day, and give what it names from today."""
     if found.ended:
         session.execute(update(Appointment).where(any_of(Appointment.id, list(found.ended.values()))).values(ends_on=today - timedelta(days=1)))

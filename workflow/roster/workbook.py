@@ -12,7 +12,7 @@ from datetime import date
 from workflow.roster.checks import COMMITTEE_SHEET, MEMBER_SHEET, BothSheets, Roster, check_both, check_members, make_roster
 from workflow.roster.terms import MemberRow, Seat, cadre, post_words, standing
 from workflow.workbooks import cells
-from workflow.workbooks.sheets import Column, Form, Problem, has_errors, in_order, read_sheets
+from workflow.workbooks.sheets import Column, SheetForm, SheetProblem, has_errors, in_order, read_sheets
 
 _MEMBER_COLUMNS = (
     Column("学工号", "staff_no", cells.staff_no, filled=True),
@@ -37,8 +37,8 @@ _COMMITTEE_COLUMNS = (
 _PASSED_OVER = frozenset({"性别", "备注"})
 """No rule reads them and no paper prints them."""
 FORMS = {
-    MEMBER_SHEET: Form(_MEMBER_COLUMNS, empty="表中没有党员", passed_over=_PASSED_OVER),
-    COMMITTEE_SHEET: Form(_COMMITTEE_COLUMNS),
+    MEMBER_SHEET: SheetForm(_MEMBER_COLUMNS, empty="表中没有党员", passed_over=_PASSED_OVER),
+    COMMITTEE_SHEET: SheetForm(_COMMITTEE_COLUMNS),
 }
 
 
@@ -47,7 +47,7 @@ class Reading:
     """What came out of a workbook (核对结果)."""
 
     roster: Roster
-    problems: tuple[Problem, ...]
+    problems: tuple[SheetProblem, ...]
 
     @property
     def applicable(self) -> bool:

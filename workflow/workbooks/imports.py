@@ -16,7 +16,7 @@ from sqlalchemy.orm import Mapped, Session, declared_attr, mapped_column
 from workflow.foundation.database import Numbered
 from workflow.foundation.errors import Conflict, NotFound, Words
 from workflow.foundation.history import track
-from workflow.workbooks.sheets import Problem
+from workflow.workbooks.sheets import SheetProblem
 
 
 class WorkbookImport(Numbered):
@@ -52,7 +52,7 @@ def track_import(table: Table) -> None:
 
 
 def keep_import(
-    session: Session, row: W, *, file_name: str, problems: Iterable[Problem], summary: dict[str, Any], applicable: bool, by: str, now: datetime
+    session: Session, row: W, *, file_name: str, problems: Iterable[SheetProblem], summary: dict[str, Any], applicable: bool, by: str, now: datetime
 ) -> W:
     """Keep for the preview what was read, a row that has only what its kind adds. Changes nothing else."""
     row.file_name, row.problems = file_name, [problem.as_json() for problem in problems]

@@ -40,7 +40,7 @@ _LOCKED = "工作簿有密码保护，请取消密码后再上传"
 
 
 @dataclass(frozen=True)
-class Problem:
+class SheetProblem:
     """One finding of the preview (核对问题). ``row`` counts as Excel does, ``None`` where the sheet or the file is meant;
     ``severity`` is ``error`` or ``warning``."""
 
@@ -66,7 +66,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Form:
+class SheetForm:
     """One sheet as it should be (表式). ``empty``: what to say of a sheet without rows, where that is an error.
 
     ``any_name``: the only sheet of a workbook is read as this one whatever it is called, as lists made by hand are often
@@ -107,7 +107,7 @@ class _SheetUnusable(Exception):
     """One sheet cannot be read on (表不可用)."""
 
 
-def read_sheets(data: bytes, forms: Mapping[str, Form]) -> tuple[dict[str, Table], list[Problem]]:
+def read_sheets(data: bytes, forms: Mapping[str, SheetForm]) -> tuple[dict[str, Table], list[SheetProblem]]:
     """The table of each form in these bytes, and all that is wrong with them. Whatever the bytes are, this answers and does not raise.
 
     A sheet that is missing or cannot be read is an empty table, and a problem.
@@ -122,16 +122,16 @@ def read_sheets(data: bytes, forms: Mapping[str, Form]) -> tuple[dict[str, Table
         words = str(refusal)
     except Exception:  # hostile or broken XML raises anything at all, from KeyError to RecursionError
         words = "工作簿已损坏或内容异常，无法读取，请用 Excel 打开后另存为 .xlsx 再上传"
-    return {name: Table() for name in forms}, [Problem(None, None, None, "error", words)]
+    return {name: Table() for name in forms}, [SheetProblem(None, None, None, "error", words)]
 
 
-def in_order(problems: Iterable[Problem], forms: Iterable[str]) -> list[Problem]:
+def in_order(problems: Iterable[SheetProblem], forms: Iterable[str]) -> list[SheetProblem]:
     """Problems as one goes through the workbook: the file, its sheets in the order of the forms and by row, then sheets that no form names."""
     places = {name: place for place, name in enumerate((None, *forms))}
     return sorted(problems, key=lambda problem: (places.get(problem.sheet, len(places)), problem.row or 0))
 
 
-def has_errors(problems: Iterable[Problem]) -> bool:
+def has_errors(problems: Iterable[SheetProblem]) -> bool:
     """Whether anything must be mended; warnings need not be."""
     return any(problem.severity == "error" for problem in problems)
 
@@ -166,7 +166,7 @@ def _refuse_hostile(data: bytes) -> None:
         raise _Unusable("工作簿的压缩比异常，已拒绝读取")
 
 
-def _read_workbook(data: bytes, forms: Mapping[str, Form]) -> tuple[dict[str, Table], list[Problem]]:
+def _read_workbook(data: bytes, forms: Mapping[str, SheetForm]) -> tuple[dict[str, Table], list[SheetProblem]]:
     # formulas are asked for, not their last values: a formula must be seen to be refused
     with closing(load_workbook(BytesIO(data), read_only=True, data_only=False, keep_links=False)) as workbook:
         found, problems = _by_form(workbook.worksheets, forms)
@@ -177,40 +177,40 @@ def _read_workbook(data: bytes, forms: Mapping[str, Form]) -> tuple[dict[str, Ta
                 problems += wrong
             else:
                 tables[name] = Table()
-                problems.append(Problem(name, None, None, "error", f"缺少表“{name}”"))
+                problems.append(SheetProblem(name, None, None, "error", f"缺少表“{name}”"))
     return tables, problems
 
 
-def _by_form(worksheets: list[Any], forms: Mapping[str, Form]) -> tuple[dict[str, Any], list[Problem]]:
+def _by_form(worksheets: list[Any], forms: Mapping[str, SheetForm]) -> tuple[dict[str, Any], list[SheetProblem]]:
     """Which sheet stands for which form, and the sheets that stand for none."""
     nameless = next((name for name, form in forms.items() if form.any_name), None)
     if nameless is not None and len(worksheets) == 1 and _heading(worksheets[0].title) not in forms:
         return {nameless: worksheets[0]}, []
     found: dict[str, Any] = {}
-    problems: list[Problem] = []
+    problems: list[SheetProblem] = []
     for worksheet in worksheets:
         name = _heading(worksheet.title)
         if name in forms and name not in found:
             found[name] = worksheet
         else:
-            problems.append(Problem(worksheet.title, None, None, "warning", f"表{quoted(worksheet.title)}不在官方表式之内，未读取"))
+            problems.append(SheetProblem(worksheet.title, None, None, "warning", f"表{quoted(worksheet.title)}不在官方表式之内，未读取"))
     return found, problems
 
 
 class _Reader:
     """Reads one sheet against its form."""
 
-    def __init__(self, name: str, form: Form, worksheet: Any) -> None:
+    def __init__(self, name: str, form: SheetForm, worksheet: Any) -> None:
         self.name = name
         self.form = form
         self.worksheet = worksheet
         self.epoch = worksheet.parent.epoch
         self.read = Table()
-        self.problems: list[Problem] = []
+        self.problems: list[SheetProblem] = []
         self.strays: dict[int, str] = {}
         self.missing: frozenset[str] = frozenset()
 
-    def table(self) -> tuple[Table, list[Problem]]:
+    def table(self) -> tuple[Table, list[SheetProblem]]:
         try:
             self._read()
         except _SheetUnusable as refusal:
@@ -219,7 +219,7 @@ class _Reader:
         return self.read, self.problems
 
     def _problem(self, row: int | None, heading: str | None, message: str, severity: str = "error") -> None:
-        self.problems.append(Problem(self.name, row, heading, severity, message))
+        self.problems.append(SheetProblem(self.name, row, heading, severity, message))
 
     def _read(self) -> None:
         rows = self._rows()

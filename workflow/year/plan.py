@@ -75,8 +75,8 @@ def _distinct(items: tuple[T, ...]) -> tuple[T, ...]:
     return items
 
 
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(_printable)]
-Title = Annotated[Text, AfterValidator(_without_book_marks)]
+PlanText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(_printable)]
+Title = Annotated[PlanText, AfterValidator(_without_book_marks)]
 """The title of a document, letter by letter, without 《》: sentences add them."""
 Ratio = Annotated[str, AfterValidator(_share)]
 """A share such as ``1/4``, more than nothing and at most the whole."""
@@ -84,61 +84,61 @@ ClauseId = Annotated[str, AfterValidator(_clause_id)]
 Several = Annotated[tuple[T, ...], Field(min_length=1), AfterValidator(_distinct)]
 Count = Annotated[int, Field(ge=0, le=1000)]
 Months = Annotated[int, Field(ge=1, le=120)]
-MeetingForm = Literal["general", "committee", "group"]
-ActivityKind = Literal["study", "civility", "volunteering"]
+MeetingFormWord = Literal["general", "committee", "group"]
+ActivityWord = Literal["study", "civility", "volunteering"]
 
 
 class Document(Part):
     """A basis document (依据文件) or the notice of C7; number and date only where the plan has them."""
 
     title: Title
-    issued_by: Text | None = None
-    number: Text | None = None
+    issued_by: PlanText | None = None
+    number: PlanText | None = None
     date: datetime.date | None = None
 
 
-class Form(Part):
+class FormWords(Part):
     """Q6: 1月26日前将《2024年度民主评议情况表》交党委办公室。``due_text`` is the plan's words, never the deadline."""
 
     title: Title
-    recipient: Text
-    due_text: Text
+    recipient: PlanText
+    due_text: PlanText
 
 
 class ReadingCards(Part):
     """E4: 把党支部职责任务搞清楚，把合格党员标准搞清楚。"""
 
-    duties: Text
-    member_standard: Text
+    duties: PlanText
+    member_standard: PlanText
 
 
 class Levels(Part):
     """The four levels of a member (评定等次). The plan names three; 合格 is implied."""
 
-    excellent: Text
-    qualified: Text
-    basic: Text
-    unqualified: Text
+    excellent: PlanText
+    qualified: PlanText
+    basic: PlanText
+    unqualified: PlanText
 
 
 class Marks(Part):
     """The four marks for the committee (对支委会的评议)."""
 
-    good: Text
-    fairly_good: Text
-    fair: Text
-    poor: Text
+    good: PlanText
+    fairly_good: PlanText
+    fair: PlanText
+    poor: PlanText
 
 
 class CommitteeItems(Part):
     """M3: 党员对党支部委员会的工作、作风等进行评议。"""
 
-    work: Text
-    style: Text
-    overall: Text
+    work: PlanText
+    style: PlanText
+    overall: PlanText
 
 
-class Quota(Part):
+class QuotaRule(Part):
     """D5: 评定为“优秀”的党员比例一般不超过四分之一。Base: the members rated, or all full members."""
 
     ratio: Ratio
@@ -150,31 +150,31 @@ class Item(Part):
     """One of the contents that the committee assesses (考核内容, C1–C6) or of the summary's aspects (汇总方面, S1–S4)."""
 
     id: ClauseId
-    text: Text
+    text: PlanText
 
 
 class Aspect(Part):
     """A standard that a member reviews himself against (A1–A6)."""
 
     id: ClauseId
-    title: Text
-    text: Text
+    title: PlanText
+    text: PlanText
 
 
 class WarningSigns(Part):
     """A7: the signs of an unqualified member (不合格党员). A checklist with written facts, never a seventh score."""
 
     id: ClauseId
-    title: Text
-    signs: Several[Text]
+    title: PlanText
+    signs: Several[PlanText]
 
 
 class StageText(Part):
     """What the plan calls a stage (环节), and its opening sentence."""
 
     stage: Stage
-    heading: Text
-    opening: Text
+    heading: PlanText
+    opening: PlanText
 
 
 class ThreeMeetings(Part):
@@ -204,7 +204,7 @@ class BranchSizes(Part):
     committee_at_most: Count = 7
 
 
-class Settings(Part):
+class PlanSettings(Part):
     """Where the plan is silent the school decides; left out, these defaults hold."""
 
     measures_at_most: Count = 10
@@ -237,18 +237,18 @@ class Rules(Part):
     required_reading: Several[Title]
     reading_cards: ReadingCards
     coverage: Coverage
-    agenda: Several[Text]
-    meeting_forms: Annotated[dict[MeetingForm, Text], Field(min_length=1)]
+    agenda: Several[PlanText]
+    meeting_forms: Annotated[dict[MeetingFormWord, PlanText], Field(min_length=1)]
     levels: Levels
     marks: Marks
     committee_items: CommitteeItems
-    quota: Quota
+    quota: QuotaRule
     aspects: Several[Aspect]
     warning_signs: WarningSigns
     assessment_contents: Several[Item]
     summary_aspects: Several[Item]
-    activity_kinds: Annotated[dict[ActivityKind, Text], Field(min_length=1)]
-    settings: Settings = Settings()
+    activity_kinds: Annotated[dict[ActivityWord, PlanText], Field(min_length=1)]
+    settings: PlanSettings = PlanSettings()
 
 
 class Plan(Rules):
@@ -256,13 +256,13 @@ class Plan(Rules):
 
     year: Annotated[int, Field(ge=2000, le=9999)]
     title: Title
-    guiding_text: Text
-    theme: Text
+    guiding_text: PlanText
+    theme: PlanText
     basis: Several[Document]
     notice: Document
-    form: Form
+    form: FormWords
     stages: Several[StageText]
-    clauses: dict[ClauseId, Text]
+    clauses: dict[ClauseId, PlanText]
 
     @property
     def rules(self) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from tests.support.workbooks import Row
 from workflow.foundation.vocabulary import Post, Standing
 from workflow.roster.checks import Roster
 from workflow.roster.workbook import Reading, read_workbook
-from workflow.workbooks.sheets import Problem
+from workflow.workbooks.sheets import SheetProblem
 
 TODAY = date(2025, 1, 10)
 FIRST = RosterBranch()
@@ -32,7 +32,7 @@ def keys(reading: Reading) -> list[Key]:
     return [(problem.sheet, problem.row, problem.heading, problem.severity) for problem in reading.problems]
 
 
-def the_problem(reading: Reading) -> Problem:
+def the_problem(reading: Reading) -> SheetProblem:
     assert len(reading.problems) == 1, reading.problems
     return reading.problems[0]
 

@@ -15,7 +15,7 @@ from tests.support.workbooks import Formula, repacked
 from workflow.foundation.vocabulary import Post, Standing
 from workflow.roster.checks import Roster
 from workflow.roster.workbook import Reading, read_workbook
-from workflow.workbooks.sheets import Problem
+from workflow.workbooks.sheets import SheetProblem
 
 TODAY = date(2025, 1, 10)
 
@@ -24,7 +24,7 @@ def read(data: bytes) -> Reading:
     return read_workbook(data, today=TODAY)
 
 
-def the_problem(data: bytes) -> Problem:
+def the_problem(data: bytes) -> SheetProblem:
     reading = read(data)
     assert len(reading.problems) == 1, reading.problems
     assert reading.applicable is (reading.problems[0].severity == "warning")
@@ -87,13 +87,13 @@ def test_a_missing_heading_is_named(heading: str) -> None:
     data = a_workbook(member_rows(), committee_rows(), member_headings=[each for each in MEMBER_HEADINGS if each != heading])
     severity = "warning" if heading == "邮箱" else "error"
     found = [problem for problem in read(data).problems if problem.heading == heading]
-    assert found == [Problem("党员", None, heading, severity, f"缺少列“{heading}”")]
+    assert found == [SheetProblem("党员", None, heading, severity, f"缺少列“{heading}”")]
 
 
 @pytest.mark.parametrize("heading", COMMITTEE_HEADINGS)
 def test_a_missing_heading_of_the_committee_sheet_is_named(heading: str) -> None:
     data = a_workbook(member_rows(), committee_rows(), committee_headings=[each for each in COMMITTEE_HEADINGS if each != heading])
-    assert the_problem(data) == Problem("支部委员会", None, heading, "error", f"缺少列“{heading}”")
+    assert the_problem(data) == SheetProblem("支部委员会", None, heading, "error", f"缺少列“{heading}”")
 
 
 @pytest.mark.parametrize(("missing", "present"), [("党员", "支部委员会"), ("支部委员会", "党员")])
@@ -101,22 +101,22 @@ def test_a_missing_sheet_is_named(missing: str, present: str) -> None:
     with ZipFile(BytesIO(a_roster())) as archive:
         named = archive.read("xl/workbook.xml").decode().replace(f'name="{missing}"', 'name="表1"').encode()
     found = [problem for problem in read(repacked(a_roster(), {"xl/workbook.xml": named})).problems if problem.severity == "error"]
-    assert found == [Problem(missing, None, None, "error", f"缺少表“{missing}”")]
+    assert found == [SheetProblem(missing, None, None, "error", f"缺少表“{missing}”")]
 
 
 def test_a_roster_without_members_is_an_error_and_one_without_a_committee_is_none() -> None:
-    assert the_problem(a_workbook([], [])) == Problem("党员", None, None, "error", "表中没有党员")
+    assert the_problem(a_workbook([], [])) == SheetProblem("党员", None, None, "error", "表中没有党员")
     assert "没有书记" in the_problem(a_workbook([{**row, "党内职务": None} for row in member_rows()], [])).message
 
 
 @pytest.mark.parametrize("heading", ["学工号", "姓名", "所在分党委编码", "所在分党委", "所在党支部编码", "所在党支部", "党籍状态"])
 def test_a_cell_that_must_be_filled_is_named(heading: str) -> None:
-    assert Problem("党员", 2, heading, "error", f"缺少{heading}") in read(with_cell(heading, "  ")).problems
+    assert SheetProblem("党员", 2, heading, "error", f"缺少{heading}") in read(with_cell(heading, "  ")).problems
 
 
 @pytest.mark.parametrize("heading", ["所属党支部", "姓名", "学工号"])
 def test_a_cell_of_the_committee_sheet_that_must_be_filled_is_named(heading: str) -> None:
-    assert Problem("支部委员会", 2, heading, "error", f"缺少{heading}") in read(with_cell(heading, None, "支部委员会")).problems
+    assert SheetProblem("支部委员会", 2, heading, "error", f"缺少{heading}") in read(with_cell(heading, None, "支部委员会")).problems
 
 
 @pytest.mark.parametrize("heading", READ)

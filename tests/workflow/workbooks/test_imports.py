@@ -16,9 +16,9 @@ from workflow.foundation.database import NAMING, Base, constraint
 from workflow.foundation.errors import Conflict, NotFound
 from workflow.roster.imports import RosterImport
 from workflow.workbooks.imports import WorkbookImport, import_by_id, keep_import, mark_applied, must_be_applicable
-from workflow.workbooks.sheets import Problem
+from workflow.workbooks.sheets import SheetProblem
 
-PROBLEM = Problem("党员", 2, "姓名", "error", "缺少姓名")
+PROBLEM = SheetProblem("党员", 2, "姓名", "error", "缺少姓名")
 
 
 def kept(session: Session, *, applicable: bool = True) -> RosterImport:

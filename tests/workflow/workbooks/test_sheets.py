@@ -14,10 +14,10 @@ from xlsxwriter import Workbook  # type: ignore[import-untyped]
 
 from tests.support.workbooks import Formula, Row, repacked, workbook_of
 from workflow.workbooks import cells
-from workflow.workbooks.sheets import Column, Form, Problem, Table, has_errors, in_order, read_sheets, rows_named
+from workflow.workbooks.sheets import Column, SheetForm, SheetProblem, Table, has_errors, in_order, read_sheets, rows_named
 
 SHEET = "xl/worksheets/sheet1.xml"
-PEOPLE = Form(
+PEOPLE = SheetForm(
     (
         Column("学工号", "staff_no", cells.staff_no, filled=True),
         Column("姓名", "name", cells.person_name, filled=True),
@@ -26,7 +26,7 @@ PEOPLE = Form(
     ),
     empty="名单中没有人",
 )
-FORMS = {"名单": PEOPLE, "附表": Form((Column("姓名", "name", cells.person_name, filled=True), Column("说明", "words", cells.text)))}
+FORMS = {"名单": PEOPLE, "附表": SheetForm((Column("姓名", "name", cells.person_name, filled=True), Column("说明", "words", cells.text)))}
 HEADINGS = ("学工号", "姓名", "日期", "邮箱")
 NOTES: tuple[Sequence[str], Sequence[Row]] = (("姓名", "说明"), [{"姓名": "张三", "说明": "组长"}])
 
@@ -52,11 +52,11 @@ def read(data: bytes) -> Table:
     return read_sheets(data, FORMS)[0]["名单"]
 
 
-def problems_of(data: bytes) -> list[Problem]:
+def problems_of(data: bytes) -> list[SheetProblem]:
     return in_order(read_sheets(data, FORMS)[1], FORMS)
 
 
-def the_problem(data: bytes) -> Problem:
+def the_problem(data: bytes) -> SheetProblem:
     problems = problems_of(data)
     assert len(problems) == 1, problems
     return problems[0]
@@ -93,7 +93,7 @@ def test_rows_come_by_field_with_their_number() -> None:
 def test_a_title_row_and_columns_in_another_order_are_taken_and_rows_still_count_as_in_excel() -> None:
     rows = people()
     rows[1]["姓名"] = None
-    assert the_problem(a_list(rows, title="名单", headings=HEADINGS[::-1])) == Problem("名单", 4, "姓名", "error", "缺少姓名")
+    assert the_problem(a_list(rows, title="名单", headings=HEADINGS[::-1])) == SheetProblem("名单", 4, "姓名", "error", "缺少姓名")
 
 
 def test_headings_and_names_of_sheets_may_carry_notes_and_spaces() -> None:
@@ -129,26 +129,26 @@ def test_another_sheet_is_reported_and_not_read() -> None:
 def test_a_missing_heading_is_named_and_without_one_that_is_not_optional_the_sheet_is_not_whole(heading: str) -> None:
     data = a_list(headings=[each for each in HEADINGS if each != heading])
     severity = "warning" if heading == "邮箱" else "error"
-    assert the_problem(data) == Problem("名单", None, heading, severity, f"缺少列“{heading}”")
+    assert the_problem(data) == SheetProblem("名单", None, heading, severity, f"缺少列“{heading}”")
     assert read(data).whole is (severity == "warning")
     assert all(heading in row["faulty"] for row in read(data).rows)
 
 
 def test_a_heading_that_stands_twice_is_an_error_and_the_first_counts() -> None:
     data = a_list(finish=lambda book: book.get_worksheet_by_name("名单").write(0, len(HEADINGS), "姓名"))
-    assert the_problem(data) == Problem("名单", 1, "姓名", "error", "列“姓名”重复出现")
+    assert the_problem(data) == SheetProblem("名单", 1, "姓名", "error", "列“姓名”重复出现")
     assert read(data).rows == read(a_list()).rows
 
 
 def test_a_missing_sheet_is_named() -> None:
     data = workbook_of({"附表": NOTES, "表1": (HEADINGS, people())})
-    assert Problem("名单", None, None, "error", "缺少表“名单”") in problems_of(data)
+    assert SheetProblem("名单", None, None, "error", "缺少表“名单”") in problems_of(data)
     assert read(data) == Table()
 
 
 def test_a_sheet_without_headings_or_without_rows_says_so() -> None:
     assert "没有找到表头" in the_problem(a_list(headings=["x"])).message
-    assert the_problem(a_list([])) == Problem("名单", None, None, "error", "名单中没有人")
+    assert the_problem(a_list([])) == SheetProblem("名单", None, None, "error", "名单中没有人")
     assert problems_of(workbook_of({"名单": (HEADINGS, people()), "附表": (NOTES[0], [])})) == []
 
 
@@ -167,7 +167,7 @@ def test_empty_rows_are_skipped_and_hidden_rows_and_merged_cells_are_read() -> N
 
 @pytest.mark.parametrize("heading", ["学工号", "姓名"])
 def test_a_cell_that_must_be_filled_is_named(heading: str) -> None:
-    assert the_problem(with_cell(heading, "  ")) == Problem("名单", 2, heading, "error", f"缺少{heading}")
+    assert the_problem(with_cell(heading, "  ")) == SheetProblem("名单", 2, heading, "error", f"缺少{heading}")
 
 
 @pytest.mark.parametrize("heading", HEADINGS)
@@ -198,7 +198,7 @@ def test_problems_come_in_the_order_of_the_forms_whatever_the_order_of_the_sheet
     rows[2]["姓名"] = rows[0]["学工号"] = None
     data = workbook_of({"说明": ([], []), "附表": (NOTES[0], [{"说明": "组长"}]), "名单": (HEADINGS, rows)})
     assert [(problem.sheet, problem.row) for problem in problems_of(data)] == [("名单", 2), ("名单", 4), ("附表", 2), ("说明", None)]
-    of_the_file = Problem(None, None, None, "error", "")
+    of_the_file = SheetProblem(None, None, None, "error", "")
     assert in_order([*problems_of(data), of_the_file], FORMS)[0] == of_the_file
 
 
@@ -209,7 +209,7 @@ def test_of_many_rows_the_first_ten_are_named() -> None:
 
 # Under any name
 
-ANY_NAME = {"名单": Form(PEOPLE.columns, any_name=True)}
+ANY_NAME = {"名单": SheetForm(PEOPLE.columns, any_name=True)}
 
 
 @pytest.mark.parametrize("name", ["Sheet1", "名单", "签到 7.1"])
@@ -230,8 +230,8 @@ def test_of_several_sheets_the_name_decides_and_elsewhere_it_always_does() -> No
     for data, forms in ((both, ANY_NAME), (only("Sheet1"), {"名单": PEOPLE})):
         tables, problems = read_sheets(data, forms)
         assert tables["名单"] == Table()
-        assert Problem("名单", None, None, "error", "缺少表“名单”") in problems
-        assert Problem("Sheet1", None, None, "warning", "表“Sheet1”不在官方表式之内，未读取") in problems
+        assert SheetProblem("名单", None, None, "error", "缺少表“名单”") in problems
+        assert SheetProblem("Sheet1", None, None, "warning", "表“Sheet1”不在官方表式之内，未读取") in problems
 
 
 def test_a_lone_sheet_that_has_the_name_of_another_form_is_that_one() -> None:

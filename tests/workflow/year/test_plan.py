@@ -10,7 +10,7 @@ import pytest
 
 from workflow.foundation.errors import NotFound, PlanInvalid
 from workflow.foundation.vocabulary import Coverage, Stage
-from workflow.year.plan import MOST_BYTES, Plan, Settings, available_plans, find_plan, read_plan
+from workflow.year.plan import MOST_BYTES, Plan, PlanSettings, available_plans, find_plan, read_plan
 
 ALL_CLAUSES = [
     *("P1", "P2", "G0", "G1", "G2", "T0", "B0", "B1"),
@@ -56,7 +56,7 @@ def test_the_plan_of_2024_says_what_the_paper_says(plan: Plan) -> None:
 
 
 def test_a_file_with_no_settings_has_those_that_2024_writes_out(plan: Plan) -> None:
-    assert plan.settings == Settings()
+    assert plan.settings == PlanSettings()
     without = re.sub(r"\n\[settings\].*(?=\n\[clauses\])", "", GOOD, flags=re.DOTALL)
     assert "settings" not in without
     assert read_plan(without, ALL_CLAUSES, name="2024.toml") == plan

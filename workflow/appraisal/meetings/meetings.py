@@ -36,8 +36,7 @@ from workflow.appraisal.ledger import NOTHING_LAST_YEAR, last_years_measures
 from workflow.appraisal.study.sessions import StudySession, a_study
 from workflow.foundation.database import Base, Numbered, act_as, notes, word
 from workflow.foundation.errors import Conflict, Forbidden, Invalid, Words
-from workflow.foundation.fields import Body, Day, Inner, Line, StaffNo, Whole, lines, many, one_of
-from workflow.foundation.fields import Text as LongText
+from workflow.foundation.fields import Body, Day, Inner, Line, LongText, StaffNo, Whole, lines, many, one_of
 from workflow.foundation.history import track
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import MeetingForm, MeetingPurpose, Post, Stage

@@ -19,8 +19,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from workflow.foundation.database import Base, act_as, notes, word
 from workflow.foundation.errors import Conflict, Exists, Forbidden, Invalid, Words
-from workflow.foundation.fields import Body, ByName, Inner, StaffNo, Whole, length, load, one_of
-from workflow.foundation.fields import Text as LongText
+from workflow.foundation.fields import Body, ByName, Inner, LongText, StaffNo, Whole, length, load, one_of
 from workflow.foundation.history import track
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import ABSTAIN, Level, Mark, Post, Role, Stage, Standing, TallySubject, Word

@@ -21,8 +21,7 @@ from sqlalchemy.orm import Mapped, Session, aliased, mapped_column, relationship
 from workflow.appraisal.rating.ratings import Rating, rated
 from workflow.foundation.database import Base, Numbered, word
 from workflow.foundation.errors import Exists, Invalid, Words
-from workflow.foundation.fields import Body, Day, StaffNo, Whole, many, one_of
-from workflow.foundation.fields import Text as LongText
+from workflow.foundation.fields import Body, Day, LongText, StaffNo, Whole, many, one_of
 from workflow.foundation.history import track
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import Level, Role, Severity, Stage, Word

@@ -19,8 +19,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Mapped, Session, mapped_column
 from workflow.appraisal.meetings.tallies import Tally
 from workflow.foundation.database import Base, act_as, word
 from workflow.foundation.errors import Conflict, Forbidden, Invalid, Words
-from workflow.foundation.fields import Body, Day, StaffNo, one_of
-from workflow.foundation.fields import Text as LongText
+from workflow.foundation.fields import Body, Day, LongText, StaffNo, one_of
 from workflow.foundation.history import track
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import FeedbackWay, Level, Role, Severity, Stage, Standing, TallySubject, Waivable

@@ -17,8 +17,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from workflow.appraisal.ledger import Problem, problems_named
 from workflow.foundation.database import Base, act_as
 from workflow.foundation.errors import Forbidden, Invalid, Words
-from workflow.foundation.fields import Body, Day, StaffNo, TextOrNumber
-from workflow.foundation.fields import Text as LongText
+from workflow.foundation.fields import Body, Day, LongText, StaffNo, TextOrNumber
 from workflow.foundation.history import track
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import Role, Severity, Stage, Waivable

@@ -19,8 +19,7 @@ from workflow.appraisal.ledger import Measure, MeasureComment, MeasureProblem, M
 from workflow.appraisal.rectification.publications import Publication, published, shown
 from workflow.foundation.database import act_as
 from workflow.foundation.errors import Conflict, Forbidden, Words
-from workflow.foundation.fields import Body, Day, StaffNo, Whole, many, one_of
-from workflow.foundation.fields import Text as LongText
+from workflow.foundation.fields import Body, Day, LongText, StaffNo, Whole, many, one_of
 from workflow.foundation.vocabulary import MeasureState, ProblemSource, Role, Severity, Stage, Waivable
 from workflow.people.access import Caller
 from workflow.rules.evidence import amendable, must_be_open, must_stand

@@ -12,8 +12,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from workflow.appraisal.ledger import COMMITTEE, Problem
-from workflow.foundation.fields import Body, StaffNo, one_of
-from workflow.foundation.fields import Text as LongText
+from workflow.foundation.fields import Body, LongText, StaffNo, one_of
 from workflow.foundation.vocabulary import ProblemSource, Stage
 from workflow.people.access import Caller
 from workflow.rules.evidence import amendable, must_be_open

@@ -14,8 +14,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from workflow.foundation.database import Base
 from workflow.foundation.errors import Invalid, Stale, Words
-from workflow.foundation.fields import Body, Line
-from workflow.foundation.fields import Text as LongText
+from workflow.foundation.fields import Body, Line, LongText
 from workflow.foundation.history import changed_since, track
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import Stage

@@ -22,8 +22,7 @@ from workflow.appraisal.meetings.meetings import Meeting, MeetingAttendance
 from workflow.appraisal.study.sessions import StudyAttendance, StudyMakeUp, StudySession
 from workflow.foundation.database import Base, act_as, any_of, notes, word
 from workflow.foundation.errors import Conflict, Forbidden, Invalid, Words
-from workflow.foundation.fields import Body, ByName, Line, StaffNo, Truth, one_of
-from workflow.foundation.fields import Text as LongText
+from workflow.foundation.fields import Body, ByName, Line, LongText, StaffNo, Truth, one_of
 from workflow.foundation.history import track
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import Level, MeetingForm, Role, Severity, Stage, Standing, Waivable
@@ -91,7 +90,7 @@ def visible_self_reviews(reader: Caller, branch_code: str) -> ColumnElement[bool
 
 
 @dataclass(frozen=True)
-class Attendance:
+class Participation:
     """How often somebody took part in what his branch held: shown beside A6."""
 
     studies: int
@@ -101,7 +100,7 @@ class Attendance:
     attended: int
 
 
-def attendance_of(session: Session, process_id: int, staff_nos: Sequence[str] | None = None) -> dict[str, Attendance]:
+def attendance_of(session: Session, process_id: int, staff_nos: Sequence[str] | None = None) -> dict[str, Participation]:
     """The attendance of people (default: of the whole roll), in one query."""
     counted = [StudySession.process_id == process_id, StudySession.counts]
     held = select(func.count()).where(*counted)
@@ -120,7 +119,7 @@ def attendance_of(session: Session, process_id: int, staff_nos: Sequence[str] | 
             Participant.process_id == process_id, true() if staff_nos is None else any_of(Participant.staff_no, staff_nos)
         )
     )
-    return {staff_no: Attendance(*counted) for staff_no, *counted in rows}
+    return {staff_no: Participation(*counted) for staff_no, *counted in rows}
 
 
 # ── verbs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

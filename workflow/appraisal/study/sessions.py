@@ -33,8 +33,7 @@ from sqlalchemy.sql.selectable import Exists as ExistsClause
 
 from workflow.foundation.database import Base, Numbered, notes
 from workflow.foundation.errors import Conflict, Exists, Words
-from workflow.foundation.fields import Body, Day, Line, StaffNo, many
-from workflow.foundation.fields import Text as LongText
+from workflow.foundation.fields import Body, Day, Line, LongText, StaffNo, many
 from workflow.foundation.history import track
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import Role, Severity, Stage, Waivable

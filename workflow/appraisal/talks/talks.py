@@ -20,8 +20,7 @@ from sqlalchemy.orm import Mapped, Session, aliased, mapped_column, relationship
 
 from workflow.foundation.database import Base, Numbered, word
 from workflow.foundation.errors import Conflict, Forbidden, Invalid, NotFound, Words
-from workflow.foundation.fields import Body, Day, Line, StaffNo, Truth, one_of
-from workflow.foundation.fields import Text as LongText
+from workflow.foundation.fields import Body, Day, Line, LongText, StaffNo, Truth, one_of
 from workflow.foundation.history import History, track
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import Coverage, Post, Role, Severity, Stage, TalkWay, Waivable

@@ -17,7 +17,7 @@ from tests.support.records.self_review import ANSWERED, a_meeting, a_self_review
 from tests.support.situations import a_study
 from workflow.appraisal.self_review.self_reviews import (
     ASPECTS,
-    Attendance,
+    Participation,
     SelfReview,
     SelfReviewBody,
     amend_self_review,
@@ -249,9 +249,11 @@ def test_beside_a6_stands_how_often_he_took_part(session: Session, branch: Proce
     a_meeting(session, branch, MeetingPurpose.REPORT, form=MeetingForm.COMMITTEE, present=("张三", "李四", "钱七"))
     a_meeting(session, branch, form=MeetingForm.GROUP, present=("张三",), absent=[{"staff_no": "s8"}])
     found = attendance_of(session, branch.id)
-    assert found["z3"] == Attendance(studies=2, studied=2, made_up=0, meetings=4, attended=4)
-    assert found["w5"] == Attendance(studies=2, studied=1, made_up=1, meetings=2, attended=1)
-    assert found["s8"] == Attendance(studies=2, studied=1, made_up=0, meetings=3, attended=1), "not listed for the general one, called all the same"
+    assert found["z3"] == Participation(studies=2, studied=2, made_up=0, meetings=4, attended=4)
+    assert found["w5"] == Participation(studies=2, studied=1, made_up=1, meetings=2, attended=1)
+    assert found["s8"] == Participation(studies=2, studied=1, made_up=0, meetings=3, attended=1), (
+        "not listed for the general one, called all the same"
+    )
     assert attendance_of(session, branch.id, ["w5"]) == {"w5": found["w5"]}
 
 
@@ -263,12 +265,12 @@ def test_what_was_taken_back_is_not_counted_beside_a6(session: Session, branch: 
     meeting = a_meeting(session, branch)
     taken_back(session, study, take_back)
     taken_back(session, meeting, take_back)
-    assert attendance_of(session, branch.id, ["w5"]) == {"w5": Attendance(studies=1, studied=1, made_up=0, meetings=0, attended=0)}
+    assert attendance_of(session, branch.id, ["w5"]) == {"w5": Participation(studies=1, studied=1, made_up=0, meetings=0, attended=0)}
 
 
 def test_what_another_branch_held_is_not_counted_beside_a6(session: Session, branch: Process) -> None:
     a_study(session, process_of(session, 2024, "D0201"), present=("赵六",), by="赵六")
-    assert attendance_of(session, branch.id, ["w5"]) == {"w5": Attendance(0, 0, 0, 0, 0)}
+    assert attendance_of(session, branch.id, ["w5"]) == {"w5": Participation(0, 0, 0, 0, 0)}
 
 
 # ── G2: everybody's ───────────────────────────────────────────────────────────────────────────────────────────────────
