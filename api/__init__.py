@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from flask import Flask, Response, current_app, g, redirect, request
+from flask import Flask, Response, current_app, g, redirect
+from flask import request as http
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
@@ -96,7 +97,7 @@ def create_app(engine: Engine, settings: Settings, *, clock: Any = None, newest_
 
 
 def _begin() -> None:
-    given = request.headers.get("X-Request-ID", "")
+    given = http.headers.get("X-Request-ID", "")
     # The proxy's own name for it, so that its log and ours can be read together; a stranger's word is not taken into the log.
     g.request_id = given if service().settings.trusted_proxies and REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
     g.began = time.perf_counter()
@@ -108,10 +109,10 @@ def _end(response: Response) -> Response:
     response.headers["X-Request-ID"] = g.get("request_id", "")
     response.headers.extend(HEADERS)
     # The rule, not the path: paths carry 学工号.
-    rule = request.url_rule.rule if request.url_rule is not None else None
+    rule = http.url_rule.rule if http.url_rule is not None else None
     took = time.perf_counter() - g.get("began", time.perf_counter())
-    current_app.extensions["zhibu-metrics"].count(method=request.method, rule=rule, status=response.status_code, seconds=took)
-    method = request.method if request.method in METHODS else "other"
+    current_app.extensions["zhibu-metrics"].count(method=http.method, rule=rule, status=response.status_code, seconds=took)
+    method = http.method if http.method in METHODS else "other"
     log.info("request", request_id=g.get("request_id"), method=method, rule=rule, status=response.status_code, ms=round(took * 1000, 1))
     return response
 

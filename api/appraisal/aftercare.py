@@ -8,7 +8,7 @@ from typing import Any
 from typing_extensions import TypedDict
 
 from api.frame.address import address_of
-from api.frame.base import Answer, Asked, Routes
+from api.frame.base import Answer, Request, Routes
 from api.frame.records import Collection, collection_routes
 from api.frame.shapes import RecordShape, record_shape
 from workflow.appraisal.rating.aftercare import (
@@ -120,7 +120,7 @@ HELP_PLANS = Collection(
     stage=Stage.RATING,
     body=HelpPlanBody,
     answers=HelpPlanShape,
-    shaper=lambda asked: help_plan_shape,
+    shaper=lambda request: help_plan_shape,
     record=record_help_plan,
     amend=amend_help_plan,
     read=Action.READ_PROCESS,
@@ -133,7 +133,7 @@ CASES = Collection(
     stage=Stage.RATING,
     body=DispositionCaseBody,
     answers=DispositionCaseShape,
-    shaper=lambda asked: case_shape,
+    shaper=lambda request: case_shape,
     record=record_case,
     amend=amend_case,
     read=Action.READ_PROCESS,
@@ -152,14 +152,14 @@ routes: Routes = Routes([*collection_routes(HELP_PLANS), *collection_routes(CASE
     answers=ReviewShape,
     status=201,
 )
-def add_review(asked: Asked, plan: HelpPlan, body: dict[str, Any]) -> Any:
+def add_review(request: Request, plan: HelpPlan, body: dict[str, Any]) -> Any:
     """Note how the help went. It never closes."""
-    row = record_review(asked.session, asked.process, plan, body, by=asked.by, now=asked.now)
-    return Answer(review_shape(row), 201, location=f"{address_of(asked.process)}/help-plans/{plan.id}")
+    row = record_review(request.session, request.process, plan, body, by=request.by, now=request.now)
+    return Answer(review_shape(row), 201, location=f"{address_of(request.process)}/help-plans/{plan.id}")
 
 
 @routes.post(f"{CASES.single}/steps", action=Action.RATE, lock=Lock.EVIDENCE, find=CASES.held, body=StepBody, answers=StepShape, status=201)
-def add_step(asked: Asked, case: DispositionCase, body: dict[str, Any]) -> Any:
+def add_step(request: Request, case: DispositionCase, body: dict[str, Any]) -> Any:
     """Note a step that was taken. It never closes."""
-    row = record_step(asked.session, asked.process, case, body, by=asked.by, now=asked.now)
-    return Answer(step_shape(row.step, row), 201, location=f"{address_of(asked.process)}/disposition-cases/{case.id}")
+    row = record_step(request.session, request.process, case, body, by=request.by, now=request.now)
+    return Answer(step_shape(row.step, row), 201, location=f"{address_of(request.process)}/disposition-cases/{case.id}")

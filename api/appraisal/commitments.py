@@ -8,7 +8,7 @@ from typing import Any
 from typing_extensions import TypedDict
 
 from api.frame.address import BRANCH, NUMBER
-from api.frame.base import Asked, Routes
+from api.frame.base import Request, Routes
 from api.frame.records import Collection, collection_routes
 from api.frame.shapes import RecordShape, record_shape
 from workflow.appraisal.rectification.commitments import (
@@ -82,13 +82,13 @@ COMMITMENTS = Collection(
     stage=Stage.RECTIFICATION,
     body=CommitmentBody,
     answers=CommitmentShape,
-    shaper=lambda asked: commitment_shape,
+    shaper=lambda request: commitment_shape,
     record=record_commitment,
     amend=amend_commitment,
     read=Action.READ_COMMITMENTS,
     write=Action.COMMIT,
-    visible=lambda asked: visible_commitments(asked.by, asked.process.branch.code),
-    may_write=lambda asked, row: may_commit(asked.session, asked.process, asked.by, row.staff_no),
+    visible=lambda request: visible_commitments(request.by, request.process.branch.code),
+    may_write=lambda request, row: may_commit(request.session, request.process, request.by, row.staff_no),
 )
 PUBLICATIONS = Collection(
     name="publications",
@@ -96,7 +96,7 @@ PUBLICATIONS = Collection(
     stage=Stage.RECTIFICATION,
     body=PublicationBody,
     answers=PublicationShape,
-    shaper=lambda asked: publication_shape,
+    shaper=lambda request: publication_shape,
     record=record_publication,
     amend=amend_publication,
     read=Action.READ_PROCESS,
@@ -108,7 +108,7 @@ FILINGS = Collection(
     stage=Stage.RECTIFICATION,
     body=FilingBody,
     answers=FilingShape,
-    shaper=lambda asked: filing_shape,
+    shaper=lambda request: filing_shape,
     record=record_filing,
     amend=amend_filing,
     read=Action.READ_PROCESS,
@@ -125,7 +125,7 @@ routes: Routes = Routes([*collection_routes(COMMITMENTS), *collection_routes(PUB
     find=FILINGS.held,
     answers=FilingShape,
 )
-def receive(asked: Asked, row: RectificationFiling) -> Any:
+def receive(request: Request, row: RectificationFiling) -> Any:
     """The office confirms that it has the measures. It never closes."""
-    confirm_receipt(asked.session, row, by=asked.by, now=asked.now)
-    return FILINGS.answer(asked, row)
+    confirm_receipt(request.session, row, by=request.by, now=request.now)
+    return FILINGS.answer(request, row)

@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 
 from api.appraisal.tallies import banded
 from api.frame.address import BRANCH, CYCLE
-from api.frame.base import Answer, Asked, Routes
+from api.frame.base import Answer, Request, Routes
 from api.frame.errors import language
 from api.frame.shapes import BranchShape, Items, PersonShape, UnmetShape, branch_shape, person_shape, unmet_shape
 from workflow.appraisal.meetings.tallies import MARKS, CommitteeItem, sees_counts
@@ -294,10 +294,10 @@ def _meetings(paper: FormPaper) -> list[MeetingLine]:
     ]
 
 
-def _form(asked: Asked) -> Answer:
-    process, session = asked.process, asked.session
+def _form(request: Request) -> Answer:
+    process, session = request.process, request.session
     figures, paper, written = figures_of(session, process.id), paper_of(session, process), form_of(session, process)
-    exact = sees_counts(asked.by, process, min(paper.valid, figures.numbers["committee_valid"]))
+    exact = sees_counts(request.by, process, min(paper.valid, figures.numbers["committee_valid"]))
     plan = process.cycle.plan["form"]
     body: FormShape = {
         "cycle": process.cycle.year,
@@ -321,38 +321,38 @@ def _form(asked: Asked) -> Answer:
         "prepared_by": written.prepared_by if written else None,
         "phone": written.phone if written else None,
         "remark": written.remark if written else None,
-        "signs": [unmet_shape(each, language()) for each in signs(session, process, today=asked.today)],
+        "signs": [unmet_shape(each, language()) for each in signs(session, process, today=request.today)],
         "version": written.version if written else 0,
     }
     return Answer(body, version=body["version"])
 
 
 @routes.get(f"{BRANCH}/form", action=Action.READ_PROCESS, answers=FormShape)
-def read_form(asked: Asked) -> Any:
+def read_form(request: Request) -> Any:
     """The form, computed from the records, with every check and every sign. Its ETag is of its written part."""
-    return _form(asked)
+    return _form(request)
 
 
 @routes.patch(f"{BRANCH}/form", action=Action.EDIT_FORM, lock=Lock.EVIDENCE, body=FormBody, answers=FormShape)
-def write_form(asked: Asked, body: dict[str, Any]) -> Any:
+def write_form(request: Request, body: dict[str, Any]) -> Any:
     """Write who prepared the form, his phone, a remark."""
-    fill_form(asked.session, asked.process, body, seen=asked.seen)
-    return _form(asked)
+    fill_form(request.session, request.process, body, seen=request.seen)
+    return _form(request)
 
 
 @routes.get(f"{BRANCH}/archive", action=Action.READ_PROCESS, answers=Items[PaperShape])
-def read_archive(asked: Asked) -> Any:
+def read_archive(request: Request) -> Any:
     """Each paper that the branch keeps, as present or missing."""
-    papers = archive_of(asked.session, asked.process)
+    papers = archive_of(request.session, request.process)
     return {"items": [{"paper": each.paper, "name": each.name, "present": each.present, "have": each.have, "need": each.need} for each in papers]}
 
 
-def _year(asked: Asked, year: int) -> Cycle:
-    return cycle_by_year(asked.session, year)
+def _year(request: Request, year: int) -> Cycle:
+    return cycle_by_year(request.session, year)
 
 
 @routes.get(f"{CYCLE}/totals", action=Action.READ_SCHOOL, answers=TotalsShape, find=_year)
-def read_totals(asked: Asked, cycle: Cycle) -> Any:
+def read_totals(request: Request, cycle: Cycle) -> Any:
     """The school's form: the sum of the branches' forms."""
-    branches, figures = totals_of(asked.session, cycle)
+    branches, figures = totals_of(request.session, cycle)
     return {"cycle": cycle.year, "title": cycle.plan["form"]["title"], "branches": branches, **sums_shape(figures)}

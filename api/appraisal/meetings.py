@@ -10,7 +10,7 @@ from typing import Any, NotRequired
 from typing_extensions import TypedDict
 
 from api.frame.address import BRANCH, NUMBER
-from api.frame.base import Asked, Routes
+from api.frame.base import Request, Routes
 from api.frame.records import Collection, collection_routes
 from api.frame.shapes import RecordShape, record_shape
 from workflow.appraisal.meetings.meetings import Meeting, MeetingBody, amend_meeting, confirm_minutes, record_meeting, visible_meetings
@@ -75,7 +75,7 @@ class MeetingShape(RecordShape):
     confirmed: ConfirmedShape
 
 
-def meeting_shaper(asked: Asked) -> Callable[[Meeting], MeetingShape]:
+def meeting_shaper(request: Request) -> Callable[[Meeting], MeetingShape]:
     def shape(row: Meeting) -> MeetingShape:
         whole: MeetingShape = {
             "purpose": row.purpose,
@@ -103,7 +103,7 @@ def meeting_shaper(asked: Asked) -> Callable[[Meeting], MeetingShape]:
             "confirmed": {"chair": row.chair_confirmed_at, "recorder": row.recorder_confirmed_at},
             **record_shape(row),
         }
-        if asked.by.staff_no != row.chair:
+        if request.by.staff_no != row.chair:
             del whole["criticised"]
         return whole
 
@@ -121,7 +121,7 @@ MEETINGS = Collection(
     amend=amend_meeting,
     read=Action.READ_MEETINGS,
     write=Action.RECORD_MEETING,
-    visible=lambda asked: visible_meetings(asked.by, asked.process.branch.code),
+    visible=lambda request: visible_meetings(request.by, request.process.branch.code),
 )
 
 routes: Routes = collection_routes(MEETINGS)
@@ -134,7 +134,7 @@ routes: Routes = collection_routes(MEETINGS)
     find=MEETINGS.held,
     answers=MeetingShape,
 )
-def confirm(asked: Asked, row: Meeting) -> Any:
+def confirm(request: Request, row: Meeting) -> Any:
     """Recorder or chair confirms the minutes, each for himself."""
-    confirm_minutes(asked.session, asked.process, row, by=asked.by, now=asked.now)
-    return MEETINGS.answer(asked, row)
+    confirm_minutes(request.session, request.process, row, by=request.by, now=request.now)
+    return MEETINGS.answer(request, row)

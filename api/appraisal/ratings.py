@@ -13,7 +13,7 @@ from typing_extensions import TypedDict
 
 from api.appraisal.self_reviews import AttendanceShape, attendance_shape
 from api.frame.address import BRANCH
-from api.frame.base import Asked, Routes
+from api.frame.base import Request, Routes
 from api.frame.records import BY_STAFF_NO, Collection, collection_routes
 from api.frame.shapes import Items, PersonShape, RecordShape, record_shape
 from workflow.appraisal.meetings.tallies import band, sees_counts
@@ -77,12 +77,12 @@ class RatingShape(RecordShape):
     self_level: Level | None
 
 
-def rating_shaper(asked: Asked) -> Callable[[Rating], RatingShape]:
+def rating_shaper(request: Request) -> Callable[[Rating], RatingShape]:
     """Ratings with votes, attendance and self-review, each asked once for all of them."""
-    session, process = asked.session, asked.process
+    session, process = request.session, request.process
     attendance = cache(lambda: attendance_of(session, process.id))
-    votes = cache(lambda: _votes(asked))
-    levels = cache(lambda: _self_levels(asked))
+    votes = cache(lambda: _votes(request))
+    levels = cache(lambda: _self_levels(request))
 
     def shape(row: Rating) -> RatingShape:
         told = None if row.feedback_on is None or row.feedback_way is None else FeedbackShape(given_on=row.feedback_on, way=row.feedback_way)
@@ -103,20 +103,20 @@ def rating_shaper(asked: Asked) -> Callable[[Rating], RatingShape]:
     return shape
 
 
-def _votes(asked: Asked) -> dict[str, Any]:
+def _votes(request: Request) -> dict[str, Any]:
     """What the ballot said of each member, as far as this reader may know it."""
-    tally = None if asked.by.plain_member(asked.process.branch.code) else members_tally(asked.session, asked.process.id)
+    tally = None if request.by.plain_member(request.process.branch.code) else members_tally(request.session, request.process.id)
     if tally is None:
         return {}
-    if sees_counts(asked.by, asked.process, tally.valid):
+    if sees_counts(request.by, request.process, tally.valid):
         return dict(tally.figures)
     return {staff_no: {name: band(count, tally.valid) for name, count in votes.items()} for staff_no, votes in tally.figures.items()}
 
 
-def _self_levels(asked: Asked) -> dict[str, Level | None]:
+def _self_levels(request: Request) -> dict[str, Level | None]:
     """What each wrote of himself, once he has submitted it."""
-    submitted = (SelfReview.process_id == asked.process.id, SelfReview.counts, SelfReview.submitted)
-    return {row.staff_no: row.level for row in asked.session.scalars(select(SelfReview).where(*submitted))}
+    submitted = (SelfReview.process_id == request.process.id, SelfReview.counts, SelfReview.submitted)
+    return {row.staff_no: row.level for row in request.session.scalars(select(SelfReview).where(*submitted))}
 
 
 RATINGS: Collection[Rating] = Collection(
@@ -131,24 +131,24 @@ RATINGS: Collection[Rating] = Collection(
     read=Action.READ_RATINGS,
     write=Action.RATE,
     key=BY_STAFF_NO,
-    visible=lambda asked: visible_ratings(asked.by, asked.process.branch.code),
+    visible=lambda request: visible_ratings(request.by, request.process.branch.code),
 )
 
 routes: Routes = collection_routes(RATINGS)
 
 
 @routes.post(f"{RATINGS.single}/feedback", action=Action.RATE, lock=Lock.EVIDENCE, find=RATINGS.held, body=FeedbackBody, answers=RatingShape)
-def tell_member(asked: Asked, row: Rating, body: dict[str, Any]) -> Any:
+def tell_member(request: Request, row: Rating, body: dict[str, Any]) -> Any:
     """Note that the opinion was told to the member, on which day and how."""
-    give_feedback(asked.session, asked.process, row, body, by=asked.by, now=asked.now)
-    return RATINGS.answer(asked, row)
+    give_feedback(request.session, request.process, row, body, by=request.by, now=request.now)
+    return RATINGS.answer(request, row)
 
 
-def _to_acknowledge(asked: Asked, staff_no: str) -> Rating:
+def _to_acknowledge(request: Request, staff_no: str) -> Rating:
     """A member finds his own here before he was told of it, to learn that he was not yet."""
-    own = staff_no == asked.by.staff_no
-    visible = None if own else visible_ratings(asked.by, asked.process.branch.code)
-    return record_of_member(asked.session, Rating, asked.process.id, staff_no, visible=visible, held=True)
+    own = staff_no == request.by.staff_no
+    visible = None if own else visible_ratings(request.by, request.process.branch.code)
+    return record_of_member(request.session, Rating, request.process.id, staff_no, visible=visible, held=True)
 
 
 @routes.post(
@@ -159,10 +159,10 @@ def _to_acknowledge(asked: Asked, staff_no: str) -> Rating:
     body=AcknowledgeBody,
     answers=RatingShape,
 )
-def acknowledge_rating(asked: Asked, row: Rating, body: dict[str, Any]) -> Any:
+def acknowledge_rating(request: Request, row: Rating, body: dict[str, Any]) -> Any:
     """The member confirms that he was told. It never closes."""
-    acknowledge(asked.session, row, remark=body.get("remark"), by=asked.by, now=asked.now)
-    return RATINGS.answer(asked, row)
+    acknowledge(request.session, row, remark=body.get("remark"), by=request.by, now=request.now)
+    return RATINGS.answer(request, row)
 
 
 # ── the quota and the patterns ────────────────────────────────────────────────────────────────────────────────────────
@@ -184,9 +184,9 @@ class QuotaShape(TypedDict):
 
 
 @routes.get(f"{BRANCH}/ratings/quota", action=Action.READ_PROCESS, answers=QuotaShape)
-def read_quota(asked: Asked) -> Any:
+def read_quota(request: Request) -> Any:
     """How the branch stands to the quota of the year."""
-    quota = quota_of(asked.session, asked.process)
+    quota = quota_of(request.session, request.process)
     return {**asdict(quota), "over": quota.over}
 
 
@@ -210,8 +210,8 @@ def concerned_shape(one: Concerned, *, exact: bool) -> ConcernedShape:
 
 
 @routes.get(f"{BRANCH}/ratings/patterns", action=Action.READ_PATTERNS, answers=Items[PatternShape])
-def read_patterns(asked: Asked) -> Any:
+def read_patterns(request: Request) -> Any:
     """The patterns of the ratings, for secretary and deputy alone."""
-    found, tally = patterns_of(asked.session, asked.process), members_tally(asked.session, asked.process.id)
-    exact = tally is not None and sees_counts(asked.by, asked.process, tally.valid)
+    found, tally = patterns_of(request.session, request.process), members_tally(request.session, request.process.id)
+    exact = tally is not None and sees_counts(request.by, request.process, tally.valid)
     return {"items": [{"pattern": each, "name": each.zh, "people": [concerned_shape(one, exact=exact) for one in people]} for each, people in found]}

@@ -9,7 +9,7 @@ from typing import Any
 from typing_extensions import TypedDict
 
 from api.frame.address import BRANCH, NUMBER, address_of
-from api.frame.base import Answer, Asked, Routes
+from api.frame.base import Answer, Request, Routes
 from api.frame.records import Collection, collection_routes
 from api.frame.shapes import RecordShape, record_shape
 from workflow.appraisal.ledger import (
@@ -105,12 +105,12 @@ def comment_shape(row: MeasureComment) -> CommentShape:
     return {"id": row.id, "text": row.text, "recorded_by": row.recorded_by, "recorded_at": row.recorded_at}
 
 
-def measure_shaper(asked: Asked) -> Callable[[Measure], MeasureShape]:
+def measure_shaper(request: Request) -> Callable[[Measure], MeasureShape]:
     """Measures without the problems that this reader does not see."""
 
     def shape(row: Measure) -> MeasureShape:
         return {
-            "problems": problems_shown(asked.by, row, asked.process.branch.code),
+            "problems": problems_shown(request.by, row, request.process.branch.code),
             "text": row.text,
             "owner": row.owner,
             "due_on": row.due_on,
@@ -129,7 +129,7 @@ PROBLEMS = Collection(
     stage=Stage.RECTIFICATION,
     body=ProblemBody,
     answers=ProblemShape,
-    shaper=lambda asked: problem_shape,
+    shaper=lambda request: problem_shape,
     record=record_problem,
     amend=amend_problem,
     read=Action.READ_PROCESS,
@@ -146,7 +146,7 @@ MEASURES = Collection(
     amend=amend_measure,
     read=Action.READ_MEASURES,
     write=Action.RECTIFY,
-    visible=lambda asked: visible_measures(asked.by, asked.process.branch.code),
+    visible=lambda request: visible_measures(request.by, request.process.branch.code),
 )
 ONE = f"{BRANCH}/measures/<{NUMBER}:record_id>"
 
@@ -154,9 +154,9 @@ routes: Routes = Routes([*collection_routes(PROBLEMS), *collection_routes(MEASUR
 
 
 @routes.get(f"{BRANCH}/measures/last-year", action=Action.READ_PROCESS, answers=LastYearShape)
-def read_last_year(asked: Asked) -> Any:
+def read_last_year(request: Request) -> Any:
     """The measures of the year before, as they stand today, and the words that a duty report begins with."""
-    rows = last_years_measures(asked.session, asked.process)
+    rows = last_years_measures(request.session, request.process)
     items = [{"text": row.text, "owner": row.owner, "due_on": row.due_on, "state": row.state} for row in rows]
     return {"items": items, "text": rectification_text(rows)}
 
@@ -170,16 +170,16 @@ def read_last_year(asked: Asked) -> Any:
     answers=MeasureProgressShape,
     status=201,
 )
-def add_progress(asked: Asked, measure: Measure, body: dict[str, Any]) -> Any:
+def add_progress(request: Request, measure: Measure, body: dict[str, Any]) -> Any:
     """Note how far a measure has come. It never closes."""
-    row = record_progress(asked.session, asked.process, measure, body, by=asked.by, now=asked.now)
-    return Answer(progress_shape(row), 201, location=f"{address_of(asked.process)}/measures/{measure.id}")
+    row = record_progress(request.session, request.process, measure, body, by=request.by, now=request.now)
+    return Answer(progress_shape(row), 201, location=f"{address_of(request.process)}/measures/{measure.id}")
 
 
 @routes.post(
     f"{ONE}/comments", action=Action.COMMENT_MEASURE, lock=Lock.EVIDENCE, find=MEASURES.held, body=CommentBody, answers=CommentShape, status=201
 )
-def add_comment(asked: Asked, measure: Measure, body: dict[str, Any]) -> Any:
+def add_comment(request: Request, measure: Measure, body: dict[str, Any]) -> Any:
     """Say something of a measure; the office enters letters so. It never closes."""
-    row = record_comment(asked.session, asked.process, measure, body, by=asked.by, now=asked.now)
-    return Answer(comment_shape(row), 201, location=f"{address_of(asked.process)}/measures/{measure.id}")
+    row = record_comment(request.session, request.process, measure, body, by=request.by, now=request.now)
+    return Answer(comment_shape(row), 201, location=f"{address_of(request.process)}/measures/{measure.id}")

@@ -8,7 +8,7 @@ from typing import Any
 
 from typing_extensions import TypedDict
 
-from api.frame.base import Asked, Routes
+from api.frame.base import Request, Routes
 from api.frame.records import Collection, collection_routes
 from api.frame.shapes import RecordShape, record_shape
 from workflow.appraisal.self_review.self_reviews import (
@@ -49,8 +49,8 @@ def attendance_shape(row: Participation) -> AttendanceShape:
     return {"studies": row.studies, "studied": row.studied, "made_up": row.made_up, "meetings": row.meetings, "attended": row.attended}
 
 
-def self_review_shaper(asked: Asked) -> Callable[[SelfReview], SelfReviewShape]:
-    attendance = cache(lambda: attendance_of(asked.session, asked.process.id))
+def self_review_shaper(request: Request) -> Callable[[SelfReview], SelfReviewShape]:
+    attendance = cache(lambda: attendance_of(request.session, request.process.id))
 
     def shape(row: SelfReview) -> SelfReviewShape:
         return {
@@ -76,8 +76,8 @@ SELF_REVIEWS: Collection[Any] = Collection(
     amend=amend_self_review,
     read=Action.READ_SELF_REVIEWS,
     write=Action.RECORD_SELF_REVIEW,
-    visible=lambda asked: visible_self_reviews(asked.by, asked.process.branch.code),
-    may_write=lambda asked, row: may_write(asked.by, asked.process, row.staff_no),
+    visible=lambda request: visible_self_reviews(request.by, request.process.branch.code),
+    may_write=lambda request, row: may_write(request.by, request.process, row.staff_no),
 )
 
 routes: Routes = collection_routes(SELF_REVIEWS)

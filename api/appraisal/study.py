@@ -8,7 +8,7 @@ from typing import Any
 from typing_extensions import TypedDict
 
 from api.frame.address import BRANCH, NUMBER, address_of
-from api.frame.base import Answer, Asked, Routes
+from api.frame.base import Answer, Request, Routes
 from api.frame.records import Collection, collection_routes
 from api.frame.shapes import RecordShape, record_shape
 from workflow.appraisal.study.sessions import (
@@ -76,7 +76,7 @@ SESSIONS = Collection(
     stage=Stage.STUDY,
     body=StudySessionBody,
     answers=StudySessionShape,
-    shaper=lambda asked: session_shape,
+    shaper=lambda request: session_shape,
     record=record_study_session,
     amend=amend_study_session,
     read=Action.READ_PROCESS,
@@ -95,7 +95,7 @@ routes: Routes = collection_routes(SESSIONS)
     answers=MakeUpShape,
     status=201,
 )
-def make_up(asked: Asked, session: StudySession, body: dict[str, Any]) -> Any:
+def make_up(request: Request, session: StudySession, body: dict[str, Any]) -> Any:
     """Record that somebody who was not there has made this session up. It never closes."""
-    row = record_make_up(asked.session, asked.process, session, body, by=asked.by, now=asked.now)
-    return Answer(make_up_shape(row), 201, location=f"{address_of(asked.process)}/study-sessions/{session.id}")
+    row = record_make_up(request.session, request.process, session, body, by=request.by, now=request.now)
+    return Answer(make_up_shape(row), 201, location=f"{address_of(request.process)}/study-sessions/{session.id}")

@@ -9,7 +9,7 @@ from typing import Any, NotRequired, cast
 from typing_extensions import TypedDict
 
 from api.frame.address import BRANCH, NUMBER, address_of
-from api.frame.base import Answer, Asked, Routes
+from api.frame.base import Answer, Request, Routes
 from api.frame.records import Collection, collection_routes
 from api.frame.shapes import RecordShape, record_shape
 from workflow.appraisal.talks.coverage import coverage
@@ -89,12 +89,12 @@ def follow_up_shape(row: TalkFollowUp) -> FollowUpShape:
     }
 
 
-def talk_shaper(asked: Asked) -> Callable[[Talk], TalkShape]:
+def talk_shaper(request: Request) -> Callable[[Talk], TalkShape]:
     """Talks without the fields that this reader does not see."""
-    secretary = secretaries(asked.session, [asked.process.id]).get(asked.process.id)
+    secretary = secretaries(request.session, [request.process.id]).get(request.process.id)
 
     def shape(row: Talk) -> TalkShape:
-        hidden = hidden_from(asked.by, row, asked.process.branch.code, secretary.staff_no if secretary else None)
+        hidden = hidden_from(request.by, row, request.process.branch.code, secretary.staff_no if secretary else None)
         whole: TalkShape = {
             "held_on": row.held_on,
             "talker": row.talker,
@@ -128,8 +128,8 @@ TALKS = Collection(
     amend=amend_talk,
     read=Action.READ_TALKS,
     write=Action.RECORD_TALK,
-    visible=lambda asked: visible_talks(asked.by, asked.process.branch.code),
-    may_write=lambda asked, row: may_write(asked.by, asked.process, row.talker),
+    visible=lambda request: visible_talks(request.by, request.process.branch.code),
+    may_write=lambda request, row: may_write(request.by, request.process, row.talker),
 )
 ONE = f"{BRANCH}/talks/<{NUMBER}:record_id>"
 
@@ -137,9 +137,9 @@ routes: Routes = collection_routes(TALKS)
 
 
 @routes.get(f"{BRANCH}/talks/coverage", action=Action.READ_PROCESS, answers=CoverageShape)
-def read_coverage(asked: Asked) -> Any:
+def read_coverage(request: Request) -> Any:
     """Who has talked with whom, and who is still missing, in the reading of this year."""
-    matrix = coverage(asked.session, asked.process)
+    matrix = coverage(request.session, request.process)
     return {
         "mode": matrix.mode,
         "people": [
@@ -153,14 +153,14 @@ def read_coverage(asked: Asked) -> Any:
 @routes.post(
     f"{ONE}/follow-ups", action=Action.RECORD_TALK, lock=Lock.EVIDENCE, find=TALKS.held, body=FollowUpBody, answers=FollowUpShape, status=201
 )
-def add_follow_up(asked: Asked, talk: Talk, body: dict[str, Any]) -> Any:
+def add_follow_up(request: Request, talk: Talk, body: dict[str, Any]) -> Any:
     """Promise help, with its day. It never closes."""
-    row = record_follow_up(asked.session, asked.process, talk, body, by=asked.by, now=asked.now)
-    return Answer(follow_up_shape(row), 201, location=f"{address_of(asked.process)}/talks/{talk.id}")
+    row = record_follow_up(request.session, request.process, talk, body, by=request.by, now=request.now)
+    return Answer(follow_up_shape(row), 201, location=f"{address_of(request.process)}/talks/{talk.id}")
 
 
-def _follow_up(asked: Asked, record_id: int, follow_up_id: int) -> tuple[Talk, TalkFollowUp]:
-    talk = TALKS.held(asked, record_id=record_id)
+def _follow_up(request: Request, record_id: int, follow_up_id: int) -> tuple[Talk, TalkFollowUp]:
+    talk = TALKS.held(request, record_id=record_id)
     return talk, follow_up_of(talk, follow_up_id)
 
 
@@ -172,8 +172,8 @@ def _follow_up(asked: Asked, record_id: int, follow_up_id: int) -> tuple[Talk, T
     body=DoneBody,
     answers=FollowUpShape,
 )
-def end_follow_up(asked: Asked, found: tuple[Talk, TalkFollowUp], body: dict[str, Any]) -> Any:
+def end_follow_up(request: Request, found: tuple[Talk, TalkFollowUp], body: dict[str, Any]) -> Any:
     """Note that the help was given."""
     talk, row = found
-    finish_follow_up(asked.session, asked.process, talk, row, on=body["on"], by=asked.by, now=asked.now)
+    finish_follow_up(request.session, request.process, talk, row, on=body["on"], by=request.by, now=request.now)
     return follow_up_shape(row)

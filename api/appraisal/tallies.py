@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, NotRequired, cast
 
-from api.frame.base import Asked, Routes
+from api.frame.base import Request, Routes
 from api.frame.records import Collection, collection_routes
 from api.frame.shapes import RecordShape, record_shape
 from workflow.appraisal.meetings.tallies import Tally, TallyBody, amend_tally, band, enter_tally, may_withdraw, sees_counts, visible_tallies
@@ -29,11 +29,11 @@ class TallyShape(RecordShape):
     counted_at: datetime | None
 
 
-def tally_shaper(asked: Asked) -> Callable[[Tally], TallyShape]:
+def tally_shaper(request: Request) -> Callable[[Tally], TallyShape]:
     def shape(row: Tally) -> TallyShape:
         tellers = [row.recorded_by, *([row.counted_by] if row.counted_by else [])]
-        typed_it = asked.by.staff_no in tellers
-        exact = typed_it or sees_counts(asked.by, asked.process, row.valid)
+        typed_it = request.by.staff_no in tellers
+        exact = typed_it or sees_counts(request.by, request.process, row.valid)
         counts: dict[str, Any] = {name: votes if exact else banded(votes, row.valid) for name, votes in row.figures.items()}
         if row.subject is TallySubject.COMMITTEE:
             counts["comments"] = row.comments
@@ -74,8 +74,8 @@ TALLIES = Collection(
     amend=amend_tally,
     read=Action.READ_TALLIES,
     write=Action.ENTER_TALLY,
-    visible=lambda asked: visible_tallies(asked.by, asked.process.branch.code),
-    may_write=lambda asked, row: may_withdraw(asked.by, asked.process, row),
+    visible=lambda request: visible_tallies(request.by, request.process.branch.code),
+    may_write=lambda request, row: may_withdraw(request.by, request.process, row),
 )
 
 routes: Routes = collection_routes(TALLIES)

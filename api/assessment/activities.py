@@ -7,11 +7,11 @@ from dataclasses import asdict
 from datetime import date
 from typing import Any
 
-from flask import request
+from flask import request as http
 from typing_extensions import TypedDict
 
 from api.frame.address import BASE, CYCLE, NUMBER
-from api.frame.base import Answer, Asked, Routes
+from api.frame.base import Answer, Request, Routes
 from api.frame.lists import Page, after_of, listed, number
 from api.frame.records import ReasonBody
 from api.frame.shapes import Listed, RecordShape, record_shape
@@ -79,63 +79,63 @@ def activity_shape(row: Activity, counted: Mapping[int, Turnout]) -> ActivitySha
     }
 
 
-def _answer(asked: Asked, row: Activity) -> Answer:
-    return Answer(activity_shape(row, turnouts(asked.session, [row.id])), version=row.version)
+def _answer(request: Request, row: Activity) -> Answer:
+    return Answer(activity_shape(row, turnouts(request.session, [row.id])), version=row.version)
 
 
-def _year(asked: Asked, year: int) -> Cycle:
-    return cycle_by_year(asked.session, year)
+def _year(request: Request, year: int) -> Cycle:
+    return cycle_by_year(request.session, year)
 
 
 Found = tuple[Cycle, Activity]
 
 
-def _one(asked: Asked, year: int, record_id: int) -> Found:
-    cycle = cycle_by_year(asked.session, year)
-    return cycle, activity_of(asked.session, cycle, record_id)
+def _one(request: Request, year: int, record_id: int) -> Found:
+    cycle = cycle_by_year(request.session, year)
+    return cycle, activity_of(request.session, cycle, record_id)
 
 
-def _held(asked: Asked, year: int, record_id: int) -> Found:
-    cycle = cycle_by_year(asked.session, year)
-    return cycle, activity_of(asked.session, cycle, record_id, held=True)
+def _held(request: Request, year: int, record_id: int) -> Found:
+    cycle = cycle_by_year(request.session, year)
+    return cycle, activity_of(request.session, cycle, record_id, held=True)
 
 
 @routes.get(EVERY, action=Action.READ_ACTIVITIES, find=_year, query=ActivitiesQuery, answers=Listed[ActivityShape])
-def list_activities(asked: Asked, cycle: Cycle, query: dict[str, Any]) -> Any:
+def list_activities(request: Request, cycle: Cycle, query: dict[str, Any]) -> Any:
     """Activities in the order they were recorded, those taken back included, each with how many came."""
     after = after_of(query, 0, number)
-    rows = activities_of(asked.session, cycle, kind=query.get("kind"), after=after, limit=query["limit"] + 1)
-    counted = turnouts(asked.session, [row.id for row in rows])
+    rows = activities_of(request.session, cycle, kind=query.get("kind"), after=after, limit=query["limit"] + 1)
+    counted = turnouts(request.session, [row.id for row in rows])
     return listed(rows, query, lambda row: activity_shape(row, counted), lambda row: row.id)
 
 
 @routes.post(EVERY, action=Action.ASSESS, find=_year, body=ActivityBody, answers=ActivityShape, status=201)
-def record(asked: Asked, cycle: Cycle, body: dict[str, Any]) -> Any:
+def record(request: Request, cycle: Cycle, body: dict[str, Any]) -> Any:
     """Record an activity that was held or is planned."""
-    row = record_activity(asked.session, cycle, body, by=asked.by, now=asked.now)
+    row = record_activity(request.session, cycle, body, by=request.by, now=request.now)
     return Answer(activity_shape(row, {}), 201, version=row.version, location=f"{BASE}/cycles/{cycle.year}/activities/{row.id}")
 
 
 @routes.get(ONE, action=Action.READ_ACTIVITIES, find=_one, answers=ActivityShape)
-def read_activity(asked: Asked, found: Found) -> Any:
+def read_activity(request: Request, found: Found) -> Any:
     """One activity, with its ETag."""
-    return _answer(asked, found[1])
+    return _answer(request, found[1])
 
 
 @routes.patch(ONE, action=Action.ASSESS, find=_held, body=ActivityBody, answers=ActivityShape)
-def amend(asked: Asked, found: Found, body: dict[str, Any]) -> Any:
+def amend(request: Request, found: Found, body: dict[str, Any]) -> Any:
     """Correct one; the old values stay in the history."""
     cycle, row = found
-    amend_activity(asked.session, cycle, row, body, seen=asked.seen, now=asked.now)
-    return _answer(asked, row)
+    amend_activity(request.session, cycle, row, body, seen=request.seen, now=request.now)
+    return _answer(request, row)
 
 
 @routes.post(f"{ONE}/withdraw", action=Action.ASSESS, find=_held, body=ReasonBody, answers=ActivityShape)
-def withdraw(asked: Asked, found: Found, body: dict[str, Any]) -> Any:
+def withdraw(request: Request, found: Found, body: dict[str, Any]) -> Any:
     """The office takes one back, with a reason; its attendance stops counting."""
     cycle, row = found
-    withdraw_activity(asked.session, cycle, row, by=asked.by, now=asked.now, reason=body["reason"])
-    return _answer(asked, row)
+    withdraw_activity(request.session, cycle, row, by=request.by, now=request.now, reason=body["reason"])
+    return _answer(request, row)
 
 
 # ── attendance ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -148,29 +148,29 @@ class AppliedAttendanceShape(ImportShape):
 
 
 @routes.post(SHEETS, action=Action.ASSESS, find=_one, upload=True, answers=ImportShape, status=201)
-def preview(asked: Asked, found: Found) -> Any:
+def preview(request: Request, found: Found) -> Any:
     """Read an attendance sheet: every problem by sheet, row and heading, and what applying it will change. Changes nothing."""
     cycle, activity = found
     file = sent_workbook(AttendanceImport)
-    row = preview_attendance(asked.session, cycle, activity, file.data, file_name=file.name, by=asked.by, now=asked.now)
+    row = preview_attendance(request.session, cycle, activity, file.data, file_name=file.name, by=request.by, now=request.now)
     return Answer(import_shape(row), 201, location=f"{BASE}/cycles/{cycle.year}/activities/{activity.id}/attendance-imports/{row.id}")
 
 
-def _sheet(asked: Asked, year: int, record_id: int, sheet_id: int) -> tuple[Cycle, Activity, AttendanceImport]:
-    applies = request.method == "POST"
-    cycle, activity = (_held if applies else _one)(asked, year, record_id)
-    return cycle, activity, attendance_import_of(asked.session, activity, sheet_id, held=applies)
+def _sheet(request: Request, year: int, record_id: int, sheet_id: int) -> tuple[Cycle, Activity, AttendanceImport]:
+    applies = http.method == "POST"
+    cycle, activity = (_held if applies else _one)(request, year, record_id)
+    return cycle, activity, attendance_import_of(request.session, activity, sheet_id, held=applies)
 
 
 @routes.get(SHEET, action=Action.ASSESS, find=_sheet, answers=ImportShape)
-def read_sheet(asked: Asked, found: tuple[Cycle, Activity, AttendanceImport]) -> Any:
+def read_sheet(request: Request, found: tuple[Cycle, Activity, AttendanceImport]) -> Any:
     """A sheet as it was read."""
     return import_shape(found[2])
 
 
 @routes.post(f"{SHEET}/apply", action=Action.ASSESS, find=_sheet, answers=AppliedAttendanceShape)
-def apply(asked: Asked, found: tuple[Cycle, Activity, AttendanceImport]) -> Any:
+def apply(request: Request, found: tuple[Cycle, Activity, AttendanceImport]) -> Any:
     """Apply it, all or nothing; it replaces the attendance of the activity whole. Again, with no second effect."""
     cycle, activity, row = found
-    changed = apply_attendance(asked.session, cycle, activity, row, by=asked.by, now=asked.now)
+    changed = apply_attendance(request.session, cycle, activity, row, by=request.by, now=request.now)
     return {**import_shape(row), "changed": changed}

@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 
 from api.branch.process import process_routes
 from api.frame.address import ASSESSMENT, CYCLE
-from api.frame.base import Answer, Asked, Routes
+from api.frame.base import Answer, Request, Routes
 from api.frame.lists import Page, after_of, listed, natural
 from api.frame.records import ReasonBody
 from api.frame.shapes import (
@@ -116,8 +116,8 @@ def assessment_shape(
     }
 
 
-def _year(asked: Asked, year: int) -> Cycle:
-    return cycle_by_year(asked.session, year)
+def _year(request: Request, year: int) -> Cycle:
+    return cycle_by_year(request.session, year)
 
 
 class AssessmentsQuery(Page):
@@ -130,12 +130,12 @@ class AssessmentsQuery(Page):
 
 
 @routes.get(f"{CYCLE}/assessments", action=Action.READ_SCHOOL, answers=Listed[AssessmentShape], query=AssessmentsQuery)
-def list_assessments(asked: Asked, query: dict[str, Any], year: int) -> Any:
+def list_assessments(request: Request, query: dict[str, Any], year: int) -> Any:
     """The assessment of each branch, by branch code."""
     rows, named = branches(
-        asked.session,
-        cycle_by_year(asked.session, year),
-        today=asked.today,
+        request.session,
+        cycle_by_year(request.session, year),
+        today=request.today,
         stage=query.get("stage"),
         overdue=query.get("overdue"),
         unit=query.get("unit"),
@@ -145,12 +145,12 @@ def list_assessments(asked: Asked, query: dict[str, Any], year: int) -> Any:
         kind=Kind.ASSESSMENT,
     )
     ids = [row.id for row in rows]
-    set_by_office = arrangements_of(asked.session, ids)
-    decided = {row.process_id: row for row in results(asked.session, FINAL, any_of(DecisionResult.process_id, ids))}
+    set_by_office = arrangements_of(request.session, ids)
+    decided = {row.process_id: row for row in results(request.session, FINAL, any_of(DecisionResult.process_id, ids))}
     return listed(
         rows,
         query,
-        lambda row: assessment_shape(row, named.get(row.id), set_by_office.get(row.id), decided.get(row.id), asked.today),
+        lambda row: assessment_shape(row, named.get(row.id), set_by_office.get(row.id), decided.get(row.id), request.today),
         lambda row: row.branch.code,
     )
 
@@ -169,9 +169,9 @@ class MovedShape(ChangeShape):
 
 
 @routes.post(f"{CYCLE}/assessments/advance", action=Action.MOVE_ASSESSMENT, answers=Items[MovedShape], find=_year, body=AdvanceBody)
-def advance_branches(asked: Asked, cycle: Cycle, body: dict[str, Any]) -> Any:
+def advance_branches(request: Request, cycle: Cycle, body: dict[str, Any]) -> Any:
     """Advance many branches by one act: all of them move, or none does, with all that any of them lacks."""
-    of_year = {each.branch.code: each for each in processes_of(asked.session, cycle, Kind.ASSESSMENT, lock=Lock.MOVE)}
+    of_year = {each.branch.code: each for each in processes_of(request.session, cycle, Kind.ASSESSMENT, lock=Lock.MOVE)}
     if unknown := [code for code in body.get("branches", []) if code not in of_year]:
         raise Invalid({"branches": [Words(f"本年度没有党支部 {code} 的考核", f"no branch {code} is assessed") for code in unknown]})
     before = WORKING_STAGES[Kind.ASSESSMENT][WORKING_STAGES[Kind.ASSESSMENT].index(body["to"]) - 1]
@@ -179,7 +179,7 @@ def advance_branches(asked: Asked, cycle: Cycle, body: dict[str, Any]) -> Any:
     moving = [each for code, each in of_year.items() if code in wanted]
     if not moving:
         raise Conflict(Words(f"没有处于“{before.zh}”的支部", f"no branch stands at {before.value}"))
-    changes = move_together(asked.session, moving, Trigger.ADVANCE, to=body["to"], by=asked.by, now=asked.now)
+    changes = move_together(request.session, moving, Trigger.ADVANCE, to=body["to"], by=request.by, now=request.now)
     return {"items": [{**change_shape(change), "branch": branch_shape(each.branch)} for each, change in zip(moving, changes, strict=True)]}
 
 
@@ -193,26 +193,26 @@ class SlotShape(TypedDict):
 
 
 @routes.get(f"{CYCLE}/report-sessions", action=Action.READ_SCHOOL, answers=Items[SlotShape], find=_year)
-def list_sessions(asked: Asked, cycle: Cycle) -> Any:
+def list_sessions(request: Request, cycle: Cycle) -> Any:
     """Which branches report on site, in the order in which they do; those without a day come last."""
-    rows = on_site(asked.session, cycle)
+    rows = on_site(request.session, cycle)
     return {"items": [{"held_on": row.held_on, "place": row.place, "order": row.position, "branch": branch_shape(branch)} for row, branch in rows]}
 
 
-def _assessment(asked: Asked) -> Answer:
-    process, session = asked.process, asked.session
+def _assessment(request: Request) -> Answer:
+    process, session = request.process, request.session
     secretary = secretaries(session, [process.id]).get(process.id)
-    result = result_of(session, process, FINAL if asked.by.school & SCHOOL_READERS else PUBLISHED)
-    return Answer(assessment_shape(process, secretary, arrangement_of(session, process), result, asked.today), version=process.version)
+    result = result_of(session, process, FINAL if request.by.school & SCHOOL_READERS else PUBLISHED)
+    return Answer(assessment_shape(process, secretary, arrangement_of(session, process), result, request.today), version=process.version)
 
 
 @routes.get(ASSESSMENT, action=Action.READ_ASSESSMENT, answers=AssessmentShape | AnnouncedShape)
-def read_assessment(asked: Asked) -> Any:
+def read_assessment(request: Request) -> Any:
     """Where the assessment of a branch stands. Its ETag is what a move or a change must send as If-Match. A plain member reads the result alone."""
-    process = asked.process
-    if not asked.by.plain_member(process.branch.code):
-        return _assessment(asked)
-    result = result_of(asked.session, process, PUBLISHED)
+    process = request.process
+    if not request.by.plain_member(process.branch.code):
+        return _assessment(request)
+    result = result_of(request.session, process, PUBLISHED)
     if result is None:
         raise NotFound
     announced: AnnouncedShape = {
@@ -225,15 +225,15 @@ def read_assessment(asked: Asked) -> Any:
 
 
 @routes.patch(ASSESSMENT, action=Action.ASSESS, lock=Lock.MOVE, body=ArrangementBody, answers=AssessmentShape)
-def change_assessment(asked: Asked, body: dict[str, Any]) -> Any:
+def change_assessment(request: Request, body: dict[str, Any]) -> Any:
     """Set whether the secretary reports on site or in writing, the session, and the office's words on the branch."""
-    arrange(asked.session, asked.process, body, seen=asked.seen)
-    return _assessment(asked)
+    arrange(request.session, request.process, body, seen=request.seen)
+    return _assessment(request)
 
 
-def _shown(asked: Asked, stage: Stage) -> bool:
+def _shown(request: Request, stage: Stage) -> bool:
     """What the office and the committee still lack is theirs to know: a branch sees what it is asked for itself."""
-    return stage is Stage.COLLECTING or bool(asked.by.school & SCHOOL_READERS)
+    return stage is Stage.COLLECTING or bool(request.by.school & SCHOOL_READERS)
 
 
 routes.extend(
@@ -273,28 +273,28 @@ def duty_report_shape(row: DutyReport) -> DutyReportShape:
     }
 
 
-def _held_report(asked: Asked) -> DutyReport | None:
-    return duty_report_of(asked.session, asked.process, held=True)
+def _held_report(request: Request) -> DutyReport | None:
+    return duty_report_of(request.session, request.process, held=True)
 
 
-def _standing_report(asked: Asked) -> DutyReport:
-    visible = visible_duty_report(asked.by, asked.process.branch.code)
-    row = duty_report_of(asked.session, asked.process, visible=visible, held=True)
+def _standing_report(request: Request) -> DutyReport:
+    visible = visible_duty_report(request.by, request.process.branch.code)
+    row = duty_report_of(request.session, request.process, visible=visible, held=True)
     if row is None:
         raise NotFound
     return row
 
 
 @routes.get(f"{ASSESSMENT}/duty-report", action=Action.READ_DUTY_REPORT, answers=DutyReportShape)
-def read_duty_report(asked: Asked) -> Any:
+def read_duty_report(request: Request) -> Any:
     """The duty report. Before it is begun, last year's measures stand in it as far as they have come."""
-    visible = visible_duty_report(asked.by, asked.process.branch.code)
-    row = duty_report_of(asked.session, asked.process, visible=visible)
+    visible = visible_duty_report(request.by, request.process.branch.code)
+    row = duty_report_of(request.session, request.process, visible=visible)
     if row is not None:
         return Answer(duty_report_shape(row), version=row.version)
     begun: DutyReportShape = {
         "sections": {},
-        "rectification": begun_rectification(asked.session, asked.process),
+        "rectification": begun_rectification(request.session, request.process),
         "submitted": False,
         "submitted_at": None,
         "late": False,
@@ -312,9 +312,9 @@ def read_duty_report(asked: Asked) -> Any:
     answers=DutyReportShape,
     if_match=True,
 )
-def put_duty_report(asked: Asked, row: DutyReport | None, body: dict[str, Any]) -> Any:
+def put_duty_report(request: Request, row: DutyReport | None, body: dict[str, Any]) -> Any:
     """Write the report whole, as a draft or submitted."""
-    written = write_duty_report(asked.session, asked.process, row, body, seen=asked.if_match, by=asked.by, now=asked.now)
+    written = write_duty_report(request.session, request.process, row, body, seen=request.if_match, by=request.by, now=request.now)
     return Answer(duty_report_shape(written), version=written.version)
 
 
@@ -326,20 +326,20 @@ def put_duty_report(asked: Asked, row: DutyReport | None, body: dict[str, Any]) 
     body=ReasonBody,
     answers=DutyReportShape,
 )
-def withdraw_duty_report(asked: Asked, row: DutyReport, body: dict[str, Any]) -> Any:
+def withdraw_duty_report(request: Request, row: DutyReport, body: dict[str, Any]) -> Any:
     """The branch takes its report back, with a reason, and may write another."""
-    must_be_open(asked.process, Stage.COLLECTING)
-    withdraw(row, by=asked.by.staff_no, now=asked.now, reason=body["reason"])
+    must_be_open(request.process, Stage.COLLECTING)
+    withdraw(row, by=request.by.staff_no, now=request.now, reason=body["reason"])
     return Answer(duty_report_shape(row), version=row.version)
 
 
 @routes.post(
     f"{ASSESSMENT}/duty-report/reject", action=Action.ASSESS, lock=Lock.EVIDENCE, find=_standing_report, body=ReasonBody, answers=DutyReportShape
 )
-def reject_duty_report(asked: Asked, row: DutyReport, body: dict[str, Any]) -> Any:
+def reject_duty_report(request: Request, row: DutyReport, body: dict[str, Any]) -> Any:
     """The office does not accept the report, with a reason; the branch writes another."""
-    must_be_open(asked.process, Stage.COLLECTING)
-    reject(row, by=asked.by.staff_no, now=asked.now, reason=body["reason"])
+    must_be_open(request.process, Stage.COLLECTING)
+    reject(row, by=request.by.staff_no, now=request.now, reason=body["reason"])
     return Answer(duty_report_shape(row), version=row.version)
 
 
@@ -377,32 +377,32 @@ def facts_shape(row: Facts) -> FactsShape:
     }
 
 
-def _facts(asked: Asked) -> Facts:
-    row = facts_of(asked.session, asked.process)
+def _facts(request: Request) -> Facts:
+    row = facts_of(request.session, request.process)
     if row is None:
         raise NotFound
     return row
 
 
-def _held_facts(asked: Asked) -> Facts | None:
-    return facts_of(asked.session, asked.process, held=True)
+def _held_facts(request: Request) -> Facts | None:
+    return facts_of(request.session, request.process, held=True)
 
 
 @routes.get(f"{ASSESSMENT}/facts", action=Action.READ_ASSESSMENT_PROCESS, find=_facts, answers=FactsShape)
-def read_facts(asked: Asked, row: Facts) -> Any:
+def read_facts(request: Request, row: Facts) -> Any:
     """What a branch has told of its year."""
     return Answer(facts_shape(row), version=row.version)
 
 
 @routes.put(f"{ASSESSMENT}/facts", action=Action.STATE_FACTS, lock=Lock.EVIDENCE, find=_held_facts, body=FactsBody, answers=FactsShape, if_match=True)
-def put_facts(asked: Asked, row: Facts | None, body: dict[str, Any]) -> Any:
+def put_facts(request: Request, row: Facts | None, body: dict[str, Any]) -> Any:
     """Tell the facts of the year, whole. A change wants a new check by the office."""
-    written = state_facts(asked.session, asked.process, row, body, seen=asked.if_match, by=asked.by, now=asked.now)
+    written = state_facts(request.session, request.process, row, body, seen=request.if_match, by=request.by, now=request.now)
     return Answer(facts_shape(written), version=written.version)
 
 
 @routes.post(f"{ASSESSMENT}/facts/confirm", action=Action.ASSESS, lock=Lock.EVIDENCE, find=_held_facts, answers=FactsShape)
-def confirm_facts(asked: Asked, row: Facts | None) -> Any:
+def confirm_facts(request: Request, row: Facts | None) -> Any:
     """The office has checked the facts as they stand."""
-    checked = check_facts(asked.session, asked.process, row, by=asked.by, now=asked.now)
+    checked = check_facts(request.session, request.process, row, by=request.by, now=request.now)
     return Answer(facts_shape(checked), version=checked.version)

@@ -8,7 +8,7 @@ from typing import Any
 from typing_extensions import TypedDict
 
 from api.frame.address import BASE, CYCLE, NUMBER
-from api.frame.base import Answer, Asked, Routes, service
+from api.frame.base import Answer, Request, Routes, service
 from api.frame.lists import Page, after_of, listed, number
 from api.frame.records import ReasonBody
 from api.frame.shapes import BranchShape, Listed, RecordShape, branch_shape, record_shape
@@ -93,18 +93,18 @@ def decision_shape(year: int, row: Decision) -> DecisionShape:
     }
 
 
-def _answer(asked: Asked, row: Decision, status: int = 200) -> Answer:
-    year = asked.session.get_one(Cycle, row.cycle_id).year
+def _answer(request: Request, row: Decision, status: int = 200) -> Answer:
+    year = request.session.get_one(Cycle, row.cycle_id).year
     location = f"{BASE}/cycles/{year}/decisions/{row.id}" if status == 201 else None
     body: ListingShape = {
         **decision_shape(year, row),
-        "excellent": [branch_shape(each.process.branch) for each in excellent_by(asked.session, row)],
+        "excellent": [branch_shape(each.process.branch) for each in excellent_by(request.session, row)],
     }
     return Answer(body, status, version=row.version, location=location)
 
 
-def _year(asked: Asked, year: int) -> Cycle:
-    return cycle_by_year(asked.session, year)
+def _year(request: Request, year: int) -> Cycle:
+    return cycle_by_year(request.session, year)
 
 
 def _base_url() -> str:
@@ -112,12 +112,12 @@ def _base_url() -> str:
 
 
 @routes.get(f"{CYCLE}/decision", action=Action.READ_DECISION, answers=ListingShape | AnnouncementShape)
-def read_decision(asked: Asked, year: int) -> Any:
+def read_decision(request: Request, year: int) -> Any:
     """The decision that was entered last; for people of the branches which branches are 优秀党支部, once it is published."""
-    cycle = cycle_by_year(asked.session, year)
-    if Scope.ALL in asked.by_roles.values():
-        return _answer(asked, latest_decision(asked.session, cycle))
-    held = results(asked.session, PUBLISHED, Decision.cycle_id == cycle.id)
+    cycle = cycle_by_year(request.session, year)
+    if Scope.ALL in request.by_roles.values():
+        return _answer(request, latest_decision(request.session, cycle))
+    held = results(request.session, PUBLISHED, Decision.cycle_id == cycle.id)
     if not held:
         raise NotFound
     last = max((row.decision for row in held), key=lambda decision: decision.id)
@@ -132,57 +132,57 @@ def read_decision(asked: Asked, year: int) -> Any:
 
 
 @routes.get(f"{CYCLE}/decisions", action=Action.READ_SCHOOL, answers=Listed[DecisionShape], query=Page)
-def list_decisions(asked: Asked, query: dict[str, Any], year: int) -> Any:
+def list_decisions(request: Request, query: dict[str, Any], year: int) -> Any:
     """Decisions of a year in the order they were entered, those taken back included."""
-    rows = decisions_of(asked.session, cycle_by_year(asked.session, year), after=after_of(query, 0, number), limit=query["limit"] + 1)
+    rows = decisions_of(request.session, cycle_by_year(request.session, year), after=after_of(query, 0, number), limit=query["limit"] + 1)
     return listed(rows, query, lambda row: decision_shape(year, row), lambda row: row.id)
 
 
 @routes.post(f"{CYCLE}/decision", action=Action.ASSESS, answers=ListingShape, body=DecisionBody, find=_year, status=201)
-def enter_decision(asked: Asked, cycle: Cycle, body: dict[str, Any]) -> Any:
+def enter_decision(request: Request, cycle: Cycle, body: dict[str, Any]) -> Any:
     """Enter what the committee's minutes say: its meeting, and the result of each branch. It waits for the committee then."""
-    return _answer(asked, enter(asked.session, cycle, body, by=asked.by, now=asked.now, base_url=_base_url()), 201)
+    return _answer(request, enter(request.session, cycle, body, by=request.by, now=request.now, base_url=_base_url()), 201)
 
 
 @routes.post(f"{CYCLE}/decision/publish", action=Action.ASSESS, answers=ListingShape, find=_year)
-def publish(asked: Asked, cycle: Cycle) -> Any:
+def publish(request: Request, cycle: Cycle) -> Any:
     """Publish what is final to the branches; secretaries and deputies are told by mail."""
-    *_, last = publish_decision(asked.session, cycle, by=asked.by, now=asked.now, base_url=_base_url())
-    return _answer(asked, last)
+    *_, last = publish_decision(request.session, cycle, by=request.by, now=request.now, base_url=_base_url())
+    return _answer(request, last)
 
 
-def _one(asked: Asked, year: int, decision_id: int) -> Decision:
-    return decision_of(asked.session, cycle_by_year(asked.session, year), decision_id)
+def _one(request: Request, year: int, decision_id: int) -> Decision:
+    return decision_of(request.session, cycle_by_year(request.session, year), decision_id)
 
 
-def _held(asked: Asked, year: int, decision_id: int) -> Decision:
-    return decision_of(asked.session, cycle_by_year(asked.session, year), decision_id, held=True)
+def _held(request: Request, year: int, decision_id: int) -> Decision:
+    return decision_of(request.session, cycle_by_year(request.session, year), decision_id, held=True)
 
 
 @routes.get(ONE, action=Action.READ_SCHOOL, answers=ListingShape, find=_one)
-def read_one_decision(asked: Asked, row: Decision) -> Any:
+def read_one_decision(request: Request, row: Decision) -> Any:
     """One decision."""
-    return _answer(asked, row)
+    return _answer(request, row)
 
 
 @routes.post(f"{ONE}/confirm", action=Action.CONFIRM_DECISION, answers=ListingShape, find=_one)
-def confirm_decision(asked: Asked, row: Decision) -> Any:
+def confirm_decision(request: Request, row: Decision) -> Any:
     """The committee makes a decision final: each branch that it names is decided, or none is, with all that is missing."""
-    make_final(asked.session, asked.session.get_one(Cycle, row.cycle_id), row, by=asked.by, now=asked.now)
-    return _answer(asked, row)
+    make_final(request.session, request.session.get_one(Cycle, row.cycle_id), row, by=request.by, now=request.now)
+    return _answer(request, row)
 
 
 @routes.post(f"{ONE}/reject", action=Action.CONFIRM_DECISION, answers=ListingShape, find=_held, body=ReasonBody)
-def reject_decision(asked: Asked, row: Decision, body: dict[str, Any]) -> Any:
+def reject_decision(request: Request, row: Decision, body: dict[str, Any]) -> Any:
     """The committee does not recognise what was entered, with a reason; the office enters it anew."""
     must_be_pending(row)
-    reject(row, by=asked.by.staff_no, now=asked.now, reason=body["reason"])
-    return _answer(asked, row)
+    reject(row, by=request.by.staff_no, now=request.now, reason=body["reason"])
+    return _answer(request, row)
 
 
 @routes.post(f"{ONE}/withdraw", action=Action.ASSESS, answers=ListingShape, find=_held, body=ReasonBody)
-def withdraw_decision(asked: Asked, row: Decision, body: dict[str, Any]) -> Any:
+def withdraw_decision(request: Request, row: Decision, body: dict[str, Any]) -> Any:
     """The office takes back what it entered, with a reason, while it is not final."""
     must_be_pending(row)
-    withdraw(row, by=asked.by.staff_no, now=asked.now, reason=body["reason"])
-    return _answer(asked, row)
+    withdraw(row, by=request.by.staff_no, now=request.now, reason=body["reason"])
+    return _answer(request, row)

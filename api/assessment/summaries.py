@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 
 from api.appraisal.tallies import banded
 from api.frame.address import ASSESSMENT, CYCLE
-from api.frame.base import Answer, Asked, Routes
+from api.frame.base import Answer, Request, Routes
 from api.frame.lists import Page, after_of, listed, natural
 from api.frame.shapes import BranchShape, Listed, PersonShape, branch_shape, person_shape
 from workflow.appraisal.meetings.tallies import band, sees_counts
@@ -164,11 +164,11 @@ class SheetShape(TypedDict):
     proposal: NotRequired[ProposedShape | None]
 
 
-def _appraised(sheet: Sheet, asked: Asked) -> AppraisedShape | None:
+def _appraised(sheet: Sheet, request: Request) -> AppraisedShape | None:
     ballot = sheet.committee_appraisal
     if ballot is None:
         return None
-    exact = sees_counts(asked.by, sheet.process, ballot.valid)
+    exact = sees_counts(request.by, sheet.process, ballot.valid)
     return {
         "issued": ballot.issued,
         "returned": ballot.returned,
@@ -197,7 +197,7 @@ def _activity(line: ActivityLine) -> ActivityLineShape:
     }
 
 
-def sheet_shape(sheet: Sheet, asked: Asked) -> SheetShape:
+def sheet_shape(sheet: Sheet, request: Request) -> SheetShape:
     report, share, rectified, filing = sheet.report, sheet.excellent, sheet.rectified, sheet.filing
     shape: SheetShape = {
         "cycle": sheet.process.cycle.year,
@@ -225,7 +225,7 @@ def sheet_shape(sheet: Sheet, asked: Asked) -> SheetShape:
         "activities": [_activity(line) for line in sheet.activities],
         "conduct": sheet.conduct,
         "extra": sheet.extra,
-        "committee_appraisal": _appraised(sheet, asked),
+        "committee_appraisal": _appraised(sheet, request),
         "excellent": {
             "rated": share.rated,
             "excellent": share.excellent,
@@ -244,7 +244,7 @@ def sheet_shape(sheet: Sheet, asked: Asked) -> SheetShape:
         },
         "missing": [{"id": each.id, "name": each.name} for each in sheet.missing],
     }
-    if asked.by.school & ACCESS[Action.READ_PROPOSAL].keys():
+    if request.by.school & ACCESS[Action.READ_PROPOSAL].keys():
         shape["proposal"] = _proposed(sheet.proposal)
     return shape
 
@@ -254,10 +254,10 @@ def _proposed(row: Proposal | None) -> ProposedShape | None:
 
 
 @routes.get(f"{ASSESSMENT}/summary", action=Action.READ_ASSESSMENT_PROCESS, answers=SheetShape)
-def read_summary(asked: Asked) -> Any:
+def read_summary(request: Request) -> Any:
     """All that the committee has before it of a branch, as the records have it now, and what is not there."""
-    (sheet,) = sheets(asked.session, [asked.process.id])
-    return sheet_shape(sheet, asked)
+    (sheet,) = sheets(request.session, [request.process.id])
+    return sheet_shape(sheet, request)
 
 
 class SummaryQuery(Page):
@@ -268,38 +268,38 @@ class SummaryQuery(Page):
 
 
 @routes.get(f"{CYCLE}/summary", action=Action.READ_SCHOOL, answers=Listed[SheetShape], query=SummaryQuery)
-def list_summary(asked: Asked, query: dict[str, Any], year: int) -> Any:
+def list_summary(request: Request, query: dict[str, Any], year: int) -> Any:
     """The sheet of each branch, by branch code and in no other order."""
     rows, _ = branches(
-        asked.session,
-        cycle_by_year(asked.session, year),
-        today=asked.today,
+        request.session,
+        cycle_by_year(request.session, year),
+        today=request.today,
         unit=query.get("unit"),
         words=query.get("q"),
         after=after_of(query, "", natural),
         limit=query["limit"] + 1,
         kind=Kind.ASSESSMENT,
     )
-    found = sheets(asked.session, [row.id for row in rows])
-    return listed(found, query, lambda sheet: sheet_shape(sheet, asked), lambda sheet: sheet.process.branch.code)
+    found = sheets(request.session, [row.id for row in rows])
+    return listed(found, query, lambda sheet: sheet_shape(sheet, request), lambda sheet: sheet.process.branch.code)
 
 
 # ── what the office proposes ──────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _proposal(asked: Asked) -> Proposal:
-    row = proposal_of(asked.session, asked.process)
+def _proposal(request: Request) -> Proposal:
+    row = proposal_of(request.session, request.process)
     if row is None:
         raise NotFound
     return row
 
 
-def _held_proposal(asked: Asked) -> Proposal | None:
-    return proposal_of(asked.session, asked.process, held=True)
+def _held_proposal(request: Request) -> Proposal | None:
+    return proposal_of(request.session, request.process, held=True)
 
 
 @routes.get(f"{ASSESSMENT}/proposal", action=Action.READ_PROPOSAL, find=_proposal, answers=ProposedShape)
-def read_proposal(asked: Asked, row: Proposal) -> Any:
+def read_proposal(request: Request, row: Proposal) -> Any:
     """What the office proposes for a branch."""
     return Answer(_proposed(row), version=row.version)
 
@@ -307,7 +307,7 @@ def read_proposal(asked: Asked, row: Proposal) -> Any:
 @routes.put(
     f"{ASSESSMENT}/proposal", action=Action.ASSESS, lock=Lock.EVIDENCE, find=_held_proposal, body=ProposalBody, answers=ProposedShape, if_match=True
 )
-def put_proposal(asked: Asked, row: Proposal | None, body: dict[str, Any]) -> Any:
+def put_proposal(request: Request, row: Proposal | None, body: dict[str, Any]) -> Any:
     """Propose a result for a branch with its reason, whole."""
-    written = propose(asked.session, asked.process, row, body, seen=asked.if_match)
+    written = propose(request.session, request.process, row, body, seen=request.if_match)
     return Answer(_proposed(written), version=written.version)

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement
 
 from api.branch.process import process_routes
 from api.frame.address import BRANCH, NUMBER, address_of
-from api.frame.base import Answer, Asked, Routes, service
+from api.frame.base import Answer, Request, Routes, service
 from api.frame.lists import Page, after_of, listed, natural, number
 from api.frame.records import ReasonBody
 from api.frame.shapes import Listed, ProcessShape, RollShape, WaiverShape, process_shape, roll_shape, waiver_shape
@@ -25,20 +25,20 @@ from workflow.year.roll import RollBody, amend_roll, confirm_excuse, withdraw_ex
 RECORD = f"<{NUMBER}:record_id>"
 
 
-def _visible(asked: Asked) -> ColumnElement[bool]:
-    secretary = secretaries(asked.session, [asked.process.id]).get(asked.process.id)
-    return visible_history(asked.by, asked.process.branch.code, secretary.staff_no if secretary else None)
+def _visible(request: Request) -> ColumnElement[bool]:
+    secretary = secretaries(request.session, [request.process.id]).get(request.process.id)
+    return visible_history(request.by, request.process.branch.code, secretary.staff_no if secretary else None)
 
 
 routes = Routes()
 
 
 @routes.get(BRANCH, action=Action.READ_PROCESS, answers=ProcessShape)
-def read_process(asked: Asked) -> Any:
+def read_process(request: Request) -> Any:
     """Where a branch stands. Its ETag is what a move must send as If-Match."""
-    process = asked.process
-    secretary = secretaries(asked.session, [process.id]).get(process.id)
-    return Answer(process_shape(process, secretary, asked.today), version=process.version)
+    process = request.process
+    secretary = secretaries(request.session, [process.id]).get(process.id)
+    return Answer(process_shape(process, secretary, request.today), version=process.version)
 
 
 routes.extend(
@@ -49,113 +49,113 @@ routes.extend(
 # ── waivers ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _waiver(asked: Asked, row: Waiver, status: int = 200) -> Answer:
-    location = f"{address_of(asked.process)}/waivers/{row.id}" if status == 201 else None
+def _waiver(request: Request, row: Waiver, status: int = 200) -> Answer:
+    location = f"{address_of(request.process)}/waivers/{row.id}" if status == 201 else None
     return Answer(waiver_shape(row), status, version=row.version, location=location)
 
 
 @routes.get(f"{BRANCH}/waivers", action=Action.READ_PROCESS, answers=Listed[WaiverShape], query=Page)
-def list_waivers(asked: Asked, query: dict[str, Any]) -> Any:
+def list_waivers(request: Request, query: dict[str, Any]) -> Any:
     """Reasons that stand in place of what is missing, those taken back included."""
-    rows = records_of(asked.session, Waiver, asked.process.id, after=after_of(query, 0, number), limit=query["limit"] + 1)
+    rows = records_of(request.session, Waiver, request.process.id, after=after_of(query, 0, number), limit=query["limit"] + 1)
     return listed(rows, query, waiver_shape, lambda row: row.id)
 
 
-def _one(asked: Asked, record_id: int) -> Waiver:
-    return record_of(asked.session, Waiver, asked.process.id, record_id)
+def _one(request: Request, record_id: int) -> Waiver:
+    return record_of(request.session, Waiver, request.process.id, record_id)
 
 
-def _held(asked: Asked, record_id: int) -> Waiver:
-    return record_of(asked.session, Waiver, asked.process.id, record_id, held=True)
+def _held(request: Request, record_id: int) -> Waiver:
+    return record_of(request.session, Waiver, request.process.id, record_id, held=True)
 
 
-def _tell_decided(asked: Asked, row: Waiver) -> None:
-    tell_decided(asked.session, asked.process, row, now=asked.now, base_url=service().settings.base_url or "")
+def _tell_decided(request: Request, row: Waiver) -> None:
+    tell_decided(request.session, request.process, row, now=request.now, base_url=service().settings.base_url or "")
 
 
 @routes.get(f"{BRANCH}/waivers/{RECORD}", action=Action.READ_PROCESS, answers=WaiverShape, find=_one)
-def read_waiver(asked: Asked, row: Waiver) -> Any:
+def read_waiver(request: Request, row: Waiver) -> Any:
     """One of them."""
-    return _waiver(asked, row)
+    return _waiver(request, row)
 
 
 @routes.post(f"{BRANCH}/waivers", action=Action.WAIVE, answers=WaiverShape, lock=Lock.EVIDENCE, body=WaiverBody, status=201)
-def give_waiver(asked: Asked, body: dict[str, Any]) -> Any:
+def give_waiver(request: Request, body: dict[str, Any]) -> Any:
     """Give a reason for what is missing, as far as the clause allows one."""
-    return _waiver(asked, waive(asked.session, asked.process, body, by=asked.by.staff_no, now=asked.now), 201)
+    return _waiver(request, waive(request.session, request.process, body, by=request.by.staff_no, now=request.now), 201)
 
 
 @routes.post(f"{BRANCH}/waivers/{RECORD}/approve", action=Action.DECIDE_WAIVER, answers=WaiverShape, lock=Lock.EVIDENCE, find=_held)
-def approve_waiver(asked: Asked, row: Waiver) -> Any:
+def approve_waiver(request: Request, row: Waiver) -> Any:
     """The office agrees to a reason that needs it."""
-    must_be_unaccepted(asked.process)
-    approve(row, by=asked.by.staff_no, now=asked.now)
-    _tell_decided(asked, row)
-    return _waiver(asked, row)
+    must_be_unaccepted(request.process)
+    approve(row, by=request.by.staff_no, now=request.now)
+    _tell_decided(request, row)
+    return _waiver(request, row)
 
 
 @routes.post(f"{BRANCH}/waivers/{RECORD}/reject", action=Action.DECIDE_WAIVER, answers=WaiverShape, lock=Lock.EVIDENCE, find=_held, body=ReasonBody)
-def reject_waiver(asked: Asked, row: Waiver, body: dict[str, Any]) -> Any:
+def reject_waiver(request: Request, row: Waiver, body: dict[str, Any]) -> Any:
     """The office does not accept a reason: it covers nothing any more."""
-    must_be_unaccepted(asked.process)
-    reject(row, by=asked.by.staff_no, now=asked.now, reason=body["reason"])
-    _tell_decided(asked, row)
-    return _waiver(asked, row)
+    must_be_unaccepted(request.process)
+    reject(row, by=request.by.staff_no, now=request.now, reason=body["reason"])
+    _tell_decided(request, row)
+    return _waiver(request, row)
 
 
 @routes.post(f"{BRANCH}/waivers/{RECORD}/withdraw", action=Action.WAIVE, answers=WaiverShape, lock=Lock.EVIDENCE, find=_held, body=ReasonBody)
-def withdraw_waiver(asked: Asked, row: Waiver, body: dict[str, Any]) -> Any:
+def withdraw_waiver(request: Request, row: Waiver, body: dict[str, Any]) -> Any:
     """The branch takes a reason back."""
-    must_be_open(asked.process, BY_NAME[row.requirement].stage)
-    withdraw(row, by=asked.by.staff_no, now=asked.now, reason=body["reason"])
-    return _waiver(asked, row)
+    must_be_open(request.process, BY_NAME[row.requirement].stage)
+    withdraw(row, by=request.by.staff_no, now=request.now, reason=body["reason"])
+    return _waiver(request, row)
 
 
 # ── the roll ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _roll_line(asked: Asked, row: Participant) -> RollShape:
+def _roll_line(request: Request, row: Participant) -> RollShape:
     """A plain member reads the roll's names."""
-    return roll_shape(row) if set(asked.by_roles) - {Role.MEMBER} else {"staff_no": row.staff_no, "name": row.name}
+    return roll_shape(row) if set(request.by_roles) - {Role.MEMBER} else {"staff_no": row.staff_no, "name": row.name}
 
 
 @routes.get(f"{BRANCH}/roll", action=Action.READ_ROLL, answers=Listed[RollShape], query=Page)
-def list_roll(asked: Asked, query: dict[str, Any]) -> Any:
+def list_roll(request: Request, query: dict[str, Any]) -> Any:
     """Who belongs to this process."""
-    rows = roll(asked.session, asked.process.id, after=after_of(query, "", natural), limit=query["limit"] + 1)
-    return listed(rows, query, lambda row: _roll_line(asked, row), lambda row: row.staff_no)
+    rows = roll(request.session, request.process.id, after=after_of(query, "", natural), limit=query["limit"] + 1)
+    return listed(rows, query, lambda row: _roll_line(request, row), lambda row: row.staff_no)
 
 
-def _line(asked: Asked, staff_no: str) -> Participant:
-    return participant(asked.session, asked.process.id, staff_no)
+def _line(request: Request, staff_no: str) -> Participant:
+    return participant(request.session, request.process.id, staff_no)
 
 
-def _held_line(asked: Asked, staff_no: str) -> Participant:
-    return participant(asked.session, asked.process.id, staff_no, held=True)
+def _held_line(request: Request, staff_no: str) -> Participant:
+    return participant(request.session, request.process.id, staff_no, held=True)
 
 
 @routes.get(f"{BRANCH}/roll/<staff_no>", action=Action.READ_ROLL, answers=RollShape, find=_line)
-def read_roll_line(asked: Asked, row: Participant) -> Any:
+def read_roll_line(request: Request, row: Participant) -> Any:
     """One line of it."""
-    return Answer(_roll_line(asked, row), version=row.version)
+    return Answer(_roll_line(request, row), version=row.version)
 
 
 @routes.patch(f"{BRANCH}/roll/<staff_no>", action=Action.EDIT_ROLL, answers=RollShape, lock=Lock.EVIDENCE, find=_held_line, body=RollBody)
-def change_roll_line(asked: Asked, row: Participant, body: dict[str, Any]) -> Any:
+def change_roll_line(request: Request, row: Participant, body: dict[str, Any]) -> Any:
     """Excuse somebody (the branch), or set what the office decides."""
-    amend_roll(asked.session, asked.process, row, body, seen=asked.seen, by=asked.by)
+    amend_roll(request.session, request.process, row, body, seen=request.seen, by=request.by)
     return Answer(roll_shape(row), version=row.version)
 
 
 @routes.post(f"{BRANCH}/roll/<staff_no>/withdraw", action=Action.EDIT_ROLL, answers=RollShape, lock=Lock.EVIDENCE, find=_held_line)
-def withdraw_roll_excuse(asked: Asked, row: Participant) -> Any:
+def withdraw_roll_excuse(request: Request, row: Participant) -> Any:
     """Take an excuse back: he attends after all."""
-    withdraw_excuse(asked.session, asked.process, row)
+    withdraw_excuse(request.session, request.process, row)
     return Answer(roll_shape(row), version=row.version)
 
 
 @routes.post(f"{BRANCH}/roll/<staff_no>/confirm", action=Action.CONFIRM_EXCUSE, answers=RollShape, lock=Lock.EVIDENCE, find=_held_line)
-def confirm_roll_line(asked: Asked, row: Participant) -> Any:
+def confirm_roll_line(request: Request, row: Participant) -> Any:
     """The office confirms that somebody need not attend."""
-    confirm_excuse(asked.session, asked.process, row, by=asked.by)
+    confirm_excuse(request.session, request.process, row, by=request.by)
     return Answer(roll_shape(row), version=row.version)

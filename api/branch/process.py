@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, true
 from typing_extensions import TypedDict
 
 from api.frame.address import address_of
-from api.frame.base import Answer, Asked, Routes, service
+from api.frame.base import Answer, Request, Routes, service
 from api.frame.errors import language
 from api.frame.lists import Page, after_of, listed, number
 from api.frame.shapes import ChangeShape, CheckShape, Items, Listed, MadeShape, OptionShape, change_shape, option_shape, unmet_shape, waiver_shape
@@ -104,8 +104,8 @@ def process_routes(
     reads: Action,
     moves: Action,
     reads_history: Action,
-    visible: Callable[[Asked], ColumnElement[bool]] = lambda asked: true(),
-    shown: Callable[[Asked, Stage], bool] = lambda asked, stage: True,
+    visible: Callable[[Request], ColumnElement[bool]] = lambda request: true(),
+    shown: Callable[[Request, Stage], bool] = lambda request, stage: True,
 ) -> Routes:
     """The routes that a process of every kind has, below its address.
 
@@ -116,22 +116,22 @@ def process_routes(
     stage_query: type[Body] = Body.from_dict({"stage": one_of(Stage, among=STAGES[kind])}, name=f"{kind.value.title()}StageQuery")  # type: ignore[assignment]
 
     @routes.get(f"{at}/next", action=reads, answers=Items[OptionShape])
-    def read_next(asked: Asked) -> Any:
+    def read_next(request: Request) -> Any:
         """Every move declared from here, whoever asks, with all that stands in its way."""
-        found = options(asked.session, asked.process, by=asked.by)
+        found = options(request.session, request.process, by=request.by)
         items = [option_shape(each, language()) for each in found]
         for item, each in zip(items, found, strict=True):
-            if each.move.asks is not None and not shown(asked, each.move.asks):
+            if each.move.asks is not None and not shown(request, each.move.asks):
                 item["unmet"] = []
         return {"items": items}
 
     @routes.get(f"{at}/requirements", action=reads, answers=Items[CheckShape], query=stage_query)
-    def read_requirements(asked: Asked, query: dict[str, Any]) -> Any:
+    def read_requirements(request: Request, query: dict[str, Any]) -> Any:
         """The checklist of a stage: each requirement as met, unmet or waived, with people."""
-        process = asked.process
+        process = request.process
         stage = query.get("stage", process.stage)
-        rows = checklist(asked.session, process, stage, today=asked.today) if shown(asked, stage) else []
-        waivers = records_of(asked.session, Waiver, process.id, after=0, limit=1000)
+        rows = checklist(request.session, process, stage, today=request.today) if shown(request, stage) else []
+        waivers = records_of(request.session, Waiver, process.id, after=0, limit=1000)
         return {
             "items": [
                 {
@@ -144,59 +144,65 @@ def process_routes(
         }
 
     @routes.get(f"{at}/history", action=reads_history, answers=Listed[HistoryShape], query=Page)
-    def read_history(asked: Asked, query: dict[str, Any]) -> Any:
+    def read_history(request: Request, query: dict[str, Any]) -> Any:
         """Who changed what, from what, to what. Fields with readers of their own say only that they changed."""
-        statement = history_of(asked.process.id, visible(asked), after=after_of(query, 0, number), limit=query["limit"] + 1)
-        rows = asked.session.scalars(statement).all()
+        statement = history_of(request.process.id, visible(request), after=after_of(query, 0, number), limit=query["limit"] + 1)
+        rows = request.session.scalars(statement).all()
         return listed(rows, query, history_shape, lambda row: row.id)
 
     @routes.get(f"{at}/moves", action=reads, answers=Listed[ChangeShape], query=Page)
-    def list_moves(asked: Asked, query: dict[str, Any]) -> Any:
+    def list_moves(request: Request, query: dict[str, Any]) -> Any:
         """Moves that were made."""
-        rows = moves_made(asked.session, asked.process.id, after=after_of(query, 0, number), limit=query["limit"] + 1)
+        rows = moves_made(request.session, request.process.id, after=after_of(query, 0, number), limit=query["limit"] + 1)
 
         def shape(row: StageChange) -> ChangeShape:
             # Why the office or the committee did what is theirs alone is theirs to know; why a branch was sent back it was told.
-            told = row.trigger is Trigger.RETURN or shown(asked, row.source)
+            told = row.trigger is Trigger.RETURN or shown(request, row.source)
             return change_shape(row) if told else {**change_shape(row), "reason": None}
 
         return listed(rows, query, shape, lambda row: row.id)
 
     @routes.post(f"{at}/moves", action=moves, answers=MadeShape, lock=Lock.MOVE, body=MoveBody, if_match=True, status=201)
-    def make_move(asked: Asked, body: dict[str, Any]) -> Any:
+    def make_move(request: Request, body: dict[str, Any]) -> Any:
         """Move the branch. Refused with everything that is missing, never only the first."""
         change = move(
-            asked.session,
-            asked.process,
+            request.session,
+            request.process,
             body["trigger"],
-            by=asked.by,
-            now=asked.now,
-            seen=asked.seen,
+            by=request.by,
+            now=request.now,
+            seen=request.seen,
             to=body.get("to"),
             reason=body.get("reason"),
             due_on=body.get("due_on"),
             base_url=service().settings.base_url or "",
         )
-        process = asked.process
+        process = request.process
         return Answer(
-            {**change_shape(change), "stage": process.stage, "overdue": process.overdue(asked.today)},
+            {**change_shape(change), "stage": process.stage, "overdue": process.overdue(request.today)},
             201,
             version=process.version,
             location=f"{address_of(process)}/moves",
         )
 
     @routes.get(f"{at}/extensions", action=reads, answers=Listed[ExtensionShape], query=Page)
-    def list_extensions(asked: Asked, query: dict[str, Any]) -> Any:
+    def list_extensions(request: Request, query: dict[str, Any]) -> Any:
         """Later days that the office gave this branch."""
-        rows = extensions_of(asked.session, asked.process.id, after=after_of(query, 0, number), limit=query["limit"] + 1)
+        rows = extensions_of(request.session, request.process.id, after=after_of(query, 0, number), limit=query["limit"] + 1)
         return listed(rows, query, extension_shape, lambda row: row.id)
 
     @routes.post(f"{at}/extensions", action=Action.EXTEND, answers=ExtensionShape, lock=Lock.MOVE, body=ExtensionBody, status=201)
-    def give_extension(asked: Asked, body: dict[str, Any]) -> Any:
+    def give_extension(request: Request, body: dict[str, Any]) -> Any:
         """Give this branch a later day for a stage, with a reason."""
         row = extend(
-            asked.session, asked.process, stage=body["stage"], due_on=body["due_on"], reason=body["reason"], by=asked.by.staff_no, now=asked.now
+            request.session,
+            request.process,
+            stage=body["stage"],
+            due_on=body["due_on"],
+            reason=body["reason"],
+            by=request.by.staff_no,
+            now=request.now,
         )
-        return Answer(extension_shape(row), 201, version=asked.process.version, location=f"{address_of(asked.process)}/extensions")
+        return Answer(extension_shape(row), 201, version=request.process.version, location=f"{address_of(request.process)}/extensions")
 
     return routes

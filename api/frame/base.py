@@ -14,7 +14,8 @@ from datetime import UTC, date, datetime
 from hashlib import sha256
 from typing import Any
 
-from flask import Response, current_app, request
+from flask import Response, current_app
+from flask import request as http
 from flask.json.provider import DefaultJSONProvider
 from marshmallow import Schema
 from sqlalchemy import Engine
@@ -54,7 +55,7 @@ def service() -> Service:
 
 
 @dataclass(frozen=True)
-class Asked:
+class Request:
     """One request, understood: who asks, when, on which process, and by which roles he may."""
 
     session: Session
@@ -192,7 +193,7 @@ def handler(route: Route) -> Callable[..., Response]:
     """The function that Flask calls for a route."""
 
     def handle(**path: Any) -> Response:
-        sent = b"" if route.upload else request.get_data(cache=True)  # before any lock is taken: a slow sender holds up nobody
+        sent = b"" if route.upload else http.get_data(cache=True)  # before any lock is taken: a slow sender holds up nobody
         try:
             return with_one_retry(lambda: _answer(route, dict(path), sent))
         except IntegrityError as error:
@@ -200,7 +201,7 @@ def handler(route: Route) -> Callable[..., Response]:
                 raise
             return with_one_retry(lambda: _answer(route, dict(path), sent))  # the other was faster: replay what it answered
         except Refusal as refusal:
-            if isinstance(refusal, RequestInProgress) or not route.repeatable or KEY_HEADER not in request.headers:
+            if isinstance(refusal, RequestInProgress) or not route.repeatable or KEY_HEADER not in http.headers:
                 raise
             # An equal request may have had its effect between the look and the refusal: then its answer is there now.
             return with_one_retry(lambda: _answer(route, dict(path), sent))
@@ -219,7 +220,7 @@ def _answer(route: Route, path: dict[str, Any], sent: bytes) -> Response:
 
     reads = route.method == "GET"
     with transaction(house.engine, actor=None if reads else "anonymous" if route.action is None else sign_in) as session:
-        asked = Asked(session, now, None)
+        request = Request(session, now, None)
         repeated = None
         if not all(value.isprintable() for value in path.values() if isinstance(value, str)):
             raise NotFound
@@ -232,24 +233,24 @@ def _answer(route: Route, path: dict[str, Any], sent: bytes) -> Response:
             if repeated is not None and (kept := idempotency.answered_before(session, repeated)) is not None:
                 return _replayed(kept)
             process = process_of(session, path.pop("year"), path.pop("code"), kind=route.kind, lock=route.lock) if route.of_branch else None
-            asked = Asked(session, now, caller, by_roles, process)
+            request = Request(session, now, caller, by_roles, process)
         given: list[Any] = []
         if route.find is not None:
-            given.append(route.find(asked, **path))
+            given.append(route.find(request, **path))
             path = {}
-        if route.body is not None and request.mimetype != "application/json":
+        if route.body is not None and http.mimetype != "application/json":
             raise UnsupportedMediaType(Words("请以 application/json 提交", "send application/json"))
-        if route.upload and request.mimetype != "multipart/form-data":
+        if route.upload and http.mimetype != "multipart/form-data":
             raise UnsupportedMediaType(Words("请以 multipart/form-data 上传文件", "send multipart/form-data"))
         if route.if_match and not (route.method == "PUT" and given == [None]):
-            asked = replace(asked, if_match=_version_seen())
+            request = replace(request, if_match=_version_seen())
         if route.query is not None:
-            given.append(load(route.query(), request.args.to_dict()))
-        elif request.args:
-            raise Invalid({name: Words("没有这个参数", "unknown parameter") for name in request.args})
+            given.append(load(route.query(), http.args.to_dict()))
+        elif http.args:
+            raise Invalid({name: Words("没有这个参数", "unknown parameter") for name in http.args})
         if route.body is not None:
             given.append(load(route.body(partial=route.method == "PATCH"), read_json(sent)))
-        response = answered(route.view(asked, *given, **path), route.status)
+        response = answered(route.view(request, *given, **path), route.status)
         if repeated is not None:
             headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
             body = response.get_data(as_text=True)
@@ -262,16 +263,16 @@ KEPT_HEADERS = ("Location", "ETag")
 
 def _repeatable(route: Route, caller: Caller, sent: bytes) -> Repeatable | None:
     """What makes this request the same request, when it comes with an Idempotency-Key. Raises Invalid for a key that cannot be one."""
-    key = request.headers.get(KEY_HEADER)
+    key = http.headers.get(KEY_HEADER)
     if key is None or not route.repeatable:
         return None
     digest = sha256(sent)
     if route.upload:  # the boundary of a multipart body is another one each time: the file is what was sent
-        for name, file in sorted(request.files.items()):
+        for name, file in sorted(http.files.items()):
             digest.update(f"{name} {file.filename} ".encode())
             digest.update(file.read())
             file.seek(0)
-    return Repeatable(caller.person_id, f"{route.method} {request.path}", idempotency.checked_key(key), digest.hexdigest())
+    return Repeatable(caller.person_id, f"{route.method} {http.path}", idempotency.checked_key(key), digest.hexdigest())
 
 
 def _replayed(kept: KeptAnswer) -> Response:
@@ -283,14 +284,12 @@ def _replayed(kept: KeptAnswer) -> Response:
 
 def _signed_in(session: Session, now: datetime) -> Caller:
     """Who asks: by bearer token, or by a page's session with its CSRF token. Raises Unauthenticated, CsrfMissing."""
-    scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+    scheme, _, secret = http.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer" and secret:
         return caller_by_secret(session, Token, secret.strip(), now)
-    if secret := request.cookies.get(SESSION_COOKIE, ""):
+    if secret := http.cookies.get(SESSION_COOKIE, ""):
         caller = caller_by_secret(session, WebSession, secret, now)
-        if request.method not in ("GET", "HEAD") and not hmac.compare_digest(
-            request.headers.get(CSRF_HEADER, "").encode(), csrf_token(secret).encode()
-        ):
+        if http.method not in ("GET", "HEAD") and not hmac.compare_digest(http.headers.get(CSRF_HEADER, "").encode(), csrf_token(secret).encode()):
             raise CsrfMissing
         return caller
     raise Unauthenticated
@@ -307,7 +306,7 @@ NO_VERSION = -1
 
 def _version_seen() -> int:
     """The version in If-Match; for ``*``, weak tags and what is no tag of ours one that no row has. Raises PreconditionRequired without one."""
-    tag = request.headers.get("If-Match", "").strip()
+    tag = http.headers.get("If-Match", "").strip()
     if not tag:
         raise PreconditionRequired
     digits = tag[1:-1]
@@ -357,5 +356,5 @@ def answered(result: Any, status: int) -> Response:
     response.headers["Cache-Control"] = "private, no-cache"
     if answer.tagged is not None:
         response.set_etag(sha256(current_app.json.dumps(answer.tagged).encode()).hexdigest()[:32])
-        response.make_conditional(request)
+        response.make_conditional(http)
     return response

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement
 from sqlalchemy.orm import Session
 
 from api.frame.address import BRANCH, NUMBER, address_of
-from api.frame.base import Answer, Asked, Routes
+from api.frame.base import Answer, Request, Routes
 from api.frame.lists import Page, after_of, listed, number
 from api.frame.shapes import Listed
 from workflow.foundation.fields import Body, LongText
@@ -69,15 +69,15 @@ class Collection(Generic[R]):
     body: type[Schema]
     answers: Any
     """The type of its shape."""
-    shaper: Callable[[Asked], Callable[[R], Any]]
+    shaper: Callable[[Request], Callable[[R], Any]]
     """What this reader sees of a record; whatever that depends on is asked once for a whole page."""
     record: Record[R]
     amend: Amend[R]
     read: Action
     write: Action
     key: str = NUMBERED
-    visible: Callable[[Asked], ColumnElement[bool] | None] = lambda asked: None
-    may_write: Callable[[Asked, R], None] = lambda asked, row: None
+    visible: Callable[[Request], ColumnElement[bool] | None] = lambda request: None
+    may_write: Callable[[Request, R], None] = lambda request, row: None
 
     def stage_of(self, row: R) -> Stage:
         return self.stage if isinstance(self.stage, Stage) else self.stage(row)
@@ -92,24 +92,24 @@ class Collection(Generic[R]):
         """The address of one of them."""
         return f"{self.every}/{self.key}"
 
-    def one(self, asked: Asked, **key: Any) -> R:
-        return self._find(asked, key, held=False)
+    def one(self, request: Request, **key: Any) -> R:
+        return self._find(request, key, held=False)
 
-    def held(self, asked: Asked, **key: Any) -> R:
+    def held(self, request: Request, **key: Any) -> R:
         """The same, for who will change it."""
-        return self._find(asked, key, held=True)
+        return self._find(request, key, held=True)
 
-    def _find(self, asked: Asked, key: Mapping[str, Any], *, held: bool) -> R:
+    def _find(self, request: Request, key: Mapping[str, Any], *, held: bool) -> R:
         find: Any = record_of_member if self.key == BY_STAFF_NO else record_of
-        found: R = find(asked.session, self.model, asked.process.id, *key.values(), visible=self.visible(asked), held=held)
+        found: R = find(request.session, self.model, request.process.id, *key.values(), visible=self.visible(request), held=held)
         return found
 
-    def answer(self, asked: Asked, row: R) -> Answer:
-        return Answer(self.shaper(asked)(row), version=row.version)
+    def answer(self, request: Request, row: R) -> Answer:
+        return Answer(self.shaper(request)(row), version=row.version)
 
-    def made(self, asked: Asked, row: R) -> Answer:
+    def made(self, request: Request, row: R) -> Answer:
         key = row.staff_no if isinstance(row, OfMember) and self.key == BY_STAFF_NO else row.id
-        return Answer(self.shaper(asked)(row), 201, version=row.version, location=f"{address_of(asked.process)}/{self.name}/{key}")
+        return Answer(self.shaper(request)(row), 201, version=row.version, location=f"{address_of(request.process)}/{self.name}/{key}")
 
 
 def collection_routes(kind: Collection[R]) -> Routes:
@@ -118,44 +118,44 @@ def collection_routes(kind: Collection[R]) -> Routes:
     every, single = kind.every, kind.single
 
     @routes.get(every, action=kind.read, query=Page, answers=Listed[kind.answers])  # type: ignore[name-defined]
-    def list_records(asked: Asked, query: dict[str, Any]) -> Any:
+    def list_records(request: Request, query: dict[str, Any]) -> Any:
         """Records in the order they were made, those taken back included."""
         after = after_of(query, 0, number)
-        rows = records_of(asked.session, kind.model, asked.process.id, after=after, limit=query["limit"] + 1, visible=kind.visible(asked))
-        return listed(rows, query, kind.shaper(asked), lambda row: row.id)
+        rows = records_of(request.session, kind.model, request.process.id, after=after, limit=query["limit"] + 1, visible=kind.visible(request))
+        return listed(rows, query, kind.shaper(request), lambda row: row.id)
 
     @routes.post(every, action=kind.write, lock=Lock.EVIDENCE, body=kind.body, answers=kind.answers, status=201)
-    def record(asked: Asked, body: dict[str, Any]) -> Any:
+    def record(request: Request, body: dict[str, Any]) -> Any:
         """Record one."""
-        return kind.made(asked, kind.record(asked.session, asked.process, body, by=asked.by, now=asked.now))
+        return kind.made(request, kind.record(request.session, request.process, body, by=request.by, now=request.now))
 
     @routes.get(single, action=kind.read, find=kind.one, answers=kind.answers)
-    def read_record(asked: Asked, row: R) -> Any:
+    def read_record(request: Request, row: R) -> Any:
         """One of them, with its ETag."""
-        return kind.answer(asked, row)
+        return kind.answer(request, row)
 
     @routes.patch(single, action=kind.write, lock=Lock.EVIDENCE, find=kind.held, body=kind.body, answers=kind.answers)
-    def amend(asked: Asked, row: R, body: dict[str, Any]) -> Any:
+    def amend(request: Request, row: R, body: dict[str, Any]) -> Any:
         """Correct one; the old values stay in the history."""
         if not body:  # nothing is changed by it, and nothing that was confirmed is open again
-            amendable(asked.session, row, seen=asked.seen)
-            return kind.answer(asked, row)
-        kind.amend(asked.session, asked.process, row, body, seen=asked.seen, by=asked.by, now=asked.now)
-        return kind.answer(asked, row)
+            amendable(request.session, row, seen=request.seen)
+            return kind.answer(request, row)
+        kind.amend(request.session, request.process, row, body, seen=request.seen, by=request.by, now=request.now)
+        return kind.answer(request, row)
 
     @routes.post(f"{single}/withdraw", action=kind.write, lock=Lock.EVIDENCE, find=kind.held, body=ReasonBody, answers=kind.answers)
-    def withdraw_record(asked: Asked, row: R, body: dict[str, Any]) -> Any:
+    def withdraw_record(request: Request, row: R, body: dict[str, Any]) -> Any:
         """The branch takes one back, with a reason."""
-        kind.may_write(asked, row)
-        must_be_open(asked.process, kind.stage_of(row))
-        withdraw(row, by=asked.by.staff_no, now=asked.now, reason=body["reason"])
-        return kind.answer(asked, row)
+        kind.may_write(request, row)
+        must_be_open(request.process, kind.stage_of(row))
+        withdraw(row, by=request.by.staff_no, now=request.now, reason=body["reason"])
+        return kind.answer(request, row)
 
     @routes.post(f"{single}/reject", action=Action.REJECT_EVIDENCE, lock=Lock.EVIDENCE, find=kind.held, body=ReasonBody, answers=kind.answers)
-    def reject_record(asked: Asked, row: R, body: dict[str, Any]) -> Any:
+    def reject_record(request: Request, row: R, body: dict[str, Any]) -> Any:
         """The office does not accept one, with a reason."""
-        must_be_unaccepted(asked.process)
-        reject(row, by=asked.by.staff_no, now=asked.now, reason=body["reason"])
-        return kind.answer(asked, row)
+        must_be_unaccepted(request.process)
+        reject(row, by=request.by.staff_no, now=request.now, reason=body["reason"])
+        return kind.answer(request, row)
 
     return routes

@@ -10,7 +10,7 @@ from sqlalchemy.orm import joinedload
 from typing_extensions import TypedDict
 
 from api.frame.address import BASE, NUMBER
-from api.frame.base import Answer, Asked, Routes, service
+from api.frame.base import Answer, Request, Routes, service
 from api.frame.lists import Page, after_of, listed, natural, number
 from api.frame.shapes import Listed
 from api.people.invitations import find_account
@@ -139,67 +139,67 @@ def appointment_shape(row: Appointment) -> AppointmentShape:
     }
 
 
-def _named(asked: Asked, body: dict[str, Any]) -> Person:
+def _named(request: Request, body: dict[str, Any]) -> Person:
     """The person a body names. Raises Invalid at that field for somebody unknown."""
     try:
-        return person_by_staff_no(asked.session, body["staff_no"])
+        return person_by_staff_no(request.session, body["staff_no"])
     except NotFound as missing:
         raise Invalid({"staff_no": missing.detail}) from None
 
 
 @routes.get("/accounts", action=Action.READ_ACCOUNTS, answers=Listed[AccountShape], query=Page)
-def list_accounts(asked: Asked, query: dict[str, Any]) -> Any:
+def list_accounts(request: Request, query: dict[str, Any]) -> Any:
     """Accounts by 学工号."""
-    rows = accounts_after(asked.session, after_of(query, "", natural), query["limit"] + 1)
+    rows = accounts_after(request.session, after_of(query, "", natural), query["limit"] + 1)
     return listed(rows, query, account_shape, lambda row: row.person.staff_no)
 
 
 @routes.post("/accounts", action=Action.WRITE_ACCOUNTS, answers=AccountShape, body=AccountBody, secret=True, status=201)
-def create_account(asked: Asked, body: dict[str, Any]) -> Any:
+def create_account(request: Request, body: dict[str, Any]) -> Any:
     """Give somebody an account. An officer of the school is made with it."""
     if "role" in body:
         person = create_officer(
-            asked.session,
+            request.session,
             staff_no=body["staff_no"],
             name=body.get("name", body["staff_no"]),
             role=body["role"],
-            now=asked.now,
+            now=request.now,
             password=body.get("password"),
         )
     else:
-        person = _named(asked, body)
-    account = open_account(asked.session, person, now=asked.now, password=body.get("password") if "role" not in body else None)
+        person = _named(request, body)
+    account = open_account(request.session, person, now=request.now, password=body.get("password") if "role" not in body else None)
     account.person = person
     return Answer(account_shape(account), 201, location=f"{BASE}/accounts")
 
 
 @routes.post("/accounts/<staff_no>/disable", action=Action.WRITE_ACCOUNTS, answers=AccountShape, find=find_account)
-def disable_account(asked: Asked, account: Account) -> Any:
+def disable_account(request: Request, account: Account) -> Any:
     """Disable an account: whoever is signed in by it is out with his next request, and so are his programs."""
-    disable(asked.session, account, by=asked.by, now=asked.now)
+    disable(request.session, account, by=request.by, now=request.now)
     return account_shape(account)
 
 
 @routes.post("/accounts/<staff_no>/enable", action=Action.WRITE_ACCOUNTS, answers=AccountShape, find=find_account)
-def enable_account(asked: Asked, account: Account) -> Any:
+def enable_account(request: Request, account: Account) -> Any:
     """Enable a disabled account again."""
-    enable(asked.session, account)
+    enable(request.session, account)
     return account_shape(account)
 
 
 @routes.get("/tokens", action=Action.WRITE_TOKENS, answers=Listed[TokenShape], query=Page)
-def list_tokens(asked: Asked, query: dict[str, Any]) -> Any:
+def list_tokens(request: Request, query: dict[str, Any]) -> Any:
     """Tokens, without what they open with, which nobody has."""
-    rows = tokens_after(asked.session, after_of(query, 0, number), query["limit"] + 1)
+    rows = tokens_after(request.session, after_of(query, 0, number), query["limit"] + 1)
     return listed(rows, query, token_shape, lambda row: row.id)
 
 
 @routes.post("/tokens", action=Action.WRITE_TOKENS, answers=IssuedShape, body=TokenBody, secret=True, status=201)
-def create_token(asked: Asked, body: dict[str, Any]) -> Any:
+def create_token(request: Request, body: dict[str, Any]) -> Any:
     """Make a token. It is shown in this answer, and never again."""
-    person = _named(asked, body)
-    ends = body.get("expires_at", asked.now + timedelta(days=service().settings.token_days))
-    issued = issue_token(asked.session, person, name=body["name"], now=asked.now, expires_at=ends)
+    person = _named(request, body)
+    ends = body.get("expires_at", request.now + timedelta(days=service().settings.token_days))
+    issued = issue_token(request.session, person, name=body["name"], now=request.now, expires_at=ends)
     return Answer(
         {"id": issued.id, "staff_no": person.staff_no, "name": body["name"], "token": issued.secret, "expires_at": issued.expires_at},
         201,
@@ -208,16 +208,16 @@ def create_token(asked: Asked, body: dict[str, Any]) -> Any:
 
 
 @routes.delete(f"/tokens/<{NUMBER}:token_id>", action=Action.WRITE_TOKENS, status=204)
-def end_token(asked: Asked, token_id: int) -> Any:
+def end_token(request: Request, token_id: int) -> Any:
     """Revoke a token: it opens nothing from now on."""
-    revoke_token(asked.session, token_id, now=asked.now)
+    revoke_token(request.session, token_id, now=request.now)
     return Answer(None, 204)
 
 
 @routes.get("/appointments", action=Action.READ_APPOINTMENTS, answers=Listed[AppointmentShape], query=Page)
-def list_appointments(asked: Asked, query: dict[str, Any]) -> Any:
+def list_appointments(request: Request, query: dict[str, Any]) -> Any:
     """Posts in branches and offices of the school, past ones included."""
-    rows = asked.session.scalars(
+    rows = request.session.scalars(
         select(Appointment)
         .options(joinedload(Appointment.person), joinedload(Appointment.branch))
         .where(Appointment.id > after_of(query, 0, number))
@@ -228,13 +228,13 @@ def list_appointments(asked: Asked, query: dict[str, Any]) -> Any:
 
 
 @routes.post("/appointments", action=Action.WRITE_APPOINTMENTS, answers=AppointmentShape, body=AppointmentBody, status=201)
-def create_appointment(asked: Asked, body: dict[str, Any]) -> Any:
+def create_appointment(request: Request, body: dict[str, Any]) -> Any:
     """Give somebody a post. The rolls of his branch follow."""
-    row = appoint(asked.session, body, now=asked.now)
+    row = appoint(request.session, body, now=request.now)
     return Answer(appointment_shape(row), 201, location=f"{BASE}/appointments")
 
 
 @routes.post(f"/appointments/<{NUMBER}:appointment_id>/end", action=Action.WRITE_APPOINTMENTS, answers=AppointmentShape, body=EndBody)
-def finish_appointment(asked: Asked, body: dict[str, Any], appointment_id: int) -> Any:
+def finish_appointment(request: Request, body: dict[str, Any], appointment_id: int) -> Any:
     """End a post with its last day. The rolls of its branch follow."""
-    return appointment_shape(end_appointment(asked.session, appointment_id, ends_on=body["ends_on"], now=asked.now))
+    return appointment_shape(end_appointment(request.session, appointment_id, ends_on=body["ends_on"], now=request.now))

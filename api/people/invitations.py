@@ -6,11 +6,11 @@ import time
 from datetime import date, datetime
 from typing import Any
 
-from flask import request
+from flask import request as http
 from typing_extensions import TypedDict
 
 from api.frame.address import BASE, NUMBER
-from api.frame.base import Answer, Asked, Routes, service
+from api.frame.base import Answer, Request, Routes, service
 from api.frame.errors import language
 from api.frame.lists import Page, after_of, listed, number
 from api.frame.shapes import Listed, PersonShape
@@ -114,65 +114,65 @@ def known_shape(person: Person) -> PersonShape:
 
 def the_address() -> str:
     """Where this request comes from, as far as it can be believed."""
-    return client_address(request.remote_addr, request.headers.get("X-Forwarded-For", ""), service().settings.trusted_proxies)
+    return client_address(http.remote_addr, http.headers.get("X-Forwarded-For", ""), service().settings.trusted_proxies)
 
 
-def _desk(asked: Asked) -> Desk:
+def _desk(request: Request) -> Desk:
     settings = service().settings
-    return Desk(now=asked.now, base_url=settings.base_url or "", hours=settings.invitation_hours)
+    return Desk(now=request.now, base_url=settings.base_url or "", hours=settings.invitation_hours)
 
 
 # ── getting in ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def find_account(asked: Asked, staff_no: str) -> Account:
+def find_account(request: Request, staff_no: str) -> Account:
     """The account that an address names."""
-    return account_of(asked.session, staff_no)
+    return account_of(request.session, staff_no)
 
 
-def _find_invitation(asked: Asked, invitation_code: str) -> Invitation:
-    return open_invitation(asked.session, invitation_code, now=asked.now)
+def _find_invitation(request: Request, invitation_code: str) -> Invitation:
+    return open_invitation(request.session, invitation_code, now=request.now)
 
 
 @routes.post("/accounts/<staff_no>/invitation", action=Action.WRITE_ACCOUNTS, answers=InvitationShape, find=find_account)
-def invite_one(asked: Asked, account: Account) -> Any:
+def invite_one(request: Request, account: Account) -> Any:
     """Mail somebody a one-time link to set a password. It replaces the one he had."""
-    made = invite(asked.session, account.person.staff_no, desk=_desk(asked))
+    made = invite(request.session, account.person.staff_no, desk=_desk(request))
     return {**known_shape(account.person), "expires_at": made.expires_at}
 
 
 @routes.post("/accounts/invitations", action=Action.WRITE_ACCOUNTS, answers=BranchInvitedShape, body=BranchBody)
-def invite_many(asked: Asked, body: dict[str, Any]) -> Any:
+def invite_many(request: Request, body: dict[str, Any]) -> Any:
     """Mail everyone of a branch who has no password yet a link to set one, and say who has no address."""
     try:
-        branch = branch_by_code(asked.session, body["branch"])
+        branch = branch_by_code(request.session, body["branch"])
     except NotFound as missing:
         raise Invalid({"branch": missing.detail}) from None
-    done = invite_branch(asked.session, branch, desk=_desk(asked))
+    done = invite_branch(request.session, branch, desk=_desk(request))
     return {"letters": done.letters, "no_address": [known_shape(person) for person in done.no_address]}
 
 
 @routes.post("/invitations/<invitation_code>", action=None, answers=PersonShape, body=PasswordBody, find=_find_invitation, secret=True)
-def set_password_by_link(asked: Asked, invitation: Invitation, body: dict[str, Any]) -> Any:
+def set_password_by_link(request: Request, invitation: Invitation, body: dict[str, Any]) -> Any:
     """Set a password by the link of a letter, once."""
     person = invitation.person
-    act_as(asked.session, actor=person.staff_no)
-    accept_invitation(asked.session, invitation, body["password"], now=asked.now)
+    act_as(request.session, actor=person.staff_no)
+    accept_invitation(request.session, invitation, body["password"], now=request.now)
     return known_shape(person)
 
 
 @routes.post("/session/forgotten", action=None, answers=MessageShape, body=ForgottenBody, refuses=(429,), secret=True)
-def forgotten_password(asked: Asked, body: dict[str, Any]) -> Any:
+def forgotten_password(request: Request, body: dict[str, Any]) -> Any:
     """Ask for a link to set a new password. The answer is the same whether there is such an account or not."""
     began = time.monotonic()
     engine = service().engine
     with transaction(engine, actor=None) as counting:
-        take(counting, [(FORGOTTEN_FROM_ADDRESS, the_address())], asked.now)
+        take(counting, [(FORGOTTEN_FROM_ADDRESS, the_address())], request.now)
     try:
         # On a connection of its own, and committed before the wait: how long this took must not be seen.
         with transaction(engine, actor="anonymous") as writing:
-            take(writing, [(FORGOTTEN_OF_ACCOUNT, body["staff_no"])], asked.now)
-            forget_password(writing, body["staff_no"], desk=_desk(asked))
+            take(writing, [(FORGOTTEN_OF_ACCOUNT, body["staff_no"])], request.now)
+            forget_password(writing, body["staff_no"], desk=_desk(request))
     except TooManyTries:
         pass
     time.sleep(max(0.0, SAME_TIME_SECONDS - (time.monotonic() - began)))
@@ -186,22 +186,22 @@ def forgotten_password(asked: Asked, body: dict[str, Any]) -> Any:
 # ── substitutes ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _find_substitute(asked: Asked, substitute_id: int) -> Substitute:
-    return substitute_by_id(asked.session, substitute_id, branches=branches_within(asked.by, asked.by_roles))
+def _find_substitute(request: Request, substitute_id: int) -> Substitute:
+    return substitute_by_id(request.session, substitute_id, branches=branches_within(request.by, request.by_roles))
 
 
 @routes.get("/substitutes", action=Action.READ_SUBSTITUTES, answers=Listed[SubstituteShape], query=Page)
-def list_substitutes(asked: Asked, query: dict[str, Any]) -> Any:
+def list_substitutes(request: Request, query: dict[str, Any]) -> Any:
     """Who stands or stood for whom: of the own branch, or of all."""
-    branches = branches_within(asked.by, asked.by_roles)
-    rows = substitutes_after(asked.session, after_of(query, 0, number), query["limit"] + 1, branches=branches)
+    branches = branches_within(request.by, request.by_roles)
+    rows = substitutes_after(request.session, after_of(query, 0, number), query["limit"] + 1, branches=branches)
     return listed(rows, query, substitute_shape, lambda row: row.id)
 
 
 @routes.post("/substitutes", action=Action.WRITE_SUBSTITUTES, answers=SubstituteShape, body=SubstituteBody, status=201)
-def create_substitute(asked: Asked, body: dict[str, Any]) -> Any:
+def create_substitute(request: Request, body: dict[str, Any]) -> Any:
     """Name who stands for a secretary or deputy (for himself), or for anyone with a post (the office), between two days."""
-    row = name_substitute(asked.session, body, by=asked.by, reach=asked.by_roles.values(), now=asked.now)
+    row = name_substitute(request.session, body, by=request.by, reach=request.by_roles.values(), now=request.now)
     return Answer(substitute_shape(row), 201, location=f"{BASE}/substitutes")
 
 
@@ -212,7 +212,7 @@ def create_substitute(asked: Asked, body: dict[str, Any]) -> Any:
     body=EndSubstituteBody,
     find=_find_substitute,
 )
-def finish_substitute(asked: Asked, row: Substitute, body: dict[str, Any]) -> Any:
+def finish_substitute(request: Request, row: Substitute, body: dict[str, Any]) -> Any:
     """End it at once, or with an earlier last day."""
-    ended = end_substitute(asked.session, row, by=asked.by, reach=asked.by_roles.values(), now=asked.now, ends_on=body.get("ends_on"))
+    ended = end_substitute(request.session, row, by=request.by, reach=request.by_roles.values(), now=request.now, ends_on=body.get("ends_on"))
     return substitute_shape(ended)

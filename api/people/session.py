@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from flask import request
+from flask import request as http
 from typing_extensions import TypedDict
 
-from api.frame.base import SESSION_COOKIE, Answer, Asked, Routes, csrf_token, service
+from api.frame.base import SESSION_COOKIE, Answer, Request, Routes, csrf_token, service
 from api.frame.errors import language
 from api.frame.lists import Page, after_of, listed, number
 from api.frame.shapes import Listed, LocatedShape, located_shape
@@ -67,16 +67,16 @@ def caller_shape(caller: Caller) -> CallerShape:
 
 
 @routes.post("/session", action=None, answers=SessionShape, body=SignInBody, refuses=(401, 429), secret=True, status=201)
-def start_session(asked: Asked, body: dict[str, Any]) -> Answer:
+def start_session(request: Request, body: dict[str, Any]) -> Answer:
     """Sign in as a browser: sets the session cookie, and answers the CSRF token that changes must send along."""
     settings = service().settings
     address = the_address()
     # Committed before the password is looked at: the count stands whatever becomes of this sign-in.
     with transaction(service().engine, actor=None) as counting:
-        take(counting, [(SIGN_IN_TO_ACCOUNT, body["staff_no"]), (SIGN_IN_FROM_ADDRESS, address)], asked.now)
-    issued = sign_in(asked.session, staff_no=body["staff_no"], password=body["password"], now=asked.now, hours=settings.session_hours)
-    forget(asked.session, SIGN_IN_TO_ACCOUNT, body["staff_no"])
-    give_back(asked.session, SIGN_IN_FROM_ADDRESS, address)
+        take(counting, [(SIGN_IN_TO_ACCOUNT, body["staff_no"]), (SIGN_IN_FROM_ADDRESS, address)], request.now)
+    issued = sign_in(request.session, staff_no=body["staff_no"], password=body["password"], now=request.now, hours=settings.session_hours)
+    forget(request.session, SIGN_IN_TO_ACCOUNT, body["staff_no"])
+    give_back(request.session, SIGN_IN_FROM_ADDRESS, address)
     secure = "; Secure" if (settings.base_url or "").startswith("https") else ""
     cookie = f"{SESSION_COOKIE}={issued.secret}; Path=/; HttpOnly; SameSite=Lax; Max-Age={settings.session_hours * 3600}{secure}"
     return Answer(
@@ -88,23 +88,23 @@ def start_session(asked: Asked, body: dict[str, Any]) -> Answer:
 
 
 @routes.delete("/session", action=Action.READ_SELF, status=204)
-def end_session(asked: Asked) -> Answer:
+def end_session(request: Request) -> Answer:
     """Sign out."""
-    sign_out(asked.session, secret=request.cookies.get(SESSION_COOKIE, ""), now=asked.now)
+    sign_out(request.session, secret=http.cookies.get(SESSION_COOKIE, ""), now=request.now)
     return Answer(None, 204, headers={"Set-Cookie": f"{SESSION_COOKIE}=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0"})
 
 
 @routes.get("/me", action=Action.READ_SELF, answers=CallerShape)
-def who_am_i(asked: Asked) -> Any:
+def who_am_i(request: Request) -> Any:
     """Who I am, and what I am towards each branch."""
-    return caller_shape(asked.by)
+    return caller_shape(request.by)
 
 
 @routes.get("/me/todos", action=Action.READ_SELF, answers=Listed[LocatedShape], query=Page)
-def my_todos(asked: Asked, query: dict[str, Any]) -> Any:
+def my_todos(request: Request, query: dict[str, Any]) -> Any:
     """What is missing from me, in all my branches and cycles."""
     skipped = after_of(query, 0, number)
-    rows = list(enumerate(todos(asked.session, asked.by.person_id, today=asked.today, school=asked.by.school), 1))[
+    rows = list(enumerate(todos(request.session, request.by.person_id, today=request.today, school=request.by.school), 1))[
         skipped : skipped + query["limit"] + 1
     ]
     return listed(rows, query, lambda row: located_shape(row[1], language()), lambda row: row[0])

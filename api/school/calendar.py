@@ -7,7 +7,7 @@ from typing import Any
 
 from typing_extensions import TypedDict
 
-from api.frame.base import Answer, Asked, Routes
+from api.frame.base import Answer, Request, Routes
 from api.frame.lists import Page, after_of, listed
 from workflow.foundation.calendar import CalendarDay, Source, days_of, forget_day, set_day, year_is_known
 from workflow.foundation.errors import NotFound
@@ -53,14 +53,14 @@ def calendar_shape(day: CalendarDay) -> CalendarShape:
 
 
 @routes.get("/calendar", action=Action.READ_CALENDAR, query=CalendarQuery, answers=YearShape)
-def list_calendar(asked: Asked, query: dict[str, Any]) -> Any:
+def list_calendar(request: Request, query: dict[str, Any]) -> Any:
     """The days of a year as working days or days off, each with why; and whether the year's days off are announced."""
     year = query["year"]
-    days = days_of(asked.session, year, after=after_of(query, None, date.fromisoformat), limit=query["limit"] + 1)
+    days = days_of(request.session, year, after=after_of(query, None, date.fromisoformat), limit=query["limit"] + 1)
     return {"known": year_is_known(year), **listed(days, query, calendar_shape, lambda row: row.day)}
 
 
-def _named(asked: Asked, day: str) -> date:
+def _named(request: Request, day: str) -> date:
     """The day of the address. Raises NotFound for what is no day."""
     try:
         if not Day.PATTERN.fullmatch(day) or not 1900 <= int(day[:4]) <= 2999:
@@ -71,13 +71,13 @@ def _named(asked: Asked, day: str) -> date:
 
 
 @routes.put("/calendar/<day>", action=Action.WRITE_CALENDAR, body=CalendarBody, find=_named, answers=CalendarShape)
-def set_calendar_day(asked: Asked, day: date, body: dict[str, Any]) -> Any:
+def set_calendar_day(request: Request, day: date, body: dict[str, Any]) -> Any:
     """The office sets a day itself, whatever the official calendar says: whole, so that saying it twice changes nothing."""
-    return calendar_shape(set_day(asked.session, day, working=body["working"], note=body.get("note")))
+    return calendar_shape(set_day(request.session, day, working=body["working"], note=body.get("note")))
 
 
 @routes.delete("/calendar/<day>", action=Action.WRITE_CALENDAR, find=_named, status=204)
-def forget_calendar_day(asked: Asked, day: date) -> Any:
+def forget_calendar_day(request: Request, day: date) -> Any:
     """The official calendar holds for a day again."""
-    forget_day(asked.session, day)
+    forget_day(request.session, day)
     return Answer(status=204)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import request
+from flask import request as http
 
 from api.frame.address import BASE, NUMBER
-from api.frame.base import Answer, Asked, Routes
+from api.frame.base import Answer, Request, Routes
 from api.frame.uploads import ImportShape, import_shape, sent_workbook
 from workflow.people.access import Action
 from workflow.roster.imports import RosterImport, apply_import, preview_import
@@ -23,25 +23,25 @@ class AppliedShape(ImportShape):
 
 
 @routes.post("/roster-imports", action=Action.IMPORT_ROSTER, upload=True, answers=ImportShape, status=201)
-def preview(asked: Asked) -> Any:
+def preview(request: Request) -> Any:
     """Read a workbook: every problem by sheet, row and heading, and what applying it will change. Changes nothing."""
     file = sent_workbook(RosterImport)
-    row = preview_import(asked.session, read_workbook(file.data, today=asked.today), file_name=file.name, by=asked.by.staff_no, now=asked.now)
+    row = preview_import(request.session, read_workbook(file.data, today=request.today), file_name=file.name, by=request.by.staff_no, now=request.now)
     return Answer(import_shape(row), 201, location=f"{BASE}/roster-imports/{row.id}")
 
 
-def _import(asked: Asked, import_id: int) -> RosterImport:
-    return import_by_id(asked.session, RosterImport, import_id, for_update=request.method == "POST")
+def _import(request: Request, import_id: int) -> RosterImport:
+    return import_by_id(request.session, RosterImport, import_id, for_update=http.method == "POST")
 
 
 @routes.get(ONE, action=Action.IMPORT_ROSTER, answers=ImportShape, find=_import)
-def read_import(asked: Asked, row: RosterImport) -> Any:
+def read_import(request: Request, row: RosterImport) -> Any:
     """A workbook as it was read."""
     return import_shape(row)
 
 
 @routes.post(f"{ONE}/apply", action=Action.IMPORT_ROSTER, answers=AppliedShape, find=_import)
-def apply(asked: Asked, row: RosterImport) -> Any:
+def apply(request: Request, row: RosterImport) -> Any:
     """Apply it, all or nothing. Again, with no second effect."""
-    changed = apply_import(asked.session, row, by=asked.by.staff_no, now=asked.now)
+    changed = apply_import(request.session, row, by=request.by.staff_no, now=request.now)
     return {**import_shape(row), "changed": changed.summary}
