@@ -21,16 +21,12 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     PrimaryKeyConstraint,
-    and_,
-    case,
-    exists,
     func,
     or_,
     select,
     true,
 )
-from sqlalchemy.orm import InstrumentedAttribute, Mapped, Session, aliased, mapped_column, relationship
-from sqlalchemy.sql.selectable import Exists as ExistsClause
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from workflow.appraisal.ledger import NOTHING_LAST_YEAR, last_years_measures
 from workflow.appraisal.study.sessions import StudySession, a_study
@@ -39,10 +35,9 @@ from workflow.foundation.errors import Conflict, Forbidden, Invalid, Words
 from workflow.foundation.fields import Body, Day, Inner, Line, LongText, StaffNo, Whole, lines, many, one_of
 from workflow.foundation.history import track
 from workflow.foundation.personal import Area, Data, personal
-from workflow.foundation.vocabulary import MeetingForm, MeetingPurpose, Post, Stage
+from workflow.foundation.vocabulary import MeetingForm, MeetingPurpose, Stage
 from workflow.people.access import Action, Caller
 from workflow.rules.evidence import Evidence, amendable, must_be_open, must_have_happened, must_stand
-from workflow.rules.requirement import Missing, missing
 from workflow.year.cycle import Participant, Process, participants
 
 STAGE: Mapping[MeetingPurpose, Stage] = {
@@ -220,58 +215,6 @@ class MeetingBody(Body):
 def visible_meetings(reader: Caller, branch_code: str) -> ColumnElement[bool]:
     """Which meetings of a branch this reader knows of: a plain member those whose minutes he confirms."""
     return or_(Meeting.chair == reader.staff_no, Meeting.recorder == reader.staff_no) if reader.plain_member(branch_code) else true()
-
-
-# ── what the minutes must hold ────────────────────────────────────────────────────────────────────────────────────────
-
-
-def minutes_incomplete(*purposes: MeetingPurpose) -> Missing:
-    """Meetings whose minutes lack place, chair, recorder, attendance or text (Q4)."""
-    attended = exists().where(MeetingAttendance.meeting_id == Meeting.id, MeetingAttendance.present).correlate(Meeting)
-    blank = or_(*(each.is_(None) for each in (Meeting.place, Meeting.chair, Meeting.recorder, Meeting.minutes)))
-    return missing(Meeting.process_id, subject=Meeting.id, name=meeting_name()).where(Meeting.counts, _for(purposes), or_(blank, ~attended))
-
-
-def minutes_unconfirmed(*purposes: MeetingPurpose) -> Missing:
-    """Meetings whose recorder or chair has not confirmed the minutes (Q4): a row for each of the two who has not."""
-    secretary = aliased(Participant, name="secretary")
-    # Where he has left, the secretary must name another.
-    first = (
-        select(func.min(secretary.person_id))
-        .where(secretary.process_id == Meeting.process_id, secretary.post == Post.SECRETARY, secretary.left_on.is_(None))
-        .correlate(Meeting)
-        .scalar_subquery()
-    )
-    someone = case((Participant.left_on.is_(None), Participant.person_id), else_=first)
-    return (
-        missing(Meeting.process_id, subject=Meeting.id, name=meeting_name(), person=someone)
-        .join(
-            Participant,
-            and_(
-                Participant.process_id == Meeting.process_id,
-                or_(
-                    and_(Participant.staff_no == Meeting.chair, Meeting.chair_confirmed_at.is_(None)),
-                    and_(Participant.staff_no == Meeting.recorder, Meeting.recorder_confirmed_at.is_(None)),
-                ),
-            ),
-        )
-        .where(Meeting.counts, _for(purposes))
-    )
-
-
-def a_meeting(*which: ColumnElement[bool] | InstrumentedAttribute[bool]) -> ExistsClause:
-    """That there is a meeting of this kind that counts; correlate it with what it belongs to."""
-    return exists().where(Meeting.counts, *which)
-
-
-def meeting_name() -> ColumnElement[str]:
-    """How a meeting is named where something of it is missing: 2025-01-08 组织生活会."""
-    words = case(*((Meeting.purpose == each, each.zh) for each in MeetingPurpose))
-    return func.concat(Meeting.held_on, " ", words)
-
-
-def _for(purposes: Sequence[MeetingPurpose]) -> ColumnElement[bool]:
-    return or_(*(Meeting.purpose == each for each in purposes))
 
 
 # ── verbs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -12,7 +12,8 @@ from functools import partial
 
 from sqlalchemy import ColumnElement, Integer, Subquery, Text, and_, case, cast, func, select, true
 
-from workflow.appraisal.meetings.meetings import Meeting, MeetingAttendance, minutes_incomplete, minutes_unconfirmed
+from workflow.appraisal.meetings.meetings import Meeting, MeetingAttendance
+from workflow.appraisal.meetings.minutes import minutes_incomplete, minutes_unconfirmed
 from workflow.appraisal.meetings.tallies import Tally
 from workflow.appraisal.rating.ratings import Rating, of_members, rated
 from workflow.foundation.vocabulary import MeetingForm, MeetingPurpose, Role, Severity, Stage

@@ -11,7 +11,8 @@ from functools import partial
 from sqlalchemy import Boolean, Text, column, func, select, true
 from sqlalchemy.orm import aliased
 
-from workflow.appraisal.meetings.meetings import Meeting, meeting_name
+from workflow.appraisal.meetings.meetings import Meeting
+from workflow.appraisal.meetings.minutes import meeting_name
 from workflow.appraisal.rating.ratings import Rating, of_member
 from workflow.appraisal.report.checklist import papers
 from workflow.appraisal.report.figures import checked, figures

@@ -10,15 +10,8 @@ from functools import partial
 
 from sqlalchemy import ColumnElement, and_, case, func, or_, select
 
-from workflow.appraisal.meetings.meetings import (
-    Meeting,
-    MeetingAttendance,
-    MeetingCriticism,
-    a_meeting,
-    meeting_name,
-    minutes_incomplete,
-    minutes_unconfirmed,
-)
+from workflow.appraisal.meetings.meetings import Meeting, MeetingAttendance, MeetingCriticism
+from workflow.appraisal.meetings.minutes import a_meeting, meeting_name, minutes_incomplete, minutes_unconfirmed
 from workflow.appraisal.meetings.tallies import Tally
 from workflow.appraisal.study.sessions import StudySession, a_study
 from workflow.foundation.vocabulary import MeetingForm, MeetingPurpose, Role, Severity, Stage, TallySubject, Waivable
