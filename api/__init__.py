@@ -17,7 +17,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from api.appraisal import aftercare, commitments, form, meetings, ratings, rectification, self_reviews, study, talks, tallies
-from api.assessment import activities, assessments, decisions, summaries
+from api.assessment import activities, assessments, decisions, duty_reports, facts, summaries
 from api.branch import branch
 from api.frame import docs, errors
 from api.frame.address import BASE
@@ -51,6 +51,8 @@ ROUTES: tuple[Route, ...] = (
     *commitments.routes,
     *form.routes,
     *assessments.routes,
+    *duty_reports.routes,
+    *facts.routes,
     *decisions.routes,
     *activities.routes,
     *summaries.routes,

@@ -1,4 +1,4 @@
-"""The committee's assessment of a branch (党委考核支部): where it stands, how its secretary reports, what he reports, what the branch tells."""
+"""The committee's assessment of a branch (党委考核支部): where it stands, how its secretary reports, and its moves."""
 
 from __future__ import annotations
 
@@ -7,34 +7,22 @@ from typing import Any
 
 from typing_extensions import TypedDict
 
-from api.branch.process import process_routes
+from api.branch.process import ProcessEdge, process_routes
 from api.frame.address import ASSESSMENT, CYCLE
 from api.frame.base import Answer, Request, Routes
 from api.frame.lists import Page, after_of, listed, natural
-from api.frame.records import ReasonBody
 from api.frame.shapes import (
     BranchShape,
     ChangeShape,
     Items,
     Listed,
     ProcessShape,
-    RecordShape,
     branch_shape,
     change_shape,
     process_shape,
-    record_shape,
 )
 from workflow.assessment.arrangement import Arrangement, ArrangementBody, arrange, arrangement_of, arrangements_of, on_site
 from workflow.assessment.decision import FINAL, PUBLISHED, DecisionResult, result_of, results
-from workflow.assessment.duty_reports import (
-    DutyReport,
-    DutyReportBody,
-    begun_rectification,
-    duty_report_of,
-    visible_duty_report,
-    write_duty_report,
-)
-from workflow.assessment.facts import DEVELOPMENT, THREE_MEETINGS, Facts, FactsBody, check_facts, facts_of, state_facts
 from workflow.foundation.database import any_of
 from workflow.foundation.errors import Conflict, Invalid, NotFound, Words
 from workflow.foundation.fields import Body, Line, YesNo, many, one_of
@@ -42,7 +30,6 @@ from workflow.foundation.vocabulary import STAGES, WORKING_STAGES, Kind, Level, 
 from workflow.machine.process import move_together
 from workflow.people.access import SCHOOL_READERS, Action
 from workflow.readings.progress import branches
-from workflow.rules.evidence import must_be_open, reject, withdraw
 from workflow.year.cycle import Cycle, Lock, Participant, Process, cycle_by_year, processes_of, secretaries
 
 routes = Routes(kind=Kind.ASSESSMENT)
@@ -238,171 +225,13 @@ def _shown(request: Request, stage: Stage) -> bool:
 
 routes.extend(
     process_routes(
-        Kind.ASSESSMENT,
-        ASSESSMENT,
-        reads=Action.READ_ASSESSMENT_PROCESS,
-        moves=Action.MOVE_ASSESSMENT,
-        reads_history=Action.READ_SCHOOL,
-        shown=_shown,
+        ProcessEdge(
+            Kind.ASSESSMENT,
+            ASSESSMENT,
+            reads=Action.READ_ASSESSMENT_PROCESS,
+            moves=Action.MOVE_ASSESSMENT,
+            reads_history=Action.READ_SCHOOL,
+            shown=_shown,
+        )
     )
 )
-
-
-# ── the duty report ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-class DutyReportShape(TypedDict):
-    """A duty report. Before there is one: what it begins with."""
-
-    sections: dict[str, str]
-    rectification: str | None
-    submitted: bool
-    submitted_at: datetime | None
-    late: bool
-    record: RecordShape | None
-
-
-def duty_report_shape(row: DutyReport) -> DutyReportShape:
-    return {
-        "sections": row.sections,
-        "rectification": row.rectification,
-        "submitted": row.submitted,
-        "submitted_at": row.submitted_at,
-        "late": row.late,
-        "record": record_shape(row),
-    }
-
-
-def _held_report(request: Request) -> DutyReport | None:
-    return duty_report_of(request.session, request.process, held=True)
-
-
-def _standing_report(request: Request) -> DutyReport:
-    visible = visible_duty_report(request.by, request.process.branch.code)
-    row = duty_report_of(request.session, request.process, visible=visible, held=True)
-    if row is None:
-        raise NotFound
-    return row
-
-
-@routes.get(f"{ASSESSMENT}/duty-report", action=Action.READ_DUTY_REPORT, answers=DutyReportShape)
-def read_duty_report(request: Request) -> Any:
-    """The duty report. Before it is begun, last year's measures stand in it as far as they have come."""
-    visible = visible_duty_report(request.by, request.process.branch.code)
-    row = duty_report_of(request.session, request.process, visible=visible)
-    if row is not None:
-        return Answer(duty_report_shape(row), version=row.version)
-    begun: DutyReportShape = {
-        "sections": {},
-        "rectification": begun_rectification(request.session, request.process),
-        "submitted": False,
-        "submitted_at": None,
-        "late": False,
-        "record": None,
-    }
-    return begun
-
-
-@routes.put(
-    f"{ASSESSMENT}/duty-report",
-    action=Action.WRITE_DUTY_REPORT,
-    lock=Lock.EVIDENCE,
-    find=_held_report,
-    body=DutyReportBody,
-    answers=DutyReportShape,
-    if_match=True,
-)
-def put_duty_report(request: Request, row: DutyReport | None, body: dict[str, Any]) -> Any:
-    """Write the report whole, as a draft or submitted."""
-    written = write_duty_report(request.session, request.process, row, body, seen=request.if_match, by=request.by, now=request.now)
-    return Answer(duty_report_shape(written), version=written.version)
-
-
-@routes.post(
-    f"{ASSESSMENT}/duty-report/withdraw",
-    action=Action.WRITE_DUTY_REPORT,
-    lock=Lock.EVIDENCE,
-    find=_standing_report,
-    body=ReasonBody,
-    answers=DutyReportShape,
-)
-def withdraw_duty_report(request: Request, row: DutyReport, body: dict[str, Any]) -> Any:
-    """The branch takes its report back, with a reason, and may write another."""
-    must_be_open(request.process, Stage.COLLECTING)
-    withdraw(row, by=request.by.staff_no, now=request.now, reason=body["reason"])
-    return Answer(duty_report_shape(row), version=row.version)
-
-
-@routes.post(
-    f"{ASSESSMENT}/duty-report/reject", action=Action.ASSESS, lock=Lock.EVIDENCE, find=_standing_report, body=ReasonBody, answers=DutyReportShape
-)
-def reject_duty_report(request: Request, row: DutyReport, body: dict[str, Any]) -> Any:
-    """The office does not accept the report, with a reason; the branch writes another."""
-    must_be_open(request.process, Stage.COLLECTING)
-    reject(row, by=request.by.staff_no, now=request.now, reason=body["reason"])
-    return Answer(duty_report_shape(row), version=row.version)
-
-
-# ── the facts of the year ─────────────────────────────────────────────────────────────────────────────────────────────
-
-
-class CleanGovernmentShape(TypedDict):
-    text: str | None
-    issues: bool | None
-
-
-class FactsShape(TypedDict):
-    """What a branch tells of its year."""
-
-    main_work: str | None
-    three_meetings: dict[str, int | None]
-    development: dict[str, int | None]
-    clean_government: CleanGovernmentShape
-    recorded_by: str
-    recorded_at: datetime
-    checked_by: str | None
-    checked_at: datetime | None
-
-
-def facts_shape(row: Facts) -> FactsShape:
-    return {
-        "main_work": row.main_work,
-        "three_meetings": {name: getattr(row, name) for name in THREE_MEETINGS},
-        "development": {name: getattr(row, name) for name in DEVELOPMENT},
-        "clean_government": {"text": row.clean_government, "issues": row.clean_issues},
-        "recorded_by": row.recorded_by,
-        "recorded_at": row.recorded_at,
-        "checked_by": row.checked_by,
-        "checked_at": row.checked_at,
-    }
-
-
-def _facts(request: Request) -> Facts:
-    row = facts_of(request.session, request.process)
-    if row is None:
-        raise NotFound
-    return row
-
-
-def _held_facts(request: Request) -> Facts | None:
-    return facts_of(request.session, request.process, held=True)
-
-
-@routes.get(f"{ASSESSMENT}/facts", action=Action.READ_ASSESSMENT_PROCESS, find=_facts, answers=FactsShape)
-def read_facts(request: Request, row: Facts) -> Any:
-    """What a branch has told of its year."""
-    return Answer(facts_shape(row), version=row.version)
-
-
-@routes.put(f"{ASSESSMENT}/facts", action=Action.STATE_FACTS, lock=Lock.EVIDENCE, find=_held_facts, body=FactsBody, answers=FactsShape, if_match=True)
-def put_facts(request: Request, row: Facts | None, body: dict[str, Any]) -> Any:
-    """Tell the facts of the year, whole. A change wants a new check by the office."""
-    written = state_facts(request.session, request.process, row, body, seen=request.if_match, by=request.by, now=request.now)
-    return Answer(facts_shape(written), version=written.version)
-
-
-@routes.post(f"{ASSESSMENT}/facts/confirm", action=Action.ASSESS, lock=Lock.EVIDENCE, find=_held_facts, answers=FactsShape)
-def confirm_facts(request: Request, row: Facts | None) -> Any:
-    """The office has checked the facts as they stand."""
-    checked = check_facts(request.session, request.process, row, by=request.by, now=request.now)
-    return Answer(facts_shape(checked), version=checked.version)

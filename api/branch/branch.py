@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement
 
-from api.branch.process import process_routes
+from api.branch.process import ProcessEdge, process_routes
 from api.frame.address import BRANCH, NUMBER, address_of
 from api.frame.base import Answer, Request, Routes, service
 from api.frame.lists import Page, after_of, listed, natural, number
@@ -42,7 +42,9 @@ def read_process(request: Request) -> Any:
 
 
 routes.extend(
-    process_routes(Kind.APPRAISAL, BRANCH, reads=Action.READ_PROCESS, moves=Action.MOVE, reads_history=Action.READ_PROCESS, visible=_visible)
+    process_routes(
+        ProcessEdge(Kind.APPRAISAL, BRANCH, reads=Action.READ_PROCESS, moves=Action.MOVE, reads_history=Action.READ_PROCESS, visible=_visible)
+    )
 )
 
 

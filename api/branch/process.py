@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -97,40 +98,51 @@ def extension_shape(row: Extension) -> ExtensionShape:
     }
 
 
-def process_routes(
-    kind: Kind,
-    at: str,
-    *,
-    reads: Action,
-    moves: Action,
-    reads_history: Action,
-    visible: Callable[[Request], ColumnElement[bool]] = lambda request: true(),
-    shown: Callable[[Request, Stage], bool] = lambda request, stage: True,
-) -> Routes:
-    """The routes that a process of every kind has, below its address.
+@dataclass(frozen=True)
+class ProcessEdge:
+    """Where the routes of a kind's processes stand, and who may use them."""
 
-    ``visible`` is what a reader sees of the history, ``shown`` whether he sees what a stage asks.
-    """
-    routes = Routes(kind=kind)
+    kind: Kind
+    at: str
+    reads: Action
+    moves: Action
+    reads_history: Action
+    visible: Callable[[Request], ColumnElement[bool]] = lambda request: true()
+    """Which rows of the history a reader sees."""
+    shown: Callable[[Request, Stage], bool] = lambda request, stage: True
+    """Whether a reader sees what a stage asks."""
+
+
+def process_routes(edge: ProcessEdge) -> Routes:
+    """Declare the routes that a process of every kind has, below its address."""
+    routes = Routes(kind=edge.kind)
+    _reading_routes(routes, edge)
+    _history_route(routes, edge)
+    _move_routes(routes, edge)
+    _extension_routes(routes, edge)
+    return routes
+
+
+def _reading_routes(routes: Routes, edge: ProcessEdge) -> None:
     # Which stage; default: the present one.
-    stage_query: type[Body] = Body.from_dict({"stage": one_of(Stage, among=STAGES[kind])}, name=f"{kind.value.title()}StageQuery")  # type: ignore[assignment]
+    stage_query: type[Body] = Body.from_dict({"stage": one_of(Stage, among=STAGES[edge.kind])}, name=f"{edge.kind.value.title()}StageQuery")  # type: ignore[assignment]
 
-    @routes.get(f"{at}/next", action=reads, answers=Items[OptionShape])
+    @routes.get(f"{edge.at}/next", action=edge.reads, answers=Items[OptionShape])
     def read_next(request: Request) -> Any:
         """Every move declared from here, whoever asks, with all that stands in its way."""
         found = options(request.session, request.process, by=request.by)
         items = [option_shape(each, language()) for each in found]
         for item, each in zip(items, found, strict=True):
-            if each.move.asks is not None and not shown(request, each.move.asks):
+            if each.move.asks is not None and not edge.shown(request, each.move.asks):
                 item["unmet"] = []
         return {"items": items}
 
-    @routes.get(f"{at}/requirements", action=reads, answers=Items[CheckShape], query=stage_query)
+    @routes.get(f"{edge.at}/requirements", action=edge.reads, answers=Items[CheckShape], query=stage_query)
     def read_requirements(request: Request, query: dict[str, Any]) -> Any:
         """The checklist of a stage: each requirement as met, unmet or waived, with people."""
         process = request.process
         stage = query.get("stage", process.stage)
-        rows = checklist(request.session, process, stage, today=request.today) if shown(request, stage) else []
+        rows = checklist(request.session, process, stage, today=request.today) if edge.shown(request, stage) else []
         waivers = records_of(request.session, Waiver, process.id, after=0, limit=1000)
         return {
             "items": [
@@ -143,26 +155,30 @@ def process_routes(
             ]
         }
 
-    @routes.get(f"{at}/history", action=reads_history, answers=Listed[HistoryShape], query=Page)
+
+def _history_route(routes: Routes, edge: ProcessEdge) -> None:
+    @routes.get(f"{edge.at}/history", action=edge.reads_history, answers=Listed[HistoryShape], query=Page)
     def read_history(request: Request, query: dict[str, Any]) -> Any:
         """Who changed what, from what, to what. Fields with readers of their own say only that they changed."""
-        statement = history_of(request.process.id, visible(request), after=after_of(query, 0, number), limit=query["limit"] + 1)
+        statement = history_of(request.process.id, edge.visible(request), after=after_of(query, 0, number), limit=query["limit"] + 1)
         rows = request.session.scalars(statement).all()
         return listed(rows, query, history_shape, lambda row: row.id)
 
-    @routes.get(f"{at}/moves", action=reads, answers=Listed[ChangeShape], query=Page)
+
+def _move_routes(routes: Routes, edge: ProcessEdge) -> None:
+    @routes.get(f"{edge.at}/moves", action=edge.reads, answers=Listed[ChangeShape], query=Page)
     def list_moves(request: Request, query: dict[str, Any]) -> Any:
         """Moves that were made."""
         rows = moves_made(request.session, request.process.id, after=after_of(query, 0, number), limit=query["limit"] + 1)
 
         def shape(row: StageChange) -> ChangeShape:
             # Why the office or the committee did what is theirs alone is theirs to know; why a branch was sent back it was told.
-            told = row.trigger is Trigger.RETURN or shown(request, row.source)
+            told = row.trigger is Trigger.RETURN or edge.shown(request, row.source)
             return change_shape(row) if told else {**change_shape(row), "reason": None}
 
         return listed(rows, query, shape, lambda row: row.id)
 
-    @routes.post(f"{at}/moves", action=moves, answers=MadeShape, lock=Lock.MOVE, body=MoveBody, if_match=True, status=201)
+    @routes.post(f"{edge.at}/moves", action=edge.moves, answers=MadeShape, lock=Lock.MOVE, body=MoveBody, if_match=True, status=201)
     def make_move(request: Request, body: dict[str, Any]) -> Any:
         """Move the branch. Refused with everything that is missing, never only the first."""
         change = move(
@@ -185,13 +201,15 @@ def process_routes(
             location=f"{address_of(process)}/moves",
         )
 
-    @routes.get(f"{at}/extensions", action=reads, answers=Listed[ExtensionShape], query=Page)
+
+def _extension_routes(routes: Routes, edge: ProcessEdge) -> None:
+    @routes.get(f"{edge.at}/extensions", action=edge.reads, answers=Listed[ExtensionShape], query=Page)
     def list_extensions(request: Request, query: dict[str, Any]) -> Any:
         """Later days that the office gave this branch."""
         rows = extensions_of(request.session, request.process.id, after=after_of(query, 0, number), limit=query["limit"] + 1)
         return listed(rows, query, extension_shape, lambda row: row.id)
 
-    @routes.post(f"{at}/extensions", action=Action.EXTEND, answers=ExtensionShape, lock=Lock.MOVE, body=ExtensionBody, status=201)
+    @routes.post(f"{edge.at}/extensions", action=Action.EXTEND, answers=ExtensionShape, lock=Lock.MOVE, body=ExtensionBody, status=201)
     def give_extension(request: Request, body: dict[str, Any]) -> Any:
         """Give this branch a later day for a stage, with a reason."""
         row = extend(
@@ -204,5 +222,3 @@ def process_routes(
             now=request.now,
         )
         return Answer(extension_shape(row), 201, version=request.process.version, location=f"{address_of(request.process)}/extensions")
-
-    return routes
