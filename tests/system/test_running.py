@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -103,6 +103,39 @@ TEXTS = {
 PASSWORD, WRONG = "canary-password-1", "canary-password-2"
 
 
+def ask_with_canaries(ask: Callable[..., httpx.Response], http: httpx.Client, secretary: tuple[str, str], office: tuple[str, str], url: str) -> None:
+    """Requests of every sort, each with personal data in it: taken, refused, missing, malformed, forbidden, unknown, stale, and one that fails."""
+    study = {"held_on": "2024-12-18", "titles": list(READING), "present": ["canaryz3", "canaryl4"], "exchange": TEXTS["exchange"]}
+    kept = ask(secretary, "POST", f"{B}/study-sessions", json=study)
+    assert kept.status_code == 201, kept.text
+    talk = {"held_on": "2024-12-19", "talker": "canaryz3", "partner": "canaryw5", **TEXTS}
+    told = ask(secretary, "POST", f"{B}/talks", json=talk, headers={"Idempotency-Key": "canary-key-of-a-talk"})
+    assert told.status_code == 201, told.text
+    assert ask(secretary, "PATCH", f"{B}/talks/{told.json()['id']}", json={"affirmed": "金丝雀改过"}, headers={"If-Match": told.headers["ETag"]})
+    # Refused, missing, malformed, of the wrong kind, forbidden, unknown, stale.
+    assert ask(secretary, "POST", f"{B}/moves", json={"trigger": "advance"}, headers={"If-Match": '"1"'}).status_code == 409
+    assert ask(secretary, "POST", f"{B}/talks", json={**talk, "partner": "金丝雀没有这个人"}).status_code == 422
+    assert ask(secretary, "POST", f"{B}/talks", content=b'{"affirmed": "\xe9\x87\x91', headers={"Content-Type": "application/json"}).is_error
+    assert ask(secretary, "GET", "/accounts/canaryl4?canary=canary").is_error
+    assert ask(office, "GET", f"{B}/roll/canaryw5").status_code == 200
+    assert ask(office, "GET", "/cycles/2024/branches?q=金丝雀").status_code == 200
+    files = {"file": ("金丝雀名册.xlsx", a_school_roster())}
+    assert ask(office, "POST", "/roster-imports", files=files).status_code == 201
+    for password in (PASSWORD, WRONG):
+        http.post("/session", json={"staff_no": "canaryz3", "password": password})
+    http.get("/me", headers={"Authorization": "Bearer zb_canary-token"})
+    http.request("CANARY", "/me")
+    returned = ask(office, "POST", f"{B}/extensions", json={"stage": "talks", "due_on": "2030-01-10", "reason": "金丝雀理由"})
+    assert returned.status_code == 201, returned.text
+    # A fault of ours: its statement and its values stand in the words of the exception.
+    with engine_of_owner(url) as owner:
+        owner.execute(text("alter table talk rename column affirmed to gone"))
+        owner.commit()
+        assert ask(secretary, "POST", f"{B}/talks", json={**talk, "partner": "canarys8"}).status_code == 500
+        owner.execute(text("alter table talk rename column gone to affirmed"))
+        owner.commit()
+
+
 def test_a_whole_story_leaves_nobodys_data_in_the_log(project: Path, tmp_path: Path, engine: Engine, database_url: str, mail: MailServer) -> None:
     """Names, 学工号, texts, tokens, passwords, addresses, the secret key: none is in what the service and the worker write at DEBUG."""
     with transaction(engine, actor="cli") as session:
@@ -130,35 +163,7 @@ def test_a_whole_story_leaves_nobodys_data_in_the_log(project: Path, tmp_path: P
         def ask(who: tuple[str, str], method: str, path: str, **sent: Any) -> httpx.Response:
             return http.request(method, path, headers={"Authorization": f"Bearer {who[1]}", **sent.pop("headers", {})}, **sent)
 
-        study = {"held_on": "2024-12-18", "titles": list(READING), "present": ["canaryz3", "canaryl4"], "exchange": TEXTS["exchange"]}
-        kept = ask(secretary, "POST", f"{B}/study-sessions", json=study)
-        assert kept.status_code == 201, kept.text
-        talk = {"held_on": "2024-12-19", "talker": "canaryz3", "partner": "canaryw5", **TEXTS}
-        told = ask(secretary, "POST", f"{B}/talks", json=talk, headers={"Idempotency-Key": "canary-key-of-a-talk"})
-        assert told.status_code == 201, told.text
-        assert ask(secretary, "PATCH", f"{B}/talks/{told.json()['id']}", json={"affirmed": "金丝雀改过"}, headers={"If-Match": told.headers["ETag"]})
-        # Refused, missing, malformed, of the wrong kind, forbidden, unknown, stale.
-        assert ask(secretary, "POST", f"{B}/moves", json={"trigger": "advance"}, headers={"If-Match": '"1"'}).status_code == 409
-        assert ask(secretary, "POST", f"{B}/talks", json={**talk, "partner": "金丝雀没有这个人"}).status_code == 422
-        assert ask(secretary, "POST", f"{B}/talks", content=b'{"affirmed": "\xe9\x87\x91', headers={"Content-Type": "application/json"}).is_error
-        assert ask(secretary, "GET", "/accounts/canaryl4?canary=canary").is_error
-        assert ask(office, "GET", f"{B}/roll/canaryw5").status_code == 200
-        assert ask(office, "GET", "/cycles/2024/branches?q=金丝雀").status_code == 200
-        files = {"file": ("金丝雀名册.xlsx", a_school_roster())}
-        assert ask(office, "POST", "/roster-imports", files=files).status_code == 201
-        for password in (PASSWORD, WRONG):
-            http.post("/session", json={"staff_no": "canaryz3", "password": password})
-        http.get("/me", headers={"Authorization": "Bearer zb_canary-token"})
-        http.request("CANARY", "/me")
-        returned = ask(office, "POST", f"{B}/extensions", json={"stage": "talks", "due_on": "2030-01-10", "reason": "金丝雀理由"})
-        assert returned.status_code == 201, returned.text
-        # A fault of ours: its statement and its values stand in the words of the exception.
-        with engine_of_owner(database_url) as owner:
-            owner.execute(text("alter table talk rename column affirmed to gone"))
-            owner.commit()
-            assert ask(secretary, "POST", f"{B}/talks", json={**talk, "partner": "canarys8"}).status_code == 500
-            owner.execute(text("alter table talk rename column gone to affirmed"))
-            owner.commit()
+        ask_with_canaries(ask, http, secretary, office, database_url)
         wait_until(lambda: mail.received, log)
     written = log.read_text(encoding="utf-8")
     lines = [json.loads(line) for line in written.splitlines() if not line.startswith("服务地址")]

@@ -130,82 +130,129 @@ def ok(answer: httpx.Response) -> Any:
     return answer.json()
 
 
-def test_a_branch_walks_study_and_talks_and_is_returned_and_walks_again(school: School, mail: MailServer) -> None:
+@dataclass(frozen=True)
+class Walker:
+    """A large branch on its way, as its secretary and the office see it."""
+
+    school: School
+    row: dict[str, Any]
+    office: httpx.Client
+    secretary: httpx.Client
+    people: list[dict[str, Any]]
+
+    @property
+    def here(self) -> str:
+        return branch_path(self.row)
+
+    @property
+    def leaders(self) -> list[str]:
+        return [each["staff_no"] for each in self.people if each["leads"]]
+
+    @property
+    def others(self) -> dict[str, str]:
+        return {each["staff_no"]: each["name"] for each in self.people if not each["leads"]}
+
+    def move(self, client: httpx.Client, trigger: str, **what: Any) -> httpx.Response:
+        etag = client.get(self.here).headers["ETag"]
+        return client.post(f"{self.here}/moves", json={"trigger": trigger, **what}, headers={"If-Match": etag})
+
+    def advance(self) -> httpx.Response:
+        return self.move(self.secretary, "advance")
+
+    def record(self, collection: str, body: dict[str, Any], by: httpx.Client | None = None) -> None:
+        ok((by or self.secretary).post(f"{self.here}/{collection}", json=body))
+
+    def standing(self, stage: str) -> int:
+        return int(ok(self.office.get(f"{YEAR}/progress", headers={"Cache-Control": "no-cache"}))["by_stage"][stage])
+
+
+STUDY_DAY = str(TODAY - timedelta(days=1))
+
+
+def a_walker(school: School) -> Walker:
     office = school.as_("office")
     row = next(each for each in ok(office.get(f"{YEAR}/branches"))["items"] if len(ok(office.get(branch_path(each) + "/roll"))["items"]) >= 20)
-    here = branch_path(row)
     secretary = school.as_(row["secretary"]["staff_no"])
-    people = ok(secretary.get(f"{here}/roll"))["items"]
-    leaders = [each["staff_no"] for each in people if each["leads"]]
-    others = {each["staff_no"]: each["name"] for each in people if not each["leads"]}
-    study_day = str(TODAY - timedelta(days=1))
+    return Walker(school, row, office, secretary, ok(secretary.get(f"{branch_path(row)}/roll"))["items"])
 
-    def move(client: httpx.Client, trigger: str, **what: Any) -> httpx.Response:
-        etag = client.get(here).headers["ETag"]
-        return client.post(f"{here}/moves", json={"trigger": trigger, **what}, headers={"If-Match": etag})
 
-    def standing(stage: str) -> int:
-        return int(ok(office.get(f"{YEAR}/progress", headers={"Cache-Control": "no-cache"}))["by_stage"][stage])
+def test_a_branch_walks_study_and_talks_and_is_returned_and_walks_again(school: School, mail: MailServer) -> None:
+    walker = a_walker(school)
+    last = next(iter(walker.others))
+    studies(walker)
+    talks_with_all_but(walker, last)
+    is_reminded_of_it(walker, mail, last)
 
-    # Refused with every missing person and title named.
-    refused = move(secretary, "advance")
+    # Waived with a reason, advanced, and counted.
+    assert missing(walker.advance().json(), "K2") == {last: walker.others[last]}
+    waiver = {"requirement": "members_nobody_talked_with", "subjects": [last], "reason": "长期住院，已电话慰问"}
+    walker.record("waivers", waiver)
+    assert ok(walker.advance())["stage"] == "self_review"
+    assert (walker.standing("talks"), walker.standing("self_review")) == (0, 1)
+
+    is_returned_and_advances_again(walker, mail)
+
+
+def studies(walker: Walker) -> None:
+    """Refused with every missing person and title named, until all have studied."""
+    people = walker.people
+    refused = walker.advance()
     assert refused.status_code == 409
     assert missing(refused.json(), "E4") == {each["staff_no"]: each["name"] for each in people}
     titles = list(missing(refused.json(), "E3"))
-    assert sorted(titles) == sorted(ok(office.get(YEAR))["rules"]["required_reading"])
+    assert sorted(titles) == sorted(ok(walker.office.get(YEAR))["rules"]["required_reading"])
     everybody = [each["staff_no"] for each in people]
-    ok(secretary.post(f"{here}/study-sessions", json={"held_on": study_day, "titles": titles, "present": everybody[1:], "exchange": "交流了体会"}))
-    refused = move(secretary, "advance")
-    assert missing(refused.json(), "E4") == {everybody[0]: people[0]["name"]}
-    session = ok(secretary.get(f"{here}/study-sessions"))["items"][0]
-    ok(secretary.post(f"{here}/study-sessions/{session['id']}/make-ups", json={"staff_no": everybody[0], "on": str(TODAY), "how": "自学"}))
-    assert ok(move(secretary, "advance"))["stage"] == "talks"
-    assert (standing("study"), standing("talks")) == (59, 1)
+    walker.record("study-sessions", {"held_on": STUDY_DAY, "titles": titles, "present": everybody[1:], "exchange": "交流了体会"})
+    assert missing(walker.advance().json(), "E4") == {everybody[0]: people[0]["name"]}
+    session = ok(walker.secretary.get(f"{walker.here}/study-sessions"))["items"][0]
+    walker.record(f"study-sessions/{session['id']}/make-ups", {"staff_no": everybody[0], "on": str(TODAY), "how": "自学"})
+    assert ok(walker.advance())["stage"] == "talks"
+    assert (walker.standing("study"), walker.standing("talks")) == (59, 1)
 
-    # One talk recorded, and the list is one shorter; a committee member records his own.
+
+def talks_with_all_but(walker: Walker, last: str) -> None:
+    """One talk recorded, and the list is one shorter; a committee member records his own."""
+    leaders, others = walker.leaders, walker.others
     for number, one in enumerate(leaders):
         for other in leaders[number + 1 :]:
-            ok(secretary.post(f"{here}/talks", json={"held_on": study_day, "talker": one, "partner": other}))
-    assert missing(move(secretary, "advance").json(), "K2") == others
-    last, *rest = others
-    member = school.as_(leaders[1])
-    ok(member.post(f"{here}/talks", json={"held_on": study_day, "talker": leaders[1], "partner": rest[0]}))
-    assert missing(move(secretary, "advance").json(), "K2") == {number: name for number, name in others.items() if number != rest[0]}
-    for number in rest[1:]:
-        focus = {"focus": True, "focus_reason": "新到支部"} if number == rest[1] else {}
-        ok(secretary.post(f"{here}/talks", json={"held_on": study_day, "talker": leaders[0], "partner": number, **focus}))
+            walker.record("talks", {"held_on": STUDY_DAY, "talker": one, "partner": other})
+    assert missing(walker.advance().json(), "K2") == others
+    rest = [each for each in others if each != last]
+    walker.record("talks", {"held_on": STUDY_DAY, "talker": leaders[1], "partner": rest[0]}, by=walker.school.as_(leaders[1]))
+    assert missing(walker.advance().json(), "K2") == {number: name for number, name in others.items() if number != rest[0]}
+    for other in rest[1:]:
+        focus = {"focus": True, "focus_reason": "新到支部"} if other == rest[1] else {}
+        walker.record("talks", {"held_on": STUDY_DAY, "talker": leaders[0], "partner": other, **focus})
 
-    # The reminder of the day after tomorrow but one is read back from the mail server: his own duty, nobody's name.
-    tick_at(school, mail, at_ten(TODAY))
-    [letter] = [each for each in mail.received if row["branch"]["name"] in each["Subject"] and people[0]["name"] in str(each["To"])]
+
+def is_reminded_of_it(walker: Walker, mail: MailServer, last: str) -> None:
+    """The reminder of the day after tomorrow but one is read back from the mail server: his own duty, nobody's name."""
+    tick_at(walker.school, mail, at_ten(TODAY))
+    branch, secretary = walker.row["branch"], walker.people[0]["name"]
+    [letter] = [each for each in mail.received if branch["name"] in each["Subject"] and secretary in str(each["To"])]
     text = letter.get_body(("plain",)).get_content()  # type: ignore[union-attr]
     assert "谈心谈话" in text
     assert "还差1项" in text
-    assert others[last] not in text
-    ledger = ok(office.get(f"{YEAR}/letters", params={"branch": row["branch"]["code"], "recipient": leaders[0]}))["items"]
+    assert walker.others[last] not in text
+    ledger = ok(walker.office.get(f"{YEAR}/letters", params={"branch": branch["code"], "recipient": walker.leaders[0]}))["items"]
     # Before a weekend a nearer reminder than the third day's may be due already.
     nearest = nearest_reminder(DEADLINES["talks"], at_ten(TODAY), {})
     assert [(each["kind"], each["state"]) for each in ledger] == [(f"due-{nearest}", "sent")]
 
-    # Waived with a reason, advanced, and counted.
-    assert missing(move(secretary, "advance").json(), "K2") == {last: others[last]}
-    waiver = {"requirement": "members_nobody_talked_with", "subjects": [last], "reason": "长期住院，已电话慰问"}
-    ok(secretary.post(f"{here}/waivers", json=waiver))
-    assert ok(move(secretary, "advance"))["stage"] == "self_review"
-    assert (standing("talks"), standing("self_review")) == (0, 1)
 
-    # Returned by the office with a new day; the waiver stands, and the branch advances again.
+def is_returned_and_advances_again(walker: Walker, mail: MailServer) -> None:
+    """Returned by the office with a new day; the waiver stands, and the branch advances again."""
     day = str(TODAY + timedelta(days=10))
-    returned = ok(move(office, "return", to="talks", reason="请补充意见建议", due_on=day))
+    returned = ok(walker.move(walker.office, "return", to="talks", reason="请补充意见建议", due_on=day))
     assert (returned["stage"], returned["round"], returned["due_on"]) == ("talks", 2, day)
-    progress = ok(office.get(f"{YEAR}/progress", headers={"Cache-Control": "no-cache"}))
+    progress = ok(walker.office.get(f"{YEAR}/progress", headers={"Cache-Control": "no-cache"}))
     assert (progress["by_stage"]["talks"], progress["returned"]) == (1, 1)
     # The letter was queued by the server just now, which may be after ten.
-    tick_at(school, mail, max(at_ten(TODAY), datetime.now(UTC)))
+    tick_at(walker.school, mail, max(at_ten(TODAY), datetime.now(UTC)))
     assert any("退回" in each["Subject"] for each in mail.received)
-    assert ok(move(secretary, "advance"))["stage"] == "self_review"
-    assert standing("self_review") == 1
-    assert [each["trigger"] for each in ok(office.get(f"{here}/moves"))["items"]] == ["advance", "advance", "return", "advance"]
+    assert ok(walker.advance())["stage"] == "self_review"
+    assert walker.standing("self_review") == 1
+    assert [each["trigger"] for each in ok(walker.office.get(f"{walker.here}/moves"))["items"]] == ["advance", "advance", "return", "advance"]
 
 
 def branch_path(row: dict[str, Any]) -> str:

@@ -11,10 +11,11 @@ import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from tests.support.builders import DEADLINES, NOW, TODAY, a_school, caller
-from tests.support.records.assessment import REPORTED, a_duty_report, arranged, facts
-from tests.support.records.assessment_summary import a_proposal, a_whole_year, an_activity, appraised, assessed, attended, checked_facts, sheet_of
-from tests.support.records.evidence import all_evidence, came_to, go, lacking, leaves, stand_at, statements
+from tests.support.builders import DEADLINES, NOW, a_school, caller
+from tests.support.records.assessment import a_duty_report, facts
+from tests.support.records.assessment_summary import a_whole_year, an_activity, appraised, assessed, attended, sheet_of
+from tests.support.records.evidence import all_evidence, came_to, go, lacking, leaves, statements
+from tests.support.records.mixed_assessment import a_reason_for_more, some_activities, some_facts, some_filing, some_report
 from tests.support.records.rating import a_counted_ballot, a_rating
 from tests.support.records.rectification import the_year_after
 from tests.support.records.self_review import a_meeting, a_tally
@@ -39,7 +40,6 @@ from workflow.foundation.vocabulary import (
     MeetingPurpose,
     Post,
     Presence,
-    ReportMode,
     Stage,
     TallySubject,
     Trigger,
@@ -182,68 +182,6 @@ def all_agree(session: Session, processes: Sequence[Process]) -> None:
 
 
 # ── any moment ────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def some_activities(session: Session, processes: Sequence[Process], dice: Random) -> None:
-    """Two of each kind, two of them taken back; whoever was expected came, was on leave or stayed away."""
-    rows = [
-        an_activity(session, processes[0], kind, name=f"{kind.zh}{number}", held_on=date(2024, dice.randint(1, 12), 3))
-        for kind in ActivityKind
-        for number in range(2)
-    ]
-    for row in rows:
-        for process in processes:
-            line = roll(session, process.id)
-            expected = dice.sample([each.staff_no for each in line], dice.randint(0, len(line)))
-            attended(session, process, row, {staff_no: dice.choice(list(Presence)) for staff_no in expected})
-    for how, row in zip((withdraw, reject), dice.sample(rows, 2), strict=True):
-        how(row, by="office", now=NOW, reason="有误")
-
-
-def some_report(session: Session, process: Process, dice: Random) -> None:
-    """None, a draft, one that was taken back, one that came late, one without a section."""
-    process.due_on = TODAY - timedelta(days=1) if dice.random() < 0.4 else None
-    kind = dice.randrange(5)
-    sections = {clause: dice.choice(("", text)) for clause, text in REPORTED.items() if dice.random() < 0.8}
-    if kind:
-        row = a_duty_report(session, process, submitted=kind > 1, sections=sections, rectification=dice.choice((None, "已整改")))
-        if kind == 2:
-            dice.choice((withdraw, reject))(row, by="office", now=NOW, reason="有误")
-            a_duty_report(session, process, submitted=dice.random() < 0.5)
-    if dice.random() < 0.8:
-        arranged(session, process, mode=dice.choice([*ReportMode, None]), conduct=dice.choice((None, "较好")), extra=dice.choice((None, "获奖")))
-
-
-def some_facts(session: Session, process: Process, dice: Random) -> None:
-    if dice.random() < 0.2:
-        return
-    some = {
-        group: {name: dice.randint(0, 14) for name in names if dice.random() < 0.7}
-        for group, names in (("three_meetings", THREE_MEETINGS), ("development", DEVELOPMENT))
-    }
-    tell = dice.choice((facts, checked_facts))
-    tell(session, process, main_work=dice.choice((None, "完成")), clean_government={"issues": True}, **some)
-    if dice.random() < 0.7:
-        a_proposal(session, process, result=dice.choice([*Level, None]), reason=dice.choice((None, "工作扎实")))
-
-
-def some_filing(session: Session, own: Process, dice: Random) -> None:
-    """Filed once or twice, perhaps late, and now perhaps back on its way."""
-    for hours in range(dice.randint(0, 2)):
-        change = {"source": Stage.REPORT, "target": Stage.FILED, "round": 1, "version": 2, "due_on": None, "reason": None, "late": False}
-        session.add(StageChange(process_id=own.id, trigger=Trigger.FILE, made_by="z3", made_at=NOW + timedelta(hours=hours), **change))
-    stand_at(session, own, dice.choice((Stage.REPORT, Stage.FILED, Stage.ACCEPTED)))
-    own.round, own.late = dice.randint(1, 3), dice.random() < 0.5
-
-
-def a_reason_for_more(session: Session, own: Process, dice: Random) -> None:
-    """Over the quota with a reason: one that covers, one that waits, one that was taken back."""
-    if lacking(session, own, "more_excellent_than_the_quota"):
-        waiver = waive(session, own, {"requirement": "more_excellent_than_the_quota", "reason": "青年教师集中"}, by="office", now=NOW)
-        if dice.random() < 0.7:
-            approve(waiver, by="office", now=NOW)
-        if dice.random() < 0.3:
-            reject(waiver, by="office", now=NOW, reason="不同意")
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -1,0 +1,52 @@
+"""A sheet of attendance over two branches, whole or spoilt, and what reading it finds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from tests.support.builders import NOW, person
+from tests.support.records.assessment_activities import a_sheet, read, sheet_rows
+from tests.support.workbooks import Row
+from workflow.assessment.activities import Activity
+from workflow.assessment.attendance import SHEET, AttendanceImport
+from workflow.people.organisation import Branch
+from workflow.year.cycle import Cycle, Process
+from workflow.year.roll import rolls_follow
+
+
+@dataclass(frozen=True)
+class School:
+    """Two branches, an activity of the year, and the assessments of the branches."""
+
+    cycle: Cycle
+    activity: Activity
+    here: Process
+    there: Process
+
+
+def found(row: AttendanceImport) -> list[tuple[int | None, str | None, str, str]]:
+    """The problems of a sheet: row, heading, severity, message."""
+    assert {problem["sheet"] for problem in row.problems} <= {SHEET}
+    return [(problem["row"], problem["heading"], problem["severity"], problem["message"]) for problem in row.problems]
+
+
+def spoilt(place: int, **cells: object) -> list[Row]:
+    """The sheet of both branches with one row changed."""
+    rows = sheet_rows()
+    rows[place] |= cells
+    return rows
+
+
+def looked_at(session: Session, school: School, rows: Sequence[Row]) -> AttendanceImport:
+    return read(session, school.activity, a_sheet(rows))
+
+
+def moves(session: Session, name: str, to: str) -> None:
+    """Somebody is transferred to another branch, and the rolls follow."""
+    person(session, name).branch_id = session.scalars(select(Branch.id).where(Branch.code == to)).one()
+    session.flush()
+    rolls_follow(session, now=NOW)

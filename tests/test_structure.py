@@ -1,0 +1,57 @@
+"""The house as it is built (结构): folders that read as a table of contents, rooms of a bearable size, one meaning for each name."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+LINES_OF_A_FILE = 400
+LINES_OF_A_FUNCTION = 60
+MODULES_OF_A_FOLDER = 12
+PRODUCT = ("workflow", "api", "schedulers")
+CODE = (*PRODUCT, "benchmarks", "migrations", "tests")
+
+
+def sources(project: Path, *folders: str) -> Iterator[Path]:
+    """Python files of these top folders and of the top itself. A migration that was released stays as it was applied: it is no room of the house."""
+    yield from project.glob("*.py")
+    for folder in folders:
+        yield from (path for path in (project / folder).rglob("*.py") if "versions" not in path.parts)
+
+
+def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+def test_no_file_is_longer_than_400_lines(project: Path) -> None:
+    lengths = {str(path.relative_to(project)): len(path.read_text(encoding="utf-8").splitlines()) for path in sources(project, *CODE)}
+    assert {name: lines for name, lines in lengths.items() if lines > LINES_OF_A_FILE} == {}
+
+
+def test_no_function_is_longer_than_60_lines(project: Path) -> None:
+    lengths = {
+        f"{path.relative_to(project)}:{node.name}": (node.end_lineno or 0) - node.lineno + 1
+        for path in sources(project, *CODE)
+        for node in functions(path)
+    }
+    assert {name: lines for name, lines in lengths.items() if lines > LINES_OF_A_FUNCTION} == {}
+
+
+def test_no_folder_holds_more_than_twelve_modules(project: Path) -> None:
+    modules = Counter(str(path.parent.relative_to(project)) for path in sources(project, *CODE) if path.name != "__init__.py")
+    assert {folder: count for folder, count in modules.items() if count > MODULES_OF_A_FOLDER} == {}
+
+
+def test_no_two_classes_of_the_product_share_a_name(project: Path) -> None:
+    """A name that means two things is read wrongly in one place; two shapes of one name overwrite each other in the OpenAPI document."""
+    names = Counter(
+        node.name
+        for path in sources(project, *PRODUCT)
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    )
+    assert {name: count for name, count in names.items() if count > 1} == {}
