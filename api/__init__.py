@@ -29,7 +29,7 @@ from api.server.metrics import METHODS, Metrics
 from workflow.foundation.database import is_away, transaction
 from workflow.foundation.errors import Busy
 from workflow.foundation.settings import Settings
-from workflow.mail.outbox import heartbeat
+from workflow.mail.heartbeat import heartbeat
 
 log = structlog.get_logger("zhibu.api")
 

@@ -13,7 +13,7 @@ from workflow.appraisal.talks import talks
 from workflow.assessment import activities, arrangement, attendance, decision, duty_reports, facts, proposals
 from workflow.foundation import calendar, history, idempotency
 from workflow.foundation.database import Base
-from workflow.mail import aside, outbox
+from workflow.mail import aside, heartbeat, outbox
 from workflow.people import accounts, organisation, substitutes, throttle
 from workflow.readings import progress
 from workflow.roster import imports
@@ -49,6 +49,7 @@ DECLARED_IN = (
     proposals,
     decision,
     outbox,
+    heartbeat,
     aside,
     imports,
     idempotency,

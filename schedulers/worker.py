@@ -20,7 +20,7 @@ from schedulers.delivery import WORKER, deliver
 from workflow.foundation.database import in_short, is_away, transaction
 from workflow.foundation.idempotency import forget_old_answers
 from workflow.foundation.settings import Settings
-from workflow.mail.outbox import beat
+from workflow.mail.heartbeat import beat
 from workflow.readings.progress import fold
 from workflow.reminders import Begin, queue_due
 

@@ -13,20 +13,8 @@ from api.frame.base import Answer, Request, Routes
 from api.frame.records import Collection, collection_routes
 from api.frame.shapes import RecordShape, record_shape
 from workflow.appraisal.talks.coverage import coverage
-from workflow.appraisal.talks.talks import (
-    FollowUpBody,
-    Talk,
-    TalkBody,
-    TalkFollowUp,
-    amend_talk,
-    finish_follow_up,
-    follow_up_of,
-    hidden_from,
-    may_write,
-    record_follow_up,
-    record_talk,
-    visible_talks,
-)
+from workflow.appraisal.talks.follow_ups import FollowUpBody, finish_follow_up, follow_up_of, record_follow_up
+from workflow.appraisal.talks.talks import Talk, TalkBody, TalkFollowUp, amend_talk, hidden_from, may_write, record_talk, visible_talks
 from workflow.foundation.fields import Body, Day
 from workflow.foundation.vocabulary import Coverage, Stage, TalkWay
 from workflow.people.access import Action

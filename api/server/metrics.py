@@ -23,7 +23,8 @@ from sqlalchemy.orm import Session
 
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import LetterState
-from workflow.mail.outbox import Letter, heartbeat
+from workflow.mail.heartbeat import heartbeat
+from workflow.mail.outbox import Letter
 from workflow.year.cycle import Cycle, Process
 
 if TYPE_CHECKING:

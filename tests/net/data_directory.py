@@ -19,9 +19,9 @@ from tests.api.conftest import token_of
 from tests.net.database import a_school, quiet
 from tests.net.matrix import look, places_of
 from tests.net.recording import Line, read, report, write
-from tests.net.school import NUMBERS, ROLES
-from tests.net.steps import a_walk
-from tests.net.walk import filled, others
+from tests.net.year.school import NUMBERS, ROLES
+from tests.net.year.steps import a_walk
+from tests.net.year.walk import filled, others
 from workflow.foundation.database import transaction
 
 LATER = datetime(2025, 3, 3, 2, 0, tzinfo=UTC)

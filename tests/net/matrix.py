@@ -12,7 +12,7 @@ from io import BytesIO
 from typing import Any
 
 from tests.net.recording import BASE, Recorder
-from tests.net.school import HERE, ROLES, Addressed
+from tests.net.year.school import HERE, ROLES, Addressed
 from tests.support.servers import YEAR, House
 
 LANGUAGES = ("zh", "en")

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 from tests.net.database import a_school, quiet
 from tests.net.recording import RECORDED, read, report, write
-from tests.net.walk import recorded
+from tests.net.year.walk import recorded
 
 
 def main(file: Path = RECORDED) -> None:

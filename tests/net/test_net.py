@@ -11,8 +11,8 @@ import pytest
 from api import ROUTES
 from tests.net.masks import MASKED, MASKS, SECRETS, Mask
 from tests.net.recording import RECORDED, Line, Recorder, differences, read, report
-from tests.net.school import ROLES
-from tests.net.walk import recorded
+from tests.net.year.school import ROLES
+from tests.net.year.walk import recorded
 from tests.support.servers import a_database
 from workflow.foundation.database import engine_for
 

@@ -19,8 +19,9 @@ from workflow.foundation.database import transaction
 from workflow.foundation.settings import Settings
 from workflow.foundation.vocabulary import LetterState, Stage
 from workflow.mail.aside import REST, LetterAside, letters_aside
+from workflow.mail.heartbeat import heartbeat
 from workflow.mail.letters import Rendered, sendable
-from workflow.mail.outbox import Letter, NewLetter, enqueue, heartbeat, letters_of
+from workflow.mail.outbox import Letter, NewLetter, enqueue, letters_of
 from workflow.readings.doctor import Finding, State
 from workflow.workbooks.cells import Cell, person_name
 from workflow.year.cycle import process_of

@@ -21,8 +21,9 @@ from workflow.foundation.errors import SettingsInvalid
 from workflow.foundation.idempotency import KeptAnswer
 from workflow.foundation.settings import Settings
 from workflow.foundation.vocabulary import LetterState
+from workflow.mail.heartbeat import WorkerHeartbeat, heartbeat
 from workflow.mail.letters import Rendered
-from workflow.mail.outbox import NewLetter, WorkerHeartbeat, enqueue, heartbeat, letters_of
+from workflow.mail.outbox import NewLetter, enqueue, letters_of
 from workflow.readings.progress import ProgressCount
 
 EVERYBODY = ["office@school.example", "z3@school.example", "z6@school.example"]

@@ -18,7 +18,7 @@ from tests.support.records.evidence import stand_at
 from tests.support.records.rectification import a_measure
 from tests.support.situations import a_talk
 from tests.workflow.reminders.test_reminders import BASE, at
-from workflow.appraisal.talks.talks import record_follow_up
+from workflow.appraisal.talks.follow_ups import record_follow_up
 from workflow.foundation.vocabulary import Level, Stage, Trigger
 from workflow.machine.committee import enter, make_final, publish_decision
 from workflow.machine.process import move

@@ -20,7 +20,7 @@ from tests.support.mail_server import MailServer, free_port, mail_server
 from workflow.foundation.database import transaction
 from workflow.foundation.embedded import EmbeddedUnavailable
 from workflow.foundation.settings import read_settings
-from workflow.mail.outbox import beat
+from workflow.mail.heartbeat import beat
 from workflow.readings.doctor import Finding, State, examine
 
 RIGHT = {

@@ -21,7 +21,8 @@ from workflow.appraisal.rectification.publications import confirm_receipt, recor
 from workflow.appraisal.report.form import fill_form
 from workflow.appraisal.self_review.self_reviews import ASPECTS, record_self_review
 from workflow.appraisal.study.sessions import record_study_session
-from workflow.appraisal.talks.talks import record_follow_up, record_talk
+from workflow.appraisal.talks.follow_ups import record_follow_up
+from workflow.appraisal.talks.talks import record_talk
 from workflow.foundation.database import act_as
 from workflow.foundation.vocabulary import (
     ABSTAIN,

@@ -25,7 +25,6 @@ from sqlalchemy import (
     CursorResult,
     ForeignKey,
     Index,
-    SmallInteger,
     Text,
     Update,
     all_,
@@ -101,26 +100,7 @@ class Letter(Numbered, Base):
     """The Message-ID before its ``@``."""
 
 
-class WorkerHeartbeat(Base):
-    """When the worker last finished a tick (心跳), one row: what ``/readyz`` shows."""
-
-    __tablename__ = "worker_heartbeat"
-    __table_args__ = (
-        CheckConstraint("id = 1", name="one_row"),
-        CheckConstraint("last_tick is not null or failed is not null", name="truth"),
-    )
-
-    id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
-    last_tick: Mapped[datetime | None]
-    """The newest of which every step was done; None before the first."""
-    oldest_unsent: Mapped[datetime | None]
-    """When the oldest letter that still may be sent was written."""
-    failed: Mapped[str | None]
-    """The steps of the newest tick that were not done, with the types of their errors."""
-
-
 usable(Letter.__table__, "select, insert, update")  # type: ignore[arg-type]
-usable(WorkerHeartbeat.__table__, "select, insert, update")  # type: ignore[arg-type]
 personal(
     Letter,
     Area.SYSTEM,
@@ -140,7 +120,6 @@ personal(
     of="收信人",
     other="kind state due_on attempts next_at leased_until error message_id",
 )
-personal(WorkerHeartbeat, Area.SYSTEM, "后台心跳", other="last_tick oldest_unsent failed")
 
 
 @dataclass(frozen=True)
@@ -383,20 +362,3 @@ def letters_of(
     if recipient_id is not None:
         statement = statement.where(Letter.recipient_id == recipient_id)
     return session.scalars(statement.where(Letter.id > after).order_by(Letter.id).limit(limit)).all()
-
-
-def beat(session: Session, now: datetime, failed: str | None = None) -> WorkerHeartbeat:
-    """Write down that a tick has ended, what of it failed, and since when the oldest letter waits.
-
-    A tick of which a step failed leaves ``last_tick`` alone: whoever watches it sees it age.
-    """
-    oldest = select(func.min(Letter.created_at)).where(Letter.next_at.is_not(None))
-    values = {"failed": failed, "oldest_unsent": session.scalar(oldest)}
-    values |= {} if failed else {"last_tick": now}
-    statement = insert(WorkerHeartbeat).values(id=1, **values).on_conflict_do_update(index_elements=[WorkerHeartbeat.id], set_=values)
-    return session.scalars(statement.returning(WorkerHeartbeat), execution_options={"populate_existing": True}).one()
-
-
-def heartbeat(session: Session) -> WorkerHeartbeat | None:
-    """The worker's last sign of life; None before its first tick."""
-    return session.get(WorkerHeartbeat, 1, populate_existing=True)

@@ -23,7 +23,8 @@ from workflow.foundation.embedded import EmbeddedUnavailable
 from workflow.foundation.settings import PREFIX, Settings
 from workflow.foundation.vocabulary import SCHOOL_ZONE, Word
 from workflow.mail.aside import LetterAside
-from workflow.mail.outbox import CONTENT, Letter, heartbeat
+from workflow.mail.heartbeat import heartbeat
+from workflow.mail.outbox import CONTENT, Letter
 from workflow.people.organisation import Branch
 from workflow.year.cycle import Process
 

@@ -25,7 +25,7 @@ from tests.support.mail_server import free_port
 from tests.support.servers import House, a_house, settings_of_tests
 from workflow.foundation.database import engine_for, transaction
 from workflow.foundation.logs import QUIET, configure_logs
-from workflow.mail.outbox import beat
+from workflow.mail.heartbeat import beat
 
 CANARY = "张三和李四的谈话"
 

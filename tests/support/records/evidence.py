@@ -17,7 +17,8 @@ from tests.support.builders import NOW, READING, STAFF_NO, TODAY, a_branch, a_cy
 from tests.support.records import assessment, assessment_activities, assessment_summary, rating, rectification, report, self_review
 from tests.support.situations import EVERYBODY, SUBSTANCE, Situation, a_study, a_talk, nothing, on_roll
 from workflow.appraisal.study.sessions import StudyMakeUp, StudySession, record_make_up
-from workflow.appraisal.talks.talks import Talk, TalkFollowUp, record_follow_up
+from workflow.appraisal.talks.follow_ups import record_follow_up
+from workflow.appraisal.talks.talks import Talk, TalkFollowUp
 from workflow.foundation.vocabulary import Coverage, Kind, Role, Stage, Trigger
 from workflow.machine.gate import BY_NAME, Unmet, unmet
 from workflow.machine.process import MOVES, move

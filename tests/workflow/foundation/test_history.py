@@ -15,7 +15,8 @@ from tests.support.builders import NOW, a_school, caller, person
 from tests.support.records.evidence import a_follow_up, excused
 from tests.support.situations import SUBSTANCE, a_study, a_talk
 from workflow.appraisal.study.sessions import amend_study_session
-from workflow.appraisal.talks.talks import PRIVATE, TEXTS, Talk, amend_talk, finish_follow_up
+from workflow.appraisal.talks.follow_ups import finish_follow_up
+from workflow.appraisal.talks.talks import PRIVATE, TEXTS, Talk, amend_talk
 from workflow.foundation.database import act_as, sqlstate, transaction
 from workflow.foundation.history import History, history_of
 from workflow.people.accounts import issue_token, open_account, sign_in

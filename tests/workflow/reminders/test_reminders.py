@@ -14,7 +14,8 @@ from tests.support.builders import NOW, STAFF_NO, a_school, caller, person
 from tests.support.records.assessment import an_assessment
 from tests.support.records.evidence import a_follow_up, many_branches, stand_at
 from tests.support.situations import a_talk
-from workflow.appraisal.talks.talks import finish_follow_up, record_talk
+from workflow.appraisal.talks.follow_ups import finish_follow_up
+from workflow.appraisal.talks.talks import record_talk
 from workflow.foundation.calendar import set_day
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import SCHOOL_ZONE, LetterState, Post, Stage

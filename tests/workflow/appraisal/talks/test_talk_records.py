@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 from tests.support.builders import NOW, a_school, caller
 from tests.support.records.evidence import a_follow_up, stand_at
 from tests.support.situations import HELD_ON, SUBSTANCE, a_talk
-from workflow.appraisal.talks.talks import PRIVATE, TEXTS, Talk, amend_talk, finish_follow_up, follow_up_of, hidden_from, visible_talks
+from workflow.appraisal.talks.follow_ups import finish_follow_up, follow_up_of
+from workflow.appraisal.talks.talks import PRIVATE, TEXTS, Talk, amend_talk, hidden_from, visible_talks
 from workflow.foundation.database import constraint
 from workflow.foundation.errors import Conflict, Forbidden, Invalid, NotFound, StageClosed, Stale
 from workflow.foundation.vocabulary import Post, Stage

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from tests.api.conftest import Client
-from tests.net.school import NUMBERS
-from tests.net.steps import EN, WHY, Walk
+from tests.net.year.school import NUMBERS
+from tests.net.year.steps import EN, WHY, Walk
 from tests.support.years.branch_year import BranchYear, ok
 
 Body = Mapping[str, Any]

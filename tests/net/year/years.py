@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.net.school import HERE, NUMBERS
-from tests.net.steps import EN, Walk
+from tests.net.year.school import HERE, NUMBERS
+from tests.net.year.steps import EN, Walk
 from tests.support.builders import DEADLINES
 from tests.support.servers import YEAR
 from tests.support.years.branch_year import every, ok

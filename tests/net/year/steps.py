@@ -14,7 +14,7 @@ from api import create_app
 from schedulers.worker import tick
 from tests.api.conftest import Client, Clock, Reply
 from tests.net.recording import Recorder
-from tests.net.school import NUMBERS
+from tests.net.year.school import NUMBERS
 from tests.support.mail_server import MailServer, mail_server
 from tests.support.servers import House, settings_of_tests
 from tests.support.years.branch_year import BranchYear

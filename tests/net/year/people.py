@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import select
 
-from tests.net.school import HERE, NUMBERS, SMALL, committees, members
-from tests.net.steps import EN, WHY, Walk
+from tests.net.year.school import HERE, NUMBERS, SMALL, committees, members
+from tests.net.year.steps import EN, WHY, Walk
 from tests.support.rosters import a_workbook
 from tests.support.years.assessment_year import upload
 from tests.support.years.branch_year import import_roster, ok

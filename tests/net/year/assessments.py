@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.net.school import HERE, NUMBERS, ROSTER, SLOW, SMALL, THERE, members
-from tests.net.steps import EN, WHY, Walk
+from tests.net.year.school import HERE, NUMBERS, ROSTER, SLOW, SMALL, THERE, members
+from tests.net.year.steps import EN, WHY, Walk
 from tests.support.servers import YEAR
 from tests.support.workbooks import Row
 from tests.support.years.assessment_year import FACTS, SECTIONS, AssessmentYear, a_decision, attendance_sheet, decide, upload

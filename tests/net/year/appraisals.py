@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tests.net import records
-from tests.net.school import HERE, NUMBERS, SLOW, SMALL, THERE
-from tests.net.steps import EN, WHY, Walk
+from tests.net.year import records
+from tests.net.year.school import HERE, NUMBERS, SLOW, SMALL, THERE
+from tests.net.year.steps import EN, WHY, Walk
 from tests.support.years.branch_year import BranchYear, ok
 
 

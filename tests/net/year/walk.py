@@ -6,11 +6,11 @@ from typing import Any
 
 from sqlalchemy import Engine, text
 
-from tests.net import appraisals, assessments, people, years
 from tests.net.matrix import look, places_of, try_every_change
 from tests.net.recording import Recorder
-from tests.net.school import NUMBERS
-from tests.net.steps import Walk, a_walk
+from tests.net.year import appraisals, assessments, people, years
+from tests.net.year.school import NUMBERS
+from tests.net.year.steps import Walk, a_walk
 from tests.support.builders import an_office
 from workflow.foundation.database import transaction
 
