@@ -183,7 +183,7 @@ def a_server(database_url: str, log: Path) -> Iterator[Server]:
     """A process that serves this database until the block ends. Its clock stands at ``builders.NOW``."""
     port = free_port()
     command = [sys.executable, "-m", "tests.support.servers", database_url, str(port)]
-    with log.open("ab") as output, subprocess.Popen(command, cwd=Path(__file__).parents[1], stdout=output, stderr=output) as process:
+    with log.open("ab") as output, subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=output, stderr=output) as process:
         try:
             _wait_for(f"http://127.0.0.1:{port}", process, log)
             yield Server(f"http://127.0.0.1:{port}")

@@ -123,7 +123,7 @@ def a_mortal_server(database_url: str, log: Path) -> Iterator[tuple[Server, subp
     """A server that will be killed."""
     port = free_port()
     command = [sys.executable, "-m", "tests.support.servers", database_url, str(port)]
-    with log.open("ab") as output, subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=output, stderr=output) as process:
+    with log.open("ab") as output, subprocess.Popen(command, cwd=Path(__file__).parents[3], stdout=output, stderr=output) as process:
         try:
             while True:
                 try:

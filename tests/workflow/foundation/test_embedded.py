@@ -38,7 +38,7 @@ class Guest:
 
     def __init__(self, data_dir: Path, *how: str) -> None:
         command = [sys.executable, "-c", GUEST, str(data_dir), *how]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2])
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3])
 
     def url(self) -> str:
         assert self.process.stdout is not None
