@@ -16,8 +16,8 @@ from tests.support.builders import DEADLINES, NOW, STAFF_NO, TODAY, caller
 from tests.support.records.assessment import an_assessment
 from tests.support.records.evidence import stand_at
 from tests.support.records.rectification import a_measure
+from tests.support.reminding import BASE, at
 from tests.support.situations import a_talk
-from tests.workflow.reminders.test_reminders import BASE, at
 from workflow.appraisal.talks.follow_ups import record_follow_up
 from workflow.foundation.vocabulary import Level, Stage, Trigger
 from workflow.machine.committee import enter, make_final, publish_decision

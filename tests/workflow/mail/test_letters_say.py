@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 import workflow.mail
 from tests.support.builders import NOW, STAFF_NO, a_school
 from tests.support.letters_told import CASES, HERE, OF_SCHOOL, THERE, Told
-from tests.workflow.reminders.test_reminders import BASE
+from tests.support.reminding import BASE
 from workflow.foundation.vocabulary import Level
 from workflow.mail import letters, links
 from workflow.mail.outbox import Letter

@@ -22,8 +22,8 @@ from structlog.testing import capture_logs
 from tests.support.builders import a_school
 from tests.support.records.evidence import a_follow_up, stand_at, statements
 from tests.support.records.rectification import a_measure
+from tests.support.reminding import BASE, at
 from tests.support.situations import a_talk
-from tests.workflow.reminders.test_reminders import BASE, at
 from workflow import reminders
 from workflow.foundation.database import sqlstate, transaction
 from workflow.foundation.vocabulary import LetterState, Stage

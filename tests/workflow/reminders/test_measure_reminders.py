@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from tests.support.builders import NOW, a_school, caller
 from tests.support.records.evidence import leaves, stand_at
 from tests.support.records.rectification import a_measure, a_problem, progress
-from tests.workflow.reminders.test_reminders import BASE, at
+from tests.support.reminding import BASE, at
 from workflow.appraisal.ledger import Measure
 from workflow.appraisal.rectification.measures import amend_measure
 from workflow.foundation.calendar import set_day

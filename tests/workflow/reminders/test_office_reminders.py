@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from tests.support.builders import DEADLINES, NOW, a_branch, a_school, caller
 from tests.support.records.assessment import a_duty_report, an_assessment, arranged
 from tests.support.records.evidence import stand_at, statements
-from tests.workflow.reminders.test_reminders import BASE, at, duties
+from tests.support.reminding import BASE, at, duties
 from workflow.foundation.vocabulary import LetterState, Role, Stage
 from workflow.mail.outbox import Letter
 from workflow.people.access import Scope

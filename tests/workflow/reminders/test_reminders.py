@@ -2,74 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 from sqlalchemy import Engine, func, select, update
 from sqlalchemy.orm import Session
 
-from tests.support.builders import NOW, STAFF_NO, a_school, caller, person
-from tests.support.records.assessment import an_assessment
-from tests.support.records.evidence import a_follow_up, many_branches, stand_at
-from tests.support.situations import a_talk
-from workflow.appraisal.talks.follow_ups import finish_follow_up
-from workflow.appraisal.talks.talks import record_talk
+from tests.support.builders import NOW, a_school, caller, person
+from tests.support.records.evidence import many_branches
+from tests.support.reminding import BASE, LEADERS, NO_OVERRIDES, at, due, duties, kinds, talk
 from workflow.foundation.calendar import set_day
 from workflow.foundation.database import transaction
-from workflow.foundation.vocabulary import SCHOOL_ZONE, LetterState, Post, Stage
+from workflow.foundation.vocabulary import LetterState, Post, Stage
 from workflow.machine.waivers import tell_decided, waive
-from workflow.mail.letters import Rendered
 from workflow.mail.outbox import Letter, claim, letters_of, retire_reminders, settle_unknown
 from workflow.people.access import Scope
 from workflow.people.organisation import Person
 from workflow.people.substitutes import name_substitute
-from workflow.readings.progress import overview
 from workflow.reminders import letters_due, queue_due
-from workflow.reminders.due import Due
 from workflow.reminders.when import nearest_reminder
-from workflow.rules.evidence import reject, withdraw
+from workflow.rules.evidence import reject
 from workflow.year.cycle import Extension, Process, participant
 from workflow.year.deadlines import change_processes
 from workflow.year.opening import close_cycle
-
-BASE = "https://zhibu.example.edu.cn"
-LEADERS = {"张三"}
-NO_OVERRIDES: dict[date, bool] = {}
-
-
-def at(day: str, clock: str = "09:00") -> datetime:
-    """A moment by the school's clock, as the database keeps it."""
-    return datetime.fromisoformat(f"{day}T{clock}").replace(tzinfo=SCHOOL_ZONE).astimezone(UTC)
-
-
-@pytest.fixture
-def branch(session: Session) -> Process:
-    """张三's branch while talks are held, to be done by Tuesday, 31 December 2024."""
-    process = a_school(session)
-    change_processes(session, [process], {"stage": Stage.TALKS})
-    return process
-
-
-def due(session: Session, process: Process, now: datetime) -> dict[str, Due]:
-    """The letters of one process by the name of the recipient."""
-    return {letter.recipient_name: letter for letter in letters_due(session, now, base_url=BASE) if letter.process_id == process.id}
-
-
-def kinds(letters: Sequence[Due] | Sequence[Letter]) -> set[str]:
-    return {letter.kind for letter in letters}
-
-
-def duties(words: Rendered) -> list[str]:
-    """The lines that say what is missing, without the plan's sentence."""
-    return [line[line.index("【") : line.index("】") + 1] + line[line.index("（还差") :] for line in words.text.splitlines() if "【" in line]
-
-
-def talk(session: Session, process: Process, talker: str, partner: str) -> None:
-    body = {"held_on": date(2024, 12, 19), "talker": STAFF_NO[talker], "partner": STAFF_NO[partner]}
-    record_talk(session, process, body, by=caller(session, talker), now=NOW)
-
 
 # ── when ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -347,94 +304,6 @@ def test_a_holiday_of_the_school_longer_than_a_month_does_not_lose_the_letter_be
     for n in range(50):
         set_day(session, date(2025, 1, 12) + timedelta(days=n), working=False, note="寒假")
     assert {letter.kind for letter in due(session, branch, at("2025-01-10")).values()} == {"due-1"}
-
-
-# ── follow-ups ────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def follow_ups(session: Session, now: datetime) -> dict[str, Due]:
-    return {letter.recipient_name: letter for letter in letters_due(session, now, base_url=BASE) if letter.kind.startswith("follow-up")}
-
-
-def test_who_talked_and_who_recorded_it_are_told_of_promised_help_the_day_before_and_on_the_day(session: Session, branch: Process) -> None:
-    a_follow_up(session, branch, a_talk(session, branch, "李四", "王五", by="张三"))
-    assert follow_ups(session, at("2025-01-09", "08:59")) == {}
-    assert {name: letter.kind for name, letter in follow_ups(session, at("2025-01-09")).items()} == dict.fromkeys(("张三", "李四"), "follow-up-1")
-    assert {name: letter.kind for name, letter in follow_ups(session, at("2025-01-10")).items()} == dict.fromkeys(("张三", "李四"), "follow-up-0")
-    assert follow_ups(session, at("2025-01-11")) == {}
-
-
-def test_several_promises_of_one_day_are_one_letter_that_counts_them(session: Session, branch: Process) -> None:
-    talked = a_talk(session, branch, "张三", "王五")
-    for _ in range(2):
-        a_follow_up(session, branch, talked)
-    assert "2项后续帮助" in follow_ups(session, at("2025-01-09"))["张三"].words.text
-
-
-def test_a_letter_of_promised_help_says_neither_to_whom_nor_what(session: Session, branch: Process) -> None:
-    a_follow_up(session, branch, a_talk(session, branch, "李四", "王五"), by="李四")
-    words = follow_ups(session, at("2025-01-09"))["李四"].words
-    for secret in ("王五", "w5", "联系工会"):
-        assert secret not in words.subject + words.text + words.html
-
-
-def test_help_that_was_given_or_belongs_to_a_talk_taken_back_is_not_told_of(session: Session, branch: Process) -> None:
-    by = caller(session, "张三")
-    given, gone = (a_talk(session, branch, "张三", name) for name in ("王五", "孙八"))
-    done = a_follow_up(session, branch, given)
-    a_follow_up(session, branch, gone)
-    queue_due(lambda: nullcontext(session), at("2025-01-09"), base_url=BASE)
-    finish_follow_up(session, branch, given, done, on=NOW.date(), by=by, now=NOW)
-    withdraw(gone, by="z3", now=NOW, reason="重复")
-    session.flush()
-    assert follow_ups(session, at("2025-01-10")) == {}
-    queue_due(lambda: nullcontext(session), at("2025-01-10", "08:00"), base_url=BASE)
-    assert {letter.state for letter in letters_of(session) if letter.kind == "follow-up-1"} == {LetterState.MOOT}
-
-
-# ── the office's week ─────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def digests(session: Session, now: datetime) -> list[Due]:
-    return [letter for letter in letters_due(session, now, base_url=BASE) if letter.kind == "digest"]
-
-
-@pytest.mark.parametrize(
-    ("now", "monday"),
-    [
-        (at("2024-12-23", "08:59"), None),
-        (at("2024-12-23"), date(2024, 12, 23)),
-        (at("2024-12-27", "18:00"), date(2024, 12, 23)),
-        (at("2025-02-04"), None),
-        (at("2025-02-05"), date(2025, 2, 3)),
-    ],
-    ids=["before nine", "on Monday", "all week", "Monday and Tuesday are 春节", "the first working day"],
-)
-def test_the_office_has_one_letter_a_week_from_its_first_working_day(session: Session, branch: Process, now: datetime, monday: date | None) -> None:
-    assert [(letter.staff_no, letter.due_on) for letter in digests(session, now)] == ([("office", monday)] if monday else [])
-
-
-def test_the_offices_letter_says_what_its_overview_says(session: Session, branch: Process) -> None:
-    now = at("2025-01-06")
-    change_processes(session, [branch], {"stage": Stage.SELF_REVIEW, "round": 2})
-    seen = overview(session, branch.cycle, now=now)
-    assert (seen.overdue, seen.due_soon, seen.returned) == (1, 1, 1)
-    [letter] = digests(session, now)
-    for line in ("集中学习：1个", "组织生活会·述职评议：1个", "报送：0个", "已逾期：1个", "七日内到期：1个", "退回后尚未重新报送：1个"):
-        assert line in letter.words.text
-    assert f"{BASE}/cycles/2024" in letter.words.text
-
-
-def test_the_offices_letter_says_where_the_assessment_stands_once_the_year_has_one(session: Session, branch: Process) -> None:
-    stand_at(session, an_assessment(session), Stage.SUMMARISED)
-    [letter] = digests(session, at("2025-01-06"))
-    assert "党委考核支部：述职与材料汇集1个、汇总1个。\n" in letter.words.text
-
-
-def test_a_week_without_a_working_day_has_no_letter_of_its_own(session: Session, branch: Process) -> None:
-    for n in range(7):
-        set_day(session, date(2025, 1, 13) + timedelta(days=n), working=False, note="寒假")
-    assert digests(session, at("2025-01-17")) == []
 
 
 # ── a decided waiver ──────────────────────────────────────────────────────────────────────────────────────────────────
