@@ -202,7 +202,7 @@ def _letters(connection: Connection) -> Iterator[Finding]:
     if found:
         told = [f"{row.code or '全校'} {row.kind} {row.error}（{row.key}）" for row in found[:MOST_TOLD]]
         more = "等" if len(found) > MOST_TOLD else ""
-        mend = "请查该支部名册上的姓名和年度方案，改好后一小时内自动再写，其余的信照发"
+        mend = f"请查名册上的姓名、年度方案和 {PREFIX}MAIL_FROM，改好后一小时内自动再写，其余的信照发"
         yield warning("信件", f"{len(found)} 封信写不成，已搁置：{'；'.join(told)}{more}。{mend}")
 
 
