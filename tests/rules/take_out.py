@@ -203,7 +203,11 @@ def likely_first(rule: Rule, copy: Path) -> list[str]:
     return [str(path.relative_to(copy)) for path in sorted(files, key=likely, reverse=True)]
 
 
-TRY_ALL = {Sort.REQUIREMENT: ("OF_ALL_BRANCHES",), Sort.ACCESS: ("access.txt",)}
+TRY_ALL = {
+    Sort.REQUIREMENT: ("OF_ALL_BRANCHES",),
+    Sort.ACCESS: ("access.txt",),
+    Sort.CONSTRAINT: ("constraints.txt",),
+}
 """Words of tests which go through every rule of a sort."""
 
 
