@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 import pytest
 
 from benchmarks.command import GROUPS, run
 from benchmarks.frame.cpu import Cpu
 from benchmarks.frame.errors import BenchFailed
+from benchmarks.frame.load import Crew, Request, always, get
+from benchmarks.frame.load import run as run_crews
 from benchmarks.frame.report import as_json, as_table
 from benchmarks.frame.rounds import Beside, Slice, row
 from benchmarks.school.plan import Scale
@@ -70,6 +75,60 @@ def test_a_limit_of_the_products_own_figure_is_not_one_of_the_ratio() -> None:
 def test_a_path_that_does_not_exist_is_refused_before_anything_starts() -> None:
     with pytest.raises(BenchFailed, match="no such path: mvoe; there are move, "):
         run(["mvoe"])
+
+
+# ── the load client ───────────────────────────────────────────────────────────────────────────────
+
+
+class _Echo(BaseHTTPRequestHandler):
+    """Answers with the status that stands in the path, and a body of a length of its own."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        status = int(self.path.strip("/"))
+        body = b"" if status == 304 else b"x" * 70_000
+        self.send_response(status)
+        if body:
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Say nothing."""
+
+
+@pytest.fixture
+def echo() -> Iterator[int]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Echo) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        thread.join()
+
+
+def test_a_crew_gets_as_many_answers_as_are_enough(echo: int) -> None:
+    large = Crew(echo, always(get("/200")), 2, enough=7)
+    unchanged = Crew(echo, always(get("/304"), 304), 1, per_second=1000, enough=5)
+    run_crews([large, unchanged], 60)
+    assert [large.answers, len(large.latencies), unchanged.answers] == [7, 7, 5]
+    assert large.rate > 0
+
+
+def test_a_crew_that_has_nothing_left_to_ask_ends_before_its_time(echo: int) -> None:
+    left = [Request(get("/200"))] * 3
+    crew = Crew(echo, lambda: left.pop() if left else None, 2)
+    run_crews([crew], 60)
+    assert crew.answers == 3
+
+
+def test_an_answer_that_was_not_expected_ends_the_run(echo: int) -> None:
+    with pytest.raises(BenchFailed, match=r"GET /404 HTTP/1\.1 was answered HTTP/1\.1 404"):
+        run_crews([Crew(echo, always(get("/404")), 1)], 60)
+
+
+# ── a whole run ───────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.slow

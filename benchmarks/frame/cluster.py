@@ -116,7 +116,7 @@ class Cluster:
         meter = self.meter()
         before = meter.read()
         done = subprocess.run(command, capture_output=True, text=True, check=False)
-        used = meter.read().since(before)
+        used = meter.since(before)
         rate, mean, acts = (found.search(done.stdout) for found in (_RATE, _MEAN, _DONE))
         if done.returncode != 0 or not (rate and mean and acts):
             raise BenchFailed(f"pgbench: {done.stderr.strip() or done.stdout}")

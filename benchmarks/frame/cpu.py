@@ -27,14 +27,6 @@ class Cpu:
         """Add up the three."""
         return self.client + self.python + self.postgres
 
-    def since(self, before: Cpu) -> Cpu:
-        """Subtract an earlier reading."""
-        return Cpu(
-            self.client - before.client,
-            self.python - before.python,
-            self.postgres - before.postgres,
-        )
-
     def per_act(self, acts: float) -> Cpu:
         """Convert seconds of many acts to milliseconds of one."""
         share = 1000 / acts if acts else 0.0
@@ -55,14 +47,23 @@ class Meter:
     servers: Collection[int] = ()
 
     def read(self) -> Cpu:
-        """Read all three."""
-        ended = resource.getrusage(resource.RUSAGE_CHILDREN)
-        own = os.times()
-        return Cpu(
-            client=own.user + own.system + ended.ru_utime + ended.ru_stime,
-            python=sum(_of_tree(pid) for pid in self.servers),
-            postgres=_of_tree(self.postmaster),
-        )
+        """Read all three, this process last: looking at the others costs it something."""
+        python, postgres = self._of_servers()
+        return Cpu(_of_this_process(), python, postgres)
+
+    def since(self, before: Cpu) -> Cpu:
+        """Read all three, this process first, and subtract an earlier reading."""
+        own = _of_this_process()
+        python, postgres = self._of_servers()
+        return Cpu(own - before.client, python - before.python, postgres - before.postgres)
+
+    def _of_servers(self) -> tuple[float, float]:
+        return sum(_of_tree(pid) for pid in self.servers), _of_tree(self.postmaster)
+
+
+def _of_this_process() -> float:
+    own, ended = os.times(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    return own.user + own.system + ended.ru_utime + ended.ru_stime
 
 
 def _of_tree(pid: int) -> float:

@@ -266,7 +266,7 @@ def by_rate(crew: Crew, meter: Meter, seconds: float) -> Slice:
     """Run one crew and give its rate, CPU per act and latencies."""
     before = meter.read()
     run([crew], seconds)
-    used = meter.read().since(before)
+    used = meter.since(before)
     return slice_of(crew, crew.rate, used.per_act(crew.answers))
 
 
@@ -274,7 +274,7 @@ def by_time(crew: Crew, meter: Meter) -> Slice:
     """Run one crew until it has enough and give the median milliseconds of an act."""
     before = meter.read()
     run([crew], LONGEST_ANSWER_SECONDS * (crew.enough or 1))
-    used = meter.read().since(before)
+    used = meter.since(before)
     return slice_of(crew, crew.percentile(50), used.per_act(crew.answers))
 
 

@@ -57,7 +57,7 @@ def _sent(bench: Bench, inside: Inside, act: str, **given: int) -> Slice:
     meter = bench.cluster.meter(inside.pid)
     before = meter.read()
     done = inside.do(act, **given)
-    used = meter.read().since(before)
+    used = meter.since(before)
     if done["count"] != count:
         raise BenchFailed(f"{done['count']} of {count} letters were sent")
     return Slice(count / done["seconds"], used.per_act(count))

@@ -28,15 +28,17 @@ def measure(bench: Bench, rounds: int, wanted: Set[str]) -> Findings:
             FLOOR: lambda: floor.run(bench.scale.connections, bench.scale.seconds),
             STEP_BACK: partial(_slice, bench, server, bench.moving.step_back),
         }
-        warm_up(server.port, bench.moving.advance, bench.scale.connections)
-        warm_up(server.port, bench.moving.step_back, bench.scale.connections)
-        for name in wanted & PEERS.keys():
+        for name in (each for each in PEERS if each in wanted):
             bench.tell(f"preparing {name}")
             made = PEERS[name](bench.cluster, bench.scale.branches, bench.folder)
             peer = stack.enter_context(made)
             peer.rewind()
             warm_up(peer.server.port, peer.advance, bench.scale.connections)
-            sides[name] = partial(_slice_of_peer, bench, peer)
+            # Neighbours of the product's advance, which comes next.
+            sides = {name: partial(_slice_of_peer, bench, peer), **sides}
+        bench.tell("warming up")
+        warm_up(server.port, bench.moving.advance, bench.scale.connections)
+        warm_up(server.port, bench.moving.step_back, bench.scale.connections)
         done = interleave(sides, rounds, bench.tell)
         inside.do("fold")
     return _findings(done, wanted)

@@ -67,7 +67,7 @@ def timed_command(bench: Bench, command: list[str], product: Product) -> Slice:
     took = time.perf_counter() - began
     if done.returncode != 0:
         raise BenchFailed(f"{' '.join(command)}: {done.stdout}{done.stderr}")
-    used = meter.read().since(before)
+    used = meter.since(before)
     return Slice(took, Cpu(python=used.client, postgres=used.postgres).per_act(1))
 
 

@@ -96,7 +96,7 @@ def _act(
     meter = bench.cluster.meter(inside.pid)
     before = meter.read()
     done = inside.do(act, now=now.isoformat(), times=times)
-    used = meter.read().since(before).per_act(times)
+    used = meter.since(before).per_act(times)
     return Slice(done["seconds"] * 1000 / times, used), done["count"]
 
 
@@ -107,7 +107,7 @@ def _sql(bench: Bench, act: Callable[[], object], times: int = 1) -> Slice:
     for _ in range(times):
         act()
     took = (time.perf_counter() - began) * 1000 / times
-    return Slice(took, meter.read().since(before).per_act(times))
+    return Slice(took, meter.since(before).per_act(times))
 
 
 def _least(bench: Bench, connection: Connection[Any]) -> Slice:
