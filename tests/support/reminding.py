@@ -19,7 +19,6 @@ from workflow.year.cycle import Process
 BASE = "https://zhibu.example.edu.cn"
 LEADERS = {"张三"}
 NO_OVERRIDES: dict[date, bool] = {}
-NO_OVERRIDES: dict[date, bool] = {}
 
 
 def at(day: str, clock: str = "09:00") -> datetime:
