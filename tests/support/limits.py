@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-TABLE = Path(__file__).parent / "expected" / "limits.txt"
+TABLE = Path(__file__).parents[1] / "expected" / "limits.txt"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from migrations.tables import METADATA
 
-TABLE = Path(__file__).parents[1] / "expected" / "constraints.txt"
+TABLE = Path(__file__).parents[2] / "expected" / "constraints.txt"
 OF_WORDS = "one of its words"
 """What is written of a list of words: ``test_schema`` compares it with its vocabulary."""
 
