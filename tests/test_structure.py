@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 LINES_OF_A_FILE = 400
@@ -21,10 +22,16 @@ def sources(project: Path, *folders: str) -> Iterator[Path]:
         yield from (path for path in (project / folder).rglob("*.py") if "versions" not in path.parts)
 
 
-def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield node
+@cache
+def definitions(path: Path) -> tuple[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef, ...]:
+    """Functions and classes of a file, those inside of others too. Parsed once for all tests."""
+    statements: list[ast.stmt] = list(ast.parse(path.read_text(encoding="utf-8")).body)
+    found = []
+    for statement in statements:
+        statements.extend(node for node in ast.iter_child_nodes(statement) if isinstance(node, ast.stmt))
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            found.append(statement)
+    return tuple(found)
 
 
 def test_no_file_is_longer_than_400_lines(project: Path) -> None:
@@ -36,7 +43,8 @@ def test_no_function_is_longer_than_60_lines(project: Path) -> None:
     lengths = {
         f"{path.relative_to(project)}:{node.name}": (node.end_lineno or 0) - node.lineno + 1
         for path in sources(project, *CODE)
-        for node in functions(path)
+        for node in definitions(path)
+        if not isinstance(node, ast.ClassDef)
     }
     assert {name: lines for name, lines in lengths.items() if lines > LINES_OF_A_FUNCTION} == {}
 
@@ -51,7 +59,7 @@ def test_no_two_classes_of_the_product_share_a_name(project: Path) -> None:
     names = Counter(
         node.name
         for path in sources(project, *PRODUCT)
-        for node in ast.parse(path.read_text(encoding="utf-8")).body
-        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+        for node in definitions(path)
+        if isinstance(node, ast.ClassDef) and not node.col_offset and not node.name.startswith("_")
     )
     assert {name: count for name, count in names.items() if count > 1} == {}
