@@ -44,7 +44,7 @@ from workflow.mail.outbox import (
     retire_reminders_except,
 )
 from workflow.reminders.deadlines import near_processes, of_deadlines
-from workflow.reminders.due import STANDING, Due, ProcessState, ReminderSource, TickMoment, Topic
+from workflow.reminders.due import STANDING, Due, Moment, Source, Standing, Topic
 from workflow.reminders.follow_ups import FOLLOW_UPS
 from workflow.reminders.measures import MEASURES
 from workflow.reminders.office import days_of_the_office, of_the_office
@@ -57,7 +57,7 @@ Begin = Callable[[], AbstractContextManager[Session]]
 log = structlog.get_logger()
 
 
-def _deadlines(session: Session, at: TickMoment) -> Iterator[Topic]:
+def _deadlines(session: Session, at: Moment) -> Iterator[Topic]:
     near = near_processes(session, at)
     days = days_of_the_office(near)
     yield from (each.topic for each in near)
@@ -68,7 +68,7 @@ def _deadlines(session: Session, at: TickMoment) -> Iterator[Topic]:
         yield from of_the_office(session, days, missing, at)
 
 
-SOURCES = (ReminderSource(OF_A_DEADLINE, _deadlines), FOLLOW_UPS, MEASURES, WEEK)
+SOURCES = (Source(OF_A_DEADLINE, _deadlines), FOLLOW_UPS, MEASURES, WEEK)
 """All reminders there are: a new one is its module and its place here."""
 
 
@@ -91,7 +91,7 @@ class Derived:
 
 def derive(session: Session, now: datetime, *, base_url: str) -> Derived:
     """Derive every reminder once; a source that fails is logged and stops no other."""
-    at, derived = TickMoment(now, overrides_of(session), base_url), Derived()
+    at, derived = Moment(now, overrides_of(session), base_url), Derived()
     for source in SOURCES:
         try:
             with session.begin_nested():
@@ -164,7 +164,7 @@ def _queue(
     """
     ids = {each.process_id for each in due if each.process_id is not None}
     held = select(*STANDING).where(any_of(Process.id, ids)).order_by(Process.id)
-    stand = {ProcessState(*row) for row in session.execute(held.with_for_update(read=True))}
+    stand = {Standing(*row) for row in session.execute(held.with_for_update(read=True))}
     unmoved = [each for each in due if each.standing is None or each.standing in stand]
     written, unwritten = _write(unmoved)
     for each in unwritten:

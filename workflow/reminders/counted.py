@@ -14,14 +14,14 @@ from workflow.foundation.calendar import Overrides
 from workflow.foundation.vocabulary import Kind
 from workflow.mail.letters import Counted, process_link
 from workflow.people.organisation import Branch, Person
-from workflow.reminders.due import STANDING, ProcessState, TickMoment, Topic
+from workflow.reminders.due import STANDING, Moment, Standing, Topic
 from workflow.reminders.when import reason_of, remark_of
 from workflow.year.cycle import Cycle, Participant, Process
 
 
 def counted(
     session: Session,
-    at: TickMoment,
+    at: Moment,
     letter: type[Counted],
     *,
     what: str,
@@ -63,7 +63,7 @@ def counted(
             due_on=row.day,
             reason=reason_of(what, row.day, step, at.overrides),
             cycle_id=row.cycle_id,
-            standing=ProcessState(*row[: len(STANDING)]),
+            standing=Standing(*row[: len(STANDING)]),
             branch=row.branch,
         )
         yield topic

@@ -19,7 +19,7 @@ from workflow.mail import letters
 from workflow.mail.letters import reminder_kind
 from workflow.people.organisation import Person
 from workflow.people.substitutes import Substitute, standing
-from workflow.reminders.due import Due, ProcessState, TickMoment, Topic
+from workflow.reminders.due import Due, Moment, Standing, Topic
 from workflow.reminders.when import nearest_reminder, reason_of, remark_of
 from workflow.year.cycle import Cycle, Participant, Process
 
@@ -34,7 +34,7 @@ class Near(NamedTuple):
     topic: Topic
 
 
-def near_processes(session: Session, at: TickMoment) -> list[Near]:
+def near_processes(session: Session, at: Moment) -> list[Near]:
     """Processes of published cycles in a stage whose day is near or over, in id order."""
     rows = session.scalars(
         select(Process)
@@ -63,7 +63,7 @@ def _topic(process: Process, day: date, kind: str, reason: str) -> Topic:
         due_on=day,
         reason=reason,
         cycle_id=process.cycle_id,
-        standing=ProcessState(process.id, process.stage, process.round, day),
+        standing=Standing(process.id, process.stage, process.round, day),
         branch=process.branch.name,
         round=process.round,
     )
@@ -73,7 +73,7 @@ DutyCounts = Mapping[tuple[int, int | None], Mapping[str, int]]
 """How much is missing of each requirement, by process and who must act, as ``gate.duties`` counts it."""
 
 
-def of_deadlines(session: Session, near: Sequence[Near], missing: DutyCounts, at: TickMoment) -> Iterator[Due]:
+def of_deadlines(session: Session, near: Sequence[Near], missing: DutyCounts, at: Moment) -> Iterator[Due]:
     """Derive a letter for the leaders of each process that is theirs to move on.
 
     And one for each other person who must act in it.
@@ -107,7 +107,7 @@ def of_deadlines(session: Session, near: Sequence[Near], missing: DutyCounts, at
         yield each.topic.to(row, address, compose)
 
 
-def _compose(near: Near, name: str, leads: bool, counts: Mapping[str, int], at: TickMoment) -> letters.Reminder:
+def _compose(near: Near, name: str, leads: bool, counts: Mapping[str, int], at: Moment) -> letters.Reminder:
     process, day = near.process, near.topic.due_on
     year, code = process.cycle.year, process.branch.code
     return letters.Reminder(

@@ -22,7 +22,7 @@ from workflow.year.cycle import Participant, Process
 
 
 @dataclass(frozen=True)
-class TickMoment:
+class Moment:
     """When reminders are derived for, and what their letters must know besides."""
 
     now: datetime
@@ -48,7 +48,7 @@ class TickMoment:
         return or_(any_of(day, self.days_near), day < self.today)
 
 
-class ProcessState(NamedTuple):
+class Standing(NamedTuple):
     """Where a process stood when its letters were derived."""
 
     process_id: int
@@ -58,7 +58,7 @@ class ProcessState(NamedTuple):
 
 
 STANDING = (Process.id, Process.stage, Process.round, Process.due_on)
-"""The columns of a ``ProcessState``."""
+"""The columns of a ``Standing``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +70,7 @@ class Topic:
     reason: str
     """As the dry run tells it: 期限前3天."""
     cycle_id: int
-    standing: ProcessState | None = None
+    standing: Standing | None = None
     """Of the process it is about; None where it is about the whole year."""
     branch: str | None = None
     round: int = 1
@@ -135,9 +135,9 @@ class Due(Topic):
 
 
 @dataclass(frozen=True)
-class ReminderSource:
+class Source:
     """One sort of reminder: how its kinds begin, and how it is derived."""
 
     kinds: tuple[str, ...]
-    derive: Callable[[Session, TickMoment], Iterator[Topic]]
+    derive: Callable[[Session, Moment], Iterator[Topic]]
     """Gives each topic that is told now, and each letter (``Due``) of it."""

@@ -14,14 +14,14 @@ from workflow.foundation.database import any_of
 from workflow.foundation.vocabulary import CycleStatus
 from workflow.mail.letters import FollowUpDue
 from workflow.reminders.counted import counted
-from workflow.reminders.due import ReminderSource, TickMoment, Topic
+from workflow.reminders.due import Moment, Source, Topic
 from workflow.reminders.when import days_ahead, follow_up_step
 from workflow.year.cycle import Cycle, Participant
 
 KIND = "follow-up-"
 
 
-def _derive(session: Session, at: TickMoment) -> Iterator[Topic]:
+def _derive(session: Session, at: Moment) -> Iterator[Topic]:
     published = Cycle.status == CycleStatus.PUBLISHED
     ahead = days_ahead(at.now)
     days = [day for day in ahead if follow_up_step(day, at.now, at.overrides) is not None]
@@ -41,4 +41,4 @@ def _derive(session: Session, at: TickMoment) -> Iterator[Topic]:
     )
 
 
-FOLLOW_UPS = ReminderSource((KIND,), _derive)
+FOLLOW_UPS = Source((KIND,), _derive)

@@ -14,7 +14,7 @@ from workflow.foundation.database import any_of
 from workflow.foundation.vocabulary import CycleStatus, MeasureState
 from workflow.mail.letters import MeasureDue, reminder_kind
 from workflow.reminders.counted import counted
-from workflow.reminders.due import ReminderSource, TickMoment, Topic
+from workflow.reminders.due import Moment, Source, Topic
 from workflow.reminders.when import nearest_reminder
 from workflow.year.cycle import Cycle, Participant
 
@@ -26,7 +26,7 @@ _UNDER_WAY = (MeasureState.OPEN, MeasureState.DOING)
 _TOLD = (CycleStatus.PUBLISHED, CycleStatus.CLOSED)
 
 
-def _derive(session: Session, at: TickMoment) -> Iterator[Topic]:
+def _derive(session: Session, at: Moment) -> Iterator[Topic]:
     told = any_of(Cycle.status, _TOLD)
     under_way = any_of(Measure.state, _UNDER_WAY)
     return counted(
@@ -43,4 +43,4 @@ def _derive(session: Session, at: TickMoment) -> Iterator[Topic]:
     )
 
 
-MEASURES = ReminderSource((KIND,), _derive)
+MEASURES = Source((KIND,), _derive)

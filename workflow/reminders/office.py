@@ -13,7 +13,7 @@ from workflow.machine.gate import BY_NAME
 from workflow.mail import letters
 from workflow.people.organisation import holders_of
 from workflow.reminders.deadlines import DutyCounts, Near, duties_of, is_for_the_secretary
-from workflow.reminders.due import Due, TickMoment, Topic
+from workflow.reminders.due import Due, Moment, Topic
 from workflow.reminders.when import remark_of
 
 
@@ -36,7 +36,7 @@ def of_the_office(
     session: Session,
     days: Mapping[Topic, Sequence[Near]],
     missing: DutyCounts,
-    at: TickMoment,
+    at: Moment,
 ) -> Iterator[Due]:
     """Derive a letter of each such day for each of the office.
 
@@ -54,7 +54,7 @@ def _compose(
     here: Sequence[Near],
     missing: DutyCounts,
     name: str,
-    at: TickMoment,
+    at: Moment,
 ) -> letters.OfficeReminder:
     process = here[0].process
     stages = Counter(each.process.stage for each in here)

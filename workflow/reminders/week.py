@@ -12,14 +12,14 @@ from workflow.foundation.vocabulary import CycleStatus, Kind, Role
 from workflow.mail.letters import Digest, school_link
 from workflow.people.organisation import holders_of
 from workflow.readings.progress import overview
-from workflow.reminders.due import ReminderSource, TickMoment, Topic
+from workflow.reminders.due import Moment, Source, Topic
 from workflow.reminders.when import digest_of_week, remark_of
 from workflow.year.cycle import Cycle
 
 KIND = "digest"
 
 
-def _derive(session: Session, at: TickMoment) -> Iterator[Topic]:
+def _derive(session: Session, at: Moment) -> Iterator[Topic]:
     monday = digest_of_week(at.now, at.overrides)
     if monday is None:
         return
@@ -48,4 +48,4 @@ def _derive(session: Session, at: TickMoment) -> Iterator[Topic]:
             yield topic.to(to, to.email, compose)
 
 
-WEEK = ReminderSource((KIND,), _derive)
+WEEK = Source((KIND,), _derive)

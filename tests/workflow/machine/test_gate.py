@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from tests.support.builders import DEADLINES, NOW, TODAY, a_branch, a_cycle, a_school, an_office, person
+from tests.support.builders import DEADLINES, NOW, TODAY, a_branch, a_cycle, a_school, an_office, caller, person
 from tests.support.records.assessment import a_duty_report, an_assessment, arranged
 from tests.support.records.evidence import (
     OF_ALL_BRANCHES,
@@ -19,6 +19,7 @@ from tests.support.records.evidence import (
     in_situation,
     lacking,
     leaves,
+    rows_of,
     said,
     stand_at,
     statements,
@@ -60,25 +61,53 @@ def test_no_situation_is_left_of_a_requirement_that_is_gone() -> None:
     assert set(SITUATIONS) == set(BY_NAME) >= OF_ALL_BRANCHES
 
 
-@pytest.mark.parametrize("requirement", BY_NAME.values(), ids=lambda each: each.name)
-def test_each_requirement_has_exactly_the_five_columns_in_their_types(requirement: Requirement) -> None:
-    columns = [(column.name, str(column.type)) for column in requirement.query().selected_columns]
-    assert columns == [
-        ("process_id", "BIGINT"),
-        ("subject_id", "TEXT"),
-        ("subject_name", "TEXT"),
-        ("person_id", "BIGINT"),
-        ("amount", "INTEGER"),
-    ]
+FIVE_COLUMNS = [("process_id", "BIGINT"), ("subject_id", "TEXT"), ("subject_name", "TEXT"), ("person_id", "BIGINT"), ("amount", "INTEGER")]
 
 
-@pytest.mark.parametrize("requirement", BY_NAME.values(), ids=lambda each: each.name)
-def test_each_requirement_weighs_and_is_waived_as_the_rules_say(requirement: Requirement) -> None:
-    assert (requirement.severity is Severity.SOFT) <= (requirement.clause in ASKS_A_REASON)
-    waivable = {Severity.HARD: {Waivable.NO, Waivable.PER_SUBJECT}, Severity.SOFT: {Waivable.WHOLE, Waivable.WHOLE_WITH_APPROVAL}}
-    assert requirement.waivable in waivable.get(requirement.severity, {Waivable.NO})
-    order = STAGES[requirement.kind]
-    assert order.index(requirement.asked_from) <= order.index(requirement.stage) <= order.index(requirement.asked_until)
+def test_each_requirement_has_exactly_the_five_columns_in_their_types() -> None:
+    columns = {name: [(column.name, str(column.type)) for column in each.query().selected_columns] for name, each in BY_NAME.items()}
+    assert columns == dict.fromkeys(BY_NAME, FIVE_COLUMNS)
+
+
+WAIVABLE = {
+    Severity.HARD: {Waivable.NO, Waivable.PER_SUBJECT},
+    Severity.SOFT: {Waivable.WHOLE, Waivable.WHOLE_WITH_APPROVAL},
+    Severity.SIGN: {Waivable.NO},
+}
+
+
+def test_each_requirement_weighs_and_is_waived_as_the_rules_say() -> None:
+    found = {
+        name: {
+            "soft only where a reason is asked": each.severity is not Severity.SOFT or each.clause in ASKS_A_REASON,
+            "waived as its weight allows": each.waivable in WAIVABLE[each.severity],
+            "asked around its stage": in_order(each.kind, each.asked_from, each.stage, each.asked_until),
+        }
+        for name, each in BY_NAME.items()
+    }
+    broken = {name: [rule for rule, kept in rules.items() if not kept] for name, rules in found.items()}
+    assert {name: rules for name, rules in broken.items() if rules} == {}
+
+
+def in_order(kind: Kind, *stages: Stage) -> bool:
+    return sorted(stages, key=STAGES[kind].index) == list(stages)
+
+
+@pytest.mark.parametrize("mode", Coverage)
+def test_someone_who_has_left_is_in_no_requirement(session: Session, mode: Coverage) -> None:
+    process = a_school(session, coverage=mode)
+    a_talk(session, process, "李四", "王五", focus=True)
+    gone = caller(session, "李四").person_id
+    before = {name: rows_of(session, process_of(session, 2024, "D0101", kind=each.kind), each) for name, each in BY_NAME.items()}
+    leaves(session, "李四")
+    after = {name: rows_of(session, process_of(session, 2024, "D0101", kind=each.kind), each) for name, each in BY_NAME.items()}
+    assert {name for name, rows in before.items() if names(rows, gone)} != set()
+    assert {name: rows for name, rows in after.items() if names(rows, gone)} == {}
+
+
+def names(rows: list[tuple[str, int | None]], person_id: int | None) -> list[tuple[str, int | None]]:
+    """The rows that 李四 must act on, or that are about him."""
+    return [row for row in rows if row[1] == person_id or "l4" in row[0].split(":")]
 
 
 def test_exactly_these_clauses_ask_for_a_reason_and_these_are_waived_one_by_one() -> None:

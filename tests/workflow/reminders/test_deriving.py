@@ -39,7 +39,7 @@ from workflow.mail.links import SECRET
 from workflow.mail.outbox import Letter, NewLetter, enqueue, letters_of
 from workflow.people.organisation import person_by_staff_no
 from workflow.reminders import SOURCES, derive, queue_due
-from workflow.reminders.due import ReminderSource
+from workflow.reminders.due import Source
 from workflow.year.cycle import Process, process_of
 from workflow.year.deadlines import change_processes
 
@@ -255,7 +255,7 @@ def test_no_two_sources_claim_the_same_letters_nor_those_of_events() -> None:
 
 def test_every_source_that_a_module_declares_is_derived() -> None:
     modules = [import_module(f"{reminders.__name__}.{found.name}") for found in iter_modules(reminders.__path__)]
-    declared = {each for module in modules for each in vars(module).values() if isinstance(each, ReminderSource)}
+    declared = {each for module in modules for each in vars(module).values() if isinstance(each, Source)}
     assert declared
     assert declared <= set(SOURCES)
 
