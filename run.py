@@ -1,8 +1,10 @@
 """Start here (从这里开始): makes the environment beside itself, then becomes the command.
 
-    python3 run.py              the demo
-    python3 run.py test …       everything CI runs; what follows goes to pytest
-    python3 run.py COMMAND …    is  zhibu COMMAND …
+    python3 run.py                      the demo
+    python3 run.py test …               everything CI runs; what follows goes to pytest
+    python3 run.py test --fast …        only what needs neither a database nor processes
+    python3 run.py test --thorough …    the long tier (docs/tests.md)
+    python3 run.py COMMAND …            is  zhibu COMMAND …
 
 Standard library only, in syntax that an old Python can read, so that it gets a sentence instead of a traceback. Words about the
 installation go to standard error: ``token create`` prints a token and nothing else, on a fresh clone too.
@@ -10,10 +12,12 @@ installation go to standard error: ``token create`` prints a token and nothing e
 
 import hashlib
 import os
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -54,17 +58,27 @@ DEVELOPMENT = ROOT / "requirements-dev.lock"
 HEARTBEAT_SECONDS = 10
 TEST_SERVER = os.environ.get("ZHIBU_TEST_DATABASE_URL")
 
-CHECKS = (
+STATIC = (
     ("ruff", "check", "."),
     ("ruff", "format", "--check", "."),
     ("lint-imports",),
     ("mypy",),
-    # The rules, the queries and the queue on the oldest PostgreSQL that is served; the web edge asks nothing of it that these do not.
-    ("pytest", "-n", "2", "--dist", "loadfile", "-m", "not slow", "--postgres=16", "tests/workflow", "tests/schedulers"),
-    *((("pytest", "-m", "not slow", "--postgres=server", "tests/workflow", "tests/api", "tests/schedulers"),) if TEST_SERVER else ()),
-    ("pytest",),
 )
-"""Everything CI runs, pytest last: its closing line is the last one."""
+# Two workers, each with a PostgreSQL of another version. A file stays with one of them: its tests share a service.
+PYTEST = ("pytest", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
+EDGES = ("tests/workflow", "tests/api", "tests/schedulers")
+ON_SERVER = (("pytest", "-m", "not slow", "--postgres=server", *EDGES),) if TEST_SERVER else ()
+TIERS = {
+    "": (*STATIC, *ON_SERVER, PYTEST),
+    "--fast": (("pytest", "-m", "not slow and not database"),),
+    "--thorough": (
+        *STATIC,
+        *ON_SERVER,
+        (*PYTEST, "--postgres=16"),
+        (*PYTEST, "--postgres=18", "--thorough"),
+    ),
+}
+"""The checks of each tier, pytest last: its closing line is the last one. CI runs the first tier."""
 
 
 def main(words: list[str]) -> NoReturn:
@@ -190,17 +204,28 @@ def inheriting(descriptor: int) -> dict[str, Any]:
 # Running
 
 
-def run_checks(for_pytest: list[str]) -> int:
-    """Run every check, also after one has failed; 1 if any did."""
-    failed: list[str] = []
-    for check in CHECKS:
-        name = " ".join(check)
-        if check == CHECKS[-1] and failed:
-            print(f"\n未通过 / failed: {', '.join(failed)}")
-        print(f"\n== {name} ==", flush=True)
-        arguments = [*check[1:], *(for_pytest if check == CHECKS[-1] else [])]
-        if run([str(BIN / check[0]), *arguments]) != 0:
-            failed.append(name)
+def run_checks(words: list[str]) -> int:
+    """Run every check of a tier, also after one has failed; 1 if any did.
+
+    The last pytest lists at its end what to run again, of the checks before it too.
+    """
+    tier = words[0] if words and words[0] in TIERS else ""
+    for_pytest = words[1:] if tier else words
+    failed = False
+    with tempfile.TemporaryDirectory(prefix="zhibu-checks-") as folder:
+        again = Path(folder) / "again"
+        again.touch()
+        for check in TIERS[tier]:
+            command = [*check, *for_pytest] if check[0] == "pytest" else [*check]
+            told = [f"--again={again}"] if check[0] == "pytest" else []
+            print(f"\n== {shlex.join(command)} ==", flush=True)
+            before = again.read_text(encoding="utf-8")
+            if run([str(BIN / command[0]), *command[1:], *told]) == 0:
+                continue
+            failed = True
+            if again.read_text(encoding="utf-8") == before:
+                # Not a test by name: another check, or pytest itself.
+                again.write_text(f"{before}{shlex.join(['.venv/bin/' + command[0], *command[1:]])}\n", encoding="utf-8")
     return 1 if failed else 0
 
 

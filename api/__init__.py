@@ -6,6 +6,7 @@ import re
 import time
 import uuid
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import structlog
@@ -83,7 +84,7 @@ def create_app(engine: Engine, settings: Settings, *, clock: Any = None, newest_
     app.register_error_handler(NoConnectionFree, _no_connection_free)
     for route in ROUTES:
         app.add_url_rule(BASE + route.rule, endpoint=route.name, view_func=handler(route), methods=[route.method])
-    specification = document(ROUTES)
+    specification = _specification()
     app.add_url_rule(f"{BASE}/openapi.json", endpoint="openapi", view_func=lambda: specification)
     # Until there are pages, what letters link to leads to the description of the API.
     for place in ("/", "/cycles/<path:rest>", "/invitations/<rest>"):
@@ -96,6 +97,12 @@ def create_app(engine: Engine, settings: Settings, *, clock: Any = None, newest_
     app.after_request(_end)
     app.teardown_request(lambda _: clear_contextvars())
     return app
+
+
+@cache
+def _specification() -> dict[str, Any]:
+    """Describe the routes, once in a process: it takes longer than all else of an application."""
+    return document(ROUTES)
 
 
 def _begin() -> None:

@@ -1,90 +1,174 @@
-"""Real parts for all tests: a PostgreSQL, a migrated database cloned for who commits, a transaction rolled back for who does not."""
+"""Real parts for all tests: a PostgreSQL, a database cloned for who commits, a transaction rolled back for who does not."""
 
 from __future__ import annotations
 
 import os
+import shlex
+from collections import Counter
 from collections.abc import Iterator
-from itertools import count
+from contextlib import nullcontext
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
-from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy import Engine, make_url
 from sqlalchemy.orm import Session
-from sqlalchemy.pool import NullPool
 
 import migrations
-from workflow.foundation.database import APPLICATION_ROLE, act_as, engine_for
-from workflow.foundation.embedded import embedded_postgres
-from workflow.foundation.settings import read_settings
+from tests.support.running.alone import Turns
+from tests.support.running.both_versions import Sent
+from tests.support.running.postgres import VERSIONS, a_clone, a_postgres, a_template, refused_by_another_version, url_of, version_of
+from tests.support.servers import House, a_house
+from workflow.foundation.database import act_as, engine_for
+from workflow.foundation.vocabulary import SCHOOL_ZONE
 
-TEMPLATE = f"zhibu_template_{os.getpid()}"
-_numbers = count(1)
+TURNS, FOLDER = pytest.StashKey[Turns](), pytest.StashKey[TemporaryDirectory[str]]()
+SLOW = 40
+"""So many quick tests take as long as a slow one."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--postgres", default="18", help="18 or 16: the embedded server; 'server': the one that ZHIBU_TEST_DATABASE_URL names")
+    zhibu = parser.getgroup("zhibu")
+    zhibu.addoption(
+        "--postgres",
+        help="18 or 16: the embedded server; 'server': the one of ZHIBU_TEST_DATABASE_URL",
+    )
+    zhibu.addoption(
+        "--day",
+        type=int,
+        default=datetime.now(SCHOOL_ZONE).toordinal(),
+        help="its parity says which of two workers has PostgreSQL 16",
+    )
+    zhibu.addoption(
+        "--both-versions",
+        action="store_true",
+        help="plan by the other version what this one took, at the end",
+    )
+    zhibu.addoption("--thorough", action="store_true", help="the tests of the long tier too")
+    zhibu.addoption("--again", help="a file of commands that failed, shown at the end and added to")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+# ── what runs, in which order, beside what ────────────────────────────────────────────────────────────────────────────
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if folder := getattr(config, "workerinput", {}).get("turns"):
+        config.stash[TURNS] = turns = Turns(Path(folder))
+        config.add_cleanup(turns.close)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker where the workers take their turns."""
+    config = node.config
+    if FOLDER not in config.stash:
+        config.stash[FOLDER] = folder = TemporaryDirectory(prefix="zhibu-turns-")
+        config.add_cleanup(folder.cleanup)
+    node.workerinput["turns"] = config.stash[FOLDER].name
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Repeat races in the long tier: they show themselves by chance."""
+    if metafunc.config.getoption("thorough") and metafunc.definition.get_closest_marker("race"):
+        metafunc.fixturenames.append("turn")
+        metafunc.parametrize("turn", range(3))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
         if "superuser" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.database)
+    if not config.getoption("thorough"):
+        left_out = [item for item in items if item.get_closest_marker("thorough")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+    if TURNS in config.stash:
+        # The long files first, so that no worker is left with one at the end.
+        weight = Counter[Path]()
+        for item in items:
+            weight[item.path] += SLOW if item.get_closest_marker("slow") else 1
+        items.sort(key=lambda item: -weight[item.path])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    with item.config.stash[TURNS].beside_others() if TURNS in item.config.stash else nullcontext():
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    judges_time = TURNS in item.config.stash and item.get_closest_marker("alone")
+    with item.config.stash[TURNS].alone() if judges_time else nullcontext():
+        return (yield)
+
+
+# ── what is said of a failure ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("database"):
+        item.user_properties.append(("postgres", version_of(item.config)))
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """List what to run again: what failed here, and before in the same run of run.py."""
+    file = Path(config.getoption("again") or os.devnull)
+    commands = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+    options = ["--thorough"] if config.getoption("thorough") else []
+    for report in (
+        *terminalreporter.stats.get("failed", ()),
+        *terminalreporter.stats.get("error", ()),
+    ):
+        version = [f"--postgres={value}" for name, value in report.user_properties if name == "postgres"]
+        commands.append(shlex.join([".venv/bin/pytest", *options, *version, report.nodeid]))
+    if commands:
+        terminalreporter.section("未通过，请重跑 / failed, to run again")
+        terminalreporter.write_line("\n".join(dict.fromkeys(commands)))
+    file.write_text("".join(f"{command}\n" for command in dict.fromkeys(commands)), encoding="utf-8")
+
+
+# ── a PostgreSQL, and databases on it ─────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.fixture(scope="session")
-def superuser(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The URL of a superuser on a PostgreSQL of the tests' own, or on the real server that was named."""
-    wanted = request.config.getoption("--postgres")
-    if wanted == "server":
-        url = read_settings().test_database_url
-        assert url, "--postgres=server wants ZHIBU_TEST_DATABASE_URL"
+def postgres_version(request: pytest.FixtureRequest) -> str:
+    """16, 18, or ``server``."""
+    return version_of(request.config)
+
+
+@pytest.fixture(scope="session")
+def superuser(request: pytest.FixtureRequest, postgres_version: str) -> Iterator[str]:
+    """The URL of a superuser on the PostgreSQL of this worker."""
+    sent = Sent()
+    with a_postgres(postgres_version) as url, sent.recorded():
         yield url
-        return
-    # Not below pytest's own folder: another session of pytest takes the permissions back that PostgreSQL needs there.
-    with TemporaryDirectory(prefix="zhibu-tests-") as folder, embedded_postgres(Path(folder), version=int(wanted)) as url:
-        yield url
+    if request.config.getoption("both_versions"):
+        (other,) = {str(each) for each in VERSIONS} - {postgres_version}
+        refused = refused_by_another_version(sent, other)
+        assert refused == {}, f"PostgreSQL {other} does not plan what {postgres_version} took"
 
 
 @pytest.fixture(scope="session")
 def template(superuser: str) -> Iterator[str]:
     """A migrated database that others are cloned from."""
-    with _administration(superuser) as administration:
-        for role in (migrations.OWNER_ROLE, APPLICATION_ROLE):
-            if not administration.scalar(text("select 1 from pg_roles where rolname = :name"), {"name": role}):
-                administration.execute(text(f"create role {role}"))
-            password = make_url(superuser).password
-            administration.execute(text(f"alter role {role} login" + (f" password '{password}'" if password else "")))
-        administration.execute(text(f"create database {TEMPLATE} owner {migrations.OWNER_ROLE}"))
-    migrations.migrate(_url(superuser, TEMPLATE, migrations.OWNER_ROLE), _url(superuser, TEMPLATE, APPLICATION_ROLE))
-    yield TEMPLATE
-    with _administration(superuser) as administration:
-        administration.execute(text(f"drop database {TEMPLATE} with (force)"))
-
-
-def _administration(superuser: str):  # type: ignore[no-untyped-def]
-    return create_engine(superuser, poolclass=NullPool, isolation_level="AUTOCOMMIT").connect()
-
-
-def _url(superuser: str, database: str, role: str) -> str:
-    return make_url(superuser).set(database=database, username=role).render_as_string(hide_password=False)
+    with a_template(superuser) as name:
+        yield name
 
 
 @pytest.fixture
 def database_url(superuser: str, template: str) -> Iterator[str]:
     """The application's URL of a fresh database, for tests that commit or start processes."""
-    name = f"zhibu_{os.getpid()}_{next(_numbers)}"
-    with _administration(superuser) as administration:
-        administration.execute(text(f"create database {name} template {template} owner {migrations.OWNER_ROLE}"))
-    yield _url(superuser, name, APPLICATION_ROLE)
-    with _administration(superuser) as administration:
-        administration.execute(text(f"drop database {name} with (force)"))
+    with a_clone(superuser, template) as url:
+        yield url
 
 
 @pytest.fixture
 def owner_url(superuser: str, database_url: str) -> str:
     """The owner's URL of the same fresh database."""
-    return _url(superuser, make_url(database_url).database or "", migrations.OWNER_ROLE)
+    return url_of(superuser, make_url(database_url).database or "", migrations.OWNER_ROLE)
 
 
 @pytest.fixture
@@ -95,17 +179,20 @@ def engine(database_url: str) -> Iterator[Engine]:
     engine.dispose()
 
 
+@pytest.fixture(scope="module")
+def house(superuser: str, template: str) -> Iterator[House]:
+    """A service in this process, with the school of ``builders.a_school``, for all tests of one file."""
+    with a_house(superuser, template) as made:
+        yield made
+
+
 @pytest.fixture(scope="session")
 def shared_engine(superuser: str, template: str) -> Iterator[Engine]:
     """An engine on one database for all tests that roll back."""
-    name = f"zhibu_{os.getpid()}_shared"
-    with _administration(superuser) as administration:
-        administration.execute(text(f"create database {name} template {template} owner {migrations.OWNER_ROLE}"))
-    engine = engine_for(_url(superuser, name, APPLICATION_ROLE))
-    yield engine
-    engine.dispose()
-    with _administration(superuser) as administration:
-        administration.execute(text(f"drop database {name} with (force)"))
+    with a_clone(superuser, template) as url:
+        engine = engine_for(url)
+        yield engine
+        engine.dispose()
 
 
 @pytest.fixture
@@ -122,3 +209,9 @@ def session(shared_engine: Engine) -> Iterator[Session]:
 def project() -> Path:
     """Where the project stands."""
     return Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def thorough(request: pytest.FixtureRequest) -> bool:
+    """Whether this is the long tier."""
+    return bool(request.config.getoption("thorough"))

@@ -31,7 +31,8 @@ from workflow.foundation.idempotency import KeptAnswer, Repeatable, RequestInPro
 from workflow.foundation.settings import Settings
 from workflow.foundation.vocabulary import SCHOOL_ZONE, Kind, Role
 from workflow.people.access import Action, Caller, Scope
-from workflow.people.accounts import Token, WebSession, caller_by_secret
+from workflow.people.accounts import Token, WebSession
+from workflow.people.callers import caller_by_secret
 from workflow.year.cycle import Lock, Process, process_of
 
 SESSION_COOKIE = "zhibu_session"

@@ -13,7 +13,7 @@ from tests.net.masks import MASKED, MASKS, SECRETS, Mask
 from tests.net.recording import RECORDED, Line, Recorder, differences, read, report
 from tests.net.year.school import ROLES
 from tests.net.year.walk import recorded
-from tests.support.servers import a_database
+from tests.support.running.postgres import a_clone
 from workflow.foundation.database import engine_for
 
 NOT_ANSWERED: dict[str, str] = {}
@@ -23,7 +23,7 @@ NOT_ANSWERED: dict[str, str] = {}
 @pytest.fixture(scope="module")
 def walked(superuser: str, template: str) -> Iterator[Recorder]:
     """The year, walked once on a database of its own."""
-    with a_database(superuser, template) as url:
+    with a_clone(superuser, template) as url:
         engine = engine_for(url)
         yield recorded(engine)
         engine.dispose()

@@ -15,16 +15,15 @@ from typing import Any
 
 import httpx
 from flask import Flask
-from sqlalchemy import Engine, create_engine, func, make_url, select, text
+from sqlalchemy import Engine, func, select, text
 from sqlalchemy.orm import Session
-from sqlalchemy.pool import NullPool
 
-import migrations
 from api import create_app
 from tests.api.conftest import Client, Clock, token_of
 from tests.support.builders import NOW, STAFF_NO, a_branch, a_school, person
 from tests.support.mail_server import free_port
-from workflow.foundation.database import APPLICATION_ROLE, Base, engine_for, transaction
+from tests.support.running.postgres import a_clone
+from workflow.foundation.database import Base, engine_for, transaction
 from workflow.foundation.settings import Settings, read_settings
 from workflow.foundation.vocabulary import Post
 from workflow.people.organisation import Appointment
@@ -32,23 +31,10 @@ from workflow.year.cycle import cycle_by_year
 from workflow.year.roll import open_processes
 
 YEAR = "/cycles/2024"
-_names = count(1)
 
 
 def settings_of_tests(**overrides: Any) -> Settings:
     return read_settings({}, secret_key="a secret of the tests' own", base_url="http://zhibu.example", **overrides)
-
-
-@contextmanager
-def a_database(superuser: str, template: str) -> Iterator[str]:
-    """The application's URL of a database for all tests of one file."""
-    name = f"{template}_{next(_names)}"
-    with create_engine(superuser, poolclass=NullPool, isolation_level="AUTOCOMMIT").connect() as administration:
-        administration.execute(text(f"create database {name} template {template} owner {migrations.OWNER_ROLE}"))
-        try:
-            yield make_url(superuser).set(database=name, username=APPLICATION_ROLE).render_as_string(hide_password=False)
-        finally:
-            administration.execute(text(f"drop database {name} with (force)"))
 
 
 @dataclass(frozen=True)
@@ -159,7 +145,7 @@ def kept_in(session: Session, words: str) -> set[str]:
 @contextmanager
 def a_house(superuser: str, template: str, **settings: Any) -> Iterator[House]:
     """A service in this process on a database of its own."""
-    with a_database(superuser, template) as url:
+    with a_clone(superuser, template) as url:
         engine = engine_for(url)
         with transaction(engine, actor="cli") as session:
             a_school(session)

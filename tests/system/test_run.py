@@ -168,20 +168,49 @@ def test_an_old_python_can_read_run_py_far_enough_to_be_told() -> None:
     ast.parse(source, feature_version=(3, 6))
 
 
-def test_every_check_runs_though_one_failed_and_pytest_is_the_last(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    for name, code in {"ruff": 1, "lint-imports": 0, "mypy": 0, "pytest": 0}.items():
-        (tmp_path / name).write_text(f"#!/bin/sh\necho {name} ran with: $*\nexit {code}\n")
+@pytest.fixture
+def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The programs that checks call: each tells how it was called, and fails where it finds a file ``<name>-fails``."""
+    for name in ("ruff", "lint-imports", "mypy", "pytest"):
+        (tmp_path / name).write_text(f'#!/bin/sh\necho "{name} ran with: $*"\n! test -e "$0-fails"\n')
         (tmp_path / name).chmod(0o755)
     monkeypatch.setattr(run, "BIN", tmp_path)
-    assert "--postgres=16" in run.CHECKS[-2]
+    return tmp_path
+
+
+def ran(capfd: pytest.CaptureFixture[str]) -> list[str]:
+    return [re.sub(r" --again=\S+", "", line) for line in capfd.readouterr().out.splitlines() if " ran with:" in line]
+
+
+def test_every_check_runs_though_one_failed_and_pytest_is_the_last(tools: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tools / "ruff-fails").touch()
     assert run.run_checks(["-k", "talks"]) == 1
-    ran = [line for line in capfd.readouterr().out.splitlines() if " ran with:" in line]
-    assert [line.split()[0] for line in ran] == ["ruff", "ruff", "lint-imports", "mypy", "pytest", "pytest"]
-    assert ran[-1] == "pytest ran with: -k talks"
-    (tmp_path / "ruff").write_text("#!/bin/sh\n")
+    called = ran(capfd)
+    assert [line.split()[0] for line in called] == ["ruff", "ruff", "lint-imports", "mypy", "pytest"]
+    assert called[-1] == "pytest ran with: -n 2 --dist loadfile --no-loadscope-reorder -k talks"
+    (tools / "ruff-fails").unlink()
     assert run.run_checks([]) == 0
+
+
+def test_the_last_pytest_is_told_what_failed_before_it(tools: Path, tmp_path: Path) -> None:
+    for name in ("mypy", "ruff"):
+        (tools / f"{name}-fails").touch()
+    (tools / "pytest").write_text('#!/bin/sh\nfor word; do case "$word" in --again=*) cp "${word#--again=}" "$0-told";; esac; done\n')
+    assert run.run_checks([]) == 1
+    assert (tools / "pytest-told").read_text() == ".venv/bin/ruff check .\n.venv/bin/ruff format --check .\n.venv/bin/mypy\n"
+
+
+def test_the_fast_tier_is_pytest_without_database_and_processes(tools: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run.run_checks(["--fast", "-x"]) == 0
+    assert ran(capfd) == ["pytest ran with: -m not slow and not database -x"]
+
+
+def test_the_long_tier_runs_everything_on_either_postgresql(tools: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tools / "pytest-fails").touch()
+    assert run.run_checks(["--thorough", "--", "tests/api"]) == 1
+    first, second = (line for line in ran(capfd) if line.startswith("pytest"))
+    assert first.endswith("--postgres=16 -- tests/api")
+    assert second.endswith("--postgres=18 --thorough -- tests/api")
 
 
 @pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])

@@ -20,7 +20,8 @@ from workflow.foundation.vocabulary import SCHOOL_ROLES, SCHOOL_ZONE, WORKING_ST
 from workflow.machine.gate import CLAUSES
 from workflow.machine.process import move
 from workflow.people.access import ROLES_OF_POST, Caller
-from workflow.people.accounts import Account, Token, caller_for, create_officer, hash_password, issue_token
+from workflow.people.accounts import Account, Token, create_officer, hash_password, issue_token
+from workflow.people.callers import caller_for
 from workflow.people.organisation import Appointment, Branch, Person
 from workflow.roster.checks import Roster, RosterBranch, RosterMember
 from workflow.roster.imports import apply_import, preview_import

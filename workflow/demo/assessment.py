@@ -18,7 +18,7 @@ from workflow.demo.year import at
 from workflow.foundation.database import act_as
 from workflow.foundation.vocabulary import ActivityKind, Kind, Presence, ReportMode
 from workflow.people.access import Caller
-from workflow.people.accounts import caller_for
+from workflow.people.callers import caller_for
 from workflow.year.cycle import Cycle, Lock, Participant, Process, processes_of, roll, secretaries
 
 BEGUN, REPORTED = date(2024, 12, 10), date(2024, 12, 23)

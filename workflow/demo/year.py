@@ -40,7 +40,7 @@ from workflow.foundation.vocabulary import (
     TallySubject,
 )
 from workflow.people.access import Caller
-from workflow.people.accounts import caller_for
+from workflow.people.callers import caller_for
 from workflow.year.cycle import Participant, Process
 
 STUDIED, TALKED, WROTE, MET, DECIDED, MENDED, FILLED = (

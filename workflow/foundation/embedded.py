@@ -45,6 +45,9 @@ START_ATTEMPTS = 6
 SOCKET_PATH_BYTES = 100
 """A unix socket's address holds 103 bytes on macOS and 107 on Linux."""
 
+ACCOUNT_LOCK = Path("/run/zhibu-account.lock")
+"""Only root writes in its folder: nobody else can hold the lock or put a link in its place."""
+
 
 class EmbeddedUnavailable(Exception):
     """The embedded PostgreSQL cannot be used (内置数据库不可用). The message is Chinese and says what to do."""
@@ -169,7 +172,7 @@ class _House:
         # Made beside its place and renamed, so that an interrupted initdb never passes for a cluster.
         unfinished = Path(tempfile.mkdtemp(prefix="postgres.new-", dir=self.data_dir))
         if _is_root():
-            account = wheel.ensure_user_exists("pgserver")
+            account = postgres_account()
             os.chown(unfinished, account.pw_uid, account.pw_gid)
         self._let_read()
         try:
@@ -316,6 +319,39 @@ class _House:
             _allow_others(path, 0o005 if path.is_dir() or path.parent == self.programs else 0o004)
         for folder in (*installed.parents, self.data_dir, *self.data_dir.parents):
             _allow_others(folder, 0o001)
+
+
+def postgres_account() -> Any:
+    """Return the system account that PostgreSQL runs as for root; make it when missing.
+
+    Two starts at once on a new machine would both run useradd, and the later one would take away
+    the account of the earlier one, whose initdb then finds no such user.
+    """
+    with _one_on_this_machine():
+        return wheel.ensure_user_exists("pgserver")
+
+
+@contextmanager
+def _one_on_this_machine() -> Iterator[None]:
+    """Let one process of the machine in at a time."""
+
+    def closed(path: str, flags: int) -> int:
+        # Whoever can open it could lock it.
+        return os.open(path, flags | os.O_NOFOLLOW, 0o600)
+
+    lock = portalocker.Lock(ACCOUNT_LOCK, "ab", timeout=DOOR_SECONDS, check_interval=0.05, opener=closed)
+    try:
+        lock.acquire()
+    except portalocker.LockException as error:
+        raise EmbeddedUnavailable(f"另一个进程占用 {ACCOUNT_LOCK}，等待超时，请稍后再试") from error
+    except OSError:
+        # No such folder, or a machine that cannot be written: nobody makes accounts there.
+        yield
+        return
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _is_root() -> bool:

@@ -9,23 +9,29 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from threading import BoundedSemaphore
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
-from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, ForeignKey, Index, and_, func, literal, select, update
-from sqlalchemy.orm import Mapped, Session, aliased, contains_eager, joinedload, mapped_column, relationship
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    select,
+    update,
+)
+from sqlalchemy.orm import Mapped, Session, contains_eager, joinedload, mapped_column, relationship
 
 from workflow.foundation.database import Base, Numbered
 from workflow.foundation.errors import Conflict, Exists, Invalid, NotFound, Unauthenticated, Words
 from workflow.foundation.history import track
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import SCHOOL_ROLES, SCHOOL_ZONE, Role
-from workflow.people.access import Action, Caller, roles_of
-from workflow.people.organisation import Appointment, Branch, Person, in_post, person_by_staff_no
-from workflow.people.substitutes import Substitute, standing
+from workflow.people.access import Action, Caller
+from workflow.people.organisation import Appointment, Person, in_post
 
 PASSWORD_LENGTH = range(10, 129)
 _hasher = PasswordHasher()
@@ -311,56 +317,7 @@ def revoke_token(session: Session, token_id: int, *, now: datetime) -> Token:
     return token
 
 
-def caller_by_secret(session: Session, kind: type[Token | WebSession], secret: str, now: datetime) -> Caller:
-    """Who is calling, with all roles of the day, in one statement. Raises Unauthenticated."""
-    person_id = select(kind.person_id).where(kind.hash == digest(secret), kind.revoked_at.is_(None), kind.expires_at > now).scalar_subquery()
-    caller = _caller(session, Person.id == person_id, now.astimezone(SCHOOL_ZONE).date())
-    if caller is None:
-        raise Unauthenticated(Words("登录已失效，请重新登录", "this sign-in is no longer valid"))
-    return caller
-
-
-def caller_for(session: Session, staff_no: str, on: date) -> Caller:
-    """A person as somebody who acts, for the command line and the demo. Raises NotFound for someone without an account."""
-    caller = _caller(session, Person.staff_no == staff_no, on)
-    if caller is None:
-        raise NotFound(Words(f"{person_by_staff_no(session, staff_no).name} 没有账号", "no account"))
-    return caller
-
-
-def _caller(session: Session, who: ColumnElement[bool], on: date) -> Caller | None:
-    of_post = aliased(Branch)
-    posts = (
-        select(func.jsonb_agg(func.jsonb_build_array(func.coalesce(Appointment.role, Appointment.post, literal("")), of_post.code)))
-        .select_from(Appointment)
-        .outerjoin(of_post, of_post.id == Appointment.branch_id)
-        .where(Appointment.person_id == Person.id, *in_post(on))
-        .correlate(Person)
-        .scalar_subquery()
-    )
-    absent = aliased(Person)
-    stood_for = (
-        select(func.jsonb_agg(func.jsonb_build_array(Appointment.post, of_post.code, absent.staff_no)))
-        .select_from(Substitute)
-        .join(absent, absent.id == Substitute.person_id)
-        .join(of_post, of_post.id == Substitute.branch_id)
-        .join(Appointment, and_(Appointment.person_id == absent.id, Appointment.branch_id == of_post.id))
-        .where(Substitute.substitute_id == Person.id, Substitute.branch_id == Person.branch_id, *standing(on), *in_post(on))
-        .correlate(Person)
-        .scalar_subquery()
-    )
-    row = session.execute(
-        select(Person.id, Person.staff_no, Person.name, Branch.code, posts, stood_for)
-        .join(Account, Account.person_id == Person.id)
-        .outerjoin(Branch, Branch.id == Person.branch_id)
-        .where(who, Account.disabled_at.is_(None))
-    ).first()
-    if row is None:
-        return None
-    person_id, staff_no, name, branch, held, lent = row
-    school, branches = roles_of(branch, [*(held or []), *((post, code) for post, code, _ in lent or [])])
-    stands_for = {code: absent_no for _, code, absent_no in lent or []}
-    return Caller(person_id=person_id, staff_no=staff_no, name=name, school=school, branches=branches, stands_for=stands_for)
+# Each is built once: building it takes longer than asking it, and every request asks it.
 
 
 def tokens_after(session: Session, token_id: int, limit: int) -> Sequence[Token]:

@@ -117,7 +117,7 @@ personal(
 )
 
 
-def in_post(on: date) -> tuple[ColumnElement[bool], ...]:
+def in_post(on: date | ColumnElement[date]) -> tuple[ColumnElement[bool], ...]:
     """The condition that an appointment holds on a day."""
     return (Appointment.starts_on <= on, or_(Appointment.ends_on.is_(None), Appointment.ends_on >= on))
 

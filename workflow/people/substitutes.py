@@ -82,7 +82,7 @@ class EndSubstituteBody(Body):
     ends_on = Day()
 
 
-def standing(on: date) -> tuple[ColumnElement[bool], ...]:
+def standing(on: date | ColumnElement[date]) -> tuple[ColumnElement[bool], ...]:
     """The condition that a substitute stands on a day."""
     return (Substitute.starts_on <= on, Substitute.ends_on >= on, Substitute.ended_at.is_(None))
 

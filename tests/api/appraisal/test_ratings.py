@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
@@ -12,7 +11,7 @@ from sqlalchemy import update
 
 from tests.api.conftest import Client
 from tests.support.records.rating import a_counted_ballot
-from tests.support.servers import Cast, House, a_house
+from tests.support.servers import Cast, House
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import Stage
 from workflow.year.cycle import Process, process_of
@@ -22,12 +21,6 @@ SENT = {"staff_no", "level", "not_rated_reason", "opinion", "reason"}
 BESIDE = {"feedback", "acknowledged", "tally", "facts", "self_level"}
 TOLD = {"given_on": "2024-12-20", "way": "face"}
 LONG = "长" * 100_000
-
-
-@pytest.fixture(scope="module")
-def house(superuser: str, template: str) -> Iterator[House]:
-    with a_house(superuser, template) as made:
-        yield made
 
 
 def a_branch(house: House, *, voters: int | None = None, counted: bool = True) -> Cast:

@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
-
 from tests.support.records.rating import a_counted_ballot, ratings
-from tests.support.servers import YEAR, Cast, House, a_house
+from tests.support.servers import YEAR, Cast, House
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import Level
 from workflow.year.cycle import process_of
-
-
-@pytest.fixture(scope="module")
-def house(superuser: str, template: str) -> Iterator[House]:
-    with a_house(superuser, template) as made:
-        yield made
 
 
 def over_the_quota(house: House, branch: Cast) -> None:

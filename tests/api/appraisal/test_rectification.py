@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -10,19 +9,13 @@ import pytest
 
 from tests.api.conftest import Client
 from tests.support.records.rectification import the_year_after
-from tests.support.servers import Cast, House, a_house
+from tests.support.servers import Cast, House
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import Stage
 from workflow.year.cycle import process_of
 from workflow.year.deadlines import change_processes
 
 RETRACTED = {"reason": "有误"}
-
-
-@pytest.fixture(scope="module")
-def house(superuser: str, template: str) -> Iterator[House]:
-    with a_house(superuser, template) as made:
-        yield made
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
@@ -16,14 +16,14 @@ from tests.support.records.evidence import statements
 from tests.support.records.rating import BASIC, EXCELLENT, QUALIFIED, UNQUALIFIED, a_case, a_counted_ballot, a_decision, a_help_plan, a_rating
 from tests.support.records.rectification import all_rectification
 from tests.support.records.self_review import CRITICISM, a_life_meeting, a_self_review, a_tally
-from tests.support.servers import YEAR, Cast, House, a_house
+from tests.support.servers import YEAR, Cast, House
 from tests.support.situations import HELD_ON, SUBSTANCE, a_study
 from workflow.appraisal.report.figures import CHECKS
 from workflow.appraisal.talks.talks import record_talk
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import Level, Stage, TalkWay, TallySubject
 from workflow.machine.gate import CLAUSES
-from workflow.people.accounts import caller_for
+from workflow.people.callers import caller_for
 from workflow.year.cycle import Process, process_of
 from workflow.year.plan import find_plan, read_plan
 
@@ -36,12 +36,6 @@ FORM = {
     *("members", "aftercare", "published", "sent_on", "prepared_by", "phone", "remark", "signs", "version"),
 }
 MEMBER = {"staff_no", "name", "standing", "title", "self_level", "votes", "level", "opinion", "fed_back_on", "remark"}
-
-
-@pytest.fixture(scope="module")
-def house(superuser: str, template: str) -> Iterator[House]:
-    with a_house(superuser, template) as made:
-        yield made
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
@@ -10,14 +9,8 @@ from typing import Any
 import pytest
 
 from tests.api.conftest import Client, Reply
-from tests.support.servers import Cast, House, a_house
+from tests.support.servers import Cast, House
 from tests.support.years.self_review_bodies import COLLECTIONS, ITEMS, a_branch_that_has_studied, made, sent, slug
-
-
-@pytest.fixture(scope="module")
-def house(superuser: str, template: str) -> Iterator[House]:
-    with a_house(superuser, template) as made:
-        yield made
 
 
 @pytest.fixture

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.api.conftest import Client
-from tests.support.servers import Cast, House, a_house
+from tests.support.servers import Cast, House
 from tests.support.years.self_review_bodies import BODIES, COLLECTIONS, ITEMS, VOTES, a_branch_that_has_studied, a_tally, made, sent, slug
 
 RECORD = {"id", "version", "recorded_by", "recorded_at", "withdrawn", "rejected"}
 FIGURES = {"issued", "returned", "valid", "void", "counts", "bands"}
-
-
-@pytest.fixture(scope="module")
-def house(superuser: str, template: str) -> Iterator[House]:
-    with a_house(superuser, template) as made:
-        yield made
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from tests.api.conftest import Client
 from tests.support.records.assessment import a_duty_report, an_assessment
 from tests.support.records.assessment_summary import a_whole_year
 from tests.support.records.evidence import statements
-from tests.support.servers import YEAR, Cast, House, a_house
+from tests.support.servers import YEAR, Cast, House
 from workflow.appraisal.meetings.tallies import BANDS
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import Level, Stage
@@ -28,12 +28,6 @@ SHEET = {
 PROPOSED = {"result": "excellent", "reason": "〈只供党委研究〉工作扎实"}
 SCHOOL_READERS = ("office", "committee", "auditor")
 OWN_READERS = ("secretary", "deputy", "organiser")
-
-
-@pytest.fixture(scope="module")
-def house(superuser: str, template: str) -> Iterator[House]:
-    with a_house(superuser, template) as made:
-        yield made
 
 
 @pytest.fixture

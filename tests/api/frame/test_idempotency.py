@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from io import BytesIO
 from itertools import count
@@ -18,18 +17,12 @@ from tests.api.conftest import Client, Reply
 from tests.support.builders import NOW, READING
 from tests.support.records.evidence import statements
 from tests.support.rosters import RosterBranch, a_roster
-from tests.support.servers import Cast, House, a_house
+from tests.support.servers import Cast, House
 from workflow.foundation.database import transaction
 from workflow.foundation.idempotency import KEPT, KeptAnswer, forget_old_answers
 
 _keys = (f"key-{number}" for number in count(1))
 REPLAYED = "Idempotent-Replayed"
-
-
-@pytest.fixture(scope="module")
-def house(superuser: str, template: str) -> Iterator[House]:
-    with a_house(superuser, template) as made:
-        yield made
 
 
 @pytest.fixture

@@ -25,7 +25,8 @@ from tests.api.conftest import token_of
 from tests.api.frame.test_idempotency import REPLAYED, a_study
 from tests.support.builders import a_school
 from tests.support.mail_server import free_port
-from tests.support.servers import Cast, Server, a_database, a_server, add_branch
+from tests.support.running.postgres import a_clone
+from tests.support.servers import Cast, Server, a_server, add_branch
 from workflow.foundation.database import engine_for, transaction
 
 pytestmark = pytest.mark.slow
@@ -65,7 +66,7 @@ class Town:
 @pytest.fixture(scope="module")
 def town(superuser: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     log = tmp_path_factory.mktemp("servers") / "server.log"
-    with a_database(superuser, template) as url:
+    with a_clone(superuser, template) as url:
         engine = engine_for(url)
         with transaction(engine, actor="cli") as session:
             a_school(session)

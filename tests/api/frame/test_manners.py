@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from base64 import urlsafe_b64encode
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,16 +12,10 @@ from werkzeug.test import TestResponse
 
 from tests.api.conftest import B, Client
 from tests.support.builders import READING
-from tests.support.servers import YEAR, Cast, House, a_house
+from tests.support.servers import YEAR, Cast, House
 
 PROBLEM = {"type", "title", "status", "detail", "instance", "request_id"}
 TALK = {"held_on": "2024-12-19"}
-
-
-@pytest.fixture(scope="module")
-def house(superuser: str, template: str) -> Iterator[House]:
-    with a_house(superuser, template) as made:
-        yield made
 
 
 @pytest.fixture

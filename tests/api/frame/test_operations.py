@@ -22,18 +22,12 @@ from schedulers.worker import tick
 from tests.api.conftest import Client, Clock
 from tests.support.builders import NOW
 from tests.support.mail_server import free_port
-from tests.support.servers import House, a_house, settings_of_tests
+from tests.support.servers import House, settings_of_tests
 from workflow.foundation.database import engine_for, transaction
 from workflow.foundation.logs import QUIET, configure_logs
 from workflow.mail.heartbeat import beat
 
 CANARY = "张三和李四的谈话"
-
-
-@pytest.fixture(scope="module")
-def house(superuser: str, template: str) -> Iterator[House]:
-    with a_house(superuser, template) as made:
-        yield made
 
 
 @pytest.fixture

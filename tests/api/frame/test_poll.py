@@ -23,7 +23,8 @@ from tests.api.conftest import Client, token_of
 from tests.support.builders import NOW, a_cycle, an_office
 from tests.support.records.evidence import statements
 from tests.support.rosters import RosterBranch, a_roster
-from tests.support.servers import YEAR, Cast, House, a_database, a_house, a_server
+from tests.support.running.postgres import a_clone
+from tests.support.servers import YEAR, Cast, House, a_server
 from workflow.foundation.database import engine_for, transaction, with_one_retry
 from workflow.foundation.vocabulary import WORKING_STAGES, Kind, Stage
 from workflow.readings.progress import fold
@@ -36,12 +37,6 @@ from workflow.year.opening import publish
 FRESH = {"Cache-Control": "no-cache"}
 POLL = f"{YEAR}/progress"
 WORKING = WORKING_STAGES[Kind.APPRAISAL]
-
-
-@pytest.fixture(scope="module")
-def house(superuser: str, template: str) -> Iterator[House]:
-    with a_house(superuser, template) as made:
-        yield made
 
 
 @pytest.fixture(autouse=True)
@@ -214,7 +209,7 @@ class Town:
 @pytest.fixture(scope="module")
 def town(superuser: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     log = tmp_path_factory.mktemp("servers") / "server.log"
-    with a_database(superuser, template) as url:
+    with a_clone(superuser, template) as url:
         engine = engine_for(url)
         with transaction(engine, actor="cli") as session:
             an_office(session)

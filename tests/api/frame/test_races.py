@@ -20,7 +20,8 @@ from sqlalchemy.orm import Session
 
 from tests.api.conftest import token_of
 from tests.support.builders import READING, a_branch, a_school
-from tests.support.servers import YEAR, Cast, Server, a_database, a_server, add_branch
+from tests.support.running.postgres import a_clone
+from tests.support.servers import YEAR, Cast, Server, a_server, add_branch
 from workflow.foundation.database import engine_for, transaction
 from workflow.year.cycle import Lock, cycle_by_year, process_of
 from workflow.year.roll import open_processes
@@ -59,7 +60,7 @@ class Town:
 @pytest.fixture(scope="module")
 def town(superuser: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     log = tmp_path_factory.mktemp("servers") / "server.log"
-    with a_database(superuser, template) as url:
+    with a_clone(superuser, template) as url:
         engine = engine_for(url)
         with transaction(engine, actor="cli") as session:
             a_school(session)

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.api.conftest import Client
 from tests.support.builders import READING
-from tests.support.servers import YEAR, Cast, House, a_house
+from tests.support.servers import YEAR, Cast, House
 
 UNMET = {"clause", "requirement", "stage", "severity", "message", "sentence", "count", "subjects", "waivable", "link"}
 """An unmet requirement as the contract has it."""
 RECORD = {"id", "recorded_by", "recorded_at", "withdrawn", "rejected"}
-
-
-@pytest.fixture(scope="module")
-def house(superuser: str, template: str) -> Iterator[House]:
-    with a_house(superuser, template) as made:
-        yield made
 
 
 @pytest.fixture

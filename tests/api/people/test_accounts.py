@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -11,15 +10,9 @@ from flask.testing import FlaskClient
 
 from tests.api.conftest import Client
 from tests.support.builders import NOW
-from tests.support.servers import YEAR, House, a_house
+from tests.support.servers import YEAR, House
 
 PASSWORD = "一个很长的口令 12"
-
-
-@pytest.fixture(scope="module")
-def house(superuser: str, template: str) -> Iterator[House]:
-    with a_house(superuser, template) as made:
-        yield made
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -10,15 +9,9 @@ import pytest
 from sqlalchemy import event
 
 from tests.support.builders import NOW, READING
-from tests.support.servers import Cast, House, a_house
+from tests.support.servers import Cast, House
 
 A_WEEK = {"starts_on": "2024-12-20", "ends_on": "2024-12-26"}
-
-
-@pytest.fixture(scope="module")
-def house(superuser: str, template: str) -> Iterator[House]:
-    with a_house(superuser, template) as made:
-        yield made
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,8 @@ from api import create_app
 from tests.api.conftest import Client, Clock, Reply
 from tests.support.builders import NOW, a_cycle, an_office
 from tests.support.rosters import RosterBranch, a_roster, a_school_roster, a_workbook, committee_rows, member_rows, school_branches
-from tests.support.servers import YEAR, House, a_database, settings_of_tests
+from tests.support.running.postgres import a_clone
+from tests.support.servers import YEAR, House, settings_of_tests
 from workflow.foundation.database import engine_for, transaction
 
 SCHOOL = {"branches": 8, "members": 150}
@@ -23,7 +24,7 @@ SMALL = 256 * 1024
 @pytest.fixture(scope="module")
 def house(superuser: str, template: str) -> Iterator[House]:
     """A school that has its office and a draft of the year, and nobody else yet."""
-    with a_database(superuser, template) as url:
+    with a_clone(superuser, template) as url:
         engine = engine_for(url)
         with transaction(engine, actor="cli") as session:
             an_office(session)

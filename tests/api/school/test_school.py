@@ -12,7 +12,7 @@ import pytest
 from tests.api.conftest import Client, Reply
 from tests.support.builders import DEADLINES, NOW, READING
 from tests.support.records.evidence import all_after_the_talks
-from tests.support.servers import YEAR, Cast, House, a_house
+from tests.support.servers import YEAR, Cast, House
 from workflow.appraisal import MOVES
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import STAGES, Kind, Stage
@@ -22,12 +22,6 @@ UNMET = {"clause", "requirement", "stage", "severity", "message", "sentence", "c
 FRESH = {"Cache-Control": "no-cache"}
 """After a move of one's own: a poll may be half a second old."""
 WORKING = ("study", "talks", "self_review", "rating", "rectification", "report")
-
-
-@pytest.fixture(scope="module")
-def house(superuser: str, template: str) -> Iterator[House]:
-    with a_house(superuser, template) as made:
-        yield made
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,8 @@ from datetime import date, datetime
 from itertools import combinations
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, text
+from sqlalchemy import Engine, create_engine, event, select, text
+from sqlalchemy.dialects.postgresql import psycopg
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
@@ -23,7 +24,7 @@ from workflow.foundation.vocabulary import Coverage, Kind, Role, Stage, Trigger
 from workflow.machine.gate import BY_NAME, Unmet, unmet
 from workflow.machine.process import MOVES, move
 from workflow.machine.waivers import waive
-from workflow.rules.requirement import Waiver
+from workflow.rules.requirement import Requirement, Waiver
 from workflow.year.cycle import Lock, Participant, Process, StageChange, process_of, roll
 from workflow.year.deadlines import change_processes
 from workflow.year.opening import publish
@@ -104,6 +105,17 @@ def a_waiver(session: Session, process: Process, requirement: str, *subjects: st
 def lacking(session: Session, process: Process, requirement: str) -> list[str]:
     """The subjects that a requirement misses in a process and no waiver covers."""
     return [subject.id for each in unmet(session, process, [BY_NAME[requirement]], today=TODAY) for subject in each.open]
+
+
+def rows_of(session: Session, process: Process, requirement: Requirement) -> list[tuple[str, int | None]]:
+    """The subject and the person of each row that a requirement gives for a process."""
+    rows = requirement.query().subquery()
+    asked = select(rows.c.subject_id, rows.c.person_id).where(rows.c.process_id == process.id)
+    # As the gate does it: some signs are asked for a day, which the driver fills in.
+    sql = str(asked.compile(dialect=psycopg.dialect(), compile_kwargs={"literal_binds": True}))  # type: ignore[no-untyped-call]
+    session.flush()
+    found = session.connection().exec_driver_sql(sql, {"today": TODAY})
+    return sorted((row.subject_id, row.person_id) for row in found)
 
 
 @contextmanager

@@ -14,7 +14,8 @@ from api import create_app
 from tests.api.conftest import Client, Clock, Reply
 from tests.support.builders import DEADLINES, READING, an_office
 from tests.support.rosters import a_workbook
-from tests.support.servers import YEAR, House, a_database, settings_of_tests
+from tests.support.running.postgres import a_clone
+from tests.support.servers import YEAR, House, settings_of_tests
 from tests.support.workbooks import Row
 from workflow.foundation.database import engine_for, transaction
 
@@ -36,7 +37,7 @@ def ok(answer: Reply, status: int = 201) -> Any:
 @contextmanager
 def an_empty_house(superuser: str, template: str, **settings: Any) -> Iterator[House]:
     """A service whose school has its office and nothing else."""
-    with a_database(superuser, template) as url:
+    with a_clone(superuser, template) as url:
         engine = engine_for(url)
         with transaction(engine, actor="cli") as session:
             an_office(session)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +16,7 @@ import psycopg
 import pytest
 from sqlalchemy.engine import make_url
 
-from workflow.foundation.embedded import EmbeddedUnavailable, bin_path, embedded_postgres
+from workflow.foundation.embedded import ACCOUNT_LOCK, EmbeddedUnavailable, bin_path, embedded_postgres
 
 pytestmark = pytest.mark.slow
 
@@ -241,6 +243,42 @@ def test_ctrl_c_while_the_cluster_is_made_ends_the_process_and_leaves_nobody_ins
     assert guest.process.returncode == -signal.SIGINT
     assert not (tmp_path / "postgres").exists()
     assert list((tmp_path / "postgres.users").iterdir()) == []
+
+
+ON_A_NEW_MACHINE = """
+mount --make-rprivate / && mount --bind "$1/etc" /etc && mount --bind "$1/run" /run || exit
+go() { "$2" -c 'from workflow.foundation.embedded import postgres_account as ask; print(ask().pw_uid)'; }
+export PATH="$1:$PATH" CALLS="$1/calls"
+go "$@" & first=$!
+go "$@" & wait $first && wait $! && cat /etc/passwd
+"""
+USERADD = """#!/bin/sh
+# As slow as it is while another one runs, and as forgetful of what that one writes.
+echo "$$" >> "$CALLS"
+cp /etc/passwd "/etc/passwd.$$"
+sleep 0.5
+echo "pgserver:x:$$:$$::/home/pgserver:/bin/bash" >> "/etc/passwd.$$"
+mv "/etc/passwd.$$" /etc/passwd
+"""
+
+
+@pytest.mark.skipif(
+    sys.platform == "win32" or os.geteuid() != 0 or subprocess.run(["unshare", "-m", "true"], check=False).returncode != 0,
+    reason="only root makes accounts, and the machine of this test is one in a namespace",
+)
+def test_of_two_first_starts_at_once_one_makes_the_account_for_both(tmp_path: Path) -> None:
+    for folder in ("etc", "run"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "etc" / "passwd").write_text("root:x:0:0:root:/root:/bin/bash\n")
+    (tmp_path / "useradd").write_text(USERADD)
+    (tmp_path / "useradd").chmod(0o755)
+    shutil.copy("/etc/ld.so.cache", tmp_path / "etc")
+    command = ["unshare", "-m", "sh", "-c", ON_A_NEW_MACHINE, "sh", str(tmp_path), sys.executable]
+    done = subprocess.run(command, cwd=Path(__file__).parents[3], capture_output=True, text=True, check=True, timeout=60)
+    (made,) = (tmp_path / "calls").read_text().split()
+    told = done.stdout.splitlines()
+    assert told == [made, made, "root:x:0:0:root:/root:/bin/bash", f"pgserver:x:{made}:{made}::/home/pgserver:/bin/bash"]
+    assert (tmp_path / "run" / ACCOUNT_LOCK.name).stat().st_mode & 0o077 == 0, "whoever can open it could lock it"
 
 
 def test_a_directory_of_another_version_is_refused_by_name_and_left_alone(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The schema: what migrations make is what the code declares, down and up again; words, names and grants are as they must be."""
+"""The schema: what migrations make is what the code declares, on either PostgreSQL, down and up again; words, names and grants."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from alembic import command
-from sqlalchemy import Enum, Table, create_engine, make_url, text
+from sqlalchemy import Engine, Enum, create_engine, make_url, text
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
 import migrations
 from migrations.tables import METADATA
+from tests.support.running.postgres import SERVER, VERSIONS, a_clone, a_postgres, a_template
 from workflow.foundation.database import APPLICATION_ROLE, engine_for
 from workflow.foundation.embedded import bin_path
 
@@ -34,6 +35,35 @@ MAY = {
 """What the application may do with a table where it is less than reading and changing."""
 
 
+@pytest.fixture(scope="module", params=VERSIONS)
+def postgres_version(request: pytest.FixtureRequest) -> str:
+    """Either version, whatever this worker has. A named server is the only one."""
+    asked: str | None = request.config.getoption("postgres")
+    if asked == SERVER and request.param != VERSIONS[0]:
+        pytest.skip("the named server is asked once")
+    return asked if asked == SERVER else str(request.param)
+
+
+@pytest.fixture(scope="module")
+def superuser(postgres_version: str) -> Iterator[str]:
+    with a_postgres(postgres_version) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def template(superuser: str) -> Iterator[str]:
+    with a_template(superuser) as name:
+        yield name
+
+
+@pytest.fixture(scope="module")
+def shared_engine(superuser: str, template: str) -> Iterator[Engine]:
+    with a_clone(superuser, template) as url:
+        engine = engine_for(url)
+        yield engine
+        engine.dispose()
+
+
 @pytest.fixture
 def empty_url(superuser: str, template: str, database_url: str) -> Iterator[str]:
     """The owner's URL of a database with nothing in it."""
@@ -45,10 +75,9 @@ def empty_url(superuser: str, template: str, database_url: str) -> Iterator[str]
 
 
 @pytest.fixture
-def dump(request: pytest.FixtureRequest) -> Callable[[str], str]:
+def dump(postgres_version: str) -> Callable[[str], str]:
     """The schema of a database as pg_dump writes it, without its comments and Alembic's own table."""
-    server = request.config.getoption("--postgres")
-    program = shutil.which("pg_dump") if server == "server" else str(bin_path(int(server)) / "pg_dump")
+    program = shutil.which("pg_dump") if postgres_version == SERVER else str(bin_path(int(postgres_version)) / "pg_dump")
     assert program, "no pg_dump on the PATH"
 
     def dumped(url: str) -> str:
@@ -92,22 +121,26 @@ def test_migrating_twice_changes_nothing(owner_url: str, database_url: str, dump
     assert dump(owner_url) == before
 
 
-WORDS = [(table.name, column.name) for table in TABLES for column in table.columns if isinstance(column.type, Enum)]
+CHECKS = """
+    select c.conrelid::regclass::text, a.attname, pg_get_constraintdef(c.oid)
+    from pg_constraint c join pg_attribute a on a.attrelid = c.conrelid and c.conkey = array[a.attnum] where c.contype = 'c'
+"""
+"""Those that speak of one column alone: a CHECK of several columns is no list of words."""
 
 
-@pytest.mark.parametrize(("table", "column"), WORDS)
-def test_a_column_of_words_takes_exactly_the_words_of_its_vocabulary(session: Session, table: str, column: str) -> None:
-    kind = METADATA.tables[table].columns[column].type
-    assert isinstance(kind, Enum)
-    assert kind.enum_class is not None
-    # The one that speaks of this column alone: a CHECK of several columns is no list of words.
-    checks = session.scalars(
-        text("""select pg_get_constraintdef(c.oid) from pg_constraint c join pg_attribute a on a.attrelid = c.conrelid and a.attname = :column
-            where c.conrelid = cast(:table as regclass) and c.contype = 'c' and c.conkey = array[a.attnum]"""),
-        {"table": table, "column": column},
-    ).all()
-    listed = [set(re.findall(r"'([^']*)'", check)) for check in checks]
-    assert {word.value for word in kind.enum_class} in listed
+def test_a_column_of_words_takes_exactly_the_words_of_its_vocabulary(session: Session) -> None:
+    checks: dict[tuple[str, str], list[list[str]]] = {}
+    for table, column, check in session.execute(text(CHECKS)):
+        checks.setdefault((table, column), []).append(sorted(set(re.findall(r"'([^']*)'", check))))
+    words = {
+        (table.name, column.name): sorted(word.value for word in column.type.enum_class or ())
+        for table in TABLES
+        for column in table.columns
+        if isinstance(column.type, Enum)
+    }
+    assert len(words) > 25
+    assert all(words.values())
+    assert {place: listed for place, listed in words.items() if listed not in checks.get(place, [])} == {}
 
 
 def test_every_constraint_and_index_has_a_name_that_errors_can_be_told_apart_by(session: Session) -> None:
@@ -121,26 +154,24 @@ def test_every_constraint_and_index_has_a_name_that_errors_can_be_told_apart_by(
     assert [name for name in ours if not re.match(r"(pk|fk|uq|ix|ck)_[a-z_]+$", name)] == []
 
 
-@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
-def test_keys_inside_are_bigint_identities_or_made_of_what_they_belong_to(table: Table) -> None:
-    for column in table.primary_key.columns:
-        if column.name == "id" and table.name != "worker_heartbeat":
-            assert str(column.type) == "BIGINT"
-            assert column.identity is not None
-            assert column.identity.always
-    for column in table.columns:
-        if str(column.type) in ("INTEGER", "DATETIME"):
-            assert not column.foreign_keys
-        if hasattr(column.type, "timezone"):
-            assert column.type.timezone, f"{table.name}.{column.name} keeps no zone"
+def test_keys_inside_are_bigint_identities_or_made_of_what_they_belong_to() -> None:
+    numbers = {table.name: table.primary_key.columns["id"] for table in TABLES if "id" in table.primary_key.columns}
+    del numbers["worker_heartbeat"]
+    assert {name for name, column in numbers.items() if str(column.type) != "BIGINT" or not (column.identity and column.identity.always)} == set()
+    columns = {f"{table.name}.{column.name}": column for table in TABLES for column in table.columns}
+    small = {name for name, column in columns.items() if str(column.type) in ("INTEGER", "DATETIME") and column.foreign_keys}
+    without_zone = {name for name, column in columns.items() if hasattr(column.type, "timezone") and not column.type.timezone}
+    assert (small, without_zone) == (set(), set())
 
 
-@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
-def test_the_application_owns_nothing_and_may_do_what_the_table_allows(session: Session, table: Table) -> None:
-    may = {
-        privilege: session.scalar(text("select has_table_privilege(current_user, :table, :privilege)"), {"table": table.name, "privilege": privilege})
-        for privilege in ("select", "insert", "update", "delete", "truncate", "trigger")
-    }
-    expected = MAY.get(table.name, {"select", "insert", "update", "delete"})
-    assert {privilege for privilege, granted in may.items() if granted} == expected
-    assert session.scalar(text("select tableowner from pg_tables where tablename = :table"), {"table": table.name}) == migrations.OWNER_ROLE
+PRIVILEGES = ("select", "insert", "update", "delete", "truncate", "trigger")
+
+
+def test_the_application_owns_nothing_and_may_do_what_the_table_allows(session: Session) -> None:
+    asked = text("select t, p from unnest(cast(:tables as text[])) t, unnest(cast(:all as text[])) p where has_table_privilege(current_user, t, p)")
+    may: dict[str, set[str]] = {table.name: set() for table in TABLES}
+    for table, privilege in session.execute(asked, {"tables": list(may), "all": list(PRIVILEGES)}):
+        may[table].add(privilege)
+    assert may == {table.name: MAY.get(table.name, {"select", "insert", "update", "delete"}) for table in TABLES}
+    owners = session.execute(text("select tablename, tableowner from pg_tables where schemaname = 'public'")).all()
+    assert {name: owner for name, owner in owners if name in may} == dict.fromkeys(may, migrations.OWNER_ROLE)

@@ -12,11 +12,8 @@ from sqlalchemy.orm import Session
 from tests.support.builders import DEADLINES, NOW, TODAY, a_branch, a_cycle, a_school, an_office, person
 from tests.support.records.assessment import a_duty_report, an_assessment, arranged
 from tests.support.records.evidence import (
-    OF_ALL_BRANCHES,
-    SITUATIONS,
     a_waiver,
     all_evidence,
-    in_situation,
     lacking,
     leaves,
     said,
@@ -25,66 +22,18 @@ from tests.support.records.evidence import (
 )
 from tests.support.situations import EVERYBODY, SUBSTANCE, a_study, a_talk
 from workflow.appraisal.talks.talks import committee_pairs_without_a_talk, members_nobody_talked_with, secretary_without_a_focus_talk
-from workflow.foundation.vocabulary import STAGES, Coverage, Kind, Role, Severity, Stage, Waivable
+from workflow.foundation.vocabulary import STAGES, Coverage, Kind, Role, Stage
 from workflow.machine import gate
 from workflow.machine.gate import BY_NAME, REQUIREMENTS, blocking, checklist, exceptions, place_in_list, requirements_of, todos, unmet
 from workflow.rules.evidence import withdraw
-from workflow.rules.requirement import Requirement
 from workflow.year.cycle import Lock, Process, process_of, processes
 from workflow.year.opening import close_cycle, publish
-
-ASKS_A_REASON = {"E4", "K6", "M4", "M6", "D4", "D5", "F4"}
-"""What a branch passes with one written reason."""
 
 
 @pytest.fixture
 def branch(session: Session) -> Process:
     """张三's branch at the beginning, beside 赵六's."""
     return a_school(session)
-
-
-# ── each requirement can be met, and can be unmet ─────────────────────────────────────────────────────────────────────
-
-
-# All others are tried in ``test_two_branches``, beside a branch where it is the other way round.
-@pytest.mark.parametrize("name", sorted(OF_ALL_BRANCHES))
-def test_what_reads_all_branches_can_be_lacked_and_met(session: Session, name: str) -> None:
-    with session.begin_nested() as attempt:
-        assert lacking(session, in_situation(session, name, met=False), name) != []
-        attempt.rollback()
-    session.expire_all()
-    assert lacking(session, in_situation(session, name, met=True), name) == []
-
-
-def test_no_situation_is_left_of_a_requirement_that_is_gone() -> None:
-    assert set(SITUATIONS) == set(BY_NAME) >= OF_ALL_BRANCHES
-
-
-@pytest.mark.parametrize("requirement", BY_NAME.values(), ids=lambda each: each.name)
-def test_each_requirement_has_exactly_the_five_columns_in_their_types(requirement: Requirement) -> None:
-    columns = [(column.name, str(column.type)) for column in requirement.query().selected_columns]
-    assert columns == [
-        ("process_id", "BIGINT"),
-        ("subject_id", "TEXT"),
-        ("subject_name", "TEXT"),
-        ("person_id", "BIGINT"),
-        ("amount", "INTEGER"),
-    ]
-
-
-@pytest.mark.parametrize("requirement", BY_NAME.values(), ids=lambda each: each.name)
-def test_each_requirement_weighs_and_is_waived_as_the_rules_say(requirement: Requirement) -> None:
-    assert (requirement.severity is Severity.SOFT) <= (requirement.clause in ASKS_A_REASON)
-    waivable = {Severity.HARD: {Waivable.NO, Waivable.PER_SUBJECT}, Severity.SOFT: {Waivable.WHOLE, Waivable.WHOLE_WITH_APPROVAL}}
-    assert requirement.waivable in waivable.get(requirement.severity, {Waivable.NO})
-    order = STAGES[requirement.kind]
-    assert order.index(requirement.asked_from) <= order.index(requirement.stage) <= order.index(requirement.asked_until)
-
-
-def test_exactly_these_clauses_ask_for_a_reason_and_these_are_waived_one_by_one() -> None:
-    assert {each.clause for each in BY_NAME.values() if each.severity is Severity.SOFT} == ASKS_A_REASON
-    assert {each.clause for each in BY_NAME.values() if each.waivable is Waivable.PER_SUBJECT} == {"K1", "K2", "G2", "D6", "F2"}
-    assert {each.clause for each in BY_NAME.values() if each.waivable is Waivable.WHOLE_WITH_APPROVAL} == {"D5"}
 
 
 # ── one round trip ────────────────────────────────────────────────────────────────────────────────────────────────────

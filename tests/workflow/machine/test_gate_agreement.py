@@ -1,25 +1,21 @@
-"""Gate, checklist, to-dos and exceptions cannot disagree, whatever a branch did; and none of them reads a whole university to answer for one."""
+"""Gate, checklist, to-dos and exceptions cannot disagree, whatever a branch did."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from time import monotonic
 from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, select
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import psycopg
 from sqlalchemy.orm import Session
 
 from tests.support.builders import NOW, READING, TODAY, a_school, person
 from tests.support.records.assessment import ON_SITE, REPORTED, a_duty_report, an_assessment, arranged, facts
-from tests.support.records.evidence import LARGE, a_follow_up, a_waiver, excused, lacking, leaves, many_branches, said, stand_at, statements
+from tests.support.records.evidence import a_follow_up, a_waiver, excused, lacking, leaves, said, stand_at
 from tests.support.situations import EVERYBODY, SUBSTANCE, a_study, a_talk
-from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import STAGES, WORKING_STAGES, Kind, Post, ReportMode, Role, Severity, Stage, Waivable
 from workflow.machine.gate import REQUIREMENTS, Unmet, blocking, blocking_together, checklist, exceptions, requirements_of, todos, unmet
 from workflow.rules.evidence import reject
@@ -172,59 +168,3 @@ def _told(items: Sequence[Unmet], ids: Collection[int]) -> set[tuple[str, str]]:
 def _holds(row: Participant, role: Role) -> bool:
     secretary = row.post in (Post.SECRETARY, Post.DEPUTY)
     return {Role.SECRETARY: secretary, Role.COMMITTEE_MEMBER: secretary or row.leads, Role.MEMBER: True, Role.OFFICE: False}[role]
-
-
-# ── at the size of a large university ─────────────────────────────────────────────────────────────────────────────────
-
-
-def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield plan
-    for below in plan.get("Plans", []):
-        yield from nodes(below)
-
-
-@pytest.mark.slow
-def test_among_ten_thousand_branches_the_gate_of_one_reads_no_table_through(engine: Engine, owner_url: str) -> None:
-    with transaction(engine, actor="cli") as session:
-        a_school(session)
-    many_branches(owner_url, 10_000)
-    for kind, stage in ((kind, stage) for kind, stages in WORKING_STAGES.items() for stage in stages):
-        with transaction(engine, actor=None) as session:
-            process = process_of(session, 2024, "B5000", kind=kind)
-            with statements(engine) as sent:
-                unmet(session, process, requirements_of(kind, stage), today=TODAY)
-            for sql in sent:
-                # Both as it is planned for these values, and as a prepared statement is planned for any.
-                for mode in ("force_custom_plan", "force_generic_plan"):
-                    connection = session.connection()
-                    connection.exec_driver_sql(f"set local plan_cache_mode = {mode}")
-                    asked = sql.replace("%(process_id)s", "$1").replace("%(today)s", "$2").replace("%%", "%")
-                    connection.exec_driver_sql(f"prepare gate(bigint, date) as {asked}")
-                    ((plan,),) = connection.exec_driver_sql(f"explain (analyze, format json) execute gate({process.id}, '{TODAY}')").all()
-                    connection.exec_driver_sql("deallocate gate")
-                    read_through = {node["Relation Name"] for node in nodes(plan[0]["Plan"]) if node["Node Type"] == "Seq Scan"}
-                    assert not read_through & LARGE, (stage, mode, json.dumps(plan, ensure_ascii=False))
-                    assert plan[0]["Execution Time"] < 250, (stage, mode)
-
-
-@pytest.mark.slow
-def test_among_ten_thousand_branches_a_persons_to_dos_and_a_late_page_of_exceptions_cost_what_they_show(engine: Engine, owner_url: str) -> None:
-    with transaction(engine, actor="cli") as session:
-        a_school(session)
-    many_branches(owner_url, 10_000)
-    with transaction(engine, actor=None) as session:
-        me = person(session, "B5001-1").id
-        asks: dict[str, Callable[[], list[Unmet]]] = {
-            "to-dos": lambda: todos(session, me, today=TODAY),
-            "unit": lambda: exceptions(session, 2024, today=TODAY, unit="U5"),
-            "first page": lambda: exceptions(session, 2024, today=TODAY),
-            "late page": lambda: exceptions(session, 2024, today=TODAY, after=("B9990", 0)),
-        }
-        took = {}
-        for name, ask in asks.items():
-            ask()
-            before = monotonic()
-            assert ask()
-            took[name] = monotonic() - before
-    # A fraction of what reading every branch through takes, so that a slow or busy machine does not matter.
-    assert {name for name, seconds in took.items() if seconds > 2} == set(), took

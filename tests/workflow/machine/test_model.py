@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
@@ -14,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from tests.support.model.beside_model import BLOCKING, BesideModel, a_new_branch
 from tests.support.model.model import AS_A_WHOLE, LEVELS, MISSING, NEEDS_APPROVAL, OF_OFFICE, PER_SUBJECT, STAGES, TITLES, TRIGGERS, Record, targets
 from tests.support.model.model_mends import MENDS, mend_all
-from tests.support.servers import House, a_house
+from tests.support.servers import House
 
 DAYS = st.sampled_from(["2024-12-16", "2024-12-18", "2024-12-19"])
 YES_NO = st.booleans()
@@ -257,12 +256,6 @@ class Year(RuleBasedStateMachine):
             self.at.agree()
 
 
-@pytest.fixture(scope="module")
-def house(superuser: str, template: str) -> Iterator[House]:
-    with a_house(superuser, template) as house:
-        yield house
-
-
 def compare(house: House, *, examples: int, steps: int) -> None:
     Year.house = house
     quiet = settings(
@@ -307,5 +300,5 @@ def test_a_reason_covers_what_the_model_says_before_its_approval_and_after_and_n
 
 
 @pytest.mark.slow
-def test_the_service_does_what_the_model_says_for_thousands_of_steps(house: House) -> None:
-    compare(house, examples=80, steps=40)
+def test_the_service_does_what_the_model_says_for_many_steps(house: House, thorough: bool) -> None:
+    compare(house, examples=80 if thorough else 15, steps=40 if thorough else 25)

@@ -24,19 +24,8 @@ from workflow.foundation.vocabulary import LetterState
 from workflow.mail.letters import Rendered, render
 from workflow.mail.links import Invited, PasswordForgotten
 from workflow.mail.outbox import Letter
-from workflow.people.accounts import (
-    Invitation,
-    Token,
-    WebSession,
-    account_of,
-    caller_by_secret,
-    digest,
-    disable,
-    enable,
-    issue_token,
-    open_account,
-    sign_in,
-)
+from workflow.people.accounts import Invitation, Token, WebSession, account_of, digest, disable, enable, issue_token, open_account, sign_in
+from workflow.people.callers import caller_by_secret
 from workflow.people.invitations import Desk, accept_invitation, forget_password, invite, invite_branch, open_invitation
 from workflow.people.organisation import branch_by_code
 

@@ -15,7 +15,8 @@ from workflow.foundation.database import transaction
 from workflow.foundation.errors import Conflict, Exists, Forbidden, Invalid, NotFound
 from workflow.foundation.vocabulary import Post, Role, Standing
 from workflow.people.access import Action
-from workflow.people.accounts import Token, caller_by_secret, issue_token
+from workflow.people.accounts import Token, issue_token
+from workflow.people.callers import caller_by_secret
 from workflow.people.organisation import Appointment
 from workflow.people.substitutes import Substitute, end_substitute, name_substitute, substitute_by_id, substitutes_after
 

@@ -6,12 +6,10 @@ from datetime import date
 from typing import Any
 
 import pytest
-from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import psycopg
 from sqlalchemy.orm import Session
 
-from tests.support.builders import NOW, TODAY, a_branch, a_cycle, a_school, an_office, caller
-from tests.support.records.evidence import a_follow_up, a_small_branch, a_waiver, all_talks, excused, lacking, leaves
+from tests.support.builders import NOW, a_branch, a_cycle, a_school, an_office, caller
+from tests.support.records.evidence import a_follow_up, a_small_branch, a_waiver, all_talks, excused, lacking, leaves, rows_of
 from tests.support.situations import HELD_ON, SUBSTANCE, a_talk
 from workflow.appraisal.talks.coverage import coverage
 from workflow.appraisal.talks.signs import (
@@ -31,7 +29,6 @@ from workflow.foundation.vocabulary import Coverage, Post
 from workflow.machine.gate import BY_NAME, unmet
 from workflow.roster.posts import appoint
 from workflow.rules.evidence import reject, withdraw
-from workflow.rules.requirement import Requirement
 from workflow.year.cycle import Process, process_of
 from workflow.year.opening import publish
 
@@ -50,17 +47,6 @@ def branch(session: Session) -> Process:
 def strict_branch(session: Session) -> Process:
     """张三's branch, where each committee member talks with each member."""
     return a_school(session, coverage=Coverage.STRICT)
-
-
-def rows_of(session: Session, process: Process, requirement: Requirement) -> list[tuple[str, int | None]]:
-    """Subject and who must act, a row each."""
-    rows = requirement.query().subquery()
-    asked = select(rows.c.subject_id, rows.c.person_id).where(rows.c.process_id == process.id)
-    # As the gate does it: some signs are asked for a day, which the driver fills in.
-    sql = str(asked.compile(dialect=psycopg.dialect(), compile_kwargs={"literal_binds": True}))  # type: ignore[no-untyped-call]
-    session.flush()
-    found = session.connection().exec_driver_sql(sql, {"today": TODAY})
-    return sorted((row.subject_id, row.person_id) for row in found)
 
 
 # ── K1: committee members with one another ────────────────────────────────────────────────────────────────────────────
@@ -292,16 +278,6 @@ def test_whom_the_branch_cares_for_is_in_no_list(session: Session, branch: Proce
     a_talk(session, branch, "张三", "王五", focus=True)
     (shown,) = unmet(session, branch, [BY_NAME[K7]])
     assert "王五" not in shown.message.zh
-
-
-@pytest.mark.parametrize("name", BY_NAME)
-def test_someone_who_has_left_is_in_no_requirement(session: Session, name: str) -> None:
-    process = a_school(session, coverage=Coverage.STRICT if name == K2_STRICT else Coverage.DEFAULT)
-    a_talk(session, process, "李四", "王五", focus=True)
-    gone = caller(session, "李四").person_id
-    leaves(session, "李四")
-    rows = rows_of(session, process_of(session, 2024, "D0101", kind=BY_NAME[name].kind), BY_NAME[name])
-    assert not [row for row in rows if row[1] == gone or "l4" in row[0].split(":")]
 
 
 # ── the matrix ────────────────────────────────────────────────────────────────────────────────────────────────────────
