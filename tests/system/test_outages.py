@@ -96,9 +96,9 @@ class Service:
 WAITRESS = """
 import signal, sys
 from api import create_app
-from api.serving import serve_in_this_process
-from tests.servers import settings_of_tests
-from workflow.database import engine_for
+from api.server.serving import serve_in_this_process
+from tests.support.servers import settings_of_tests
+from workflow.foundation.database import engine_for
 
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 serve_in_this_process(create_app(engine_for(sys.argv[1]), settings_of_tests()), host="127.0.0.1", port=int(sys.argv[2]))

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 GUEST = """
 import os, sys
 from pathlib import Path
-from workflow.embedded import embedded_postgres
+from workflow.foundation.embedded import embedded_postgres
 
 with embedded_postgres(Path(sys.argv[1])) as url:
     if sys.argv[2:] == ["with a worker"]:
