@@ -1,6 +1,6 @@
 #!/bin/sh
 # backup.sh FOLDER: one consistent backup of the whole school, while it works. Keeps BACKUP_DAYS (30) days of them.
-# Needs ZHIBU_OWNER_DATABASE_URL, and pg_dump of the server's version or a newer one.
+# Needs ZHIBU_OWNER_DATABASE_URL, and pg_dump of the server's major version: a newer one writes what an older server refuses.
 set -eu
 : "${ZHIBU_OWNER_DATABASE_URL:?请先设置 ZHIBU_OWNER_DATABASE_URL（/etc/zhibu/zhibu-owner.env）}"
 folder=${1:?用法：backup.sh 目录}

@@ -7,13 +7,18 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from sqlalchemy import create_engine, make_url
+from sqlalchemy.pool import NullPool
 
+import migrations
 from api import ROUTES
+from migrations.tables import METADATA
 from tests.net.masks import MASKED, MASKS, SECRETS, Mask
 from tests.net.recording import RECORDED, Line, Recorder, differences, read, report
 from tests.net.year.school import ROLES
 from tests.net.year.walk import recorded
-from tests.support.running.postgres import a_clone
+from tests.support.running import standing
+from tests.support.running.postgres import a_clone, url_of
 from workflow.foundation.database import engine_for
 
 NOT_ANSWERED: dict[str, str] = {}
@@ -22,8 +27,11 @@ NOT_ANSWERED: dict[str, str] = {}
 
 @pytest.fixture(scope="module")
 def walked(superuser: str, template: str) -> Iterator[Recorder]:
-    """The year, walked once on a database of its own."""
+    """The year, walked once on a database of its own, in which no number was given yet."""
     with a_clone(superuser, template) as url:
+        owner = url_of(superuser, make_url(url).database or "", migrations.OWNER_ROLE)
+        with create_engine(owner, poolclass=NullPool).begin() as connection:
+            standing.leave_room(connection, dict.fromkeys(METADATA.tables, 0))
         engine = engine_for(url)
         yield recorded(engine)
         engine.dispose()

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -222,25 +223,26 @@ def another(superuser: str) -> Iterator[str]:
         connection.execute(text(f"drop database {name} with (force)"))
 
 
-def script(project: Path, name: str, owner_url: str, argument: Path) -> subprocess.CompletedProcess[str]:
+def script(project: Path, version: str, name: str, owner_url: str, argument: Path) -> subprocess.CompletedProcess[str]:
     plain = owner_url.replace("+psycopg", "")
-    environ = {**os.environ, "PATH": f"{bin_path()}:{os.environ['PATH']}", "ZHIBU_OWNER_DATABASE_URL": plain}
+    environ = {**os.environ, "PATH": f"{bin_path(int(version))}:{os.environ['PATH']}", "ZHIBU_OWNER_DATABASE_URL": plain}
     return subprocess.run(["sh", str(project / "deploy" / name), str(argument)], env=environ, capture_output=True, text=True, check=False)
 
 
 def test_a_backup_is_restored_with_every_row_and_the_service_goes_on_with_it(
-    project: Path, tmp_path: Path, engine: Engine, owner_url: str, another: str
+    project: Path, tmp_path: Path, engine: Engine, owner_url: str, another: str, postgres_version: str
 ) -> None:
     with transaction(engine, actor="cli") as session:
         a_school(session)
+    deployed = partial(script, project, postgres_version)
     token = token_of(engine, "office")
-    made = script(project, "backup.sh", owner_url, tmp_path / "backups")
+    made = deployed("backup.sh", owner_url, tmp_path / "backups")
     assert made.returncode == 0, made.stderr
     [backup] = (tmp_path / "backups").glob("zhibu-*.dump")
     assert made.stdout.strip() == str(backup)
     assert backup.stat().st_mode & 0o077 == 0, "others may read it"
 
-    restored = script(project, "restore.sh", another, backup)
+    restored = deployed("restore.sh", another, backup)
     assert restored.returncode == 0, restored.stderr
     application = make_url(another).set(username=engine.url.username).render_as_string(hide_password=False)
     again = engine_for(application)
@@ -250,7 +252,7 @@ def test_a_backup_is_restored_with_every_row_and_the_service_goes_on_with_it(
     again.dispose()
 
     # Restored over what is there, it says so and changes nothing.
-    assert script(project, "restore.sh", another, backup).returncode != 0
+    assert deployed("restore.sh", another, backup).returncode != 0
 
     port = free_port()
     with (
