@@ -79,7 +79,7 @@ def create_app(engine: Engine, settings: Settings, *, clock: Any = None, newest_
     app.json = JSON(app)
     app.config["MAX_CONTENT_LENGTH"] = settings.upload_bytes + 64 * 1024
     app.url_map.strict_slashes = False
-    app.extensions["zhibu"] = house = Service(engine, settings, **({"clock": clock} if clock is not None else {}))
+    app.extensions["zhibu"] = served = Service(engine, settings, **({"clock": clock} if clock is not None else {}))
     errors.register(app)
     app.register_error_handler(NoConnectionFree, _no_connection_free)
     for route in ROUTES:
@@ -91,7 +91,7 @@ def create_app(engine: Engine, settings: Settings, *, clock: Any = None, newest_
         app.add_url_rule(place, endpoint=place, view_func=lambda rest="": redirect("/docs"))
     app.add_url_rule("/healthz", endpoint="healthz", view_func=lambda: {"status": "ok"})
     app.add_url_rule("/readyz", endpoint="readyz", view_func=lambda: _readiness(engine, newest_migration))
-    app.extensions["zhibu-metrics"] = Metrics(app, engine, house.clock)
+    app.extensions["zhibu-metrics"] = Metrics(app, engine, served.clock)
     docs.register(app)
     app.before_request(_begin)
     app.after_request(_end)

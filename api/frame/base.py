@@ -211,8 +211,7 @@ def handler(route: Route) -> Callable[..., Response]:
 
 
 def _answer(route: Route, path: dict[str, Any], sent: bytes) -> Response:
-    house = service()
-    now = house.clock()
+    now = service().clock()
     callers: list[Caller] = []
 
     def sign_in(session: Session) -> str:
@@ -220,7 +219,7 @@ def _answer(route: Route, path: dict[str, Any], sent: bytes) -> Response:
         return callers[0].staff_no
 
     reads = route.method == "GET"
-    with transaction(house.engine, actor=None if reads else "anonymous" if route.action is None else sign_in) as session:
+    with transaction(service().engine, actor=None if reads else "anonymous" if route.action is None else sign_in) as session:
         request = Request(session, now, None)
         repeated = None
         if not all(value.isprintable() for value in path.values() if isinstance(value, str)):

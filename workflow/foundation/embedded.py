@@ -73,14 +73,14 @@ def embedded_postgres(data_dir: Path, *, version: int = 18) -> Iterator[str]:
     crash too; makes the directory when it is missing. Raises EmbeddedUnavailable when the directory is not writable or was made by another
     major version. A process that is to leave on SIGTERM must turn it into an exception.
     """
-    house = _House(data_dir.expanduser().resolve(), version)
+    directory = _DataDirectory(data_dir.expanduser().resolve(), version)
     owner = os.getpid()
     try:
-        yield house.come_in()
+        yield directory.enter()
     finally:
         # A forked child (a worker of gunicorn) leaves through here as well, and shares its parent's lock.
         if os.getpid() == owner:
-            house.go_out()
+            directory.leave()
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class _Server:
     ready: bool
 
 
-class _House:
+class _DataDirectory:
     """One data directory, as one process sees it."""
 
     def __init__(self, data_dir: Path, version: int) -> None:
@@ -105,7 +105,7 @@ class _House:
 
     # Who is inside
 
-    def come_in(self) -> str:
+    def enter(self) -> str:
         try:
             # Texts and names of people are in here: closed to other users of the machine.
             self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -122,7 +122,7 @@ class _House:
         where = {"host": server.host, "port": server.port}
         return URL.create("postgresql+psycopg", username="postgres", database="postgres", query=where).render_as_string()
 
-    def go_out(self) -> None:
+    def leave(self) -> None:
         if self.seat.fh is None:
             return
         with self._door():
