@@ -135,7 +135,10 @@ def wait_until_answered(process: subprocess.Popen[bytes], port: int, path: str) 
             return
         finally:
             connection.close()
-    raise BenchFailed(f"{' '.join(map(str, process.args))} did not come up")  # type: ignore[arg-type]
+    command = " ".join(map(str, process.args))  # type: ignore[arg-type]
+    ended = process.poll()
+    how = f"ended with {ended}" if ended is not None else f"took over {START_SECONDS} s"
+    raise BenchFailed(f"{command} did not come up: it {how}")
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
