@@ -65,7 +65,7 @@ STATIC = (
     ("mypy",),
 )
 # Two workers, each with a PostgreSQL of another version. A file stays with one of them: its tests share a service.
-PYTEST = ("pytest", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
+PYTEST = ("pytest", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", "--both-versions")
 EDGES = ("tests/workflow", "tests/api", "tests/schedulers")
 ON_SERVER = (("pytest", "-m", "not slow", "--postgres=server", *EDGES),) if TEST_SERVER else ()
 TIERS = {

@@ -18,7 +18,7 @@ from tests.net.recording import RECORDED, Line, Recorder, differences, read, rep
 from tests.net.year.school import ROLES
 from tests.net.year.walk import recorded
 from tests.support.running import standing
-from tests.support.running.postgres import a_clone, url_of
+from tests.support.running.postgres import a_clone, a_postgres, a_template, url_of
 from workflow.foundation.database import engine_for
 
 NOT_ANSWERED: dict[str, str] = {}
@@ -26,10 +26,13 @@ NOT_ANSWERED: dict[str, str] = {}
 
 
 @pytest.fixture(scope="module")
-def walked(superuser: str, template: str) -> Iterator[Recorder]:
-    """The year, walked once on a database of its own, in which no number was given yet."""
-    with a_clone(superuser, template) as url:
-        owner = url_of(superuser, make_url(url).database or "", migrations.OWNER_ROLE)
+def walked(superuser: str) -> Iterator[Recorder]:
+    """The year, walked once on the version it was recorded on, where no number was given yet.
+
+    Rows that one statement changes are written down in the order in which a version finds them.
+    """
+    with a_postgres("18") as own, a_template(own) as template, a_clone(own, template) as url:
+        owner = url_of(own, make_url(url).database or "", migrations.OWNER_ROLE)
         with create_engine(owner, poolclass=NullPool).begin() as connection:
             standing.leave_room(connection, dict.fromkeys(METADATA.tables, 0))
         engine = engine_for(url)

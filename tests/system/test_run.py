@@ -187,7 +187,7 @@ def test_every_check_runs_though_one_failed_and_pytest_is_the_last(tools: Path, 
     assert run.run_checks(["-k", "talks"]) == 1
     called = ran(capfd)
     assert [line.split()[0] for line in called] == ["ruff", "ruff", "lint-imports", "mypy", "pytest"]
-    assert called[-1] == "pytest ran with: -n 2 --dist loadfile --no-loadscope-reorder -k talks"
+    assert called[-1] == "pytest ran with: -n 2 --dist loadfile --no-loadscope-reorder --both-versions -k talks"
     (tools / "ruff-fails").unlink()
     assert run.run_checks([]) == 0
 

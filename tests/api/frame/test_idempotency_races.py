@@ -29,7 +29,7 @@ from tests.support.running.postgres import a_clone
 from tests.support.servers import Cast, Server, a_server, add_branch
 from workflow.foundation.database import engine_for, transaction
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.race]
 _keys = (f"race-{number}" for number in count(1))
 
 

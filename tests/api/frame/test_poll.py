@@ -82,6 +82,7 @@ def test_no_cache_sees_what_was_committed_before_it(house: House, branch: Cast, 
         assert office.get(POLL, **FRESH).body["by_stage"][stage.value] == before + 1
 
 
+@pytest.mark.alone
 def test_without_it_an_answer_is_at_most_half_a_second_old(house: House, branch: Cast, office: Client) -> None:
     before = office.get(POLL, **FRESH).body
     move(house.engine, branch.code, Stage.RATING)
@@ -94,6 +95,7 @@ def test_without_it_an_answer_is_at_most_half_a_second_old(house: House, branch:
     assert office.get(POLL).body == office.get(POLL, **FRESH).body
 
 
+@pytest.mark.alone
 def test_however_many_poll_the_database_is_asked_twice_a_second(house: House, office: Client) -> None:
     clients = [Client(house.app.test_client(), office.token) for _ in range(8)]
     began, polls = time.monotonic(), 0
@@ -263,6 +265,7 @@ def test_equal_tags_mean_equal_answers_in_any_process_and_at_any_time(town: Town
     assert here.text == there.text
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 def test_a_commit_by_another_process_is_seen_within_a_second(town: Town) -> None:
     for stage in (Stage.REPORT, Stage.STUDY, Stage.TALKS):

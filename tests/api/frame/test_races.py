@@ -26,7 +26,7 @@ from workflow.foundation.database import engine_for, transaction
 from workflow.year.cycle import Lock, cycle_by_year, process_of
 from workflow.year.roll import open_processes
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.race]
 REPEATS = 20
 
 

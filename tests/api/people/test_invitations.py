@@ -109,6 +109,7 @@ def test_an_invitation_repeated_with_its_key_is_one_letter(house: House, adminis
 # ── a forgotten password ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.alone
 def test_whether_there_is_an_account_is_not_told(house: House, anybody: Client) -> None:
     known, no_address, disabled, unknown = house.a_branch().member, house.a_branch().member, house.a_branch().member, "nobody"
     with transaction(house.engine, actor="cli") as session:
