@@ -143,12 +143,13 @@ def postgres_version(request: pytest.FixtureRequest) -> str:
 def superuser(request: pytest.FixtureRequest, postgres_version: str) -> Iterator[str]:
     """The URL of a superuser on the PostgreSQL of this worker."""
     sent = Sent()
-    with a_postgres(postgres_version) as url, sent.recorded():
-        yield url
-    if request.config.getoption("both_versions"):
-        (other,) = {str(each) for each in VERSIONS} - {postgres_version}
-        refused = refused_by_another_version(sent, other)
-        assert refused == {}, f"PostgreSQL {other} does not plan what {postgres_version} took"
+    with a_postgres(postgres_version) as url:
+        with sent.recorded():
+            yield url
+        if request.config.getoption("both_versions"):
+            (other,) = {str(each) for each in VERSIONS} - {postgres_version}
+            refused = refused_by_another_version(sent, url, other)
+            assert refused == {}, f"PostgreSQL {other} does not plan what {postgres_version} took"
 
 
 @pytest.fixture(scope="session")

@@ -132,6 +132,7 @@ def test_an_answer_that_was_not_expected_ends_the_run(echo: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.thorough
 def test_a_tiny_run_gives_a_row_for_each_path_that_is_asked_for() -> None:
     asked = ["move_light", "poll_304", "tick_again"]
     found = run(asked, rounds=1, scale=TINY, quiet=True)

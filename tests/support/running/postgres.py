@@ -138,9 +138,20 @@ def url_of(superuser: str, database: str, role: str) -> str:
     return make_url(superuser).set(database=database, username=role).render_as_string(hide_password=False)
 
 
-def refused_by_another_version(sent: Sent, version: str) -> dict[str, str]:
-    """The statements that this version does not plan, with what it says."""
-    with a_postgres(version) as superuser, a_template(superuser) as template, a_clone(superuser, template) as url:
+def refused_by_another_version(sent: Sent, superuser: str, version: str) -> dict[str, str]:
+    """The statements that another version does not plan, with what it says.
+
+    Left out is what this version does not plan either on a fresh database: it spoke of a table or a
+    function that a test had made.
+    """
+    own = _refused_on(sent, superuser)
+    with a_postgres(version) as another:
+        refused = _refused_on(sent, another)
+    return {statement: said for statement, said in refused.items() if statement not in own}
+
+
+def _refused_on(sent: Sent, superuser: str) -> dict[str, str]:
+    with a_template(superuser) as template, a_clone(superuser, template) as url:
         engine = engine_for(url)
         refused = sent.refused_by(engine)
         engine.dispose()
