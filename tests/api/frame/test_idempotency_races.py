@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -46,9 +46,10 @@ class Town:
     engine: Engine
     servers: tuple[Server, Server]
     owner: Engine
+    numbers: Iterator[int] = field(default_factory=count)
 
-    def a_branch(self, code: str) -> Cast:
-        cast = Cast(code)
+    def a_branch(self) -> Cast:
+        cast = Cast(f"T{next(self.numbers):03d}")
         with transaction(self.engine, actor="cli") as session:
             add_branch(session, cast)
         with self.client(cast.secretary) as client:
@@ -106,7 +107,7 @@ def twenty_at_once(town: Town, cast: Cast, act: Callable[..., httpx.Response], k
 @pytest.mark.parametrize("run", range(3))
 def test_of_twenty_equal_requests_at_two_processes_one_is_done(town: Town, what: str, run: int, key: dict[str, str]) -> None:
     act, records = ACTS[what]
-    cast = town.a_branch(f"T{what[0]}{run}")
+    cast = town.a_branch()
     answers = twenty_at_once(town, cast, act, key)
     running = [answer for answer in answers if answer.status_code == 409]
     assert all(answer.json()["type"].endswith("request-in-progress") for answer in running), [answer.text for answer in running]
@@ -173,7 +174,7 @@ WAITING = text("select count(*) from pg_stat_activity where datname = current_da
 @pytest.mark.parametrize("hold", [held_before_the_answer_is_kept, held_in_its_commit])
 def test_a_server_killed_between_effect_and_answer_leaves_exactly_one_effect(town: Town, tmp_path: Path, key: dict[str, str], hold: Any) -> None:
     committed = hold is held_in_its_commit
-    cast = town.a_branch("KC" if committed else "KB")
+    cast = town.a_branch()
     token = town.token(cast.secretary)
     with a_mortal_server(town.url, tmp_path / "server.log") as (server, process), ThreadPoolExecutor(1) as pool, server.client(token) as doomed:
         with hold(town):
