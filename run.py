@@ -65,17 +65,17 @@ STATIC = (
     ("mypy",),
 )
 # Two workers, each with a PostgreSQL of another version. A file stays with one of them: its tests share a service.
-PYTEST = ("pytest", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", "--both-versions")
+PYTEST = ("pytest", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
 EDGES = ("tests/workflow", "tests/api", "tests/schedulers")
 ON_SERVER = (("pytest", "-m", "not slow", "--postgres=server", *EDGES),) if TEST_SERVER else ()
 TIERS = {
     "": (*STATIC, *ON_SERVER, PYTEST),
-    "--fast": (("pytest", "-m", "not slow and not database"),),
+    "--fast": (("pytest", "-n", "2", "--fast", "-m", "not slow and not database"),),
     "--thorough": (
         *STATIC,
         *ON_SERVER,
-        (*PYTEST, "--postgres=16"),
-        (*PYTEST, "--postgres=18", "--thorough"),
+        (*PYTEST, "--postgres=16", "--both-versions"),
+        (*PYTEST, "--postgres=18", "--both-versions", "--thorough"),
     ),
 }
 """The checks of each tier, pytest last: its closing line is the last one. CI runs the first tier."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections import Counter
 from collections.abc import Iterator
@@ -46,11 +47,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="plan by the other version what this one took, at the end",
     )
+    zhibu.addoption("--fast", action="store_true", help="do not even read files whose tests are all slow")
     zhibu.addoption("--thorough", action="store_true", help="the tests of the long tier too")
     zhibu.addoption("--again", help="a file of commands that failed, shown at the end and added to")
 
 
 # ── what runs, in which order, beside what ────────────────────────────────────────────────────────────────────────────
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out files whose tests are all slow: to import what they need takes longer than the fast ones run."""
+    if not config.getoption("fast") or collection_path.suffix != ".py":
+        return None
+    return True if re.search(r"(?m)^pytestmark = .*mark\.slow", collection_path.read_text(encoding="utf-8")) else None
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -187,7 +187,7 @@ def test_every_check_runs_though_one_failed_and_pytest_is_the_last(tools: Path, 
     assert run.run_checks(["-k", "talks"]) == 1
     called = ran(capfd)
     assert [line.split()[0] for line in called] == ["ruff", "ruff", "lint-imports", "mypy", "pytest"]
-    assert called[-1] == "pytest ran with: -n 2 --dist loadfile --no-loadscope-reorder --both-versions -k talks"
+    assert called[-1] == "pytest ran with: -n 2 --dist loadfile --no-loadscope-reorder -k talks"
     (tools / "ruff-fails").unlink()
     assert run.run_checks([]) == 0
 
@@ -202,7 +202,7 @@ def test_the_last_pytest_is_told_what_failed_before_it(tools: Path, tmp_path: Pa
 
 def test_the_fast_tier_is_pytest_without_database_and_processes(tools: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert run.run_checks(["--fast", "-x"]) == 0
-    assert ran(capfd) == ["pytest ran with: -m not slow and not database -x"]
+    assert ran(capfd) == ["pytest ran with: -n 2 --fast -m not slow and not database -x"]
 
 
 def test_the_long_tier_runs_everything_on_either_postgresql(tools: Path, capfd: pytest.CaptureFixture[str]) -> None:
