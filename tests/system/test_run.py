@@ -209,8 +209,8 @@ def test_the_long_tier_runs_everything_on_either_postgresql(tools: Path, capfd: 
     (tools / "pytest-fails").touch()
     assert run.run_checks(["--thorough", "--", "tests/api"]) == 1
     first, second = (line for line in ran(capfd) if line.startswith("pytest"))
-    assert first.endswith("--postgres=16 -- tests/api")
-    assert second.endswith("--postgres=18 --thorough -- tests/api")
+    assert first.endswith("--postgres=16 --both-versions -- tests/api")
+    assert second.endswith("--postgres=18 --both-versions --thorough -- tests/api")
 
 
 @pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
