@@ -145,7 +145,7 @@ def named(lines: Iterable[Line]) -> dict[Name, Line]:
 
 def differences(old: Sequence[Line], new: Sequence[Line]) -> Iterator[str]:
     """Describe each answer that differs, is missing or is new."""
-    before, after = named(old), named(new)
+    before, after = named(_history_sorted(old)), named(_history_sorted(new))
     for name, line in before.items():
         if name not in after:
             yield f"{_title(line)}\n    is not asked any more"
@@ -156,6 +156,15 @@ def differences(old: Sequence[Line], new: Sequence[Line]) -> Iterator[str]:
     for name, line in after.items():
         if name not in before:
             yield f"{_title(line)}\n    is new"
+
+
+def _history_sorted(lines: Sequence[Line]) -> list[Line]:
+    """Sort the rows of the table by what they say: one statement changes its rows in any order."""
+    rows = [line for line in lines if line.get("path", "").startswith("history/")]
+    says = [{**line["body"], "id": 0, "at": None} for line in rows]
+    bodies = sorted(says, key=lambda body: json.dumps(body, sort_keys=True))
+    others = [line for line in lines if not line.get("path", "").startswith("history/")]
+    return [*others, *({**line, "body": body} for line, body in zip(rows, bodies, strict=True))]
 
 
 def report(old: Sequence[Line], new: Sequence[Line], *, at_most: int = 10) -> str:
