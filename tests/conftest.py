@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import shlex
@@ -63,6 +64,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    gc.set_threshold(50_000, 20, 100)
     if folder := getattr(config, "workerinput", {}).get("turns"):
         config.stash[TURNS] = turns = Turns(Path(folder))
         config.add_cleanup(turns.close)
@@ -83,6 +85,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if metafunc.config.getoption("thorough") and metafunc.definition.get_closest_marker("race"):
         metafunc.fixturenames.append("turn")
         metafunc.parametrize("turn", range(3))
+
+
+def pytest_collection_finish() -> None:
+    """Let no collection of garbage walk what was imported: it stays to the end, and a run makes few circles."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

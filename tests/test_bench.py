@@ -101,7 +101,7 @@ class _Echo(BaseHTTPRequestHandler):
 @pytest.fixture
 def echo() -> Iterator[int]:
     with ThreadingHTTPServer(("127.0.0.1", 0), _Echo) as server:
-        thread = Thread(target=server.serve_forever)
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield server.server_port
         server.shutdown()
@@ -114,6 +114,13 @@ def test_a_crew_gets_as_many_answers_as_are_enough(echo: int) -> None:
     run_crews([large, unchanged], 60)
     assert [large.answers, len(large.latencies), unchanged.answers] == [7, 7, 5]
     assert large.rate > 0
+
+
+def test_a_paced_crew_waits_for_its_last_answers(echo: int) -> None:
+    """All is asked and one connection is idle while the other's answer is still on its way."""
+    crew = Crew(echo, always(get("/304"), 304), 2, per_second=10_000, enough=500)
+    run_crews([crew], 60)
+    assert [crew.asked, crew.answers] == [500, 500]
 
 
 def test_a_crew_that_has_nothing_left_to_ask_ends_before_its_time(echo: int) -> None:

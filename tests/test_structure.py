@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from tests.support.source import parsed
+
 LINES_OF_A_FILE = 400
 LINES_OF_A_FUNCTION = 60
 MODULES_OF_A_FOLDER = 12
@@ -25,7 +27,7 @@ def sources(project: Path, *folders: str) -> Iterator[Path]:
 @cache
 def definitions(path: Path) -> tuple[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef, ...]:
     """Functions and classes of a file, those inside of others too. Parsed once for all tests."""
-    statements: list[ast.stmt] = list(ast.parse(path.read_text(encoding="utf-8")).body)
+    statements: list[ast.stmt] = list(parsed(path).body)
     found = []
     for statement in statements:
         statements.extend(node for node in ast.iter_child_nodes(statement) if isinstance(node, ast.stmt))

@@ -97,13 +97,20 @@ class Crew:
         enough = self.enough is not None and self.answers >= self.enough
         return enough or (self.dry and len(self.idle) == self.connections)
 
+    @property
+    def all_asked(self) -> bool:
+        """Whether there is nothing left to ask, though answers may be on their way."""
+        return self.dry or (self.enough is not None and self.asked >= self.enough)
+
     def due(self, began: float) -> float | None:
         """Tell when the next paced request is due."""
-        return None if self.per_second is None else began + self.asked / self.per_second
+        if self.per_second is None or self.all_asked:
+            return None
+        return began + self.asked / self.per_second
 
     def next(self) -> Request | None:
         """Take the next request, unless that would be one too many."""
-        if self.enough is not None and self.asked >= self.enough:
+        if self.all_asked:
             return None
         request = self.requests()
         if request is None:
@@ -239,7 +246,7 @@ def _go_on(
 
 def _start_due(crew: Crew, began: float, now: float) -> float:
     """Send what is due of a paced crew; when the next one is."""
-    while (due := crew.due(began)) is not None and due <= now and crew.idle and not crew.dry:
+    while (due := crew.due(began)) is not None and due <= now and crew.idle:
         crew.idle.popleft().ask(due)
     return now + 1 if due is None or due <= now else due
 

@@ -21,6 +21,8 @@ from tests.support.running import standing
 from tests.support.running.postgres import a_clone, a_postgres, a_template, administration, url_of
 from workflow.foundation.database import engine_for
 
+pytestmark = pytest.mark.slow
+
 NOT_ANSWERED: dict[str, str] = {}
 """Routes that are never answered 2xx in the walk, each with the reason."""
 

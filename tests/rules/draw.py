@@ -19,6 +19,7 @@ from sqlalchemy import CheckConstraint, UniqueConstraint
 from sqlalchemy.dialects.postgresql import ExcludeConstraint
 
 from migrations.tables import METADATA
+from tests.support.source import parsed
 from workflow.machine.gate import BY_NAME
 from workflow.people.access import ACCESS
 
@@ -105,7 +106,7 @@ def guards(project: Path = PROJECT) -> dict[str, Guard]:
 
 def _guards(project: Path) -> Iterator[Guard]:
     files = sorted((project / "workflow").rglob("*.py"))
-    modules = {path: ast.parse(path.read_text(encoding="utf-8")) for path in files}
+    modules = {path: parsed(path) for path in files}
     known = _refusals(modules.values())
     for path, module in modules.items():
         for function, raises in _functions(module):

@@ -234,7 +234,7 @@ class _Reader:
         """The rows that hold anything, with Excel's numbers. A sheet's own word on its size is not believed."""
         self.worksheet.reset_dimensions()
         for number, row in enumerate(self.worksheet.iter_rows(), 1):
-            empty = all(cell.value is None for cell in row)
+            empty = not row or all(cell.value is None for cell in row)
             if (number > MOST_ROWS and not empty) or number > LAST_ROW:
                 raise _SheetUnusable(f"第 {number} 行超出限度：每张表最多 {MOST_ROWS} 行，请删除其后的内容")
             if empty:
