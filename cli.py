@@ -27,7 +27,7 @@ from workflow.foundation.errors import Refusal
 from workflow.foundation.logs import configure_logs
 from workflow.foundation.settings import Settings, read_settings
 from workflow.foundation.vocabulary import SCHOOL_ROLES, SCHOOL_ZONE, Role, Stage
-from workflow.machine.gate import CLAUSES
+from workflow.machine.asked import CLAUSES
 from workflow.people.accounts import create_officer, issue_token
 from workflow.people.invitations import Desk, invite, invite_branch
 from workflow.people.organisation import branch_by_code, person_by_staff_no

@@ -18,7 +18,7 @@ from pathlib import Path
 import workflow
 from workflow.foundation.database import Base
 from workflow.foundation.vocabulary import STAGES, Kind, Trigger, Word
-from workflow.machine.gate import CLAUSES, REQUIREMENTS
+from workflow.machine.asked import CLAUSES, REQUIREMENTS
 from workflow.machine.process import MOVES
 from workflow.readings.diagram import FORWARD, mermaid, recorded_in
 from workflow.readings.inventory import inventory

@@ -5,32 +5,34 @@ from __future__ import annotations
 import re
 import time
 import uuid
-from datetime import datetime
+from dataclasses import asdict
 from functools import cache
 from typing import Any
 
 import structlog
 from flask import Flask, Response, current_app, g, redirect
 from flask import request as http
-from sqlalchemy import Engine, text
-from sqlalchemy.exc import DBAPIError, ProgrammingError
-from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from structlog.contextvars import bind_contextvars, clear_contextvars
+from werkzeug.middleware.proxy_fix import ProxyFix
 
-from api.appraisal import aftercare, commitments, form, meetings, ratings, rectification, self_reviews, study, talks, tallies
+from api.appraisal import aftercare, commitments, form, meetings, ratings, rectification, study, talks
 from api.assessment import activities, assessments, decisions, duty_reports, facts, summaries
 from api.branch import branch
+from api.branch.process import routes_of
 from api.frame import docs, errors
 from api.frame.address import BASE
-from api.frame.base import JSON, Route, Service, handler, service
+from api.frame.base import handler
 from api.frame.openapi import document
+from api.frame.routes import Route, Service, service
+from api.frame.wire import JSON
 from api.people import accounts, invitations, session
-from api.school import calendar, cycles, progress, roster
+from api.school import calendar, cycles, definition, progress, roster
 from api.server.metrics import METHODS, Metrics
-from workflow.foundation.database import is_away, transaction
+from workflow.foundation.database import Engine, NoConnectionFree
 from workflow.foundation.errors import Busy
 from workflow.foundation.settings import Settings
-from workflow.mail.heartbeat import heartbeat
+from workflow.machine.kinds import KINDS
+from workflow.readings.readiness import readiness
 
 log = structlog.get_logger("zhibu.api")
 
@@ -38,14 +40,14 @@ ROUTES: tuple[Route, ...] = (
     *session.routes,
     *accounts.routes,
     *invitations.routes,
+    *definition.routes,
     *cycles.routes,
     *progress.routes,
+    *(route for kind in KINDS.values() for route in routes_of(kind)),
     *branch.routes,
     *study.routes,
     *talks.routes,
-    *self_reviews.routes,
     *meetings.routes,
-    *tallies.routes,
     *ratings.routes,
     *aftercare.routes,
     *rectification.routes,
@@ -79,6 +81,8 @@ def create_app(engine: Engine, settings: Settings, *, clock: Any = None, newest_
     app.json = JSON(app)
     app.config["MAX_CONTENT_LENGTH"] = settings.upload_bytes + 64 * 1024
     app.url_map.strict_slashes = False
+    if settings.trusted_proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=1, x_host=0)  # type: ignore[method-assign]
     app.extensions["zhibu"] = served = Service(engine, settings, **({"clock": clock} if clock is not None else {}))
     errors.register(app)
     app.register_error_handler(NoConnectionFree, _no_connection_free)
@@ -133,21 +137,6 @@ def _no_connection_free(_: NoConnectionFree) -> Response:
 
 
 def _readiness(engine: Engine, newest_migration: str | None) -> tuple[dict[str, Any], int]:
-    """Whether the database answers, whether its migrations are the newest, and when the worker last finished a tick.
-
-    A worker that does not tick is shown and is no 503: requests are answered all the same, and taking the web away would help nobody.
-    """
-    try:
-        with transaction(engine, actor=None) as opened:
-            present = opened.scalar(text("select version_num from alembic_version"))
-            if newest_migration not in (None, present):
-                return {"database": "ok", "migrations": "behind", "worker": None}, 503
-            beat = heartbeat(opened)
-    except ProgrammingError:  # no such table: nothing was migrated yet
-        return {"database": "ok", "migrations": "behind", "worker": None}, 503
-    except DBAPIError as error:
-        if not is_away(error):
-            raise
-        return {"database": "away", "migrations": None, "worker": None}, 503
-    worker: dict[str, datetime | None] = {"last_tick": beat.last_tick if beat else None, "oldest_unsent": beat.oldest_unsent if beat else None}
-    return {"database": "ok", "migrations": "ok", "worker": worker}, 200
+    """Answer whether this service is ready, 503 where it is not."""
+    found = readiness(engine, newest_migration)
+    return asdict(found), 200 if found.ready else 503

@@ -18,7 +18,7 @@ from sqlalchemy import Engine
 
 from schedulers.delivery import WORKER, deliver
 from workflow.foundation.database import in_short, is_away, transaction
-from workflow.foundation.idempotency import forget_old_answers
+from workflow.foundation.idempotency import forget_old_outcomes
 from workflow.foundation.settings import Settings
 from workflow.mail.heartbeat import beat
 from workflow.readings.progress import fold
@@ -59,7 +59,7 @@ def tick(engine: Engine, settings: Settings, now: datetime, stop: Event | None =
 
     1. derive: find which reminders are due, and queue their letters.
     2. deliver: hand what waits to the mail server.
-    3. forget: drop the answers kept for repeated requests that are older than a week.
+    3. forget: drop the outcomes kept for repeated requests that are older than a week.
     4. fold: add the changes of branches to the counts of the dashboard.
     5. beat: write down that the tick has ended, and which of the steps failed.
 
@@ -70,7 +70,7 @@ def tick(engine: Engine, settings: Settings, now: datetime, stop: Event | None =
     steps: dict[str, Callable[[], object]] = {
         "derive": partial(_derive, begin, settings, now),
         "deliver": partial(_deliver, engine, settings, now, stop),
-        "forget": partial(_in_one_transaction, begin, forget_old_answers, now),
+        "forget": partial(_in_one_transaction, begin, forget_old_outcomes, now),
         "fold": partial(_in_one_transaction, begin, fold),
     }
     failures = {name: _failure(name, step) for name, step in steps.items()}

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from api import ROUTES
-from api.frame.base import Route
 from api.frame.openapi import path_of
+from api.frame.routes import Route
 from workflow.foundation.vocabulary import SCHOOL_ROLES, Post, Role
-from workflow.machine.gate import BY_NAME, HOLDERS
+from workflow.machine.asked import BY_NAME, HOLDERS
 from workflow.people.access import ACCESS, ROLES_OF_POST, Scope
 from workflow.rules.requirement import Requirement
 

@@ -7,10 +7,9 @@ from typing import Any
 
 from typing_extensions import TypedDict
 
-from api.branch.process import ProcessEdge, process_routes
 from api.frame.address import ASSESSMENT, CYCLE
-from api.frame.base import Answer, Request, Routes
 from api.frame.lists import Page, after_of, listed, natural
+from api.frame.routes import Answer, Routes
 from api.frame.shapes import (
     BranchShape,
     ChangeShape,
@@ -21,18 +20,21 @@ from api.frame.shapes import (
     change_shape,
     process_shape,
 )
-from workflow.assessment.arrangement import Arrangement, ArrangementBody, arrange, arrangement_of, arrangements_of, on_site
-from workflow.assessment.decision import FINAL, PUBLISHED, DecisionResult, result_of, results
-from workflow.foundation.database import any_of
-from workflow.foundation.errors import Conflict, Invalid, NotFound, Words
-from workflow.foundation.fields import Body, Line, YesNo, many, one_of
-from workflow.foundation.vocabulary import STAGES, WORKING_STAGES, Kind, Level, ReportMode, Stage, Trigger
-from workflow.machine.process import move_together
-from workflow.people.access import SCHOOL_READERS, Action
+from workflow.acts.processes import OF_KIND
+from workflow.acts.years import a_year
+from workflow.assessment import KIND
+from workflow.assessment.arrangement import ARRANGE, Arrangement, arrangement_of, arrangements_of, on_site
+from workflow.assessment.decision import DecisionResult, final_results, result_for
+from workflow.foundation.errors import NotFound
+from workflow.foundation.fields import Line, YesNo, one_of
+from workflow.foundation.vocabulary import STAGES, Kind, Level, ReportMode, Stage
+from workflow.people.access import Action
 from workflow.readings.progress import branches
-from workflow.year.cycle import Cycle, Lock, Participant, Process, cycle_by_year, processes_of, secretaries
+from workflow.rules.acts import Call, Done
+from workflow.year.cycle import Cycle, Participant, Process, cycle_by_year, secretaries
 
-routes = Routes(kind=Kind.ASSESSMENT)
+routes = Routes(kind=KIND.kind)
+ACTS = OF_KIND[KIND.kind]
 
 
 # ── where it stands ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -103,50 +105,39 @@ def assessment_shape(
     }
 
 
-def _year(request: Request, year: int) -> Cycle:
-    return cycle_by_year(request.session, year)
-
-
 class AssessmentsQuery(Page):
     """Which assessments."""
 
-    stage = one_of(Stage, among=STAGES[Kind.ASSESSMENT])
+    stage = one_of(Stage, among=STAGES[KIND.kind])
     overdue = YesNo()
     unit = Line()
     q = Line(at_most=50)
 
 
-@routes.get(f"{CYCLE}/assessments", action=Action.READ_SCHOOL, answers=Listed[AssessmentShape], query=AssessmentsQuery)
-def list_assessments(request: Request, query: dict[str, Any], year: int) -> Any:
+@routes.get(f"{CYCLE}/assessments", action=Action.READ_SCHOOL, answers=Listed[AssessmentShape], query=AssessmentsQuery())
+def list_assessments(call: Call[Any], query: dict[str, Any], year: int) -> Any:
     """The assessment of each branch, by branch code."""
     rows, named = branches(
-        request.session,
-        cycle_by_year(request.session, year),
-        today=request.today,
+        call.session,
+        cycle_by_year(call.session, year),
+        today=call.today,
         stage=query.get("stage"),
         overdue=query.get("overdue"),
         unit=query.get("unit"),
         words=query.get("q"),
         after=after_of(query, "", natural),
         limit=query["limit"] + 1,
-        kind=Kind.ASSESSMENT,
+        kind=KIND.kind,
     )
     ids = [row.id for row in rows]
-    set_by_office = arrangements_of(request.session, ids)
-    decided = {row.process_id: row for row in results(request.session, FINAL, any_of(DecisionResult.process_id, ids))}
+    set_by_office = arrangements_of(call.session, ids)
+    decided = final_results(call.session, ids)
     return listed(
         rows,
         query,
-        lambda row: assessment_shape(row, named.get(row.id), set_by_office.get(row.id), decided.get(row.id), request.today),
+        lambda row: assessment_shape(row, named.get(row.id), set_by_office.get(row.id), decided.get(row.id), call.today),
         lambda row: row.branch.code,
     )
-
-
-class AdvanceBody(Body):
-    """To which stage, and which branches: all that stand before it, unless some are named."""
-
-    to = one_of(Stage, among=WORKING_STAGES[Kind.ASSESSMENT][1:], required=True)
-    branches = many(Line(at_most=32), at_least=1)
 
 
 class MovedShape(ChangeShape):
@@ -155,19 +146,13 @@ class MovedShape(ChangeShape):
     branch: BranchShape
 
 
-@routes.post(f"{CYCLE}/assessments/advance", action=Action.MOVE_ASSESSMENT, answers=Items[MovedShape], find=_year, body=AdvanceBody)
-def advance_branches(request: Request, cycle: Cycle, body: dict[str, Any]) -> Any:
+assert ACTS.advance_many is not None  # noqa: S101  (the kind is declared so)
+
+
+@routes.post(f"{CYCLE}/assessments/advance", ACTS.advance_many, answers=Items[MovedShape])
+def advance_branches(call: Call[Any], done: Done) -> Any:
     """Advance many branches by one act: all of them move, or none does, with all that any of them lacks."""
-    of_year = {each.branch.code: each for each in processes_of(request.session, cycle, Kind.ASSESSMENT, lock=Lock.MOVE)}
-    if unknown := [code for code in body.get("branches", []) if code not in of_year]:
-        raise Invalid({"branches": [Words(f"本年度没有党支部 {code} 的考核", f"no branch {code} is assessed") for code in unknown]})
-    before = WORKING_STAGES[Kind.ASSESSMENT][WORKING_STAGES[Kind.ASSESSMENT].index(body["to"]) - 1]
-    wanted = body.get("branches", [code for code, each in of_year.items() if each.stage is before])
-    moving = [each for code, each in of_year.items() if code in wanted]
-    if not moving:
-        raise Conflict(Words(f"没有处于“{before.zh}”的支部", f"no branch stands at {before.value}"))
-    changes = move_together(request.session, moving, Trigger.ADVANCE, to=body["to"], by=request.by, now=request.now)
-    return {"items": [{**change_shape(change), "branch": branch_shape(each.branch)} for each, change in zip(moving, changes, strict=True)]}
+    return {"items": [{**change_shape(change), "branch": branch_shape(change.process.branch)} for change in done.rows]}
 
 
 class SlotShape(TypedDict):
@@ -179,27 +164,27 @@ class SlotShape(TypedDict):
     branch: BranchShape
 
 
-@routes.get(f"{CYCLE}/report-sessions", action=Action.READ_SCHOOL, answers=Items[SlotShape], find=_year)
-def list_sessions(request: Request, cycle: Cycle) -> Any:
+@routes.get(f"{CYCLE}/report-sessions", action=Action.READ_SCHOOL, answers=Items[SlotShape], find=a_year)
+def list_sessions(call: Call[Any], cycle: Cycle) -> Any:
     """Which branches report on site, in the order in which they do; those without a day come last."""
-    rows = on_site(request.session, cycle)
+    rows = on_site(call.session, cycle)
     return {"items": [{"held_on": row.held_on, "place": row.place, "order": row.position, "branch": branch_shape(branch)} for row, branch in rows]}
 
 
-def _assessment(request: Request) -> Answer:
-    process, session = request.process, request.session
+def _assessment(call: Call[Any]) -> Answer:
+    process, session = call.process, call.session
     secretary = secretaries(session, [process.id]).get(process.id)
-    result = result_of(session, process, FINAL if request.by.school & SCHOOL_READERS else PUBLISHED)
-    return Answer(assessment_shape(process, secretary, arrangement_of(session, process), result, request.today), version=process.version)
+    result = result_for(session, process, call.by)
+    return Answer(assessment_shape(process, secretary, arrangement_of(session, process), result, call.today), version=process.version)
 
 
 @routes.get(ASSESSMENT, action=Action.READ_ASSESSMENT, answers=AssessmentShape | AnnouncedShape)
-def read_assessment(request: Request) -> Any:
+def read_assessment(call: Call[Any]) -> Any:
     """Where the assessment of a branch stands. Its ETag is what a move or a change must send as If-Match. A plain member reads the result alone."""
-    process = request.process
-    if not request.by.plain_member(process.branch.code):
-        return _assessment(request)
-    result = result_of(request.session, process, PUBLISHED)
+    process = call.process
+    if not call.by.plain_member(process.branch.code):
+        return _assessment(call)
+    result = result_for(call.session, process, call.by)
     if result is None:
         raise NotFound
     announced: AnnouncedShape = {
@@ -211,27 +196,7 @@ def read_assessment(request: Request) -> Any:
     return announced
 
 
-@routes.patch(ASSESSMENT, action=Action.ASSESS, lock=Lock.MOVE, body=ArrangementBody, answers=AssessmentShape)
-def change_assessment(request: Request, body: dict[str, Any]) -> Any:
+@routes.patch(ASSESSMENT, ARRANGE, answers=AssessmentShape)
+def change_assessment(call: Call[Any], _: Process) -> Any:
     """Set whether the secretary reports on site or in writing, the session, and the office's words on the branch."""
-    arrange(request.session, request.process, body, seen=request.seen)
-    return _assessment(request)
-
-
-def _shown(request: Request, stage: Stage) -> bool:
-    """What the office and the committee still lack is theirs to know: a branch sees what it is asked for itself."""
-    return stage is Stage.COLLECTING or bool(request.by.school & SCHOOL_READERS)
-
-
-routes.extend(
-    process_routes(
-        ProcessEdge(
-            Kind.ASSESSMENT,
-            ASSESSMENT,
-            reads=Action.READ_ASSESSMENT_PROCESS,
-            moves=Action.MOVE_ASSESSMENT,
-            reads_history=Action.READ_SCHOOL,
-            shown=_shown,
-        )
-    )
-)
+    return _assessment(call)

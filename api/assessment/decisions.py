@@ -7,28 +7,16 @@ from typing import Any
 
 from typing_extensions import TypedDict
 
-from api.frame.address import BASE, CYCLE, NUMBER
-from api.frame.base import Answer, Request, Routes, service
+from api.frame.address import CYCLE, NUMBER, location
 from api.frame.lists import Page, after_of, listed, number
-from api.frame.records import ReasonBody
+from api.frame.routes import Answer, Routes
 from api.frame.shapes import BranchShape, Listed, RecordShape, branch_shape, record_shape
-from workflow.assessment.decision import (
-    PUBLISHED,
-    Decision,
-    DecisionBody,
-    decision_of,
-    decisions_of,
-    excellent_by,
-    latest_decision,
-    must_be_pending,
-    results,
-)
-from workflow.foundation.errors import NotFound
+from workflow.assessment.decision import Decision, announcement, decision_of, decisions_of, excellent_by, latest_decision
 from workflow.foundation.vocabulary import Level
-from workflow.machine.committee import enter, make_final, publish_decision
+from workflow.machine import committee
 from workflow.people.access import Action, Scope
-from workflow.rules.evidence import reject, withdraw
-from workflow.year.cycle import Cycle, cycle_by_year
+from workflow.rules.acts import Call
+from workflow.year.cycle import cycle_by_year
 
 routes = Routes()
 ONE = f"{CYCLE}/decisions/<{NUMBER}:decision_id>"
@@ -93,96 +81,71 @@ def decision_shape(year: int, row: Decision) -> DecisionShape:
     }
 
 
-def _answer(request: Request, row: Decision, status: int = 200) -> Answer:
-    year = request.session.get_one(Cycle, row.cycle_id).year
-    location = f"{BASE}/cycles/{year}/decisions/{row.id}" if status == 201 else None
-    body: ListingShape = {
-        **decision_shape(year, row),
-        "excellent": [branch_shape(each.process.branch) for each in excellent_by(request.session, row)],
+def _shown(call: Call[Any], row: Decision) -> ListingShape:
+    """A decision with the list of 优秀党支部 as it leaves it."""
+    return {
+        **decision_shape(row.cycle.year, row),
+        "excellent": [branch_shape(each.process.branch) for each in excellent_by(call.session, row)],
     }
-    return Answer(body, status, version=row.version, location=location)
-
-
-def _year(request: Request, year: int) -> Cycle:
-    return cycle_by_year(request.session, year)
-
-
-def _base_url() -> str:
-    return service().settings.base_url or ""
 
 
 @routes.get(f"{CYCLE}/decision", action=Action.READ_DECISION, answers=ListingShape | AnnouncementShape)
-def read_decision(request: Request, year: int) -> Any:
+def read_decision(call: Call[Any], year: int) -> Any:
     """The decision that was entered last; for people of the branches which branches are 优秀党支部, once it is published."""
-    cycle = cycle_by_year(request.session, year)
-    if Scope.ALL in request.by_roles.values():
-        return _answer(request, latest_decision(request.session, cycle))
-    held = results(request.session, PUBLISHED, Decision.cycle_id == cycle.id)
-    if not held:
-        raise NotFound
-    last = max((row.decision for row in held), key=lambda decision: decision.id)
+    cycle = cycle_by_year(call.session, year)
+    if Scope.ALL in call.by_roles.values():
+        row = latest_decision(call.session, cycle)
+        return Answer(_shown(call, row), version=row.version)
+    found = announcement(call.session, cycle)
     announced: AnnouncementShape = {
         "cycle": year,
-        "held_on": last.held_on,
-        "number": last.number,
-        "excellent": [branch_shape(row.process.branch) for row in held if row.result is Level.EXCELLENT],
-        "published_at": last.published_at,
+        "held_on": found.decision.held_on,
+        "number": found.decision.number,
+        "excellent": [branch_shape(branch) for branch in found.excellent],
+        "published_at": found.decision.published_at,
     }
     return announced
 
 
-@routes.get(f"{CYCLE}/decisions", action=Action.READ_SCHOOL, answers=Listed[DecisionShape], query=Page)
-def list_decisions(request: Request, query: dict[str, Any], year: int) -> Any:
+@routes.get(f"{CYCLE}/decisions", action=Action.READ_SCHOOL, answers=Listed[DecisionShape], query=Page())
+def list_decisions(call: Call[Any], query: dict[str, Any], year: int) -> Any:
     """Decisions of a year in the order they were entered, those taken back included."""
-    rows = decisions_of(request.session, cycle_by_year(request.session, year), after=after_of(query, 0, number), limit=query["limit"] + 1)
+    rows = decisions_of(call.session, cycle_by_year(call.session, year), after=after_of(query, 0, number), limit=query["limit"] + 1)
     return listed(rows, query, lambda row: decision_shape(year, row), lambda row: row.id)
 
 
-@routes.post(f"{CYCLE}/decision", action=Action.ASSESS, answers=ListingShape, body=DecisionBody, find=_year, status=201)
-def enter_decision(request: Request, cycle: Cycle, body: dict[str, Any]) -> Any:
+@routes.post(f"{CYCLE}/decision", committee.ENTER, answers=ListingShape, status=201)
+def enter_decision(call: Call[Any], row: Decision) -> Any:
     """Enter what the committee's minutes say: its meeting, and the result of each branch. It waits for the committee then."""
-    return _answer(request, enter(request.session, cycle, body, by=request.by, now=request.now, base_url=_base_url()), 201)
+    return Answer(_shown(call, row), location=location(ONE, year=row.cycle.year, decision_id=row.id))
 
 
-@routes.post(f"{CYCLE}/decision/publish", action=Action.ASSESS, answers=ListingShape, find=_year)
-def publish(request: Request, cycle: Cycle) -> Any:
+@routes.post(f"{CYCLE}/decision/publish", committee.PUBLISH, answers=ListingShape)
+def publish(call: Call[Any], last: Decision) -> Any:
     """Publish what is final to the branches; secretaries and deputies are told by mail."""
-    *_, last = publish_decision(request.session, cycle, by=request.by, now=request.now, base_url=_base_url())
-    return _answer(request, last)
+    return _shown(call, last)
 
 
-def _one(request: Request, year: int, decision_id: int) -> Decision:
-    return decision_of(request.session, cycle_by_year(request.session, year), decision_id)
-
-
-def _held(request: Request, year: int, decision_id: int) -> Decision:
-    return decision_of(request.session, cycle_by_year(request.session, year), decision_id, held=True)
-
-
-@routes.get(ONE, action=Action.READ_SCHOOL, answers=ListingShape, find=_one)
-def read_one_decision(request: Request, row: Decision) -> Any:
+@routes.get(ONE, action=Action.READ_SCHOOL, answers=ListingShape)
+def read_one_decision(call: Call[Any], year: int, decision_id: int) -> Any:
     """One decision."""
-    return _answer(request, row)
+    row = decision_of(call.session, cycle_by_year(call.session, year), decision_id)
+    return Answer(_shown(call, row), version=row.version)
 
 
-@routes.post(f"{ONE}/confirm", action=Action.CONFIRM_DECISION, answers=ListingShape, find=_one)
-def confirm_decision(request: Request, row: Decision) -> Any:
+@routes.post(f"{ONE}/confirm", committee.CONFIRM, answers=ListingShape)
+def confirm_decision(call: Call[Any], row: Decision) -> Any:
     """The committee makes a decision final: each branch that it names is decided, or none is, with all that is missing."""
-    make_final(request.session, request.session.get_one(Cycle, row.cycle_id), row, by=request.by, now=request.now)
-    return _answer(request, row)
+    return _shown(call, row)
 
 
-@routes.post(f"{ONE}/reject", action=Action.CONFIRM_DECISION, answers=ListingShape, find=_held, body=ReasonBody)
-def reject_decision(request: Request, row: Decision, body: dict[str, Any]) -> Any:
+@routes.post(f"{ONE}/reject", committee.REJECT, answers=ListingShape)
+def reject_decision(call: Call[Any], row: Decision) -> Any:
     """The committee does not recognise what was entered, with a reason; the office enters it anew."""
-    must_be_pending(row)
-    reject(row, by=request.by.staff_no, now=request.now, reason=body["reason"])
-    return _answer(request, row)
+    return _shown(call, row)
 
 
-@routes.post(f"{ONE}/withdraw", action=Action.ASSESS, answers=ListingShape, find=_held, body=ReasonBody)
-def withdraw_decision(request: Request, row: Decision, body: dict[str, Any]) -> Any:
+@routes.post(f"{ONE}/withdraw", committee.WITHDRAW, answers=ListingShape)
+def withdraw_decision(call: Call[Any], row: Decision) -> Any:
     """The office takes back what it entered, with a reason, while it is not final."""
-    must_be_pending(row)
-    withdraw(row, by=request.by.staff_no, now=request.now, reason=body["reason"])
-    return _answer(request, row)
+    return _shown(call, row)

@@ -2,36 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any, NotRequired
 
 from typing_extensions import TypedDict
 
-from api.appraisal.tallies import banded
 from api.frame.address import ASSESSMENT, CYCLE
-from api.frame.base import Answer, Request, Routes
 from api.frame.lists import Page, after_of, listed, natural
+from api.frame.routes import Routes
 from api.frame.shapes import BranchShape, Listed, PersonShape, branch_shape, person_shape
-from workflow.appraisal.meetings.tallies import band, sees_counts
-from workflow.assessment.proposals import Proposal, ProposalBody, proposal_of, propose
-from workflow.assessment.sheet import ActivityLine, Attended, Sheet
+from api.frame.single import single_routes
+from workflow.assessment import KIND
+from workflow.assessment.proposals import PROPOSAL, reads_proposals
+from workflow.assessment.sheet import ActivityLine, AppraisalReading, Attended, Filing, Lacking, Section, Sheet
 from workflow.assessment.summary import sheets
-from workflow.foundation.errors import NotFound
 from workflow.foundation.fields import Line
-from workflow.foundation.vocabulary import ActivityKind, Kind, Level, ReportMode, Stage
-from workflow.people.access import ACCESS, Action
+from workflow.foundation.vocabulary import ActivityKind, Level, ReportMode, Stage
+from workflow.people.access import Action
 from workflow.readings.progress import branches
-from workflow.year.cycle import Lock, cycle_by_year
+from workflow.rules.acts import Call
+from workflow.year.cycle import cycle_by_year
 
-routes = Routes(kind=Kind.ASSESSMENT)
-
-
-class SectionShape(TypedDict):
-    """One of the contents that the committee assesses."""
-
-    id: str
-    title: str
-    text: str | None
+routes: Routes = single_routes(PROPOSAL)
 
 
 class ReportedShape(TypedDict):
@@ -41,7 +34,7 @@ class ReportedShape(TypedDict):
     submitted: bool
     submitted_at: datetime | None
     late: bool
-    sections: list[SectionShape]
+    sections: Sequence[Section]
     rectification: str | None
 
 
@@ -83,18 +76,6 @@ class ActivityLineShape(TypedDict):
     on_leave: int
 
 
-class AppraisedShape(TypedDict):
-    """各支部对本支部委员会的评议结果: a reference. Of small branches their own readers see bands instead of votes, and of the rate too."""
-
-    issued: int
-    returned: int
-    valid: int
-    void: int
-    marks: dict[str, dict[str, Any]]
-    good_rate: float | str | None
-    bands: bool
-
-
 class ExcellentShape(TypedDict):
     """优秀党员比例, of the base that the quota is a share of."""
 
@@ -112,23 +93,6 @@ class DoneShape(TypedDict):
     measures: int
     done: int
     rate: float | None
-
-
-class FormFilingShape(TypedDict):
-    """按时报送."""
-
-    due_on: date | None
-    filed: bool
-    filed_at: datetime | None
-    late: bool | None
-    returned: int
-
-
-class LackingShape(TypedDict):
-    """What is not there."""
-
-    id: str
-    name: str
 
 
 class ProposedShape(TypedDict):
@@ -156,28 +120,12 @@ class SheetShape(TypedDict):
     activities: list[ActivityLineShape]
     conduct: str | None
     extra: str | None
-    committee_appraisal: AppraisedShape | None
+    committee_appraisal: AppraisalReading | None
     excellent: ExcellentShape
     rectification: DoneShape
-    form: FormFilingShape
-    missing: list[LackingShape]
+    form: Filing
+    missing: Sequence[Lacking]
     proposal: NotRequired[ProposedShape | None]
-
-
-def _appraised(sheet: Sheet, request: Request) -> AppraisedShape | None:
-    ballot = sheet.committee_appraisal
-    if ballot is None:
-        return None
-    exact = sees_counts(request.by, sheet.process, ballot.valid)
-    return {
-        "issued": ballot.issued,
-        "returned": ballot.returned,
-        "valid": ballot.valid,
-        "void": ballot.void,
-        "marks": {item.value: dict(votes) if exact else dict(banded(votes, ballot.valid)) for item, votes in ballot.marks.items()},
-        "good_rate": ballot.good_rate if exact else band(ballot.good, ballot.valid),
-        "bands": not exact,
-    }
 
 
 def _attended(here: Attended) -> AttendedShape:
@@ -197,8 +145,8 @@ def _activity(line: ActivityLine) -> ActivityLineShape:
     }
 
 
-def sheet_shape(sheet: Sheet, request: Request) -> SheetShape:
-    report, share, rectified, filing = sheet.report, sheet.excellent, sheet.rectified, sheet.filing
+def sheet_shape(sheet: Sheet, call: Call[Any]) -> SheetShape:
+    report, share, rectified, ballot = sheet.report, sheet.excellent, sheet.rectified, sheet.committee_appraisal
     shape: SheetShape = {
         "cycle": sheet.process.cycle.year,
         "branch": branch_shape(sheet.process.branch),
@@ -211,7 +159,7 @@ def sheet_shape(sheet: Sheet, request: Request) -> SheetShape:
             "submitted": report.submitted_at is not None,
             "submitted_at": report.submitted_at,
             "late": report.late,
-            "sections": [{"id": each.id, "title": each.title, "text": each.text} for each in report.sections],
+            "sections": report.sections,
             "rectification": report.rectification,
         },
         "main_work": sheet.main_work,
@@ -225,7 +173,7 @@ def sheet_shape(sheet: Sheet, request: Request) -> SheetShape:
         "activities": [_activity(line) for line in sheet.activities],
         "conduct": sheet.conduct,
         "extra": sheet.extra,
-        "committee_appraisal": _appraised(sheet, request),
+        "committee_appraisal": None if ballot is None else ballot.seen_by(call.by, sheet.process),
         "excellent": {
             "rated": share.rated,
             "excellent": share.excellent,
@@ -235,29 +183,20 @@ def sheet_shape(sheet: Sheet, request: Request) -> SheetShape:
             "rate": share.rate,
         },
         "rectification": {"measures": rectified.measures, "done": rectified.done, "rate": rectified.rate},
-        "form": {
-            "due_on": filing.due_on,
-            "filed": filing.filed,
-            "filed_at": filing.filed_at,
-            "late": filing.late,
-            "returned": filing.returned,
-        },
-        "missing": [{"id": each.id, "name": each.name} for each in sheet.missing],
+        "form": sheet.filing,
+        "missing": sheet.missing,
     }
-    if request.by.school & ACCESS[Action.READ_PROPOSAL].keys():
-        shape["proposal"] = _proposed(sheet.proposal)
+    if reads_proposals(call.by):
+        row = sheet.proposal
+        shape["proposal"] = None if row is None else {"result": row.result, "reason": row.reason}
     return shape
 
 
-def _proposed(row: Proposal | None) -> ProposedShape | None:
-    return None if row is None else {"result": row.result, "reason": row.reason}
-
-
 @routes.get(f"{ASSESSMENT}/summary", action=Action.READ_ASSESSMENT_PROCESS, answers=SheetShape)
-def read_summary(request: Request) -> Any:
+def read_summary(call: Call[Any]) -> Any:
     """All that the committee has before it of a branch, as the records have it now, and what is not there."""
-    (sheet,) = sheets(request.session, [request.process.id])
-    return sheet_shape(sheet, request)
+    (sheet,) = sheets(call.session, [call.process.id])
+    return sheet_shape(sheet, call)
 
 
 class SummaryQuery(Page):
@@ -267,47 +206,18 @@ class SummaryQuery(Page):
     q = Line(at_most=50)
 
 
-@routes.get(f"{CYCLE}/summary", action=Action.READ_SCHOOL, answers=Listed[SheetShape], query=SummaryQuery)
-def list_summary(request: Request, query: dict[str, Any], year: int) -> Any:
+@routes.get(f"{CYCLE}/summary", action=Action.READ_SCHOOL, answers=Listed[SheetShape], query=SummaryQuery())
+def list_summary(call: Call[Any], query: dict[str, Any], year: int) -> Any:
     """The sheet of each branch, by branch code and in no other order."""
     rows, _ = branches(
-        request.session,
-        cycle_by_year(request.session, year),
-        today=request.today,
+        call.session,
+        cycle_by_year(call.session, year),
+        today=call.today,
         unit=query.get("unit"),
         words=query.get("q"),
         after=after_of(query, "", natural),
         limit=query["limit"] + 1,
-        kind=Kind.ASSESSMENT,
+        kind=KIND.kind,
     )
-    found = sheets(request.session, [row.id for row in rows])
-    return listed(found, query, lambda sheet: sheet_shape(sheet, request), lambda sheet: sheet.process.branch.code)
-
-
-# ── what the office proposes ──────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _proposal(request: Request) -> Proposal:
-    row = proposal_of(request.session, request.process)
-    if row is None:
-        raise NotFound
-    return row
-
-
-def _held_proposal(request: Request) -> Proposal | None:
-    return proposal_of(request.session, request.process, held=True)
-
-
-@routes.get(f"{ASSESSMENT}/proposal", action=Action.READ_PROPOSAL, find=_proposal, answers=ProposedShape)
-def read_proposal(request: Request, row: Proposal) -> Any:
-    """What the office proposes for a branch."""
-    return Answer(_proposed(row), version=row.version)
-
-
-@routes.put(
-    f"{ASSESSMENT}/proposal", action=Action.ASSESS, lock=Lock.EVIDENCE, find=_held_proposal, body=ProposalBody, answers=ProposedShape, if_match=True
-)
-def put_proposal(request: Request, row: Proposal | None, body: dict[str, Any]) -> Any:
-    """Propose a result for a branch with its reason, whole."""
-    written = propose(request.session, request.process, row, body, seen=request.if_match)
-    return Answer(_proposed(written), version=written.version)
+    found = sheets(call.session, [row.id for row in rows])
+    return listed(found, query, lambda sheet: sheet_shape(sheet, call), lambda sheet: sheet.process.branch.code)

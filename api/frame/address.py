@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from flask import url_for
+
+from workflow import appraisal, assessment
 from workflow.foundation.vocabulary import Kind
+from workflow.machine.kinds import KINDS
 from workflow.year.cycle import Process
 
 BASE = "/api/v1"
 CYCLE = "/cycles/<int(max=9999):year>"
-BRANCH = f"{CYCLE}/branches/<code>"
-ASSESSMENT = f"{CYCLE}/assessments/<code>"
 NUMBER = "int(max=9223372036854775807)"
 """The converter of a record's number: no larger one can be in the database."""
 
 
-OF_KIND = {Kind.APPRAISAL: "branches", Kind.ASSESSMENT: "assessments"}
+AT = {kind: f"{CYCLE}/{each.address}/<code>" for kind, each in KINDS.items()}
+"""Where a branch's process of a kind stands."""
+BRANCH, ASSESSMENT = AT[appraisal.KIND.kind], AT[assessment.KIND.kind]
 
 
 def process_address(kind: Kind, year: int, code: str) -> str:
-    return f"{BASE}/cycles/{year}/{OF_KIND[kind]}/{code}"
+    return f"{BASE}/cycles/{year}/{KINDS[kind].address}/{code}"
 
 
 def place_of(kind: Kind, year: int, code: str, link: str) -> str:
@@ -25,5 +31,13 @@ def place_of(kind: Kind, year: int, code: str, link: str) -> str:
     return f"{BASE}/cycles/{year}{link}" if link.startswith("/") else f"{process_address(kind, year, code)}/{link}".rstrip("/")
 
 
-def address_of(process: Process) -> str:
-    return process_address(process.kind, process.cycle.year, process.branch.code)
+def location(rule: str, process: Process | None = None, *, method: str = "GET", **names: Any) -> str:
+    """The address of a route, for somebody who has made what is found there."""
+    if process is not None:
+        names |= {"year": process.cycle.year, "code": process.branch.code}
+    return url_for(endpoint(method, rule), **names)
+
+
+def endpoint(method: str, rule: str) -> str:
+    """Flask's name of a route; a dot would mean a blueprint."""
+    return f"{method} {rule}".replace(".", "·")

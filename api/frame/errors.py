@@ -9,13 +9,12 @@ from typing import Any
 
 import structlog
 from flask import Flask, Response, current_app, g, request
-from sqlalchemy.exc import DBAPIError, IntegrityError
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
 
 from api.frame.shapes import located_shape, unmet_shape
 from workflow.foundation import errors
-from workflow.foundation.database import constraint, is_away
+from workflow.foundation.database import ConstraintFault, DatabaseFault, constraint, is_away
 from workflow.foundation.errors import Refusal, Words
 from workflow.machine.gate import Unmet
 from workflow.people.throttle import TooManyTries
@@ -144,9 +143,9 @@ def went_wrong_in_http(error: HTTPException) -> Response:
     return problem(status, f"http-{status}", words.speak(language()), words.speak(language()), None, headers)
 
 
-def went_wrong_in_database(error: DBAPIError) -> Response:
+def went_wrong_in_database(error: DatabaseFault) -> Response:
     """A constraint refused, or the database is away."""
-    if isinstance(error, IntegrityError):
+    if isinstance(error, ConstraintFault):
         return refused(errors.Exists(constraint=constraint(error)) if (constraint(error) or "").startswith(("uq_", "pk_")) else errors.Conflict())
     if is_away(error):
         log.warning("database-away")
@@ -157,7 +156,7 @@ def went_wrong_in_database(error: DBAPIError) -> Response:
 def went_wrong(error: Exception) -> Response:
     """A fault of ours: the log has what went wrong and where, none of the values; the caller has the request's id."""
     where = [f"{Path(frame.filename).name}:{frame.lineno}:{frame.name}" for frame in traceback.extract_tb(error.__traceback__)[-6:]]
-    cause = type(error.orig).__name__ if isinstance(error, DBAPIError) else None
+    cause = type(error.orig).__name__ if isinstance(error, DatabaseFault) else None
     log.error("failed", request_id=g.get("request_id"), error=type(error).__name__, cause=cause, where=where)
     words = Words("系统内部出错，请把请求编号告诉管理员", "internal error: tell the administrator the request id")
     return problem(500, "internal", words.speak(language()), words.speak(language()))
@@ -167,5 +166,5 @@ def register(app: Flask) -> None:
     """Make every way to fail answer as a problem."""
     app.register_error_handler(Refusal, refused)
     app.register_error_handler(HTTPException, went_wrong_in_http)
-    app.register_error_handler(DBAPIError, went_wrong_in_database)
+    app.register_error_handler(DatabaseFault, went_wrong_in_database)
     app.register_error_handler(Exception, went_wrong)

@@ -12,7 +12,8 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 from pydantic import TypeAdapter
 
 from api.frame.address import BASE
-from api.frame.base import Route
+from api.frame.routes import Route
+from workflow.foundation.fields import Body
 
 PROBLEM = {
     "type": "object",
@@ -52,10 +53,12 @@ class Answers:
     def __init__(self) -> None:
         self.found: dict[str, Any] = {}
 
-    def of(self, answer: Any) -> dict[str, Any]:
+    def of(self, answer: Any) -> Any:
         """A schema by itself, or a reference to one."""
         if answer is None:
             return {"type": "object"}
+        if isinstance(answer, Body | dict):
+            return answer  # marshmallow's, which apispec resolves
         schema = TypeAdapter(answer).json_schema(mode="serialization", ref_template="#/components/schemas/{model}")
         self.found |= schema.pop("$defs", {})
         return schema
@@ -116,8 +119,7 @@ def _operation(route: Route, schemas: Answers) -> dict[str, Any]:
         "security": [] if route.action is None else [{"bearer": []}, {"session": []}],
     }
     if route.body is not None:
-        schema = route.body(partial=True) if route.method == "PATCH" else route.body
-        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
+        operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": route.body}}}
     if route.upload:
         form = {"type": "object", "required": ["file"], "properties": {"file": {"type": "string", "format": "binary"}}}
         operation["requestBody"] = {"required": True, "content": {"multipart/form-data": {"schema": form}}}

@@ -9,12 +9,14 @@ from typing import Any, Generic, NotRequired, TypeVar
 from typing_extensions import TypedDict
 
 from api.frame.address import place_of
+from workflow.foundation.fields import Body
 from workflow.foundation.vocabulary import CycleStatus, Kind, Post, Severity, Stage, Standing, Trigger, Waivable
-from workflow.machine.gate import BY_NAME, Subject, Unmet
+from workflow.machine.asked import BY_NAME
+from workflow.machine.gate import Subject, Unmet
 from workflow.machine.process import Option
 from workflow.people.organisation import Branch
 from workflow.rules.evidence import Retractable
-from workflow.rules.requirement import Requirement, Waiver
+from workflow.rules.requirement import Waiver
 from workflow.year.cycle import Cycle, Participant, Process, StageChange
 from workflow.year.deadlines import STAGES_WITH_A_DAY
 
@@ -32,6 +34,16 @@ class Items(TypedDict, Generic[T]):
     """A list that is never long enough for pages."""
 
     items: list[T]
+
+
+def page_of(schema: Body) -> dict[str, Any]:
+    """The description of a page of records."""
+    following = {"type": ["string", "null"]}
+    return {
+        "type": "object",
+        "required": ["items", "next"],
+        "properties": {"items": {"type": "array", "items": schema}, "next": following},
+    }
 
 
 class PersonShape(TypedDict):
@@ -123,28 +135,6 @@ def cycle_shape(cycle: Cycle) -> CycleShape:
         "clauses": plan["clauses"],
         "published_at": cycle.published_at,
         "closed_at": cycle.closed_at,
-    }
-
-
-class RequirementShape(TypedDict):
-    """A requirement as it is declared."""
-
-    clause: str
-    requirement: str
-    stage: Stage
-    severity: Severity
-    waivable: Waivable
-    sentence: str
-
-
-def requirement_shape(requirement: Requirement) -> RequirementShape:
-    return {
-        "clause": requirement.clause,
-        "requirement": requirement.name,
-        "stage": requirement.stage,
-        "severity": requirement.severity,
-        "waivable": requirement.waivable,
-        "sentence": requirement.sentence,
     }
 
 

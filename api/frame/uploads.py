@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from flask import request
 from typing_extensions import TypedDict
 
-from api.frame.base import service
 from api.frame.errors import TooLarge
+from api.frame.routes import service
 from workflow.foundation.errors import Invalid, Words
-from workflow.workbooks.imports import WorkbookImport
+from workflow.workbooks.imports import Upload, WorkbookImport
 
 
 class SheetProblemShape(TypedDict):
@@ -47,14 +46,6 @@ def import_shape(row: WorkbookImport) -> ImportShape:
         "applied_at": row.applied_at,
         "recorded_at": row.recorded_at,
     }
-
-
-@dataclass(frozen=True)
-class Upload:
-    """A file as it was sent. ``name`` has no path and nothing unprintable."""
-
-    name: str
-    data: bytes
 
 
 def sent_workbook(kind: type[WorkbookImport]) -> Upload:

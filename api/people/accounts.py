@@ -2,61 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.orm import joinedload
 from typing_extensions import TypedDict
 
-from api.frame.address import BASE, NUMBER
-from api.frame.base import Answer, Request, Routes, service
+from api.frame.address import NUMBER, location
 from api.frame.lists import Page, after_of, listed, natural, number
+from api.frame.routes import Answer, Routes
 from api.frame.shapes import Listed
-from api.people.invitations import find_account
-from workflow.foundation.errors import Invalid, NotFound
-from workflow.foundation.fields import Body, Day, Line, LongText, Moment, StaffNo, one_of
+from workflow.acts.people import DISABLE_ACCOUNT, ENABLE_ACCOUNT, ISSUE_TOKEN, OPEN_ACCOUNT, REVOKE_TOKEN, TokenIssued
 from workflow.foundation.vocabulary import Post, Role
 from workflow.people.access import Action
-from workflow.people.accounts import (
-    Account,
-    Token,
-    accounts_after,
-    create_officer,
-    disable,
-    enable,
-    issue_token,
-    open_account,
-    revoke_token,
-    tokens_after,
-)
-from workflow.people.organisation import Appointment, Person, person_by_staff_no
-from workflow.roster.posts import AppointmentBody, appoint, end_appointment
+from workflow.people.accounts import Account, Token, accounts_after, tokens_after
+from workflow.people.organisation import Appointment
+from workflow.roster.posts import APPOINT, END_APPOINTMENT, appointments_after
+from workflow.rules.acts import Call
 
 routes = Routes()
-
-
-class AccountBody(Body):
-    """An account: of somebody who is known, or with ``name`` and ``role`` of an officer of the school."""
-
-    staff_no = StaffNo(required=True)
-    name = Line(at_most=50)
-    role = one_of(Role)
-    password = LongText(at_most=128)
-
-
-class TokenBody(Body):
-    """A token: whose, what for, until when (default: a year)."""
-
-    staff_no = StaffNo(required=True)
-    name = Line(required=True, at_most=50)
-    expires_at = Moment()
-
-
-class EndBody(Body):
-    """The last day in the post."""
-
-    ends_on = Day(required=True)
+TOKEN = f"/tokens/<{NUMBER}:token_id>"
 
 
 class AccountShape(TypedDict):
@@ -139,102 +103,71 @@ def appointment_shape(row: Appointment) -> AppointmentShape:
     }
 
 
-def _named(request: Request, body: dict[str, Any]) -> Person:
-    """The person a body names. Raises Invalid at that field for somebody unknown."""
-    try:
-        return person_by_staff_no(request.session, body["staff_no"])
-    except NotFound as missing:
-        raise Invalid({"staff_no": missing.detail}) from None
-
-
-@routes.get("/accounts", action=Action.READ_ACCOUNTS, answers=Listed[AccountShape], query=Page)
-def list_accounts(request: Request, query: dict[str, Any]) -> Any:
+@routes.get("/accounts", action=Action.READ_ACCOUNTS, answers=Listed[AccountShape], query=Page())
+def list_accounts(call: Call[Any], query: dict[str, Any]) -> Any:
     """Accounts by 学工号."""
-    rows = accounts_after(request.session, after_of(query, "", natural), query["limit"] + 1)
+    rows = accounts_after(call.session, after_of(query, "", natural), query["limit"] + 1)
     return listed(rows, query, account_shape, lambda row: row.person.staff_no)
 
 
-@routes.post("/accounts", action=Action.WRITE_ACCOUNTS, answers=AccountShape, body=AccountBody, secret=True, status=201)
-def create_account(request: Request, body: dict[str, Any]) -> Any:
+@routes.post("/accounts", OPEN_ACCOUNT, answers=AccountShape, status=201)
+def create_account(call: Call[Any], row: Account) -> Any:
     """Give somebody an account. An officer of the school is made with it."""
-    if "role" in body:
-        person = create_officer(
-            request.session,
-            staff_no=body["staff_no"],
-            name=body.get("name", body["staff_no"]),
-            role=body["role"],
-            now=request.now,
-            password=body.get("password"),
-        )
-    else:
-        person = _named(request, body)
-    account = open_account(request.session, person, now=request.now, password=body.get("password") if "role" not in body else None)
-    account.person = person
-    return Answer(account_shape(account), 201, location=f"{BASE}/accounts")
+    return Answer(account_shape(row), location=location("/accounts"))
 
 
-@routes.post("/accounts/<staff_no>/disable", action=Action.WRITE_ACCOUNTS, answers=AccountShape, find=find_account)
-def disable_account(request: Request, account: Account) -> Any:
+@routes.post("/accounts/<staff_no>/disable", DISABLE_ACCOUNT, answers=AccountShape)
+def disable_account(call: Call[Any], row: Account) -> Any:
     """Disable an account: whoever is signed in by it is out with his next request, and so are his programs."""
-    disable(request.session, account, by=request.by, now=request.now)
-    return account_shape(account)
+    return account_shape(row)
 
 
-@routes.post("/accounts/<staff_no>/enable", action=Action.WRITE_ACCOUNTS, answers=AccountShape, find=find_account)
-def enable_account(request: Request, account: Account) -> Any:
+@routes.post("/accounts/<staff_no>/enable", ENABLE_ACCOUNT, answers=AccountShape)
+def enable_account(call: Call[Any], row: Account) -> Any:
     """Enable a disabled account again."""
-    enable(request.session, account)
-    return account_shape(account)
+    return account_shape(row)
 
 
-@routes.get("/tokens", action=Action.WRITE_TOKENS, answers=Listed[TokenShape], query=Page)
-def list_tokens(request: Request, query: dict[str, Any]) -> Any:
+@routes.get("/tokens", action=Action.WRITE_TOKENS, answers=Listed[TokenShape], query=Page())
+def list_tokens(call: Call[Any], query: dict[str, Any]) -> Any:
     """Tokens, without what they open with, which nobody has."""
-    rows = tokens_after(request.session, after_of(query, 0, number), query["limit"] + 1)
+    rows = tokens_after(call.session, after_of(query, 0, number), query["limit"] + 1)
     return listed(rows, query, token_shape, lambda row: row.id)
 
 
-@routes.post("/tokens", action=Action.WRITE_TOKENS, answers=IssuedShape, body=TokenBody, secret=True, status=201)
-def create_token(request: Request, body: dict[str, Any]) -> Any:
+@routes.post("/tokens", ISSUE_TOKEN, answers=IssuedShape, status=201)
+def create_token(call: Call[Any], made: TokenIssued) -> Any:
     """Make a token. It is shown in this answer, and never again."""
-    person = _named(request, body)
-    ends = body.get("expires_at", request.now + timedelta(days=service().settings.token_days))
-    issued = issue_token(request.session, person, name=body["name"], now=request.now, expires_at=ends)
-    return Answer(
-        {"id": issued.id, "staff_no": person.staff_no, "name": body["name"], "token": issued.secret, "expires_at": issued.expires_at},
-        201,
-        location=f"{BASE}/tokens/{issued.id}",
-    )
+    issued = made.issued
+    body: IssuedShape = {
+        "id": issued.id,
+        "staff_no": made.person.staff_no,
+        "name": made.name,
+        "token": issued.secret,
+        "expires_at": issued.expires_at,
+    }
+    return Answer(body, location=location(TOKEN, method="DELETE", token_id=issued.id))
 
 
-@routes.delete(f"/tokens/<{NUMBER}:token_id>", action=Action.WRITE_TOKENS, status=204)
-def end_token(request: Request, token_id: int) -> Any:
+@routes.delete(TOKEN, REVOKE_TOKEN, status=204)
+def end_token(call: Call[Any], row: Token) -> Any:
     """Revoke a token: it opens nothing from now on."""
-    revoke_token(request.session, token_id, now=request.now)
-    return Answer(None, 204)
 
 
-@routes.get("/appointments", action=Action.READ_APPOINTMENTS, answers=Listed[AppointmentShape], query=Page)
-def list_appointments(request: Request, query: dict[str, Any]) -> Any:
+@routes.get("/appointments", action=Action.READ_APPOINTMENTS, answers=Listed[AppointmentShape], query=Page())
+def list_appointments(call: Call[Any], query: dict[str, Any]) -> Any:
     """Posts in branches and offices of the school, past ones included."""
-    rows = request.session.scalars(
-        select(Appointment)
-        .options(joinedload(Appointment.person), joinedload(Appointment.branch))
-        .where(Appointment.id > after_of(query, 0, number))
-        .order_by(Appointment.id)
-        .limit(query["limit"] + 1)
-    ).all()
+    rows = appointments_after(call.session, after_of(query, 0, number), query["limit"] + 1)
     return listed(rows, query, appointment_shape, lambda row: row.id)
 
 
-@routes.post("/appointments", action=Action.WRITE_APPOINTMENTS, answers=AppointmentShape, body=AppointmentBody, status=201)
-def create_appointment(request: Request, body: dict[str, Any]) -> Any:
+@routes.post("/appointments", APPOINT, answers=AppointmentShape, status=201)
+def create_appointment(call: Call[Any], row: Appointment) -> Any:
     """Give somebody a post. The rolls of his branch follow."""
-    row = appoint(request.session, body, now=request.now)
-    return Answer(appointment_shape(row), 201, location=f"{BASE}/appointments")
+    return Answer(appointment_shape(row), location=location("/appointments"))
 
 
-@routes.post(f"/appointments/<{NUMBER}:appointment_id>/end", action=Action.WRITE_APPOINTMENTS, answers=AppointmentShape, body=EndBody)
-def finish_appointment(request: Request, body: dict[str, Any], appointment_id: int) -> Any:
+@routes.post(f"/appointments/<{NUMBER}:appointment_id>/end", END_APPOINTMENT, answers=AppointmentShape)
+def finish_appointment(call: Call[Any], row: Appointment) -> Any:
     """End a post with its last day. The rolls of its branch follow."""
-    return appointment_shape(end_appointment(request.session, appointment_id, ends_on=body["ends_on"], now=request.now))
+    return appointment_shape(row)

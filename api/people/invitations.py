@@ -2,59 +2,25 @@
 
 from __future__ import annotations
 
-import time
 from datetime import date, datetime
 from typing import Any
 
-from flask import request as http
 from typing_extensions import TypedDict
 
-from api.frame.address import BASE, NUMBER
-from api.frame.base import Answer, Request, Routes, service
+from api.frame.address import NUMBER, location
 from api.frame.errors import language
 from api.frame.lists import Page, after_of, listed, number
+from api.frame.routes import Answer, Routes
 from api.frame.shapes import Listed, PersonShape
-from workflow.foundation.database import act_as, transaction
-from workflow.foundation.errors import Invalid, NotFound, Words
-from workflow.foundation.fields import Body, Line, LongText, StaffNo
+from workflow.acts.people import END_SUBSTITUTE, FORGET_PASSWORD, INVITE, INVITE_BRANCH, NAME_SUBSTITUTE, SET_PASSWORD
+from workflow.foundation.errors import Words
 from workflow.people.access import Action
-from workflow.people.accounts import Account, Invitation, account_of
-from workflow.people.invitations import Desk, accept_invitation, forget_password, invite, invite_branch, open_invitation
-from workflow.people.organisation import Person, branch_by_code
-from workflow.people.substitutes import (
-    EndSubstituteBody,
-    Substitute,
-    SubstituteBody,
-    branches_within,
-    end_substitute,
-    name_substitute,
-    substitute_by_id,
-    substitutes_after,
-)
-from workflow.people.throttle import FORGOTTEN_FROM_ADDRESS, FORGOTTEN_OF_ACCOUNT, TooManyTries, client_address, take
+from workflow.people.accounts import Invitation
+from workflow.people.organisation import Person
+from workflow.people.substitutes import Substitute, branches_within, substitutes_after
+from workflow.rules.acts import Call, Done
 
 routes = Routes()
-
-SAME_TIME_SECONDS = 0.25
-"""What answering a forgotten password takes, whatever there was to do: longer than writing a letter."""
-
-
-class BranchBody(Body):
-    """Which branch."""
-
-    branch = Line(required=True, at_most=32)
-
-
-class PasswordBody(Body):
-    """The new password."""
-
-    password = LongText(required=True, at_most=128)
-
-
-class ForgottenBody(Body):
-    """Whose password."""
-
-    staff_no = StaffNo(required=True)
 
 
 class InvitationShape(TypedDict):
@@ -112,107 +78,57 @@ def known_shape(person: Person) -> PersonShape:
     return {"staff_no": person.staff_no, "name": person.name}
 
 
-def the_address() -> str:
-    """Where this request comes from, as far as it can be believed."""
-    return client_address(http.remote_addr, http.headers.get("X-Forwarded-For", ""), service().settings.trusted_proxies)
-
-
-def _desk(request: Request) -> Desk:
-    settings = service().settings
-    return Desk(now=request.now, base_url=settings.base_url or "", hours=settings.invitation_hours)
-
-
 # ── getting in ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def find_account(request: Request, staff_no: str) -> Account:
-    """The account that an address names."""
-    return account_of(request.session, staff_no)
-
-
-def _find_invitation(request: Request, invitation_code: str) -> Invitation:
-    return open_invitation(request.session, invitation_code, now=request.now)
-
-
-@routes.post("/accounts/<staff_no>/invitation", action=Action.WRITE_ACCOUNTS, answers=InvitationShape, find=find_account)
-def invite_one(request: Request, account: Account) -> Any:
+@routes.post("/accounts/<staff_no>/invitation", INVITE, answers=InvitationShape)
+def invite_one(call: Call[Any], made: Invitation) -> Any:
     """Mail somebody a one-time link to set a password. It replaces the one he had."""
-    made = invite(request.session, account.person.staff_no, desk=_desk(request))
-    return {**known_shape(account.person), "expires_at": made.expires_at}
+    return {**known_shape(made.person), "expires_at": made.expires_at}
 
 
-@routes.post("/accounts/invitations", action=Action.WRITE_ACCOUNTS, answers=BranchInvitedShape, body=BranchBody)
-def invite_many(request: Request, body: dict[str, Any]) -> Any:
+@routes.post("/accounts/invitations", INVITE_BRANCH, answers=BranchInvitedShape)
+def invite_many(call: Call[Any], done: Done) -> Any:
     """Mail everyone of a branch who has no password yet a link to set one, and say who has no address."""
-    try:
-        branch = branch_by_code(request.session, body["branch"])
-    except NotFound as missing:
-        raise Invalid({"branch": missing.detail}) from None
-    done = invite_branch(request.session, branch, desk=_desk(request))
-    return {"letters": done.letters, "no_address": [known_shape(person) for person in done.no_address]}
+    return {"letters": done.facts["letters"], "no_address": [known_shape(person) for person in done.rows]}
 
 
-@routes.post("/invitations/<invitation_code>", action=None, answers=PersonShape, body=PasswordBody, find=_find_invitation, secret=True)
-def set_password_by_link(request: Request, invitation: Invitation, body: dict[str, Any]) -> Any:
+@routes.post("/invitations/<invitation_code>", SET_PASSWORD, answers=PersonShape)
+def set_password_by_link(call: Call[Any], person: Person) -> Any:
     """Set a password by the link of a letter, once."""
-    person = invitation.person
-    act_as(request.session, actor=person.staff_no)
-    accept_invitation(request.session, invitation, body["password"], now=request.now)
     return known_shape(person)
 
 
-@routes.post("/session/forgotten", action=None, answers=MessageShape, body=ForgottenBody, refuses=(429,), secret=True)
-def forgotten_password(request: Request, body: dict[str, Any]) -> Any:
+ON_ITS_WAY = Words(
+    "如果该学工号有账号并登记了邮箱，重新设置口令的邮件很快就到",
+    "if there is such an account with an address, a letter with a link is on its way",
+)
+
+
+@routes.post("/session/forgotten", FORGET_PASSWORD, answers=MessageShape, refuses=(429,))
+def forgotten_password(call: Call[Any], _: None) -> Any:
     """Ask for a link to set a new password. The answer is the same whether there is such an account or not."""
-    began = time.monotonic()
-    engine = service().engine
-    with transaction(engine, actor=None) as counting:
-        take(counting, [(FORGOTTEN_FROM_ADDRESS, the_address())], request.now)
-    try:
-        # On a connection of its own, and committed before the wait: how long this took must not be seen.
-        with transaction(engine, actor="anonymous") as writing:
-            take(writing, [(FORGOTTEN_OF_ACCOUNT, body["staff_no"])], request.now)
-            forget_password(writing, body["staff_no"], desk=_desk(request))
-    except TooManyTries:
-        pass
-    time.sleep(max(0.0, SAME_TIME_SECONDS - (time.monotonic() - began)))
-    told = Words(
-        "如果该学工号有账号并登记了邮箱，重新设置口令的邮件很快就到",
-        "if there is such an account with an address, a letter with a link is on its way",
-    )
-    return {"message": told.speak(language())}
+    return {"message": ON_ITS_WAY.speak(language())}
 
 
 # ── substitutes ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _find_substitute(request: Request, substitute_id: int) -> Substitute:
-    return substitute_by_id(request.session, substitute_id, branches=branches_within(request.by, request.by_roles))
-
-
-@routes.get("/substitutes", action=Action.READ_SUBSTITUTES, answers=Listed[SubstituteShape], query=Page)
-def list_substitutes(request: Request, query: dict[str, Any]) -> Any:
+@routes.get("/substitutes", action=Action.READ_SUBSTITUTES, answers=Listed[SubstituteShape], query=Page())
+def list_substitutes(call: Call[Any], query: dict[str, Any]) -> Any:
     """Who stands or stood for whom: of the own branch, or of all."""
-    branches = branches_within(request.by, request.by_roles)
-    rows = substitutes_after(request.session, after_of(query, 0, number), query["limit"] + 1, branches=branches)
+    branches = branches_within(call.by, call.by_roles)
+    rows = substitutes_after(call.session, after_of(query, 0, number), query["limit"] + 1, branches=branches)
     return listed(rows, query, substitute_shape, lambda row: row.id)
 
 
-@routes.post("/substitutes", action=Action.WRITE_SUBSTITUTES, answers=SubstituteShape, body=SubstituteBody, status=201)
-def create_substitute(request: Request, body: dict[str, Any]) -> Any:
+@routes.post("/substitutes", NAME_SUBSTITUTE, answers=SubstituteShape, status=201)
+def create_substitute(call: Call[Any], row: Substitute) -> Any:
     """Name who stands for a secretary or deputy (for himself), or for anyone with a post (the office), between two days."""
-    row = name_substitute(request.session, body, by=request.by, reach=request.by_roles.values(), now=request.now)
-    return Answer(substitute_shape(row), 201, location=f"{BASE}/substitutes")
+    return Answer(substitute_shape(row), location=location("/substitutes"))
 
 
-@routes.post(
-    f"/substitutes/<{NUMBER}:substitute_id>/end",
-    action=Action.WRITE_SUBSTITUTES,
-    answers=SubstituteShape,
-    body=EndSubstituteBody,
-    find=_find_substitute,
-)
-def finish_substitute(request: Request, row: Substitute, body: dict[str, Any]) -> Any:
+@routes.post(f"/substitutes/<{NUMBER}:substitute_id>/end", END_SUBSTITUTE, answers=SubstituteShape)
+def finish_substitute(call: Call[Any], row: Substitute) -> Any:
     """End it at once, or with an earlier last day."""
-    ended = end_substitute(request.session, row, by=request.by, reach=request.by_roles.values(), now=request.now, ends_on=body.get("ends_on"))
-    return substitute_shape(ended)
+    return substitute_shape(row)

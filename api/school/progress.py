@@ -7,25 +7,25 @@ from datetime import date, datetime
 from typing import Any
 
 from flask import request as http
-from sqlalchemy import select
 from typing_extensions import TypedDict
 
 from api.frame.address import CYCLE
-from api.frame.base import Answer, Request, Routes
 from api.frame.errors import language
 from api.frame.lists import Page, after_of, cursor, listed, natural, number
-from api.frame.polling import board
+from api.frame.routes import Answer, Routes
 from api.frame.shapes import BranchShape, Listed, LocatedShape, ProcessShape, WaiverShape, branch_shape, located_shape, process_shape, waiver_shape
-from workflow.foundation.errors import Invalid, NotFound, Words
+from api.school.polling import board
+from workflow.foundation.errors import Invalid, Words
 from workflow.foundation.fields import Body, Line, StaffNo, YesNo, one_of
-from workflow.foundation.vocabulary import STAGES, Kind, LetterState, Stage
+from workflow.foundation.vocabulary import MAIN, STAGES, Kind, LetterState, Stage
 from workflow.machine.gate import exceptions, place_in_list
 from workflow.machine.waivers import waivers_of_year
-from workflow.mail.outbox import Letter, letters_of
+from workflow.mail.outbox import Letter
 from workflow.people.access import Action
-from workflow.people.organisation import Branch, person_by_staff_no, staff_nos
+from workflow.readings.ledger import ledger
 from workflow.readings.progress import Cursor, branches, changed_branches
-from workflow.year.cycle import Process, cycle_by_year
+from workflow.rules.acts import Call
+from workflow.year.cycle import cycle_by_year
 
 routes = Routes()
 
@@ -33,13 +33,13 @@ routes = Routes()
 class ProgressQuery(Body):
     """Of which kind of process: the branches' own year, unless the assessment is asked for."""
 
-    kind = one_of(Kind, load_default=Kind.APPRAISAL)
+    kind = one_of(Kind, load_default=MAIN)
 
 
 class BranchesQuery(Page):
     """Which rows of the dashboard."""
 
-    stage = one_of(Stage, among=STAGES[Kind.APPRAISAL])
+    stage = one_of(Stage, among=STAGES[MAIN])
     overdue = YesNo()
     unit = Line()
     q = Line(at_most=50)
@@ -122,10 +122,10 @@ class ProgressShape(TypedDict):
     late: int
 
 
-@routes.get(f"{CYCLE}/progress", action=Action.READ_SCHOOL, answers=ProgressShape, query=ProgressQuery)
-def read_progress(request: Request, query: dict[str, Any], year: int) -> Any:
+@routes.get(f"{CYCLE}/progress", action=Action.READ_SCHOOL, answers=ProgressShape, query=ProgressQuery())
+def read_progress(call: Call[Any], query: dict[str, Any], year: int) -> Any:
     """How many branches stand where: at most half a second old, or with ``Cache-Control: no-cache`` from the database."""
-    seen = board().latest(request, year, query["kind"], fresh=bool(http.cache_control.no_cache))
+    seen = board().latest(call, year, query["kind"], fresh=bool(http.cache_control.no_cache))
     body: ProgressShape = {
         "cycle": year,
         "kind": query["kind"],
@@ -141,21 +141,21 @@ def read_progress(request: Request, query: dict[str, Any], year: int) -> Any:
     return Answer(body, tagged=body)
 
 
-@routes.get(f"{CYCLE}/branches", action=Action.READ_SCHOOL, answers=Listed[ProcessShape], query=BranchesQuery)
-def list_branches(request: Request, query: dict[str, Any], year: int) -> Any:
+@routes.get(f"{CYCLE}/branches", action=Action.READ_SCHOOL, answers=Listed[ProcessShape], query=BranchesQuery())
+def list_branches(call: Call[Any], query: dict[str, Any], year: int) -> Any:
     """Each branch, with filters; or with ``changed_since`` those whose row has changed, in their present state."""
-    cycle = cycle_by_year(request.session, year)
+    cycle = cycle_by_year(call.session, year)
     if "changed_since" in query:
         if beside := [name for name in ("stage", "overdue", "unit", "q", "after") if name in query]:
             raise Invalid({name: Words("不能与 changed_since 同用", "does not go with changed_since") for name in beside})
         (rows, named), following = changed_branches(
-            request.session, cycle, after_of(query, Cursor("0", 0), Cursor.read, "changed_since"), limit=query["limit"], today=request.today
+            call.session, cycle, after_of(query, Cursor("0", 0), Cursor.read, "changed_since"), limit=query["limit"], today=call.today
         )
-        return {"items": [process_shape(row, named.get(row.id), request.today) for row in rows], "next": cursor(following)}
+        return {"items": [process_shape(row, named.get(row.id), call.today) for row in rows], "next": cursor(following)}
     rows, named = branches(
-        request.session,
+        call.session,
         cycle,
-        today=request.today,
+        today=call.today,
         stage=query.get("stage"),
         overdue=query.get("overdue"),
         unit=query.get("unit"),
@@ -163,18 +163,16 @@ def list_branches(request: Request, query: dict[str, Any], year: int) -> Any:
         after=after_of(query, "", natural),
         limit=query["limit"] + 1,
     )
-    page = listed(rows, query, lambda row: process_shape(row, named.get(row.id), request.today), lambda row: row.branch.code)
+    page = listed(rows, query, lambda row: process_shape(row, named.get(row.id), call.today), lambda row: row.branch.code)
     return Answer(page, tagged=page)
 
 
-@routes.get(f"{CYCLE}/exceptions", action=Action.READ_SCHOOL, answers=Listed[LocatedShape], query=ExceptionsQuery)
-def list_exceptions(request: Request, query: dict[str, Any], year: int) -> Any:
+@routes.get(f"{CYCLE}/exceptions", action=Action.READ_SCHOOL, answers=Listed[LocatedShape], query=ExceptionsQuery())
+def list_exceptions(call: Call[Any], query: dict[str, Any], year: int) -> Any:
     """All that is missing school-wide, signs included: the gate's own rows."""
-    cycle_by_year(request.session, year)
+    cycle_by_year(call.session, year)
     after = after_of(query, ("", 0), _exception_place)
-    rows = exceptions(
-        request.session, year, today=request.today, clause=query.get("clause"), unit=query.get("unit"), after=after, limit=query["limit"] + 1
-    )
+    rows = exceptions(call.session, year, today=call.today, clause=query.get("clause"), unit=query.get("unit"), after=after, limit=query["limit"] + 1)
     return listed(rows, query, lambda row: located_shape(row, language()), lambda row: json.dumps(place_in_list(row)))
 
 
@@ -185,27 +183,24 @@ def _exception_place(text: str) -> tuple[str, int]:
     raise ValueError
 
 
-@routes.get(f"{CYCLE}/waivers", action=Action.READ_SCHOOL, answers=Listed[LocatedWaiverShape], query=WaiversQuery)
-def list_waivers_of_year(request: Request, query: dict[str, Any], year: int) -> Any:
+@routes.get(f"{CYCLE}/waivers", action=Action.READ_SCHOOL, answers=Listed[LocatedWaiverShape], query=WaiversQuery())
+def list_waivers_of_year(call: Call[Any], query: dict[str, Any], year: int) -> Any:
     """The reasons that branches gave in place of what is missing: what the office reads, and what waits for its approval."""
-    cycle = cycle_by_year(request.session, year)
-    rows = waivers_of_year(request.session, cycle, pending=query["pending"], after=after_of(query, 0, number), limit=query["limit"] + 1)
+    cycle = cycle_by_year(call.session, year)
+    rows = waivers_of_year(call.session, cycle, pending=query["pending"], after=after_of(query, 0, number), limit=query["limit"] + 1)
     return listed(rows, query, lambda row: {**waiver_shape(row[0]), "branch": branch_shape(row[1])}, lambda row: row[0].id)
 
 
-@routes.get(f"{CYCLE}/letters", action=Action.READ_SCHOOL, answers=Listed[LetterShape], query=LettersQuery)
-def list_letters(request: Request, query: dict[str, Any], year: int) -> Any:
+@routes.get(f"{CYCLE}/letters", action=Action.READ_SCHOOL, answers=Listed[LetterShape], query=LettersQuery())
+def list_letters(call: Call[Any], query: dict[str, Any], year: int) -> Any:
     """Who was told what, when, and what became of it."""
-    cycle = cycle_by_year(request.session, year)
-    rows_of_branches = request.session.execute(select(Process.id, Branch.code).join(Process.branch).where(Process.cycle_id == cycle.id))
-    codes: dict[int, str] = {row.id: row.code for row in rows_of_branches}
-    try:
-        recipient = person_by_staff_no(request.session, query["recipient"]).id if "recipient" in query else None
-    except NotFound:
-        return {"items": [], "next": None}
-    wanted = [number for number, code in codes.items() if code == query["branch"]] if "branch" in query else None
-    rows = letters_of(
-        request.session, cycle_id=cycle.id, process_ids=wanted, recipient_id=recipient, after=after_of(query, 0, number), limit=query["limit"] + 1
+    cycle = cycle_by_year(call.session, year)
+    rows = ledger(
+        call.session,
+        cycle,
+        branch=query.get("branch"),
+        recipient=query.get("recipient"),
+        after=after_of(query, 0, number),
+        limit=query["limit"] + 1,
     )
-    numbers = staff_nos(request.session, [row.recipient_id for row in rows])
-    return listed(rows, query, lambda row: letter_shape(row, codes.get(row.process_id or 0), numbers[row.recipient_id]), lambda row: row.id)
+    return listed(rows, query, lambda row: letter_shape(row.letter, row.branch, row.staff_no), lambda row: row.letter.id)

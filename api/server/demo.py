@@ -13,11 +13,11 @@ from pathlib import Path
 
 import click
 from pydantic import SecretStr
-from sqlalchemy import Engine
 
 from api import create_app
 from api.server.serving import serve_in_this_process
 from workflow import demo as demo_school
+from workflow.foundation.database import Engine
 from workflow.foundation.settings import Settings
 from workflow.foundation.vocabulary import Role
 

@@ -16,16 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response
-from sqlalchemy import Engine, func, select
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as NoConnectionFree
-from sqlalchemy.orm import Session
 
-from workflow.foundation.database import transaction
+from workflow.foundation.database import DatabaseFault, Engine, NoConnectionFree, transaction
 from workflow.foundation.vocabulary import LetterState
-from workflow.mail.heartbeat import heartbeat
-from workflow.mail.outbox import Letter
-from workflow.year.cycle import Cycle, Process
+from workflow.readings.numbers import SchoolNumbers, numbers_of
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -109,8 +103,8 @@ class Metrics:
 
         try:
             with transaction(self.engine, actor=None) as session:
-                found = list(_counted(session, self.clock()))
-        except (DBAPIError, NoConnectionFree):
+                found = list(_counted(numbers_of(session), self.clock()))
+        except (DatabaseFault, NoConnectionFree):
             return [GaugeMetricFamily("zhibu_database_up", "Whether the database answers", value=0)]
         return [GaugeMetricFamily("zhibu_database_up", "Whether the database answers", value=1), *found]
 
@@ -125,27 +119,23 @@ class _Given:
         return self.metrics
 
 
-def _counted(session: Session, now: datetime) -> Iterator[Metric]:
+def _counted(seen: SchoolNumbers, now: datetime) -> Iterator[Metric]:
     """Letters by state, processes by stage, and how long ago the worker was last alive."""
     from prometheus_client.core import GaugeMetricFamily  # noqa: PLC0415
 
     letters = GaugeMetricFamily("zhibu_letters", "Letters by what became of them", labels=("state",))
-    by_state: dict[LetterState, int] = dict(session.execute(select(Letter.state, func.count()).group_by(Letter.state)).all())
     for state in LetterState:
-        letters.add_metric((state.value,), by_state.get(state, 0))
+        letters.add_metric((state.value,), seen.letters.get(state, 0))
     yield letters
-
     processes = GaugeMetricFamily("zhibu_processes", "Processes by stage", labels=("cycle", "kind", "stage"))
-    of_cycles = select(Cycle.year, Process.kind, Process.stage, func.count()).join(Cycle, Cycle.id == Process.cycle_id)
-    for year, kind, stage, count in session.execute(of_cycles.group_by(Cycle.year, Process.kind, Process.stage)):
+    for (year, kind, stage), count in seen.processes.items():
         processes.add_metric((str(year), kind.value, stage.value), count)
     yield processes
-
-    oldest = session.scalar(select(func.min(Letter.created_at)).where(Letter.next_at.is_not(None)))
-    yield GaugeMetricFamily("zhibu_oldest_unsent_letter_seconds", "Age of the oldest letter that is still to be sent", value=_age(oldest, now))
-    beat = heartbeat(session)
-    if beat is not None and beat.last_tick is not None:
-        yield GaugeMetricFamily("zhibu_worker_heartbeat_seconds", "Time since the worker ended its last tick", value=_age(beat.last_tick, now))
+    waits = _age(seen.oldest_unsent, now)
+    yield GaugeMetricFamily("zhibu_oldest_unsent_letter_seconds", "Age of the oldest letter that is still to be sent", value=waits)
+    if seen.last_tick is not None:
+        since = _age(seen.last_tick, now)
+        yield GaugeMetricFamily("zhibu_worker_heartbeat_seconds", "Time since the worker ended its last tick", value=since)
 
 
 def _age(moment: datetime | None, now: datetime) -> float:

@@ -57,7 +57,7 @@ class Operation:
     def wrong(self) -> dict[str, Any]:
         """A body in which each field is of a wrong type, and one is unknown."""
         return {
-            **{name: 5 if each.get("type") == "string" else "错" for name, each in self.fields.items()},
+            **{name: 5 if "string" in each.get("type", ()) else "错" for name, each in self.fields.items() if not each.get("readOnly")},
             "wrong": "没有这一项",
         }
 

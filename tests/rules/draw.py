@@ -20,7 +20,7 @@ from sqlalchemy.dialects.postgresql import ExcludeConstraint
 
 from migrations.tables import METADATA
 from tests.support.source import parsed
-from workflow.machine.gate import BY_NAME
+from workflow.machine.asked import BY_NAME
 from workflow.people.access import ACCESS
 
 SEED = 20261129

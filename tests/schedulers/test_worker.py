@@ -18,7 +18,7 @@ from tests.support.builders import NOW, a_school, person
 from tests.support.mail_server import MailServer, free_port, mail_server
 from workflow.foundation.database import engine_for, transaction
 from workflow.foundation.errors import SettingsInvalid
-from workflow.foundation.idempotency import KeptAnswer
+from workflow.foundation.idempotency import KeptOutcome
 from workflow.foundation.settings import Settings
 from workflow.foundation.vocabulary import LetterState
 from workflow.mail.heartbeat import WorkerHeartbeat, heartbeat
@@ -108,7 +108,7 @@ def test_the_heartbeat_tells_since_when_the_oldest_letter_waits(school: Engine, 
 # ── steps that fail ───────────────────────────────────────────────────────────────────────────────
 
 
-ALL = {"reminders", "delivery", "answers", "counts", "heartbeat"}
+ALL = {"reminders", "delivery", "outcomes", "counts", "heartbeat"}
 NO_CYCLE = "insert into progress_delta (cycle_id, kind, stage, due_on, again, late, n) values (0, 'appraisal', 'study', 'infinity', false, false, 1)"
 """A change that belongs to no year cannot be folded."""
 
@@ -118,7 +118,7 @@ NO_CYCLE = "insert into progress_delta (cycle_id, kind, stage, due_on, again, la
     [
         ("revoke select on calendar_override from zhibu_app", "derive", {"reminders"}),
         ("revoke select on measure from zhibu_app", "derive", set()),
-        ("revoke delete on kept_answer from zhibu_app", "forget", {"answers"}),
+        ("revoke delete on kept_outcome from zhibu_app", "forget", {"outcomes"}),
         (NO_CYCLE, "fold", {"counts"}),
         ("revoke update on worker_heartbeat from zhibu_app", "beat", {"heartbeat"}),
     ],
@@ -152,7 +152,7 @@ def test_mail_that_cannot_be_sent_at_all_stops_nothing_else(
 ) -> None:
     something_for_each_step(school)
     tick(school, settings.model_copy(update={"smtp_url": "smtp://127.0.0.1:99999"}), NOW)
-    assert what_was_done(school, server) == {"answers", "counts", "heartbeat"}
+    assert what_was_done(school, server) == {"outcomes", "counts", "heartbeat"}
     assert (sign_of_life(school).failed, sign_of_life(school).oldest_unsent) == (
         "deliver ValueError",
         NOW,
@@ -182,14 +182,13 @@ def as_owner(owner_url: str, statement: str) -> None:
 
 
 def something_for_each_step(school: Engine) -> None:
-    """A letter to 王五 that waits, and an answer that is kept too long; reminders are due anyhow."""
+    """A letter to 王五 that waits, and an outcome that is kept too long; reminders are due anyhow."""
     with transaction(school, actor="cli") as session:
         to = person(session, "王五")
         words = Rendered("一封信", "您好。\n", "<p>您好。</p>\n")
         enqueue(session, [NewLetter("returned", to.id, to.name, to.email, words)], NOW)
         request = {"person_id": to.id, "route": "POST /", "key": "k", "sent": ""}
-        answer = {"status": 200, "headers": {}, "body": "", "at": NOW - timedelta(days=8)}
-        session.add(KeptAnswer(**request, **answer))
+        session.add(KeptOutcome(**request, rows=[["talk", 1]], facts=None, version=1, at=NOW - timedelta(days=8)))
 
 
 def what_was_done(school: Engine, server: MailServer) -> set[str]:
@@ -197,7 +196,7 @@ def what_was_done(school: Engine, server: MailServer) -> set[str]:
         done = {
             "reminders": set(EVERYBODY) <= set(server.recipients),
             "delivery": "w5@school.example" in server.recipients,
-            "answers": session.scalar(select(KeptAnswer.key)) is None,
+            "outcomes": session.scalar(select(KeptOutcome.key)) is None,
             "counts": session.scalar(select(ProgressCount.n)) is not None,
             "heartbeat": heartbeat(session) is not None,
         }

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from tests.support.running import standing
 from workflow.foundation.vocabulary import SCHOOL_ZONE, Coverage, Post, Role, Stage, Standing
-from workflow.machine.gate import CLAUSES
+from workflow.machine.asked import CLAUSES
 from workflow.people.access import Caller
 from workflow.people.accounts import create_officer, open_account
 from workflow.people.callers import caller_for

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from sqlalchemy.orm import Session
 
 from tests.support.builders import NOW, STAFF_NO, caller
-from workflow.appraisal.talks.talks import record_talk
+from workflow.appraisal.talks.talks import TALKS
 from workflow.foundation.vocabulary import SCHOOL_ZONE
 from workflow.mail.letters import Rendered
 from workflow.mail.outbox import Letter
@@ -42,4 +42,4 @@ def duties(words: Rendered) -> list[str]:
 
 def talk(session: Session, process: Process, talker: str, partner: str) -> None:
     body = {"held_on": date(2024, 12, 19), "talker": STAFF_NO[talker], "partner": STAFF_NO[partner]}
-    record_talk(session, process, body, by=caller(session, talker), now=NOW)
+    TALKS.record(session, process, body, by=caller(session, talker), now=NOW)

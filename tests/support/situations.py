@@ -11,8 +11,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tests.support.builders import NOW, READING, STAFF_NO, caller
-from workflow.appraisal.study.sessions import StudySession, record_study_session
-from workflow.appraisal.talks.talks import Talk, record_talk
+from workflow.appraisal.study.sessions import SESSIONS, StudySession
+from workflow.appraisal.talks.talks import TALKS, Talk
 from workflow.foundation.vocabulary import Coverage, TalkWay
 from workflow.year.cycle import Participant, Process
 
@@ -55,7 +55,7 @@ def a_study(
 ) -> StudySession:
     """A session of study that these people attended."""
     body = {"held_on": HELD_ON, "titles": list(titles), "present": [STAFF_NO.get(name, name) for name in present], "exchange": exchange}
-    return record_study_session(session, process, body, by=caller(session, by), now=NOW)
+    return SESSIONS.record(session, process, body, by=caller(session, by), now=NOW)
 
 
 def on_roll(session: Session, process: Process, name: str) -> Participant:
@@ -67,4 +67,4 @@ def on_roll(session: Session, process: Process, name: str) -> Participant:
 def a_talk(session: Session, process: Process, talker: str, partner: str, *, by: str | None = None, **fields: Any) -> Talk:
     """A talk that ``talker`` held with ``partner`` and recorded himself, unless ``by`` did."""
     body = {"held_on": HELD_ON, "talker": STAFF_NO[talker], "partner": STAFF_NO[partner], "way": TalkWay.FACE, **fields}
-    return record_talk(session, process, body, by=caller(session, by or talker), now=NOW)
+    return TALKS.record(session, process, body, by=caller(session, by or talker), now=NOW)

@@ -10,9 +10,10 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from api.frame.base import Route
+from api.frame.routes import Route
 from tests.api.conftest import Client
 from tests.support.records.assessment import a_decision, a_duty_report, an_assessment, facts
+from tests.support.records.assessment_summary import a_proposal
 from tests.support.records.rating import a_counted_ballot
 from tests.support.rosters import a_roster
 from tests.support.servers import YEAR, Cast, House
@@ -20,7 +21,6 @@ from tests.support.years.assessment_year import attendance_sheet
 from tests.support.years.assessment_year import upload as upload_sheet
 from tests.support.years.branch_year import ok
 from workflow.assessment.decision import Decision
-from workflow.assessment.proposals import propose
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import Level, Role
 from workflow.mail.links import INVITED
@@ -69,7 +69,7 @@ def records(house: House, cast: Cast) -> dict[str, Any]:
         assessment = an_assessment(session, cast.code)
         a_duty_report(session, assessment)
         facts(session, assessment)
-        propose(session, assessment, None, {"result": Level.QUALIFIED}, seen=None)
+        a_proposal(session, assessment, result=Level.QUALIFIED, reason=None)
         waits = latest(session) or a_decision(session, assessment)
         session.flush()
         decision = waits.id

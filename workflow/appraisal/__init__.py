@@ -1,16 +1,34 @@
-"""民主评议 (appraisal), track B of the plan: its stages, its moves, its requirements. Nothing registers itself; what counts is listed here."""
+"""民主评议 (appraisal), track B of the plan: its moves, requirements and acts. Nothing registers itself; what counts is listed here."""
 
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
-from workflow.appraisal import rating, rectification, report, self_review, study, talks
+from sqlalchemy import ColumnElement
+
+from workflow.appraisal import meetings, rating, rectification, report, self_review, study, talks
+from workflow.appraisal.meetings.recording import MEETINGS
+from workflow.appraisal.meetings.tellers import TALLIES
+from workflow.appraisal.rating.aftercare import CASES, HELP_PLANS
+from workflow.appraisal.rating.ratings import RATINGS
+from workflow.appraisal.rectification.commitments import COMMITMENTS
+from workflow.appraisal.rectification.measures import MEASURES
+from workflow.appraisal.rectification.problems import PROBLEMS
+from workflow.appraisal.rectification.publications import FILINGS, PUBLICATIONS
+from workflow.appraisal.self_review.self_reviews import SELF_REVIEWS
+from workflow.appraisal.study.sessions import SESSIONS
+from workflow.appraisal.talks.talks import TALKS, visible_history
 from workflow.foundation.vocabulary import STAGES, WORKING_STAGES, Kind, Role, Stage, Trigger
+from workflow.people.access import Action
+from workflow.rules.acts import Act, Call
+from workflow.rules.kinds import ProcessKind
 from workflow.rules.moves import Move, earlier
+from workflow.rules.records import Records
 from workflow.rules.requirement import Requirement
+from workflow.year.cycle import secretaries
 
-KIND = Kind.APPRAISAL
-_ALL, _WORK = STAGES[KIND], WORKING_STAGES[KIND]
+_ALL, _WORK = STAGES[Kind.APPRAISAL], WORKING_STAGES[Kind.APPRAISAL]
 
 MOVES: tuple[Move, ...] = (
     *(Move(Trigger.ADVANCE, source, target, Role.SECRETARY, asks=source) for source, target in pairwise(_WORK)),
@@ -36,4 +54,50 @@ REQUIREMENTS: tuple[Requirement, ...] = (
     *rating.REQUIREMENTS,
     *rectification.REQUIREMENTS,
     *report.REQUIREMENTS,
+)
+
+RECORDS: tuple[Records[Any], ...] = (
+    SESSIONS,
+    TALKS,
+    SELF_REVIEWS,
+    MEETINGS,
+    TALLIES,
+    RATINGS,
+    HELP_PLANS,
+    CASES,
+    PROBLEMS,
+    MEASURES,
+    COMMITMENTS,
+    PUBLICATIONS,
+    FILINGS,
+)
+
+ACTS: tuple[Act[Any, Any], ...] = (
+    *study.ACTS,
+    *talks.ACTS,
+    *self_review.ACTS,
+    *meetings.ACTS,
+    *rating.ACTS,
+    *rectification.ACTS,
+    *report.ACTS,
+)
+
+
+def _history_seen(call: Call[Any]) -> ColumnElement[bool]:
+    secretary = secretaries(call.session, [call.process.id]).get(call.process.id)
+    return visible_history(call.by, call.process.branch.code, secretary.staff_no if secretary else None)
+
+
+KIND = ProcessKind(
+    Kind.APPRAISAL,
+    MOVES,
+    REQUIREMENTS,
+    RECORDS,
+    ACTS,
+    address="branches",
+    reads=Action.READ_PROCESS,
+    reads_history=Action.READ_PROCESS,
+    moving=Action.MOVE,
+    history_seen=_history_seen,
+    excusing=True,
 )

@@ -39,6 +39,11 @@ class Problem(Evidence, Base):
     """Whose it is; None is the committee's."""
     text: Mapped[str]
 
+    @property
+    def whose(self) -> str:
+        """A 学工号, or ``committee``."""
+        return self.about or COMMITTEE
+
 
 class Measure(Evidence, Base):
     """A measure of the committee (整改措施)."""
@@ -56,6 +61,11 @@ class Measure(Evidence, Base):
     answers: Mapped[list[MeasureProblem]] = relationship(lazy="selectin", order_by="MeasureProblem.problem_id", cascade="all, delete-orphan")
     progress: Mapped[list[MeasureProgress]] = relationship(lazy="selectin", order_by="MeasureProgress.id")
     comments: Mapped[list[MeasureComment]] = relationship(lazy="selectin", order_by="MeasureComment.id")
+
+    @property
+    def problems(self) -> list[int]:
+        """The numbers of the problems that it answers."""
+        return [each.problem_id for each in self.answers]
 
 
 class MeasureProblem(Base):

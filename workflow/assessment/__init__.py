@@ -1,18 +1,20 @@
-"""党委考核支部 (assessment), track A of the plan: its stages, its moves, its requirements. Nothing registers itself; what counts is listed here."""
+"""党委考核支部 (assessment), track A of the plan: its moves, requirements and acts. Nothing registers itself; what counts is listed here."""
 
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
-from workflow.assessment import activities, arrangement, decision, duty_reports, facts, proposals, summary
+from workflow.assessment import activities, arrangement, attendance, deciding, duty_reports, facts, proposals, summary
 from workflow.foundation.vocabulary import WORKING_STAGES, Kind, Role, Stage, Trigger
+from workflow.people.access import SCHOOL_READERS, Action, Caller
+from workflow.rules.acts import Act
+from workflow.rules.kinds import ProcessKind
 from workflow.rules.moves import Move
 from workflow.rules.requirement import Requirement
 
-KIND = Kind.ASSESSMENT
-
 MOVES: tuple[Move, ...] = (
-    *(Move(Trigger.ADVANCE, source, target, Role.OFFICE, asks=source) for source, target in pairwise(WORKING_STAGES[KIND])),
+    *(Move(Trigger.ADVANCE, source, target, Role.OFFICE, asks=source) for source, target in pairwise(WORKING_STAGES[Kind.ASSESSMENT])),
     *(
         Move(Trigger.RETURN, source, Stage.COLLECTING, Role.OFFICE, asks_reason=True, opens_round=True)
         for source in (Stage.SUMMARISED, Stage.PROPOSED)
@@ -33,5 +35,34 @@ REQUIREMENTS: tuple[Requirement, ...] = (
     *activities.REQUIREMENTS,
     *proposals.REQUIREMENTS,
     *summary.REQUIREMENTS,
-    *decision.REQUIREMENTS,
+    *deciding.REQUIREMENTS,
+)
+
+ACTS: tuple[Act[Any, Any], ...] = (
+    *arrangement.ACTS,
+    *duty_reports.ACTS,
+    *facts.ACTS,
+    *activities.ACTS,
+    *attendance.ACTS,
+    *proposals.ACTS,
+)
+
+
+def _stage_shown(by: Caller, stage: Stage) -> bool:
+    """What the office and the committee still lack is theirs to know: a branch sees what it is asked for itself."""
+    return stage is Stage.COLLECTING or bool(by.school & SCHOOL_READERS)
+
+
+KIND = ProcessKind(
+    Kind.ASSESSMENT,
+    MOVES,
+    REQUIREMENTS,
+    (),
+    ACTS,
+    address="assessments",
+    reads=Action.READ_ASSESSMENT_PROCESS,
+    reads_history=Action.READ_SCHOOL,
+    moving=Action.MOVE_ASSESSMENT,
+    stage_shown=_stage_shown,
+    advancing_many=Action.MOVE_ASSESSMENT,
 )

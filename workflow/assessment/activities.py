@@ -14,19 +14,22 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from marshmallow import fields
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, PrimaryKeyConstraint, Select, func, select, true
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from workflow.foundation.database import Base, any_of, notes, word
 from workflow.foundation.errors import Exists, Invalid, NotFound, StageClosed, Words
-from workflow.foundation.fields import Body, Day, Line, Whole, one_of
+from workflow.foundation.fields import Day, Line, Truth, Whole, about, one_of
 from workflow.foundation.history import track
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import ActivityKind, Presence, Role, Severity, Stage
-from workflow.people.access import Caller
+from workflow.people.access import Action, Caller
+from workflow.rules.acts import Act, Call, Sent
 from workflow.rules.evidence import Retractable, amendable, must_have_happened, withdraw
+from workflow.rules.records import REASON, Answered, RecordSchema
 from workflow.rules.requirement import TODAY, Missing, missing, requirement
-from workflow.year.cycle import Cycle, Lock, Process, must_be_running, processes
+from workflow.year.cycle import Cycle, Lock, Process, cycle_by_year, must_be_running, processes
 
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -87,13 +90,32 @@ personal(
 # ── what a valid record is ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class ActivityBody(Body):
-    """An activity as it is sent. It may be planned ahead."""
+class TurnoutSchema(Answered):
+    """How many of the whole school were expected, came, were on leave and stayed away, as the sheet says."""
 
-    kind = one_of(ActivityKind, required=True)
-    name = Line(required=True)
-    held_on = Day(required=True)
-    expected = Whole(at_most=100_000)
+    expected = Whole(dump_only=True, **about("应到", "expected", always=True))
+    present = Whole(dump_only=True, **about("实到", "present", always=True))
+    on_leave = Whole(dump_only=True, **about("请假", "on leave", always=True))
+    absent = Whole(dump_only=True, **about("缺勤", "absent", always=True))
+
+
+class ActivitySchema(RecordSchema):
+    """An activity of the year. It may be planned ahead."""
+
+    kind = one_of(ActivityKind, required=True, **about("类别", "kind", "教育学习、文明创建、志愿服务等", "study, civility …", example="study"))
+    name = Line(required=True, **about("名称", "name", "活动的名称", "how it is called", example="主题党日"))
+    held_on = Day(required=True, **about("日期", "day", "可以提前登记", "it may be planned ahead", example="2024-12-19"))
+    expected = Whole(at_most=100_000, **about("应到人数", "expected", "与出勤表核对", "compared with the sheet", example=300))
+    imported = Truth(dump_only=True, **about("已写入出勤", "attendance imported", always=True))
+    attendance = fields.Nested(TurnoutSchema, dump_only=True, **about("出勤", "attendance", always=True))
+
+    def shown_with(self, row: Activity, turnout: Turnout | None) -> dict[str, Any]:
+        """An activity with how many came; None before its sheet was applied."""
+        counted = self.fields["attendance"].schema.shown(turnout or Turnout())  # type: ignore[attr-defined]
+        return {**self.shown(row, frozenset({"imported", "attendance"})), "imported": turnout is not None, "attendance": counted}
+
+
+ACTIVITIES = ActivitySchema()
 
 
 # ── verbs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -216,6 +238,59 @@ def turnouts_of_branches(session: Session, process_ids: Sequence[int]) -> dict[t
     """The same by assessment and activity: how many people of each branch were expected and came."""
     counted = _counted(Attendance.process_id, Attendance.activity_id).where(any_of(Attendance.process_id, process_ids))
     return {(process_id, activity_id): Turnout(*numbers) for process_id, activity_id, *numbers in session.execute(counted)}
+
+
+# ── acts ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def a_year(call: Call[Any], year: int) -> Cycle:
+    """The year that an address names. Raises NotFound."""
+    return cycle_by_year(call.session, year)
+
+
+def held_activity(call: Call[Any], year: int, record_id: int) -> tuple[Cycle, Activity]:
+    """An activity and its year, for somebody who will change it. Raises NotFound."""
+    cycle = cycle_by_year(call.session, year)
+    return cycle, activity_of(call.session, cycle, record_id, held=True)
+
+
+def _amend(call: Call[tuple[Cycle, Activity]], sent: Sent) -> Activity:
+    cycle, row = call.on
+    amend_activity(call.session, cycle, row, sent, seen=call.seen, now=call.now)
+    return row
+
+
+def _withdraw(call: Call[tuple[Cycle, Activity]], sent: Sent) -> Activity:
+    cycle, row = call.on
+    withdraw_activity(call.session, cycle, row, by=call.by, now=call.now, reason=sent["reason"])
+    return row
+
+
+RECORD: Act[Cycle, Activity] = Act(
+    "record_activity",
+    "登记集中活动",
+    "record an activity",
+    Action.ASSESS,
+    lambda call, sent: record_activity(call.session, call.on, sent, by=call.by, now=call.now),
+    on=a_year,
+    sends=ACTIVITIES,
+    link="activities",
+)
+AMEND: Act[tuple[Cycle, Activity], Activity] = Act(
+    "amend_activity",
+    "更正集中活动",
+    "correct an activity",
+    Action.ASSESS,
+    _amend,
+    on=held_activity,
+    sends=ActivitySchema(partial=True),
+    wants_version=True,
+    link="activities",
+)
+WITHDRAW: Act[tuple[Cycle, Activity], Activity] = Act(
+    "withdraw_activity", "撤回集中活动", "withdraw an activity", Action.ASSESS, _withdraw, on=held_activity, sends=REASON, link="activities"
+)
+ACTS: tuple[Act[Any, Any], ...] = (RECORD, AMEND, WITHDRAW)
 
 
 # ── requirements ──────────────────────────────────────────────────────────────────────────────────────────────────────

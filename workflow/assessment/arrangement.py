@@ -18,15 +18,17 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from workflow.foundation.database import Base, any_of, notes, word
 from workflow.foundation.errors import Conflict, Invalid, Words
-from workflow.foundation.fields import Body, Day, Inner, Line, LongText, Whole, one_of
+from workflow.foundation.fields import Day, Inner, Line, LongText, Whole, about, one_of
 from workflow.foundation.history import track
 from workflow.foundation.personal import Area, Data, personal
-from workflow.foundation.vocabulary import ReportMode, Role, Severity, Stage
+from workflow.foundation.vocabulary import Kind, ReportMode, Role, Severity, Stage
 from workflow.people.access import Action
 from workflow.people.organisation import Branch
+from workflow.rules.acts import Act, Call, Sent
 from workflow.rules.evidence import must_be_open
+from workflow.rules.records import Answered
 from workflow.rules.requirement import Missing, blanks, missing, requirement
-from workflow.year.cycle import Cycle, Process, check_version
+from workflow.year.cycle import Cycle, Lock, Process, check_version
 from workflow.year.deadlines import change_processes
 
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -74,21 +76,26 @@ personal(
 # ── what a valid record is ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class OnSiteBody(Body):
-    """When, where, and as which one in its order a branch reports on site."""
+class OnSiteSchema(Answered):
+    """The session at which a branch reports (现场述职): when, where, and as which one in its order."""
 
-    held_on = Day()
-    place = Line()
-    order = Whole(at_least=1, at_most=1000)
+    held_on = Day(**about("日期", "day", "哪一天现场述职", "the day of the session", example="2025-01-10"))
+    place = Line(**about("地点", "place", "在哪里述职", "where it is held", example="行政楼报告厅"))
+    order = Whole(at_least=1, at_most=1000, attribute="position", **about("顺序", "order", "第几个述职", "the number in its order", example=1))
 
 
-class ArrangementBody(Body):
+class ArrangementSchema(Answered):
     """What the office sets for a branch. What is left out stays."""
 
-    mode = one_of(ReportMode)
-    on_site = Inner(OnSiteBody)
-    conduct = LongText(at_most=1000)
-    extra = LongText(at_most=5000)
+    mode = one_of(ReportMode, **about("述职方式", "mode", "现场或书面", "on site or in writing", example="on_site"))
+    on_site = Inner(OnSiteSchema, **about("场次", "session", "现场述职的日期、地点、顺序", "of a report on site", example={"order": 1}))
+    conduct = LongText(at_most=1000, **about("表现", "conduct", "集中活动中的表现（S4）", "in the activities (S4)", example="活动组织有序"))
+    extra = LongText(
+        at_most=5000, **about("其他", "extra", "党委会还应知道的（R6）", "what else the committee should know (R6)", example="获评先进集体")
+    )
+
+
+ARRANGEMENT = ArrangementSchema()
 
 
 # ── verbs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -137,7 +144,7 @@ def arrange(session: Session, process: Process, body: Mapping[str, Any], *, seen
         row.held_on = row.place = row.position = None
     if "on_site" in body:
         given = body["on_site"]
-        row.held_on, row.place, row.position = given.get("held_on"), given.get("place"), given.get("order")
+        row.held_on, row.place, row.position = given.get("held_on"), given.get("place"), given.get("position")
     _must_be_free(session, process, row)
     session.flush()
     change_processes(session, [process], {"version": Process.version + 1})
@@ -163,6 +170,24 @@ def _must_be_free(session: Session, process: Process, row: Arrangement) -> None:
     if other is not None:
         raise Conflict(Words(f"该场次的第 {row.position} 位已安排给{other}", f"number {row.position} of that session is {other} already"))
 
+
+def _arrange(call: Call[Any], sent: Sent) -> Process:
+    arrange(call.session, call.process, sent, seen=call.seen)
+    return call.process
+
+
+ARRANGE: Act[Any, Process] = Act(
+    "arrange",
+    "安排述职、填写意见",
+    "set how a branch reports",
+    Action.ASSESS,
+    _arrange,
+    kind=Kind.ASSESSMENT,
+    lock=Lock.MOVE,
+    sends=ArrangementSchema(partial=True),
+    wants_version=True,
+)
+ACTS: tuple[Act[Any, Any], ...] = (ARRANGE,)
 
 # ── requirements ──────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -18,19 +18,20 @@ from sqlalchemy import BigInteger, ForeignKey, delete, select
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from workflow.assessment.activities import Activity, Attendance, must_be_collecting
+from workflow.assessment.activities import Activity, Attendance, activity_of, held_activity, must_be_collecting
 from workflow.foundation.database import Base, any_of
 from workflow.foundation.errors import Conflict, NotFound, Words
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import SCHOOL_ZONE, CycleStatus, Kind, Presence, Stage
 from workflow.people.access import Action, Caller
 from workflow.people.organisation import Branch, Person
+from workflow.rules.acts import Act, Call, Done, Sent
 from workflow.rules.evidence import must_stand
 from workflow.workbooks import cells
 from workflow.workbooks.cells import Cell, CellFault, quoted
-from workflow.workbooks.imports import WorkbookImport, import_by_id, keep_import, mark_applied, must_be_applicable, track_import
+from workflow.workbooks.imports import Upload, WorkbookImport, import_by_id, keep_import, mark_applied, must_be_applicable, track_import
 from workflow.workbooks.sheets import ROWS_NAMED, Column, SheetForm, SheetProblem, has_errors, in_order, read_sheets, rows_named
-from workflow.year.cycle import Cycle, Lock, Participant, Process, must_be_running, processes_of
+from workflow.year.cycle import Cycle, Lock, Participant, Process, cycle_by_year, must_be_running, processes_of
 
 # ── record ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -350,3 +351,42 @@ def _write(session: Session, activity: Activity, found: AttendanceChanges) -> No
                 for staff_no, line in sorted(lines.items())
             ],
         )
+
+
+# ── acts ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+Sheet = tuple[Cycle, Activity, AttendanceImport]
+
+
+def _activity(call: Call[Any], year: int, record_id: int) -> tuple[Cycle, Activity]:
+    cycle = cycle_by_year(call.session, year)
+    return cycle, activity_of(call.session, cycle, record_id)
+
+
+def _sheet(call: Call[Any], year: int, record_id: int, sheet_id: int) -> Sheet:
+    cycle, activity = held_activity(call, year, record_id)
+    return cycle, activity, attendance_import_of(call.session, activity, sheet_id, held=True)
+
+
+def _preview(call: Call[tuple[Cycle, Activity]], file: Upload) -> AttendanceImport:
+    cycle, activity = call.on
+    return preview_attendance(call.session, cycle, activity, file.data, file_name=file.name, by=call.by, now=call.now)
+
+
+def _apply(call: Call[Sheet], sent: Sent) -> Done:
+    cycle, activity, row = call.on
+    return Done([row], {"changed": apply_attendance(call.session, cycle, activity, row, by=call.by, now=call.now)})
+
+
+PREVIEW: Act[tuple[Cycle, Activity], AttendanceImport] = Act(
+    "preview_attendance",
+    "核对出勤表",
+    "read an attendance sheet without changing anything",
+    Action.ASSESS,
+    _preview,
+    on=_activity,
+    uploads=AttendanceImport,
+    link="activities",
+)
+APPLY: Act[Sheet, Done] = Act("apply_attendance", "写入出勤", "apply an attendance sheet", Action.ASSESS, _apply, on=_sheet, link="activities")
+ACTS: tuple[Act[Any, Any], ...] = (PREVIEW, APPLY)

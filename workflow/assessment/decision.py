@@ -10,8 +10,8 @@ moves all its branches at once; that act stands in ``workflow.machine.committee`
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
-from functools import partial
 from typing import Any
 
 from sqlalchemy import (
@@ -22,28 +22,21 @@ from sqlalchemy import (
     Index,
     PrimaryKeyConstraint,
     Select,
-    Subquery,
-    Text,
-    cast,
-    func,
-    literal,
     or_,
     select,
 )
 from sqlalchemy.dialects.postgresql import JSONB, distinct_on
-from sqlalchemy.orm import Mapped, Session, aliased, contains_eager, mapped_column, relationship, selectinload
+from sqlalchemy.orm import Mapped, Session, contains_eager, mapped_column, relationship, selectinload
 
-from workflow.appraisal.rating.deciding import reaches
 from workflow.foundation.database import Base, any_of, notes, word
 from workflow.foundation.errors import Conflict, Exists, Invalid, NotFound, Words
-from workflow.foundation.fields import Body, ByName, Day, Inner, Line, LongText, StaffNo, Whole, many, one_of
+from workflow.foundation.fields import Body, ByName, Day, Inner, Line, LongText, StaffNo, Whole, about, many, one_of
 from workflow.foundation.history import track
 from workflow.foundation.personal import Area, Data, personal
-from workflow.foundation.vocabulary import Kind, Level, Role, Severity, Stage
-from workflow.people.access import Action, Caller
-from workflow.people.organisation import Person
+from workflow.foundation.vocabulary import Kind, Level
+from workflow.people.access import SCHOOL_READERS, Action, Caller
+from workflow.people.organisation import Branch, Person
 from workflow.rules.evidence import Retractable, must_have_happened
-from workflow.rules.requirement import Missing, missing, requirement
 from workflow.year.cycle import Cycle, Lock, Process, must_be_running, processes_of
 
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -142,21 +135,26 @@ personal(
 # ── what a valid record is ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class ResultBody(Body):
-    """What was decided on one branch."""
+class ResultSchema(Body):
+    """The result of one branch."""
 
-    result = one_of(Level, required=True)
-    reason = LongText(at_most=2000)
+    result = one_of(Level, required=True, **about("考核结果", "result", "优秀、合格等", "excellent, qualified …", example="excellent"))
+    reason = LongText(at_most=2000, **about("理由", "reason", "为什么", "why", example="组织生活严格规范"))
 
 
-class DecisionBody(Body):
+class DecisionSchema(Body):
     """A decision as it is entered from the minutes."""
 
-    held_on = Day(required=True)
-    number = Line(required=True, at_most=100)
-    attendees = many(StaffNo())
-    due = Whole(at_least=1, at_most=1000)
-    results = ByName(keys=Line(at_most=32), values=Inner(ResultBody), required=True)
+    held_on = Day(required=True, **about("会议日期", "day", "党委会的日期", "the day of the meeting", example="2025-01-20"))
+    number = Line(required=True, at_most=100, **about("文号", "number", "会议纪要的文号", "of the minutes", example="党委会〔2025〕3号"))
+    attendees = many(StaffNo(), **about("到会", "attendees", "到会委员的学工号", "staff numbers of those present", example=["10000001"]))
+    due = Whole(at_least=1, at_most=1000, **about("应到", "due", "应到会的委员人数", "members of the committee", example=11))
+    results = ByName(
+        keys=Line(at_most=32),
+        values=Inner(ResultSchema),
+        required=True,
+        **about("各支部结果", "results", "按党支部代码填写", "by the code of the branch", example={"D0101": {"result": "excellent"}}),
+    )
 
 
 # ── verbs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -284,98 +282,28 @@ def excellent_by(session: Session, decision: Decision) -> Sequence[DecisionResul
     return [row for row in here if row.result is Level.EXCELLENT]
 
 
-# ── requirements ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-_asked = partial(requirement, stage=Stage.PROPOSED, severity=Severity.HARD, todo_for=Role.OFFICE, link="/decision")
-
-
-@_asked("R5", zh="党委会还没有作出对本支部的决定", en="the committee has decided nothing on this branch")
-def branch_without_a_result() -> Missing:
-    """党委会议研究决定。"""
-    decided = (
-        select(DecisionResult.decision_id)
-        .join(Decision, Decision.id == DecisionResult.decision_id)
-        .where(DecisionResult.process_id == Process.id, Decision.counts)
-        .correlate(Process)
-        .exists()
-    )
-    return missing(Process.id).where(~decided)
+def final_results(session: Session, process_ids: Sequence[int]) -> dict[int, DecisionResult]:
+    """The final result of each of many branches, by process, in one query."""
+    return {row.process_id: row for row in results(session, FINAL, any_of(DecisionResult.process_id, process_ids))}
 
 
-def _excellent_after() -> ColumnElement[int]:
-    """How many branches are 优秀 once a decision is final: each by the last decision that names it."""
-    named, by, later, later_by = aliased(DecisionResult), aliased(Decision), aliased(DecisionResult), aliased(Decision)
-    overtaken = (
-        select(later.decision_id)
-        .join(later_by, later_by.id == later.decision_id)
-        .where(later.process_id == named.process_id, later.decision_id > named.decision_id, later_by.counts)
-        .correlate(named)
-        .exists()
-    )
-    return (
-        select(func.count())
-        .select_from(named)
-        .join(by, by.id == named.decision_id)
-        .where(by.cycle_id == Decision.cycle_id, by.counts, named.result == Level.EXCELLENT, ~overtaken)
-        .correlate(Decision)
-        .scalar_subquery()
-    )
+def result_for(session: Session, process: Process, reader: Caller) -> DecisionResult | None:
+    """The result of one branch as far as a reader knows it: before it is published the school's readers alone."""
+    return result_of(session, process, FINAL if reader.school & SCHOOL_READERS else PUBLISHED)
 
 
-def _pending() -> Subquery:
-    """The decisions that wait for the committee, a row for each: grouped, so that nothing is counted again for every branch that it names."""
-    settings = Cycle.plan["rules"]["settings"]
-    return (
-        select(
-            Decision.id,
-            Decision.number,
-            Decision.due,
-            func.count(DecisionAttendee.staff_no).label("came"),
-            settings["votes"]["committee_quorum"].as_string().label("quorum"),
-            settings["excellent_branches_at_most"].as_integer().label("at_most"),
-            _excellent_after().label("excellent"),
-        )
-        .join(Cycle, Cycle.id == Decision.cycle_id)
-        .outerjoin(DecisionAttendee, DecisionAttendee.decision_id == Decision.id)
-        .where(Decision.counts, Decision.confirmed_at.is_(None))
-        .group_by(Decision.id, Cycle.id)
-        .subquery("pending")
-    )
+@dataclass(frozen=True)
+class Announcement:
+    """The published decision that is the latest, and the 优秀党支部 of the year (公布的结果)."""
+
+    decision: Decision
+    excellent: Sequence[Branch]
 
 
-def _named_by(pending: Subquery, *, name: Any, amount: Any = 1) -> Missing:
-    """A row for each branch that such a decision names."""
-    here = missing(DecisionResult.process_id, subject=pending.c.id, name=name, amount=amount)
-    return here.join(pending, pending.c.id == DecisionResult.decision_id)
-
-
-@_asked("R5", zh="党委会到会人数不足：{names}", en="too few of the committee were there: {names}")
-def decision_without_a_quorum() -> Missing:
-    """党委会议研究决定。"""
-    pending = _pending()
-    came, due = pending.c.came, pending.c.due
-    name = func.concat("应到 ", func.coalesce(cast(due, Text), "未填"), "，实到 ", came)
-    return _named_by(pending, name=name).where(~func.coalesce(reaches(came, due, pending.c.quorum), literal(False)))
-
-
-@_asked("R7", zh="决定中没有确定优秀党支部：{names}", en="the decision names no excellent branch: {names}")
-def no_excellent_branch() -> Missing:
-    """研究确定优秀党支部。"""
-    pending = _pending()
-    return _named_by(pending, name=pending.c.number).where(pending.c.excellent == 0)
-
-
-@_asked("R7", zh="优秀党支部超过本年度规定的个数：{names}", en="more branches are excellent than the year allows: {names}")
-def more_excellent_branches_than_allowed() -> Missing:
-    """研究确定优秀党支部。"""
-    pending = _pending()
-    number, at_most = pending.c.excellent, pending.c.at_most
-    return _named_by(pending, name=func.concat("确定 ", number, " 个，不超过 ", at_most, " 个"), amount=number).where(number > at_most)
-
-
-REQUIREMENTS = (
-    branch_without_a_result,
-    decision_without_a_quorum,
-    no_excellent_branch,
-    more_excellent_branches_than_allowed,
-)
+def announcement(session: Session, cycle: Cycle) -> Announcement:
+    """What every branch reads of a year. Raises NotFound before anything is published."""
+    held = results(session, PUBLISHED, Decision.cycle_id == cycle.id)
+    if not held:
+        raise NotFound
+    last = max((row.decision for row in held), key=lambda decision: decision.id)
+    return Announcement(last, [row.process.branch for row in held if row.result is Level.EXCELLENT])

@@ -8,32 +8,37 @@ the product says so.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Index, Text, cast, literal, or_, select, true
+from marshmallow import fields
+from sqlalchemy import ColumnElement, Index, Text, cast, literal, or_, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from workflow.appraisal.ledger import NOTHING_LAST_YEAR, last_years_measures, rectification_text
-from workflow.foundation.database import Base, any_of
-from workflow.foundation.errors import Conflict, Invalid, Words
-from workflow.foundation.fields import Body, ByName, Line, LongText, Truth
+from workflow.foundation.database import Base
+from workflow.foundation.errors import Conflict, Invalid, NotFound, Words
+from workflow.foundation.fields import ByName, Line, LongText, Moment, Truth, about
 from workflow.foundation.history import track
 from workflow.foundation.personal import Area, Data, personal
-from workflow.foundation.vocabulary import SCHOOL_ZONE, Role, Severity, Stage
+from workflow.foundation.vocabulary import SCHOOL_ZONE, Kind, Role, Severity, Stage
 from workflow.people.access import Action, Caller
-from workflow.rules.evidence import Evidence, amendable, must_be_open
+from workflow.rules.acts import Act, Call, Sent
+from workflow.rules.evidence import Evidence, must_be_open, reject, withdraw
+from workflow.rules.records import REASON, Answered, RecordSchema
 from workflow.rules.requirement import Missing, Requirement, missing, requirement
+from workflow.rules.single import Single
 from workflow.year.cycle import Cycle, Process
 
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 class DutyReport(Evidence, Base):
-    """What the secretary of one branch reports (述职报告)."""
+    """The report of the secretary of one branch (述职报告)."""
 
     __tablename__ = "duty_report"
     __table_args__ = (Index("uq_duty_report_standing", "process_id", unique=True, postgresql_where="withdrawn_at is null and rejected_at is null"),)
@@ -47,6 +52,27 @@ class DutyReport(Evidence, Base):
     submitted_at: Mapped[datetime | None]
     late: Mapped[bool]
     """Submitted after its day: a mark, never a block."""
+
+    @property
+    def record(self) -> DutyReport:
+        """Itself, as what every record answers is read from it."""
+        return self
+
+
+@dataclass(frozen=True)
+class BegunReport:
+    """A report that is not begun (尚未填写).
+
+    It tells of last year's measures as far as they have come (F9).
+    """
+
+    rectification: str
+    sections: Mapping[str, str] = field(default_factory=dict)
+    submitted: bool = False
+    submitted_at: None = None
+    late: bool = False
+    record: None = None
+    version: None = None
 
 
 # A draft is the branch's: the history tells that it changed.
@@ -68,80 +94,130 @@ personal(
 # ── what a valid record is ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class DutyReportBody(Body):
-    """A duty report as it is sent, whole. A section may stand there empty; one that is left out is missing."""
+class DutyReportSchema(Answered):
+    """A duty report, whole (述职报告).
 
-    sections = ByName(keys=Line(at_most=8), values=LongText(blank=True), load_default=dict)
-    rectification = LongText()
-    submitted = Truth(load_default=False)
+    A section may stand there empty; one that is left out is missing.
+    """
+
+    sections = ByName(
+        keys=Line(at_most=8),
+        values=LongText(blank=True),
+        load_default=dict,
+        **about("六个方面", "sections", "按考核内容逐项述职（C1 至 C6）", "content by content (C1 to C6)", example={"C1": "落实部署"}, always=True),
+    )
+    rectification = LongText(
+        **about(
+            "整改落实情况", "rectification", "上年度整改措施落实情况（F9）", "what became of last year's measures (F9)", example=NOTHING_LAST_YEAR
+        )
+    )
+    submitted = Truth(
+        load_default=False,
+        **about("提交", "submitted", "提交前只有本支部看得到", "a draft of the branch's own until it is submitted", example=True, always=True),
+    )
+    submitted_at = Moment(dump_only=True, **about("提交时间", "submitted at"))
+    late = Truth(dump_only=True, **about("逾期", "late", always=True))
+    record = fields.Nested(RecordSchema, dump_only=True, **about("登记", "record"))
 
 
-# ── who reads what ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def visible_duty_report(reader: Caller, branch_code: str) -> ColumnElement[bool]:
-    """A draft is seen by its branch alone."""
-    return or_(DutyReport.submitted, literal(bool(reader.branches.get(branch_code, frozenset()) & {Role.SECRETARY, Role.COMMITTEE_MEMBER})))
-
-
-def duty_report_of(session: Session, process: Process, *, visible: ColumnElement[bool] | None = None, held: bool = False) -> DutyReport | None:
-    """The report that stands, if there is one that this reader may know of; ``held`` for who will change it."""
-    statement = select(DutyReport).where(DutyReport.process_id == process.id, DutyReport.counts, true() if visible is None else visible)
-    return session.scalar(statement.with_for_update(key_share=True).execution_options(populate_existing=True) if held else statement)
-
-
-def duty_reports_of(session: Session, process_ids: Sequence[int]) -> dict[int, DutyReport]:
-    """The reports of many that are submitted and stand, in one query."""
-    submitted = select(DutyReport).where(any_of(DutyReport.process_id, process_ids), DutyReport.counts, DutyReport.submitted)
-    return {row.process_id: row for row in session.scalars(submitted.execution_options(populate_existing=True))}
+# ── what others ask ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def is_submitted() -> ColumnElement[bool]:
-    """That a process has a report which is submitted and stands."""
+    """Ask whether a process has a report that is submitted and stands."""
     return select(DutyReport.id).where(DutyReport.process_id == Process.id, DutyReport.counts, DutyReport.submitted).correlate(Process).exists()
-
-
-def begun_rectification(session: Session, process: Process) -> str:
-    """What a report begins with: last year's measures and how far each has come (F9)."""
-    return rectification_text(last_years_measures(session, process))
 
 
 # ── verbs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def write_duty_report(
-    session: Session, process: Process, row: DutyReport | None, body: Mapping[str, Any], *, seen: int | None, by: Caller, now: datetime
-) -> DutyReport:
-    """Write the report whole, as a draft or submitted. Raises Invalid, Stale, Conflict, StageClosed."""
-    known = {each["id"]: each["text"] for each in process.cycle.plan["rules"]["assessment_contents"]}
-    if unknown := [name for name in body["sections"] if name not in known]:
-        listed = "、".join(known)
-        raise Invalid(
-            {
-                f"sections.{name}": Words(f"本年度方案没有这一部分；考核内容为 {listed}", f"no such section; there are {', '.join(known)}")
-                for name in unknown
-            }
-        )
-    if row is not None and seen is not None:
-        amendable(session, row, seen=seen)
-        if row.submitted and not body["submitted"]:
+class SecretaryReport(Single[DutyReport]):
+    """述职报告: a draft that its branch alone reads, until it is submitted."""
+
+    name, zh, en = "duty-report", "述职报告", "duty report"
+    model, schema = DutyReport, DutyReportSchema()
+    kind, stage = Kind.ASSESSMENT, Stage.COLLECTING
+    reads, writes = Action.READ_DUTY_REPORT, Action.WRITE_DUTY_REPORT
+
+    def check(self, session: Session, process: Process, row: DutyReport | None, sent: Sent, *, by: Caller, now: datetime) -> None:
+        known = {each["id"]: each["text"] for each in process.cycle.plan["rules"]["assessment_contents"]}
+        if unknown := [name for name in sent["sections"] if name not in known]:
+            wrong = Words(f"本年度方案没有这一部分；考核内容为 {'、'.join(known)}", f"no such section; there are {', '.join(known)}")
+            raise Invalid({f"sections.{name}": wrong for name in unknown})
+
+    def must_fit(self, row: DutyReport, sent: Sent) -> None:
+        if row.submitted and not sent["submitted"]:
             raise Conflict(
                 Words("述职报告已提交，不再改回草稿；可以继续修改，或者撤回后重新填写", "it was submitted: go on correcting it, or withdraw it")
             )
-    must_be_open(process, Stage.COLLECTING)
-    rectification = body.get("rectification")
-    if body["submitted"] and rectification is None and not last_years_measures(session, process):
-        rectification = NOTHING_LAST_YEAR
-    if row is None:
-        row = DutyReport(process_id=process.id, submitted=False, submitted_at=None, late=False, recorded_by=by.staff_no, recorded_at=now)
-        session.add(row)
-    else:
-        row.version += 1
-    row.sections, row.rectification = body["sections"], rectification
-    if body["submitted"] and not row.submitted:
-        row.submitted, row.submitted_at, row.late = True, now, process.overdue(now.astimezone(SCHOOL_ZONE).date())
-    session.flush()
-    return row
+
+    def begin(self, *, by: Caller, now: datetime) -> Mapping[str, Any]:
+        return {"recorded_by": by.staff_no, "recorded_at": now}
+
+    def values(self, session: Session, process: Process, row: DutyReport | None, sent: Sent, *, by: Caller, now: datetime) -> Mapping[str, Any]:
+        submitted, rectification = sent["submitted"], sent.get("rectification")
+        if submitted and rectification is None and not last_years_measures(session, process):
+            rectification = NOTHING_LAST_YEAR
+        written = {"sections": sent["sections"], "rectification": rectification}
+        if row is not None and row.submitted:  # it was submitted when it was submitted first
+            return written
+        late = submitted and process.overdue(now.astimezone(SCHOOL_ZONE).date())
+        return {**written, "submitted": submitted, "submitted_at": now if submitted else None, "late": late}
+
+    def visible(self, reader: Caller, branch_code: str) -> ColumnElement[bool]:
+        """Whether a reader knows of it: a draft is seen by the leaders of its branch alone."""
+        return or_(DutyReport.submitted, literal(bool(reader.branches.get(branch_code, frozenset()) & {Role.SECRETARY, Role.COMMITTEE_MEMBER})))
+
+    def before(self, call: Call[Any]) -> BegunReport:
+        return BegunReport(rectification_text(last_years_measures(call.session, call.process)))
+
+    def held_visible(self, call: Call[Any]) -> DutyReport:
+        """Find the one that stands, for somebody who will take it back.
+
+        Raises NotFound, also to those who may not know of a draft.
+        """
+        row = self.of(call.session, call.process, visible=self.visible(call.by, call.process.branch.code), held=True)
+        if row is None:
+            raise NotFound
+        return row
+
+
+DUTY_REPORT = SecretaryReport()
+
+
+def _withdraw(call: Call[DutyReport], sent: Sent) -> DutyReport:
+    must_be_open(call.process, Stage.COLLECTING)
+    withdraw(call.on, by=call.by.staff_no, now=call.now, reason=sent["reason"])
+    return call.on
+
+
+def _reject(call: Call[DutyReport], sent: Sent) -> DutyReport:
+    must_be_open(call.process, Stage.COLLECTING)
+    reject(call.on, by=call.by.staff_no, now=call.now, reason=sent["reason"])
+    return call.on
+
+
+WITHDRAW: Act[DutyReport, DutyReport] = DUTY_REPORT.act(
+    "withdraw_duty_report",
+    "撤回述职报告",
+    "withdraw the duty report",
+    _withdraw,
+    action=Action.WRITE_DUTY_REPORT,
+    on=DUTY_REPORT.held_visible,
+    sends=REASON,
+    shows=DUTY_REPORT.schema,
+)
+REJECT: Act[DutyReport, DutyReport] = DUTY_REPORT.act(
+    "reject_duty_report",
+    "退回述职报告",
+    "reject the duty report",
+    _reject,
+    action=Action.ASSESS,
+    on=DUTY_REPORT.held_visible,
+    sends=REASON,
+    shows=DUTY_REPORT.schema,
+)
+ACTS: tuple[Act[Any, Any], ...] = (*DUTY_REPORT.acts, WITHDRAW, REJECT)
 
 
 # ── requirements ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -7,22 +7,25 @@ One row for each process, which the branch fills and the office checks (核对);
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, select
+from sqlalchemy import CheckConstraint, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from workflow.foundation.database import Base, any_of, notes
-from workflow.foundation.errors import Conflict, Stale, Words
-from workflow.foundation.fields import Body, Inner, LongText, Truth, Whole
-from workflow.foundation.history import changed_since, track
+from workflow.foundation.database import Base, notes
+from workflow.foundation.errors import Conflict, Words
+from workflow.foundation.fields import Inner, LongText, Moment, StaffNo, Truth, Whole, about
+from workflow.foundation.history import track
 from workflow.foundation.personal import Area, Data, personal
-from workflow.foundation.vocabulary import Role, Severity, Stage
+from workflow.foundation.vocabulary import Kind, Role, Severity, Stage
 from workflow.people.access import Action, Caller
+from workflow.rules.acts import Act, Sent
 from workflow.rules.evidence import must_be_open
+from workflow.rules.records import Answered
 from workflow.rules.requirement import Missing, missing, requirement
+from workflow.rules.single import OnProcess, Single
 from workflow.year.cycle import Process
 
 THREE_MEETINGS = {"general": "支部党员大会", "committee": "支部委员会", "group": "党小组会", "lesson": "党课"}
@@ -32,13 +35,12 @@ DEVELOPMENT = {"applicants": "入党申请人", "activists": "入党积极分子
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class Facts(Base):
-    """What one branch did in the year (年度工作情况)."""
+class Facts(OnProcess, Base):
+    """The year of one branch (年度工作情况)."""
 
     __tablename__ = "facts"
     __table_args__ = (CheckConstraint("version >= 1", name="version"), CheckConstraint("(checked_by is null) = (checked_at is null)", name="checked"))
 
-    process_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("process.id"), primary_key=True)
     main_work: Mapped[str | None]
     """完成主要工作情况 (R4)."""
     general: Mapped[int | None] = mapped_column(info=notes("S1"))
@@ -58,7 +60,13 @@ class Facts(Base):
     checked_by: Mapped[str | None]
     """Who of the office has checked it as it stands."""
     checked_at: Mapped[datetime | None]
-    version: Mapped[int] = mapped_column(default=1)
+
+    @property
+    def three_meetings(self) -> Facts:
+        """Itself: what is sent and answered in groups stands here side by side."""
+        return self
+
+    development = clean = three_meetings
 
 
 track(Facts.__table__)  # type: ignore[arg-type]
@@ -79,66 +87,100 @@ personal(
 
 # ── what a valid record is ────────────────────────────────────────────────────────────────────────────────────────────
 
-_Counts: dict[str, type[Body]] = {
-    name: Body.from_dict({field: Whole(at_most=10_000) for field in fields}, name=name)  # type: ignore[misc]
-    for name, fields in {"ThreeMeetings": THREE_MEETINGS, "Development": DEVELOPMENT}.items()
-}
+_OFTEN = {"at_most": 10_000}
 
 
-class CleanGovernmentBody(Body):
+class ThreeMeetingsSchema(Answered):
+    """三会一课: how often each was held."""
+
+    general = Whole(
+        **_OFTEN, **about(THREE_MEETINGS["general"], "general meetings", "全年开了几次党员大会", "how many were held in the year", example=4)
+    )
+    committee = Whole(
+        **_OFTEN, **about(THREE_MEETINGS["committee"], "committee meetings", "全年开了几次支委会", "how many were held in the year", example=12)
+    )
+    group = Whole(**_OFTEN, **about(THREE_MEETINGS["group"], "group meetings", "全年开了几次党小组会", "how many were held in the year", example=12))
+    lesson = Whole(**_OFTEN, **about(THREE_MEETINGS["lesson"], "lessons", "全年上了几次党课", "how many were given in the year", example=4))
+
+
+class DevelopmentSchema(Answered):
+    """党员培养发展: how many people stand at each step."""
+
+    applicants = Whole(**_OFTEN, **about(DEVELOPMENT["applicants"], "applicants", "年末有多少名", "how many at the end of the year", example=6))
+    activists = Whole(**_OFTEN, **about(DEVELOPMENT["activists"], "activists", "年末有多少名", "how many at the end of the year", example=4))
+    candidates = Whole(**_OFTEN, **about(DEVELOPMENT["candidates"], "candidates", "年末有多少名", "how many at the end of the year", example=2))
+    admitted = Whole(**_OFTEN, **about(DEVELOPMENT["admitted"], "admitted", "全年发展多少名", "how many in the year", example=1))
+    confirmed = Whole(**_OFTEN, **about(DEVELOPMENT["confirmed"], "confirmed", "全年转正多少名", "how many in the year", example=1))
+
+
+class CleanGovernmentSchema(Answered):
     """党风廉政建设: what was done, and whether there was anything to tell of."""
 
-    text = LongText()
-    issues = Truth()
+    text = LongText(
+        attribute="clean_government",
+        **about("情况", "text", "开展了哪些党风廉政工作（S3）", "what was done (S3)", example="开展警示教育两次"),
+    )
+    issues = Truth(
+        attribute="clean_issues",
+        **about("有无违纪违规", "issues", "有没有违纪违规问题", "whether there was any breach of discipline", example=False),
+    )
 
 
-class FactsBody(Body):
-    """The facts of a branch's year, whole. What is left out is not known, and shown as missing."""
+class FactsSchema(Answered):
+    """The facts of a branch's year, whole (年度工作情况).
 
-    main_work = LongText()
-    three_meetings = Inner(_Counts["ThreeMeetings"])
-    development = Inner(_Counts["Development"])
-    clean_government = Inner(CleanGovernmentBody)
+    What is left out is not known, and shown as missing.
+    """
+
+    main_work = LongText(**about("主要工作", "main work", "完成主要工作的情况（R4）", "the main work of the year (R4)", example="完成审核评估迎评"))
+    three_meetings = Inner(
+        ThreeMeetingsSchema,
+        **about("三会一课", "meetings", "全年各开了几次（S1）", "how often each was held (S1)", example={"general": 4}, always=True),
+    )
+    development = Inner(
+        DevelopmentSchema,
+        **about("培养发展", "development", "各环节有多少人（S2）", "how many stand at each step (S2)", example={"admitted": 1}, always=True),
+    )
+    clean_government = Inner(
+        CleanGovernmentSchema,
+        attribute="clean",
+        **about("党风廉政", "clean government", "党风廉政建设情况（S3）", "what was done for it (S3)", example={"issues": False}, always=True),
+    )
+    recorded_by = StaffNo(dump_only=True, **about("登记人", "recorded by", always=True))
+    recorded_at = Moment(dump_only=True, **about("登记时间", "recorded at", always=True))
+    checked_by = StaffNo(dump_only=True, **about("核对人", "checked by"))
+    checked_at = Moment(dump_only=True, **about("核对时间", "checked at"))
 
 
 # ── verbs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-
-def facts_of(session: Session, process: Process, *, held: bool = False) -> Facts | None:
-    """What a branch has told of its year, if anything; ``held`` for who will change it."""
-    return session.get(Facts, process.id, with_for_update={"key_share": True} if held else None, populate_existing=True)
+_TOLD = ("main_work", *THREE_MEETINGS, *DEVELOPMENT, "clean_government", "clean_issues")
 
 
-def facts_of_many(session: Session, process_ids: Sequence[int]) -> dict[int, Facts]:
-    """The same of many, in one query."""
-    rows = session.scalars(select(Facts).where(any_of(Facts.process_id, process_ids)).execution_options(populate_existing=True))
-    return {row.process_id: row for row in rows}
+class YearFacts(Single[Facts]):
+    """年度工作情况: told by the branch, checked by the office; a change wants a new check."""
+
+    name, zh, en = "facts", "年度工作情况", "facts of the year"
+    model, schema = Facts, FactsSchema()
+    kind, stage = Kind.ASSESSMENT, Stage.COLLECTING
+    reads, writes = Action.READ_ASSESSMENT_PROCESS, Action.STATE_FACTS
+
+    def values(self, session: Session, process: Process, row: Facts | None, sent: Sent, *, by: Caller, now: datetime) -> Mapping[str, Any]:
+        told = {"main_work": sent.get("main_work")}
+        for group in ("three_meetings", "development", "clean"):
+            told |= sent.get(group, {})
+        traces = {"recorded_by": by.staff_no, "recorded_at": now, "checked_by": None, "checked_at": None}
+        return {**dict.fromkeys(_TOLD), **told, **traces}
 
 
-def state_facts(
-    session: Session, process: Process, row: Facts | None, body: Mapping[str, Any], *, seen: int | None, by: Caller, now: datetime
-) -> Facts:
-    """Tell the facts, whole. Raises Stale, StageClosed."""
-    if row is not None and row.version != seen:
-        raise Stale(version=row.version, changed=changed_since(session, Facts.__table__, process.id, seen or 0))  # type: ignore[arg-type]
-    must_be_open(process, Stage.COLLECTING)
-    if row is None:
-        row = Facts(process_id=process.id, version=0)
-        session.add(row)
-    row.version += 1
-    row.main_work = body.get("main_work")
-    for group, names in (("three_meetings", THREE_MEETINGS), ("development", DEVELOPMENT)):
-        for name in names:
-            setattr(row, name, body.get(group, {}).get(name))
-    clean = body.get("clean_government", {})
-    row.clean_government, row.clean_issues = clean.get("text"), clean.get("issues")
-    row.recorded_by, row.recorded_at, row.checked_by, row.checked_at = by.staff_no, now, None, None
-    session.flush()
-    return row
+FACTS = YearFacts()
 
 
 def check_facts(session: Session, process: Process, row: Facts | None, *, by: Caller, now: datetime) -> Facts:
-    """The office has checked the facts as they stand. Raises Conflict when there are none, or they are checked already; StageClosed."""
+    """Note that the office has checked the facts as they stand.
+
+    Raises StageClosed, and Conflict if there are none or they are checked already.
+    """
     must_be_open(process, Stage.SUMMARISED)
     if row is None:
         raise Conflict(Words("支部还没有填写年度工作情况", "the branch has told nothing yet"))
@@ -148,6 +190,19 @@ def check_facts(session: Session, process: Process, row: Facts | None, *, by: Ca
     row.version += 1
     session.flush()
     return row
+
+
+CHECK: Act[Facts, Facts] = FACTS.act(
+    "check_facts",
+    "核对年度工作情况",
+    "check the facts of the year",
+    lambda call, sent: check_facts(call.session, call.process, call.found, by=call.by, now=call.now),
+    action=Action.ASSESS,
+    on=FACTS.held,
+    shows=FACTS.schema,
+    closes=(Stage.SUMMARISED,),
+)
+ACTS: tuple[Act[Any, Any], ...] = (*FACTS.acts, CHECK)
 
 
 # ── requirements ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -14,10 +14,11 @@ from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from workflow.appraisal.meetings.tallies import CommitteeItem
+from workflow.appraisal.meetings.tallies import CommitteeItem, band, banded, sees_counts
 from workflow.assessment.facts import DEVELOPMENT, THREE_MEETINGS
 from workflow.assessment.proposals import Proposal
 from workflow.foundation.vocabulary import ActivityKind, Mark, ReportMode
+from workflow.people.access import Caller
 from workflow.year.cycle import Participant, Process
 
 # ── what stands on it ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -108,6 +109,36 @@ class CommitteeAppraisal:
     def good_rate(self) -> float | None:
         """好率: 好 of the 总体评价, of the valid ballots."""
         return rate(self.good, self.valid)
+
+    def seen_by(self, reader: Caller, process: Process) -> AppraisalReading:
+        """Show it to a reader.
+
+        Of small branches their own readers see bands instead of votes, and of the rate too.
+        """
+        exact = sees_counts(reader, process, self.valid)
+        return AppraisalReading(
+            issued=self.issued,
+            returned=self.returned,
+            valid=self.valid,
+            void=self.void,
+            marks={item.value: votes if exact else banded(votes, self.valid) for item, votes in self.marks.items()},
+            good_rate=self.good_rate if exact else band(self.good, self.valid),
+            bands=not exact,
+        )
+
+
+@dataclass(frozen=True)
+class AppraisalReading:
+    """The members' appraisal of their committee as one reader sees it: a reference."""
+
+    issued: int
+    returned: int
+    valid: int
+    void: int
+    marks: Mapping[str, Mapping[str, Any]]
+    good_rate: float | str | None
+    bands: bool
+    """Whether votes and rate are told as bands."""
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,9 @@ from workflow.appraisal.rating.quota import covered
 from workflow.appraisal.report.figures import BALLOT, figures, records
 from workflow.assessment.activities import Activity, Attendance, turnouts_of_branches
 from workflow.assessment.arrangement import Arrangement, arrangements_of
-from workflow.assessment.duty_reports import DutyReport, duty_reports_of, is_submitted
-from workflow.assessment.facts import DEVELOPMENT, THREE_MEETINGS, Facts, facts_of_many
-from workflow.assessment.proposals import Proposal, proposals_of
+from workflow.assessment.duty_reports import DUTY_REPORT, DutyReport, is_submitted
+from workflow.assessment.facts import DEVELOPMENT, FACTS, THREE_MEETINGS, Facts
+from workflow.assessment.proposals import PROPOSAL, Proposal
 from workflow.assessment.sheet import (
     INPUTS,
     ActivityLine,
@@ -50,8 +50,8 @@ _FORMS = {"general": MeetingForm.GENERAL, "committee": MeetingForm.COMMITTEE, "g
 def sheets(session: Session, process_ids: Sequence[int]) -> list[Sheet]:
     """The sheets of these assessments by branch code: eight statements, however many they are."""
     rows = _beside_their_own_year(session, process_ids)
-    named, arranged, proposed = secretaries(session, process_ids), arrangements_of(session, process_ids), proposals_of(session, process_ids)
-    reports, told = duty_reports_of(session, process_ids), facts_of_many(session, process_ids)
+    named, arranged, proposed = secretaries(session, process_ids), arrangements_of(session, process_ids), PROPOSAL.of_many(session, process_ids)
+    reports, told = DUTY_REPORT.of_many(session, process_ids, DutyReport.submitted), FACTS.of_many(session, process_ids)
     attended = _attended(session, process_ids)
     activities = _activities(session, {row.assessed.cycle_id for row in rows})
     return [

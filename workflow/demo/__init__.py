@@ -16,8 +16,8 @@ from sqlalchemy.orm import Session, joinedload
 from workflow.demo.assessment import begin_assessment
 from workflow.demo.year import Year, at
 from workflow.foundation.database import act_as, transaction
-from workflow.foundation.vocabulary import SCHOOL_ROLES, SCHOOL_ZONE, WORKING_STAGES, Kind, Post, Role, Stage, Standing, Trigger
-from workflow.machine.gate import CLAUSES
+from workflow.foundation.vocabulary import MAIN, SCHOOL_ROLES, SCHOOL_ZONE, WORKING_STAGES, Post, Role, Stage, Standing, Trigger
+from workflow.machine.asked import CLAUSES
 from workflow.machine.process import move
 from workflow.people.access import ROLES_OF_POST, Caller
 from workflow.people.accounts import Account, Token, create_officer, hash_password, issue_token
@@ -170,12 +170,12 @@ def _walk(session: Session, sketch: Sketch, office: Caller, now: datetime, base_
 
     day = date(2024, 12, 16)
     while process.stage is not goal:
-        if process.stage in WORKING_STAGES[Kind.APPRAISAL]:
+        if process.stage in WORKING_STAGES[MAIN]:
             year.record(process.stage, whole=True)
         trigger = {Stage.REPORT: Trigger.FILE, Stage.FILED: Trigger.ACCEPT}.get(process.stage, Trigger.ADVANCE)
         moved(trigger, office if trigger is Trigger.ACCEPT else secretary, at(day, 21))
         day += timedelta(days=5)
-    if goal in WORKING_STAGES[Kind.APPRAISAL]:
+    if goal in WORKING_STAGES[MAIN]:
         year.record(goal, whole=False)
     if sketch.returned:
         later = now.astimezone(SCHOOL_ZONE).date() + timedelta(days=10)

@@ -9,14 +9,15 @@ from io import BytesIO
 from openpyxl import Workbook
 from sqlalchemy.orm import Session
 
+from workflow.assessment import KIND
 from workflow.assessment.activities import record_activity
 from workflow.assessment.arrangement import arrange
 from workflow.assessment.attendance import SHEET, apply_attendance, preview_attendance
-from workflow.assessment.duty_reports import SECTIONS, write_duty_report
-from workflow.assessment.facts import check_facts, state_facts
+from workflow.assessment.duty_reports import DUTY_REPORT, SECTIONS
+from workflow.assessment.facts import FACTS, check_facts
 from workflow.demo.year import at
 from workflow.foundation.database import act_as
-from workflow.foundation.vocabulary import ActivityKind, Kind, Presence, ReportMode
+from workflow.foundation.vocabulary import ActivityKind, Presence, ReportMode
 from workflow.people.access import Caller
 from workflow.people.callers import caller_for
 from workflow.year.cycle import Cycle, Lock, Participant, Process, processes_of, roll, secretaries
@@ -44,7 +45,7 @@ _DONE = (
 def begin_assessment(session: Session, cycle: Cycle, office: Caller) -> None:
     """Modes and sessions, the activities of the year with who came, and what some branches have reported."""
     act_as(session, actor=office.staff_no)
-    of_year = processes_of(session, cycle, Kind.ASSESSMENT, lock=Lock.MOVE)
+    of_year = processes_of(session, cycle, KIND.kind, lock=Lock.MOVE)
     by_code = {process.branch.code: process for process in of_year}
     for number, code in enumerate(ON_SITE, 1):
         place = {"held_on": date(2025, 1, 14), "place": "行政楼第一会议室", "order": number}
@@ -81,16 +82,16 @@ def _reports(session: Session, process: Process, office: Caller, now: datetime, 
     act_as(session, actor=secretary.staff_no)
     told = dict(zip(SECTIONS, _DONE, strict=True))
     sections = told if submitted else {"C1": told["C1"]}
-    write_duty_report(session, process, None, {"sections": sections, "submitted": submitted}, seen=None, by=secretary, now=now)
+    DUTY_REPORT.write(session, process, None, {"sections": sections, "submitted": submitted}, seen=None, by=secretary, now=now)
     if not submitted:
         return
     facts = {
         "main_work": "完成本科教学审核评估迎评，组织党员先锋岗三个",
         "three_meetings": {"general": 4, "committee": 12, "group": 10, "lesson": 4},
         "development": {"applicants": 6, "activists": 4, "candidates": 2, "admitted": 1, "confirmed": 1},
-        "clean_government": {"text": "开展警示教育两次，排查廉政风险点五处", "issues": False},
+        "clean": {"clean_government": "开展警示教育两次，排查廉政风险点五处", "clean_issues": False},
     }
-    row = state_facts(session, process, None, facts, seen=None, by=secretary, now=now)
+    row = FACTS.write(session, process, None, facts, seen=None, by=secretary, now=now)
     act_as(session, actor=office.staff_no)
     check_facts(session, process, row, by=office, now=now)
     arrange(session, process, {"conduct": "集中活动组织有序，党员参加积极"}, seen=process.version)

@@ -10,19 +10,20 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from workflow.appraisal.ledger import Measure
-from workflow.appraisal.meetings.meetings import confirm_minutes, record_meeting
-from workflow.appraisal.meetings.tallies import CommitteeItem, enter_tally, members_on_ballot
-from workflow.appraisal.rating.aftercare import record_help_plan
-from workflow.appraisal.rating.ratings import acknowledge, give_feedback, record_rating
-from workflow.appraisal.rectification.commitments import record_commitment
-from workflow.appraisal.rectification.measures import record_comment, record_measure, record_progress
-from workflow.appraisal.rectification.problems import record_problem
-from workflow.appraisal.rectification.publications import confirm_receipt, record_filing, record_publication
-from workflow.appraisal.report.form import fill_form
-from workflow.appraisal.self_review.self_reviews import ASPECTS, record_self_review
-from workflow.appraisal.study.sessions import record_study_session
+from workflow.appraisal.meetings.recording import MEETINGS, confirm_minutes
+from workflow.appraisal.meetings.tallies import CommitteeItem, members_on_ballot
+from workflow.appraisal.meetings.tellers import TALLIES
+from workflow.appraisal.rating.aftercare import HELP_PLANS
+from workflow.appraisal.rating.ratings import RATINGS, acknowledge, give_feedback
+from workflow.appraisal.rectification.commitments import COMMITMENTS
+from workflow.appraisal.rectification.measures import MEASURES, record_comment, record_progress
+from workflow.appraisal.rectification.problems import PROBLEMS
+from workflow.appraisal.rectification.publications import FILINGS, PUBLICATIONS, confirm_receipt
+from workflow.appraisal.report.form import FORM
+from workflow.appraisal.self_review.self_reviews import ASPECTS, SELF_REVIEWS
+from workflow.appraisal.study.sessions import SESSIONS
 from workflow.appraisal.talks.follow_ups import record_follow_up
-from workflow.appraisal.talks.talks import record_talk
+from workflow.appraisal.talks.talks import TALKS
 from workflow.foundation.database import act_as
 from workflow.foundation.vocabulary import (
     ABSTAIN,
@@ -118,7 +119,7 @@ def _study(year: Year, whole: bool) -> None:
         "present": [each.staff_no for each in year.people],
         "exchange": "围绕支部职责任务和合格党员标准逐条学习，结合岗位交流了体会。",
     }
-    record_study_session(year.session, year.process, body, **year.acts(year.secretary, STUDIED))
+    SESSIONS.record(year.session, year.process, body, **year.acts(year.secretary, STUDIED))
 
 
 def _talks(year: Year, whole: bool) -> None:
@@ -144,7 +145,7 @@ def _talks(year: Year, whole: bool) -> None:
             **({"focus_reason": "近期工作变动，需要多关心"} if focus else {}),
         }
         acts = year.acts(talker, day, 18)
-        talk = record_talk(year.session, year.process, body, **acts)
+        talk = TALKS.record(year.session, year.process, body, **acts)
         if focus and talker is year.secretary:
             follow_up = {"due_on": day + timedelta(days=30), "what": "再谈一次，了解适应情况"}
             record_follow_up(year.session, year.process, talk, follow_up, **acts)
@@ -156,7 +157,7 @@ def _self_review(year: Year, whole: bool) -> None:
         text = {aspect: f"{person.name}：{_pick(_STRONG, place)}，{_of_himself(number + place)}" for place, aspect in enumerate(ASPECTS)}
         level = {"level": Level.EXCELLENT if number % 5 == 0 else Level.QUALIFIED} if person.standing is Standing.FULL else {}
         body = {"staff_no": person.staff_no, "aspects": text, "submitted": True, **level}
-        record_self_review(year.session, year.process, body, **year.acts(person, WROTE))
+        SELF_REVIEWS.record(year.session, year.process, body, **year.acts(person, WROTE))
     if not whole:
         return
     _meeting(year, MeetingPurpose.LIFE, MET, **_of_the_meeting(year))
@@ -166,8 +167,8 @@ def _self_review(year: Year, whole: bool) -> None:
     for teller in year.tellers:
         acts = year.acts(teller, MET, 20)
         of_committee = {"subject": TallySubject.COMMITTEE, **numbers, "counts": {**marks, "comments": ["希望多组织与业务结合的主题党日"]}}
-        enter_tally(year.session, year.process, of_committee, **acts)
-        enter_tally(year.session, year.process, {"subject": TallySubject.MEMBERS, **numbers, "counts": _votes(year, valid)}, **acts)
+        TALLIES.record(year.session, year.process, of_committee, **acts)
+        TALLIES.record(year.session, year.process, {"subject": TallySubject.MEMBERS, **numbers, "counts": _votes(year, valid)}, **acts)
 
 
 def _of_himself(number: int) -> str:
@@ -218,7 +219,7 @@ def _meeting(year: Year, purpose: MeetingPurpose, day: date, **fields: Any) -> N
         "present": [each.staff_no for each in year.people],
         **fields,
     }
-    row = record_meeting(year.session, year.process, body, **year.acts(year.secretary, day))
+    row = MEETINGS.record(year.session, year.process, body, **year.acts(year.secretary, day))
     for who in (year.secretary, year.recorder):
         confirm_minutes(year.session, year.process, row, **year.acts(who, day, 19))
 
@@ -230,7 +231,7 @@ def _rating(year: Year, whole: bool) -> None:
     acts = year.acts(year.secretary, DECIDED)
     for number, staff_no in enumerate(rated):
         opinion = f"{names[staff_no].name}同志{_pick(_STRONG, number)}，{_pick(_DONE, number)}；{_pick(_WEAK, number // 2)}。"
-        row = record_rating(year.session, year.process, {"staff_no": staff_no, "level": levels[staff_no], "opinion": opinion}, **acts)
+        row = RATINGS.record(year.session, year.process, {"staff_no": staff_no, "level": levels[staff_no], "opinion": opinion}, **acts)
         if whole:
             told = {"given_on": DECIDED, "way": FeedbackWay.FACE if number % 4 else FeedbackWay.WRITTEN}
             give_feedback(year.session, year.process, row, told, **year.acts(year.secretary, DECIDED))
@@ -241,7 +242,7 @@ def _rating(year: Year, whole: bool) -> None:
                 "first_step": "每月谈心一次，安排一项具体任务",
                 "review_on": date(2025, 3, 31),
             }
-            record_help_plan(year.session, year.process, plan, **acts)
+            HELP_PLANS.record(year.session, year.process, plan, **acts)
         if whole and number % 3:
             by, now = year.acts(names[staff_no], DECIDED, 20).values()
             acknowledge(year.session, row, remark=None, by=by, now=now)
@@ -261,18 +262,18 @@ def _rectification(year: Year, whole: bool) -> None:
     acts = year.acts(year.secretary, MENDED)
     measures: list[Measure] = []
     for number, found in enumerate(_PROBLEMS):
-        problem = record_problem(year.session, year.process, {"source": found["source"], "about": "committee", "text": found["text"]}, **acts)
+        problem = PROBLEMS.record(year.session, year.process, {"source": found["source"], "whose": "committee", "text": found["text"]}, **acts)
         owner = year.leaders[number % len(year.leaders)]
         body = {"problems": [problem.id], "text": found["measure"], "owner": owner.staff_no, "due_on": date(2025, 3 + number, 28)}
-        measures.append(record_measure(year.session, year.process, body, **acts))
+        measures.append(MEASURES.record(year.session, year.process, body, **acts))
     for number, person in enumerate(year.people if whole else year.people[: len(year.people) // 2]):
         text = {"staff_no": person.staff_no, "problem": _pick(_WEAK, number), "text": _pick(_BETTER, number), "due_on": date(2025, 6, 30)}
-        record_commitment(year.session, year.process, text, **year.acts(person, MENDED))
+        COMMITMENTS.record(year.session, year.process, text, **year.acts(person, MENDED))
     if not whole:
         return
     acts = year.acts(year.secretary, MENDED + timedelta(days=1))
-    record_publication(year.session, year.process, {"place": "学院公示栏", "from": MENDED, "to": MENDED + timedelta(days=7)}, **acts)
-    filing = record_filing(year.session, year.process, {"to": year.process.branch.unit_name, "sent_on": MENDED}, **acts)
+    PUBLICATIONS.record(year.session, year.process, {"place": "学院公示栏", "from_on": MENDED, "to_on": MENDED + timedelta(days=7)}, **acts)
+    filing = FILINGS.record(year.session, year.process, {"sent_to": year.process.branch.unit_name, "sent_on": MENDED}, **acts)
     record_progress(year.session, year.process, measures[0], {"state": MeasureState.DOING, "evidence": "已拟定两次主题党日的方案"}, **acts)
     record_comment(year.session, year.process, measures[1], {"text": "请把清单公布出来"}, **year.acts(year.people[-1], MENDED + timedelta(days=2)))
     by, now = year.acts(year.office, MENDED + timedelta(days=3)).values()
@@ -281,8 +282,8 @@ def _rectification(year: Year, whole: bool) -> None:
 
 def _report(year: Year, whole: bool) -> None:
     if whole:
-        year.acts(year.secretary, FILLED)
-        fill_form(year.session, year.process, {"prepared_by": year.recorder.name, "phone": "8888 0000"}, seen=0)
+        written = {"prepared_by": year.recorder.name, "phone": "8888 0000"}
+        FORM.write(year.session, year.process, None, written, seen=0, **year.acts(year.secretary, FILLED))
 
 
 def _pick(words: Sequence[str], number: int) -> str:

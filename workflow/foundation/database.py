@@ -15,10 +15,16 @@ from sqlalchemy import DDL, BigInteger, ColumnElement, DateTime, Engine, Identit
 from sqlalchemy import Enum as SqlEnum
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError as DatabaseFault
+from sqlalchemy.exc import IntegrityError as ConstraintFault
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Mapped, Session, mapped_column
 
 from workflow.foundation.errors import Busy
 from workflow.foundation.vocabulary import Word
+
+__all__ = ["ConstraintFault", "DatabaseFault", "Engine", "NoConnectionFree", "Session"]
+"""What the edges name of the database they take from here: they import no SQLAlchemy and write no SQL."""
 
 APPLICATION_ROLE = "zhibu_app"
 """The group that may use the tables and owns none. ``zhibu migrate`` creates it, migrations only grant to it."""

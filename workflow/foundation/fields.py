@@ -7,6 +7,8 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from enum import StrEnum
+from functools import cached_property
+from operator import attrgetter
 from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, pre_load
@@ -35,8 +37,21 @@ _say(fields.Mapping, invalid=Words("应为一个对象", "must be an object"))
 _say(fields.Boolean, invalid=Words("应为 true 或 false", "must be true or false"))
 
 
+def about(zh: str, en: str, help_zh: str = "", help_en: str = "", *, example: Any = None, **more: Any) -> dict[str, Any]:
+    """What is said of a field, wherever it is shown: its label, a sentence of help, an example (``Day(**about(…))``)."""
+    said: dict[str, Any] = {"label": Words(zh, en)}
+    if help_zh:
+        said["help"] = Words(help_zh, help_en)
+    if example is not None:
+        said["example"] = example
+    return {"metadata": {**said, **more}}
+
+
 class Body(Schema):
-    """A body as it is sent: unknown fields are refused, null means left out."""
+    """What is sent, and what is answered: unknown fields are refused, null means left out.
+
+    A field with ``dump_only`` is answered alone, one with ``load_only`` is sent alone. Made once: a new one costs more than its use.
+    """
 
     class Meta:
         unknown = RAISE
@@ -44,6 +59,30 @@ class Body(Schema):
     @pre_load
     def _null_means_left_out(self, data: Any, **_: Any) -> Any:
         return {name: value for name, value in data.items() if value is not None} if isinstance(data, Mapping) else data
+
+    def shown(self, row: Any, without: frozenset[str] = frozenset()) -> dict[str, Any]:
+        """A row as its readers see it, ``without`` the fields that this one does not see.
+
+        Values stay as they are: whoever writes them out knows days and words. marshmallow's own ``dump`` would turn each into text first.
+        """
+        return {name: read(row) for name, read in self._readers if name not in without}
+
+    @cached_property
+    def _readers(self) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
+        return tuple((field.data_key or name, _reader(field, field.attribute or name)) for name, field in self.dump_fields.items())
+
+
+def _reader(field: fields.Field[Any], attribute: str) -> Callable[[Any], Any]:
+    """How the value of a field is found on a row: that of the attribute, and of what lies below it by its own schema."""
+    get = attrgetter(attribute)
+    inner = field.inner if isinstance(field, fields.List) else field
+    if not isinstance(inner, fields.Nested):
+        return get
+    below = inner.schema
+    assert isinstance(below, Body)  # noqa: S101  (all schemas of ours are)
+    if inner is not field:
+        return lambda row: [below.shown(each) for each in get(row)]
+    return lambda row: None if (value := get(row)) is None else below.shown(value)
 
 
 class Inner(fields.Nested):
@@ -191,7 +230,9 @@ def _between(at_least: int, at_most: int) -> Words:
     return Words(f"应为 {at_least} 至 {at_most} 的整数", f"must be a whole number from {at_least} to {at_most}")
 
 
-def one_of(words: type[StrEnum], *, among: Sequence[StrEnum] | None = None, **kwargs: Any) -> fields.Enum[Any]:
+def one_of(
+    words: type[StrEnum], *, among: Sequence[StrEnum] | None = None, metadata: Mapping[str, Any] | None = None, **kwargs: Any
+) -> fields.Enum[Any]:
     """One of our words, or of some of them."""
     known = tuple(words if among is None else among)
     listed = "、".join(word.value for word in known)
@@ -201,20 +242,23 @@ def one_of(words: type[StrEnum], *, among: Sequence[StrEnum] | None = None, **kw
         if word not in known:
             raise ValidationError([unknown])
 
-    field = fields.Enum(words, by_value=True, validate=check, metadata={"enum": [word.value for word in known]}, **kwargs)
+    said = {"enum": [word.value for word in known], **(metadata or {})}
+    field = fields.Enum(words, by_value=True, validate=check, metadata=said, **kwargs)
     field.error_messages = {**field.error_messages, "unknown": unknown}  # type: ignore[dict-item]
     return field
 
 
-def many(field: fields.Field[Any], *, at_most: int = 500, at_least: int = 0, **kwargs: Any) -> fields.List[Any]:
+def many(
+    field: fields.Field[Any], *, at_most: int = 500, at_least: int = 0, metadata: Mapping[str, Any] | None = None, **kwargs: Any
+) -> fields.List[Any]:
     """A list without repetitions."""
-    metadata = {"uniqueItems": True, "minItems": at_least, "maxItems": at_most}
-    return fields.List(field, validate=[length(at_least, at_most), no_repetition], metadata=metadata, **kwargs)
+    said = {"uniqueItems": True, "minItems": at_least, "maxItems": at_most, **(metadata or {})}
+    return fields.List(field, validate=[length(at_least, at_most), no_repetition], metadata=said, **kwargs)
 
 
-def lines(body: type[Body], *, at_most: int = 500) -> fields.List[Any]:
+def lines(body: type[Body], *, at_most: int = 500, metadata: Mapping[str, Any] | None = None, **kwargs: Any) -> fields.List[Any]:
     """A list of objects, each whole."""
-    return fields.List(Inner(body), validate=length(0, at_most), metadata={"maxItems": at_most})
+    return fields.List(Inner(body), validate=length(0, at_most), metadata={"maxItems": at_most, **(metadata or {})}, **kwargs)
 
 
 def length(at_least: int, at_most: int) -> Callable[[Sequence[Any]], None]:

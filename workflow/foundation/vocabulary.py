@@ -70,6 +70,8 @@ STAGES: dict[Kind, tuple[Stage, ...]] = {
 
 ENDED = {Kind.APPRAISAL: (Stage.FILED, Stage.ACCEPTED), Kind.ASSESSMENT: (Stage.DECIDED, Stage.PUBLISHED)}
 """The stages after the work: of the plan's six, and of what the office puts before the committee."""
+MAIN = Kind.APPRAISAL
+"""The branches' own year: meant wherever no kind is named."""
 
 WORKING_STAGES: dict[Kind, tuple[Stage, ...]] = {
     kind: tuple(stage for stage in stages if stage not in ENDED[kind]) for kind, stages in STAGES.items()

@@ -7,20 +7,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from workflow.assessment.decision import Decision, enter_decision, must_be_pending, whole_decisions
+from workflow import assessment
+from workflow.assessment.decision import Decision, DecisionSchema, decision_of, enter_decision, must_be_pending, whole_decisions
 from workflow.assessment.summary import sheets
 from workflow.foundation.errors import Conflict, Forbidden, Words
-from workflow.foundation.vocabulary import ENDED, SCHOOL_ZONE, Kind, Role, Stage, Trigger
+from workflow.foundation.vocabulary import ENDED, SCHOOL_ZONE, Role, Stage, Trigger
+from workflow.machine.kinds import link_to_all
 from workflow.machine.process import move_together
+from workflow.machine.telling import tell_leaders
 from workflow.mail import letters
 from workflow.mail.outbox import NewLetter, enqueue
-from workflow.people.access import Caller
+from workflow.people.access import Action, Caller
 from workflow.people.organisation import holders_of
-from workflow.year.cycle import Cycle, Lock, Process, leaders, processes_of, with_people
+from workflow.rules.acts import Act, Call, Sent
+from workflow.rules.evidence import reject, withdraw
+from workflow.rules.records import REASON
+from workflow.year.cycle import Cycle, Lock, Process, cycle_by_year, processes_of, with_people
+
+KIND = assessment.KIND.kind
 
 
 def enter(session: Session, cycle: Cycle, body: Mapping[str, Any], *, by: Caller, now: datetime, base_url: str) -> Decision:
@@ -39,7 +48,7 @@ def enter(session: Session, cycle: Cycle, body: Mapping[str, Any], *, by: Caller
                     letters.DecisionEntered(
                         recipient=person.name,
                         today=today,
-                        link=letters.kind_link(base_url, Kind.ASSESSMENT, cycle.year),
+                        link=link_to_all(base_url, KIND, cycle.year),
                         year=cycle.year,
                         number=decision.number,
                         held_on=decision.held_on,
@@ -61,7 +70,7 @@ def make_final(session: Session, cycle: Cycle, decision: Decision, *, by: Caller
     Takes the locks. Raises Conflict, Forbidden for who has entered it himself, MoveNotPossible and BranchesLack naming every branch in the way.
     """
     # A branch that was dissolved meanwhile has nobody left to report, and nothing to be decided on.
-    of_year = with_people(session, processes_of(session, cycle, Kind.ASSESSMENT, lock=Lock.MOVE))
+    of_year = with_people(session, processes_of(session, cycle, KIND, lock=Lock.MOVE))
     session.refresh(decision)
     must_be_pending(decision)
     if decision.recorded_by == by.staff_no:
@@ -84,7 +93,7 @@ def publish_decision(session: Session, cycle: Cycle, *, by: Caller, now: datetim
 
     Raises Conflict when there is nothing to publish.
     """
-    decided = [each for each in processes_of(session, cycle, Kind.ASSESSMENT, lock=Lock.MOVE) if each.stage is Stage.DECIDED]
+    decided = [each for each in processes_of(session, cycle, KIND, lock=Lock.MOVE) if each.stage is Stage.DECIDED]
     unpublished = session.scalars(
         whole_decisions(cycle)
         .where(Decision.confirmed_at.is_not(None), Decision.published_at.is_(None))
@@ -99,36 +108,65 @@ def publish_decision(session: Session, cycle: Cycle, *, by: Caller, now: datetim
         decision.published_by, decision.published_at = by.staff_no, now
         decision.version += 1
     session.flush()
-    _tell(session, decided, unpublished[-1], now=now, base_url=base_url)
+    tell_leaders(session, decided, letters.PUBLISHED, letters.Published, now=now, base_url=base_url, record=unpublished[-1].id)
     return unpublished
 
 
-def _tell(session: Session, processes: Sequence[Process], decision: Decision, *, now: datetime, base_url: str) -> None:
-    by_id: Mapping[int, Process] = {process.id: process for process in processes}
-    enqueue(
-        session,
-        [
-            NewLetter(
-                kind=letters.PUBLISHED,
-                recipient_id=leader.id,
-                recipient_name=leader.name,
-                address=leader.email,
-                words=letters.render(
-                    letters.Published(
-                        recipient=leader.name,
-                        today=now.astimezone(SCHOOL_ZONE).date(),
-                        link=letters.process_link(base_url, process.kind, process.cycle.year, process.branch.code),
-                        branch=process.branch.name,
-                        year=process.cycle.year,
-                    )
-                ),
-                process_id=process.id,
-                cycle_id=process.cycle_id,
-                round=process.round,
-                record=decision.id,
-            )
-            for process_id, leader in leaders(session, list(by_id))
-            for process in [by_id[process_id]]
-        ],
-        now,
-    )
+# ── acts ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _year(call: Call[Any], year: int) -> Cycle:
+    return cycle_by_year(call.session, year)
+
+
+def _decision(call: Call[Any], year: int, decision_id: int) -> Decision:
+    return decision_of(call.session, cycle_by_year(call.session, year), decision_id)
+
+
+def _held(call: Call[Any], year: int, decision_id: int) -> Decision:
+    return decision_of(call.session, cycle_by_year(call.session, year), decision_id, held=True)
+
+
+def _publish(call: Call[Cycle], sent: Sent) -> Decision:
+    *_, last = publish_decision(call.session, call.on, by=call.by, now=call.now, base_url=call.base_url)
+    return last
+
+
+def _confirm(call: Call[Decision], sent: Sent) -> Decision:
+    make_final(call.session, call.on.cycle, call.on, by=call.by, now=call.now)
+    return call.on
+
+
+def _reject(call: Call[Decision], sent: Sent) -> Decision:
+    must_be_pending(call.on)
+    reject(call.on, by=call.by.staff_no, now=call.now, reason=sent["reason"])
+    return call.on
+
+
+def _withdraw(call: Call[Decision], sent: Sent) -> Decision:
+    must_be_pending(call.on)
+    withdraw(call.on, by=call.by.staff_no, now=call.now, reason=sent["reason"])
+    return call.on
+
+
+_act = partial(Act, link="decision")
+ENTER: Act[Cycle, Decision] = _act(
+    "enter_decision",
+    "登记党委会决定",
+    "enter a decision of the committee",
+    Action.ASSESS,
+    lambda call, sent: enter(call.session, call.on, sent, by=call.by, now=call.now, base_url=call.base_url),
+    on=_year,
+    sends=DecisionSchema(),
+)
+PUBLISH: Act[Cycle, Decision] = _act("publish_decision", "公布党委会决定", "publish what is final", Action.ASSESS, _publish, on=_year)
+CONFIRM: Act[Decision, Decision] = _act(
+    "confirm_decision", "确认党委会决定", "make a decision final", Action.CONFIRM_DECISION, _confirm, on=_decision
+)
+REJECT: Act[Decision, Decision] = _act(
+    "reject_decision", "退回党委会决定", "refuse what was entered", Action.CONFIRM_DECISION, _reject, on=_held, sends=REASON
+)
+WITHDRAW: Act[Decision, Decision] = _act(
+    "withdraw_decision", "撤回党委会决定", "take back what was entered", Action.ASSESS, _withdraw, on=_held, sends=REASON
+)
+ACTS: tuple[Act[Any, Any], ...] = (ENTER, PUBLISH, CONFIRM, REJECT, WITHDRAW)

@@ -16,19 +16,20 @@ from sqlalchemy import func, insert, literal
 from sqlalchemy.orm import Session
 from transitions import EventData, Machine
 
-from workflow import appraisal, assessment
 from workflow.foundation.errors import BranchesLack, Forbidden, Invalid, MoveNotPossible, RequirementsUnmet, Words
 from workflow.foundation.vocabulary import ENDED, SCHOOL_ZONE, STAGES, WORKING_STAGES, Kind, Stage, Trigger
 from workflow.machine.gate import Unmet, blocking, blocking_together
+from workflow.machine.kinds import KINDS
+from workflow.machine.telling import tell_leaders
 from workflow.mail import letters
-from workflow.mail.outbox import NewLetter, enqueue, retire_reminders
+from workflow.mail.outbox import retire_reminders
 from workflow.people.access import Caller
 from workflow.rules.moves import Move
-from workflow.year.cycle import Process, StageChange, check_version, leaders, must_run
+from workflow.year.cycle import Process, StageChange, check_version, must_run
 from workflow.year.deadlines import change_processes, has_passed
 from workflow.year.roll import bring_into_step
 
-MOVES: Mapping[Kind, tuple[Move, ...]] = {Kind.APPRAISAL: appraisal.MOVES, Kind.ASSESSMENT: assessment.MOVES}
+MOVES: Mapping[Kind, tuple[Move, ...]] = {kind: each.moves for kind, each in KINDS.items()}
 
 
 def _machine(kind: Kind) -> Machine:
@@ -245,8 +246,7 @@ def _fire(
     again = [each.id for each, source in zip(processes, sources, strict=True) if source in ENDED[each.kind] and target in WORKING_STAGES[each.kind]]
     bring_into_step(session, again, now=now)
     if opens_round:
-        for process, row in zip(processes, rows, strict=True):
-            _tell_returned(session, process, row, now=now, base_url=base_url)
+        _tell_returned(session, processes, reason or "", now=now, base_url=base_url)
     retire_reminders(session, [process.id for process in processes])
     return list(rows)
 
@@ -261,37 +261,10 @@ def _late(trigger: Trigger, now: datetime) -> Any:
     return Process.late if trigger is Trigger.ACCEPT else False
 
 
-def _tell_returned(session: Session, process: Process, change: StageChange, *, now: datetime, base_url: str) -> None:
+def _tell_returned(session: Session, processes: Sequence[Process], reason: str, *, now: datetime, base_url: str) -> None:
     """Tell secretary and deputy that their branch was returned: where to, why, and until when."""
-    year, code = process.cycle.year, process.branch.code
-    enqueue(
-        session,
-        [
-            NewLetter(
-                kind=letters.RETURNED,
-                recipient_id=leader.id,
-                recipient_name=leader.name,
-                address=leader.email,
-                words=letters.render(
-                    letters.Returned(
-                        recipient=leader.name,
-                        branch=process.branch.name,
-                        year=year,
-                        stage=process.stage,
-                        round=process.round,
-                        reason=change.reason or "",
-                        due_on=process.due_on,
-                        today=now.astimezone(SCHOOL_ZONE).date(),
-                        link=letters.process_link(base_url, process.kind, year, code),
-                        kind=process.kind,
-                    )
-                ),
-                process_id=process.id,
-                cycle_id=process.cycle_id,
-                round=process.round,
-                due_on=process.due_on,
-            )
-            for _, leader in leaders(session, [process.id])
-        ],
-        now,
-    )
+
+    def says(process: Process) -> dict[str, Any]:
+        return {"stage": process.stage, "round": process.round, "reason": reason, "due_on": process.due_on, "kind": process.kind}
+
+    tell_leaders(session, processes, letters.RETURNED, letters.Returned, now=now, base_url=base_url, due=True, says=says)

@@ -10,23 +10,24 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from workflow.foundation.errors import Conflict, Invalid, Words
-from workflow.foundation.fields import Body, Line, LongText, many
-from workflow.foundation.vocabulary import SCHOOL_ZONE, Waivable
-from workflow.machine.gate import BY_NAME, unmet
+from workflow.foundation.fields import Body, Line, LongText, about, many
+from workflow.foundation.vocabulary import Waivable
+from workflow.machine.asked import BY_NAME
+from workflow.machine.gate import unmet
+from workflow.machine.telling import tell_leaders
 from workflow.mail import letters
-from workflow.mail.outbox import NewLetter, enqueue
 from workflow.people.organisation import Branch
-from workflow.rules.evidence import must_be_open
+from workflow.rules.evidence import must_be_open, withdraw
 from workflow.rules.requirement import Waiver
-from workflow.year.cycle import Cycle, Process, leaders
+from workflow.year.cycle import Cycle, Process
 
 
-class WaiverBody(Body):
-    """A waiver as it is sent. ``subjects`` may be left out where one reason serves the whole requirement."""
+class WaiverSchema(Body):
+    """A reason. ``subjects`` may be left out where one reason serves the whole requirement."""
 
-    requirement = Line(required=True)
-    subjects = many(Line(), at_least=1)
-    reason = LongText(required=True, at_most=1000)
+    requirement = Line(required=True, **about("要求", "requirement", "缺的是哪一项", "which one is not met", example="members_who_have_not_studied"))
+    subjects = many(Line(), at_least=1, **about("涉及", "subjects", "逐项说明时写明是哪些", "which of them", example=["20160005"]))
+    reason = LongText(required=True, at_most=1000, **about("理由", "reason", "为什么可以放行", "why it may pass", example="在外交流一年"))
 
 
 def waive(session: Session, process: Process, body: Mapping[str, Any], *, by: str, now: datetime) -> Waiver:
@@ -88,36 +89,27 @@ def approve(waiver: Waiver, *, by: str, now: datetime) -> None:
     waiver.version += 1
 
 
+def take_back(process: Process, waiver: Waiver, *, by: str, now: datetime, reason: str) -> None:
+    """The branch takes a reason back. Raises StageClosed, Conflict when it does not stand any more."""
+    must_be_open(process, BY_NAME[waiver.requirement].stage)
+    withdraw(waiver, by=by, now=now, reason=reason)
+
+
 def tell_decided(session: Session, process: Process, waiver: Waiver, *, now: datetime, base_url: str) -> None:
     """Tell secretary and deputy what the office has decided: which clause, and why if it was refused; never whom the reason covers."""
-    clause, year = BY_NAME[waiver.requirement].clause, process.cycle.year
-    enqueue(
+    clause = BY_NAME[waiver.requirement].clause
+    tell_leaders(
         session,
-        [
-            NewLetter(
-                kind=letters.WAIVER_APPROVED if waiver.rejected_at is None else letters.WAIVER_REJECTED,
-                recipient_id=leader.id,
-                recipient_name=leader.name,
-                address=leader.email,
-                words=letters.render(
-                    letters.WaiverDecided(
-                        recipient=leader.name,
-                        today=now.astimezone(SCHOOL_ZONE).date(),
-                        link=letters.process_link(base_url, process.kind, year, process.branch.code),
-                        branch=process.branch.name,
-                        year=year,
-                        clause=clause,
-                        sentence=process.cycle.sentence(clause),
-                        refused_because=waiver.rejected_reason,
-                        kind=process.kind,
-                    )
-                ),
-                process_id=process.id,
-                cycle_id=process.cycle_id,
-                round=process.round,
-                record=waiver.id,
-            )
-            for _, leader in leaders(session, [process.id])
-        ],
-        now,
+        [process],
+        letters.WAIVER_APPROVED if waiver.rejected_at is None else letters.WAIVER_REJECTED,
+        letters.WaiverDecided,
+        now=now,
+        base_url=base_url,
+        record=waiver.id,
+        says=lambda process: {
+            "clause": clause,
+            "sentence": process.cycle.sentence(clause),
+            "refused_because": waiver.rejected_reason,
+            "kind": process.kind,
+        },
     )

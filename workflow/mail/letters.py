@@ -18,7 +18,7 @@ from typing import ClassVar
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from workflow.foundation.vocabulary import Kind, Stage, Trigger
+from workflow.foundation.vocabulary import MAIN, Kind, Stage, Trigger
 
 REMINDER, OVERDUE = "due-", "overdue-"
 OF_A_DEADLINE = (REMINDER, OVERDUE)
@@ -40,19 +40,6 @@ def reminder_kind(days_before: int) -> str:
 def school_link(base_url: str, year: int) -> str:
     """Where a letter sends the office: the overview of the year."""
     return f"{base_url}/cycles/{year}"
-
-
-def process_link(base_url: str, kind: Kind, year: int, code: str) -> str:
-    """Where a letter sends its reader: the page of the branch, or that of its assessment."""
-    return f"{base_url}/cycles/{year}/{_PAGES[kind]}/{code}"
-
-
-def kind_link(base_url: str, kind: Kind, year: int) -> str:
-    """Where a letter sends who has to do with all branches: their list."""
-    return f"{base_url}/cycles/{year}/{_PAGES[kind]}"
-
-
-_PAGES = {Kind.APPRAISAL: "branches", Kind.ASSESSMENT: "assessments"}
 
 
 @dataclass(frozen=True)
@@ -124,7 +111,7 @@ class Reminder(OfADueDay):
     stage: Stage
     leads: bool
     duties: Sequence[Duty]
-    kind: Kind = Kind.APPRAISAL
+    kind: Kind = MAIN
 
     @property
     def next_move(self) -> Trigger:
@@ -157,7 +144,7 @@ class Returned(Addressed):
     round: int
     reason: str
     due_on: date | None
-    kind: Kind = Kind.APPRAISAL
+    kind: Kind = MAIN
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,7 +157,7 @@ class WaiverDecided(Addressed):
     clause: str
     sentence: str
     refused_because: str | None
-    kind: Kind = Kind.APPRAISAL
+    kind: Kind = MAIN
 
     @property
     def decision(self) -> str:
@@ -221,7 +208,7 @@ class Digest(OfADay):
     overdue: int
     due_soon: int
     returned: int
-    kind: Kind = Kind.APPRAISAL
+    kind: Kind = MAIN
     assessed: Sequence[tuple[Stage, int]] = ()
     """The stages of the committee's assessment in which branches stand; none in a year that assesses nobody."""
 

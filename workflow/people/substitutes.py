@@ -15,7 +15,7 @@ from sqlalchemy.orm import Mapped, Session, joinedload, mapped_column, relations
 
 from workflow.foundation.database import Base, Numbered, any_of
 from workflow.foundation.errors import Conflict, Exists, Forbidden, Invalid, NotFound, Words
-from workflow.foundation.fields import Body, Day, StaffNo
+from workflow.foundation.fields import Body, Day, StaffNo, about
 from workflow.foundation.history import track
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import SCHOOL_ZONE, Post, Role, Standing
@@ -67,19 +67,19 @@ personal(
 )
 
 
-class SubstituteBody(Body):
-    """A substitute as it is sent. Without ``staff_no`` somebody names his own."""
+class SubstituteSchema(Body):
+    """A substitute for a dated period. Without ``staff_no`` people name their own."""
 
-    staff_no = StaffNo()
-    substitute = StaffNo(required=True)
-    starts_on = Day(required=True)
-    ends_on = Day(required=True)
+    staff_no = StaffNo(**about("被代行人", "for whom", "不填为本人", "oneself if left out", example="20160001"))
+    substitute = StaffNo(required=True, **about("代行人", "substitute", "本支部的正式党员", "a full member of the branch", example="20160005"))
+    starts_on = Day(required=True, **about("开始日期", "from", "代行的第一天", "the first day", example="2024-12-20"))
+    ends_on = Day(required=True, **about("结束日期", "to", "代行的最后一天", "the last day", example="2024-12-31"))
 
 
-class EndSubstituteBody(Body):
+class EndSubstituteSchema(Body):
     """An earlier last day; without one it ends at once."""
 
-    ends_on = Day()
+    ends_on = Day(**about("结束日期", "to", "不填为立即结束", "at once if left out", example="2024-12-25"))
 
 
 def standing(on: date | ColumnElement[date]) -> tuple[ColumnElement[bool], ...]:

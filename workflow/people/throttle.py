@@ -105,21 +105,15 @@ def forget(session: Session, limit: Limit, whom: str) -> None:
     session.execute(delete(Attempt).where(Attempt.key == _key(limit, whom)))
 
 
-def client_address(peer: str | None, forwarded: str, trusted_proxies: int) -> str:
-    """Whom an address stands for: the peer, or what the outermost of our own proxies wrote down as its peer.
-
-    Each proxy appends to ``X-Forwarded-For``: only as many entries from its end as there are proxies of ours are true, whatever a client sent
-    before them. Who has an IPv6 address has the 2**64 of its network too, so those count as one.
-    """
-    hops = [hop.strip() for hop in forwarded.split(",")] if forwarded else []
-    told = hops[-trusted_proxies] if 0 < trusted_proxies <= len(hops) else peer or ""
+def network_of(address: str) -> str:
+    """The network that a client's address stands for. An IPv6 address has the 2**64 of its network too, so those count as one."""
     try:
-        address = ip_address(told)
+        client = ip_address(address)
     except ValueError:
-        return peer or ""
-    if not isinstance(address, IPv6Address):
-        return str(address)
-    return str(address.ipv4_mapped or ip_network((address, 64), strict=False))
+        return address
+    if not isinstance(client, IPv6Address):
+        return str(client)
+    return str(client.ipv4_mapped or ip_network((client, 64), strict=False))
 
 
 def _sweep(session: Session, now: datetime, but: Sequence[str]) -> None:

@@ -36,7 +36,7 @@ from sqlalchemy.types import UserDefinedType
 from workflow.foundation.database import Base, Numbered, any_of, ddl, word
 from workflow.foundation.history import usable
 from workflow.foundation.personal import Area, personal
-from workflow.foundation.vocabulary import SCHOOL_ZONE, STAGES, WORKING_STAGES, Kind, Stage
+from workflow.foundation.vocabulary import MAIN, SCHOOL_ZONE, STAGES, WORKING_STAGES, Kind, Stage
 from workflow.people.organisation import Branch
 from workflow.year.cycle import Cycle, Participant, Process, secretaries
 
@@ -234,7 +234,7 @@ _NOW = text("""
 """)
 
 
-def overview(session: Session, cycle: Cycle, *, now: datetime, kind: Kind = Kind.APPRAISAL) -> Overview:
+def overview(session: Session, cycle: Cycle, *, now: datetime, kind: Kind = MAIN) -> Overview:
     """Count a cycle's processes by their buckets. The cursor is taken before it counts."""
     today = now.astimezone(SCHOOL_ZONE).date()
     cursor = _cursor_now(session, cycle, kind, today)
@@ -302,7 +302,7 @@ def branches(
     words: str | None = None,
     after: str = "",
     limit: int = 100,
-    kind: Kind = Kind.APPRAISAL,
+    kind: Kind = MAIN,
 ) -> Rows:
     """Rows of the dashboard by branch code, in two queries. ``words`` is looked for in code, name and unit."""
     conditions: list[ColumnElement[bool]] = [Process.cycle_id == cycle.id, Process.kind == kind, Branch.code > after]
@@ -341,7 +341,7 @@ _CHANGED = text("""
 """)
 
 
-def changed_branches(session: Session, cycle: Cycle, since: Cursor, *, limit: int, today: date, kind: Kind = Kind.APPRAISAL) -> tuple[Rows, Cursor]:
+def changed_branches(session: Session, cycle: Cycle, since: Cursor, *, limit: int, today: date, kind: Kind = MAIN) -> tuple[Rows, Cursor]:
     """Every branch that has changed since a cursor, once, in its present state; and the cursor to ask with next.
 
     A full page is one part of a sweep: its cursor goes on where the page ended, and the end of the sweep leads back to what was the horizon at

@@ -11,8 +11,8 @@ from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from workflow.foundation.calendar import Overrides
-from workflow.foundation.vocabulary import Kind
-from workflow.mail.letters import Counted, process_link
+from workflow.machine.kinds import link_to_all
+from workflow.mail.letters import Counted
 from workflow.people.organisation import Branch, Person
 from workflow.reminders.due import STANDING, ProcessState, TickMoment, Topic
 from workflow.reminders.when import reason_of, remark_of
@@ -42,7 +42,7 @@ def counted(
     number = func.count(record.id.distinct()).label("number")
     rows = session.execute(
         select(*STANDING, Participant, Person.email, Process.cycle_id, Cycle.year, *branch)
-        .add_columns(day.label("day"), number)
+        .add_columns(Process.kind, day.label("day"), number)
         .select_from(record if source is None else source)
         .join(Process, Process.id == record.process_id)
         .join(Cycle, Cycle.id == Process.cycle_id)
@@ -72,7 +72,7 @@ def counted(
                 letter,
                 recipient=to.name,
                 today=at.today,
-                link=process_link(at.base_url, Kind.APPRAISAL, row.year, row.code),
+                link=f"{link_to_all(at.base_url, row.kind, row.year)}/{row.code}",
                 remark=remark_of(row.day.year),
                 branch=row.branch,
                 due_on=row.day,

@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session, contains_eager, selectinload
 
 from workflow.foundation.database import any_of
 from workflow.foundation.vocabulary import WORKING_STAGES, CycleStatus, Post, Role
-from workflow.machine.gate import BY_NAME
+from workflow.machine.asked import BY_NAME
+from workflow.machine.kinds import link_to
 from workflow.machine.process import moves_from
 from workflow.mail import letters
 from workflow.mail.letters import reminder_kind
@@ -109,17 +110,16 @@ def of_deadlines(session: Session, near: Sequence[Near], missing: DutyCounts, at
 
 def _compose(near: Near, name: str, leads: bool, counts: Mapping[str, int], at: TickMoment) -> letters.Reminder:
     process, day = near.process, near.topic.due_on
-    year, code = process.cycle.year, process.branch.code
     return letters.Reminder(
         recipient=name,
         branch=process.branch.name,
-        year=year,
+        year=process.cycle.year,
         stage=process.stage,
         due_on=day,
         today=at.today,
         leads=leads,
         duties=duties_of(process.cycle, counts),
-        link=letters.process_link(at.base_url, process.kind, year, code),
+        link=link_to(at.base_url, process),
         kind=process.kind,
         remark=remark_of(day.year),
     )

@@ -8,7 +8,7 @@ from functools import partial
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from workflow.foundation.vocabulary import CycleStatus, Kind, Role
+from workflow.foundation.vocabulary import MAIN, CycleStatus, Kind, Role
 from workflow.mail.letters import Digest, school_link
 from workflow.people.organisation import holders_of
 from workflow.readings.progress import overview
@@ -29,7 +29,7 @@ def _derive(session: Session, at: TickMoment) -> Iterator[Topic]:
         topic = Topic(kind=KIND, due_on=monday, reason="每周汇总", cycle_id=cycle.id)
         yield topic
         seen = overview(session, cycle, now=at.now)
-        assessed = overview(session, cycle, now=at.now, kind=Kind.ASSESSMENT)
+        beside = [overview(session, cycle, now=at.now, kind=kind) for kind in Kind if kind is not MAIN]
         for to in office:
             compose = partial(
                 Digest,
@@ -43,7 +43,7 @@ def _derive(session: Session, at: TickMoment) -> Iterator[Topic]:
                 overdue=seen.overdue,
                 due_soon=seen.due_soon,
                 returned=seen.returned,
-                assessed=tuple(each for each in assessed.by_stage.items() if each[1]),
+                assessed=tuple(each for other in beside for each in other.by_stage.items() if each[1]),
             )
             yield topic.to(to, to.email, compose)
 

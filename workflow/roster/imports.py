@@ -22,8 +22,9 @@ from workflow.people.access import Action
 from workflow.people.accounts import Account
 from workflow.people.organisation import Appointment, Branch, Person
 from workflow.roster.checks import Roster, RosterBranch, RosterMember
-from workflow.roster.workbook import Reading
-from workflow.workbooks.imports import WorkbookImport, keep_import, mark_applied, must_be_applicable, track_import
+from workflow.roster.workbook import Reading, read_workbook
+from workflow.rules.acts import Act, Call, Done, Sent
+from workflow.workbooks.imports import Upload, WorkbookImport, import_by_id, keep_import, mark_applied, must_be_applicable, track_import
 from workflow.year.roll import rolls_follow
 
 BRANCH_FIELDS = ("name", "unit_code", "unit_name", "has_committee")
@@ -241,3 +242,23 @@ def _write_posts(session: Session, found: RosterChanges, today: date) -> None:
                 for seat in wanted
             ],
         )
+
+
+def _import(call: Call[Any], import_id: int) -> RosterImport:
+    return import_by_id(call.session, RosterImport, import_id, for_update=True)
+
+
+def _preview(call: Call[Any], file: Upload) -> RosterImport:
+    reading = read_workbook(file.data, today=call.today)
+    return preview_import(call.session, reading, file_name=file.name, by=call.by.staff_no, now=call.now)
+
+
+def _apply(call: Call[RosterImport], sent: Sent) -> Done:
+    return Done([call.on], {"changed": apply_import(call.session, call.on, by=call.by.staff_no, now=call.now).summary})
+
+
+PREVIEW: Act[Any, RosterImport] = Act(
+    "preview_roster", "核对名册", "read a roster without changing anything", Action.IMPORT_ROSTER, _preview, uploads=RosterImport
+)
+APPLY: Act[RosterImport, Done] = Act("apply_roster", "写入名册", "apply a roster", Action.IMPORT_ROSTER, _apply, on=_import)
+ACTS: tuple[Act[Any, Any], ...] = (PREVIEW, APPLY)

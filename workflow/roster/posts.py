@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from workflow.foundation.errors import Exists, Invalid, NotFound, Words
-from workflow.foundation.fields import Body, Day, Line, StaffNo, one_of
+from workflow.foundation.fields import Body, Day, Line, StaffNo, about, one_of
 from workflow.foundation.vocabulary import SCHOOL_ROLES, Post, Role
+from workflow.people.access import Action
 from workflow.people.accounts import open_account
 from workflow.people.organisation import Appointment, branch_by_code, person_by_staff_no
+from workflow.rules.acts import Act
 from workflow.year.roll import rolls_follow
 
 
-class AppointmentBody(Body):
-    """A post as it is sent: ``post`` with ``branch``, or ``role`` of the school alone."""
+class AppointmentSchema(Body):
+    """A post: ``post`` with ``branch``, or ``role`` of the school alone."""
 
-    staff_no = StaffNo(required=True)
-    branch = Line(at_most=32)
-    post = one_of(Post)
-    role = one_of(Role)
-    title = Line(at_most=50)
-    starts_on = Day(required=True)
+    staff_no = StaffNo(required=True, **about("学工号", "staff number", "谁任职", "whose post", example="20160001"))
+    branch = Line(at_most=32, **about("党支部", "branch", "支部职务须填", "of a post in a branch", example="D0101"))
+    post = one_of(Post, **about("支部职务", "post", "书记、副书记、支委、党小组长", "of a branch", example="secretary"))
+    role = one_of(Role, **about("学校职务", "role", "党办、党委、督查、管理员", "of the school", example="office"))
+    title = Line(at_most=50, **about("职务名称", "title", "名册上的叫法", "as the roster calls it", example="组织委员"))
+    starts_on = Day(required=True, **about("任职日期", "from", "任职的第一天", "the first day", example="2024-09-01"))
+
+
+class EndSchema(Body):
+    """The last day in the post."""
+
+    ends_on = Day(required=True, **about("离任日期", "last day", "任职的最后一天", "the last day", example="2024-12-31"))
 
 
 def appoint(session: Session, body: Mapping[str, Any], *, now: datetime) -> Appointment:
@@ -84,3 +92,34 @@ def end_appointment(session: Session, appointment_id: int, *, ends_on: date, now
     if row.branch_id is not None:
         rolls_follow(session, now=now, branches=[row.branch_id])
     return row
+
+
+APPOINT: Act[Any, Appointment] = Act(
+    "appoint",
+    "任命",
+    "give somebody a post",
+    Action.WRITE_APPOINTMENTS,
+    lambda call, sent: appoint(call.session, sent, now=call.now),
+    sends=AppointmentSchema(),
+)
+END_APPOINTMENT: Act[int, Appointment] = Act(
+    "end_appointment",
+    "离任",
+    "end a post",
+    Action.WRITE_APPOINTMENTS,
+    lambda call, sent: end_appointment(call.session, call.on, ends_on=sent["ends_on"], now=call.now),
+    on=lambda call, appointment_id: appointment_id,
+    sends=EndSchema(),
+)
+ACTS: tuple[Act[Any, Any], ...] = (APPOINT, END_APPOINTMENT)
+
+
+def appointments_after(session: Session, appointment_id: int, limit: int) -> Sequence[Appointment]:
+    """Posts in branches and offices of the school in the order they were given, past ones included."""
+    return session.scalars(
+        select(Appointment)
+        .options(joinedload(Appointment.person), joinedload(Appointment.branch))
+        .where(Appointment.id > appointment_id)
+        .order_by(Appointment.id)
+        .limit(limit)
+    ).all()

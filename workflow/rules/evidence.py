@@ -7,6 +7,7 @@ deleted: the branch withdraws a record with a reason, the office rejects one wit
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TypeVar
 
@@ -21,6 +22,19 @@ from workflow.foundation.vocabulary import SCHOOL_ZONE, STAGES, Stage
 from workflow.year.cycle import Process, must_run
 
 
+@dataclass(frozen=True)
+class Retraction:
+    """Who took a record back, when and why."""
+
+    by: str
+    at: datetime
+    reason: str
+
+
+def _retraction(by: str | None, at: datetime | None, reason: str | None) -> Retraction | None:
+    return None if by is None or at is None or reason is None else Retraction(by, at, reason)
+
+
 class Retractable(Numbered):
     """A record that who made it may withdraw and who judges it may reject, each with a reason."""
 
@@ -33,6 +47,16 @@ class Retractable(Numbered):
     rejected_by: Mapped[str | None]
     rejected_at: Mapped[datetime | None]
     rejected_reason: Mapped[str | None]
+
+    @property
+    def withdrawn(self) -> Retraction | None:
+        """How the branch took it back, if it did."""
+        return _retraction(self.withdrawn_by, self.withdrawn_at, self.withdrawn_reason)
+
+    @property
+    def rejected(self) -> Retraction | None:
+        """How the office did not accept it, if so."""
+        return _retraction(self.rejected_by, self.rejected_at, self.rejected_reason)
 
     @hybrid_property
     def counts(self) -> bool:

@@ -6,6 +6,7 @@ What applying does is the business of each kind of import; that it may be repeat
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, TypeVar
 
@@ -41,6 +42,14 @@ class WorkbookImport(Numbered):
 
 
 W = TypeVar("W", bound=WorkbookImport)
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file as it was sent. ``name`` has no path and nothing unprintable."""
+
+    name: str
+    data: bytes
 
 
 def track_import(table: Table) -> None:

@@ -28,7 +28,7 @@ from workflow.foundation.database import Base, Numbered, any_of, notes, word
 from workflow.foundation.errors import Conflict, Invalid, NotFound, Stale, Words
 from workflow.foundation.history import changed_since, track
 from workflow.foundation.personal import Area, Data, personal
-from workflow.foundation.vocabulary import STAGES, WORKING_STAGES, CycleStatus, Kind, Post, Stage, Standing, Trigger
+from workflow.foundation.vocabulary import MAIN, STAGES, WORKING_STAGES, CycleStatus, Kind, Post, Stage, Standing, Trigger
 from workflow.people.access import Action
 from workflow.people.organisation import Branch, Person
 
@@ -153,6 +153,8 @@ class StageChange(Numbered, Base):
     made_by: Mapped[str]
     made_at: Mapped[datetime]
 
+    process: Mapped[Process] = relationship()
+
 
 class Extension(Numbered, Base):
     """A later day for one branch and one stage, in the round it was given in (延期)."""
@@ -244,7 +246,7 @@ def _locked(statement: Select[Process], lock: Lock) -> Select[Process]:
     return statement
 
 
-def process_of(session: Session, year: int, branch_code: str, *, kind: Kind = Kind.APPRAISAL, lock: Lock = Lock.NONE) -> Process:
+def process_of(session: Session, year: int, branch_code: str, *, kind: Kind = MAIN, lock: Lock = Lock.NONE) -> Process:
     """The process of a branch in a year, held by ``lock``. Raises NotFound."""
     process = session.scalar(_locked(_process().where(Cycle.year == year, Branch.code == branch_code, Process.kind == kind), lock))
     if process is None:
@@ -283,6 +285,11 @@ def cycle_by_year(session: Session, year: int, *, for_update: bool = False) -> C
     if cycle is None:
         raise NotFound(Words(f"没有{year}年度", f"there is no cycle {year}"))
     return cycle
+
+
+def cycles_after(session: Session, year: int, limit: int) -> Sequence[Cycle]:
+    """Years in their order, after one of them."""
+    return session.scalars(select(Cycle).where(Cycle.year > year).order_by(Cycle.year).limit(limit)).all()
 
 
 def roll(session: Session, process_id: int, *, after: str = "", limit: int = 10_000) -> Sequence[Participant]:

@@ -13,7 +13,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from workflow.foundation.errors import Conflict, Forbidden, Invalid, Stale, Words
-from workflow.foundation.fields import Body, Day, Line, Truth
+from workflow.foundation.fields import Body, Day, Line, Truth, about
 from workflow.foundation.history import changed_since
 from workflow.foundation.vocabulary import SCHOOL_ZONE, STAGES, WORKING_STAGES, CycleStatus, Kind, Post, Role, Standing
 from workflow.people.access import Caller
@@ -95,13 +95,15 @@ def rolls_follow(session: Session, *, now: datetime, branches: Sequence[int] | N
 # ── what is decided about one person on one roll ──────────────────────────────────────────────────────────────────────
 
 
-class RollBody(Body):
-    """Changes to one line of a roll, as they are sent."""
+class RollSchema(Body):
+    """Changes to one line of a roll."""
 
-    excused_reason = Line()
-    voting = Truth()
-    punished_on = Day()
-    rated_here = Truth()
+    excused_reason = Line(
+        **about("不参加的理由", "why excused", "支部填写，党办确认", "the branch gives it, the office confirms", example="长期病休")
+    )
+    voting = Truth(**about("有表决权", "voting", "党办确定", "the office sets it", example=True))
+    punished_on = Day(**about("处分日期", "punished on", "党办确定", "the office sets it", example="2024-06-01"))
+    rated_here = Truth(**about("在本支部评定", "rated here", "党办确定", "the office sets it", example=True))
 
 
 OFFICE_ONLY = ("voting", "punished_on", "rated_here")

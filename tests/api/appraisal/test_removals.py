@@ -13,7 +13,7 @@ from tests.support.servers import House
 from tests.support.years.branch_year import BranchYear, an_empty_house, import_roster, ok, open_year
 from tests.support.years.removals import REMOVALS
 from workflow.appraisal import REQUIREMENTS
-from workflow.machine.gate import BY_NAME
+from workflow.machine.asked import BY_NAME
 from workflow.year.plan import find_plan
 
 pytestmark = pytest.mark.slow

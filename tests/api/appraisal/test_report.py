@@ -19,10 +19,10 @@ from tests.support.records.self_review import CRITICISM, a_life_meeting, a_self_
 from tests.support.servers import YEAR, Cast, House
 from tests.support.situations import HELD_ON, SUBSTANCE, a_study
 from workflow.appraisal.report.figures import CHECKS
-from workflow.appraisal.talks.talks import record_talk
+from workflow.appraisal.talks.talks import TALKS
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import Level, Stage, TalkWay, TallySubject
-from workflow.machine.gate import CLAUSES
+from workflow.machine.asked import CLAUSES
 from workflow.people.callers import caller_for
 from workflow.year.cycle import Process, process_of
 from workflow.year.plan import find_plan, read_plan
@@ -57,7 +57,7 @@ def a_year(house: House, cast: Cast, *, voters: int | None = None) -> None:
         a_study(session, process, cast.everybody, by=cast.secretary)
         for partner in cast.everybody[1:]:
             body = {"held_on": HELD_ON, "talker": cast.secretary, "partner": partner, "way": TalkWay.FACE, **SUBSTANCE}
-            record_talk(session, process, body, by=by, now=house.clock.now)
+            TALKS.record(session, process, body, by=by, now=house.clock.now)
         for who in cast.everybody[:5]:
             a_self_review(session, process, who, level=Level.QUALIFIED)
         a_self_review(session, process, cast.newcomer, level=Level.UNQUALIFIED, submitted=False, aspects={"A1": "草稿里的话"})

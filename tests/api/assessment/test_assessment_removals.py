@@ -12,7 +12,7 @@ from tests.support.servers import YEAR, House
 from tests.support.years.assessment_year import SECTIONS, SESSION, AssessmentYear, a_decision
 from tests.support.years.branch_year import BranchYear, an_empty_house, import_roster, ok, open_year
 from workflow.assessment import REQUIREMENTS
-from workflow.machine.gate import BY_NAME
+from workflow.machine.asked import BY_NAME
 from workflow.year.plan import find_plan
 
 pytestmark = pytest.mark.slow

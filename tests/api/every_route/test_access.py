@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from api import ROUTES
-from api.frame.base import Route
+from api.frame.routes import Route
 from tests.support.servers import Cast
 from tests.support.world import BRANCH_ROLES, ELSEWHERE, EVERYBODY, SCHOOL, World, address, ask
 from workflow.foundation.vocabulary import Role
@@ -95,33 +95,33 @@ def test_another_branch_answers_like_one_that_does_not_exist(world: World, route
 
 
 BODIES: dict[str, dict[str, Any]] = {
-    "StudySessionBody": {"form": "讨论"},
-    "MakeUpBody": {"staff_no": "w5", "on": "2024-12-19"},
-    "TalkBody": {"place": "会议室"},
-    "SelfReviewBody": {"submitted": True},
-    "MeetingBody": {"place": "会议室"},
-    "TallyBody": {},
-    "FollowUpBody": {"due_on": "2025-01-10", "what": "帮助"},
-    "DoneBody": {"on": "2024-12-19"},
-    "ReasonBody": {"reason": "有误"},
-    "ProblemBody": {"text": "质量不高"},
-    "MeasureBody": {"text": "完善制度"},
-    "ProgressBody": {"state": "doing"},
-    "CommentBody": {"text": "建议明确到人"},
-    "CommitmentBody": {"text": "每周自学一次"},
-    "PublicationBody": {"place": "公示栏"},
-    "FilingBody": {"to": "学院党委"},
-    "HelpPlanBody": {"first_step": "谈心"},
-    "ReviewBody": {"on": "2024-12-19"},
-    "DispositionCaseBody": {"facts": "无故缺席"},
-    "StepBody": {"step": "talk", "on": "2024-12-19"},
+    "StudySessionSchema": {"form": "讨论"},
+    "MakeUpSchema": {"staff_no": "w5", "on": "2024-12-19"},
+    "TalkSchema": {"place": "会议室"},
+    "SelfReviewSchema": {"submitted": True},
+    "MeetingSchema": {"place": "会议室"},
+    "TallySchema": {},
+    "FollowUpSchema": {"due_on": "2025-01-10", "what": "帮助"},
+    "DoneSchema": {"on": "2024-12-19"},
+    "ReasonSchema": {"reason": "有误"},
+    "ProblemSchema": {"text": "质量不高"},
+    "MeasureSchema": {"text": "完善制度"},
+    "ProgressSchema": {"state": "doing"},
+    "CommentSchema": {"text": "建议明确到人"},
+    "CommitmentSchema": {"text": "每周自学一次"},
+    "PublicationSchema": {"place": "公示栏"},
+    "FilingSchema": {"to": "学院党委"},
+    "HelpPlanSchema": {"first_step": "谈心"},
+    "ReviewSchema": {"on": "2024-12-19"},
+    "DispositionCaseSchema": {"facts": "无故缺席"},
+    "StepSchema": {"step": "talk", "on": "2024-12-19"},
 }
 """What each route of a record takes."""
 
 
 @pytest.mark.parametrize("route", [route for route in OF_BRANCH if "record_id" in route.rule], ids=lambda route: f"{route.method} {route.rule}")
 def test_a_record_of_another_branch_answers_like_one_that_does_not_exist(world: World, route: Route) -> None:
-    body = BODIES[route.body.__name__] if route.body is not None else None
+    body = BODIES[type(route.body).__name__] if route.body is not None else None
     there = address(route, world.here, world.elsewhere)
     nowhere = address(route, world.here, dict.fromkeys(world.elsewhere, 10**12))
     who = (*BRANCH_ROLES, "office")

@@ -10,8 +10,8 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 
 from api import ROUTES
-from api.frame.base import Route
 from api.frame.openapi import path_of
+from api.frame.routes import Route
 from tests.support.servers import House
 from workflow.foundation.vocabulary import Role
 from workflow.people.access import ACCESS

@@ -13,7 +13,7 @@ from marshmallow import Schema, fields
 
 from api import ROUTES
 from tests.support.limits import LIMITS, Limit
-from workflow.appraisal.meetings.tallies import CommitteeCounts, MemberCounts
+from workflow.appraisal.meetings.tellers import CommitteeCounts, MemberCounts
 from workflow.foundation.errors import Invalid
 from workflow.foundation.fields import load
 
@@ -32,13 +32,13 @@ def all_bodies() -> dict[str, type[Schema]]:
     def add(body: type[Schema]) -> None:
         if found.setdefault(body.__name__, body) is not body:
             raise AssertionError(f"two bodies are called {body.__name__}")
-        for name, each in body().fields.items():
+        for name, each in body().load_fields.items():
             for _, part in parts(name, each):
                 if isinstance(part, fields.Nested):
                     add(type(part.schema))
 
     for body in (
-        *(each for route in ROUTES for each in (route.body, route.query) if each),
+        *(type(each) for route in ROUTES for each in (route.body, route.query) if each),
         *READ_BY_THEIR_VERB,
     ):
         add(body)
@@ -57,8 +57,8 @@ def parts(path: str, each: fields.Field[Any]) -> Iterator[tuple[str, fields.Fiel
 
 
 def paths_of(body: Schema) -> Iterator[str]:
-    for name, each in body.fields.items():
-        yield from (path for path, _ in parts(name, each))
+    for name, each in body.load_fields.items():
+        yield from (path for path, _ in parts(each.data_key or name, each))
 
 
 def test_every_field_of_every_body_has_its_line_and_no_line_is_left_over() -> None:

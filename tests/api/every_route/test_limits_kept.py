@@ -51,31 +51,31 @@ def test_a_branch_records_the_most_of_its_first_three_stages(house: House) -> No
     study = record(
         secretary,
         f"{at}/study-sessions",
-        at_most("StudySessionBody", held_on=DAY, present=[cast.secretary]),
+        at_most("StudySessionSchema", held_on=DAY, present=[cast.secretary]),
     )
-    record(secretary, f"{study}/make-ups", at_most("MakeUpBody", staff_no=cast.member, on=DAY))
-    talk = at_most("TalkBody", held_on=DAY, talker=cast.secretary, partner=cast.member, focus=True)
+    record(secretary, f"{study}/make-ups", at_most("MakeUpSchema", staff_no=cast.member, on=DAY))
+    talk = at_most("TalkSchema", held_on=DAY, talker=cast.secretary, partner=cast.member, focus=True)
     talks = record(secretary, f"{at}/talks", talk)
-    record(secretary, f"{talks}/follow-ups", at_most("FollowUpBody", due_on="2025-01-10"))
-    aspects = {f"A{number}": text_at_most("SelfReviewBody", "aspects{}") for number in range(1, 7)}
+    record(secretary, f"{talks}/follow-ups", at_most("FollowUpSchema", due_on="2025-01-10"))
+    aspects = {f"A{number}": text_at_most("SelfReviewSchema", "aspects{}") for number in range(1, 7)}
     record(member, f"{at}/self-reviews", {"staff_no": cast.member, "aspects": aspects})
     meeting = at_most(
-        "MeetingBody",
+        "MeetingSchema",
         purpose="life",
         form="group",
         held_on=DAY,
         chair=cast.secretary,
         recorder=cast.member,
-        absent=[at_most("AbsenceBody", staff_no=cast.newcomer)],
-        criticisms=[at_most("CriticismBody", speaker=cast.secretary, about=cast.secretary)],
+        absent=[at_most("AbsenceSchema", staff_no=cast.newcomer)],
+        criticisms=[at_most("CriticismSchema", speaker=cast.secretary, about=cast.secretary)],
     )
     meetings = record(secretary, f"{at}/meetings", meeting)
-    taken(secretary.post(f"{meetings}/withdraw", at_most("ReasonBody")), {})
+    taken(secretary.post(f"{meetings}/withdraw", at_most("ReasonSchema")), {})
     none_else = dict.fromkeys(("fairly_good", "fair", "poor", "abstain"), 0)
     counts = {item: {**none_else, "good": LARGEST} for item in ("work", "style", "overall")}
     comments = [text_at_most("CommitteeCounts", "comments[]"), *map(str, range(499))]
     counted = {**counts, "comments": comments}
-    numbers = at_most("TallyBody", subject="committee", void=0, counts=counted)
+    numbers = at_most("TallySchema", subject="committee", void=0, counts=counted)
     for teller in (cast.organiser, cast.member):
         record(house.as_(teller), f"{at}/tallies", numbers)
 
@@ -85,64 +85,64 @@ def test_a_branch_records_the_most_of_its_last_stages(house: House) -> None:
     secretary, member, at = house.as_(cast.secretary), house.as_(cast.member), cast.path
     with transaction(house.engine, actor="cli") as session:
         a_counted_ballot(session, process_of(session, 2024, cast.code))
-    rating = at_most("RatingBody", staff_no=cast.member, level="excellent")
+    rating = at_most("RatingSchema", staff_no=cast.member, level="excellent")
     not_rated = {"staff_no": cast.newcomer, "not_rated_reason": rating.pop("not_rated_reason")}
     record(secretary, f"{at}/ratings", not_rated)
     record(secretary, f"{at}/ratings", rating)
     told = f"{at}/ratings/{cast.member}"
     taken(secretary.post(f"{told}/feedback", {"given_on": DAY, "way": "face"}), {})
-    remark = at_most("AcknowledgeBody")
+    remark = at_most("AcknowledgeSchema")
     taken(member.post(f"{told}/acknowledge", remark), remark)
     plan = record(
         secretary,
         f"{at}/help-plans",
-        at_most("HelpPlanBody", staff_no=cast.member, helper=cast.secretary),
+        at_most("HelpPlanSchema", staff_no=cast.member, helper=cast.secretary),
     )
-    record(secretary, f"{plan}/reviews", at_most("ReviewBody", on=DAY))
-    case = at_most("DispositionCaseBody", staff_no=cast.member, signs=[1, 2, 3], proposed_on=DAY)
+    record(secretary, f"{plan}/reviews", at_most("ReviewSchema", on=DAY))
+    case = at_most("DispositionCaseSchema", staff_no=cast.member, signs=[1, 2, 3], proposed_on=DAY)
     cases = record(secretary, f"{at}/disposition-cases", case)
-    record(secretary, f"{cases}/steps", at_most("StepBody", step="talk", on=DAY))
-    problem = at_most("ProblemBody", source="meeting", about="committee")
+    record(secretary, f"{cases}/steps", at_most("StepSchema", step="talk", on=DAY))
+    problem = at_most("ProblemSchema", source="meeting", about="committee")
     problems = [problem, *[{**problem, "text": "质量不高"}] * 49]
     addresses = [record(secretary, f"{at}/problems", each) for each in problems]
     numbers = [int(address.rpartition("/")[2]) for address in addresses]
-    against_all = at_most("MeasureBody", problems=numbers, owner=cast.member)
+    against_all = at_most("MeasureSchema", problems=numbers, owner=cast.member)
     measure = record(secretary, f"{at}/measures", against_all)
     shown = {"from": DAY, "to": "2025-01-19"}
-    record(secretary, f"{at}/publications", at_most("PublicationBody", **shown))
-    record(member, f"{measure}/comments", at_most("CommentBody"))
-    record(member, f"{measure}/progress", at_most("ProgressBody", state="done"))
+    record(secretary, f"{at}/publications", at_most("PublicationSchema", **shown))
+    record(member, f"{measure}/comments", at_most("CommentSchema"))
+    record(member, f"{measure}/progress", at_most("ProgressSchema", state="done"))
     record(
         member,
         f"{at}/commitments",
-        at_most("CommitmentBody", staff_no=cast.member, problem="字" * 10_000),
+        at_most("CommitmentSchema", staff_no=cast.member, problem="字" * 10_000),
     )
-    record(secretary, f"{at}/rectification-filings", at_most("FilingBody", sent_on=DAY))
-    form = at_most("FormBody")
+    record(secretary, f"{at}/rectification-filings", at_most("FilingSchema", sent_on=DAY))
+    form = at_most("FormSchema")
     taken(secretary.patch(f"{at}/form", form, seen=secretary.get(f"{at}/form").etag), form)
 
 
 def test_the_office_writes_the_most(house: House) -> None:
     cast = house.a_branch()
     office, secretary, at = house.as_("office"), house.as_(cast.secretary), cast.path
-    record(office, f"{at}/extensions", at_most("ExtensionBody", stage="study", due_on="2025-01-20"))
-    waiver = at_most("WaiverBody", requirement="members_who_have_not_studied")
+    record(office, f"{at}/extensions", at_most("ExtensionSchema", stage="study", due_on="2025-01-20"))
+    waiver = at_most("WaiverSchema", requirement="members_who_have_not_studied")
     record(secretary, f"{at}/waivers", {name: waiver[name] for name in ("requirement", "reason")})
-    excuse, line = at_most("RollBody"), f"{at}/roll/{cast.member}"
+    excuse, line = at_most("RollSchema"), f"{at}/roll/{cast.member}"
     taken(secretary.patch(line, excuse, seen=office.get(line).etag), excuse)
     post = at_most(
-        "AppointmentBody",
+        "AppointmentSchema",
         staff_no=cast.member,
         branch=cast.code,
         post="group_leader",
         starts_on=DAY,
     )
     record(office, "/appointments", post)
-    note = at_most("CalendarBody", working=False)
+    note = at_most("CalendarSchema", working=False)
     taken(office.put("/calendar/2025-03-03", note), note)
-    token = at_most("TokenBody", staff_no=cast.member)
+    token = at_most("TokenSchema", staff_no=cast.member)
     taken(house.as_("administrator").post("/tokens", token), {})
-    move = at_most("MoveBody", trigger="step_back", to="study")
+    move = at_most("MoveSchema", trigger="step_back", to="study")
     refused = secretary.post(f"{at}/moves", move, seen=office.get(at).etag)
     assert refused.status == 409, refused.body
 
@@ -154,31 +154,31 @@ def test_the_most_of_an_assessment_is_kept(house: House) -> None:
 
 def _assessed(office: Client, secretary: Client, cast: Cast) -> None:
     at = f"{YEAR}/assessments/{cast.code}"
-    place = at_most("OnSiteBody", held_on="2025-01-08")
-    arrangement = at_most("ArrangementBody", mode="on_site", on_site=place)
+    place = at_most("OnSiteSchema", held_on="2025-01-08")
+    arrangement = at_most("ArrangementSchema", mode="on_site", on_site=place)
     taken(office.patch(at, arrangement, seen=office.get(at).etag), arrangement)
-    section = text_at_most("DutyReportBody", "sections{}")
+    section = text_at_most("DutyReportSchema", "sections{}")
     sections = {f"C{number}": section for number in range(1, 7)}
-    report = at_most("DutyReportBody", sections=sections)
+    report = at_most("DutyReportSchema", sections=sections)
     taken(secretary.put(f"{at}/duty-report", report), report)
     facts = at_most(
-        "FactsBody",
-        three_meetings=at_most("ThreeMeetings"),
-        development=at_most("Development"),
-        clean_government=at_most("CleanGovernmentBody", issues=True),
+        "FactsSchema",
+        three_meetings=at_most("ThreeMeetingsSchema"),
+        development=at_most("DevelopmentSchema"),
+        clean_government=at_most("CleanGovernmentSchema", issues=True),
     )
     read = taken(secretary.put(f"{at}/facts", facts), facts)
     assert read["development"] | facts["development"] == read["development"]
-    proposal = at_most("ProposalBody", result="excellent")
+    proposal = at_most("ProposalSchema", result="excellent")
     taken(office.put(f"{at}/proposal", proposal), proposal)
-    record(office, f"{YEAR}/activities", at_most("ActivityBody", kind="study", held_on=DAY))
-    results = {cast.code: at_most("ResultBody", result="excellent")}
+    record(office, f"{YEAR}/activities", at_most("ActivitySchema", kind="study", held_on=DAY))
+    results = {cast.code: at_most("ResultSchema", result="excellent")}
     record(
         office,
         f"{YEAR}/decision",
-        at_most("DecisionBody", held_on=DAY, attendees=["committee"], results=results),
+        at_most("DecisionSchema", held_on=DAY, attendees=["committee"], results=results),
     )
 
 
 def test_what_is_tried_here_is_written() -> None:
-    assert {"StudySessionBody", "DecisionBody"} <= LIMITS.keys()
+    assert {"StudySessionSchema", "DecisionSchema"} <= LIMITS.keys()

@@ -19,7 +19,7 @@ from tests.support.records.evidence import statements
 from tests.support.rosters import RosterBranch, a_roster
 from tests.support.servers import Cast, House
 from workflow.foundation.database import transaction
-from workflow.foundation.idempotency import KEPT, KeptAnswer, forget_old_answers
+from workflow.foundation.idempotency import KEPT, KeptOutcome, forget_old_outcomes
 
 _keys = (f"key-{number}" for number in count(1))
 REPLAYED = "Idempotent-Replayed"
@@ -46,7 +46,7 @@ def a_study(branch: Cast, **more: Any) -> dict[str, Any]:
 
 def kept(engine: Engine) -> int:
     with transaction(engine, actor=None) as session:
-        return session.scalar(select(func.count()).select_from(KeptAnswer)) or 0
+        return session.scalar(select(func.count()).select_from(KeptOutcome)) or 0
 
 
 def is_replay(again: Reply, first: Reply) -> None:
@@ -173,18 +173,18 @@ def test_an_advance_with_a_key_costs_two_statements_more(house: House, branch: C
     with statements(house.engine) as sent:
         assert secretary.post(f"{branch.path}/moves", {"trigger": "advance"}, seen=1, **key).status == 201
     assert len(sent) == 6 + 1 + 2, "\n".join(sent)
-    assert "kept_answer" in sent[-1], "last in the effect's own transaction"
+    assert "kept_outcome" in sent[-1], "last in the effect's own transaction"
     with statements(house.engine) as sent:
         assert secretary.post(f"{branch.path}/moves", {"trigger": "advance"}, seen=1, **key).headers[REPLAYED] == "true"
-    assert len(sent) <= 3, "\n".join(sent)
+    assert len(sent) == 5, "signed in, named, looked, and the process and its move found again\n" + "\n".join(sent)
 
 
 def test_after_seven_days_a_key_is_new_again(house: House, branch: Cast, secretary: Client, key: dict[str, str]) -> None:
     path = f"{branch.path}/study-sessions"
     first = secretary.post(path, a_study(branch), **key)
     with transaction(house.engine, actor="worker") as session:
-        forget_old_answers(session, NOW + KEPT)
+        forget_old_outcomes(session, NOW + KEPT)
     is_replay(secretary.post(path, a_study(branch), **key), first)
     with transaction(house.engine, actor="worker") as session:
-        forget_old_answers(session, NOW + KEPT + timedelta(seconds=1))
+        forget_old_outcomes(session, NOW + KEPT + timedelta(seconds=1))
     assert REPLAYED not in secretary.post(path, a_study(branch), **key).headers

@@ -143,7 +143,7 @@ def a_mortal_server(database_url: str, log: Path) -> Iterator[tuple[Server, subp
 def held_before_the_answer_is_kept(town: Town) -> Iterator[None]:
     """The effect is written, and waits to keep its answer."""
     with town.engine.begin() as connection:
-        connection.execute(text("lock table kept_answer in exclusive mode"))
+        connection.execute(text("lock table kept_outcome in exclusive mode"))
         yield
 
 
@@ -155,7 +155,7 @@ def held_in_its_commit(town: Town) -> Iterator[None]:
         connection.execute(text(f"create function wait_a_while() returns trigger language plpgsql as '{body}'"))
         connection.execute(
             text(
-                "create constraint trigger wait_a_while after insert on kept_answer deferrable initially deferred "
+                "create constraint trigger wait_a_while after insert on kept_outcome deferrable initially deferred "
                 "for each row execute function wait_a_while()"
             )
         )

@@ -18,7 +18,7 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
 from api.frame.lists import cursor
-from api.frame.polling import AGAIN_AFTER_SECONDS, Board
+from api.school.polling import AGAIN_AFTER_SECONDS, Board
 from tests.api.conftest import Client, token_of
 from tests.support.builders import NOW, a_cycle, an_office
 from tests.support.records.evidence import statements

@@ -10,12 +10,12 @@ import pytest
 import structlog
 from sqlalchemy import select, text
 
-from api.people.invitations import SAME_TIME_SECONDS
 from schedulers.delivery import deliver
 from tests.api.conftest import Client, Reply
 from tests.support.builders import NOW
 from tests.support.mail_server import mail_server
 from tests.support.servers import House, a_house
+from workflow.acts.people import SAME_TIME_SECONDS
 from workflow.foundation.database import transaction
 from workflow.mail.outbox import Letter
 

@@ -11,16 +11,16 @@ from sqlalchemy.orm import Session
 from tests.support.builders import NOW, TODAY, caller
 from tests.support.records.rectification import another_year
 from tests.support.situations import Situation, nothing
-from workflow.appraisal.rectification.measures import record_measure
+from workflow.appraisal.rectification.measures import MEASURES
 from workflow.assessment.arrangement import arrange
 from workflow.assessment.decision import Decision, enter_decision
-from workflow.assessment.duty_reports import SECTIONS, DutyReport, duty_report_of, write_duty_report
-from workflow.assessment.facts import DEVELOPMENT, THREE_MEETINGS, Facts, facts_of, state_facts
+from workflow.assessment.duty_reports import DUTY_REPORT, SECTIONS, DutyReport
+from workflow.assessment.facts import DEVELOPMENT, FACTS, THREE_MEETINGS, Facts
 from workflow.foundation.vocabulary import Kind, Level, ReportMode
 from workflow.people.access import Caller
 from workflow.year.cycle import Lock, Process, process_of, secretaries
 
-ON_SITE = {"held_on": date(2025, 1, 8), "place": "学术报告厅", "order": 1}
+ON_SITE = {"held_on": date(2025, 1, 8), "place": "学术报告厅", "position": 1}
 REPORTED = {clause: f"{sentence}：……" for clause, sentence in SECTIONS.items()}
 
 
@@ -40,9 +40,9 @@ def arranged(session: Session, process: Process, mode: ReportMode = ReportMode.W
 
 def a_duty_report(session: Session, process: Process, sections: Mapping[str, str] = REPORTED, *, submitted: bool = True, **fields: Any) -> DutyReport:
     """The secretary writes his report whole and submits it, or goes on with the one that he has begun."""
-    row = duty_report_of(session, process)
+    row = DUTY_REPORT.of(session, process)
     body = {"sections": dict(sections), "submitted": submitted, **fields}
-    return write_duty_report(session, process, row, body, seen=row.version if row else None, by=_secretary(session, process), now=NOW)
+    return DUTY_REPORT.write(session, process, row, body, seen=row.version if row else None, by=_secretary(session, process), now=NOW)
 
 
 def facts(session: Session, process: Process, **fields: Any) -> Facts:
@@ -51,12 +51,12 @@ def facts(session: Session, process: Process, **fields: Any) -> Facts:
         "main_work": "完成本科教学工作审核评估迎评",
         "three_meetings": dict.fromkeys(THREE_MEETINGS, 4),
         "development": dict.fromkeys(DEVELOPMENT, 1),
-        "clean_government": {"text": "集中观看警示教育片一次", "issues": False},
+        "clean": {"clean_government": "集中观看警示教育片一次", "clean_issues": False},
         **fields,
     }
-    row = facts_of(session, process)
+    row = FACTS.of(session, process)
     told = {name: value for name, value in body.items() if value is not None}
-    return state_facts(session, process, row, told, seen=row.version if row else None, by=_secretary(session, process), now=NOW)
+    return FACTS.write(session, process, row, told, seen=row.version if row else None, by=_secretary(session, process), now=NOW)
 
 
 def all_assessment(session: Session, process: Process) -> None:
@@ -78,7 +78,7 @@ def a_decision(session: Session, process: Process, result: str = "excellent", *,
 
 def _last_years_measures_untold(session: Session, process: Process) -> None:
     before = another_year(session, process_of(session, 2024, process.branch.code), 2023)
-    record_measure(session, before, {"text": "完善“三会一课”制度"}, by=_secretary(session, process), now=NOW)
+    MEASURES.record(session, before, {"text": "完善“三会一课”制度"}, by=_secretary(session, process), now=NOW)
     a_duty_report(session, process)
 
 

@@ -19,7 +19,7 @@ from workflow.appraisal.meetings.tallies import Tally
 from workflow.assessment.activities import Activity, Attendance
 from workflow.assessment.duty_reports import DutyReport
 from workflow.assessment.facts import Facts, check_facts
-from workflow.assessment.proposals import Proposal, proposal_of, propose
+from workflow.assessment.proposals import PROPOSAL, Proposal
 from workflow.assessment.sheet import Sheet
 from workflow.assessment.summary import sheets
 from workflow.foundation.vocabulary import ActivityKind, Kind, Level, Presence, Stage, TallySubject
@@ -61,9 +61,14 @@ def attended(session: Session, process: Process, activity: Activity, presence: M
     session.flush()
 
 
+def propose(session: Session, process: Process, row: Proposal | None, fields: Mapping[str, Any], *, seen: int | None) -> Proposal:
+    """The office writes what it proposes, which it has seen in this version."""
+    return PROPOSAL.write(session, process, row, fields, seen=seen, by=caller(session, "office"), now=NOW)
+
+
 def a_proposal(session: Session, process: Process, **fields: Any) -> Proposal:
     """What the office proposes, anew where it has proposed something."""
-    row = proposal_of(session, process)
+    row = PROPOSAL.of(session, process)
     return propose(session, process, row, {**PROPOSED, **fields}, seen=row.version if row else None)
 
 

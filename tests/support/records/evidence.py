@@ -21,7 +21,8 @@ from workflow.appraisal.study.sessions import StudyMakeUp, StudySession, record_
 from workflow.appraisal.talks.follow_ups import record_follow_up
 from workflow.appraisal.talks.talks import Talk, TalkFollowUp
 from workflow.foundation.vocabulary import Coverage, Kind, Role, Stage, Trigger
-from workflow.machine.gate import BY_NAME, Unmet, unmet
+from workflow.machine.asked import BY_NAME
+from workflow.machine.gate import Unmet, unmet
 from workflow.machine.process import MOVES, move
 from workflow.machine.waivers import waive
 from workflow.rules.requirement import Requirement, Waiver
@@ -41,7 +42,7 @@ def a_small_branch(session: Session, *, coverage: Coverage = Coverage.DEFAULT) -
 
 def a_make_up(session: Session, process: Process, study: StudySession, name: str) -> StudyMakeUp:
     """Somebody studied later what he had missed."""
-    return record_make_up(session, process, study, {"staff_no": STAFF_NO[name], "on": TODAY}, by=caller(session, "张三"), now=NOW)
+    return record_make_up(session, process, study, {"staff_no": STAFF_NO[name], "made_up_on": TODAY}, by=caller(session, "张三"), now=NOW)
 
 
 def a_follow_up(session: Session, process: Process, talk: Talk, *, by: str = "张三") -> TalkFollowUp:

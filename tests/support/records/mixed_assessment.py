@@ -64,7 +64,7 @@ def some_facts(session: Session, process: Process, dice: Random) -> None:
         for group, names in (("three_meetings", THREE_MEETINGS), ("development", DEVELOPMENT))
     }
     tell = dice.choice((facts, checked_facts))
-    tell(session, process, main_work=dice.choice((None, "完成")), clean_government={"issues": True}, **some)
+    tell(session, process, main_work=dice.choice((None, "完成")), clean={"clean_issues": True}, **some)
     if dice.random() < 0.7:
         a_proposal(session, process, result=dice.choice([*Level, None]), reason=dice.choice((None, "工作扎实")))
 

@@ -9,10 +9,12 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from tests.support.builders import NOW, STAFF_NO, TODAY, a_branch, a_cycle, an_office, caller
-from workflow.appraisal.meetings.meetings import Meeting, confirm_minutes, record_meeting
-from workflow.appraisal.meetings.tallies import Tally, enter_tally, members_on_ballot
-from workflow.appraisal.rating.aftercare import DispositionCase, HelpPlan, amend_case, amend_help_plan, record_case, record_help_plan
-from workflow.appraisal.rating.ratings import Rating, acknowledge, amend_rating, give_feedback, members_tally, record_rating
+from workflow.appraisal.meetings.meetings import Meeting
+from workflow.appraisal.meetings.recording import MEETINGS, confirm_minutes
+from workflow.appraisal.meetings.tallies import Tally, members_on_ballot
+from workflow.appraisal.meetings.tellers import TALLIES
+from workflow.appraisal.rating.aftercare import CASES, HELP_PLANS, DispositionCase, HelpPlan
+from workflow.appraisal.rating.ratings import RATINGS, Rating, acknowledge, give_feedback, members_tally
 from workflow.foundation.vocabulary import ABSTAIN, FeedbackWay, Level, MeetingForm, MeetingPurpose, Post, Standing, TallySubject
 from workflow.rules.evidence import reject, withdraw
 from workflow.year.cycle import Participant, Process, process_of, roll
@@ -48,7 +50,7 @@ def a_counted_ballot(
     counts = {row.staff_no: {"qualified": valid - 1, ABSTAIN: 1, **_cleared(votes, row.name)} for row in members_on_ballot(line).values()}
     body = {"subject": TallySubject.MEMBERS, "issued": valid, "returned": valid, "valid": valid, "void": 0, "counts": counts}
     tellers = [row.staff_no for row in line if row.standing is Standing.FULL and row.post is not Post.SECRETARY][:2]
-    return [enter_tally(session, process, body, by=caller(session, teller), now=now) for teller in tellers][-1]
+    return [TALLIES.record(session, process, body, by=caller(session, teller), now=now) for teller in tellers][-1]
 
 
 def _cleared(votes: Mapping[str, Mapping[str, int]] | None, name: str) -> Mapping[str, int]:
@@ -64,7 +66,7 @@ def a_rating(session: Session, process: Process, name: str, level: Level | None 
     """The opinion on somebody, and perhaps its feedback."""
     by = caller(session, secretary_of(session, process))
     body = {"staff_no": STAFF_NO.get(name, name), "level": level, "opinion": "履行职责较好", **fields}
-    row = record_rating(session, process, {key: value for key, value in body.items() if value is not None}, by=by, now=NOW)
+    row = RATINGS.record(session, process, {key: value for key, value in body.items() if value is not None}, by=by, now=NOW)
     if told:
         a_feedback(session, process, row)
     return row
@@ -77,7 +79,7 @@ def ratings(session: Session, process: Process, levels: Mapping[str, Level], **f
 
 def amended(session: Session, process: Process, row: Rating, *, hours: int = 0, **fields: Any) -> Rating:
     by = caller(session, secretary_of(session, process))
-    amend_rating(session, process, row, fields, seen=row.version, by=by, now=NOW + timedelta(hours=hours))
+    RATINGS.amend(session, process, row, fields, seen=row.version, by=by, now=NOW + timedelta(hours=hours))
     return row
 
 
@@ -120,7 +122,7 @@ def a_decision(
         "minutes": "逐人提出评定意见并表决",
         **fields,
     }
-    row = record_meeting(session, process, {key: value for key, value in body.items() if value is not None}, by=caller(session, secretary), now=NOW)
+    row = MEETINGS.record(session, process, {key: value for key, value in body.items() if value is not None}, by=caller(session, secretary), now=NOW)
     for who in (row.chair, row.recorder) if confirmed else ():
         assert who is not None
         confirm_minutes(session, process, row, by=caller(session, who), now=NOW)
@@ -131,13 +133,13 @@ def a_help_plan(session: Session, process: Process, name: str, **fields: Any) ->
     """A whole help plan by the secretary, unless ``fields`` leave something out as None."""
     secretary = secretary_of(session, process)
     body = {"staff_no": STAFF_NO.get(name, name), "helper": secretary, "first_step": "每月谈心一次", "review_on": date(2025, 3, 31), **fields}
-    return record_help_plan(session, process, _given(body), by=caller(session, secretary), now=NOW)
+    return HELP_PLANS.record(session, process, _given(body), by=caller(session, secretary), now=NOW)
 
 
 def a_case(session: Session, process: Process, name: str, **fields: Any) -> DispositionCase:
     """A disposition case with its sign and facts, unless ``fields`` leave something out as None."""
     body = {"staff_no": STAFF_NO.get(name, name), "signs": [1], "facts": FACTS, "proposed_on": PROPOSED_ON, **fields}
-    return record_case(session, process, _given(body), by=caller(session, secretary_of(session, process)), now=NOW)
+    return CASES.record(session, process, _given(body), by=caller(session, secretary_of(session, process)), now=NOW)
 
 
 def _given(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -210,12 +212,12 @@ def _rejected(session: Session, process: Process) -> None:
 
 def _facts_later(session: Session, process: Process) -> None:
     row = a_case(session, process, "王五", facts=None)
-    amend_case(session, process, row, {"facts": FACTS}, seen=1, by=caller(session, "张三"), now=NOW)
+    CASES.amend(session, process, row, {"facts": FACTS}, seen=1, by=caller(session, "张三"), now=NOW)
 
 
 def _helper_later(session: Session, process: Process) -> None:
     row = a_help_plan(session, process, "王五", helper=None)
-    amend_help_plan(session, process, row, {"helper": "l4"}, seen=1, by=caller(session, "张三"), now=NOW)
+    HELP_PLANS.amend(session, process, row, {"helper": "l4"}, seen=1, by=caller(session, "张三"), now=NOW)
 
 
 SITUATIONS: dict[str, tuple[Act, Act]] = {

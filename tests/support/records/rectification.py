@@ -12,12 +12,13 @@ from sqlalchemy.orm import Session
 
 from tests.support.builders import NOW, STAFF_NO, TODAY, caller, person
 from workflow.appraisal.ledger import Measure, MeasureComment, MeasureProgress, Problem
-from workflow.appraisal.rectification.commitments import Commitment, record_commitment
-from workflow.appraisal.rectification.measures import record_comment, record_measure, record_progress
-from workflow.appraisal.rectification.problems import record_problem
-from workflow.appraisal.rectification.publications import Publication, RectificationFiling, confirm_receipt, record_filing, record_publication
+from workflow.appraisal.rectification.commitments import COMMITMENTS, Commitment
+from workflow.appraisal.rectification.measures import MEASURES, record_comment, record_progress
+from workflow.appraisal.rectification.problems import PROBLEMS
+from workflow.appraisal.rectification.publications import FILINGS, PUBLICATIONS, Publication, RectificationFiling, confirm_receipt
 from workflow.foundation.vocabulary import Kind, MeasureState, ProblemSource, Stage
-from workflow.machine.gate import BY_NAME, todos
+from workflow.machine.asked import BY_NAME
+from workflow.machine.gate import todos
 from workflow.rules.evidence import Evidence, reject, withdraw
 from workflow.year.cycle import Cycle, Process, roll, secretaries
 
@@ -31,8 +32,8 @@ def _secretary(session: Session, process: Process) -> str:
 
 def a_problem(session: Session, process: Process, text: str = "“三会一课”质量不高", **fields: Any) -> Problem:
     """A problem of the committee that came up in its meeting."""
-    body = {"source": ProblemSource.MEETING, "about": "committee", "text": text, **fields}
-    return record_problem(session, process, body, by=caller(session, _secretary(session, process)), now=NOW)
+    body = {"source": ProblemSource.MEETING, "whose": "committee", "text": text, **fields}
+    return PROBLEMS.record(session, process, body, by=caller(session, _secretary(session, process)), now=NOW)
 
 
 def a_measure(session: Session, process: Process, *problems: Problem, owner: str | None = None, **fields: Any) -> Measure:
@@ -40,27 +41,27 @@ def a_measure(session: Session, process: Process, *problems: Problem, owner: str
     body = {"problems": [row.id for row in problems], "text": "完善“三会一课”制度", "due_on": DUE_ON, **fields}
     body |= {} if owner is None else {"owner": STAFF_NO.get(owner, owner)}
     stated = {name: value for name, value in body.items() if value is not None}
-    return record_measure(session, process, stated, by=caller(session, _secretary(session, process)), now=NOW)
+    return MEASURES.record(session, process, stated, by=caller(session, _secretary(session, process)), now=NOW)
 
 
 def a_commitment(session: Session, process: Process, name: str, *, by: str | None = None, **fields: Any) -> Commitment:
     """A commitment that a member records himself, unless ``by`` does."""
     body = {"staff_no": STAFF_NO.get(name, name), "problem": "学习不够深入", "text": "每周自学一次", "due_on": DUE_ON, **fields}
     stated = {field: value for field, value in body.items() if value is not None}
-    return record_commitment(session, process, stated, by=caller(session, by or name), now=NOW)
+    return COMMITMENTS.record(session, process, stated, by=caller(session, by or name), now=NOW)
 
 
 def a_publication(session: Session, process: Process, **fields: Any) -> Publication:
     """The measures hang on the notice board for a week."""
-    body = {"place": "学院公示栏", "from": date(2024, 12, 20), "to": date(2024, 12, 27), **fields}
+    body = {"place": "学院公示栏", "from_on": date(2024, 12, 20), "to_on": date(2024, 12, 27), **fields}
     stated = {name: value for name, value in body.items() if value is not None}
-    return record_publication(session, process, stated, by=caller(session, _secretary(session, process)), now=NOW)
+    return PUBLICATIONS.record(session, process, stated, by=caller(session, _secretary(session, process)), now=NOW)
 
 
 def a_filing(session: Session, process: Process, **fields: Any) -> RectificationFiling:
     """The measures went up to the party committee of the faculty."""
-    body = {"to": "计算机学院党委", "sent_on": TODAY, **fields}
-    return record_filing(session, process, body, by=caller(session, _secretary(session, process)), now=NOW)
+    body = {"sent_to": "计算机学院党委", "sent_on": TODAY, **fields}
+    return FILINGS.record(session, process, body, by=caller(session, _secretary(session, process)), now=NOW)
 
 
 def progress(
@@ -179,7 +180,7 @@ SITUATIONS: dict[str, tuple[_Recorded, _Recorded]] = {
     "measures_without_an_owner_on_the_roll": (whole, lambda session, process: setattr(whole(session, process), "owner", None)),
     "members_without_a_commitment": (all_commitments, _nothing),
     "commitments_not_to_the_point": (all_commitments, lambda session, process: a_commitment(session, process, "王五", due_on=None)),
-    "measures_not_published": (a_publication, lambda session, process: a_publication(session, process, to=None)),
+    "measures_not_published": (a_publication, lambda session, process: a_publication(session, process, to_on=None)),
     "measures_not_sent_up": (a_filing, _nothing),
     "filings_without_a_receipt": (received, a_filing),
     "problems_without_a_measure": (whole, a_problem),

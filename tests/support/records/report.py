@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from tests.support.builders import TODAY
+from tests.support.builders import NOW, TODAY, caller
 from tests.support.records.rating import a_counted_ballot, a_rating, all_rating
 from tests.support.records.rectification import all_rectification, received
 from tests.support.records.self_review import a_life_meeting, a_self_review, all_self_review
 from tests.support.situations import HELD_ON, SUBSTANCE, Situation, a_study, a_talk, nothing, on_roll
-from workflow.appraisal.report.form import Form, fill_form
-from workflow.year.cycle import Process
+from workflow.appraisal.report.form import FORM, Form
+from workflow.year.cycle import Process, secretaries
 
 WRITTEN = {"prepared_by": "王五", "phone": "8888 0101"}
 
 
+def write_form(session: Session, process: Process, fields: Mapping[str, str], *, seen: int) -> Form:
+    """The secretary writes on the form, which they have seen in this version."""
+    by = caller(session, secretaries(session, [process.id])[process.id].staff_no)
+    return FORM.write(session, process, FORM.of(session, process, held=True), fields, seen=seen, by=by, now=NOW)
+
+
 def a_form(session: Session, process: Process, **fields: Any) -> Form:
     """Who prepared the form, and his phone."""
-    return fill_form(session, process, {**WRITTEN, **fields}, seen=0)
+    return write_form(session, process, {**WRITTEN, **fields}, seen=0)
 
 
 def _a_year(session: Session, process: Process) -> None:

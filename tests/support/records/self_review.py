@@ -10,9 +10,11 @@ from sqlalchemy.orm import Session
 
 from tests.support.builders import NOW, STAFF_NO, caller
 from tests.support.situations import Situation, a_study, nothing, on_roll
-from workflow.appraisal.meetings.meetings import Meeting, amend_meeting, confirm_minutes, record_meeting
-from workflow.appraisal.meetings.tallies import CommitteeItem, Tally, enter_tally, members_on_ballot
-from workflow.appraisal.self_review.self_reviews import ASPECTS, SelfReview, record_self_review
+from workflow.appraisal.meetings.meetings import Meeting
+from workflow.appraisal.meetings.recording import MEETINGS, confirm_minutes
+from workflow.appraisal.meetings.tallies import CommitteeItem, Tally, members_on_ballot
+from workflow.appraisal.meetings.tellers import TALLIES
+from workflow.appraisal.self_review.self_reviews import ASPECTS, SELF_REVIEWS, SelfReview
 from workflow.foundation.vocabulary import MeetingForm, MeetingPurpose, Post, Standing, TallySubject
 from workflow.rules.evidence import withdraw
 from workflow.year.cycle import Participant, Process, roll
@@ -25,7 +27,7 @@ CRITICISM = {"matter": "主题党日两次迟到", "shown": "作为支委没有�
 def a_self_review(session: Session, process: Process, name: str, *, by: str | None = None, submitted: bool = True, **fields: Any) -> SelfReview:
     """What somebody wrote of himself."""
     body = {"staff_no": STAFF_NO.get(name, name), "aspects": ANSWERED, "submitted": submitted, **fields}
-    return record_self_review(session, process, body, by=caller(session, by or name), now=NOW)
+    return SELF_REVIEWS.record(session, process, body, by=caller(session, by or name), now=NOW)
 
 
 def a_meeting(
@@ -53,7 +55,7 @@ def a_meeting(
         "minutes": "逐项进行，见记录",
         **fields,
     }
-    row = record_meeting(session, process, {name: value for name, value in body.items() if value is not None}, by=caller(session, by), now=NOW)
+    row = MEETINGS.record(session, process, {name: value for name, value in body.items() if value is not None}, by=caller(session, by), now=NOW)
     if confirmed:
         confirmed_by_both(session, process, row)
     return row
@@ -100,7 +102,7 @@ def a_ballot(session: Session, process: Process, subject: TallySubject, levels: 
 def a_tally(session: Session, process: Process, subject: TallySubject, *, tellers: int = 2, levels: Mapping[str, str] | None = None) -> Tally:
     """What a ballot came to, entered by one teller or by two."""
     body = a_ballot(session, process, subject, levels)
-    rows = [enter_tally(session, process, body, by=caller(session, who), now=NOW) for who in tellers_of(session, process)[:tellers]]
+    rows = [TALLIES.record(session, process, body, by=caller(session, who), now=NOW) for who in tellers_of(session, process)[:tellers]]
     return rows[-1]
 
 
@@ -160,14 +162,14 @@ def _two_self_reviews_short_of(aspect: str) -> Callable[[Session, Process], obje
 def _more_ballots(session: Session, process: Process) -> None:
     body = {**a_ballot(session, process, TallySubject.MEMBERS), "issued": 6}
     for who in tellers_of(session, process):
-        enter_tally(session, process, body, by=caller(session, who), now=NOW)
+        TALLIES.record(session, process, body, by=caller(session, who), now=NOW)
 
 
 def _amended(**fields: Any) -> Callable[[Session, Process], object]:
     def done(session: Session, process: Process) -> None:
         a_study(session, process)
         row = a_life_meeting(session, process)
-        amend_meeting(session, process, row, fields, seen=row.version, by=caller(session, "张三"), now=NOW)
+        MEETINGS.amend(session, process, row, fields, seen=row.version, by=caller(session, "张三"), now=NOW)
 
     return done
 

@@ -10,13 +10,14 @@ from sqlalchemy.orm import Session
 
 from tests.support.builders import NOW, TODAY, a_school, caller, person
 from tests.support.records.assessment import a_duty_report, arranged
-from tests.support.records.assessment_summary import PROPOSED, SITUATIONS, a_proposal, assessed
+from tests.support.records.assessment_summary import PROPOSED, SITUATIONS, a_proposal, assessed, propose
 from tests.support.records.evidence import lacking, stand_at, statements
-from workflow.assessment.proposals import Proposal, proposal_of, proposals_of, propose
+from workflow.assessment.proposals import PROPOSAL, Proposal
 from workflow.foundation.errors import Conflict, Invalid, RequirementsUnmet, StageClosed, Stale
 from workflow.foundation.history import History
 from workflow.foundation.vocabulary import STAGES, Kind, Level, Role, Severity, Stage, Trigger, Waivable
-from workflow.machine.gate import BY_NAME, todos
+from workflow.machine.asked import BY_NAME
+from workflow.machine.gate import todos
 from workflow.machine.process import move
 from workflow.machine.waivers import waive
 from workflow.rules.requirement import Waiver
@@ -40,13 +41,13 @@ def stated(row: Proposal | None) -> Any:
 
 
 def test_a_proposal_is_written_whole(session: Session, branch: Process) -> None:
-    assert stated(proposal_of(session, branch)) is None
+    assert stated(PROPOSAL.of(session, branch)) is None
     assert stated(a_proposal(session, branch)) == (Level.EXCELLENT, PROPOSED["reason"], 1)
-    row = proposal_of(session, branch)
+    row = PROPOSAL.of(session, branch)
     propose(session, branch, row, {"result": Level.QUALIFIED}, seen=1)
     assert stated(row) == (Level.QUALIFIED, None, 2)
     propose(session, branch, row, {}, seen=2)
-    assert stated(proposal_of(session, branch)) == (None, None, 3)
+    assert stated(PROPOSAL.of(session, branch)) == (None, None, 3)
 
 
 @pytest.mark.parametrize("level", Level)
@@ -68,7 +69,7 @@ def test_of_two_who_both_find_none_the_slower_one_is_told_what_the_other_wrote(s
         propose(session, branch, None, {"result": Level.BASIC, "reason": "较差"}, seen=None)
     assert refused.value.extra["version"] == 1
     assert [each["by"] for each in refused.value.extra["changed"]] == ["cli"]
-    assert stated(proposal_of(session, branch)) == (Level.EXCELLENT, PROPOSED["reason"], 1)
+    assert stated(PROPOSAL.of(session, branch)) == (Level.EXCELLENT, PROPOSED["reason"], 1)
 
 
 @pytest.mark.parametrize("stage", STAGES[Kind.ASSESSMENT])
@@ -83,7 +84,7 @@ def test_it_is_open_until_the_summary_is_left(session: Session, branch: Process,
     for process, here, seen in ((branch, row, 1), (other, None, None)):
         with pytest.raises(StageClosed):
             propose(session, process, here, {}, seen=seen)
-    assert (stated(proposal_of(session, branch)), stated(proposal_of(session, other))) == ((Level.EXCELLENT, PROPOSED["reason"], 1), None)
+    assert (stated(PROPOSAL.of(session, branch)), stated(PROPOSAL.of(session, other))) == ((Level.EXCELLENT, PROPOSED["reason"], 1), None)
 
 
 def test_in_a_closed_year_nothing_is_proposed(session: Session, branch: Process) -> None:
@@ -97,7 +98,7 @@ def test_the_proposals_of_many_are_one_query(session: Session, branch: Process, 
     a_proposal(session, branch)
     session.flush()
     with statements(shared_engine) as sent:
-        found = proposals_of(session, [branch.id, other.id])
+        found = PROPOSAL.of_many(session, [branch.id, other.id])
     assert ({key: stated(row) for key, row in found.items()}, len(sent)) == ({branch.id: (Level.EXCELLENT, PROPOSED["reason"], 1)}, 1)
 
 

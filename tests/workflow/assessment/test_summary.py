@@ -22,7 +22,8 @@ from tests.support.records.self_review import a_meeting, a_tally
 from tests.workflow.appraisal.report.test_figures import SIZES, a_mixed_year, a_school_of, counted, processes_of, standing
 from workflow.appraisal.ledger import Measure
 from workflow.appraisal.meetings.meetings import Meeting
-from workflow.appraisal.meetings.tallies import CommitteeItem, Tally, enter_tally
+from workflow.appraisal.meetings.tallies import CommitteeItem, Tally
+from workflow.appraisal.meetings.tellers import TALLIES
 from workflow.appraisal.rating.quota import quota_of
 from workflow.assessment.activities import Activity, Attendance
 from workflow.assessment.arrangement import Arrangement
@@ -44,7 +45,7 @@ from workflow.foundation.vocabulary import (
     TallySubject,
     Trigger,
 )
-from workflow.machine.gate import BY_NAME
+from workflow.machine.asked import BY_NAME
 from workflow.machine.waivers import approve, waive
 from workflow.rules.evidence import reject, withdraw
 from workflow.rules.requirement import Waiver
@@ -288,7 +289,7 @@ def test_the_good_rate_is_that_of_the_committee_as_a_whole(session: Session, bra
     counts = {item: {"good": good, "fair": 5 - good} for item, good in goods.items()}
     body = {"subject": TallySubject.COMMITTEE, "issued": 6, "returned": 6, "valid": 5, "void": 1, "counts": counts}
     for teller in ("王五", "孙八"):
-        enter_tally(session, own, body, by=caller(session, teller), now=NOW)
+        TALLIES.record(session, own, body, by=caller(session, teller), now=NOW)
     ballot = sheet_of(session, branch).committee_appraisal
     assert ballot is not None
     assert ({item.value: votes["good"] for item, votes in ballot.marks.items()}, ballot.good_rate) == (goods, 40.0)

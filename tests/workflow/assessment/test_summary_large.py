@@ -18,7 +18,8 @@ from tests.support.running.postgres import a_clone, url_of
 from workflow.assessment.summary import sheets
 from workflow.foundation.database import engine_for, transaction
 from workflow.foundation.vocabulary import WORKING_STAGES, Kind
-from workflow.machine.gate import Unmet, exceptions, requirements_of, todos, unmet
+from workflow.machine.asked import requirements_of
+from workflow.machine.gate import Unmet, exceptions, todos, unmet
 from workflow.people.organisation import Branch
 from workflow.year.cycle import Process, process_of
 

@@ -32,7 +32,8 @@ from workflow.assessment.arrangement import Arrangement
 from workflow.assessment.duty_reports import SECTIONS, DutyReport
 from workflow.assessment.sheet import INPUTS
 from workflow.foundation.vocabulary import Kind, Role, Severity, Stage, TallySubject
-from workflow.machine.gate import BY_NAME, blocking, todos
+from workflow.machine.asked import BY_NAME
+from workflow.machine.gate import blocking, todos
 from workflow.rules.evidence import withdraw
 from workflow.year.cycle import Process, process_of
 
@@ -107,8 +108,8 @@ def taken_back(model: Any) -> Any:
         (untold(main_work=None), "main_work", "完成主要工作情况"),
         (untold(three_meetings={"general": 4, "committee": 12, "group": 0}), "three_meetings", "三会一课次数：党课"),
         (untold(development={"activists": 2, "confirmed": 0}), "development", "党员培养发展：入党申请人、发展对象、发展党员"),
-        (untold(clean_government={"text": "开展警示教育"}), "clean_government", "党风廉政建设情况"),
-        (untold(clean_government={"issues": False}), "clean_government", "党风廉政建设情况"),
+        (untold(clean={"clean_government": "开展警示教育"}), "clean_government", "党风廉政建设情况"),
+        (untold(clean={"clean_issues": False}), "clean_government", "党风廉政建设情况"),
         (facts, "facts_check", "党办对年度情况的核对"),
         (no_activity_left, "activities", "参加集中活动的出勤情况"),
         (no_conduct, "conduct", "集中活动中的表现"),

@@ -14,9 +14,9 @@ from migrations.tables import METADATA
 from tests.support.builders import NOW, a_school, caller, person
 from tests.support.records.evidence import a_follow_up, excused
 from tests.support.situations import SUBSTANCE, a_study, a_talk
-from workflow.appraisal.study.sessions import amend_study_session
+from workflow.appraisal.study.sessions import SESSIONS
 from workflow.appraisal.talks.follow_ups import finish_follow_up
-from workflow.appraisal.talks.talks import PRIVATE, TEXTS, Talk, amend_talk
+from workflow.appraisal.talks.talks import PRIVATE, TALKS, TEXTS, Talk
 from workflow.foundation.database import act_as, sqlstate, transaction
 from workflow.foundation.history import History, history_of
 from workflow.people.accounts import issue_token, open_account, sign_in
@@ -30,7 +30,7 @@ WITHOUT_HISTORY = {
     "progress_count": "numbers that follow from the processes",
     "progress_delta": "numbers that follow from the processes",
     "history": "it is the history",
-    "kept_answer": "its row is the record, and is forgotten after seven days",
+    "kept_outcome": "its row is the record, and is forgotten after seven days",
     "letter": "its row is the record, and a copy of every text would double its size",
     "letter_aside": "what is not written at present, about nobody",
     "worker_heartbeat": "a clock, about nobody",
@@ -149,7 +149,7 @@ def test_a_change_is_kept_with_who_for_whom_why_and_what(session: Session, branc
 
 def test_a_correction_keeps_only_what_changed_from_what_to_what(session: Session, branch: Process) -> None:
     talk = a_talk(session, branch, "张三", "王五", place="办公室")
-    amend_talk(session, branch, talk, {"place": "会议室"}, seen=1, by=caller(session, "张三"), now=NOW)
+    TALKS.amend(session, branch, talk, {"place": "会议室"}, seen=1, by=caller(session, "张三"), now=NOW)
     row = last(session, "talk")
     assert (row.old, row.new) == ({"place": "办公室", "version": 1}, {"place": "会议室", "version": 2})
     assert (row.process_id, row.row_key) == (branch.id, str(talk.id))
@@ -167,7 +167,7 @@ def test_a_new_row_and_one_that_is_gone_are_kept_whole(session: Session, branch:
     assert made.old is None
     assert made.new is not None
     assert made.new["titles"] == study.titles
-    amend_study_session(session, branch, study, {"present": ["z3"]}, seen=1, by=caller(session, "张三"), now=NOW)
+    SESSIONS.amend(session, branch, study, {"present": ["z3"]}, seen=1, by=caller(session, "张三"), now=NOW)
     gone = last(session, "study_attendance")
     assert (gone.old, gone.new) == ({"session_id": study.id, "staff_no": "w5", "process_id": branch.id}, None)
     assert gone.row_key == f"{study.id}:w5"
@@ -201,7 +201,7 @@ def test_what_was_said_in_a_talk_never_appears_in_the_history(session: Session, 
     texts = {name: f"说过的话-{name}" for name in (*TEXTS, *PRIVATE)}
     by = caller(session, "张三")
     talk = a_talk(session, branch, "张三", "王五", focus=True, **texts)
-    amend_talk(session, branch, talk, {name: f"说过的话-又-{name}" for name in texts}, seen=1, by=by, now=NOW)
+    TALKS.amend(session, branch, talk, {name: f"说过的话-又-{name}" for name in texts}, seen=1, by=by, now=NOW)
     row = last(session, "talk")
     assert row.old == {**dict.fromkeys(texts, "changed"), "version": 1}
     assert row.new == {**dict.fromkeys(texts, "changed"), "version": 2}
@@ -217,7 +217,7 @@ def test_what_was_said_in_a_talk_never_appears_in_the_history(session: Session, 
 def test_a_text_that_was_empty_shows_that_it_was_and_nothing_more(session: Session, branch: Process) -> None:
     talk = a_talk(session, branch, "张三", "王五")
     assert last(session, "talk").new["private_notes"] is None  # type: ignore[index]
-    amend_talk(session, branch, talk, {"private_notes": SUBSTANCE["private_notes"]}, seen=1, by=caller(session, "张三"), now=NOW)
+    TALKS.amend(session, branch, talk, {"private_notes": SUBSTANCE["private_notes"]}, seen=1, by=caller(session, "张三"), now=NOW)
     row = last(session, "talk")
     assert (row.old, row.new) == ({"private_notes": None, "version": 1}, {"private_notes": "changed", "version": 2})
 

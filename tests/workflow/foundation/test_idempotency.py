@@ -1,4 +1,4 @@
-"""重复提交: an answer is kept with its effect, given again to the same request alone, and forgotten after seven days."""
+"""重复提交: an outcome is kept with its effect, told again to the same request alone, and forgotten after seven days."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from sqlalchemy.orm import Session
 from tests.support.builders import NOW, a_branch, person
 from tests.support.records.evidence import statements
 from workflow.foundation.database import constraint, transaction
-from workflow.foundation.errors import Invalid
+from workflow.foundation.errors import Exists, Invalid
 from workflow.foundation.idempotency import (
     KEPT,
     LONGEST_KEY,
     UNIQUE,
-    KeptAnswer,
+    KeptOutcome,
     Repeatable,
     RequestInProgress,
-    answered_before,
     checked_key,
-    forget_old_answers,
-    keep_answer,
+    forget_old_outcomes,
+    keep_outcome,
+    kept_before,
 )
 
 
@@ -35,44 +35,44 @@ def asked(engine: Engine) -> Repeatable:
         return Repeatable(person(session, "王五").id, "POST /x", "key", "digest")
 
 
-def keep(session: Session, asked: Repeatable, body: str = "{}") -> None:
-    keep_answer(session, asked, status=201, headers={"ETag": '"1"'}, body=body, now=NOW)
+def keep(session: Session, asked: Repeatable, number: int = 1) -> None:
+    keep_outcome(session, asked, rows=[["talk", number]], facts=None, version=3, now=NOW)
 
 
-def test_what_was_answered_is_found_again_as_it_was(engine: Engine, asked: Repeatable) -> None:
+def test_what_came_of_it_is_found_again(engine: Engine, asked: Repeatable) -> None:
     with transaction(engine, actor="cli") as session:
-        assert answered_before(session, asked) is None
-        keep(session, asked, '{"姓名": "王五"}')
+        assert kept_before(session, asked) is None
+        keep(session, asked, 7)
     with transaction(engine, actor="cli") as session:
-        kept = answered_before(session, asked)
+        kept = kept_before(session, asked)
         assert kept is not None
-        assert (kept.status, kept.headers, kept.body) == (201, {"ETag": '"1"'}, '{"姓名": "王五"}')
+        assert (kept.rows, kept.facts, kept.version) == ([["talk", 7]], None, 3)
 
 
 def test_looking_is_one_statement_and_keeping_another(engine: Engine, asked: Repeatable) -> None:
     with statements(engine) as sent, transaction(engine, actor=None) as session:
-        answered_before(session, asked)
+        kept_before(session, asked)
         keep(session, asked)
     assert len(sent) == 2, sent
 
 
 def test_while_one_does_it_another_is_told_so_and_does_not_wait(engine: Engine, asked: Repeatable) -> None:
     with transaction(engine, actor=None) as first:
-        assert answered_before(first, asked) is None
+        assert kept_before(first, asked) is None
         with transaction(engine, actor=None) as second, pytest.raises(RequestInProgress):
-            answered_before(second, asked)
+            kept_before(second, asked)
     with transaction(engine, actor=None) as third:
-        assert answered_before(third, asked) is None, "it came to nothing, and may be tried again"
+        assert kept_before(third, asked) is None, "it came to nothing, and may be tried again"
 
 
 @pytest.mark.parametrize("other", [{"key": "other"}, {"route": "POST /y"}])
 def test_another_key_or_route_is_another_request(engine: Engine, asked: Repeatable, other: dict[str, str]) -> None:
     another = Repeatable(asked.person_id, other.get("route", asked.route), other.get("key", asked.key), "another digest")
     with transaction(engine, actor=None) as session:
-        assert answered_before(session, asked) is None
+        assert kept_before(session, asked) is None
         keep(session, asked)
         with transaction(engine, actor=None) as beside:
-            assert answered_before(beside, another) is None
+            assert kept_before(beside, another) is None
 
 
 def test_another_persons_key_is_another_request(engine: Engine, asked: Repeatable) -> None:
@@ -80,14 +80,14 @@ def test_another_persons_key_is_another_request(engine: Engine, asked: Repeatabl
         theirs = Repeatable(person(session, "孙八").id, asked.route, asked.key, "another digest")
         keep(session, asked)
     with transaction(engine, actor=None) as session:
-        assert answered_before(session, theirs) is None
+        assert kept_before(session, theirs) is None
 
 
 def test_a_key_that_was_used_for_something_else_is_refused(engine: Engine, asked: Repeatable) -> None:
     with transaction(engine, actor=None) as session:
         keep(session, asked)
     with transaction(engine, actor=None) as session, pytest.raises(Invalid) as refused:
-        answered_before(session, Repeatable(asked.person_id, asked.route, asked.key, "another digest"))
+        kept_before(session, Repeatable(asked.person_id, asked.route, asked.key, "another digest"))
     assert list(refused.value.errors) == ["Idempotency-Key"]
 
 
@@ -112,10 +112,18 @@ def test_a_key_that_is_empty_too_long_or_not_plain_is_refused(key: str) -> None:
     assert list(refused.value.errors) == ["Idempotency-Key"]
 
 
-def test_an_answer_is_kept_for_seven_days(engine: Engine, asked: Repeatable) -> None:
+def test_what_an_older_release_did_is_not_done_again(engine: Engine, asked: Repeatable) -> None:
+    """It kept what was answered, which is not kept any more: the caller is told that it was done."""
+    with transaction(engine, actor=None) as session:
+        keep_outcome(session, asked, rows=[], facts=None, version=None, now=NOW)
+        with pytest.raises(Exists, match="在升级之前已经办结"):
+            kept_before(session, asked)
+
+
+def test_an_outcome_is_kept_for_seven_days(engine: Engine, asked: Repeatable) -> None:
     with transaction(engine, actor=None) as session:
         keep(session, asked)
-        assert forget_old_answers(session, NOW + KEPT) == 0
-        assert forget_old_answers(session, NOW + KEPT + timedelta(seconds=1)) == 1
-        assert session.scalars(select(KeptAnswer)).all() == []
+        assert forget_old_outcomes(session, NOW + KEPT) == 0
+        assert forget_old_outcomes(session, NOW + KEPT + timedelta(seconds=1)) == 1
+        assert session.scalars(select(KeptOutcome)).all() == []
         assert timedelta(days=7) == KEPT

@@ -15,13 +15,13 @@ from tests.support.records.rectification import a_commitment, a_measure, a_probl
 from tests.support.records.self_review import CRITICISM, a_ballot, a_life_meeting, a_meeting
 from tests.support.situations import a_study, on_roll
 from workflow.appraisal.meetings.meetings import Meeting
-from workflow.appraisal.meetings.tallies import enter_tally
+from workflow.appraisal.meetings.tellers import TALLIES
 from workflow.appraisal.rating.aftercare import Step, record_step
 from workflow.appraisal.rating.ratings import give_feedback
 from workflow.appraisal.rectification.publications import published
 from workflow.foundation.errors import Conflict, Forbidden, Invalid
 from workflow.foundation.vocabulary import FeedbackWay, Level, MeasureState, MeetingPurpose, Stage, Standing, TallySubject
-from workflow.machine.gate import BY_NAME
+from workflow.machine.asked import BY_NAME
 from workflow.people.organisation import Person
 from workflow.rules.evidence import must_be_unaccepted
 from workflow.year.cycle import Process
@@ -45,7 +45,7 @@ def faults(act: Any) -> list[str]:
 def test_a_ballot_without_a_single_valid_vote_is_none(session: Session, branch: Process, subject: TallySubject) -> None:
     body = {**a_ballot(session, branch, subject), "returned": 0, "valid": 0}
     body["counts"] = {name: {} for name in (body["counts"] if subject is TallySubject.MEMBERS else ("work", "style", "overall"))}
-    assert faults(lambda: enter_tally(session, branch, body, by=caller(session, "李四"), now=NOW)) == ["valid"]
+    assert faults(lambda: TALLIES.record(session, branch, body, by=caller(session, "李四"), now=NOW)) == ["valid"]
 
 
 def test_who_may_not_count_is_not_told_who_is_on_the_ballot(session: Session, branch: Process) -> None:
@@ -53,17 +53,17 @@ def test_who_may_not_count_is_not_told_who_is_on_the_ballot(session: Session, br
     row.standing = Standing.PROBATIONARY
     session.flush()
     with pytest.raises(Forbidden):
-        enter_tally(session, branch, {**a_ballot(session, branch, TallySubject.MEMBERS), "counts": {}}, by=caller(session, "孙八"), now=NOW)
+        TALLIES.record(session, branch, {**a_ballot(session, branch, TallySubject.MEMBERS), "counts": {}}, by=caller(session, "孙八"), now=NOW)
 
 
 def test_where_there_are_not_two_others_the_secretary_counts_too(session: Session) -> None:
     process = a_small_branch(session)
     body = a_ballot(session, process, TallySubject.COMMITTEE)
     with pytest.raises(Forbidden):
-        enter_tally(session, process, body, by=caller(session, "张三"), now=NOW)
+        TALLIES.record(session, process, body, by=caller(session, "张三"), now=NOW)
     leaves(session, "孙八")
     body = a_ballot(session, process, TallySubject.COMMITTEE)
-    rows = [enter_tally(session, process, body, by=caller(session, who), now=NOW) for who in ("王五", "张三")]
+    rows = [TALLIES.record(session, process, body, by=caller(session, who), now=NOW) for who in ("王五", "张三")]
     assert rows[-1].counted_by == "z3"
 
 
@@ -120,7 +120,7 @@ def test_the_steps_of_a_disposition_are_in_the_order_of_their_days(session: Sess
     case = a_case(session, branch, "王五", proposed_on=date(2024, 12, 10))
 
     def step(what: Step, day: int) -> None:
-        record_step(session, branch, case, {"step": what, "on": date(2024, 12, day)}, by=caller(session, "张三"), now=NOW)
+        record_step(session, branch, case, {"step": what, "taken_on": date(2024, 12, day)}, by=caller(session, "张三"), now=NOW)
 
     step(Step.TALK, 15)
     assert faults(lambda: step(Step.GENERAL_MEETING, 14)) == ["on"]
@@ -133,7 +133,7 @@ def test_the_steps_of_a_disposition_are_in_the_order_of_their_days(session: Sess
 
 
 def test_a_notice_without_place_or_end_shows_nothing_to_anybody(session: Session, branch: Process) -> None:
-    for fields in ({"place": None}, {"to": None}):
+    for fields in ({"place": None}, {"to_on": None}):
         a_publication(session, branch, **fields)
     assert not published(session, branch.id)
     a_publication(session, branch)
@@ -150,7 +150,7 @@ def test_what_the_secretary_closed_its_owner_does_not_open_again(session: Sessio
 
 
 def test_a_member_commits_to_no_problem_of_somebody_else(session: Session, branch: Process) -> None:
-    of_another = a_problem(session, branch, about=STAFF_NO["李四"])
+    of_another = a_problem(session, branch, whose=STAFF_NO["李四"])
     assert faults(lambda: a_commitment(session, branch, "王五", problem=of_another.id)) == ["problem"]
     assert a_commitment(session, branch, "李四", problem=of_another.id).problem_id == of_another.id
     assert a_commitment(session, branch, "王五", problem=a_problem(session, branch).id).id

@@ -13,7 +13,7 @@ from migrations.tables import METADATA
 from workflow.foundation.history import track
 from workflow.foundation.personal import Area, Data, declaration_of, personal, undeclared
 from workflow.foundation.settings import Settings
-from workflow.machine.gate import CLAUSES
+from workflow.machine.asked import CLAUSES
 from workflow.people.access import ACCESS, Action
 from workflow.readings.inventory import inventory, readers
 from workflow.year.plan import find_plan, read_plan

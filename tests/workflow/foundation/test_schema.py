@@ -27,7 +27,7 @@ MAY = {
     "history": {"select"},
     "letter": {"select", "insert", "update"},
     "worker_heartbeat": {"select", "insert", "update"},
-    "kept_answer": {"select", "insert", "delete"},
+    "kept_outcome": {"select", "insert", "delete"},
     "progress_count": {"select", "insert", "update"},
     "progress_delta": {"select", "update", "delete"},
     "branch_change": {"select", "delete"},

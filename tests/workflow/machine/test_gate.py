@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace as with_
 from datetime import date
 
@@ -21,10 +22,15 @@ from tests.support.records.evidence import (
     statements,
 )
 from tests.support.situations import EVERYBODY, SUBSTANCE, a_study, a_talk
-from workflow.appraisal.talks.talks import committee_pairs_without_a_talk, members_nobody_talked_with, secretary_without_a_focus_talk
+from workflow.appraisal.talks.requirements import (
+    committee_pairs_without_a_talk,
+    members_nobody_talked_with,
+    secretary_without_a_focus_talk,
+)
 from workflow.foundation.vocabulary import STAGES, Coverage, Kind, Role, Stage
-from workflow.machine import gate
-from workflow.machine.gate import BY_NAME, REQUIREMENTS, blocking, checklist, exceptions, place_in_list, requirements_of, todos, unmet
+from workflow.machine import evaluation
+from workflow.machine.asked import BY_NAME, REQUIREMENTS, requirements_of
+from workflow.machine.gate import blocking, checklist, exceptions, place_in_list, todos, unmet
 from workflow.rules.evidence import withdraw
 from workflow.year.cycle import Lock, Process, process_of, processes
 from workflow.year.opening import close_cycle, publish
@@ -202,9 +208,20 @@ def test_to_dos_are_those_of_the_stage_where_the_branch_stands(session: Session,
         assert (mine, theirs) == (open_ - of_the_office, open_ & of_the_office)
 
 
+@pytest.fixture
+def compiled_anew() -> Iterator[None]:
+    """Let no statement that was built before or within the test be used outside of it: requirements are constants elsewhere."""
+    built = (evaluation.of_a_person, evaluation.of_the_school, evaluation.of_everybody)
+    for each in built:
+        each.cache_clear()
+    yield
+    for each in built:
+        each.cache_clear()
+
+
+@pytest.mark.usefixtures("compiled_anew")
 def test_a_requirement_that_is_asked_early_is_a_to_do_early(session: Session, branch: Process, monkeypatch: pytest.MonkeyPatch) -> None:
     name = committee_pairs_without_a_talk.name
-    assert my_subjects(session, "李四", "K1") == []
     monkeypatch.setitem(BY_NAME, name, with_(BY_NAME[name], asked_from=Stage.STUDY))
     assert my_subjects(session, "李四", "K1") == ["l4:q7", "l4:z3"]
     assert [row.requirement.clause for row in exceptions(session, 2024, today=TODAY) if row.requirement.clause == "K1"] == ["K1"]
@@ -278,8 +295,8 @@ def test_pages_of_exceptions_cover_them_all_once(
     session: Session, four_branches: list[Process], limit: int, at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = said(exceptions(session, 2024, today=TODAY))
-    monkeypatch.setattr(gate, "BRANCHES_AT_ONCE", at_once)
-    monkeypatch.setattr(gate, "_WINDOW", gate._WINDOW.replace("limit 100", f"limit {at_once}"))
+    monkeypatch.setattr(evaluation, "BRANCHES_AT_ONCE", at_once)
+    monkeypatch.setattr(evaluation, "NEXT_BRANCHES", evaluation.NEXT_BRANCHES.replace("limit 100", f"limit {at_once}"))
     pages, after = [], ("", 0)
     while page := exceptions(session, 2024, today=TODAY, after=after, limit=limit):
         assert len(page) <= limit

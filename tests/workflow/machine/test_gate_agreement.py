@@ -17,7 +17,8 @@ from tests.support.records.assessment import ON_SITE, REPORTED, a_duty_report, a
 from tests.support.records.evidence import a_follow_up, a_waiver, excused, lacking, leaves, said, stand_at
 from tests.support.situations import EVERYBODY, SUBSTANCE, a_study, a_talk
 from workflow.foundation.vocabulary import STAGES, WORKING_STAGES, Kind, Post, ReportMode, Role, Severity, Stage, Waivable
-from workflow.machine.gate import REQUIREMENTS, Unmet, blocking, blocking_together, checklist, exceptions, requirements_of, todos, unmet
+from workflow.machine.asked import REQUIREMENTS, requirements_of
+from workflow.machine.gate import Unmet, blocking, blocking_together, checklist, exceptions, todos, unmet
 from workflow.rules.evidence import reject
 from workflow.rules.requirement import Requirement
 from workflow.year.cycle import Participant, Process, process_of, roll

@@ -25,7 +25,9 @@ from tests.support.records.evidence import (
 )
 from tests.support.situations import a_study, a_talk, on_roll
 from workflow.appraisal.talks.follow_ups import record_follow_up
-from workflow.appraisal.talks.talks import members_nobody_talked_with
+from workflow.appraisal.talks.requirements import (
+    members_nobody_talked_with,
+)
 from workflow.foundation.database import transaction
 from workflow.foundation.errors import StageClosed
 from workflow.foundation.vocabulary import Stage, Trigger

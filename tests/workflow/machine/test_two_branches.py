@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 from tests.support.builders import NOW, TODAY, a_school
 from tests.support.records.evidence import OF_ALL_BRANCHES, SITUATIONS
 from workflow.foundation.vocabulary import Coverage, Stage
-from workflow.machine.gate import BY_NAME, unmet
+from workflow.machine.asked import BY_NAME
+from workflow.machine.gate import unmet
 from workflow.people.organisation import Branch
 from workflow.rules.requirement import Requirement
 from workflow.year.cycle import Process, process_of

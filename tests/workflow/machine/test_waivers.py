@@ -13,11 +13,16 @@ from tests.support.builders import NOW, READING, a_school, person
 from tests.support.records.evidence import a_waiver, all_talks, in_situation, lacking, leaves, stand_at
 from tests.support.situations import a_study, a_talk
 from workflow.appraisal.study.sessions import members_who_have_not_studied, no_study_with_exchange
-from workflow.appraisal.talks.talks import committee_pairs_without_a_talk, members_nobody_talked_with, secretary_without_a_focus_talk
+from workflow.appraisal.talks.requirements import (
+    committee_pairs_without_a_talk,
+    members_nobody_talked_with,
+    secretary_without_a_focus_talk,
+)
 from workflow.foundation.database import constraint
 from workflow.foundation.errors import Conflict, Invalid, StageClosed
 from workflow.foundation.vocabulary import Severity, Stage, Waivable
-from workflow.machine.gate import BY_NAME, blocking, unmet
+from workflow.machine.asked import BY_NAME
+from workflow.machine.gate import blocking, unmet
 from workflow.machine.waivers import approve, waive
 from workflow.rules.evidence import reject, withdraw
 from workflow.rules.requirement import Requirement, Waiver

@@ -28,12 +28,11 @@ from workflow.mail.letters import (
     Returned,
     WaiverDecided,
     message,
-    process_link,
     render,
     school_link,
 )
 
-LINK = process_link("https://zhibu.example.edu.cn", Kind.APPRAISAL, 2024, "D0101")
+LINK = "https://zhibu.example.edu.cn/cycles/2024/branches/D0101"
 K1 = Duty("K1", "党支部委员之间普遍进行一次谈心谈话。", 1)
 K2 = Duty("K2", "党支部委员与党员之间普遍进行一次谈心谈话。", 3)
 REMINDER = Reminder(
@@ -61,7 +60,7 @@ RETURNED = Returned(
 ASSESSED: dict[str, Any] = {
     "kind": Kind.ASSESSMENT,
     "stage": Stage.COLLECTING,
-    "link": process_link("https://zhibu.example.edu.cn", Kind.ASSESSMENT, 2024, "D0101"),
+    "link": "https://zhibu.example.edu.cn/cycles/2024/assessments/D0101",
 }
 R1 = Duty("R1", "支部书记述职。", 1)
 WAIVER = WaiverDecided(
@@ -268,7 +267,7 @@ def test_a_branch_reads_that_there_is_a_result_and_not_which(snapshot: SnapshotA
     letter = Published(
         recipient="张三",
         today=date(2025, 2, 14),
-        link=process_link("https://zhibu.example.edu.cn", Kind.ASSESSMENT, 2024, "D0101"),
+        link="https://zhibu.example.edu.cn/cycles/2024/assessments/D0101",
         branch="计算机学院教工第一党支部",
         year=2024,
     )

@@ -122,7 +122,7 @@ def test_no_kind_of_letter_is_left_out() -> None:
         value
         for module in (letters, links)
         for name, value in vars(module).items()
-        if name.isupper() and isinstance(value, str) and re.fullmatch(r"[a-z-]+", value)
+        if name.isupper() and type(value) is str and re.fullmatch(r"[a-z-]+", value)
     }
     kinds |= {kind for source in SOURCES for kind in source.kinds}
     tried = {each.kind for case in CASES for each in case.letters}

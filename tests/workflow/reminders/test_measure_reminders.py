@@ -13,7 +13,7 @@ from tests.support.records.evidence import leaves, stand_at
 from tests.support.records.rectification import a_measure, a_problem, progress
 from tests.support.reminding import BASE, at
 from workflow.appraisal.ledger import Measure
-from workflow.appraisal.rectification.measures import amend_measure
+from workflow.appraisal.rectification.measures import MEASURES
 from workflow.foundation.calendar import set_day
 from workflow.foundation.vocabulary import CycleStatus, LetterState, MeasureState, Stage
 from workflow.mail.outbox import letters_of, retire_reminders
@@ -85,7 +85,7 @@ def test_measures_of_one_day_are_one_letter_that_counts_them_and_another_day_is_
 
 
 def test_the_letter_says_neither_what_is_to_be_done_nor_against_what_nor_who_else(session: Session, branch: Process) -> None:
-    a_measure(session, branch, a_problem(session, branch, about="s8", text="孙八缺席较多"), owner="王五", text="约谈孙八")
+    a_measure(session, branch, a_problem(session, branch, whose="s8", text="孙八缺席较多"), owner="王五", text="约谈孙八")
     owned(session, branch, "李四")
     words = told(session, "2025-06-30")["王五"].words
     for secret in ("约谈", "孙八", "缺席", "李四", "张三"):
@@ -147,7 +147,7 @@ def test_what_waits_is_moot_once_the_work_is_done_or_has_another_day(session: Se
     done, later = owned(session, branch, "王五")[0], owned(session, branch, "孙八", due_on=date(2025, 7, 1))[0]
     queue_due(lambda: nullcontext(session), at("2025-06-30"), base_url=BASE)
     progress(session, branch, done, MeasureState.DONE)
-    amend_measure(session, branch, later, {"due_on": date(2025, 9, 30)}, seen=1, by=caller(session, "张三"), now=NOW)
+    MEASURES.amend(session, branch, later, {"due_on": date(2025, 9, 30)}, seen=1, by=caller(session, "张三"), now=NOW)
     queue_due(lambda: nullcontext(session), at("2025-06-30", "10:00"), base_url=BASE)
     states = {letter.state for letter in letters_of(session, process_ids=[branch.id]) if letter.kind.startswith("measure-")}
     assert states == {LetterState.MOOT}

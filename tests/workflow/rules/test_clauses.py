@@ -14,7 +14,7 @@ from workflow.foundation.database import Base
 from workflow.foundation.errors import PlanInvalid
 from workflow.foundation.history import History
 from workflow.foundation.vocabulary import Kind
-from workflow.machine.gate import BY_NAME, CLAUSES, REQUIREMENTS
+from workflow.machine.asked import BY_NAME, CLAUSES, REQUIREMENTS
 from workflow.readings.diagram import recorded_in
 from workflow.year.plan import find_plan, read_plan
 

@@ -17,7 +17,7 @@ from workflow.people.organisation import Appointment, Branch
 from workflow.roster.posts import appoint, end_appointment
 from workflow.year.cycle import Participant, Process, participants, process_of, roll, secretaries
 from workflow.year.opening import publish
-from workflow.year.roll import OFFICE_ONLY, RollBody, amend_roll, confirm_excuse, open_processes, rolls_follow
+from workflow.year.roll import OFFICE_ONLY, RollSchema, amend_roll, confirm_excuse, open_processes, rolls_follow
 
 
 @pytest.fixture
@@ -243,7 +243,7 @@ def test_a_filed_roll_is_neither_amended_nor_confirmed(session: Session, branch:
 
 
 def test_the_body_has_exactly_what_may_be_decided() -> None:
-    assert set(RollBody().fields) == {"excused_reason", *OFFICE_ONLY}
+    assert set(RollSchema().fields) == {"excused_reason", *OFFICE_ONLY}
 
 
 # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────────────

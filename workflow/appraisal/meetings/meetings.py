@@ -4,41 +4,29 @@ The plan: 党支部根据党员人数等实际情况，以党员大会、党支�
 委员会向党员大会述职……党支部委员会开展批评和自我批评要联系具体人、具体事，直接点问题、摆表现，不说空话套话，不搞一团和气。党员领导干部参加所在
 党支部组织生活会。……各支部要注意做好会议记录。
 
-Records: a meeting with its purpose, form, attendance, criticisms and vote, confirmed by its recorder and by its chair. What a stage asks of its
-meetings stands in ``self_review`` and ``rating``.
+Records: a meeting with its purpose, form, attendance, criticisms and vote, confirmed by its recorder and by its chair. How it is recorded stands in
+``recording``, what a stage asks of its meetings in ``self_review`` and ``rating``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    CheckConstraint,
-    ColumnElement,
-    ForeignKey,
-    Index,
-    PrimaryKeyConstraint,
-    func,
-    or_,
-    select,
-    true,
-)
-from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
+from marshmallow import fields
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, PrimaryKeyConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from workflow.appraisal.ledger import NOTHING_LAST_YEAR, last_years_measures
-from workflow.appraisal.study.sessions import StudySession, a_study
-from workflow.foundation.database import Base, Numbered, act_as, notes, word
-from workflow.foundation.errors import Conflict, Forbidden, Invalid, Words
-from workflow.foundation.fields import Body, Day, Inner, Line, LongText, StaffNo, Whole, lines, many, one_of
+from workflow.foundation.database import Base, Numbered, notes, word
+from workflow.foundation.fields import Day, Inner, Line, LongText, Moment, StaffNo, Whole, about, lines, many, one_of
 from workflow.foundation.history import track
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import MeetingForm, MeetingPurpose, Stage
-from workflow.people.access import Action, Caller
-from workflow.rules.evidence import Evidence, amendable, must_be_open, must_have_happened, must_stand
-from workflow.year.cycle import Participant, Process, participants
+from workflow.people.access import Action
+from workflow.rules.evidence import Evidence
+from workflow.rules.records import Answered, RecordSchema
 
 STAGE: Mapping[MeetingPurpose, Stage] = {
     MeetingPurpose.LIFE: Stage.SELF_REVIEW,
@@ -48,6 +36,23 @@ STAGE: Mapping[MeetingPurpose, Stage] = {
 """Which stage closes a meeting."""
 
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class Vote:
+    """The vote of a deciding meeting (表决)."""
+
+    yes: int
+    no: int
+    abstain: int
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """When the minutes were confirmed (确认), by each of the two."""
+
+    chair: datetime | None
+    recorder: datetime | None
 
 
 class Meeting(Evidence, Base):
@@ -90,6 +95,25 @@ class Meeting(Evidence, Base):
     @property
     def present(self) -> list[str]:
         return [each.staff_no for each in self.attendance if each.present]
+
+    @property
+    def absent(self) -> list[MeetingAttendance]:
+        return [each for each in self.attendance if not each.present]
+
+    @property
+    def criticised(self) -> dict[str, int]:
+        """How often each was criticised."""
+        return dict(sorted(Counter(each.about for each in self.criticisms).items()))
+
+    @property
+    def vote(self) -> Vote | None:
+        if self.vote_yes is None or self.vote_no is None or self.vote_abstain is None:
+            return None
+        return Vote(self.vote_yes, self.vote_no, self.vote_abstain)
+
+    @property
+    def confirmed(self) -> Confirmation:
+        return Confirmation(self.chair_confirmed_at, self.recorder_confirmed_at)
 
     @property
     def stage(self) -> Stage:
@@ -163,216 +187,79 @@ personal(
 # ── what a valid record is ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class AbsenceBody(Body):
-    """Who was not there, and why."""
+class AbsenceSchema(Answered):
+    """An absent member (缺席), and why they were not there."""
 
-    staff_no = StaffNo(required=True)
-    reason = Line()
-
-
-class CriticismBody(Body):
-    """One line of criticism: who to whom, on which matter."""
-
-    speaker = StaffNo(required=True)
-    about = StaffNo(required=True)
-    matter = LongText(at_most=2000)
-    shown = LongText(at_most=2000)
-    improve = LongText(at_most=2000)
+    staff_no = StaffNo(required=True, **about("何人", "who", "没有到会的党员", "the member who was not there", example="20160005"))
+    reason = Line(**about("原因", "reason", "为什么没有到会", "why they were not there", example="出差"))
 
 
-class VoteBody(Body):
-    """The vote of a deciding meeting."""
-
-    yes = Whole(required=True)
-    no = Whole(load_default=0)
-    abstain = Whole(load_default=0)
+_about = about  # a line of criticism has a field of that name
 
 
-class MeetingBody(Body):
-    """A meeting as it is sent. Theme and agenda left out are those of the year."""
+class CriticismSchema(Answered):
+    """One line of criticism (批评与自我批评): by a speaker, of somebody, on which matter."""
 
-    purpose = one_of(MeetingPurpose, required=True)
-    form = one_of(MeetingForm, required=True)
-    group = Line()
-    held_on = Day(required=True)
-    place = Line()
-    chair = StaffNo()
-    recorder = StaffNo()
-    theme = LongText(at_most=500)
-    agenda = many(Line(), at_most=50)
-    present = many(StaffNo())
-    absent = lines(AbsenceBody)
-    criticisms = lines(CriticismBody)
-    duty_report = LongText()
-    rectification_report = LongText()
-    vote = Inner(VoteBody)
-    minutes = LongText(at_most=30_000)
-
-
-# ── who reads what ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def visible_meetings(reader: Caller, branch_code: str) -> ColumnElement[bool]:
-    """Which meetings of a branch this reader knows of: a plain member those whose minutes he confirms."""
-    return or_(Meeting.chair == reader.staff_no, Meeting.recorder == reader.staff_no) if reader.plain_member(branch_code) else true()
-
-
-# ── verbs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def record_meeting(session: Session, process: Process, body: Mapping[str, Any], *, by: Caller, now: datetime) -> Meeting:
-    """Record a meeting. Raises StageClosed, Invalid: no self-review meeting before the study session (E1), no vote that does not add up."""
-    _check(session, process, body, now)
-    purpose = body["purpose"]
-    must_be_open(process, STAGE[purpose])
-    row = Meeting(
-        process_id=process.id,
-        recorded_by=by.staff_no,
-        recorded_at=now,
-        theme=process.cycle.theme,
-        agenda=list(process.cycle.plan["rules"]["agenda"]) if purpose is MeetingPurpose.LIFE else [],
+    speaker = StaffNo(required=True, **_about("发言人", "speaker", "发言的党员", "who spoke", example="20160001"))
+    about = StaffNo(required=True, **_about("对象", "about", "批评谁；自我批评填本人", "of whom; the speaker in self-criticism", example="20160001"))
+    matter = LongText(at_most=2000, **_about("具体事", "matter", "联系哪一件具体事", "which matter", example="主题党日两次迟到"))
+    shown = LongText(  # type: ignore[assignment]  # marshmallow takes its fields out of the class: the method is there
+        at_most=2000, **_about("表现", "how it showed", "有什么表现、问题", "how it showed", example="没有带头遵守时间")
     )
-    _fill(process, row, body)
-    _nothing_last_year(session, process, row)
-    session.add(row)
-    session.flush()
-    return row
+    improve = LongText(at_most=2000, **_about("改进", "what follows", "今后怎样改进", "what will be better", example="今后提前十分钟到会"))
 
 
-def amend_meeting(session: Session, process: Process, row: Meeting, body: Mapping[str, Any], *, seen: int, by: Caller, now: datetime) -> None:
-    """Correct a meeting; what was confirmed must be confirmed again. Raises StageClosed, Stale, Conflict, Invalid."""
-    if body.get("form", MeetingForm.GROUP) is not MeetingForm.GROUP and "group" not in body:
-        row.group_name = None  # only a group meeting has one
-    _check(session, process, {**_as_sent(row), **body}, now)
-    amendable(session, row, seen=seen)
-    for stage in {row.stage, STAGE[body.get("purpose", row.purpose)]}:
-        must_be_open(process, stage)
-    _fill(process, row, body)
-    _nothing_last_year(session, process, row)
-    row.chair_confirmed_at = row.recorder_confirmed_at = None
-    row.version += 1
-    session.flush()
+class VoteSchema(Answered):
+    """The vote of a deciding meeting (表决)."""
+
+    yes = Whole(required=True, **about("赞成", "yes", "赞成的票数", "votes for it", example=8))
+    no = Whole(load_default=0, **about("反对", "no", "反对的票数；不填为 0", "votes against it, none if left out", example=0))
+    abstain = Whole(load_default=0, **about("弃权", "abstain", "弃权的票数；不填为 0", "abstentions, none if left out", example=0))
 
 
-def confirm_minutes(session: Session, process: Process, row: Meeting, *, by: Caller, now: datetime) -> None:
-    """Recorder and chair confirm the minutes, each for himself. Raises Forbidden, Conflict, StageClosed."""
-    if by.staff_no not in (row.chair, row.recorder):
-        raise Forbidden(Words("会议记录由记录人和主持人本人确认", "minutes are confirmed by their recorder and by their chair"))
-    must_stand(row)
-    must_be_open(process, row.stage)
-    name = "chair_confirmed_at" if by.staff_no == row.chair else "recorder_confirmed_at"
-    if getattr(row, name) is not None:
-        raise Conflict(Words("您已经确认过", "you have confirmed it already"))
-    act_as(session, actor=by.staff_no)  # nobody confirms in another's name, whomever he stands in for
-    setattr(row, name, now)
-    row.version += 1
-    session.flush()
+class ConfirmationSchema(Answered):
+    """When the minutes were confirmed (确认), by each of the two."""
+
+    chair = Moment(dump_only=True, **about("主持人确认的时间", "by the chair"))
+    recorder = Moment(dump_only=True, **about("记录人确认的时间", "by the recorder"))
 
 
-_PLAIN = ("purpose", "form", "held_on", "place", "chair", "recorder", "theme", "agenda", "duty_report", "rectification_report", "minutes")
+class MeetingSchema(RecordSchema):
+    """A meeting and its minutes (会议记录). Theme and agenda left out are those of the year."""
 
-
-def _nothing_last_year(session: Session, process: Process, row: Meeting) -> None:
-    """A duty report tells what became of last year's measures (F9). Where there were none the product says so; where there were some,
-    the secretary does: a text that nobody has read would report nothing."""
-    if row.duty_report is not None and row.rectification_report is None and not last_years_measures(session, process):
-        row.rectification_report = NOTHING_LAST_YEAR
-
-
-def _as_sent(row: Meeting) -> dict[str, Any]:
-    """What of a meeting is checked together, as it would be sent."""
-    vote = None if row.vote_yes is None else {"yes": row.vote_yes, "no": row.vote_no, "abstain": row.vote_abstain}
-    kept = {
-        **{name: getattr(row, name) for name in ("purpose", "form", "held_on", "chair", "recorder")},
-        "group": row.group_name,
-        "present": row.present,
-        "absent": [{"staff_no": each.staff_no} for each in row.attendance if not each.present],
-        "vote": vote,
-    }
-    return {name: value for name, value in kept.items() if value is not None}
-
-
-def _fill(process: Process, row: Meeting, body: Mapping[str, Any]) -> None:
-    for name in _PLAIN:
-        if name in body:
-            setattr(row, name, body[name])
-    if "group" in body:
-        row.group_name = body["group"]
-    if "vote" in body:
-        row.vote_yes, row.vote_no, row.vote_abstain = (body["vote"][name] for name in ("yes", "no", "abstain"))
-    if not body.keys().isdisjoint(("present", "absent")):
-        _fill_attendance(process, row, body)
-    if "criticisms" in body:
-        row.criticisms = [
-            MeetingCriticism(process_id=process.id, number=number, **{name: line.get(name) for name in CriticismBody().fields})
-            for number, line in enumerate(body["criticisms"], 1)
-        ]
-
-
-def _fill_attendance(process: Process, row: Meeting, body: Mapping[str, Any]) -> None:
-    """Bring the lines into step; one that says the same stays, so that the history tells only what changed."""
-    present = set(body["present"]) if "present" in body else set(row.present)
-    reasons = {each.staff_no: each.reason for each in row.attendance if not each.present}
-    if "absent" in body:
-        reasons = {each["staff_no"]: each.get("reason") for each in body["absent"]}
-    lines = {each.staff_no: each for each in row.attendance}
-    for staff_no in present | reasons.keys():
-        line = lines.get(staff_no) or MeetingAttendance(staff_no=staff_no, process_id=process.id)
-        line.present, line.reason = staff_no in present, None if staff_no in present else reasons[staff_no]
-        lines[staff_no] = line
-    row.attendance = [lines[staff_no] for staff_no in sorted(present | reasons.keys())]
-
-
-def _check(session: Session, process: Process, body: Mapping[str, Any], now: datetime) -> None:
-    """Raises Invalid with every fault."""
-    must_have_happened("held_on", body["held_on"], now)
-    present, absent = body.get("present", ()), [each["staff_no"] for each in body.get("absent", ())]
-    named = participants(
-        session,
-        process.id,
-        {
-            "present": present,
-            "absent": absent,
-            **{name: [body[name]] for name in ("chair", "recorder") if name in body},
-            "criticisms": [line[name] for line in body.get("criticisms", ()) for name in ("speaker", "about")],
-        },
+    purpose = one_of(MeetingPurpose, required=True, **about("会议内容", "purpose", "开什么会", "what the meeting is for", example="life"))
+    form = one_of(MeetingForm, required=True, **about("会议形式", "form", "以什么形式开会", "who meets", example="general"))
+    group = Line(attribute="group_name", **about("党小组", "group", "党小组会写明哪个党小组", "which group, if a group met", example="第一党小组"))
+    held_on = Day(required=True, **about("日期", "day", "开会的日期", "the day of the meeting", example="2024-12-19"))
+    place = Line(**about("地点", "place", "在哪里开的", "where it was held", example="党员活动室"))
+    chair = StaffNo(**about("主持人", "chair", "主持人的学工号", "who was in the chair", example="20160001"))
+    recorder = StaffNo(**about("记录人", "recorder", "记录人的学工号，与主持人不是同一人", "who took the minutes, not the chair", example="20160002"))
+    theme = LongText(at_most=500, **about("主题", "theme", "不填为本年度的主题（G1）", "the year's if left out (G1)", example="实干", always=True))
+    agenda = many(
+        Line(), at_most=50, **about("议程", "agenda", "逐项填写；不填为方案的议程", "the plan's if left out", example=["自我检查"], always=True)
     )
-    errors: dict[str, Words] = {}
-    if body["purpose"] is MeetingPurpose.DECIDING and body["form"] is MeetingForm.GROUP:
-        errors["form"] = Words("评定由支部委员会会议或者党员大会作出，不能由党小组会作出（D1）", "a group meeting cannot decide (D1)")
-    if "group" in body and body["form"] is not MeetingForm.GROUP:
-        errors["group"] = Words("只有党小组会才写明党小组", "only a group meeting names its group")
-    if "chair" in body and body["chair"] == body.get("recorder"):
-        errors["recorder"] = Words("主持人和记录人应为两人", "chair and recorder are two people")
-    if twice := sorted(set(absent) & set(present)) or sorted({each for each in absent if absent.count(each) > 1}):
-        errors["absent"] = Words(f"{'、'.join(named[each].name for each in twice)} 不能重复登记", f"{', '.join(twice)} stands there twice")
-    if body["purpose"] is MeetingPurpose.DECIDING and (after := _last_life_meeting(session, process)) is not None and body["held_on"] < after:
-        errors["held_on"] = Words(f"评定会议不能早于 {after} 的组织生活会（D2）", f"the decision comes after the self-review meeting of {after} (D2)")
-    if "vote" in body and present and (fault := _vote_fault(body["form"], body["vote"], [named[each] for each in present])):
-        errors["vote"] = fault
-    if body["purpose"] is MeetingPurpose.LIFE and not _has_studied(session, process, body["held_on"]):
-        errors["held_on"] = Words(
-            f"{body['held_on']} 之前（含当天）没有记有相互交流的集中学习，不能召开组织生活会（E1）",
-            f"no study session with its exchange of views on or before {body['held_on']} (E1)",
-        )
-    if errors:
-        raise Invalid(errors)
-
-
-def _vote_fault(form: MeetingForm, vote: Mapping[str, int], present: Sequence[Participant]) -> Words | None:
-    """Votes cannot be more than those present who may vote: in a committee meeting the committee, else who has the right to."""
-    may = [each for each in present if each.voting and (each.leads or form is not MeetingForm.COMMITTEE)]
-    given = sum(vote.values())
-    if given <= len(may):
-        return None
-    return Words(f"赞成、反对、弃权合计 {given} 票，多于到会有表决权的 {len(may)} 人（D1）", f"{given} votes by {len(may)} present who may vote (D1)")
-
-
-def _last_life_meeting(session: Session, process: Process) -> date | None:
-    return session.scalar(
-        select(func.max(Meeting.held_on)).where(Meeting.process_id == process.id, Meeting.counts, Meeting.purpose == MeetingPurpose.LIFE)
+    present = many(StaffNo(), **about("到会人员", "present", "到会党员的学工号", "staff numbers of those present", example=["20160001"], always=True))
+    absent = lines(
+        AbsenceSchema, **about("缺席人员", "absent", "没有到会的党员和原因", "the absent, and why", example=[{"staff_no": "20160005"}], always=True)
     )
-
-
-def _has_studied(session: Session, process: Process, day: date) -> bool:
-    return bool(session.scalar(select(a_study(StudySession.process_id == process.id, StudySession.held_on <= day))))
+    criticisms = lines(
+        CriticismSchema,
+        **about(
+            "批评和自我批评",
+            "criticisms",
+            "联系具体人、具体事，逐条填写（M4）",
+            "line by line, of people and matters (M4)",
+            example=[{"speaker": "20160001", "about": "20160001", "matter": "主题党日两次迟到"}],
+            always=True,
+        ),
+    )
+    criticised = fields.Dict(dump_only=True, **about("受批评次数", "how often criticised", "只有主持人看得到（M5）", "for the chair alone (M5)"))
+    duty_report = LongText(
+        **about("述职要点", "duty report", "书记代表支委会述职（M2）", "what the secretary reported (M2)", example="抓学习、抓整改")
+    )
+    rectification_report = LongText(
+        **about("上年度整改落实", "last year's measures", "上年度整改措施的落实情况（F9）", "what became of them (F9)", example="三项措施都已落实")
+    )
+    vote = Inner(VoteSchema, **about("表决", "vote", "评定会议的表决情况（D1）", "the vote of a deciding meeting (D1)", example={"yes": 8}))
+    minutes = LongText(at_most=30_000, **about("会议记录", "minutes", "记录的内容（Q4）", "the text of the minutes (Q4)", example="逐项进行，见记录"))
+    confirmed = fields.Nested(ConfirmationSchema, dump_only=True, **about("确认", "confirmed", always=True))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from workflow.appraisal.rating import aftercare, deciding, patterns, quota, ratings
+from typing import Any
+
+from workflow.appraisal.rating import aftercare, aftercare_requirements, deciding, patterns, quota, ratings
+from workflow.rules.acts import Act
 from workflow.rules.requirement import Requirement
 
 REQUIREMENTS: tuple[Requirement, ...] = (
@@ -10,5 +13,6 @@ REQUIREMENTS: tuple[Requirement, ...] = (
     *ratings.REQUIREMENTS,
     *quota.REQUIREMENTS,
     *patterns.REQUIREMENTS,
-    *aftercare.REQUIREMENTS,
+    *aftercare_requirements.REQUIREMENTS,
 )
+ACTS: tuple[Act[Any, Any], ...] = (*ratings.ACTS, *aftercare.ACTS)

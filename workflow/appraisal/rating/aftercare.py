@@ -11,24 +11,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime
-from functools import partial
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint, and_, func, or_, select
+from marshmallow import fields
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import Mapped, Session, aliased, mapped_column, relationship
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
-from workflow.appraisal.rating.ratings import Rating, rated
 from workflow.foundation.database import Base, Numbered, word
 from workflow.foundation.errors import Exists, Invalid, Words
-from workflow.foundation.fields import Body, Day, LongText, StaffNo, Whole, many, one_of
+from workflow.foundation.fields import Day, Line, LongText, Moment, StaffNo, Whole, about, many, one_of
 from workflow.foundation.history import track
 from workflow.foundation.personal import Area, Data, personal
-from workflow.foundation.vocabulary import Level, Role, Severity, Stage, Word
+from workflow.foundation.vocabulary import Stage, Word
 from workflow.people.access import Action, Caller
-from workflow.rules.evidence import OfMember, amendable, must_be_open, must_have_happened, must_stand
-from workflow.rules.requirement import Missing, requirement
-from workflow.year.cycle import Participant, Process, participants
+from workflow.rules.acts import Act, Sent
+from workflow.rules.evidence import OfMember, must_have_happened, must_stand
+from workflow.rules.records import Answered, EntrySchema, Records, RecordSchema
+from workflow.year.cycle import Process, participants
 
 
 class Step(Word):
@@ -85,11 +85,17 @@ class DispositionCase(OfMember, Base):
     )
 
     signs: Mapped[list[int]] = mapped_column(JSONB)
-    """Which of the three signs of A7 he shows, counted from 1."""
+    """Which of the three signs of A7 they show, counted from 1."""
     facts: Mapped[str | None]
     proposed_on: Mapped[date]
 
     steps: Mapped[list[DispositionStep]] = relationship(lazy="selectin", order_by="DispositionStep.id")
+
+    @property
+    def procedure(self) -> list[DispositionStep]:
+        """Every step in the order of the rules; one that was not taken yet has no day."""
+        taken = {each.step: each for each in self.steps}
+        return [taken.get(step) or DispositionStep(step=step) for step in Step]
 
 
 class DispositionStep(Numbered, Base):
@@ -150,126 +156,152 @@ personal(
 # ── what a valid record is ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class HelpPlanBody(Body):
-    """A help plan as it is sent; what D7 wants beyond the member may follow."""
+class ReviewSchema(EntrySchema):
+    """A look at how the help went (帮扶回访)."""
 
-    staff_no = StaffNo(required=True)
-    helper = StaffNo()
-    first_step = LongText(at_most=2000)
-    review_on = Day()
+    on = Day(required=True, attribute="reviewed_on", **about("回访日期", "day", "哪一天回访的", "the day of the review", example="2024-12-20"))
+    note = LongText(at_most=2000, **about("情况", "note", "帮扶的情况", "how it went", example="按时参加活动"))
 
 
-class ReviewBody(Body):
-    """When the help was looked at, and how it went."""
+class HelpPlanSchema(RecordSchema):
+    """A help plan (教育帮扶). What D7 wants beyond the member may follow."""
 
-    on = Day(required=True)
-    note = LongText(at_most=2000)
-
-
-class DispositionCaseBody(Body):
-    """A disposition case as it is sent."""
-
-    staff_no = StaffNo(required=True)
-    signs = many(Whole(at_least=1, at_most=3), at_most=3)
-    facts = LongText()
-    proposed_on = Day(required=True)
+    staff_no = StaffNo(required=True, **about("帮扶对象", "member", "帮扶谁", "who is helped", example="20160005"))
+    helper = StaffNo(**about("帮扶人", "helper", "谁来帮扶，应为另一名党员（D7）", "another member who helps (D7)", example="20160001"))
+    first_step = LongText(at_most=2000, **about("第一步", "first step", "第一步做什么（D7）", "what is done first (D7)", example="每月谈心一次"))
+    review_on = Day(**about("回访日期", "review on", "打算哪一天回访（D7）", "when it is looked at again (D7)", example="2025-03-31"))
+    reviews = fields.List(fields.Nested(ReviewSchema), dump_only=True, **about("回访", "reviews", always=True))
 
 
-class StepBody(Body):
-    """A step that was taken."""
+class StepSchema(Answered):
+    """One step of a disposition that was taken (处置步骤)."""
 
-    step = one_of(Step, required=True)
-    on = Day(required=True)
-    note = LongText(at_most=2000)
+    step = one_of(Step, required=True, **about("步骤", "step", "办到哪一步", "which step was taken", example="proposal"))
+    name = Line(dump_only=True, attribute="step.zh", **about("名称", "name", always=True))
+    on = Day(required=True, attribute="taken_on", **about("日期", "day", "哪一天办的", "the day on which it was taken", example="2024-12-20"))
+    note = LongText(at_most=2000, **about("情况", "note", "需要写明的情况", "what should be noted of it", example="已报学院党委"))
+    recorded_by = StaffNo(dump_only=True, **about("登记人", "recorded by"))
+    recorded_at = Moment(dump_only=True, **about("登记时间", "recorded at"))
 
 
-# ── verbs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+class ProcedureSchema(StepSchema):
+    """One step of the procedure (处置程序); without a day it was not taken yet."""
+
+    on = Day(dump_only=True, attribute="taken_on", **about("日期", "day"))
 
 
-def record_help_plan(session: Session, process: Process, body: Mapping[str, Any], *, by: Caller, now: datetime) -> HelpPlan:
-    """Enter who helps a member. Raises Invalid, StageClosed."""
-    _check_plan(session, process, body)
-    must_be_open(process, Stage.RATING)
-    row = HelpPlan(
-        process_id=process.id,
-        recorded_by=by.staff_no,
-        recorded_at=now,
-        **{name: body.get(name) for name in ("staff_no", "helper", "first_step", "review_on")},
+class DispositionCaseSchema(RecordSchema):
+    """A disposition case (组织处置), with every step of the procedure in its order."""
+
+    staff_no = StaffNo(required=True, **about("何人", "member", "对谁作出处置", "whom it is about", example="20160005"))
+    signs = many(
+        Whole(at_least=1, at_most=3),
+        at_most=3,
+        **about("表现", "signs", "不合格的哪几条表现，填 1 至 3（A7）", "which signs of A7, from 1 to 3", example=[1], always=True),
     )
-    session.add(row)
-    session.flush()
-    return row
+    facts = LongText(**about("事实", "facts", "有什么事实（A7）", "the facts (A7)", example="两次无故不参加组织安排的任务"))
+    proposed_on = Day(required=True, **about("提出日期", "proposed on", "哪一天提出处置建议", "the day of the proposal", example="2024-12-19"))
+    steps = fields.List(fields.Nested(ProcedureSchema), dump_only=True, attribute="procedure", **about("步骤", "steps", always=True))
 
 
-def amend_help_plan(session: Session, process: Process, row: HelpPlan, body: Mapping[str, Any], *, seen: int, by: Caller, now: datetime) -> None:
-    """Correct a help plan. Raises Invalid, Stale, Conflict, StageClosed."""
-    _must_be_of_the_same(row.staff_no, body)
-    _check_plan(session, process, {"staff_no": row.staff_no, **body})
-    _amend(session, process, row, body, seen=seen)
+# ── help plans ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def record_review(session: Session, process: Process, plan: HelpPlan, body: Mapping[str, Any], *, by: Caller, now: datetime) -> HelpPlanReview:
+class HelpPlans(Records[HelpPlan]):
+    """Help plans (教育帮扶), with their reviews."""
+
+    name, zh, en = "help-plans", "教育帮扶", "help plan"
+    model, schema = HelpPlan, HelpPlanSchema()
+    stages = (Stage.RATING,)
+    read, write = Action.READ_PROCESS, Action.RATE
+
+    def check(self, session: Session, process: Process, row: HelpPlan | None, sent: Sent, *, by: Caller, now: datetime) -> None:
+        staff_no = row.staff_no if row else sent["staff_no"]
+        _must_be_of_the_same(staff_no, sent)
+        helper = {"helper": sent["helper"]} if "helper" in sent else {}
+        _on_roll(session, process, {"staff_no": staff_no, **helper})
+        if sent.get("helper") == staff_no:
+            raise Invalid({"helper": Words("帮扶人应为另一名党员", "somebody else helps him")})
+
+
+HELP_PLANS = HelpPlans()
+
+
+def record_review(session: Session, process: Process, plan: HelpPlan, sent: Sent, *, by: Caller, now: datetime) -> HelpPlanReview:
     """Note how the help went. It never closes. Raises Invalid, Conflict."""
-    must_have_happened("on", body["on"], now)
+    must_have_happened("on", sent["reviewed_on"], now)
     must_stand(plan)
     row = HelpPlanReview(
-        plan_id=plan.id, process_id=process.id, reviewed_on=body["on"], note=body.get("note"), recorded_by=by.staff_no, recorded_at=now
+        plan_id=plan.id, process_id=process.id, reviewed_on=sent["reviewed_on"], note=sent.get("note"), recorded_by=by.staff_no, recorded_at=now
     )
     plan.reviews.append(row)
     session.flush()
     return row
 
 
-def record_case(session: Session, process: Process, body: Mapping[str, Any], *, by: Caller, now: datetime) -> DispositionCase:
-    """Open a disposition case. Raises Invalid, StageClosed."""
-    must_have_happened("proposed_on", body["proposed_on"], now)
-    _on_roll(session, process, {"staff_no": body["staff_no"]})
-    must_be_open(process, Stage.RATING)
-    row = DispositionCase(
-        process_id=process.id,
-        staff_no=body["staff_no"],
-        signs=body.get("signs", []),
-        facts=body.get("facts"),
-        proposed_on=body["proposed_on"],
-        recorded_by=by.staff_no,
-        recorded_at=now,
-    )
-    session.add(row)
-    session.flush()
-    return row
+REVIEWS = ReviewSchema()
+REVIEW: Act[HelpPlan, HelpPlanReview] = HELP_PLANS.act(
+    "record_review",
+    "登记帮扶回访",
+    "record a review of a help plan",
+    lambda call, sent: record_review(call.session, call.process, call.on, sent, by=call.by, now=call.now),
+    action=Action.RATE,
+    on=HELP_PLANS.held,
+    sends=REVIEWS,
+    shows=REVIEWS,
+    closes=(),
+)
 
 
-def amend_case(session: Session, process: Process, row: DispositionCase, body: Mapping[str, Any], *, seen: int, by: Caller, now: datetime) -> None:
-    """Correct a disposition case. Raises Invalid, Stale, Conflict, StageClosed."""
-    _must_be_of_the_same(row.staff_no, body)
-    if "proposed_on" in body:
-        must_have_happened("proposed_on", body["proposed_on"], now)
-        if (first := min((step.taken_on for step in row.steps), default=None)) is not None and body["proposed_on"] > first:
+# ── disposition cases ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class DispositionCases(Records[DispositionCase]):
+    """Disposition cases (组织处置), with their steps."""
+
+    name, zh, en = "disposition-cases", "组织处置", "disposition case"
+    model, schema = DispositionCase, DispositionCaseSchema()
+    stages = (Stage.RATING,)
+    read, write = Action.READ_PROCESS, Action.RATE
+
+    def check(self, session: Session, process: Process, row: DispositionCase | None, sent: Sent, *, by: Caller, now: datetime) -> None:
+        if row:
+            _must_be_of_the_same(row.staff_no, sent)
+        if "proposed_on" in sent:
+            must_have_happened("proposed_on", sent["proposed_on"], now)
+        if row is None:
+            _on_roll(session, process, {"staff_no": sent["staff_no"]})
+        elif "proposed_on" in sent and row.steps and sent["proposed_on"] > (first := min(step.taken_on for step in row.steps)):
             raise Invalid({"proposed_on": Words(f"不能晚于已登记的步骤 {first}", f"must not be after the step taken on {first}")})
-    _amend(session, process, row, body, seen=seen)
+
+    def begin(self, session: Session, process: Process, sent: Sent) -> Mapping[str, Any]:
+        return {"signs": []}
 
 
-def record_step(session: Session, process: Process, case: DispositionCase, body: Mapping[str, Any], *, by: Caller, now: datetime) -> DispositionStep:
+CASES = DispositionCases()
+
+
+def record_step(session: Session, process: Process, case: DispositionCase, sent: Sent, *, by: Caller, now: datetime) -> DispositionStep:
     """Note a step that was taken. It never closes. Raises Invalid, Conflict, Exists."""
-    must_have_happened("on", body["on"], now)
-    if body["on"] < case.proposed_on:
+    must_have_happened("on", sent["taken_on"], now)
+    if sent["taken_on"] < case.proposed_on:
         raise Invalid({"on": Words(f"不能早于提出处置建议的 {case.proposed_on}", f"must not be before the proposal of {case.proposed_on}")})
     order = list(Step).index
     for each in case.steps:
-        earlier, later = (each.taken_on, body["on"]) if order(each.step) < order(body["step"]) else (body["on"], each.taken_on)
+        earlier, later = (each.taken_on, sent["taken_on"]) if order(each.step) < order(sent["step"]) else (sent["taken_on"], each.taken_on)
         if later < earlier:
             raise Invalid(
                 {"on": Words(f"与“{each.step.zh}”的日期 {each.taken_on} 先后不符", f"out of order with {each.step.value} on {each.taken_on}")}
             )
     must_stand(case)
-    if any(each.step is body["step"] for each in case.steps):
-        raise Exists(Words(f"“{body['step'].zh}”已经登记", f"{body['step'].value} is recorded already"))
+    if any(each.step is sent["step"] for each in case.steps):
+        raise Exists(Words(f"“{sent['step'].zh}”已经登记", f"{sent['step'].value} is recorded already"))
     row = DispositionStep(
         case_id=case.id,
         process_id=process.id,
-        step=body["step"],
-        taken_on=body["on"],
-        note=body.get("note"),
+        step=sent["step"],
+        taken_on=sent["taken_on"],
+        note=sent.get("note"),
         recorded_by=by.staff_no,
         recorded_at=now,
     )
@@ -278,19 +310,19 @@ def record_step(session: Session, process: Process, case: DispositionCase, body:
     return row
 
 
-def _amend(session: Session, process: Process, row: HelpPlan | DispositionCase, body: Mapping[str, Any], *, seen: int) -> None:
-    amendable(session, row, seen=seen)
-    must_be_open(process, Stage.RATING)
-    for name, value in body.items():
-        setattr(row, name, value)
-    row.version += 1
-    session.flush()
-
-
-def _check_plan(session: Session, process: Process, body: Mapping[str, Any]) -> None:
-    _on_roll(session, process, {name: body[name] for name in ("staff_no", "helper") if name in body})
-    if body["staff_no"] == body.get("helper"):
-        raise Invalid({"helper": Words("帮扶人应为另一名党员", "somebody else helps him")})
+STEPS = StepSchema()
+STEP: Act[DispositionCase, DispositionStep] = CASES.act(
+    "record_step",
+    "登记处置步骤",
+    "record a step of a disposition",
+    lambda call, sent: record_step(call.session, call.process, call.on, sent, by=call.by, now=call.now),
+    action=Action.RATE,
+    on=CASES.held,
+    sends=STEPS,
+    shows=STEPS,
+    closes=(),
+)
+ACTS = (*HELP_PLANS.acts, REVIEW, *CASES.acts, STEP)
 
 
 def _on_roll(session: Session, process: Process, named: Mapping[str, str]) -> None:
@@ -300,63 +332,7 @@ def _on_roll(session: Session, process: Process, named: Mapping[str, str]) -> No
         raise Invalid({name: Words(f"{who} 已不在本支部", f"{who} has left this branch") for name, who in left.items()})
 
 
-def _must_be_of_the_same(staff_no: str, body: Mapping[str, Any]) -> None:
-    if body.get("staff_no", staff_no) != staff_no:
+def _must_be_of_the_same(staff_no: str, sent: Sent) -> None:
+    """Raises Invalid for a record that would become another member's."""
+    if sent.get("staff_no", staff_no) != staff_no:
         raise Invalid({"staff_no": Words("写错人的，请撤回后重新登记", "withdraw it and enter another")})
-
-
-# ── requirements ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-_asked = partial(requirement, stage=Stage.RATING, severity=Severity.HARD, todo_for=Role.SECRETARY)
-
-
-@_asked(
-    "D7",
-    link="help-plans",
-    zh="{count} 名评为“基本合格”的党员还没有帮扶人、第一步措施和回访日期俱全的帮扶计划：{names}",
-    en="{count} members rated basic have no help plan with helper, first step and review date: {names}",
-)
-def basic_without_a_help_plan() -> Missing:
-    """对评定为“基本合格”的党员，要进行教育帮扶。"""
-    helper = aliased(Participant, name="helper")
-    whole = func.num_nulls(HelpPlan.first_step, HelpPlan.review_on) == 0
-    planned = (
-        select(HelpPlan.id)
-        .join(helper, and_(helper.process_id == HelpPlan.process_id, helper.staff_no == HelpPlan.helper, helper.left_on.is_(None)))
-        .where(_of(HelpPlan), whole)
-        .correlate(Participant)
-        .exists()
-    )
-    return rated(Rating.level == Level.BASIC, ~planned)
-
-
-@_asked(
-    "D8",
-    link="disposition-cases",
-    zh="{count} 名评为“不合格”的党员还没有提出组织处置：{names}",
-    en="no disposition case is opened for {count} members rated unqualified: {names}",
-)
-def unqualified_without_a_case() -> Missing:
-    """对评定为“不合格”的党员，要按规定程序作出相应组织处置。"""
-    opened = select(DispositionCase.id).where(_of(DispositionCase)).correlate(Participant).exists()
-    return rated(Rating.level == Level.UNQUALIFIED, ~opened)
-
-
-@_asked(
-    "A7",
-    link="disposition-cases",
-    zh="{count} 名评为“不合格”的党员，处置材料没有写明情形和事实：{names}",
-    en="the disposition cases of {count} members rated unqualified lack their signs or facts: {names}",
-)
-def cases_without_facts() -> Missing:
-    """不合格党员。逃避推脱组织安排的任务，思想和行为与学校各项规章制度相违背，与《党章》要求有一定差距，经教育仍自行其是。"""
-    bare = or_(DispositionCase.facts.is_(None), func.jsonb_array_length(DispositionCase.signs) == 0)
-    return rated(Rating.level == Level.UNQUALIFIED, bare).join(DispositionCase, _of(DispositionCase))
-
-
-def _of(kind: type[HelpPlan | DispositionCase]) -> Any:
-    """The record of this line of the roll that counts."""
-    return and_(kind.process_id == Participant.process_id, kind.staff_no == Participant.staff_no, kind.counts)
-
-
-REQUIREMENTS = (cases_without_facts, basic_without_a_help_plan, unqualified_without_a_case)

@@ -9,17 +9,18 @@ concerned is for secretary and deputy.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, Integer, Row, and_, case, cast, func, literal, select, union_all
 from sqlalchemy.orm import Session, aliased
 
-from workflow.appraisal.meetings.tallies import Tally, TallyOfMember
+from workflow.appraisal.meetings.tallies import Tally, TallyOfMember, sees_counts
 from workflow.appraisal.rating.quota import levels_given
-from workflow.appraisal.rating.ratings import Rating, of_member, of_members, rated
+from workflow.appraisal.rating.ratings import Rating, members_tally, of_member, of_members, rated
 from workflow.foundation.vocabulary import Level, Role, Severity, Stage, Waivable, Word
+from workflow.rules.acts import Call
 from workflow.rules.requirement import TODAY, Missing, missing, requirement
 from workflow.year.cycle import Cycle, Participant, Process
 
@@ -126,7 +127,7 @@ def _most_votes() -> ColumnElement[int]:
 
 @dataclass(frozen=True)
 class Concerned:
-    """Somebody in a pattern, with the level he was given and those that most voted for."""
+    """Somebody in a pattern (有关党员), with the level they were given and those that most voted for."""
 
     staff_no: str
     name: str
@@ -149,6 +150,14 @@ def patterns_of(session: Session, process: Process) -> list[tuple[Pattern, list[
         .order_by(Participant.staff_no)
     ).all()
     return [(each, [_concerned(row) for row in people if _IN[each](row)]) for each in Pattern if each.value in shown]
+
+
+def patterns_seen(call: Call[Any]) -> list[tuple[Pattern, list[Concerned]]]:
+    """The patterns as a reader sees them: without what most voted for, where so few voted that only bands are told."""
+    found, tally = patterns_of(call.session, call.process), members_tally(call.session, call.process.id)
+    if tally is not None and sees_counts(call.by, call.process, tally.valid):
+        return found
+    return [(each, [replace(one, most=()) for one in people]) for each, people in found]
 
 
 def _most(row: Row[Any]) -> list[Level]:

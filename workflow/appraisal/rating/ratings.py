@@ -8,27 +8,48 @@ member's acknowledgement, which gates nothing and never closes. The ballot infor
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
+from marshmallow import fields
 from sqlalchemy import CheckConstraint, ColumnElement, Index, and_, or_, select, true
 from sqlalchemy.orm import InstrumentedAttribute, Mapped, Session, mapped_column
 
-from workflow.appraisal.meetings.tallies import Tally
+from workflow.appraisal.meetings.tallies import Tally, banded, sees_counts
+from workflow.appraisal.self_review.self_reviews import PARTICIPATION, ParticipationSchema, SelfReview, attendance_of
 from workflow.foundation.database import Base, act_as, word
 from workflow.foundation.errors import Conflict, Forbidden, Invalid, Words
-from workflow.foundation.fields import Body, Day, LongText, StaffNo, one_of
+from workflow.foundation.fields import Day, LongText, Moment, StaffNo, about, one_of
 from workflow.foundation.history import track
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import FeedbackWay, Level, Role, Severity, Stage, Standing, TallySubject, Waivable
 from workflow.people.access import Action, Caller
-from workflow.rules.evidence import OfMember, amendable, must_be_open, must_have_happened, must_stand
+from workflow.rules.acts import Act, Call, Sent
+from workflow.rules.evidence import OfMember, must_be_open, must_have_happened, must_stand, record_of_member
+from workflow.rules.records import Answered, Records, RecordSchema
 from workflow.rules.requirement import Missing, missing, present, requirement
 from workflow.year.cycle import Participant, Process, participants
 
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class Feedback:
+    """When and how the opinion was told to the member (反馈)."""
+
+    given_on: date
+    way: FeedbackWay
+
+
+@dataclass(frozen=True)
+class Acknowledgement:
+    """When the member confirmed that they were told (已知悉), and what they added."""
+
+    at: datetime
+    remark: str | None
 
 
 class Rating(OfMember, Base):
@@ -56,6 +77,14 @@ class Rating(OfMember, Base):
     """已知悉."""
     remark: Mapped[str | None]
 
+    @property
+    def feedback(self) -> Feedback | None:
+        return None if self.feedback_on is None or self.feedback_way is None else Feedback(self.feedback_on, self.feedback_way)
+
+    @property
+    def acknowledged(self) -> Acknowledgement | None:
+        return None if self.acknowledged_at is None else Acknowledgement(self.acknowledged_at, self.remark)
+
 
 track(Rating.__table__)  # type: ignore[arg-type]
 personal(
@@ -81,94 +110,124 @@ personal(
 # ── what a valid record is ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class RatingBody(Body):
-    """A rating as it is sent: a level with its opinion, or why there is none."""
+class FeedbackSchema(Answered):
+    """When and how the opinion was told to the member (反馈)."""
 
-    staff_no = StaffNo(required=True)
-    level = one_of(Level)
-    not_rated_reason = LongText(at_most=1000)
-    opinion = LongText()
-    reason = LongText(at_most=1000)
+    given_on = Day(required=True, **about("反馈日期", "day", "哪一天向本人反馈的", "the day on which they were told", example="2024-12-20"))
+    way = one_of(FeedbackWay, required=True, **about("反馈方式", "way", "当面还是书面", "face to face or in writing", example="face"))
 
 
-class FeedbackBody(Body):
-    """When and how the opinion was told to the member."""
+class AcknowledgeSchema(Answered):
+    """The member has been told (已知悉), and what they add."""
 
-    given_on = Day(required=True)
-    way = one_of(FeedbackWay, required=True)
+    at = Moment(dump_only=True, **about("确认时间", "at", always=True))
+    remark = LongText(at_most=2000, **about("本人的话", "remark", "本人想补充的话，可以不填", "what the member adds, if anything", example="同意"))
 
 
-class AcknowledgeBody(Body):
-    """The member has been told; what he adds."""
+class RatingSchema(RecordSchema):
+    """A rating (评定意见): a level with its opinion, or why there is none; beside it what it should be weighed against."""
 
-    remark = LongText(at_most=2000)
+    staff_no = StaffNo(required=True, **about("何人", "member", "评定谁", "whom it is of", example="20160005"))
+    level = one_of(Level, **about("评定等次", "level", "评定为哪一等次（D3）", "the level (D3)", example="qualified"))
+    not_rated_reason = LongText(
+        at_most=1000, **about("不评等次的原因", "why not rated", "不评等次的写明原因，与等次只填一项", "instead of a level", example="预备党员")
+    )
+    opinion = LongText(**about("评定意见", "opinion", "实事求是的评定意见（D3）", "the opinion (D3)", example="履行职责较好"))
+    reason = LongText(
+        at_most=1000,
+        **about("理由", "reason", "等次与票数差得多的写明理由（D4）", "why far from the ballot (D4)", example="承担了全部支教任务"),
+    )
+    feedback = fields.Nested(FeedbackSchema, dump_only=True, **about("反馈", "feedback"))
+    acknowledged = fields.Nested(AcknowledgeSchema, dump_only=True, **about("已知悉", "acknowledged"))
+    tally = fields.Dict(dump_only=True, **about("测评结果", "ballot", "票数；票少的只说约几成", "votes, or bands where few voted"))
+    """Not for the member."""
+    facts = fields.Nested(ParticipationSchema, dump_only=True, **about("到会情况", "attendance", always=True))
+    self_level = one_of(Level, dump_only=True, **about("自评等次", "own level"))
 
 
 class TallyFirst(Conflict):
-    """The ballot on the members is counted before anybody is rated (D2)."""
+    """No rating before the ballot on the members is counted (先测评后评定, D2)."""
 
     slug = "tally-first"
     title = Words("对党员的民主测评还没有计票，不能先提出评定意见（D2）", "the ballot on the members must be counted first (D2)")
-
-
-# ── who reads what ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def visible_ratings(reader: Caller, branch_code: str) -> ColumnElement[bool]:
-    """Which ratings of a branch this reader knows of: a plain member his own, once it was told to him."""
-    told = and_(Rating.staff_no == reader.staff_no, Rating.feedback_on.is_not(None))
-    return told if reader.plain_member(branch_code) else true()
 
 
 # ── verbs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 _TOLD = ("level", "not_rated_reason", "opinion")
 """What the member is told."""
+_BESIDE = frozenset({"tally", "facts", "self_level"})
+"""What is answered beside a rating and is no part of it."""
 
 
-def record_rating(session: Session, process: Process, body: Mapping[str, Any], *, by: Caller, now: datetime) -> Rating:
-    """Enter the opinion on a member. Raises Invalid, StageClosed, TallyFirst."""
-    _check(session, process, body, body["staff_no"])
-    _must_be_time(session, process, body, body["staff_no"])
-    row = Rating(
-        process_id=process.id,
-        staff_no=body["staff_no"],
-        recorded_by=by.staff_no,
-        recorded_at=now,
-        level_set_at=now if "level" in body else None,
-        **{name: body.get(name) for name in (*_TOLD, "reason")},
-        **dict.fromkeys(("feedback_on", "feedback_way", "acknowledged_at", "remark")),
-    )
-    session.add(row)
-    session.flush()
-    return row
+class Ratings(Records[Rating]):
+    """Ratings (评定意见): written by the secretary, read by their member once they were told."""
+
+    name, zh, en = "ratings", "评定意见", "rating"
+    model, schema = Rating, RatingSchema()
+    stages = (Stage.RATING,)
+    read, write = Action.READ_RATINGS, Action.RATE
+    by_staff_no = True
+
+    def check(self, session: Session, process: Process, row: Rating | None, sent: Sent, *, by: Caller, now: datetime) -> None:
+        staff_no = row.staff_no if row else sent["staff_no"]
+        if sent.get("staff_no", staff_no) != staff_no:
+            raise Invalid({"staff_no": Words("评定写错人的，请撤回后重新登记", "withdraw it and enter another")})
+        _check(session, process, sent, staff_no)
+
+    def must_fit(self, session: Session, process: Process, row: Rating | None, sent: Sent) -> None:
+        """Raises TallyFirst; Conflict for a level of a member who came after the ballot: the form would not add up."""
+        tally = members_tally(session, process.id)
+        if tally is None:
+            raise TallyFirst
+        if "level" in sent and (row.staff_no if row else sent["staff_no"]) not in tally.figures:
+            raise Conflict(Words("不在民主测评票上，请写明不评定的理由（D2）", "he was not on the ballot: give the reason not to rate him (D2)"))
+
+    def fill(self, session: Session, process: Process, row: Rating, sent: Sent, *, by: Caller, now: datetime) -> None:
+        """Write what was sent: a level replaces a reason not to rate, and the reverse; what was told before is void."""
+        told, was = [getattr(row, name) for name in _TOLD], row.level
+        replaced = {"level": None, "not_rated_reason": None} if not sent.keys().isdisjoint(("level", "not_rated_reason")) else {}
+        self.write_columns(row, {**replaced, **sent})
+        if row.level is not was:
+            row.level_set_at = now
+        if told != [getattr(row, name) for name in _TOLD]:
+            row.feedback_on = row.feedback_way = row.acknowledged_at = row.remark = None
+
+    def visible(self, reader: Caller, branch_code: str) -> ColumnElement[bool]:
+        """Which ratings this reader knows of: a plain member their own, once it was told to them."""
+        told = and_(Rating.staff_no == reader.staff_no, Rating.feedback_on.is_not(None))
+        return told if reader.plain_member(branch_code) else true()
+
+    def seen_by(self, call: Call[Any]) -> Callable[[Rating], dict[str, Any]]:
+        """Ratings with votes, attendance and self-review beside them, each asked once for all of them."""
+        votes = cache(lambda: _votes(call))
+        attendance = cache(lambda: attendance_of(call.session, call.process.id))
+        levels = cache(lambda: _self_levels(call))
+
+        def seen(row: Rating) -> dict[str, Any]:
+            facts = PARTICIPATION.shown(attendance()[row.staff_no])
+            beside = {"tally": votes().get(row.staff_no), "facts": facts, "self_level": levels().get(row.staff_no)}
+            return self.schema.shown(row, without=_BESIDE) | beside
+
+        return seen
 
 
-def amend_rating(session: Session, process: Process, row: Rating, body: Mapping[str, Any], *, seen: int, by: Caller, now: datetime) -> None:
-    """Correct a rating. A level takes the place of a reason not to rate, and the other way round; what the member was told before is void.
+RATINGS = Ratings()
 
-    Raises Invalid, Stale, Conflict, StageClosed, TallyFirst.
-    """
-    if body.get("staff_no", row.staff_no) != row.staff_no:
-        raise Invalid({"staff_no": Words("评定写错人的，请撤回后重新登记", "withdraw it and enter another")})
-    _check(session, process, body, row.staff_no)
-    amendable(session, row, seen=seen)
-    _must_be_time(session, process, body, row.staff_no)
-    told = [getattr(row, name) for name in _TOLD]
-    was = row.level
-    if "level" in body:
-        row.level, row.not_rated_reason = body["level"], None
-    if "not_rated_reason" in body:
-        row.level, row.not_rated_reason = None, body["not_rated_reason"]
-    for name in ("opinion", "reason"):
-        if name in body:
-            setattr(row, name, body[name])
-    if row.level is not was:
-        row.level_set_at = now
-    if told != [getattr(row, name) for name in _TOLD]:
-        row.feedback_on = row.feedback_way = row.acknowledged_at = row.remark = None
-    row.version += 1
-    session.flush()
+
+def _votes(call: Call[Any]) -> Mapping[str, Any]:
+    """What the ballot said of each member, as far as this reader may know it."""
+    tally = None if call.by.plain_member(call.process.branch.code) else members_tally(call.session, call.process.id)
+    if tally is None:
+        return {}
+    exact = sees_counts(call.by, call.process, tally.valid)
+    return tally.figures if exact else {staff_no: banded(votes, tally.valid) for staff_no, votes in tally.figures.items()}
+
+
+def _self_levels(call: Call[Any]) -> dict[str, Level | None]:
+    """The level that each wrote of themselves, once it is submitted."""
+    submitted = (SelfReview.process_id == call.process.id, SelfReview.counts, SelfReview.submitted)
+    return {row.staff_no: row.level for row in call.session.scalars(select(SelfReview).where(*submitted))}
 
 
 def give_feedback(session: Session, process: Process, row: Rating, body: Mapping[str, Any], *, by: Caller, now: datetime) -> None:
@@ -186,7 +245,7 @@ def give_feedback(session: Session, process: Process, row: Rating, body: Mapping
 
 
 def acknowledge(session: Session, row: Rating, *, remark: str | None, by: Caller, now: datetime) -> None:
-    """The member confirms that he was told (已知悉). It never closes. Raises Forbidden, Conflict."""
+    """Confirm as the member that one was told (已知悉). It never closes. Raises Forbidden, Conflict."""
     if row.staff_no != by.staff_no:
         raise Forbidden(Words("由党员本人确认已知悉", "the member himself acknowledges it"))
     must_stand(row)
@@ -194,21 +253,43 @@ def acknowledge(session: Session, row: Rating, *, remark: str | None, by: Caller
         raise Conflict(Words("评定意见还没有反馈给您", "you have not been told yet"))
     if row.acknowledged_at is not None:
         raise Conflict(Words("您已经确认过", "you have acknowledged it already"))
-    # Who stands in for the secretary speaks for himself here.
+    # A substitute of the secretary speaks for themselves here.
     act_as(session, actor=by.staff_no)
     row.acknowledged_at, row.remark = now, remark
     row.version += 1
     session.flush()
 
 
-def _must_be_time(session: Session, process: Process, body: Mapping[str, Any], staff_no: str) -> None:
-    """Raises StageClosed, TallyFirst, Conflict for a level of somebody who was not on the ballot: he came later, and the form would not add up."""
-    must_be_open(process, Stage.RATING)
-    tally = members_tally(session, process.id)
-    if tally is None:
-        raise TallyFirst
-    if "level" in body and staff_no not in tally.figures:
-        raise Conflict(Words("不在民主测评票上，请写明不评定的理由（D2）", "he was not on the ballot: give the reason not to rate him (D2)"))
+def _give_feedback(call: Call[Rating], sent: Sent) -> Rating:
+    give_feedback(call.session, call.process, call.on, sent, by=call.by, now=call.now)
+    return call.on
+
+
+def _to_acknowledge(call: Call[Any], staff_no: str) -> Rating:
+    """Find a rating to be acknowledged; a member's own also before they were told, to learn that they were not yet."""
+    visible = None if staff_no == call.by.staff_no else RATINGS.visible(call.by, call.process.branch.code)
+    return record_of_member(call.session, Rating, call.process.id, staff_no, visible=visible, held=True)
+
+
+def _acknowledge(call: Call[Rating], sent: Sent) -> Rating:
+    acknowledge(call.session, call.on, remark=sent.get("remark"), by=call.by, now=call.now)
+    return call.on
+
+
+GIVE_FEEDBACK: Act[Rating, Rating] = RATINGS.act(
+    "give_feedback", "反馈评定意见", "tell a member their rating", _give_feedback, action=Action.RATE, on=RATINGS.held, sends=FeedbackSchema()
+)
+ACKNOWLEDGE: Act[Rating, Rating] = RATINGS.act(
+    "acknowledge_rating",
+    "确认已知悉评定意见",
+    "acknowledge a rating",
+    _acknowledge,
+    action=Action.ACKNOWLEDGE,
+    on=_to_acknowledge,
+    sends=AcknowledgeSchema(),
+    closes=(),
+)
+ACTS = (*RATINGS.acts, GIVE_FEEDBACK, ACKNOWLEDGE)
 
 
 def members_tally(session: Session, process_id: int) -> Tally | None:
@@ -221,19 +302,20 @@ def of_members() -> ColumnElement[bool]:
     return and_(Tally.subject == TallySubject.MEMBERS, Tally.counts, Tally.counted_at.is_not(None))
 
 
-def _check(session: Session, process: Process, body: Mapping[str, Any], staff_no: str) -> None:
+def _check(session: Session, process: Process, sent: Sent, staff_no: str) -> None:
+    """Raises Invalid for a member who has left, and for a level that this member cannot have."""
     who = participants(session, process.id, {"staff_no": [staff_no]})[staff_no]
     errors: dict[str, Words] = {}
     if who.left_on is not None:
         errors["staff_no"] = Words(f"{who.name} 已不在本支部", f"{who.name} has left this branch")
-    if "level" in body:
+    if "level" in sent:
         if who.standing is Standing.PROBATIONARY:
             errors["level"] = Words("预备党员不评定等次（D3）", "a probationary member has no level (D3)")
         elif who.excused_confirmed_by is not None:
             errors["level"] = Words(f"{who.name} 经党办确认不参加，请写明不评定的理由", f"{who.name} is excused: give the reason not to rate him")
         elif not who.rated_here:
             errors["level"] = Words(f"{who.name} 不在本支部评定", f"{who.name} is not rated in this branch")
-        if "not_rated_reason" in body:
+        if "not_rated_reason" in sent:
             either = Words("评定等次和不评定的理由只能填一项", "either a level or a reason not to rate")
             errors = {"level": either, "not_rated_reason": either, **errors}
     if errors:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from workflow.appraisal.rectification import commitments, measures, publications, signs
+from typing import Any
+
+from workflow.appraisal.rectification import commitments, measures, problems, publications, signs
+from workflow.rules.acts import Act
 from workflow.rules.requirement import Requirement
 
 REQUIREMENTS: tuple[Requirement, ...] = (
@@ -10,4 +13,10 @@ REQUIREMENTS: tuple[Requirement, ...] = (
     *commitments.REQUIREMENTS,
     *publications.REQUIREMENTS,
     *signs.REQUIREMENTS,
+)
+ACTS: tuple[Act[Any, Any], ...] = (
+    *problems.PROBLEMS.acts,
+    *measures.ACTS,
+    *commitments.COMMITMENTS.acts,
+    *publications.ACTS,
 )

@@ -7,9 +7,7 @@ Records: a commitment with the problem it goes to, in words or as one of the led
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Any
 
 from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, ForeignKey, Index, and_, exists, or_, true
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -17,12 +15,14 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from workflow.appraisal.ledger import Problem, problems_named
 from workflow.foundation.database import Base, act_as
 from workflow.foundation.errors import Forbidden, Invalid, Words
-from workflow.foundation.fields import Body, Day, LongText, StaffNo, TextOrNumber
+from workflow.foundation.fields import Day, LongText, StaffNo, TextOrNumber, about
 from workflow.foundation.history import track
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import Role, Severity, Stage, Waivable
 from workflow.people.access import Action, Caller
-from workflow.rules.evidence import Evidence, amendable, must_be_open
+from workflow.rules.acts import Call, Sent
+from workflow.rules.evidence import Evidence
+from workflow.rules.records import Records, RecordSchema
 from workflow.rules.requirement import Missing, missing, present, requirement
 from workflow.year.cycle import Participant, Process, participants
 
@@ -30,7 +30,7 @@ from workflow.year.cycle import Participant, Process, participants
 
 
 class Commitment(Evidence, Base):
-    """What a member promises to mend (整改承诺)."""
+    """A promise of a member to mend something (整改承诺)."""
 
     __tablename__ = "commitment"
     __table_args__ = (
@@ -45,6 +45,11 @@ class Commitment(Evidence, Base):
     """what is wrong, in the member's words."""
     text: Mapped[str]
     due_on: Mapped[date | None]
+
+    @property
+    def problem(self) -> str | int | None:
+        """In the member's words, or the number of one in the ledger."""
+        return self.problem_text if self.problem_id is None else self.problem_id
 
 
 track(Commitment.__table__)  # type: ignore[arg-type]
@@ -64,76 +69,73 @@ personal(
 # ── what a valid record is ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class CommitmentBody(Body):
-    """A commitment as it is sent."""
+class CommitmentSchema(RecordSchema):
+    """A promise of a member (整改承诺); ``problem`` in words, or its number in the ledger."""
 
-    staff_no = StaffNo(required=True)
-    problem = TextOrNumber()
-    text = LongText(required=True)
-    due_on = Day()
-
-
-# ── who reads what ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def visible_commitments(reader: Caller, branch_code: str) -> ColumnElement[bool]:
-    """Which commitments of a branch this reader knows of: a plain member his own."""
-    return Commitment.staff_no == reader.staff_no if reader.plain_member(branch_code) else true()
+    staff_no = StaffNo(required=True, **about("何人", "who", "作出承诺的党员的学工号", "the member who promises", example="20160005"))
+    problem = TextOrNumber(
+        **about("问题", "problem", "对着什么问题，写文字或台账中的编号（F3）", "in words, or its number in the ledger (F3)", example="学习不够深入")
+    )
+    text = LongText(required=True, **about("承诺", "promise", "承诺做什么具体实事", "what is promised", example="每周自学一次"))
+    due_on = Day(**about("期限", "due on", "什么时候以前做到（F3）", "until when (F3)", example="2025-06-30"))
 
 
 # ── verbs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def record_commitment(session: Session, process: Process, body: Mapping[str, Any], *, by: Caller, now: datetime) -> Commitment:
-    """Record a commitment. A member records his own, the secretary any. Raises StageClosed, Invalid, Forbidden."""
-    may_commit(session, process, by, body["staff_no"])
-    _check(session, process, body, body["staff_no"])
-    must_be_open(process, Stage.RECTIFICATION)
-    row = Commitment(process_id=process.id, recorded_by=by.staff_no, recorded_at=now)
-    _fill(row, body)
-    session.add(row)
-    session.flush()
-    return row
+class Commitments(Records[Commitment]):
+    """整改承诺: members record their own, the secretary any."""
+
+    name, zh, en = "commitments", "整改承诺", "commitment"
+    model, schema = Commitment, CommitmentSchema()
+    stages = (Stage.RECTIFICATION,)
+    read, write = Action.READ_COMMITMENTS, Action.COMMIT
+
+    def check(self, session: Session, process: Process, row: Commitment | None, sent: Sent, *, by: Caller, now: datetime) -> None:
+        """Raises Forbidden before Invalid: another's commitment is none of the caller's business."""
+        whose = sent["staff_no"] if row is None else sent.get("staff_no", row.staff_no)
+        for staff_no in (whose,) if row is None else (row.staff_no, whose):
+            may_commit(session, process, by, staff_no)
+        if "staff_no" in sent:
+            participants(session, process.id, {"staff_no": [sent["staff_no"]]})
+        if isinstance(sent.get("problem"), int):
+            (found,) = problems_named(session, process.id, "problem", [sent["problem"]])
+            if found.about not in (None, whose):
+                wrong = Words(f"台账中没有编号为 {found.id} 的有效问题", f"there is no problem {found.id} that counts")
+                raise Invalid({"problem": wrong})  # one of somebody else is not theirs, and not to be found by trying numbers
+
+    def fill(self, session: Session, process: Process, row: Commitment, sent: Sent, *, by: Caller, now: datetime) -> None:
+        self.write_columns(row, sent)
+        if "problem" in sent:
+            named = isinstance(sent["problem"], int)
+            row.problem_id, row.problem_text = (sent["problem"], None) if named else (None, sent["problem"])
+
+    def visible(self, reader: Caller, branch_code: str) -> ColumnElement[bool]:
+        """A plain member: their own."""
+        return Commitment.staff_no == reader.staff_no if reader.plain_member(branch_code) else true()
+
+    def may_withdraw(self, by: Caller, process: Process, row: Commitment) -> None:
+        _must_be_theirs(by, process, row.staff_no)
+
+    def _withdraw(self, call: Call[Commitment], sent: Sent) -> Commitment:
+        may_commit(call.session, call.process, call.by, call.on.staff_no)
+        return super()._withdraw(call, sent)
 
 
-def amend_commitment(session: Session, process: Process, row: Commitment, body: Mapping[str, Any], *, seen: int, by: Caller, now: datetime) -> None:
-    """Correct a commitment; the old values stay in the history. Raises StageClosed, Stale, Conflict, Invalid, Forbidden."""
-    for staff_no in (row.staff_no, body.get("staff_no", row.staff_no)):
-        may_commit(session, process, by, staff_no)
-    _check(session, process, body, body.get("staff_no", row.staff_no))
-    amendable(session, row, seen=seen)
-    must_be_open(process, Stage.RECTIFICATION)
-    _fill(row, body)
-    row.version += 1
-    session.flush()
+COMMITMENTS = Commitments()
 
 
 def may_commit(session: Session, process: Process, by: Caller, staff_no: str) -> None:
-    """The secretary writes any commitment of his branch, a member his own. Raises Forbidden."""
-    if Role.SECRETARY not in by.roles_in(process.branch.code) and staff_no != by.staff_no:
-        raise Forbidden(Words("党员只登记自己的整改承诺", "a member records his own commitment"))
+    """Raises Forbidden to members who write another's commitment and are not the secretary."""
+    _must_be_theirs(by, process, staff_no)
     if staff_no == by.staff_no and process.branch.code in by.stands_for:
-        # What he promises himself he does not promise for the secretary whose substitute he is.
+        # They promise it themselves, not for the secretary whose substitute they are.
         act_as(session, actor=by.staff_no)
 
 
-def _check(session: Session, process: Process, body: Mapping[str, Any], staff_no: str) -> None:
-    if "staff_no" in body:
-        participants(session, process.id, {"staff_no": [body["staff_no"]]})
-    if isinstance(body.get("problem"), int):
-        (found,) = problems_named(session, process.id, "problem", [body["problem"]])
-        if found.about not in (None, staff_no):
-            wrong = Words(f"台账中没有编号为 {found.id} 的有效问题", f"there is no problem {found.id} that counts")
-            raise Invalid({"problem": wrong})  # one of somebody else is none of his, and not to be found by trying numbers
-
-
-def _fill(row: Commitment, body: Mapping[str, Any]) -> None:
-    for name in ("staff_no", "text", "due_on"):
-        if name in body:
-            setattr(row, name, body[name])
-    if "problem" in body:
-        named = isinstance(body["problem"], int)
-        row.problem_id, row.problem_text = (body["problem"], None) if named else (None, body["problem"])
+def _must_be_theirs(by: Caller, process: Process, staff_no: str) -> None:
+    if Role.SECRETARY not in by.roles_in(process.branch.code) and staff_no != by.staff_no:
+        raise Forbidden(Words("党员只登记自己的整改承诺", "a member records his own commitment"))
 
 
 # ── requirements ──────────────────────────────────────────────────────────────────────────────────────────────────────

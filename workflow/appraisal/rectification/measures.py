@@ -8,10 +8,11 @@ The records stand in the ledger, below; problems, commitments, publications and 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from marshmallow import fields
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select, true
 from sqlalchemy.orm import Session
 
@@ -19,51 +20,59 @@ from workflow.appraisal.ledger import Measure, MeasureComment, MeasureProblem, M
 from workflow.appraisal.rectification.publications import Publication, published, shown
 from workflow.foundation.database import act_as
 from workflow.foundation.errors import Conflict, Forbidden, Words
-from workflow.foundation.fields import Body, Day, LongText, StaffNo, Whole, many, one_of
+from workflow.foundation.fields import Day, LongText, StaffNo, Whole, about, many, one_of
 from workflow.foundation.vocabulary import MeasureState, ProblemSource, Role, Severity, Stage, Waivable
-from workflow.people.access import Caller
-from workflow.rules.evidence import amendable, must_be_open, must_stand
+from workflow.people.access import Action, Caller
+from workflow.rules.acts import Act, Call, Sent
+from workflow.rules.evidence import must_stand
+from workflow.rules.records import EntrySchema, Records, RecordSchema
 from workflow.rules.requirement import Missing, missing, requirement
 from workflow.year.cycle import Cycle, Participant, Process, participants, secretaries
 
 # ── what a valid record is ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class MeasureBody(Body):
-    """A measure as it is sent. Without an owner it is the secretary's."""
+class ProgressSchema(EntrySchema):
+    """A step of a measure (整改进展): how far it has come."""
 
-    problems = many(Whole(at_least=1), at_most=50)
-    text = LongText(required=True)
-    owner = StaffNo()
-    due_on = Day()
-
-
-class ProgressBody(Body):
-    """How far a measure has come, as it is sent."""
-
-    state = one_of(MeasureState, required=True)
-    evidence = LongText()
+    state = one_of(
+        MeasureState,
+        required=True,
+        **about("状态", "state", "进展到哪一步，销号由书记确认", "the secretary alone closes it", example="doing"),
+    )
+    evidence = LongText(**about("佐证", "evidence", "有什么可以证明（F4）", "what shows it (F4)", example="已拟定两次主题党日的方案"))
 
 
-class CommentBody(Body):
-    """What is said of a measure."""
+class CommentSchema(EntrySchema):
+    """A comment on a measure (群众意见)."""
 
-    text = LongText(required=True, at_most=2000)
+    text = LongText(required=True, at_most=2000, **about("意见", "comment", "对这条措施的意见（F7）", "of this measure (F7)", example="建议明确到人"))
+
+
+class MeasureSchema(RecordSchema):
+    """A measure (整改措施); ``problems`` are those that its reader may know of."""
+
+    problems = many(
+        Whole(at_least=1),
+        at_most=50,
+        **about("对应问题", "problems", "台账中问题的编号（F1）", "their numbers in the ledger (F1)", example=[1], always=True),
+    )
+    text = LongText(required=True, **about("措施", "measure", "做什么具体实事", "what will be done", example="完善“三会一课”制度"))
+    owner = StaffNo(**about("责任人", "owner", "责任人的学工号，不填为书记（F8）", "the secretary if left out (F8)", example="20160001"))
+    due_on = Day(**about("完成时限", "due on", "什么时候以前完成（F3）", "until when (F3)", example="2025-06-30"))
+    state = one_of(MeasureState, dump_only=True, **about("状态", "state", always=True))
+    progress = fields.List(fields.Nested(ProgressSchema), dump_only=True, **about("进展", "progress", always=True))
+    comments = fields.List(fields.Nested(CommentSchema), dump_only=True, **about("意见", "comments", always=True))
 
 
 # ── who reads what ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def visible_measures(reader: Caller, branch_code: str) -> ColumnElement[bool]:
-    """Which measures of a branch this reader knows of: a plain member those he owns, and all that count once they are published."""
-    if not reader.plain_member(branch_code):
-        return true()
-    hangs = exists().where(Publication.process_id == Measure.process_id, shown()).correlate(Measure)
-    return or_(Measure.owner == reader.staff_no, and_(Measure.counts, hangs))
-
-
 def problems_shown(reader: Caller, row: Measure, branch_code: str) -> list[int]:
-    """The numbers of the problems that a reader sees behind a measure: what is public says nothing of a person, nor of what was said in a talk."""
+    """List the problems that a reader sees behind a measure.
+
+    What is public says nothing of a person, nor of what was said in a talk.
+    """
     whole = row.owner == reader.staff_no or not reader.plain_member(branch_code)
     return [each.problem_id for each in row.answers if whole or (each.problem.about is None and each.problem.source is not ProblemSource.TALK)]
 
@@ -71,49 +80,51 @@ def problems_shown(reader: Caller, row: Measure, branch_code: str) -> list[int]:
 # ── verbs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def record_measure(session: Session, process: Process, body: Mapping[str, Any], *, by: Caller, now: datetime) -> Measure:
-    """Record a measure. Raises StageClosed, Invalid."""
-    problems = _check(session, process, body)
-    must_be_open(process, Stage.RECTIFICATION)
-    row = Measure(process_id=process.id, owner=None, due_on=None, state=MeasureState.OPEN, recorded_by=by.staff_no, recorded_at=now)
-    if "owner" not in body:
-        secretary = secretaries(session, [process.id]).get(process.id)
-        row.owner = secretary.staff_no if secretary else None
-    _fill(row, body, problems)
-    session.add(row)
-    session.flush()
-    return row
+class Measures(Records[Measure]):
+    """整改措施: recorded by the secretary, taken further by their owners."""
+
+    name, zh, en = "measures", "整改措施", "measure"
+    model, schema = Measure, MeasureSchema()
+    stages = (Stage.RECTIFICATION,)
+    read, write = Action.READ_MEASURES, Action.RECTIFY
+
+    def check(self, session: Session, process: Process, row: Measure | None, sent: Sent, *, by: Caller, now: datetime) -> None:
+        if "owner" in sent:
+            participants(session, process.id, {"owner": [sent["owner"]]})
+        problems_named(session, process.id, "problems", sent.get("problems", ()))
+
+    def begin(self, session: Session, process: Process, sent: Sent) -> Mapping[str, Any]:
+        """Give it to the secretary unless another owner is named (F8)."""
+        secretary = None if "owner" in sent else secretaries(session, [process.id]).get(process.id)
+        return {"owner": secretary.staff_no if secretary else None, "state": MeasureState.OPEN}
+
+    def fill(self, session: Session, process: Process, row: Measure, sent: Sent, *, by: Caller, now: datetime) -> None:
+        self.write_columns(row, sent)
+        if "problems" in sent:
+            there = {each.problem_id: each for each in row.answers}
+            row.answers = [there.get(number) or MeasureProblem(problem_id=number, process_id=process.id) for number in sorted(sent["problems"])]
+
+    def visible(self, reader: Caller, branch_code: str) -> ColumnElement[bool]:
+        """A plain member: those they own, and all that count once they are published."""
+        if not reader.plain_member(branch_code):
+            return true()
+        hangs = exists().where(Publication.process_id == Measure.process_id, shown()).correlate(Measure)
+        return or_(Measure.owner == reader.staff_no, and_(Measure.counts, hangs))
+
+    def seen_by(self, call: Call[Any]) -> Callable[[Measure], dict[str, Any]]:
+        """Measures without the problems that this reader does not see."""
+        code = call.process.branch.code
+        return lambda row: {**self.schema.shown(row, _PROBLEMS), "problems": problems_shown(call.by, row, code)}
 
 
-def amend_measure(session: Session, process: Process, row: Measure, body: Mapping[str, Any], *, seen: int, by: Caller, now: datetime) -> None:
-    """Correct a measure; the old values stay in the history. Raises StageClosed, Stale, Conflict, Invalid."""
-    problems = _check(session, process, body)
-    amendable(session, row, seen=seen)
-    must_be_open(process, Stage.RECTIFICATION)
-    _fill(row, body, problems)
-    row.version += 1
-    session.flush()
-
-
-def _check(session: Session, process: Process, body: Mapping[str, Any]) -> Mapping[int, Problem]:
-    if "owner" in body:
-        participants(session, process.id, {"owner": [body["owner"]]})
-    return {row.id: row for row in problems_named(session, process.id, "problems", body.get("problems", ()))}
-
-
-def _fill(row: Measure, body: Mapping[str, Any], problems: Mapping[int, Problem]) -> None:
-    for name in ("text", "owner", "due_on"):
-        if name in body:
-            setattr(row, name, body[name])
-    if "problems" in body:
-        there = {each.problem_id: each for each in row.answers}
-        row.answers = [
-            there.get(number) or MeasureProblem(problem=problem, process_id=row.process_id) for number, problem in sorted(problems.items())
-        ]
+_PROBLEMS = frozenset({"problems"})
+MEASURES = Measures()
 
 
 def record_progress(session: Session, process: Process, row: Measure, body: Mapping[str, Any], *, by: Caller, now: datetime) -> MeasureProgress:
-    """Note how far a measure has come: by its owner or the secretary, who alone closes it (销号). Raises Forbidden, Conflict.
+    """Note how far a measure has come. Raises Forbidden, Conflict.
+
+    Its owner notes it, or the secretary, who alone closes it (销号).
 
     It goes on after the branch has filed and after the year is closed: the next year's duty report tells of it.
     """
@@ -126,7 +137,7 @@ def record_progress(session: Session, process: Process, row: Measure, body: Mapp
         raise Forbidden(Words("已经销号，由书记重新打开", "it was closed; the secretary opens it again"))
     must_stand(row)
     if owns and body["state"] is not MeasureState.CLOSED and process.branch.code in by.stands_for:
-        # He tells of his own work; only what is closed is closed for the secretary whose substitute he is.
+        # They tell of their own work; what they close, they close for the secretary.
         act_as(session, actor=by.staff_no)
     progress = MeasureProgress(
         measure_id=row.id,
@@ -143,7 +154,10 @@ def record_progress(session: Session, process: Process, row: Measure, body: Mapp
 
 
 def record_comment(session: Session, process: Process, row: Measure, body: Mapping[str, Any], *, by: Caller, now: datetime) -> MeasureComment:
-    """Say something of a measure; the office enters letters so. A plain member only once it is published. Raises Conflict."""
+    """Say something of a measure; the office enters letters so.
+
+    Raises Conflict to a plain member before the measures are published.
+    """
     if not row.counts:
         raise Conflict(Words("这条整改措施已撤回或退回", "this measure was withdrawn or rejected"))
     if by.plain_member(process.branch.code) and not published(session, process.id):
@@ -152,6 +166,32 @@ def record_comment(session: Session, process: Process, row: Measure, body: Mappi
     row.comments.append(comment)
     session.flush()
     return comment
+
+
+PROGRESS, COMMENTS = ProgressSchema(), CommentSchema()
+RECORD_PROGRESS: Act[Measure, MeasureProgress] = MEASURES.act(
+    "record_progress",
+    "登记整改进展",
+    "note how far a measure has come",
+    lambda call, sent: record_progress(call.session, call.process, call.on, sent, by=call.by, now=call.now),
+    action=Action.PROGRESS_MEASURE,
+    on=MEASURES.held,
+    sends=PROGRESS,
+    shows=PROGRESS,
+    closes=(),
+)
+RECORD_COMMENT: Act[Measure, MeasureComment] = MEASURES.act(
+    "record_comment",
+    "对整改措施提意见",
+    "comment on a measure",
+    lambda call, sent: record_comment(call.session, call.process, call.on, sent, by=call.by, now=call.now),
+    action=Action.COMMENT_MEASURE,
+    on=MEASURES.held,
+    sends=COMMENTS,
+    shows=COMMENTS,
+    closes=(),
+)
+ACTS: tuple[Act[Any, Any], ...] = (*MEASURES.acts, RECORD_PROGRESS, RECORD_COMMENT)
 
 
 # ── requirements ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -240,7 +280,7 @@ def measures_without_an_owner_on_the_roll() -> Missing:
 
 
 def _measures() -> Missing:
-    """Measures that count, each named by how its text begins."""
+    """Select the measures that count, each named by how its text begins."""
     return missing(Measure.process_id, subject=Measure.id, name=func.left(Measure.text, 30)).where(Measure.counts)
 
 

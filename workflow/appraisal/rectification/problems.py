@@ -5,59 +5,52 @@ The plan: 根据查摆出的问题和党员群众的意见建议，党支部委�
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy.orm import Session
 
 from workflow.appraisal.ledger import COMMITTEE, Problem
-from workflow.foundation.fields import Body, LongText, StaffNo, one_of
+from workflow.foundation.fields import LongText, StaffNo, about, one_of
 from workflow.foundation.vocabulary import ProblemSource, Stage
-from workflow.people.access import Caller
-from workflow.rules.evidence import amendable, must_be_open
+from workflow.people.access import Action, Caller
+from workflow.rules.acts import Sent
+from workflow.rules.records import Records, RecordSchema
 from workflow.year.cycle import Process, participants
 
 # ── what a valid record is ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class ProblemBody(Body):
-    """A problem as it is sent. ``about`` is a 学工号 or ``committee``."""
+class ProblemSchema(RecordSchema):
+    """A problem (查摆出的问题). ``about`` is a 学工号 or ``committee``."""
 
-    source = one_of(ProblemSource, required=True)
-    about = StaffNo(required=True)
-    text = LongText(required=True)
+    source = one_of(ProblemSource, required=True, **about("来源", "source", "从哪里查摆出来的", "where it came to light", example="meeting"))
+    whose = StaffNo(
+        required=True,
+        data_key="about",
+        **about("谁的问题", "about", "党员的学工号，班子的问题写 committee", "a staff number, or committee", example=COMMITTEE),
+    )
+    text = LongText(required=True, **about("问题", "problem", "存在什么问题", "what is wrong", example="“三会一课”质量不高"))
 
 
 # ── verbs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def record_problem(session: Session, process: Process, body: Mapping[str, Any], *, by: Caller, now: datetime) -> Problem:
-    """Record a problem. Raises StageClosed, Invalid."""
-    _check(session, process, body)
-    must_be_open(process, Stage.RECTIFICATION)
-    row = Problem(process_id=process.id, recorded_by=by.staff_no, recorded_at=now)
-    _fill(row, body)
-    session.add(row)
-    session.flush()
-    return row
+class Problems(Records[Problem]):
+    """查摆问题: recorded by the branch's leaders, read by the branch's leaders and the school."""
+
+    name, zh, en = "problems", "查摆问题", "problem"
+    model, schema = Problem, ProblemSchema()
+    stages = (Stage.RECTIFICATION,)
+    read, write = Action.READ_PROCESS, Action.RECORD_PROBLEM
+
+    def check(self, session: Session, process: Process, row: Problem | None, sent: Sent, *, by: Caller, now: datetime) -> None:
+        if sent.get("whose", COMMITTEE) != COMMITTEE:
+            participants(session, process.id, {"about": [sent["whose"]]})
+
+    def fill(self, session: Session, process: Process, row: Problem, sent: Sent, *, by: Caller, now: datetime) -> None:
+        self.write_columns(row, sent)
+        if "whose" in sent:
+            row.about = None if sent["whose"] == COMMITTEE else sent["whose"]
 
 
-def amend_problem(session: Session, process: Process, row: Problem, body: Mapping[str, Any], *, seen: int, by: Caller, now: datetime) -> None:
-    """Correct a problem; the old values stay in the history. Raises StageClosed, Stale, Conflict, Invalid."""
-    _check(session, process, body)
-    amendable(session, row, seen=seen)
-    must_be_open(process, Stage.RECTIFICATION)
-    _fill(row, body)
-    row.version += 1
-    session.flush()
-
-
-def _check(session: Session, process: Process, body: Mapping[str, Any]) -> None:
-    if body.get("about", COMMITTEE) != COMMITTEE:
-        participants(session, process.id, {"about": [body["about"]]})
-
-
-def _fill(row: Problem, body: Mapping[str, Any]) -> None:
-    for name, value in body.items():
-        setattr(row, name, None if (name, value) == ("about", COMMITTEE) else value)
+PROBLEMS = Problems()

@@ -7,7 +7,6 @@ Records: a publication with its place and days; a filing with whom it went to, a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
@@ -16,12 +15,14 @@ from sqlalchemy.orm import Mapped, Session
 
 from workflow.foundation.database import Base
 from workflow.foundation.errors import Conflict, Invalid, Words
-from workflow.foundation.fields import Body, Day, Line
+from workflow.foundation.fields import Day, Line, Moment, StaffNo, about
 from workflow.foundation.history import track
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import Role, Severity, Stage
 from workflow.people.access import Action, Caller
-from workflow.rules.evidence import Evidence, amendable, must_be_open, must_have_happened
+from workflow.rules.acts import Act, Sent
+from workflow.rules.evidence import Evidence, must_have_happened
+from workflow.rules.records import Records, RecordSchema
 from workflow.rules.requirement import Missing, missing, requirement
 from workflow.year.cycle import Process
 
@@ -66,89 +67,76 @@ personal(
 
 # ── what a valid record is ────────────────────────────────────────────────────────────────────────────────────────────
 
-PublicationBody = Body.from_dict({"place": Line(), "from": Day(required=True), "to": Day()}, name="PublicationBody")
-"""A publication as it is sent. Made from a dict, since ``from`` is a word of Python's."""
+
+class PublicationSchema(RecordSchema):
+    """A notice with the measures (公开、公示): where it hangs and when."""
+
+    place = Line(**about("地点", "place", "在哪里公开", "where they are shown", example="学院公示栏"))
+    from_on = Day(required=True, data_key="from", **about("开始", "from", "哪一天开始公开", "the first day", example="2024-12-19"))
+    to_on = Day(data_key="to", **about("结束", "to", "公开到哪一天", "the last day", example="2024-12-26"))
 
 
-class FilingBody(Body):
-    """A filing as it is sent."""
+class FilingSchema(RecordSchema):
+    """The measures were sent up (报备), and the receipt."""
 
-    to = Line(required=True)
-    sent_on = Day(required=True)
+    sent_to = Line(required=True, data_key="to", **about("报给谁", "to", "报给哪个上级党组织", "which committee above", example="学院党委"))
+    sent_on = Day(required=True, **about("日期", "day", "哪一天报送的", "the day on which they were sent", example="2024-12-19"))
+    received_by = StaffNo(dump_only=True, **about("回执人", "received by"))
+    received_at = Moment(dump_only=True, **about("回执时间", "received at"))
 
 
 # ── verbs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def record_publication(session: Session, process: Process, body: Mapping[str, Any], *, by: Caller, now: datetime) -> Publication:
-    """Record where and when the measures are shown. Raises StageClosed, Invalid."""
-    _check_days(body, now)
-    must_be_open(process, Stage.RECTIFICATION)
-    row = Publication(
-        process_id=process.id,
-        place=body.get("place"),
-        from_on=body["from"],
-        to_on=body.get("to"),
-        recorded_by=by.staff_no,
-        recorded_at=now,
-    )
-    session.add(row)
-    session.flush()
-    return row
+class Publications(Records[Publication]):
+    """公示: recorded by the secretary once the measures hang."""
+
+    name, zh, en = "publications", "公示", "publication"
+    model, schema = Publication, PublicationSchema()
+    stages = (Stage.RECTIFICATION,)
+    read, write = Action.READ_PROCESS, Action.RECTIFY
+
+    def check(self, session: Session, process: Process, row: Publication | None, sent: Sent, *, by: Caller, now: datetime) -> None:
+        days = {"to_on": None, **({} if row is None else {"from_on": row.from_on, "to_on": row.to_on}), **sent}
+        must_have_happened("from", days["from_on"], now)
+        if days["to_on"] is not None and days["to_on"] < days["from_on"]:
+            raise Invalid({"to": Words(f"不能早于开始日期 {days['from_on']}", f"must not be before {days['from_on']}")})
 
 
-def amend_publication(session: Session, process: Process, row: Publication, body: Mapping[str, Any], *, seen: int, by: Caller, now: datetime) -> None:
-    """Correct a publication; the old values stay in the history. Raises StageClosed, Stale, Conflict, Invalid."""
-    whole = {"place": row.place, "from": row.from_on, "to": row.to_on, **body}
-    _check_days(whole, now)
-    amendable(session, row, seen=seen)
-    must_be_open(process, Stage.RECTIFICATION)
-    row.place, row.from_on, row.to_on = whole["place"], whole["from"], whole["to"]
-    row.version += 1
-    session.flush()
-
-
-def _check_days(body: Mapping[str, Any], now: datetime) -> None:
-    must_have_happened("from", body["from"], now)
-    if body.get("to") is not None and body["to"] < body["from"]:
-        raise Invalid({"to": Words(f"不能早于开始日期 {body['from']}", f"must not be before {body['from']}")})
+PUBLICATIONS = Publications()
 
 
 def published(session: Session, process_id: int) -> bool:
-    """Whether the branch has shown its measures, so that every member reads them and may comment."""
+    """Tell whether the measures were shown, so that every member may read and comment."""
     return session.scalar(select(exists().where(Publication.process_id == process_id, shown()))) or False
 
 
 def shown() -> ColumnElement[bool]:
-    """A publication that counts and says where and until when (F5)."""
+    """Ask for a publication that counts and says where and until when (F5)."""
     return and_(Publication.counts, Publication.place.is_not(None), Publication.to_on.is_not(None))
 
 
-def record_filing(session: Session, process: Process, body: Mapping[str, Any], *, by: Caller, now: datetime) -> RectificationFiling:
-    """Record that the measures were sent up. Raises StageClosed, Invalid."""
-    must_have_happened("sent_on", body["sent_on"], now)
-    must_be_open(process, Stage.RECTIFICATION)
-    row = RectificationFiling(process_id=process.id, sent_to=body["to"], sent_on=body["sent_on"], recorded_by=by.staff_no, recorded_at=now)
-    session.add(row)
-    session.flush()
-    return row
+class RectificationFilings(Records[RectificationFiling]):
+    """报备: recorded by the secretary, confirmed by the office."""
+
+    name, zh, en = "rectification-filings", "报备", "rectification filing"
+    model, schema = RectificationFiling, FilingSchema()
+    stages = (Stage.RECTIFICATION,)
+    read, write = Action.READ_PROCESS, Action.RECTIFY
+
+    def check(self, session: Session, process: Process, row: RectificationFiling | None, sent: Sent, *, by: Caller, now: datetime) -> None:
+        if "sent_on" in sent:
+            must_have_happened("sent_on", sent["sent_on"], now)
 
 
-def amend_filing(
-    session: Session, process: Process, row: RectificationFiling, body: Mapping[str, Any], *, seen: int, by: Caller, now: datetime
-) -> None:
-    """Correct a filing; the old values stay in the history. Raises StageClosed, Stale, Conflict, Invalid."""
-    if "sent_on" in body:
-        must_have_happened("sent_on", body["sent_on"], now)
-    amendable(session, row, seen=seen)
-    must_be_open(process, Stage.RECTIFICATION)
-    row.sent_to, row.sent_on = body.get("to", row.sent_to), body.get("sent_on", row.sent_on)
-    row.version += 1
-    session.flush()
+FILINGS = RectificationFilings()
 
 
-def confirm_receipt(session: Session, row: RectificationFiling, *, by: Caller, now: datetime) -> None:
-    """The office confirms that it has the measures. Raises Conflict when the filing was taken back or is confirmed already."""
+def confirm_receipt(session: Session, row: RectificationFiling, *, by: Caller, now: datetime) -> RectificationFiling:
+    """Confirm that the office has the measures.
+
+    Raises Conflict when the filing was taken back or is confirmed already.
+    """
     if not row.counts:
         raise Conflict(Words("这次报备的记录已撤回或退回", "this filing was withdrawn or rejected"))
     if row.received_at is not None:
@@ -156,6 +144,20 @@ def confirm_receipt(session: Session, row: RectificationFiling, *, by: Caller, n
     row.received_by, row.received_at = by.staff_no, now
     row.version += 1
     session.flush()
+    return row
+
+
+RECEIVE: Act[RectificationFiling, RectificationFiling] = FILINGS.act(
+    "receive_rectification_filing",
+    "报备回执",
+    "confirm the receipt of a filing",
+    lambda call, sent: confirm_receipt(call.session, call.on, by=call.by, now=call.now),
+    action=Action.CONFIRM_RECEIPT,
+    on=FILINGS.held,
+    shows=FILINGS.schema,
+    closes=(),
+)
+ACTS: tuple[Act[Any, Any], ...] = (*PUBLICATIONS.acts, *FILINGS.acts, RECEIVE)
 
 
 # ── requirements ──────────────────────────────────────────────────────────────────────────────────────────────────────

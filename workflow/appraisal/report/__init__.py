@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from workflow.appraisal.report import requirements
+from typing import Any
+
+from workflow.appraisal.report import form, requirements
+from workflow.rules.acts import Act
 from workflow.rules.requirement import Requirement
 
 REQUIREMENTS: tuple[Requirement, ...] = (*requirements.REQUIREMENTS,)
+ACTS: tuple[Act[Any, Any], ...] = (*form.ACTS,)

@@ -7,26 +7,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
 from workflow.appraisal.meetings.meetings import Meeting
-from workflow.appraisal.meetings.tallies import LEVELS, Tally, TallyOfMember
+from workflow.appraisal.meetings.tallies import LEVELS, MARKS, CommitteeItem, Tally, TallyOfMember, banded, sees_counts
 from workflow.appraisal.rating.aftercare import DispositionCase, HelpPlan
 from workflow.appraisal.rating.quota import more_excellent_than_the_quota
 from workflow.appraisal.rating.ratings import Rating, of_member
 from workflow.appraisal.rectification.publications import Publication, RectificationFiling
+from workflow.appraisal.report.figures import Figures, figures_of
 from workflow.appraisal.self_review.self_reviews import SelfReview
 from workflow.appraisal.study.sessions import StudySession
 from workflow.foundation.vocabulary import Level, MeetingForm, MeetingPurpose, TallySubject
+from workflow.people.access import Caller
 from workflow.rules.requirement import Waiver
 from workflow.year.cycle import Participant, Process
 
 
 @dataclass(frozen=True)
 class MemberLine:
-    """One member (党员名册): what he gave himself, how the ballot went, how he was rated."""
+    """One member (党员名册): their own level, how the ballot went, how they were rated."""
 
     person: Participant
     self_level: Level | None
@@ -38,6 +41,45 @@ class MemberLine:
         """Why there is no level."""
         excused = self.person.excused_reason if self.person.excused_confirmed_by else None
         return (self.rating.not_rated_reason if self.rating else None) or excused
+
+
+@dataclass(frozen=True)
+class AbsentLine:
+    """A member who was not at a meeting (缺席), and why."""
+
+    name: str
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class MeetingLine:
+    """One life meeting (组织生活会): who was due, came or was absent, and which cadres came."""
+
+    form: MeetingForm
+    group: str | None
+    held_on: date
+    due: int
+    present: int
+    absent: Sequence[AbsentLine]
+    cadres: Sequence[str]
+
+
+@dataclass(frozen=True)
+class AftercareLine:
+    """One member who is helped or disposed of (教育帮扶、处置)."""
+
+    staff_no: str
+    name: str
+    level: Level
+    facts: str | None
+    measure: str | None
+    responsible: str | None
+    """The name of the helper."""
+    due_on: date | None
+
+
+Votes = Mapping[str, int] | Mapping[str, str]
+"""By level or mark: how many, or about how many."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +109,86 @@ class FormPaper:
         if meeting.form is MeetingForm.COMMITTEE:
             return sum(row.leads for row in then)
         return sum(row.excused_confirmed_by is None for row in then)
+
+    @property
+    def meeting_lines(self) -> Sequence[MeetingLine]:
+        """The meetings as the form tells of them, people by their names."""
+        people = self.people
+
+        def name(staff_no: str) -> str:
+            return people[staff_no].name if staff_no in people else staff_no
+
+        return [
+            MeetingLine(
+                form=row.form,
+                group=row.group_name,
+                held_on=row.held_on,
+                due=self.due_at(row),
+                present=len(row.present),
+                absent=[AbsentLine(name(each.staff_no), each.reason) for each in row.attendance if not each.present],
+                cadres=[name(staff_no) for staff_no in row.present if staff_no in people and people[staff_no].cadre],
+            )
+            for row in self.meetings
+        ]
+
+    @property
+    def aftercare(self) -> Sequence[AftercareLine]:
+        """A line for each member of the roll who is rated 基本合格 or 不合格."""
+        plans, cases = {row.staff_no: row for row in self.help_plans}, {row.staff_no: row for row in self.cases}
+        found = []
+        for line in self.members:
+            level, staff_no = line.rating.level if line.rating else None, line.person.staff_no
+            if level not in (Level.BASIC, Level.UNQUALIFIED):
+                continue
+            plan, case = plans.get(staff_no), cases.get(staff_no)
+            helper = self.people.get(plan.helper) if plan and plan.helper else None
+            found.append(
+                AftercareLine(
+                    staff_no=staff_no,
+                    name=line.person.name,
+                    level=level,
+                    facts=case.facts if case else None,
+                    measure=plan.first_step if plan else None,
+                    responsible=helper.name if helper else None,
+                    due_on=plan.review_on if plan else None,
+                )
+            )
+        return found
+
+
+@dataclass(frozen=True)
+class FormReading:
+    """The form of one branch as one reader sees it (情况表)."""
+
+    figures: Figures
+    paper: FormPaper
+    exact: bool
+    """Whether the reader sees how many votes each got; else bands."""
+
+    @property
+    def marks(self) -> Mapping[str, Votes]:
+        """The votes on the committee by item (评议项目)."""
+        return marks_of(self.figures, exact=self.exact)
+
+    def votes_on(self, line: MemberLine) -> Votes | None:
+        """The votes on one member, if they were on the ballot."""
+        return line.votes if self.exact or line.votes is None else banded(line.votes, self.paper.valid)
+
+
+def marks_of(figures: Figures, *, exact: bool = True) -> Mapping[str, Votes]:
+    """Group the votes on committees by item; as bands for those who must not see how many."""
+    numbers = figures.numbers
+    counted = {item.value: {mark: numbers[f"{item.value}_{mark}"] for mark in MARKS} for item in CommitteeItem}
+    return counted if exact else {item: banded(votes, numbers["committee_valid"]) for item, votes in counted.items()}
+
+
+def form_for(session: Session, process: Process, reader: Caller) -> FormReading:
+    """Read the form of one branch for one reader.
+
+    The smaller of its two ballots says whether they see numbers.
+    """
+    figures, paper = figures_of(session, process.id), paper_of(session, process)
+    return FormReading(figures, paper, sees_counts(reader, process, min(paper.valid, figures.numbers["committee_valid"])))
 
 
 def paper_of(session: Session, process: Process) -> FormPaper:

@@ -8,12 +8,13 @@ the disposition cases. Records: a self-review, a draft until it is submitted. Me
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
+from marshmallow import fields
 from sqlalchemy import ColumnElement, ForeignKey, Index, Text, and_, cast, func, literal, or_, select, true
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -22,12 +23,14 @@ from workflow.appraisal.meetings.meetings import Meeting, MeetingAttendance
 from workflow.appraisal.study.sessions import StudyAttendance, StudyMakeUp, StudySession
 from workflow.foundation.database import Base, act_as, any_of, notes, word
 from workflow.foundation.errors import Conflict, Forbidden, Invalid, Words
-from workflow.foundation.fields import Body, ByName, Line, LongText, StaffNo, Truth, one_of
+from workflow.foundation.fields import ByName, Line, LongText, StaffNo, Truth, Whole, about, one_of
 from workflow.foundation.history import track
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import Level, MeetingForm, Role, Severity, Stage, Standing, Waivable
 from workflow.people.access import Action, Caller
+from workflow.rules.acts import Call, Sent
 from workflow.rules.evidence import Evidence, amendable, must_be_open
+from workflow.rules.records import Answered, Records, RecordSchema
 from workflow.rules.requirement import Missing, Requirement, missing, present, requirement
 from workflow.year.cycle import Cycle, Participant, Process, participants
 
@@ -71,27 +74,47 @@ personal(
 # ── what a valid record is ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class SelfReviewBody(Body):
-    """A self-review as it is sent."""
+class ParticipationSchema(Answered):
+    """How often somebody took part in what their branch held (到会情况)."""
 
-    staff_no = StaffNo(required=True)
-    aspects = ByName(keys=Line(at_most=8), values=LongText())
-    level = one_of(Level)
-    submitted = Truth()
-
-
-# ── who reads what ────────────────────────────────────────────────────────────────────────────────────────────────────
+    studies = Whole(dump_only=True, **about("集中学习次数", "study sessions", always=True))
+    studied = Whole(dump_only=True, **about("参加学习次数", "studied", always=True))
+    made_up = Whole(dump_only=True, **about("补学次数", "made up", always=True))
+    meetings = Whole(dump_only=True, **about("应到会议次数", "meetings", always=True))
+    attended = Whole(dump_only=True, **about("到会次数", "attended", always=True))
 
 
-def visible_self_reviews(reader: Caller, branch_code: str) -> ColumnElement[bool]:
-    """A draft is seen by its member and by who wrote it down; a plain member sees his own alone."""
-    own = or_(SelfReview.staff_no == reader.staff_no, SelfReview.recorded_by == reader.staff_no)
-    return own if reader.plain_member(branch_code) else or_(SelfReview.submitted, own)
+PARTICIPATION = ParticipationSchema()
+
+
+class SelfReviewSchema(RecordSchema):
+    """A self-review, with the member's own attendance beside aspect A6 (个人自评)."""
+
+    staff_no = StaffNo(required=True, **about("何人", "member", "自评党员的学工号", "whose self-review it is", example="20160005"))
+    aspects = ByName(
+        keys=Line(at_most=8),
+        values=LongText(),
+        **about(
+            "六个方面", "aspects", "逐个方面写自评，可以分次写", "what was written of each aspect", example={"A1": "信念坚定，仍有不足"}, always=True
+        ),
+    )
+    level = one_of(
+        Level,
+        **about("自评等次", "level", "自己评为哪一等次；预备党员不填", "the member's own; none while on probation", example="qualified"),
+    )
+    submitted = Truth(
+        load_default=False,
+        **about("提交", "submitted", "提交前只有本人和代填人看得到", "a draft until it is submitted", example=True, always=True),
+    )
+    attendance = fields.Nested(ParticipationSchema, dump_only=True, **about("到会情况", "attendance", always=True))
+
+
+# ── attendance ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True)
 class Participation:
-    """How often somebody took part in what his branch held: shown beside A6."""
+    """How often somebody took part in what their branch held (到会情况): shown beside A6."""
 
     studies: int
     studied: int
@@ -101,7 +124,7 @@ class Participation:
 
 
 def attendance_of(session: Session, process_id: int, staff_nos: Sequence[str] | None = None) -> dict[str, Participation]:
-    """The attendance of people (default: of the whole roll), in one query."""
+    """Count the attendance of people (default: of the whole roll), in one query."""
     counted = [StudySession.process_id == process_id, StudySession.counts]
     held = select(func.count()).where(*counted)
     there = select(func.count()).where(*counted, StudyAttendance.session_id == StudySession.id, StudyAttendance.staff_no == Participant.staff_no)
@@ -125,63 +148,76 @@ def attendance_of(session: Session, process_id: int, staff_nos: Sequence[str] | 
 # ── verbs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def record_self_review(session: Session, process: Process, body: Mapping[str, Any], *, by: Caller, now: datetime) -> SelfReview:
-    """Begin or submit a self-review: each his own, the secretary also one that came on paper. Raises Invalid, Forbidden, StageClosed."""
-    who = _check(session, process, body, body["staff_no"])
-    may_write(by, process, body["staff_no"])
-    _check_level(who, body)
-    must_be_open(process, Stage.SELF_REVIEW)
-    _as_himself(session, by, body["staff_no"])
-    row = SelfReview(
-        process_id=process.id,
-        staff_no=body["staff_no"],
-        aspects=body.get("aspects", {}),
-        level=body.get("level"),
-        submitted=body.get("submitted", False),
-        recorded_by=by.staff_no,
-        recorded_at=now,
-    )
-    session.add(row)
-    session.flush()
-    return row
+_BESIDE = frozenset({"attendance"})
+"""What is answered beside a self-review and is no part of it."""
 
 
-def amend_self_review(session: Session, process: Process, row: SelfReview, body: Mapping[str, Any], *, seen: int, by: Caller, now: datetime) -> None:
-    """Go on with a self-review: aspects that are left out stay. Raises Invalid, Forbidden, Stale, Conflict, StageClosed."""
-    if body.get("staff_no", row.staff_no) != row.staff_no:
-        raise Invalid({"staff_no": Words("自评写错人的，请撤回后重新登记", "withdraw it and enter another")})
-    who = _check(session, process, body, row.staff_no)
-    may_write(by, process, row.staff_no)
-    _check_level(who, body)
-    amendable(session, row, seen=seen)
-    if row.submitted and body.get("submitted") is False:
-        raise Conflict(Words("已经提交，不再改回草稿；可以继续修改，或者撤回后重新填写", "it was submitted: go on correcting it, or withdraw it"))
-    must_be_open(process, Stage.SELF_REVIEW)
-    _as_himself(session, by, row.staff_no)
-    row.aspects = {**row.aspects, **body.get("aspects", {})}
-    row.level = body.get("level", row.level)
-    row.submitted = body.get("submitted", row.submitted)
-    row.version += 1
-    session.flush()
+class SelfReviews(Records[SelfReview]):
+    """Self-reviews (个人自评): written by each member, and by the secretary when one came on paper."""
+
+    name, zh, en = "self-reviews", "个人自评", "self-review"
+    model, schema = SelfReview, SelfReviewSchema()
+    stages = (Stage.SELF_REVIEW,)
+    read, write = Action.READ_SELF_REVIEWS, Action.RECORD_SELF_REVIEW
+
+    def check(self, session: Session, process: Process, row: SelfReview | None, sent: Sent, *, by: Caller, now: datetime) -> None:
+        staff_no = row.staff_no if row else sent["staff_no"]
+        if sent.get("staff_no", staff_no) != staff_no:
+            raise Invalid({"staff_no": Words("自评写错人的，请撤回后重新登记", "withdraw it and enter another")})
+        who = _check(session, process, sent, staff_no)
+        may_write(by, process, staff_no)
+        if who.standing is Standing.PROBATIONARY and "level" in sent:  # asked last: others would learn by it who is probationary
+            raise Invalid({"level": Words("预备党员不评定等次，也不填自评等次（D3）", "a probationary member has no level (D3)")})
+
+    def begin(self, session: Session, process: Process, sent: Sent) -> Mapping[str, Any]:
+        return {"aspects": {}}
+
+    def fill(self, session: Session, process: Process, row: SelfReview, sent: Sent, *, by: Caller, now: datetime) -> None:
+        """Write what was sent; aspects that are left out stay."""
+        if by.staff_no == (row.staff_no or sent["staff_no"]):
+            act_as(session, actor=by.staff_no)  # a substitute of the secretary writes of themselves as themselves
+        self.write_columns(row, {**sent, "aspects": {**row.aspects, **sent.get("aspects", {})}})
+
+    def amend(self, session: Session, process: Process, row: SelfReview, sent: Sent, *, seen: int, by: Caller, now: datetime) -> None:
+        """Go on with one. Raises Invalid, Forbidden, Stale, Conflict (also for a submitted one as a draft), StageClosed."""
+        self.check(session, process, row, sent, by=by, now=now)
+        amendable(session, row, seen=seen)
+        if row.submitted and sent.get("submitted") is False:  # told before the stage is
+            raise Conflict(Words("已经提交，不再改回草稿；可以继续修改，或者撤回后重新填写", "it was submitted: go on correcting it, or withdraw it"))
+        must_be_open(process, Stage.SELF_REVIEW)
+        self.fill(session, process, row, sent, by=by, now=now)
+        row.version += 1
+        session.flush()
+
+    def visible(self, reader: Caller, branch_code: str) -> ColumnElement[bool]:
+        """A draft is seen by its member and by its writer; a plain member sees their own alone."""
+        own = or_(SelfReview.staff_no == reader.staff_no, SelfReview.recorded_by == reader.staff_no)
+        return own if reader.plain_member(branch_code) else or_(SelfReview.submitted, own)
+
+    def may_withdraw(self, by: Caller, process: Process, row: SelfReview) -> None:
+        may_write(by, process, row.staff_no)
+
+    def seen_by(self, call: Call[Any]) -> Callable[[SelfReview], dict[str, Any]]:
+        """Self-reviews with the attendance of their members, asked once for all of them."""
+        attendance = cache(lambda: attendance_of(call.session, call.process.id))
+        return lambda row: self.schema.shown(row, without=_BESIDE) | {"attendance": PARTICIPATION.shown(attendance()[row.staff_no])}
+
+
+SELF_REVIEWS = SelfReviews()
 
 
 def may_write(by: Caller, process: Process, staff_no: str) -> None:
-    """Raises Forbidden."""
+    """Let the member and the secretary write a self-review. Raises Forbidden."""
     if staff_no != by.staff_no and Role.SECRETARY not in by.roles_in(process.branch.code):
         raise Forbidden(Words("自评由党员本人填写，纸质的由书记录入", "a self-review is the member's own"))
 
 
-def _as_himself(session: Session, by: Caller, staff_no: str) -> None:
-    """Who stands in for the secretary writes of himself as himself."""
-    if by.staff_no == staff_no:
-        act_as(session, actor=by.staff_no)
-
-
-def _check(session: Session, process: Process, body: Mapping[str, Any], staff_no: str) -> Participant:
+def _check(session: Session, process: Process, sent: Sent, staff_no: str) -> Participant:
+    """Raises Invalid for an aspect that is not of the year, and for a member who is not on the roll or has left."""
     known = {aspect["id"] for aspect in process.cycle.plan["rules"]["aspects"]}
     errors = {
         f"aspects.{name}": Words(f"本年度方案没有这一方面；自评的方面为 {'、'.join(sorted(known))}", f"no such aspect; there are {sorted(known)}")
-        for name in body.get("aspects", {})
+        for name in sent.get("aspects", {})
         if name not in known
     }
     who = participants(session, process.id, {"staff_no": [staff_no]})[staff_no]
@@ -190,12 +226,6 @@ def _check(session: Session, process: Process, body: Mapping[str, Any], staff_no
     if errors:
         raise Invalid(errors)
     return who
-
-
-def _check_level(who: Participant, body: Mapping[str, Any]) -> None:
-    """Asked only of who may write it: others would learn by it who is probationary."""
-    if who.standing is Standing.PROBATIONARY and "level" in body:
-        raise Invalid({"level": Words("预备党员不评定等次，也不填自评等次（D3）", "a probationary member has no level (D3)")})
 
 
 # ── requirements ──────────────────────────────────────────────────────────────────────────────────────────────────────

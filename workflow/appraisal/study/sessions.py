@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
+from marshmallow import fields
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
@@ -33,12 +34,14 @@ from sqlalchemy.sql.selectable import Exists as ExistsClause
 
 from workflow.foundation.database import Base, Numbered, notes
 from workflow.foundation.errors import Conflict, Exists, Words
-from workflow.foundation.fields import Body, Day, Line, LongText, StaffNo, many
+from workflow.foundation.fields import Day, Line, LongText, StaffNo, about, many
 from workflow.foundation.history import track
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import Role, Severity, Stage, Waivable
 from workflow.people.access import Action, Caller
-from workflow.rules.evidence import Evidence, amendable, must_be_open, must_have_happened
+from workflow.rules.acts import Act, Sent
+from workflow.rules.evidence import Evidence, must_have_happened
+from workflow.rules.records import EntrySchema, Records, RecordSchema
 from workflow.rules.requirement import Missing, missing, present, requirement
 from workflow.year.cycle import Cycle, Participant, Process, participants
 
@@ -60,6 +63,10 @@ class StudySession(Evidence, Base):
 
     attendance: Mapped[list[StudyAttendance]] = relationship(lazy="selectin", order_by="StudyAttendance.staff_no", cascade="all, delete-orphan")
     make_ups: Mapped[list[StudyMakeUp]] = relationship(lazy="selectin", order_by="StudyMakeUp.id")
+
+    @property
+    def present(self) -> list[str]:
+        return [each.staff_no for each in self.attendance]
 
 
 class StudyAttendance(Base):
@@ -117,63 +124,58 @@ personal(
 # ── what a valid record is ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class StudySessionBody(Body):
-    """A session as it is sent."""
+class MakeUpSchema(EntrySchema):
+    """Somebody has made a session up."""
 
-    held_on = Day(required=True)
-    form = Line()
-    titles = many(Line(), at_most=50)
-    present = many(StaffNo())
-    exchange = LongText()
+    staff_no = StaffNo(required=True, **about("补学人", "who", "没有到会、后来补学的党员", "the member who was not there", example="20160005"))
+    on = Day(required=True, attribute="made_up_on", **about("补学日期", "day", "哪一天补学的", "the day of the make-up", example="2024-12-21"))
+    how = Line(**about("补学方式", "how", "怎样补学的", "how it was made up", example="自学并写心得"))
 
 
-class MakeUpBody(Body):
-    """A make-up as it is sent."""
+class StudySessionSchema(RecordSchema):
+    """A session, with who was there and who has made it up."""
 
-    staff_no = StaffNo(required=True)
-    on = Day(required=True)
-    how = Line()
+    held_on = Day(required=True, **about("日期", "day", "集中学习的日期", "the day of the session", example="2024-12-19"))
+    form = Line(**about("形式", "form", "领学、讨论、参观等", "how it was held", example="支部书记领学"))
+    titles = many(
+        Line(),
+        at_most=50,
+        **about("学习内容", "titles", "学了哪些文件，逐项填写", "what was studied, one by one", example=["中国共产党纪律处分条例"]),
+    )
+    present = many(StaffNo(), **about("到会人员", "present", "到会党员的学工号", "staff numbers of those present", example=["20160001"]))
+    exchange = LongText(**about("交流情况", "exchange", "相互交流的内容（E1）", "what was exchanged (E1)", example="结合岗位谈体会"))
+    make_ups = fields.List(fields.Nested(MakeUpSchema), dump_only=True, **about("补学", "make-ups", always=True))
 
 
 # ── verbs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def record_study_session(session: Session, process: Process, body: Mapping[str, Any], *, by: Caller, now: datetime) -> StudySession:
-    """Record a session. Raises StageClosed, Invalid."""
-    _check(session, process, body, now)
-    must_be_open(process, Stage.STUDY)
-    row = StudySession(process_id=process.id, recorded_by=by.staff_no, recorded_at=now, titles=[], form=None, exchange=None)
-    _fill(process, row, body)
-    session.add(row)
-    session.flush()
-    return row
+class StudySessions(Records[StudySession]):
+    """集中学习: recorded by the branch's leaders, read by the branch and the school."""
+
+    name, zh, en = "study-sessions", "集中学习", "study session"
+    model, schema = StudySession, StudySessionSchema()
+    stages = (Stage.STUDY,)
+    read, write = Action.READ_PROCESS, Action.RECORD_STUDY
+
+    def check(self, session: Session, process: Process, row: StudySession | None, sent: Sent, *, by: Caller, now: datetime) -> None:
+        if "held_on" in sent:
+            must_have_happened("held_on", sent["held_on"], now)
+        participants(session, process.id, {"present": sent.get("present", ())})
+
+    def begin(self, session: Session, process: Process, sent: Sent) -> Mapping[str, Any]:
+        return {"titles": []}
+
+    def fill(self, session: Session, process: Process, row: StudySession, sent: Sent, *, by: Caller, now: datetime) -> None:
+        self.write_columns(row, {**sent, "titles": _plain(sent["titles"])} if "titles" in sent else sent)
+        if "present" in sent:
+            there = {attendance.staff_no: attendance for attendance in row.attendance}
+            row.attendance = [
+                there.get(staff_no) or StudyAttendance(staff_no=staff_no, process_id=process.id) for staff_no in sorted(sent["present"])
+            ]
 
 
-def amend_study_session(
-    session: Session, process: Process, row: StudySession, body: Mapping[str, Any], *, seen: int, by: Caller, now: datetime
-) -> None:
-    """Correct a session; the old values stay in the history. Raises StageClosed, Stale, Conflict, Invalid."""
-    _check(session, process, body, now)
-    amendable(session, row, seen=seen)
-    must_be_open(process, Stage.STUDY)
-    _fill(process, row, body)
-    row.version += 1
-    session.flush()
-
-
-def _check(session: Session, process: Process, body: Mapping[str, Any], now: datetime) -> None:
-    if "held_on" in body:
-        must_have_happened("held_on", body["held_on"], now)
-    participants(session, process.id, {"present": body.get("present", ())})
-
-
-def _fill(process: Process, row: StudySession, body: Mapping[str, Any]) -> None:
-    for name in ("held_on", "form", "titles", "exchange"):
-        if name in body:
-            setattr(row, name, _plain(body[name]) if name == "titles" else body[name])
-    if "present" in body:
-        there = {attendance.staff_no: attendance for attendance in row.attendance}
-        row.attendance = [there.get(staff_no) or StudyAttendance(staff_no=staff_no, process_id=process.id) for staff_no in sorted(body["present"])]
+SESSIONS = StudySessions()
 
 
 def _plain(titles: list[str]) -> list[str]:
@@ -183,7 +185,7 @@ def _plain(titles: list[str]) -> list[str]:
 
 def record_make_up(session: Session, process: Process, row: StudySession, body: Mapping[str, Any], *, by: Caller, now: datetime) -> StudyMakeUp:
     """Record that someone made a session up. Raises Invalid, Exists when he was there or has made it up already."""
-    must_have_happened("on", body["on"], now)
+    must_have_happened("on", body["made_up_on"], now)
     who = participants(session, process.id, {"staff_no": [body["staff_no"]]})[body["staff_no"]]
     if not row.counts:
         raise Conflict(Words("这次学习的记录已撤回或退回，不能补学", "this session was withdrawn or rejected"))
@@ -195,7 +197,7 @@ def record_make_up(session: Session, process: Process, row: StudySession, body: 
         session_id=row.id,
         staff_no=who.staff_no,
         process_id=process.id,
-        made_up_on=body["on"],
+        made_up_on=body["made_up_on"],
         how=body.get("how"),
         recorded_by=by.staff_no,
         recorded_at=now,
@@ -203,6 +205,21 @@ def record_make_up(session: Session, process: Process, row: StudySession, body: 
     row.make_ups.append(made_up)
     session.flush()
     return made_up
+
+
+MAKE_UPS = MakeUpSchema()
+MAKE_UP: Act[StudySession, StudyMakeUp] = SESSIONS.act(
+    "record_make_up",
+    "登记补学",
+    "record a make-up",
+    lambda call, sent: record_make_up(call.session, call.process, call.on, sent, by=call.by, now=call.now),
+    action=Action.RECORD_STUDY,
+    on=SESSIONS.held,
+    sends=MAKE_UPS,
+    shows=MAKE_UPS,
+    closes=(),
+)
+ACTS = (*SESSIONS.acts, MAKE_UP)
 
 
 # ── requirements ──────────────────────────────────────────────────────────────────────────────────────────────────────

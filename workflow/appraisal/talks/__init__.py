@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from workflow.appraisal.talks import signs, talks
+from typing import Any
+
+from workflow.appraisal.talks import follow_ups, requirements, signs, talks
+from workflow.rules.acts import Act
 from workflow.rules.requirement import Requirement
 
 REQUIREMENTS: tuple[Requirement, ...] = (
-    *talks.REQUIREMENTS,
+    *requirements.REQUIREMENTS,
     *signs.REQUIREMENTS,
 )
+ACTS: tuple[Act[Any, Any], ...] = (*talks.TALKS.acts, *follow_ups.ACTS)

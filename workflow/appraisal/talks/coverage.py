@@ -9,7 +9,12 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from workflow.appraisal.talks.talks import REQUIREMENTS, Talk
+from workflow.appraisal.talks.requirements import (
+    REQUIREMENTS,
+)
+from workflow.appraisal.talks.talks import (
+    Talk,
+)
 from workflow.foundation.vocabulary import Coverage
 from workflow.rules.requirement import Missing, present
 from workflow.year.cycle import Participant, Process

@@ -8,24 +8,24 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from workflow.appraisal.talks.talks import Talk, TalkFollowUp, _reads_notes
+from workflow.appraisal.talks.talks import TALKS, FollowUpSchema, Talk, TalkFollowUp, reads_notes_of
 from workflow.foundation.errors import Conflict, Forbidden, Invalid, NotFound, Words
-from workflow.foundation.fields import Body, Day, LongText
-from workflow.people.access import Caller
+from workflow.foundation.fields import Body, Day, about
+from workflow.people.access import Action, Caller
+from workflow.rules.acts import Act, Call
 from workflow.rules.evidence import must_have_happened
 from workflow.year.cycle import Process
 
 
-class FollowUpBody(Body):
-    """A follow-up as it is sent."""
+class DoneSchema(Body):
+    """When the help was given."""
 
-    due_on = Day(required=True)
-    what = LongText(required=True, at_most=2000)
+    on = Day(required=True, **about("办成日期", "day", "哪一天办成的", "the day on which it was done", example="2024-12-19"))
 
 
 def may_follow_up(session: Session, process: Process, talk: Talk, by: Caller) -> None:
     """Follow-ups are for who reads them. Raises Forbidden."""
-    if not _reads_notes(session, process, by, talk.talker, talk.partner):
+    if not reads_notes_of(session, process, by, talk.talker, talk.partner):
         raise Forbidden(Words("后续帮助由主谈人或书记登记", "follow-ups are recorded by the talker or the secretary"))
 
 
@@ -58,3 +58,42 @@ def finish_follow_up(session: Session, process: Process, talk: Talk, row: TalkFo
     may_follow_up(session, process, talk, by)
     row.done_on = on
     session.flush()
+
+
+FOLLOW_UPS = FollowUpSchema()
+FOLLOW_UP: Act[Talk, TalkFollowUp] = TALKS.act(
+    "record_follow_up",
+    "登记谈话后的帮助",
+    "promise help",
+    lambda call, sent: record_follow_up(call.session, call.process, call.on, sent, by=call.by, now=call.now),
+    action=Action.RECORD_TALK,
+    on=TALKS.held,
+    sends=FOLLOW_UPS,
+    shows=FOLLOW_UPS,
+    closes=(),
+)
+
+
+def _found(call: Call[Any], record_id: int, follow_up_id: int) -> tuple[Talk, TalkFollowUp]:
+    talk = TALKS.held(call, record_id=record_id)
+    return talk, follow_up_of(talk, follow_up_id)
+
+
+def _finish(call: Call[tuple[Talk, TalkFollowUp]], sent: Mapping[str, Any]) -> TalkFollowUp:
+    talk, row = call.on
+    finish_follow_up(call.session, call.process, talk, row, on=sent["on"], by=call.by, now=call.now)
+    return row
+
+
+FINISH_FOLLOW_UP: Act[tuple[Talk, TalkFollowUp], TalkFollowUp] = TALKS.act(
+    "finish_follow_up",
+    "办成谈话后的帮助",
+    "note that help was given",
+    _finish,
+    action=Action.RECORD_TALK,
+    on=_found,
+    sends=DoneSchema(),
+    shows=FOLLOW_UPS,
+    closes=(),
+)
+ACTS = (FOLLOW_UP, FINISH_FOLLOW_UP)

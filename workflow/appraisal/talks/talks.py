@@ -9,25 +9,25 @@ Records: a talk between two people of the roll, with texts that have readers of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any
-from typing import cast as typed
 
-from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, ForeignKey, Index, and_, case, cast, exists, func, literal, or_, true
-from sqlalchemy.dialects.postgresql import array
-from sqlalchemy.orm import Mapped, Session, aliased, mapped_column, relationship
+from marshmallow import fields
+from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, ForeignKey, Index, and_, case, cast, exists, literal, or_, true
+from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from workflow.foundation.database import Base, Numbered, word
 from workflow.foundation.errors import Forbidden, Invalid, Words
-from workflow.foundation.fields import Body, Day, Line, LongText, StaffNo, Truth, one_of
+from workflow.foundation.fields import Day, Line, LongText, StaffNo, Truth, about, one_of
 from workflow.foundation.history import History, track
 from workflow.foundation.personal import Area, Data, personal
-from workflow.foundation.vocabulary import Coverage, Post, Role, Severity, Stage, TalkWay, Waivable
+from workflow.foundation.vocabulary import Role, Stage, TalkWay
 from workflow.people.access import Action, Caller
-from workflow.rules.evidence import Evidence, amendable, must_be_open, must_have_happened
-from workflow.rules.requirement import Missing, missing, present, requirement
-from workflow.year.cycle import Cycle, Participant, Process, participants, secretaries
+from workflow.rules.acts import Call, Sent
+from workflow.rules.evidence import Evidence, must_have_happened
+from workflow.rules.records import EntrySchema, Records, RecordSchema
+from workflow.year.cycle import Participant, Process, participants, secretaries
 
 TEXTS = ("focus_reason", "opinions_branch", "opinions_committee", "affirmed", "shortcomings", "exchange")
 """What was said: for talker, partner and secretary."""
@@ -124,22 +124,52 @@ personal(
 # ── what a valid record is ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class TalkBody(Body):
-    """A talk as it is sent."""
+class FollowUpSchema(EntrySchema):
+    """Help that was promised (帮助)."""
 
-    held_on = Day(required=True)
-    talker = StaffNo(required=True)
-    partner = StaffNo(required=True)
-    way = one_of(TalkWay, load_default=TalkWay.FACE)
-    place = Line()
-    focus = Truth()
-    focus_reason = LongText(at_most=1000)
-    opinions_branch = LongText()
-    opinions_committee = LongText()
-    affirmed = LongText()
-    shortcomings = LongText()
-    exchange = LongText()
-    private_notes = LongText()
+    due_on = Day(required=True, **about("期限", "day", "答应哪一天以前办到", "until when it was promised", example="2024-12-31"))
+    what = LongText(required=True, at_most=2000, **about("帮助什么", "what", "答应帮助解决什么", "what was promised", example="上门看望"))
+    done_on = Day(dump_only=True, **about("办成日期", "done on"))
+
+
+class TalkSchema(RecordSchema):
+    """A talk. What a reader does not see is left out."""
+
+    held_on = Day(required=True, **about("日期", "day", "谈话的日期", "the day of the talk", example="2024-12-19"))
+    talker = StaffNo(required=True, **about("谈话人", "talker", "主谈人的学工号", "who led the talk", example="20160001"))
+    partner = StaffNo(required=True, **about("谈话对象", "partner", "谈话对象的学工号", "who was talked with", example="20160005"))
+    way = one_of(
+        TalkWay,
+        load_default=TalkWay.FACE,
+        **about("方式", "way", "当面、电话；不填为当面", "how they talked, face to face if left out", example="face"),
+    )
+    place = Line(**about("地点", "place", "在哪里谈的", "where they talked", example="党员活动室"))
+    focus = Truth(load_default=False, **about("重点谈", "focus", "是不是重点谈的对象（K6）", "whether it is a talk of focus (K6)", example=False))
+    focus_reason = LongText(
+        at_most=1000, **about("重点谈的原因", "why of focus", "为什么重点谈（K6）", "why it is of focus (K6)", example="工作岗位变动")
+    )
+    opinions_branch = LongText(
+        **about(
+            "对支部的意见建议", "opinions on the branch", "对支部工作的意见建议（K3）", "advice on the branch's work (K3)", example="多组织实践学习"
+        )
+    )
+    opinions_committee = LongText(
+        **about(
+            "对班子的意见建议", "opinions on the committee", "对支部班子成员的意见建议（K3）", "advice on the committee (K3)", example="多到宿舍走走"
+        )
+    )
+    affirmed = LongText(**about("肯定成绩", "affirmed", "肯定了哪些成绩（K5）", "what was affirmed (K5)", example="学习认真，带头承担工作"))
+    shortcomings = LongText(**about("指出不足", "shortcomings", "指出了哪些不足（K5）", "what was found wanting (K5)", example="联系群众不够主动"))
+    exchange = LongText(**about("交换意见", "exchange", "交换了哪些意见（K5）", "what was exchanged (K5)", example="商定每月一次思想汇报"))
+    private_notes = LongText(
+        **about(
+            "思想状况等",
+            "private notes",
+            "工作生活、思想状况、心理状态（K4），只有主谈人和书记看得到",
+            "seen by the talker and the secretary alone (K4)",
+        )
+    )
+    follow_ups = fields.List(fields.Nested(FollowUpSchema), dump_only=True, **about("帮助", "follow-ups", always=True))
 
 
 # ── who reads what ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -177,55 +207,45 @@ def visible_history(reader: Caller, branch_code: str, secretary: str | None) -> 
     return case((History.what == TalkFollowUp.__tablename__, readable), else_=true())
 
 
-def visible_talks(reader: Caller, branch_code: str) -> ColumnElement[bool]:
-    """Which talks of a branch this reader knows of: a plain member those he took part in."""
-    return or_(Talk.partner == reader.staff_no, Talk.talker == reader.staff_no) if reader.plain_member(branch_code) else true()
-
-
 # ── verbs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def record_talk(session: Session, process: Process, body: Mapping[str, Any], *, by: Caller, now: datetime) -> Talk:
-    """Record a talk. A committee member records his own, the secretary any. Raises StageClosed, Invalid, Forbidden."""
-    _check(session, process, body, now)
-    may_write(by, process, body["talker"])
-    _may_write_notes(session, process, by, body, body["talker"], body["partner"])
-    must_be_open(process, Stage.TALKS)
-    row = Talk(
-        process_id=process.id,
-        recorded_by=by.staff_no,
-        recorded_at=now,
-        **{name: body.get(name) for name in ("place", *TEXTS, *PRIVATE)},
-        **{name: body[name] for name in ("held_on", "talker", "partner")},
-        way=body.get("way", TalkWay.FACE),
-        focus=body.get("focus", False),
-    )
-    session.add(row)
-    session.flush()
-    return row
+class Talks(Records[Talk]):
+    """谈心谈话: a committee member records those he led, the secretary any."""
+
+    name, zh, en = "talks", "谈心谈话", "talk"
+    model, schema = Talk, TalkSchema()
+    stages = (Stage.TALKS,)
+    read, write = Action.READ_TALKS, Action.RECORD_TALK
+
+    def check(self, session: Session, process: Process, row: Talk | None, sent: Sent, *, by: Caller, now: datetime) -> None:
+        was = {name: getattr(row, name) for name in ("held_on", "talker", "partner")} if row else {}
+        whole = {**was, **sent}
+        if whole["talker"] == whole["partner"]:
+            raise Invalid({"partner": Words("不能同自己谈话", "nobody talks with himself")})
+        must_have_happened("held_on", whole["held_on"], now)
+        participants(session, process.id, {"talker": [whole["talker"]], "partner": [whole["partner"]]})
+        of_both = (was, whole) if row else (whole,)
+        for each in of_both:
+            may_write(by, process, each["talker"])
+        for each in of_both:
+            _may_write_notes(session, process, by, sent, each["talker"], each["partner"])
+
+    def visible(self, reader: Caller, branch_code: str) -> ColumnElement[bool]:
+        """A plain member those he took part in."""
+        return or_(Talk.partner == reader.staff_no, Talk.talker == reader.staff_no) if reader.plain_member(branch_code) else true()
+
+    def may_withdraw(self, by: Caller, process: Process, row: Talk) -> None:
+        may_write(by, process, row.talker)
+
+    def seen_by(self, call: Call[Any]) -> Callable[[Talk], dict[str, Any]]:
+        """Talks without the fields that this reader does not see."""
+        code = call.process.branch.code
+        secretary = secretaries(call.session, [call.process.id]).get(call.process.id)
+        return lambda row: self.schema.shown(row, without=hidden_from(call.by, row, code, secretary.staff_no if secretary else None))
 
 
-def amend_talk(session: Session, process: Process, row: Talk, body: Mapping[str, Any], *, seen: int, by: Caller, now: datetime) -> None:
-    """Correct a talk; the old values stay in the history. Raises StageClosed, Stale, Conflict, Invalid, Forbidden."""
-    merged = {"held_on": row.held_on, "talker": row.talker, "partner": row.partner, **body}
-    _check(session, process, merged, now)
-    for talker in (row.talker, merged["talker"]):
-        may_write(by, process, talker)
-    _may_write_notes(session, process, by, body, row.talker, row.partner)
-    _may_write_notes(session, process, by, body, merged["talker"], merged["partner"])
-    amendable(session, row, seen=seen)
-    must_be_open(process, Stage.TALKS)
-    for name, value in body.items():
-        setattr(row, name, value)
-    row.version += 1
-    session.flush()
-
-
-def _check(session: Session, process: Process, body: Mapping[str, Any], now: datetime) -> None:
-    if body["talker"] == body["partner"]:
-        raise Invalid({"partner": Words("不能同自己谈话", "nobody talks with himself")})
-    must_have_happened("held_on", body["held_on"], now)
-    participants(session, process.id, {"talker": [body["talker"]], "partner": [body["partner"]]})
+TALKS = Talks()
 
 
 def may_write(by: Caller, process: Process, talker: str) -> None:
@@ -239,121 +259,11 @@ def _may_write_notes(session: Session, process: Process, by: Caller, body: Mappi
     renames = any(body.get(name, present) != present for name, present in (("talker", talker), ("partner", partner)))
     if not renames and body.keys().isdisjoint(PRIVATE):
         return
-    if not _reads_notes(session, process, by, talker, partner):
+    if not reads_notes_of(session, process, by, talker, partner):
         raise Forbidden(Words("思想状况等内容由主谈人登记；谈话双方写错的，请撤回后重新登记", "the private notes, and who talked, are the talker's"))
 
 
-def _reads_notes(session: Session, process: Process, by: Caller, talker: str, partner: str) -> bool:
+def reads_notes_of(session: Session, process: Process, by: Caller, talker: str, partner: str) -> bool:
+    """The same, asked of the roll who the secretary is."""
     secretary = secretaries(session, [process.id]).get(process.id)
     return reads_notes(by, talker, partner, process.branch.code, secretary.staff_no if secretary else None)
-
-
-# ── requirements ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@requirement(
-    "K1",
-    stage=Stage.TALKS,
-    severity=Severity.HARD,
-    todo_for=Role.COMMITTEE_MEMBER,
-    waivable=Waivable.PER_SUBJECT,
-    link="talks",
-    zh="支部委员之间还有 {count} 对没有谈心谈话记录：{names}",
-    en="{count} pairs of committee members have not talked with each other: {names}",
-)
-def committee_pairs_without_a_talk() -> Missing:
-    """党支部委员之间普遍进行一次谈心谈话。"""
-    return _pairs_without_a_talk(lambda one, other: (one.on_committee, other.on_committee, one.staff_no.collate("C") < other.staff_no.collate("C")))
-
-
-@requirement(
-    "K2",
-    stage=Stage.TALKS,
-    severity=Severity.HARD,
-    todo_for=Role.COMMITTEE_MEMBER,
-    waivable=Waivable.PER_SUBJECT,
-    link="talks",
-    zh="还有 {count} 名党员没有谈心谈话记录：{names}",
-    en="{count} members have not been talked with: {names}",
-)
-def members_nobody_talked_with() -> Missing:
-    """党支部委员与党员之间普遍进行一次谈心谈话。"""
-    leader = aliased(Participant)
-    with_a_leader = exists().where(Talk.between(Participant, leader), leader.process_id == Participant.process_id, leader.leads)
-    return (
-        missing(Participant.process_id, subject=Participant.staff_no, name=Participant.name)
-        .join(Process, Process.id == Participant.process_id)
-        .join(Cycle, Cycle.id == Process.cycle_id)
-        .where(_mode(Coverage.DEFAULT), ~Participant.leads, *present(excused_count=True), ~with_a_leader.correlate(Participant))
-    )
-
-
-@requirement(
-    "K2",
-    stage=Stage.TALKS,
-    severity=Severity.HARD,
-    todo_for=Role.COMMITTEE_MEMBER,
-    waivable=Waivable.PER_SUBJECT,
-    link="talks",
-    zh="委员与党员之间还有 {count} 对没有谈心谈话记录：{names}",
-    en="{count} pairs of a committee member and a member have not talked: {names}",
-)
-def leaders_and_members_without_a_talk() -> Missing:
-    """党支部委员与党员之间普遍进行一次谈心谈话（每名委员同每名党员）。"""
-    return _pairs_without_a_talk(lambda one, other: (one.leads, ~other.leads, _mode(Coverage.STRICT)), only_first=True)
-
-
-def _mode(mode: Coverage) -> ColumnElement[bool]:
-    return typed(ColumnElement[bool], Cycle.plan["rules"]["coverage"].as_string() == mode.value)
-
-
-def _pairs_without_a_talk(which: Any, *, only_first: bool = False) -> Missing:
-    """Pairs of the roll that have no talk. Either of a pair of leaders may act, so there is a row for each; else only the leader acts."""
-    one, other = aliased(Participant, name="one"), aliased(Participant, name="other")
-    low, high = (
-        func.least(one.staff_no.collate("C"), other.staff_no.collate("C")),
-        func.greatest(one.staff_no.collate("C"), other.staff_no.collate("C")),
-    )
-    talked = exists().where(Talk.between(one, other)).correlate(one, other)
-    who = func.unnest(array([one.person_id] if only_first else [one.person_id, other.person_id])).column_valued("who")
-    return (
-        missing(one.process_id, subject=func.concat(low, ":", high), name=func.concat(one.name, "—", other.name), person=who)
-        .select_from(one)
-        .join(other, other.process_id == one.process_id)
-        .join(Process, Process.id == one.process_id)
-        .join(Cycle, Cycle.id == Process.cycle_id)
-        .join(who.scalar_alias, true())
-        .where(*which(one, other), one.left_on.is_(None), other.left_on.is_(None), ~talked)
-    )
-
-
-@requirement(
-    "K6",
-    stage=Stage.TALKS,
-    severity=Severity.SOFT,
-    todo_for=Role.SECRETARY,
-    waivable=Waivable.WHOLE,
-    link="talks",
-    zh="书记还没有记有理由的重点谈话：{names}",
-    en="the secretary has no focus talk with a reason: {names}",
-)
-def secretary_without_a_focus_talk() -> Missing:
-    """党支部委员特别是支部书记要有所侧重地重点谈。"""
-    focused = (
-        exists()
-        .where(
-            Talk.process_id == Participant.process_id, Talk.counts, Talk.talker == Participant.staff_no, Talk.focus, Talk.focus_reason.is_not(None)
-        )
-        .correlate(Participant)
-    )
-    return missing(Participant.process_id, subject=Participant.staff_no, name=Participant.name, person=Participant.person_id).where(
-        Participant.post == Post.SECRETARY, *present(excused_count=True), ~focused
-    )
-
-
-REQUIREMENTS = (
-    committee_pairs_without_a_talk,
-    members_nobody_talked_with,
-    leaders_and_members_without_a_talk,
-    secretary_without_a_focus_talk,
-)

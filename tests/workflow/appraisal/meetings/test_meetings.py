@@ -14,7 +14,8 @@ from tests.support.builders import NOW, STAFF_NO, TODAY, a_school, caller
 from tests.support.records.evidence import a_small_branch, leaves, stand_at
 from tests.support.records.self_review import CRITICISM, MET_ON, a_life_meeting, a_meeting
 from tests.support.situations import EVERYBODY, HELD_ON, a_study, on_roll
-from workflow.appraisal.meetings.meetings import Meeting, MeetingBody, amend_meeting, confirm_minutes, visible_meetings
+from workflow.appraisal.meetings.meetings import Meeting, MeetingSchema
+from workflow.appraisal.meetings.recording import MEETINGS, confirm_minutes
 from workflow.foundation.database import act_as
 from workflow.foundation.errors import Conflict, Forbidden, Invalid, StageClosed, Stale
 from workflow.foundation.fields import load
@@ -38,7 +39,7 @@ def branch(session: Session) -> Process:
 
 
 def amended(session: Session, process: Process, row: Meeting, *, by: str = "张三", **body: Any) -> Meeting:
-    amend_meeting(session, process, row, body, seen=row.version, by=caller(session, by), now=NOW)
+    MEETINGS.amend(session, process, row, body, seen=row.version, by=caller(session, by), now=NOW)
     return row
 
 
@@ -100,14 +101,14 @@ def test_only_the_life_meeting_waits_for_the_study(session: Session, purpose: Me
 
 def test_a_group_does_not_decide(session: Session, branch: Process) -> None:
     assert refused(lambda: a_meeting(session, branch, DECIDING, form=GROUP)) == ["form"]
-    row = a_life_meeting(session, branch, form=GROUP, group="第一党小组", present=("张三", "李四"))
+    row = a_life_meeting(session, branch, form=GROUP, group_name="第一党小组", present=("张三", "李四"))
     assert refused(lambda: amended(session, branch, row, purpose=DECIDING)) == ["form"]
 
 
 @pytest.mark.parametrize("form", [GENERAL, COMMITTEE])
 def test_only_a_group_meeting_names_its_group(session: Session, branch: Process, form: MeetingForm) -> None:
-    assert refused(lambda: a_meeting(session, branch, form=form, group="第一党小组")) == ["group"]
-    row = a_meeting(session, branch, form=GROUP, group="第一党小组")
+    assert refused(lambda: a_meeting(session, branch, form=form, group_name="第一党小组")) == ["group"]
+    row = a_meeting(session, branch, form=GROUP, group_name="第一党小组")
     assert row.group_name == "第一党小组"
     amended(session, branch, row, form=form)
     assert row.form is form
@@ -161,7 +162,7 @@ def test_every_fault_is_told_at_once(session: Session) -> None:
     process = a_school(session)
     vote = {"yes": 9, "no": 0, "abstain": 0}
     absent = [{"staff_no": "w5"}]
-    wrong = refused(lambda: a_meeting(session, process, group="第一党小组", recorder="z3", absent=absent, vote=vote))
+    wrong = refused(lambda: a_meeting(session, process, group_name="第一党小组", recorder="z3", absent=absent, vote=vote))
     assert wrong == ["absent", "group", "held_on", "recorder", "vote"]
 
 
@@ -222,8 +223,8 @@ def test_without_a_committee_secretary_and_deputy_vote_in_its_place(session: Ses
     ],
 )
 def test_what_stands_inside_a_change_is_sent_whole(sent: dict[str, Any], wrong: list[str]) -> None:
-    assert refused(lambda: load(MeetingBody(partial=True), sent)) == wrong
-    assert load(MeetingBody(partial=True), {"vote": {"yes": 3}}) == {"vote": {"yes": 3, "no": 0, "abstain": 0}}
+    assert refused(lambda: load(MeetingSchema(partial=True), sent)) == wrong
+    assert load(MeetingSchema(partial=True), {"vote": {"yes": 3}}) == {"vote": {"yes": 3, "no": 0, "abstain": 0}}
 
 
 # ── what stands in the minutes ────────────────────────────────────────────────────────────────────────────────────────
@@ -261,7 +262,7 @@ def test_a_correction_changes_what_it_names_and_keeps_the_rest(session: Session,
 def test_a_meeting_is_corrected_only_as_it_was_seen_and_while_it_stands(session: Session, branch: Process) -> None:
     row = a_meeting(session, branch, confirmed=False)
     with pytest.raises(Stale):
-        amend_meeting(session, branch, row, {"place": "会议室"}, seen=2, by=caller(session, "张三"), now=NOW)
+        MEETINGS.amend(session, branch, row, {"place": "会议室"}, seen=2, by=caller(session, "张三"), now=NOW)
     reject(row, by="office", now=NOW, reason="内容雷同")
     with pytest.raises(Conflict):
         amended(session, branch, row, place="会议室")
@@ -362,4 +363,4 @@ def test_a_plain_member_knows_of_the_meetings_he_confirms(session: Session, bran
     a_meeting(session, branch, recorder=STAFF_NO["王五"])
     a_meeting(session, branch, REPORT, chair=STAFF_NO["王五"], recorder="l4")
     a_meeting(session, branch)
-    assert len(session.scalars(select(Meeting).where(visible_meetings(caller(session, reader), "D0101"))).all()) == knows
+    assert len(session.scalars(select(Meeting).where(MEETINGS.visible(caller(session, reader), "D0101"))).all()) == knows

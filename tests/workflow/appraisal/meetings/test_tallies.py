@@ -16,7 +16,8 @@ from tests.support.builders import NOW, TODAY, a_school, caller
 from tests.support.records.evidence import excused, lacking, leaves, stand_at
 from tests.support.records.self_review import a_ballot, a_tally, present_of
 from tests.support.situations import on_roll
-from workflow.appraisal.meetings.tallies import Tally, TallyBody, TallyMismatch, amend_tally, enter_tally, members_on_ballot
+from workflow.appraisal.meetings.tallies import Tally, TallySchema, members_on_ballot
+from workflow.appraisal.meetings.tellers import TALLIES, TallyMismatch
 from workflow.appraisal.self_review.meeting_requirements import more_ballots_than_voters, no_tally_of_the_committee, no_tally_of_the_members
 from workflow.foundation.database import act_as, constraint
 from workflow.foundation.errors import Exists, Forbidden, Invalid, StageClosed
@@ -42,11 +43,11 @@ def branch(session: Session) -> Process:
 
 
 def entered(session: Session, process: Process, body: dict[str, Any], *, by: str) -> Tally:
-    return enter_tally(session, process, deepcopy(body), by=caller(session, by), now=NOW)
+    return TALLIES.record(session, process, deepcopy(body), by=caller(session, by), now=NOW)
 
 
 def amended(session: Session, process: Process, row: Tally, body: dict[str, Any], *, by: str) -> Tally:
-    amend_tally(session, process, row, deepcopy(body), seen=row.version, by=caller(session, by), now=NOW)
+    TALLIES.amend(session, process, row, deepcopy(body), seen=row.version, by=caller(session, by), now=NOW)
     return row
 
 
@@ -106,7 +107,7 @@ def test_the_table_itself_refuses_what_does_not_balance_and_one_teller_twice(ses
 
 @pytest.mark.parametrize("count", [-1, 2**63, 2**31, 1.5, "5", True, float("inf")])
 def test_a_count_is_a_whole_number_of_people(session: Session, branch: Process, count: Any) -> None:
-    assert refused(lambda: load(TallyBody(), {**a_ballot(session, branch, MEMBERS), "issued": count})) == ["issued"]
+    assert refused(lambda: load(TallySchema(), {**a_ballot(session, branch, MEMBERS), "issued": count})) == ["issued"]
     committee, members = a_ballot(session, branch, COMMITTEE), a_ballot(session, branch, MEMBERS)
     committee["counts"]["work"] = {"good": count}
     members["counts"]["w5"] = {"qualified": count}
@@ -208,7 +209,7 @@ def test_an_equal_second_entry_of_another_teller_counts_it(session: Session, bra
     assert (row.recorded_by, row.counted_by, row.counted_at, row.version) == ("l4", None, None, 1)
     with pytest.raises(Exists):
         entered(session, branch, body, by="李四")
-    second = enter_tally(session, branch, body, by=caller(session, "王五"), now=later)
+    second = TALLIES.record(session, branch, body, by=caller(session, "王五"), now=later)
     assert (second.id, second.recorded_by, second.counted_by, second.counted_at, second.version) == (row.id, "l4", "w5", later, 2)
     for name in ("李四", "王五", "孙八"):
         with pytest.raises(Exists):

@@ -15,23 +15,15 @@ from tests.support.builders import NOW, TODAY, a_school, caller
 from tests.support.records.evidence import a_waiver, excused, lacking, leaves
 from tests.support.records.self_review import a_ballot, a_tally
 from tests.support.situations import on_roll
-from workflow.appraisal.meetings.tallies import (
-    Tally,
-    TallyMismatch,
-    TallyOfMember,
-    amend_tally,
-    band,
-    enter_tally,
-    may_withdraw,
-    sees_counts,
-    visible_tallies,
-)
+from workflow.appraisal.meetings.tallies import Tally, TallyOfMember, band, sees_counts
+from workflow.appraisal.meetings.tellers import TALLIES, TallyMismatch
 from workflow.appraisal.self_review.meeting_requirements import more_ballots_than_voters, no_tally_of_the_committee, no_tally_of_the_members
 from workflow.foundation.database import transaction
 from workflow.foundation.errors import Conflict, Exists, Forbidden, Invalid, Stale
 from workflow.foundation.history import History
 from workflow.foundation.vocabulary import Standing, TallySubject
-from workflow.machine.gate import BY_NAME, unmet
+from workflow.machine.asked import BY_NAME
+from workflow.machine.gate import unmet
 from workflow.rules.evidence import reject, withdraw
 from workflow.year.cycle import Lock, Process, process_of
 
@@ -49,7 +41,7 @@ def branch(session: Session) -> Process:
 
 
 def amended(session: Session, process: Process, row: Tally, body: dict[str, Any], *, by: str = "李四") -> Tally:
-    amend_tally(session, process, row, body, seen=row.version, by=caller(session, by), now=NOW)
+    TALLIES.amend(session, process, row, body, seen=row.version, by=caller(session, by), now=NOW)
     return row
 
 
@@ -73,7 +65,7 @@ def test_two_first_entries_at_once_are_the_two_entries_of_one_tally(engine: Engi
             with transaction(engine, actor="cli") as session:
                 here, who = process_of(session, 2024, "D0101", lock=Lock.EVIDENCE), caller(session, name)
                 barrier.wait()
-                return enter_tally(session, here, body, by=who, now=NOW).id
+                return TALLIES.record(session, here, body, by=who, now=NOW).id
 
         with ThreadPoolExecutor(2) as pool:
             one, other = pool.map(enter, ("李四", "王五"))
@@ -94,7 +86,7 @@ def test_of_two_different_entries_at_once_one_is_kept(engine: Engine) -> None:
         with transaction(engine, actor="cli") as session:
             here, who = process_of(session, 2024, "D0101", lock=Lock.EVIDENCE), caller(session, name)
             barrier.wait()
-            return enter_tally(session, here, {**body, "issued": issued}, by=who, now=NOW).recorded_by
+            return TALLIES.record(session, here, {**body, "issued": issued}, by=who, now=NOW).recorded_by
 
     with ThreadPoolExecutor(2) as pool:
         entries = [pool.submit(enter, "李四", 5), pool.submit(enter, "王五", 6)]
@@ -117,9 +109,9 @@ def test_its_teller_corrects_an_entry_until_it_is_counted(session: Session, bran
     assert (row.issued, row.returned, row.valid, row.void, row.version) == (7, 6, 5, 1, 2)
     assert (row.figures["work"]["good"], row.comments) == (5, ["多听意见"])
     with pytest.raises(Stale):
-        amend_tally(session, branch, row, {"issued": 8}, seen=1, by=caller(session, "李四"), now=NOW)
+        TALLIES.amend(session, branch, row, {"issued": 8}, seen=1, by=caller(session, "李四"), now=NOW)
     body = {**a_ballot(session, branch, COMMITTEE), "issued": 7, "returned": 6, "void": 1}
-    assert enter_tally(session, branch, body, by=caller(session, "王五"), now=NOW).counted_by == "w5"
+    assert TALLIES.record(session, branch, body, by=caller(session, "王五"), now=NOW).counted_by == "w5"
     with pytest.raises(Conflict):
         amended(session, branch, row, {"issued": 8})
 
@@ -159,17 +151,17 @@ def test_what_was_taken_back_is_entered_anew_by_two(
     with pytest.raises(Exists):
         a_tally(session, branch, subject, tellers=1)
     body = a_ballot(session, branch, subject)
-    assert enter_tally(session, branch, body, by=caller(session, "王五"), now=NOW).counted_at == NOW
+    assert TALLIES.record(session, branch, body, by=caller(session, "王五"), now=NOW).counted_at == NOW
     assert lacking(session, branch, ASKED[subject]) == []
 
 
 def test_its_tellers_and_the_secretary_take_it_back(session: Session, branch: Process) -> None:
     row = a_tally(session, branch, COMMITTEE)
     for name in (row.recorded_by, row.counted_by, "张三"):
-        may_withdraw(caller(session, str(name)), branch, row)
+        TALLIES.may_withdraw(caller(session, str(name)), branch, row)
     for name in ("王五", "赵六", "office"):
         with pytest.raises(Forbidden):
-            may_withdraw(caller(session, name), branch, row)
+            TALLIES.may_withdraw(caller(session, name), branch, row)
 
 
 # ── who reads how much ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -194,15 +186,15 @@ def test_a_first_entry_is_its_tellers_and_a_plain_member_knows_what_he_entered(
 ) -> None:
     a_tally(session, branch, COMMITTEE, tellers=1)
     a_tally(session, branch, MEMBERS)
-    assert set(session.scalars(select(Tally.subject).where(visible_tallies(caller(session, reader), "D0101")))) == knows
+    assert set(session.scalars(select(Tally.subject).where(TALLIES.visible(caller(session, reader), "D0101")))) == knows
 
 
 def test_a_plain_member_knows_of_a_tally_he_was_teller_of(session: Session, branch: Process) -> None:
     body = a_ballot(session, branch, MEMBERS)
     for name in ("孙八", "王五"):
-        enter_tally(session, branch, body, by=caller(session, name), now=NOW)
+        TALLIES.record(session, branch, body, by=caller(session, name), now=NOW)
     for name in ("孙八", "王五"):
-        assert session.scalars(select(Tally.id).where(visible_tallies(caller(session, name), "D0101"))).all()
+        assert session.scalars(select(Tally.id).where(TALLIES.visible(caller(session, name), "D0101"))).all()
 
 
 @pytest.mark.parametrize(("valid", "exact"), [(0, False), (9, False), (10, True)])
@@ -255,7 +247,7 @@ def test_a_tally_is_asked_until_the_second_teller_has_counted_it(session: Sessio
     assert lacking(session, branch, ASKED[subject]) == [""]
     a_tally(session, branch, subject, tellers=1)
     assert lacking(session, branch, ASKED[subject]) == [""]
-    enter_tally(session, branch, a_ballot(session, branch, subject), by=caller(session, "王五"), now=NOW)
+    TALLIES.record(session, branch, a_ballot(session, branch, subject), by=caller(session, "王五"), now=NOW)
     assert lacking(session, branch, ASKED[subject]) == []
     assert lacking(session, process_of(session, 2024, "D0201"), ASKED[subject]) == [""]
     with pytest.raises(Invalid):
@@ -264,9 +256,9 @@ def test_a_tally_is_asked_until_the_second_teller_has_counted_it(session: Sessio
 
 def test_more_ballots_than_voters_are_shown_once_they_are_counted(session: Session, branch: Process) -> None:
     body = {**a_ballot(session, branch, MEMBERS), "issued": 6}
-    enter_tally(session, branch, body, by=caller(session, "李四"), now=NOW)
+    TALLIES.record(session, branch, body, by=caller(session, "李四"), now=NOW)
     assert lacking(session, branch, Q2) == []
-    row = enter_tally(session, branch, body, by=caller(session, "王五"), now=NOW)
+    row = TALLIES.record(session, branch, body, by=caller(session, "王五"), now=NOW)
     a_tally(session, branch, COMMITTEE)
     (shown,) = unmet(session, branch, [BY_NAME[Q2]], today=TODAY)
     assert [(subject.id, subject.name) for subject in shown.open] == [("members", "党员（发出 6 张，有表决权 5 人）")]

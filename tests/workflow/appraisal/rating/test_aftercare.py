@@ -14,16 +14,18 @@ from tests.support.builders import NOW, TODAY, a_school, caller
 from tests.support.records.evidence import a_waiver, excused, lacking, leaves, stand_at
 from tests.support.records.rating import BASIC, PROPOSED_ON, QUALIFIED, UNQUALIFIED, a_case, a_counted_ballot, a_help_plan, a_rating, amended
 from workflow.appraisal.rating.aftercare import (
+    CASES,
+    HELP_PLANS,
     DispositionCase,
     DispositionStep,
     HelpPlan,
     Step,
-    amend_case,
-    amend_help_plan,
-    basic_without_a_help_plan,
-    cases_without_facts,
     record_review,
     record_step,
+)
+from workflow.appraisal.rating.aftercare_requirements import (
+    basic_without_a_help_plan,
+    cases_without_facts,
     unqualified_without_a_case,
 )
 from workflow.foundation.database import constraint
@@ -50,17 +52,17 @@ def faults(act: Callable[[], Any]) -> set[str]:
 
 
 def plan_amended(session: Session, process: Process, row: HelpPlan, **fields: Any) -> HelpPlan:
-    amend_help_plan(session, process, row, fields, seen=row.version, by=caller(session, "张三"), now=NOW)
+    HELP_PLANS.amend(session, process, row, fields, seen=row.version, by=caller(session, "张三"), now=NOW)
     return row
 
 
 def case_amended(session: Session, process: Process, row: DispositionCase, **fields: Any) -> DispositionCase:
-    amend_case(session, process, row, fields, seen=row.version, by=caller(session, "张三"), now=NOW)
+    CASES.amend(session, process, row, fields, seen=row.version, by=caller(session, "张三"), now=NOW)
     return row
 
 
 def a_step(session: Session, process: Process, case: DispositionCase, step: Step, on: date = TODAY) -> DispositionStep:
-    return record_step(session, process, case, {"step": step, "on": on}, by=caller(session, "张三"), now=NOW)
+    return record_step(session, process, case, {"step": step, "taken_on": on}, by=caller(session, "张三"), now=NOW)
 
 
 def missing(session: Session, process: Process) -> dict[str, list[str]]:
@@ -121,13 +123,13 @@ def test_each_member_has_one_plan(session: Session, branch: Process) -> None:
 def test_reviews_never_close_but_belong_to_a_plan_that_stands(session: Session, branch: Process) -> None:
     row, by = a_help_plan(session, branch, "王五"), caller(session, "张三")
     stand_at(session, branch, Stage.ACCEPTED)
-    record_review(session, branch, row, {"on": TODAY, "note": "按时参加活动"}, by=by, now=NOW)
-    record_review(session, branch, row, {"on": TODAY}, by=by, now=NOW)
+    record_review(session, branch, row, {"reviewed_on": TODAY, "note": "按时参加活动"}, by=by, now=NOW)
+    record_review(session, branch, row, {"reviewed_on": TODAY}, by=by, now=NOW)
     assert [(each.reviewed_on, each.note) for each in row.reviews] == [(TODAY, "按时参加活动"), (TODAY, None)]
-    assert faults(lambda: record_review(session, branch, row, {"on": date(2024, 12, 21)}, by=by, now=NOW)) == {"on"}
+    assert faults(lambda: record_review(session, branch, row, {"reviewed_on": date(2024, 12, 21)}, by=by, now=NOW)) == {"on"}
     withdraw(row, by="z3", now=NOW, reason="有误")
     with pytest.raises(Conflict):
-        record_review(session, branch, row, {"on": TODAY}, by=by, now=NOW)
+        record_review(session, branch, row, {"reviewed_on": TODAY}, by=by, now=NOW)
 
 
 # ── D8 and A7: the disposition case ───────────────────────────────────────────────────────────────────────────────────
@@ -237,9 +239,9 @@ def test_both_close_with_the_stage_and_are_corrected_at_the_version_that_was_see
     plan, case, by = a_help_plan(session, branch, "王五"), a_case(session, branch, "孙八"), caller(session, "张三")
     assert (plan_amended(session, branch, plan, first_step="先谈一次").version, case_amended(session, branch, case, facts="缺席").version) == (2, 2)
     with pytest.raises(Stale):
-        amend_help_plan(session, branch, plan, {"first_step": "x"}, seen=1, by=by, now=NOW)
+        HELP_PLANS.amend(session, branch, plan, {"first_step": "x"}, seen=1, by=by, now=NOW)
     with pytest.raises(Stale):
-        amend_case(session, branch, case, {"facts": "x"}, seen=1, by=by, now=NOW)
+        CASES.amend(session, branch, case, {"facts": "x"}, seen=1, by=by, now=NOW)
     stand_at(session, branch, Stage.RECTIFICATION)
     acts: list[Callable[[], object]] = [
         lambda: plan_amended(session, branch, plan, first_step="x"),

@@ -11,7 +11,7 @@ from tests.support.builders import NOW, TODAY, a_school, caller
 from tests.support.records.evidence import excused, lacking, leaves, stand_at
 from tests.support.records.rating import BASIC, DECIDED_ON, QUALIFIED, a_branch_of, a_counted_ballot, a_decision, a_rating, amended
 from tests.support.situations import on_roll
-from workflow.appraisal.meetings.meetings import confirm_minutes, record_meeting
+from workflow.appraisal.meetings.recording import MEETINGS, confirm_minutes
 from workflow.appraisal.rating.deciding import (
     incomplete_deciding_minutes,
     levels_changed_after_the_decision,
@@ -19,7 +19,8 @@ from workflow.appraisal.rating.deciding import (
     unconfirmed_deciding_minutes,
 )
 from workflow.foundation.vocabulary import MeetingForm, MeetingPurpose, Stage
-from workflow.machine.gate import BY_NAME, todos, unmet
+from workflow.machine.asked import BY_NAME
+from workflow.machine.gate import todos, unmet
 from workflow.rules.evidence import reject, withdraw
 from workflow.year.cycle import Process
 
@@ -105,7 +106,7 @@ def test_a_meeting_that_was_taken_back_has_decided_nothing(session: Session, bra
 def test_another_meeting_than_the_deciding_one_decides_nothing(session: Session, branch: Process) -> None:
     body = {"purpose": MeetingPurpose.REPORT, "form": MeetingForm.GENERAL, "held_on": DECIDED_ON, "present": ["z3", "l4", "w5"], "vote": _yes(3)}
     stand_at(session, branch, Stage.SELF_REVIEW)
-    record_meeting(session, branch, body, by=caller(session, "张三"), now=NOW)
+    MEETINGS.record(session, branch, body, by=caller(session, "张三"), now=NOW)
     assert lacking(session, branch, D1) == [""]
 
 

@@ -28,7 +28,8 @@ from tests.support.situations import on_roll
 from workflow.appraisal.rating.patterns import everybody_excellent_or_qualified, excellent_though_punished, patterns_of, patterns_without_a_reason
 from workflow.appraisal.rating.ratings import Rating
 from workflow.foundation.vocabulary import Level, Stage
-from workflow.machine.gate import BY_NAME, exceptions, todos, unmet
+from workflow.machine.asked import BY_NAME
+from workflow.machine.gate import exceptions, todos, unmet
 from workflow.rules.evidence import record_of_member, withdraw
 from workflow.year.cycle import Process, process_of
 from workflow.year.opening import close_cycle, open_cycle, publish

@@ -25,7 +25,8 @@ from tests.support.records.rating import (
 from workflow.appraisal.rating.quota import more_excellent_than_the_quota, quota_of
 from workflow.appraisal.rating.ratings import Rating
 from workflow.foundation.vocabulary import Level, Severity, Stage, Waivable
-from workflow.machine.gate import BY_NAME, unmet
+from workflow.machine.asked import BY_NAME
+from workflow.machine.gate import unmet
 from workflow.machine.waivers import approve
 from workflow.rules.evidence import records_of, reject, withdraw
 from workflow.rules.requirement import Waiver

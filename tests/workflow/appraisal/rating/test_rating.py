@@ -26,12 +26,12 @@ from tests.support.records.rating import (
     amended,
 )
 from tests.support.situations import on_roll
-from workflow.appraisal.meetings.tallies import enter_tally
+from workflow.appraisal.meetings.tellers import TALLIES
 from workflow.appraisal.rating.ratings import (
+    RATINGS,
     Rating,
     TallyFirst,
     acknowledge,
-    amend_rating,
     feedback_not_acknowledged,
     give_feedback,
     members_without_a_rating,
@@ -41,7 +41,8 @@ from workflow.foundation.database import constraint
 from workflow.foundation.errors import Conflict, Forbidden, Invalid, StageClosed, Stale
 from workflow.foundation.history import History
 from workflow.foundation.vocabulary import FeedbackWay, Stage, Standing, TallySubject
-from workflow.machine.gate import BY_NAME, blocking, exceptions, todos, unmet
+from workflow.machine.asked import BY_NAME
+from workflow.machine.gate import blocking, exceptions, todos, unmet
 from workflow.rules.evidence import record_of_member, reject, withdraw
 from workflow.year.cycle import Process, process_of
 
@@ -77,10 +78,10 @@ def test_nobody_is_rated_before_the_ballot_is_counted(session: Session) -> None:
     with pytest.raises(TallyFirst, match="D2"):
         a_rating(session, process, "王五")
     body = {"subject": TallySubject.MEMBERS, "issued": 1, "returned": 1, "valid": 1, "void": 0, "counts": {no: {"qualified": 1} for no in EVERYBODY}}
-    enter_tally(session, process, body, by=caller(session, "李四"), now=NOW)
+    TALLIES.record(session, process, body, by=caller(session, "李四"), now=NOW)
     with pytest.raises(TallyFirst):
         a_rating(session, process, "王五")
-    counted = enter_tally(session, process, body, by=caller(session, "王五"), now=NOW)
+    counted = TALLIES.record(session, process, body, by=caller(session, "王五"), now=NOW)
     row = a_rating(session, process, "王五")
     withdraw(counted, by="z3", now=NOW, reason="票数有误")
     session.flush()
@@ -161,7 +162,7 @@ def test_a_rating_is_corrected_at_the_version_that_was_seen_while_it_stands_and_
     row.version = 3
     session.flush()
     with pytest.raises(Stale):
-        amend_rating(session, branch, row, {"opinion": "x"}, seen=2, by=caller(session, "张三"), now=NOW)
+        RATINGS.amend(session, branch, row, {"opinion": "x"}, seen=2, by=caller(session, "张三"), now=NOW)
     stand_at(session, branch, Stage.RECTIFICATION)
     with pytest.raises(StageClosed):
         amended(session, branch, row, level=BASIC)

@@ -29,12 +29,13 @@ from tests.support.records.rectification import (
 )
 from tests.support.situations import on_roll
 from workflow.appraisal.rectification import commitments, measures, publications, signs
-from workflow.appraisal.rectification.commitments import amend_commitment
-from workflow.appraisal.rectification.measures import amend_measure
-from workflow.appraisal.rectification.publications import amend_filing, amend_publication, confirm_receipt
+from workflow.appraisal.rectification.commitments import COMMITMENTS
+from workflow.appraisal.rectification.measures import MEASURES
+from workflow.appraisal.rectification.publications import FILINGS, PUBLICATIONS, confirm_receipt
 from workflow.foundation.errors import Conflict, Invalid
 from workflow.foundation.vocabulary import MeasureState, Post, Stage
-from workflow.machine.gate import BY_NAME, blocking, unmet
+from workflow.machine.asked import BY_NAME
+from workflow.machine.gate import blocking, unmet
 from workflow.year.cycle import Process, process_of
 from workflow.year.opening import close_cycle, publish
 
@@ -110,7 +111,7 @@ def test_a_problem_is_answered_by_a_measure_or_a_commitment(session: Session, br
 
 
 def test_a_problem_of_someone_who_has_left_asks_for_nothing(session: Session, branch: Process) -> None:
-    a_problem(session, branch, about="w5")
+    a_problem(session, branch, whose="w5")
     of_the_committee = a_problem(session, branch)
     leaves(session, "王五")
     assert lacking(session, branch, "problems_without_a_measure") == [str(of_the_committee.id)]
@@ -134,14 +135,14 @@ def test_a_measure_is_bound_to_no_problem_that_was_taken_back(session: Session, 
     with pytest.raises(Invalid):
         a_measure(session, branch, problem)
     # What is not sent is not judged again.
-    amend_measure(session, branch, measure, {"text": "完善议事规则"}, seen=1, by=caller(session, "张三"), now=NOW)
+    MEASURES.amend(session, branch, measure, {"text": "完善议事规则"}, seen=1, by=caller(session, "张三"), now=NOW)
     assert [each.problem_id for each in measure.answers] == [problem.id]
 
 
 def test_the_problems_of_a_measure_are_replaced_by_what_is_sent(session: Session, branch: Process) -> None:
     first, second = a_problem(session, branch), a_problem(session, branch)
     measure = a_measure(session, branch, first)
-    amend_measure(session, branch, measure, {"problems": [second.id]}, seen=1, by=caller(session, "张三"), now=NOW)
+    MEASURES.amend(session, branch, measure, {"problems": [second.id]}, seen=1, by=caller(session, "张三"), now=NOW)
     assert [each.problem_id for each in measure.answers] == [second.id]
     assert lacking(session, branch, "problems_without_a_measure") == [str(first.id)]
 
@@ -214,7 +215,7 @@ def test_a_commitment_to_a_problem_that_was_taken_back_goes_to_none(session: Ses
     assert lacking(session, branch, "commitments_not_to_the_point") == [str(promise.id)]
     with pytest.raises(Invalid):
         a_commitment(session, branch, "孙八", problem=problem.id)
-    amend_commitment(session, branch, promise, {"problem": "学习不够"}, seen=1, by=caller(session, "王五"), now=NOW)
+    COMMITMENTS.amend(session, branch, promise, {"problem": "学习不够"}, seen=1, by=caller(session, "王五"), now=NOW)
     assert (promise.problem_id, promise.problem_text) == (None, "学习不够")
     assert lacking(session, branch, "commitments_not_to_the_point") == []
 
@@ -231,7 +232,7 @@ def test_of_someone_who_has_left_no_commitment_is_mended(session: Session, branc
 @taken_back
 def test_the_measures_are_published_with_place_and_days(session: Session, branch: Process, take_back: TakeBack) -> None:
     a_publication(session, branch, place=None)
-    a_publication(session, branch, to=None)
+    a_publication(session, branch, to_on=None)
     assert lacking(session, branch, "measures_not_published") == [""]
     shown = a_publication(session, branch)
     assert lacking(session, branch, "measures_not_published") == []
@@ -241,14 +242,14 @@ def test_the_measures_are_published_with_place_and_days(session: Session, branch
 
 def test_a_publication_does_not_end_before_it_begins(session: Session, branch: Process) -> None:
     with pytest.raises(Invalid) as refused:
-        a_publication(session, branch, to=date(2024, 12, 19))
+        a_publication(session, branch, to_on=date(2024, 12, 19))
     assert set(refused.value.errors) == {"to"}
     shown, by = a_publication(session, branch), caller(session, "张三")
     # Neither is it recorded before it hangs: what is not shown yet is not public.
-    for change in ({"from": date(2024, 12, 28)}, {"to": date(2024, 12, 18)}, {"from": date(2024, 12, 21)}):
+    for change in ({"from_on": date(2024, 12, 28)}, {"to_on": date(2024, 12, 18)}, {"from_on": date(2024, 12, 21)}):
         with pytest.raises(Invalid):
-            amend_publication(session, branch, shown, change, seen=1, by=by, now=NOW)
-    amend_publication(session, branch, shown, {"from": date(2024, 12, 19), "to": date(2024, 12, 28)}, seen=1, by=by, now=NOW)
+            PUBLICATIONS.amend(session, branch, shown, change, seen=1, by=by, now=NOW)
+    PUBLICATIONS.amend(session, branch, shown, {"from_on": date(2024, 12, 19), "to_on": date(2024, 12, 28)}, seen=1, by=by, now=NOW)
     assert (shown.place, shown.from_on, shown.to_on, shown.version) == ("学院公示栏", date(2024, 12, 19), date(2024, 12, 28), 2)
 
 
@@ -283,7 +284,7 @@ def test_a_filing_tells_what_was_done(session: Session, branch: Process) -> None
         a_filing(session, branch, sent_on=TODAY + timedelta(days=1))
     assert set(refused.value.errors) == {"sent_on"}
     sent = a_filing(session, branch)
-    amend_filing(session, branch, sent, {"to": "机关党委"}, seen=1, by=caller(session, "张三"), now=NOW)
+    FILINGS.amend(session, branch, sent, {"sent_to": "机关党委"}, seen=1, by=caller(session, "张三"), now=NOW)
     assert (sent.sent_to, sent.sent_on) == ("机关党委", TODAY)
 
 
@@ -302,10 +303,10 @@ def test_a_branch_without_a_secretary_must_name_an_owner(session: Session) -> No
     on_roll(session, process, "张三").post = Post.DEPUTY
     session.flush()
     body = {"text": "完善制度", "due_on": DUE_ON}
-    measure = measures.record_measure(session, process, body, by=caller(session, "张三"), now=NOW)
+    measure = MEASURES.record(session, process, body, by=caller(session, "张三"), now=NOW)
     assert measure.owner is None
     assert lacking(session, process, "measures_without_an_owner_on_the_roll") == [str(measure.id)]
-    amend_measure(session, process, measure, {"owner": "w5"}, seen=1, by=caller(session, "张三"), now=NOW)
+    MEASURES.amend(session, process, measure, {"owner": "w5"}, seen=1, by=caller(session, "张三"), now=NOW)
     assert lacking(session, process, "measures_without_an_owner_on_the_roll") == []
 
 

@@ -29,10 +29,10 @@ from tests.support.records.rectification import (
     whole,
 )
 from workflow.appraisal.ledger import LastYearsMeasure, last_years_measures, rectification_text
-from workflow.appraisal.rectification.commitments import amend_commitment
-from workflow.appraisal.rectification.measures import amend_measure
-from workflow.appraisal.rectification.problems import amend_problem
-from workflow.appraisal.rectification.publications import amend_filing, amend_publication
+from workflow.appraisal.rectification.commitments import COMMITMENTS
+from workflow.appraisal.rectification.measures import MEASURES
+from workflow.appraisal.rectification.problems import PROBLEMS
+from workflow.appraisal.rectification.publications import FILINGS, PUBLICATIONS
 from workflow.foundation.errors import Conflict, Forbidden, Invalid, StageClosed, Stale
 from workflow.foundation.vocabulary import STAGES, Kind, MeasureState, ProblemSource, Stage
 from workflow.year.cycle import Process, process_of
@@ -109,29 +109,29 @@ def test_a_member_records_his_own_commitment_and_the_secretary_any(session: Sess
         with pytest.raises(Forbidden):
             a_commitment(session, branch, "王五", by=other)
         with pytest.raises(Forbidden):
-            amend_commitment(session, branch, promise, {"text": "改写"}, seen=1, by=caller(session, other), now=NOW)
+            COMMITMENTS.amend(session, branch, promise, {"text": "改写"}, seen=1, by=caller(session, other), now=NOW)
     with pytest.raises(Forbidden):
-        amend_commitment(session, branch, promise, {"staff_no": "s8"}, seen=1, by=caller(session, "王五"), now=NOW)
+        COMMITMENTS.amend(session, branch, promise, {"staff_no": "s8"}, seen=1, by=caller(session, "王五"), now=NOW)
     with pytest.raises(Invalid):
         a_commitment(session, branch, "赵六", by="张三")
 
 
 def test_a_problem_is_about_somebody_of_the_roll_or_the_committee(session: Session, branch: Process) -> None:
-    problem = a_problem(session, branch, about="w5", source=ProblemSource.TALK)
+    problem = a_problem(session, branch, whose="w5", source=ProblemSource.TALK)
     assert problem.about == "w5"
-    amend_problem(session, branch, problem, {"about": "committee"}, seen=1, by=caller(session, "张三"), now=NOW)
+    PROBLEMS.amend(session, branch, problem, {"whose": "committee"}, seen=1, by=caller(session, "张三"), now=NOW)
     assert problem.about is None
     with pytest.raises(Invalid) as refused:
-        a_problem(session, branch, about="z6")
+        a_problem(session, branch, whose="z6")
     assert set(refused.value.errors) == {"about"}
 
 
 RECORDS: dict[str, tuple[Callable[[Session, Process], Any], Any, dict[str, Any]]] = {
-    "problem": (a_problem, amend_problem, {"text": "改写"}),
-    "measure": (whole, amend_measure, {"text": "改写"}),
-    "commitment": (lambda session, process: a_commitment(session, process, "张三"), amend_commitment, {"text": "改写"}),
-    "publication": (a_publication, amend_publication, {"place": "改写"}),
-    "filing": (a_filing, amend_filing, {"to": "改写"}),
+    "problem": (a_problem, PROBLEMS.amend, {"text": "改写"}),
+    "measure": (whole, MEASURES.amend, {"text": "改写"}),
+    "commitment": (lambda session, process: a_commitment(session, process, "张三"), COMMITMENTS.amend, {"text": "改写"}),
+    "publication": (a_publication, PUBLICATIONS.amend, {"place": "改写"}),
+    "filing": (a_filing, FILINGS.amend, {"sent_to": "改写"}),
 }
 
 

@@ -24,7 +24,8 @@ from tests.support.records.rectification import (
 )
 from workflow.foundation.errors import Conflict
 from workflow.foundation.vocabulary import MeasureState, Stage
-from workflow.machine.gate import BY_NAME, exceptions, unmet
+from workflow.machine.asked import BY_NAME
+from workflow.machine.gate import exceptions, unmet
 from workflow.year.cycle import Process
 
 OPEN, DOING, DONE, CLOSED = MeasureState

@@ -13,7 +13,7 @@ from tests.api.frame.test_races import until_waiting
 from tests.support.builders import NOW, STAFF_NO, a_school
 from tests.support.records.evidence import all_evidence, came_to, excused, go, lacking, leaves, stand_at
 from tests.support.records.rating import BASIC, UNQUALIFIED, a_case, a_feedback, a_help_plan, amended
-from tests.support.records.report import SITUATIONS, WRITTEN, a_form
+from tests.support.records.report import SITUATIONS, WRITTEN, a_form, write_form
 from workflow.appraisal.ledger import Measure, Problem
 from workflow.appraisal.meetings.tallies import Tally
 from workflow.appraisal.rating.aftercare import DispositionCase, HelpPlan
@@ -21,7 +21,7 @@ from workflow.appraisal.rating.ratings import Rating
 from workflow.appraisal.rectification.commitments import Commitment
 from workflow.appraisal.rectification.publications import Publication, RectificationFiling
 from workflow.appraisal.report.checklist import archive_of
-from workflow.appraisal.report.form import Form, fill_form, form_of
+from workflow.appraisal.report.form import FORM, Form
 from workflow.appraisal.report.requirements import papers_missing
 from workflow.appraisal.self_review.self_reviews import SelfReview
 from workflow.appraisal.study.sessions import StudySession
@@ -203,28 +203,28 @@ def test_another_branchs_papers_are_its_own(session: Session, kept: Process) -> 
 
 def test_each_time_the_form_is_written_it_has_the_next_version(session: Session) -> None:
     process = a_school(session)
-    assert form_of(session, process) is None
-    row = fill_form(session, process, {"prepared_by": "王五"}, seen=0)
+    assert FORM.of(session, process) is None
+    row = write_form(session, process, {"prepared_by": "王五"}, seen=0)
     assert (row.version, row.prepared_by, row.phone, row.remark) == (1, "王五", None, None)
-    fill_form(session, process, {"phone": "8888", "remark": "无"}, seen=1)
+    write_form(session, process, {"phone": "8888", "remark": "无"}, seen=1)
     assert (row.version, row.prepared_by, row.phone, row.remark) == (2, "王五", "8888", "无")
-    assert form_of(session, process) is row
+    assert FORM.of(session, process) is row
 
 
 def test_who_saw_an_older_form_is_told_what_changed(session: Session) -> None:
     process = a_school(session)
     with pytest.raises(Stale) as refused:
-        fill_form(session, process, WRITTEN, seen=1)
+        write_form(session, process, WRITTEN, seen=1)
     assert refused.value.extra == {"version": 0, "changed": []}
     a_form(session, process)
-    fill_form(session, process, {"remark": "无"}, seen=1)
+    write_form(session, process, {"remark": "无"}, seen=1)
     for seen, fields in {1: [["remark"]], 7: [], -1: []}.items():
         with pytest.raises(Stale) as refused:
-            fill_form(session, process, {"phone": "9999"}, seen=seen)
+            write_form(session, process, {"phone": "9999"}, seen=seen)
         assert refused.value.extra["version"] == 2
         assert [each["fields"] for each in refused.value.extra["changed"]] == fields
     with pytest.raises(Stale) as refused:
-        fill_form(session, process, {"phone": "9999"}, seen=0)
+        write_form(session, process, {"phone": "9999"}, seen=0)
     assert len(refused.value.extra["changed"]) == 2
     assert "8888 0101" not in str(refused.value.extra)
 
@@ -232,7 +232,7 @@ def test_who_saw_an_older_form_is_told_what_changed(session: Session) -> None:
 def test_nothing_to_write_is_refused_before_anything_else(session: Session) -> None:
     process = stand_at(session, a_school(session), Stage.FILED)
     with pytest.raises(Invalid):
-        fill_form(session, process, {}, seen=5)
+        write_form(session, process, {}, seen=5)
 
 
 def test_the_form_is_closed_by_filing_and_open_again_after_it_was_withdrawn(session: Session) -> None:
@@ -240,15 +240,15 @@ def test_the_form_is_closed_by_filing_and_open_again_after_it_was_withdrawn(sess
     all_evidence(session, process)
     process = came_to(session, Stage.FILED)
     with pytest.raises(Stale):
-        fill_form(session, process, {"phone": "9999"}, seen=0)
+        write_form(session, process, {"phone": "9999"}, seen=0)
     with pytest.raises(StageClosed):
-        fill_form(session, process, {"phone": "9999"}, seen=1)
+        write_form(session, process, {"phone": "9999"}, seen=1)
     go(session, Trigger.WITHDRAW)
-    assert fill_form(session, process, {"phone": "9999"}, seen=1).version == 2
+    assert write_form(session, process, {"phone": "9999"}, seen=1).version == 2
     go(session, Trigger.FILE)
     go(session, Trigger.ACCEPT)
     with pytest.raises(StageClosed):
-        fill_form(session, process, {"phone": "0000"}, seen=2)
+        write_form(session, process, {"phone": "0000"}, seen=2)
 
 
 def test_a_closed_year_keeps_its_forms_as_they_are(session: Session) -> None:
@@ -269,11 +269,11 @@ def test_of_two_who_write_the_form_at_once_one_is_told_that_it_changed(engine: E
 
     def second() -> int:
         with transaction(engine, actor="l4") as session:
-            return fill_form(session, process_of(session, 2024, "D0101", lock=Lock.EVIDENCE), {"phone": "2"}, seen=seen).version
+            return write_form(session, process_of(session, 2024, "D0101", lock=Lock.EVIDENCE), {"phone": "2"}, seen=seen).version
 
     with ThreadPoolExecutor(1) as pool:
         with transaction(engine, actor="z3") as session:
-            fill_form(session, process_of(session, 2024, "D0101", lock=Lock.EVIDENCE), {"phone": "1"}, seen=seen)
+            write_form(session, process_of(session, 2024, "D0101", lock=Lock.EVIDENCE), {"phone": "1"}, seen=seen)
             later = pool.submit(second)
             until_waiting(engine, 1)
         with pytest.raises(Stale) as refused:

@@ -27,9 +27,9 @@ from workflow.appraisal.report.checklist import archive_of
 from workflow.appraisal.report.figures import CHECKS, Figures, figures_of, totals_of
 from workflow.appraisal.report.rows import paper_of
 from workflow.appraisal.study.sessions import StudySession
-from workflow.appraisal.talks.talks import Talk, record_talk
+from workflow.appraisal.talks.talks import TALKS, Talk
 from workflow.foundation.vocabulary import Kind, Level, MeasureState, MeetingPurpose, Stage, Standing, TalkWay, TallySubject
-from workflow.machine.gate import BY_NAME
+from workflow.machine.asked import BY_NAME
 from workflow.machine.waivers import approve, waive
 from workflow.rules.evidence import Evidence, reject, withdraw
 from workflow.rules.requirement import Waiver
@@ -61,7 +61,7 @@ def a_mixed_year(session: Session, process: Process, dice: Random) -> None:
     for _ in range(4 * len(line)):
         one, other = dice.sample(line, 2)
         body = {"held_on": HELD_ON, "talker": one.staff_no, "partner": other.staff_no, "way": TalkWay.FACE}
-        record_talk(session, process, body, by=secretary, now=NOW)
+        TALKS.record(session, process, body, by=secretary, now=NOW)
     for _ in range(2):
         a_life_meeting(session, process, by=secretary.staff_no)
         a_meeting(session, process, MeetingPurpose.REPORT, by=secretary.staff_no)

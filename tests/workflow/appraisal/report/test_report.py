@@ -24,18 +24,18 @@ from tests.support.records.rating import (
     all_rating,
     amended,
 )
-from tests.support.records.report import a_form
+from tests.support.records.report import a_form, write_form
 from tests.support.records.self_review import tallies
 from tests.support.situations import on_roll
 from workflow.appraisal.meetings.tallies import Tally
 from workflow.appraisal.rating.quota import more_excellent_than_the_quota
 from workflow.appraisal.rating.ratings import Rating
 from workflow.appraisal.report.figures import CHECKS, figures_of
-from workflow.appraisal.report.form import fill_form
 from workflow.appraisal.report.requirements import form_does_not_add_up, form_not_filled_in, no_secretary_named, stage_overdue
 from workflow.foundation.errors import Conflict
 from workflow.foundation.vocabulary import STAGES, WORKING_STAGES, Kind, Post, Stage, Standing, TallySubject
-from workflow.machine.gate import BY_NAME, blocking, exceptions, todos, unmet
+from workflow.machine.asked import BY_NAME
+from workflow.machine.gate import blocking, exceptions, todos, unmet
 from workflow.machine.waivers import approve
 from workflow.people.organisation import Person
 from workflow.rules.evidence import Evidence, record_of_member, reject, withdraw
@@ -87,14 +87,14 @@ def joins(session: Session, process: Process, name: str, *, standing: Standing =
 
 def test_the_form_lacks_each_blank_until_it_is_written(session: Session, branch: Process) -> None:
     assert lacking(session, branch, BLANK) == ["phone", "prepared_by"]
-    fill_form(session, branch, {"prepared_by": "王五"}, seen=0)
+    write_form(session, branch, {"prepared_by": "王五"}, seen=0)
     assert lacking(session, branch, BLANK) == ["phone"]
-    fill_form(session, branch, {"phone": "8888"}, seen=1)
+    write_form(session, branch, {"phone": "8888"}, seen=1)
     assert lacking(session, branch, BLANK) == []
 
 
 def test_a_phone_alone_lacks_who_prepared_it_and_a_remark_is_never_asked_for(session: Session, branch: Process) -> None:
-    fill_form(session, branch, {"phone": "8888", "remark": "无"}, seen=0)
+    write_form(session, branch, {"phone": "8888", "remark": "无"}, seen=0)
     (found,) = unmet(session, branch, [BY_NAME[BLANK]])
     assert ([each.id for each in found.open], found.message.zh) == (["prepared_by"], "情况表还没有填写填表人")
 

@@ -14,7 +14,8 @@ from tests.support.records.rectification import a_measure, the_year_after
 from tests.support.records.self_review import CRITICISM, MET_ON, a_life_meeting, a_meeting
 from tests.support.situations import a_study, on_roll
 from workflow.appraisal.ledger import NOTHING_LAST_YEAR
-from workflow.appraisal.meetings.meetings import Meeting, amend_meeting, confirm_minutes
+from workflow.appraisal.meetings.meetings import Meeting
+from workflow.appraisal.meetings.recording import MEETINGS, confirm_minutes
 from workflow.appraisal.self_review.meeting_requirements import (
     cadres_absent,
     incomplete_minutes,
@@ -28,10 +29,11 @@ from workflow.appraisal.self_review.meeting_requirements import (
     unconfirmed_minutes,
     vague_criticisms,
 )
-from workflow.appraisal.study.sessions import amend_study_session
+from workflow.appraisal.study.sessions import SESSIONS
 from workflow.foundation.errors import Invalid
 from workflow.foundation.vocabulary import MeetingForm, MeetingPurpose, Stage
-from workflow.machine.gate import BY_NAME, todos, unmet
+from workflow.machine.asked import BY_NAME
+from workflow.machine.gate import todos, unmet
 from workflow.rules.evidence import reject, withdraw
 from workflow.year.cycle import Process, process_of
 from workflow.year.roll import bring_into_step
@@ -68,7 +70,7 @@ def taken_back(session: Session, row: Any, take_back: Callable[..., None] = with
 
 
 def amended(session: Session, process: Process, row: Meeting, **body: Any) -> None:
-    amend_meeting(session, process, row, body, seen=row.version, by=caller(session, "张三"), now=NOW)
+    MEETINGS.amend(session, process, row, body, seen=row.version, by=caller(session, "张三"), now=NOW)
 
 
 def a_cadre(session: Session, process: Process, *names: str) -> None:
@@ -86,11 +88,11 @@ def test_a_meeting_whose_study_fell_away_is_missed(session: Session) -> None:
     life = a_life_meeting(session, process, held_on=MET_ON)
     a_meeting(session, process, REPORT)
     assert lacking(session, process, E1) == []
-    amend_study_session(session, process, study, {"held_on": TODAY}, seen=1, by=caller(session, "张三"), now=NOW)
+    SESSIONS.amend(session, process, study, {"held_on": TODAY}, seen=1, by=caller(session, "张三"), now=NOW)
     assert lacking(session, process, E1) == [str(life.id)]
-    amend_study_session(session, process, study, {"held_on": MET_ON}, seen=2, by=caller(session, "张三"), now=NOW)
+    SESSIONS.amend(session, process, study, {"held_on": MET_ON}, seen=2, by=caller(session, "张三"), now=NOW)
     assert lacking(session, process, E1) == []
-    amend_study_session(session, process, study, {"present": []}, seen=3, by=caller(session, "张三"), now=NOW)
+    SESSIONS.amend(session, process, study, {"present": []}, seen=3, by=caller(session, "张三"), now=NOW)
     assert lacking(session, process, E1) == [str(life.id)]
     taken_back(session, life)
     assert lacking(session, process, E1) == []
@@ -110,8 +112,8 @@ def test_several_groups_may_meet_for_one_and_another_meeting_is_none(session: Se
     a_meeting(session, branch, REPORT)
     a_meeting(session, branch, DECIDING)
     assert lacking(session, branch, M1) == [""]
-    first = a_life_meeting(session, branch, form=GROUP, group="第一党小组", present=("张三", "李四"))
-    a_life_meeting(session, branch, form=GROUP, group="第二党小组", present=("王五", "孙八"))
+    first = a_life_meeting(session, branch, form=GROUP, group_name="第一党小组", present=("张三", "李四"))
+    a_life_meeting(session, branch, form=GROUP, group_name="第二党小组", present=("王五", "孙八"))
     assert lacking(session, branch, M1) == []
     taken_back(session, first)
     assert lacking(session, branch, M1) == []

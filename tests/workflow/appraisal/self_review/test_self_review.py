@@ -17,20 +17,20 @@ from tests.support.records.self_review import ANSWERED, a_meeting, a_self_review
 from tests.support.situations import a_study
 from workflow.appraisal.self_review.self_reviews import (
     ASPECTS,
+    SELF_REVIEWS,
     Participation,
     SelfReview,
-    SelfReviewBody,
-    amend_self_review,
+    SelfReviewSchema,
     attendance_of,
     members_without_a_self_review,
-    visible_self_reviews,
 )
 from workflow.foundation.database import act_as, constraint
 from workflow.foundation.errors import Conflict, Forbidden, Invalid, StageClosed, Stale
 from workflow.foundation.fields import load
 from workflow.foundation.history import History
 from workflow.foundation.vocabulary import Level, MeetingForm, MeetingPurpose, Stage
-from workflow.machine.gate import BY_NAME, todos, unmet
+from workflow.machine.asked import BY_NAME
+from workflow.machine.gate import todos, unmet
 from workflow.people.access import Action
 from workflow.people.substitutes import name_substitute
 from workflow.rules.evidence import reject, withdraw
@@ -54,7 +54,7 @@ def taken_back(session: Session, row: Any, take_back: Callable[..., None]) -> No
 
 
 def amended(session: Session, process: Process, row: SelfReview, *, by: str = "王五", **body: Any) -> SelfReview:
-    amend_self_review(session, process, row, body, seen=row.version, by=caller(session, by), now=NOW)
+    SELF_REVIEWS.amend(session, process, row, body, seen=row.version, by=caller(session, by), now=NOW)
     return row
 
 
@@ -118,7 +118,7 @@ def test_a_year_with_another_aspect_takes_it(session: Session, branch: Process) 
 
 def test_what_is_wrong_with_an_aspect_is_said_at_the_aspect() -> None:
     with pytest.raises(Invalid) as refused:
-        load(SelfReviewBody(), {"staff_no": "w5", "aspects": {"A1": "", "A2": 1, "A3": "x" * 10_001, "A4": None, "A-very-long": "x"}})
+        load(SelfReviewSchema(), {"staff_no": "w5", "aspects": {"A1": "", "A2": 1, "A3": "x" * 10_001, "A4": None, "A-very-long": "x"}})
     assert list(refused.value.errors) == ["aspects.A-very-long", "aspects.A1", "aspects.A2", "aspects.A3"]
 
 
@@ -161,7 +161,7 @@ def test_a_draft_is_gone_on_with_aspect_by_aspect_until_it_is_submitted(session:
 def test_it_is_gone_on_with_only_as_it_was_seen_and_while_it_stands(session: Session, branch: Process) -> None:
     row = a_self_review(session, branch, "王五")
     with pytest.raises(Stale):
-        amend_self_review(session, branch, row, {"submitted": False}, seen=2, by=caller(session, "王五"), now=NOW)
+        SELF_REVIEWS.amend(session, branch, row, {"submitted": False}, seen=2, by=caller(session, "王五"), now=NOW)
     taken_back(session, row, reject)
     with pytest.raises(Conflict):
         amended(session, branch, row, submitted=False)
@@ -233,7 +233,7 @@ def test_a_draft_is_for_who_writes_it_and_a_plain_member_reads_his_own(session: 
         "own": a_self_review(session, branch, "李四"),
     }
     names = {row.id: name for name, row in rows.items()}
-    seen = session.scalars(select(SelfReview.id).where(visible_self_reviews(caller(session, reader), "D0101"))).all()
+    seen = session.scalars(select(SelfReview.id).where(SELF_REVIEWS.visible(caller(session, reader), "D0101"))).all()
     assert {names[each] for each in seen} == reads
 
 

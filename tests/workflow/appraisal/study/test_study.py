@@ -13,8 +13,8 @@ from tests.support.builders import NOW, READING, a_branch, a_cycle, a_school, an
 from tests.support.records.evidence import a_make_up, excused, lacking, leaves, stand_at
 from tests.support.situations import EVERYBODY, HELD_ON, a_study
 from workflow.appraisal.study.sessions import (
+    SESSIONS,
     StudyAttendance,
-    amend_study_session,
     members_who_have_not_studied,
     no_study_with_exchange,
     required_titles_not_read,
@@ -162,7 +162,7 @@ def test_a_probationary_member_studies_like_everybody(session: Session) -> None:
 def test_a_study_that_is_still_to_come_cannot_be_recorded(session: Session, branch: Process) -> None:
     study = a_study(session, branch)
     with pytest.raises(Invalid, match="2024-12-21 还没有到"):
-        amend_study_session(session, branch, study, {"held_on": date(2024, 12, 21)}, seen=1, by=caller(session, "张三"), now=NOW)
+        SESSIONS.amend(session, branch, study, {"held_on": date(2024, 12, 21)}, seen=1, by=caller(session, "张三"), now=NOW)
 
 
 def test_only_people_of_the_roll_can_have_been_there(session: Session, branch: Process) -> None:
@@ -173,7 +173,7 @@ def test_only_people_of_the_roll_can_have_been_there(session: Session, branch: P
 
 def test_a_correction_replaces_who_was_there(session: Session, branch: Process) -> None:
     study = a_study(session, branch, present=("张三", "李四"))
-    amend_study_session(session, branch, study, {"present": ["l4", "w5"]}, seen=1, by=caller(session, "张三"), now=NOW)
+    SESSIONS.amend(session, branch, study, {"present": ["l4", "w5"]}, seen=1, by=caller(session, "张三"), now=NOW)
     there = session.scalars(select(StudyAttendance.staff_no).where(StudyAttendance.session_id == study.id).order_by(StudyAttendance.staff_no))
     assert there.all() == ["l4", "w5"]
     assert (study.version, study.held_on) == (2, HELD_ON)
@@ -182,14 +182,14 @@ def test_a_correction_replaces_who_was_there(session: Session, branch: Process) 
 def test_a_correction_of_what_has_changed_meanwhile_is_refused(session: Session, branch: Process) -> None:
     study = a_study(session, branch)
     with pytest.raises(Stale):
-        amend_study_session(session, branch, study, {"form": "讨论"}, seen=2, by=caller(session, "张三"), now=NOW)
+        SESSIONS.amend(session, branch, study, {"form": "讨论"}, seen=2, by=caller(session, "张三"), now=NOW)
 
 
 def test_what_was_taken_back_cannot_be_corrected_nor_taken_back_again(session: Session, branch: Process) -> None:
     study = a_study(session, branch)
     withdraw(study, by="z3", now=NOW, reason="重复登记")
     with pytest.raises(Conflict):
-        amend_study_session(session, branch, study, {"form": "讨论"}, seen=2, by=caller(session, "张三"), now=NOW)
+        SESSIONS.amend(session, branch, study, {"form": "讨论"}, seen=2, by=caller(session, "张三"), now=NOW)
     with pytest.raises(Conflict):
         reject(study, by="office", now=NOW, reason="重复登记")
     assert (study.withdrawn_by, study.withdrawn_at, study.withdrawn_reason) == ("z3", NOW, "重复登记")
@@ -202,7 +202,7 @@ def test_a_study_can_be_neither_recorded_nor_corrected_once_its_stage_is_left(se
     with pytest.raises(StageClosed):
         a_study(session, branch)
     with pytest.raises(StageClosed):
-        amend_study_session(session, branch, study, {"form": "讨论"}, seen=1, by=caller(session, "张三"), now=NOW)
+        SESSIONS.amend(session, branch, study, {"form": "讨论"}, seen=1, by=caller(session, "张三"), now=NOW)
 
 
 @pytest.mark.parametrize("stage", [Stage.TALKS, Stage.REPORT, Stage.FILED, Stage.ACCEPTED])

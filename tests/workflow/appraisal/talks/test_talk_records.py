@@ -14,7 +14,7 @@ from tests.support.builders import NOW, a_school, caller
 from tests.support.records.evidence import a_follow_up, stand_at
 from tests.support.situations import HELD_ON, SUBSTANCE, a_talk
 from workflow.appraisal.talks.follow_ups import finish_follow_up, follow_up_of
-from workflow.appraisal.talks.talks import PRIVATE, TEXTS, Talk, amend_talk, hidden_from, visible_talks
+from workflow.appraisal.talks.talks import PRIVATE, TALKS, TEXTS, Talk, hidden_from
 from workflow.foundation.database import constraint
 from workflow.foundation.errors import Conflict, Forbidden, Invalid, NotFound, StageClosed, Stale
 from workflow.foundation.vocabulary import Post, Stage
@@ -46,7 +46,7 @@ def test_the_secretary_records_any_talk_and_a_committee_member_his_own(session: 
 def test_a_committee_member_cannot_make_a_talk_anothers(session: Session, branch: Process) -> None:
     talk = a_talk(session, branch, "李四", "王五")
     with pytest.raises(Forbidden):
-        amend_talk(session, branch, talk, {"talker": "q7"}, seen=1, by=caller(session, "李四"), now=NOW)
+        TALKS.amend(session, branch, talk, {"talker": "q7"}, seen=1, by=caller(session, "李四"), now=NOW)
 
 
 def test_the_partner_writes_no_private_notes_about_himself(session: Session, branch: Process) -> None:
@@ -62,7 +62,7 @@ def test_a_talk_with_oneself_with_a_stranger_or_of_tomorrow_is_refused(
 ) -> None:
     talk = a_talk(session, branch, "张三", "王五")
     with pytest.raises(Invalid) as refused:
-        amend_talk(session, branch, talk, changes, seen=1, by=caller(session, "张三"), now=NOW)
+        TALKS.amend(session, branch, talk, changes, seen=1, by=caller(session, "张三"), now=NOW)
     assert list(refused.value.errors) == [field]
 
 
@@ -75,13 +75,13 @@ def test_the_table_itself_refuses_a_talk_with_oneself(session: Session, branch: 
 
 def test_a_talk_is_corrected_only_as_it_was_seen_and_while_it_stands(session: Session, branch: Process) -> None:
     talk = a_talk(session, branch, "张三", "王五")
-    amend_talk(session, branch, talk, {"place": "办公室"}, seen=1, by=caller(session, "张三"), now=NOW)
+    TALKS.amend(session, branch, talk, {"place": "办公室"}, seen=1, by=caller(session, "张三"), now=NOW)
     assert (talk.place, talk.version) == ("办公室", 2)
     with pytest.raises(Stale):
-        amend_talk(session, branch, talk, {"place": "会议室"}, seen=1, by=caller(session, "张三"), now=NOW)
+        TALKS.amend(session, branch, talk, {"place": "会议室"}, seen=1, by=caller(session, "张三"), now=NOW)
     reject(talk, by="office", now=NOW, reason="内容雷同")
     with pytest.raises(Conflict):
-        amend_talk(session, branch, talk, {"place": "会议室"}, seen=3, by=caller(session, "张三"), now=NOW)
+        TALKS.amend(session, branch, talk, {"place": "会议室"}, seen=3, by=caller(session, "张三"), now=NOW)
 
 
 @pytest.mark.parametrize("stage", [Stage.STUDY, Stage.TALKS])
@@ -97,7 +97,7 @@ def test_talks_close_when_their_stage_is_left_and_follow_ups_never(session: Sess
     with pytest.raises(StageClosed):
         a_talk(session, branch, "张三", "孙八")
     with pytest.raises(StageClosed):
-        amend_talk(session, branch, talk, {"place": "办公室"}, seen=1, by=caller(session, "张三"), now=NOW)
+        TALKS.amend(session, branch, talk, {"place": "办公室"}, seen=1, by=caller(session, "张三"), now=NOW)
     follow_up = a_follow_up(session, branch, talk)
     finish_follow_up(session, branch, talk, follow_up, on=HELD_ON, by=caller(session, "张三"), now=NOW)
     assert follow_up.done_on == HELD_ON
@@ -126,7 +126,7 @@ def test_who_may_not_read_the_notes_does_not_come_to_read_them_by_naming_other_p
     talk = a_talk(session, branch, "李四", "张三", private_notes="近来照顾老人")
     for changes in ({"partner": "w5"}, {"talker": "z3", "partner": "w5"}, {"private_notes": "无"}):
         with pytest.raises(Forbidden):
-            amend_talk(session, branch, talk, changes, seen=1, by=caller(session, "张三"), now=NOW)
+            TALKS.amend(session, branch, talk, changes, seen=1, by=caller(session, "张三"), now=NOW)
 
 
 # ── who reads what ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -176,4 +176,4 @@ def test_texts_are_for_those_two_and_the_secretary_and_private_notes_never_for_t
 def test_a_plain_member_knows_of_his_own_talks_only(session: Session, branch: Process, reader: str, knows: int) -> None:
     a_talk(session, branch, "李四", "王五")
     a_talk(session, branch, "李四", "钱七")
-    assert len(session.scalars(select(Talk).where(visible_talks(caller(session, reader), "D0101"))).all()) == knows
+    assert len(session.scalars(select(Talk).where(TALKS.visible(caller(session, reader), "D0101"))).all()) == knows

@@ -12,6 +12,12 @@ from tests.support.builders import NOW, a_branch, a_cycle, a_school, an_office, 
 from tests.support.records.evidence import a_follow_up, a_small_branch, a_waiver, all_talks, excused, lacking, leaves, rows_of
 from tests.support.situations import HELD_ON, SUBSTANCE, a_talk
 from workflow.appraisal.talks.coverage import coverage
+from workflow.appraisal.talks.requirements import (
+    committee_pairs_without_a_talk,
+    leaders_and_members_without_a_talk,
+    members_nobody_talked_with,
+    secretary_without_a_focus_talk,
+)
 from workflow.appraisal.talks.signs import (
     focus_talks_without_a_follow_up,
     talks_without_opinions,
@@ -19,14 +25,11 @@ from workflow.appraisal.talks.signs import (
     talks_without_substance,
 )
 from workflow.appraisal.talks.talks import (
-    amend_talk,
-    committee_pairs_without_a_talk,
-    leaders_and_members_without_a_talk,
-    members_nobody_talked_with,
-    secretary_without_a_focus_talk,
+    TALKS,
 )
 from workflow.foundation.vocabulary import Coverage, Post
-from workflow.machine.gate import BY_NAME, unmet
+from workflow.machine.asked import BY_NAME
+from workflow.machine.gate import unmet
 from workflow.roster.posts import appoint
 from workflow.rules.evidence import reject, withdraw
 from workflow.year.cycle import Process, process_of
@@ -204,7 +207,7 @@ def test_the_secretary_has_a_focus_talk_with_its_reason(session: Session, branch
     assert lacking(session, branch, K6) == ["z3"]
     talk = a_talk(session, branch, "张三", "王五", focus=True)
     assert lacking(session, branch, K6) == ["z3"]
-    amend_talk(session, branch, talk, {"focus_reason": "家中有困难"}, seen=1, by=caller(session, "张三"), now=NOW)
+    TALKS.amend(session, branch, talk, {"focus_reason": "家中有困难"}, seen=1, by=caller(session, "张三"), now=NOW)
     assert lacking(session, branch, K6) == []
 
 

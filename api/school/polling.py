@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from threading import Lock
+from typing import Any
 
-from api.frame.base import Request, service
+from api.frame.routes import service
 from workflow.foundation.vocabulary import Kind
 from workflow.readings.progress import Overview, overview
+from workflow.rules.acts import Call
 from workflow.year.cycle import cycle_by_year
 
 AGAIN_AFTER_SECONDS = 0.5
@@ -31,18 +33,18 @@ class Board:
     def __init__(self) -> None:
         self._years: dict[tuple[int, Kind], _Kept] = {}
 
-    def latest(self, request: Request, year: int, kind: Kind, *, fresh: bool) -> Overview:
+    def latest(self, call: Call[Any], year: int, kind: Kind, *, fresh: bool) -> Overview:
         """The counts of a year, at most half a second older than the question, or ``fresh`` from the database. Raises NotFound."""
         oldest = time.monotonic() - (0 if fresh else AGAIN_AFTER_SECONDS)
         kept = self._years.get((year, kind))
         if kept is None:
-            cycle_by_year(request.session, year)  # a year that does not exist is not kept: anybody may ask for any number of them
+            cycle_by_year(call.session, year)  # a year that does not exist is not kept: anybody may ask for any number of them
             kept = self._years.setdefault((year, kind), _Kept())
         with kept.lock:  # one asks, the others wait for what it finds
-            if kept.seen is not None and kept.asked_at >= oldest and kept.seen.today == request.today:
+            if kept.seen is not None and kept.asked_at >= oldest and kept.seen.today == call.today:
                 return kept.seen
             began = time.monotonic()
-            kept.seen = overview(request.session, cycle_by_year(request.session, year), now=request.now, kind=kind)
+            kept.seen = overview(call.session, cycle_by_year(call.session, year), now=call.now, kind=kind)
             kept.asked_at = began
             return kept.seen
 

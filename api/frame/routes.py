@@ -1,0 +1,140 @@
+"""How a route is declared: a reading with its view, or an act with what it answers; and what the edge was started with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import current_app
+
+from api.frame.address import endpoint
+from workflow.foundation.database import Engine
+from workflow.foundation.fields import Body
+from workflow.foundation.settings import Settings
+from workflow.foundation.vocabulary import MAIN, Kind
+from workflow.people.access import Action
+from workflow.rules.acts import Act
+
+
+@dataclass(frozen=True)
+class Service:
+    """What the edge was started with."""
+
+    engine: Engine
+    settings: Settings
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    kept: dict[str, Any] = field(default_factory=dict)
+    """What one process keeps between requests, by what keeps it."""
+
+
+def service() -> Service:
+    return current_app.extensions["zhibu"]  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A body with what goes around it."""
+
+    body: Any = None
+    version: int | None = None
+    """Becomes the strong ETag."""
+    location: str | None = None
+    tagged: Any = None
+    """What the strong ETag is the hash of: a caller who has it already is answered 304."""
+    session: str | None = None
+    """The secret of a session that begins, for its cookie; empty where one ends."""
+
+
+View = Callable[..., Any]
+"""Of a reading: takes the call, what was found, the query. Of an act: takes the call and what came of it."""
+
+
+@dataclass(frozen=True)
+class Route:
+    """One route, as data: the handler, the OpenAPI document and the walk of roles × routes all read it."""
+
+    method: str
+    rule: str
+    """Below ``/api/v1``. A ``<code>`` in it means a branch's process."""
+    view: View
+    action: Action | None
+    """None is open without sign-in."""
+    kind: Kind | None = None
+    """Which of a branch's processes a ``<code>`` means."""
+    act: Act[Any, Any] | None = None
+    """None: it reads."""
+    query: Body | None = None
+    answers: Any = None
+    """The type of what it answers with, for the description."""
+    find: Callable[..., Any] | None = None
+    """Of a reading: looks up what the address names. The view gets it."""
+    refuses: tuple[int, ...] = ()
+    """Statuses that only this route's own verb can answer, for the description."""
+    status: int = 200
+
+    @property
+    def body(self) -> Body | None:
+        return self.act.sends if self.act else None
+
+    @property
+    def upload(self) -> bool:
+        return self.act is not None and self.act.uploads is not None
+
+    @property
+    def if_match(self) -> bool:
+        return self.act is not None and self.act.wants_version
+
+    @property
+    def repeatable(self) -> bool:
+        return self.method == "POST" and self.act is not None and self.action is not None and not self.act.secret
+
+    @property
+    def of_branch(self) -> bool:
+        return "<code>" in self.rule
+
+    @property
+    def name(self) -> str:
+        """Flask's name for it."""
+        return endpoint(self.method, self.rule)
+
+
+class Routes(list[Route]):
+    """The routes of one noun. ``@routes.get(rule, action=…)`` declares a reading, ``@routes.post(rule, ACT)`` what an act answers.
+
+    Nothing is registered by importing.
+    """
+
+    def __init__(self, rows: Iterable[Route] = (), *, kind: Kind = MAIN) -> None:
+        super().__init__(rows)
+        self.kind = kind
+
+    def get(self, rule: str, *, action: Action, **options: Any) -> Callable[[View], View]:
+        """Declare a reading."""
+
+        def declare(view: View) -> View:
+            self.append(Route("GET", rule, view, action, kind=self.kind if "<code>" in rule else None, **options))
+            return view
+
+        return declare
+
+    def _do(self, method: str, rule: str, act: Act[Any, Any], options: Mapping[str, Any]) -> Callable[[View], View]:
+        def declare(view: View) -> View:
+            self.append(Route(method, rule, view, act.action, kind=act.kind, act=act, **{"answers": act.shows, **options}))
+            return view
+
+        return declare
+
+    def post(self, rule: str, act: Act[Any, Any], **options: Any) -> Callable[[View], View]:
+        """Declare where an act is done, and with what it answers."""
+        return self._do("POST", rule, act, options)
+
+    def patch(self, rule: str, act: Act[Any, Any], **options: Any) -> Callable[[View], View]:
+        return self._do("PATCH", rule, act, options)
+
+    def put(self, rule: str, act: Act[Any, Any], **options: Any) -> Callable[[View], View]:
+        return self._do("PUT", rule, act, options)
+
+    def delete(self, rule: str, act: Act[Any, Any], **options: Any) -> Callable[[View], View]:
+        return self._do("DELETE", rule, act, options)

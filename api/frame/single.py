@@ -1,0 +1,52 @@
+"""The manners of what a process has once: read it, write it whole or field by field."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from api.frame.address import AT
+from api.frame.routes import Answer, Routes
+from workflow.rules.acts import Call
+from workflow.rules.evidence import Evidence
+from workflow.rules.single import OnProcess, Single
+
+S = TypeVar("S", bound=OnProcess | Evidence)
+
+
+def place(kind: Single[Any]) -> str:
+    """The address of it."""
+    return f"{AT[kind.kind]}/{kind.name}"
+
+
+def single_routes(kind: Single[S], *, shown: Callable[[Call[Any], S], Any] | None = None, answers: Any = None) -> Routes:
+    """Declare the two routes of it.
+
+    ``shown`` and its type ``answers`` are given where more is answered than what is written.
+    """
+    routes = Routes(kind=kind.kind)
+    answers = kind.schema if answers is None else answers
+
+    def seen(call: Call[Any], row: S) -> Any:
+        return kind.seen_by(call)(row) if shown is None else shown(call, row)
+
+    @routes.get(place(kind), action=kind.reads, find=kind.one, answers=answers)
+    def read_single(call: Call[Any], row: S) -> Any:
+        """Read it, with its ETag."""
+        return Answer(seen(call, row), version=row.version)
+
+    if kind.whole:
+
+        @routes.put(place(kind), kind.writing, answers=answers)
+        def write_whole(call: Call[Any], row: S) -> Any:
+            """Write it whole: what is left out is empty. If-Match is wanted once it is there."""
+            return seen(call, row)
+
+    else:
+
+        @routes.patch(place(kind), kind.writing, answers=answers)
+        def write_fields(call: Call[Any], row: S) -> Any:
+            """Write some of its fields: what is left out stays. Before the first its version is 0."""
+            return seen(call, row)
+
+    return routes

@@ -1,0 +1,89 @@
+"""JSON as it comes in and goes out (报文), and an answer as a response."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime
+from hashlib import sha256
+from typing import Any
+
+from flask import Response, current_app
+from flask import request as http
+from flask.json.provider import DefaultJSONProvider
+
+from api.frame.errors import Malformed
+from api.frame.routes import Answer, service
+from workflow.foundation.errors import Words
+
+SESSION_COOKIE = "zhibu_session"
+
+
+class JSON(DefaultJSONProvider):
+    """Days as YYYY-MM-DD, moments as RFC 3339 in UTC, Chinese as it is written."""
+
+    ensure_ascii = False
+    sort_keys = False
+
+    @staticmethod
+    def default(o: Any) -> Any:
+        if isinstance(o, datetime):
+            return o.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        if isinstance(o, date):
+            return o.isoformat()
+        return DefaultJSONProvider.default(o)
+
+
+def read_json(sent: bytes) -> Any:
+    """JSON as RFC 8259 has it: UTF-8, no NaN, no key twice, no depth that breaks the reader. Raises Malformed."""
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for name, value in pairs:
+            if name in found:
+                raise Malformed(Words(f"“{name}”写了两次", f"{name} is given twice"))
+            found[name] = value
+        return found
+
+    def never(constant: str) -> Any:
+        raise Malformed(Words(f"{constant} 不是合法的 JSON", f"{constant} is not JSON"))
+
+    try:
+        return json.loads(sent.decode("utf-8"), object_pairs_hook=once, parse_constant=never)
+    except RecursionError:
+        raise Malformed(Words("嵌套太深", "nested too deeply")) from None
+    except ValueError:
+        raise Malformed from None
+
+
+def as_bytes(body: Any) -> bytes:
+    """JSON in UTF-8. Half a surrogate pair, which somebody may have sent as a name, becomes a question mark."""
+    return current_app.json.dumps(body).encode("utf-8", "replace")
+
+
+def answered(result: Any, status: int) -> Response:
+    """Turn what a view returned into a response."""
+    answer = result if isinstance(result, Answer) else Answer(result)
+    text = b"" if status == 204 else as_bytes(answer.body)
+    response = current_app.response_class(text, status=status, mimetype="application/json")
+    response.autocorrect_location_header = False
+    if answer.version is not None:
+        response.set_etag(str(answer.version))
+    if answer.location is not None:
+        response.headers["Location"] = answer.location
+    if answer.session is not None:
+        _set_session(response, answer.session)
+    response.headers["Cache-Control"] = "private, no-cache"
+    if answer.tagged is not None:
+        response.set_etag(sha256(current_app.json.dumps(answer.tagged).encode()).hexdigest()[:32])
+        response.make_conditional(http)
+    return response
+
+
+def _set_session(response: Response, secret: str) -> None:
+    """Give a browser the cookie of its session, or take it away."""
+    settings = service().settings
+    if not secret:
+        response.delete_cookie(SESSION_COOKIE, httponly=True, samesite="Lax")
+        return
+    secure = (settings.base_url or "").startswith("https")
+    response.set_cookie(SESSION_COOKIE, secret, max_age=settings.session_hours * 3600, secure=secure, httponly=True, samesite="Lax")

@@ -1,0 +1,21 @@
+"""Acts of all rooms (办理事项总表): the one list from which routes, pages, commands and the walk of who may what are held to be complete."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from workflow.acts import people, processes, years
+from workflow.foundation.vocabulary import Kind
+from workflow.machine import committee
+from workflow.machine.kinds import KINDS
+from workflow.roster import imports, posts
+from workflow.rules.acts import Act
+
+OF_SCHOOL: tuple[Act[Any, Any], ...] = (*people.ACTS, *posts.ACTS, *imports.ACTS, *years.ACTS)
+"""Those that belong to no kind of process."""
+OF_KIND: Mapping[Kind, tuple[Act[Any, Any], ...]] = {
+    kind: (*processes.OF_KIND[kind].all, *each.acts, *(committee.ACTS if kind is committee.KIND else ())) for kind, each in KINDS.items()
+}
+"""Those of each kind: what every process has, what its rooms record, what the committee does with it."""
+ACTS: tuple[Act[Any, Any], ...] = (*OF_SCHOOL, *(act for acts in OF_KIND.values() for act in acts))

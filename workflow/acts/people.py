@@ -1,0 +1,332 @@
+"""Signing in, accounts, tokens, invitations and substitutes as acts (登录、账号、令牌、邀请、代行)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Engine
+
+from workflow.foundation.database import act_as, transaction
+from workflow.foundation.errors import Invalid, NotFound
+from workflow.foundation.fields import Body, Line, LongText, Moment, StaffNo, about, one_of
+from workflow.foundation.vocabulary import Role
+from workflow.people.access import Action
+from workflow.people.accounts import (
+    Account,
+    Invitation,
+    Issued,
+    Token,
+    account_of,
+    create_officer,
+    disable,
+    enable,
+    issue_token,
+    open_account,
+    revoke_token,
+    sign_in,
+    sign_out,
+)
+from workflow.people.invitations import Desk, accept_invitation, forget_password, invite, invite_branch, open_invitation
+from workflow.people.organisation import Person, branch_by_code, person_by_staff_no
+from workflow.people.substitutes import (
+    EndSubstituteSchema,
+    Substitute,
+    SubstituteSchema,
+    branches_within,
+    end_substitute,
+    name_substitute,
+    substitute_by_id,
+)
+from workflow.people.throttle import (
+    FORGOTTEN_FROM_ADDRESS,
+    FORGOTTEN_OF_ACCOUNT,
+    SIGN_IN_FROM_ADDRESS,
+    SIGN_IN_TO_ACCOUNT,
+    TooManyTries,
+    forget,
+    give_back,
+    network_of,
+    take,
+)
+from workflow.rules.acts import Act, Call, Done, Sent
+
+SAME_TIME_SECONDS = 0.25
+"""Answering a forgotten password takes this long, whatever there was to do: longer than writing a letter."""
+
+
+# ── what is sent ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_STAFF_NO = about("学工号", "staff number", "学校统一的学工号", "the number that the school gave", example="20160001")
+
+
+class SignInSchema(Body):
+    """A person and their password."""
+
+    staff_no = StaffNo(required=True, **_STAFF_NO)
+    password = LongText(required=True, at_most=128, **about("口令", "password", "10 至 128 个字符", "10 to 128 characters"))
+
+
+class AccountSchema(Body):
+    """An account: of somebody who is known, or with ``name`` and ``role`` of an officer of the school."""
+
+    staff_no = StaffNo(required=True, **_STAFF_NO)
+    name = Line(at_most=50, **about("姓名", "name", "新建学校层面人员时填写", "of a new officer of the school", example="张三"))
+    role = one_of(Role, **about("角色", "role", "党办、党委、督查或管理员", "of the school", example="office"))
+    password = LongText(at_most=128, **about("口令", "password", "不填则由邀请信设置", "left out, an invitation sets it"))
+
+
+class TokenSchema(Body):
+    """A token: whose, what for, until when (default: a year)."""
+
+    staff_no = StaffNo(required=True, **_STAFF_NO)
+    name = Line(required=True, at_most=50, **about("用途", "name", "给哪个程序用", "which program uses it", example="数据大屏"))
+    expires_at = Moment(**about("有效期至", "good until", "不填为一年", "a year if left out", example="2025-12-31T00:00:00+08:00"))
+
+
+class BranchSchema(Body):
+    """A branch."""
+
+    branch = Line(required=True, at_most=32, **about("党支部", "branch", "党支部代码", "the code of the branch", example="D0101"))
+
+
+class PasswordSchema(Body):
+    """A new password."""
+
+    password = LongText(required=True, at_most=128, **about("新口令", "new password", "10 至 128 个字符", "10 to 128 characters"))
+
+
+class ForgottenSchema(Body):
+    """The account whose password was forgotten."""
+
+    staff_no = StaffNo(required=True, **_STAFF_NO)
+
+
+def _named(call: Call[Any], staff_no: str) -> Person:
+    """The person that was named. Raises Invalid at that field for somebody unknown."""
+    try:
+        return person_by_staff_no(call.session, staff_no)
+    except NotFound as missing:
+        raise Invalid({"staff_no": missing.detail}) from None
+
+
+# ── signing in ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """A browser's session that has begun (登录)."""
+
+    staff_no: str
+    issued: Issued
+
+
+def _beside(call: Call[Any]) -> Engine:
+    """Where a transaction of its own is opened beside that of the act."""
+    engine = call.session.get_bind()
+    assert isinstance(engine, Engine)  # noqa: S101
+    return engine
+
+
+def _sign_in(call: Call[Any], sent: Sent) -> SignedIn:
+    staff_no, network = sent["staff_no"], network_of(call.origin)
+    # Committed before the password is looked at: the count stands whatever becomes of this sign-in.
+    with transaction(_beside(call), actor=None) as counting:
+        take(counting, [(SIGN_IN_TO_ACCOUNT, staff_no), (SIGN_IN_FROM_ADDRESS, network)], call.now)
+    issued = sign_in(call.session, staff_no=staff_no, password=sent["password"], now=call.now, hours=call.settings.session_hours)
+    forget(call.session, SIGN_IN_TO_ACCOUNT, staff_no)
+    give_back(call.session, SIGN_IN_FROM_ADDRESS, network)
+    return SignedIn(staff_no, issued)
+
+
+SIGN_IN: Act[Any, SignedIn] = Act("sign_in", "登录", "sign in", None, _sign_in, sends=SignInSchema(), secret=True)
+SIGN_OUT: Act[Any, None] = Act(
+    "sign_out",
+    "退出登录",
+    "sign out",
+    Action.READ_SELF,
+    lambda call, sent: sign_out(call.session, secret=call.cookie, now=call.now),
+)
+
+
+def _desk(call: Call[Any]) -> Desk:
+    return Desk(now=call.now, base_url=call.base_url, hours=call.settings.invitation_hours)
+
+
+def _forgotten(call: Call[Any], sent: Sent) -> None:
+    """Mail a link, if there is such an account. It takes as long and ends alike whether there is one or not."""
+    began = time.monotonic()
+    with transaction(_beside(call), actor=None) as counting:
+        take(counting, [(FORGOTTEN_FROM_ADDRESS, network_of(call.origin))], call.now)
+    try:
+        # On a connection of its own, and committed before the wait: how long this took must not be seen.
+        with transaction(_beside(call), actor="anonymous") as writing:
+            take(writing, [(FORGOTTEN_OF_ACCOUNT, sent["staff_no"])], call.now)
+            forget_password(writing, sent["staff_no"], desk=_desk(call))
+    except TooManyTries:
+        pass
+    time.sleep(max(0.0, SAME_TIME_SECONDS - (time.monotonic() - began)))
+
+
+FORGET_PASSWORD: Act[Any, None] = Act(
+    "forget_password", "找回口令", "ask for a link to set a new password", None, _forgotten, sends=ForgottenSchema(), secret=True
+)
+
+
+def _invitation(call: Call[Any], invitation_code: str) -> Invitation:
+    return open_invitation(call.session, invitation_code, now=call.now)
+
+
+def _set_password(call: Call[Invitation], sent: Sent) -> Person:
+    person = call.on.person
+    act_as(call.session, actor=person.staff_no)
+    accept_invitation(call.session, call.on, sent["password"], now=call.now)
+    return person
+
+
+SET_PASSWORD: Act[Invitation, Person] = Act(
+    "set_password", "设置口令", "set a password by the link of a letter", None, _set_password, on=_invitation, sends=PasswordSchema(), secret=True
+)
+
+# ── accounts and tokens ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _account(call: Call[Any], staff_no: str) -> Account:
+    return account_of(call.session, staff_no)
+
+
+def _open_account(call: Call[Any], sent: Sent) -> Account:
+    staff_no, password = sent["staff_no"], sent.get("password")
+    if "role" in sent:
+        name = sent.get("name", staff_no)
+        person = create_officer(call.session, staff_no=staff_no, name=name, role=sent["role"], now=call.now, password=password)
+    else:
+        person = _named(call, staff_no)
+    account = open_account(call.session, person, now=call.now, password=None if "role" in sent else password)
+    account.person = person
+    return account
+
+
+OPEN_ACCOUNT: Act[Any, Account] = Act(
+    "open_account", "开通账号", "give somebody an account", Action.WRITE_ACCOUNTS, _open_account, sends=AccountSchema(), secret=True
+)
+
+
+def _and_the_account(does: Callable[[Call[Account]], Any]) -> Callable[[Call[Account], Sent], Account]:
+    """Do something to an account, which is what came of it."""
+
+    def done(call: Call[Account], sent: Sent) -> Account:
+        does(call)
+        return call.on
+
+    return done
+
+
+DISABLE_ACCOUNT: Act[Account, Account] = Act(
+    "disable_account",
+    "停用账号",
+    "disable an account",
+    Action.WRITE_ACCOUNTS,
+    _and_the_account(lambda call: disable(call.session, call.on, by=call.by, now=call.now)),
+    on=_account,
+)
+ENABLE_ACCOUNT: Act[Account, Account] = Act(
+    "enable_account",
+    "恢复账号",
+    "enable an account again",
+    Action.WRITE_ACCOUNTS,
+    _and_the_account(lambda call: enable(call.session, call.on)),
+    on=_account,
+)
+INVITE: Act[Account, Invitation] = Act(
+    "invite",
+    "发邀请信",
+    "mail a link to set a password",
+    Action.WRITE_ACCOUNTS,
+    lambda call, sent: invite(call.session, call.on.person.staff_no, desk=_desk(call)),
+    on=_account,
+)
+
+
+def _invite_branch(call: Call[Any], sent: Sent) -> Done:
+    """Mail everyone of a branch who has no password. The rows are those who have no address."""
+    try:
+        branch = branch_by_code(call.session, sent["branch"])
+    except NotFound as missing:
+        raise Invalid({"branch": missing.detail}) from None
+    done = invite_branch(call.session, branch, desk=_desk(call))
+    return Done(done.no_address, {"letters": done.letters})
+
+
+INVITE_BRANCH: Act[Any, Done] = Act(
+    "invite_branch", "给全支部发邀请信", "mail a whole branch a link", Action.WRITE_ACCOUNTS, _invite_branch, sends=BranchSchema()
+)
+
+
+@dataclass(frozen=True)
+class TokenIssued:
+    """A token with its secret, which is shown once (令牌)."""
+
+    person: Person
+    name: str
+    issued: Issued
+
+
+def _issue_token(call: Call[Any], sent: Sent) -> TokenIssued:
+    person = _named(call, sent["staff_no"])
+    ends = sent.get("expires_at", call.now + timedelta(days=call.settings.token_days))
+    return TokenIssued(person, sent["name"], issue_token(call.session, person, name=sent["name"], now=call.now, expires_at=ends))
+
+
+ISSUE_TOKEN: Act[Any, TokenIssued] = Act("issue_token", "发令牌", "make a token", Action.WRITE_TOKENS, _issue_token, sends=TokenSchema(), secret=True)
+REVOKE_TOKEN: Act[Any, Token] = Act(
+    "revoke_token",
+    "作废令牌",
+    "revoke a token",
+    Action.WRITE_TOKENS,
+    lambda call, sent: revoke_token(call.session, call.on, now=call.now),
+    on=lambda call, token_id: token_id,
+)
+
+# ── substitutes ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+NAME_SUBSTITUTE: Act[Any, Substitute] = Act(
+    "name_substitute",
+    "指定代行人",
+    "name a substitute",
+    Action.WRITE_SUBSTITUTES,
+    lambda call, sent: name_substitute(call.session, sent, by=call.by, reach=call.by_roles.values(), now=call.now),
+    sends=SubstituteSchema(),
+)
+
+
+def _substitute(call: Call[Any], substitute_id: int) -> Substitute:
+    return substitute_by_id(call.session, substitute_id, branches=branches_within(call.by, call.by_roles))
+
+
+def _end_substitute(call: Call[Substitute], sent: Sent) -> Substitute:
+    return end_substitute(call.session, call.on, by=call.by, reach=call.by_roles.values(), now=call.now, ends_on=sent.get("ends_on"))
+
+
+END_SUBSTITUTE: Act[Substitute, Substitute] = Act(
+    "end_substitute", "结束代行", "end a substitute", Action.WRITE_SUBSTITUTES, _end_substitute, on=_substitute, sends=EndSubstituteSchema()
+)
+
+ACTS: tuple[Act[Any, Any], ...] = (
+    SIGN_IN,
+    SIGN_OUT,
+    FORGET_PASSWORD,
+    SET_PASSWORD,
+    OPEN_ACCOUNT,
+    DISABLE_ACCOUNT,
+    ENABLE_ACCOUNT,
+    INVITE,
+    INVITE_BRANCH,
+    ISSUE_TOKEN,
+    REVOKE_TOKEN,
+    NAME_SUBSTITUTE,
+    END_SUBSTITUTE,
+)

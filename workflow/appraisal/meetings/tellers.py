@@ -1,0 +1,262 @@
+"""计票人 (tellers): how two tellers enter what a ballot came to.
+
+The first teller's entry waits for a second teller, who enters the same numbers: then it is counted. Different numbers are refused with both shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from marshmallow import fields
+from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from workflow.appraisal.meetings.tallies import (
+    LEVELS,
+    MARKS,
+    NUMBERS,
+    CommitteeItem,
+    Tally,
+    TallyOfItem,
+    TallyOfMember,
+    TallySchema,
+    banded,
+    members_on_ballot,
+    sees_counts,
+)
+from workflow.foundation.database import act_as
+from workflow.foundation.errors import Conflict, Exists, Forbidden, Invalid, Words
+from workflow.foundation.fields import Body, ByName, Inner, LongText, StaffNo, Whole, length, load
+from workflow.foundation.vocabulary import Post, Role, Stage, Standing, TallySubject
+from workflow.people.access import Action, Caller
+from workflow.rules.acts import Call, Sent
+from workflow.rules.evidence import amendable, must_be_open
+from workflow.rules.records import Records
+from workflow.year.cycle import Process, participants, roll
+
+# ── what a valid entry is ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Comments(fields.List[Any]):
+    """Opinions and advice: a list of texts, or one text."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(LongText(at_most=2000), validate=length(0, 500), metadata={"maxItems": 500}, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[Any]:
+        return super()._deserialize([value] if isinstance(value, str) else value, attr, data, **kwargs)
+
+
+_Levels: type[Body] = Body.from_dict({name: Whole(load_default=0) for name in LEVELS}, name="LevelCounts")  # type: ignore[assignment]
+_Marks: type[Body] = Body.from_dict({name: Whole(load_default=0) for name in MARKS}, name="MarkCounts")  # type: ignore[assignment]
+
+
+class CommitteeCounts(Body):
+    """The marks for the committee."""
+
+    work = Inner(_Marks, required=True)
+    style = Inner(_Marks, required=True)
+    overall = Inner(_Marks, required=True)
+    comments = Comments(load_default=list)
+
+
+class MemberCounts(Body):
+    """The votes on each member."""
+
+    counts = ByName(keys=StaffNo(), values=Inner(_Levels), required=True)
+
+
+_COMMITTEE_COUNTS, _MEMBER_COUNTS = CommitteeCounts(), MemberCounts()
+
+
+class TallyMismatch(Conflict):
+    """The two tellers' numbers differ (票数不一致): both are shown, and the second entry is not kept."""
+
+    slug = "tally-mismatch"
+    title = Words("两名计票人录入的票数不一致，请核对选票", "the two tellers' numbers differ")
+
+
+class Entry:
+    """One teller's entry, read and found to balance."""
+
+    def __init__(self, subject: TallySubject, sent: Mapping[str, Any]) -> None:
+        """Raises Invalid for figures that are not of this subject."""
+        self.subject = subject
+        self.numbers: dict[str, int] = {name: sent[name] for name in NUMBERS}
+        if subject is TallySubject.COMMITTEE:
+            read = load(_COMMITTEE_COUNTS, sent["counts"], "counts")
+            self.comments: list[str] = read.pop("comments")
+            self.figures: dict[str, dict[str, int]] = read
+        else:
+            self.comments = []
+            self.figures = load(_MEMBER_COUNTS, {"counts": sent["counts"]})["counts"]
+
+    def faults(self) -> dict[str, Words]:
+        """Find what does not balance."""
+        issued, returned, valid, void = (self.numbers[name] for name in NUMBERS)
+        clause = "M3" if self.subject is TallySubject.COMMITTEE else "D2"
+        errors: dict[str, Words] = {}
+        if returned > issued:
+            errors["returned"] = Words(
+                f"收回 {returned} 张，多于发出 {issued} 张：本次测评无效，应重新测评（{clause}）",
+                f"{returned} returned of {issued} issued: the ballot is void ({clause})",
+            )
+        if valid == 0:
+            errors["valid"] = Words(f"没有一张有效票，不成为测评（{clause}）", f"no valid ballot at all ({clause})")
+        if returned != valid + void:
+            errors["valid"] = Words(
+                f"有效 {valid} 张加无效 {void} 张，应等于收回 {returned} 张（{clause}）",
+                f"{valid} valid and {void} void must make the {returned} returned ({clause})",
+            )
+        for name, votes in self.figures.items():
+            if (given := sum(votes.values())) != valid:
+                errors[f"counts.{name}"] = Words(
+                    f"各栏与弃权合计 {given} 票，应等于有效票 {valid} 张（{clause}）", f"{given} votes, not the {valid} valid ones ({clause})"
+                )
+        return errors
+
+    def as_sent(self) -> dict[str, Any]:
+        return {**self.numbers, "counts": self.figures}
+
+
+# ── verbs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+_BY_READER = frozenset({"counts", "bands"})
+_FIGURES = _BY_READER.union(NUMBERS)
+
+
+class Tallies(Records[Tally]):
+    """Tallies (计票): entered by two tellers, taken back by either or by the secretary."""
+
+    name, zh, en = "tallies", "计票单", "tally"
+    model, schema = Tally, TallySchema()
+    answers = TallySchema(partial=True)
+    """Numbers are left out for those who may not know them yet."""
+    stages = (Stage.SELF_REVIEW,)
+    read, write = Action.READ_TALLIES, Action.ENTER_TALLY
+
+    def record(self, session: Session, process: Process, sent: Sent, *, by: Caller, now: datetime) -> Tally:
+        """Enter a tally: the first entry waits, an equal second counts it. Raises Invalid, Forbidden, StageClosed, Exists, TallyMismatch."""
+        _must_be_teller(session, process, by)  # first: what a wrong entry is told names who is on the ballot
+        entry = _read(session, process, sent["subject"], sent)
+        must_be_open(process, Stage.SELF_REVIEW)
+        act_as(session, actor=by.staff_no)  # nobody counts in another's name, whomever they stand in for
+        first = {"process_id": process.id, "subject": entry.subject, **entry.numbers, "comments": entry.comments, "recorded_by": by.staff_no}
+        added = session.scalar(insert(Tally).values(**first, recorded_at=now, version=1).on_conflict_do_nothing().returning(Tally.id))
+        if added is None:
+            return _second(session, process, entry, by=by, now=now)
+        row = session.get_one(Tally, added)
+        _fill(process, row, entry)
+        session.flush()
+        return row
+
+    def amend(self, session: Session, process: Process, row: Tally, sent: Sent, *, seen: int, by: Caller, now: datetime) -> None:
+        """Correct an entry that waits, as its teller. Raises Invalid, Forbidden, Stale, Conflict, StageClosed."""
+        kept = {**{name: getattr(row, name) for name in NUMBERS}, "counts": {**row.figures, **_commented(row)}}
+        if sent.get("subject", row.subject) is not row.subject:
+            raise Invalid({"subject": Words("录错对象的，请撤回后重新录入", "withdraw it and enter another")})
+        entry = _read(session, process, row.subject, {**kept, **sent})
+        if row.recorded_by != by.staff_no:
+            raise Forbidden(Words("由录入的计票人本人更正", "its teller corrects it"))
+        amendable(session, row, seen=seen)
+        if row.counted_at is not None:
+            raise Conflict(Words("已经计票，不能更正；如有差错，请撤回后重新录入", "it is counted; withdraw it and enter it again"))
+        must_be_open(process, Stage.SELF_REVIEW)
+        act_as(session, actor=by.staff_no)
+        for name, value in entry.numbers.items():
+            setattr(row, name, value)
+        row.comments = entry.comments
+        _fill(process, row, entry)
+        row.version += 1
+        session.flush()
+
+    def visible(self, reader: Caller, branch_code: str) -> ColumnElement[bool]:
+        """Which tallies this reader knows of: a plain member those they entered, a first entry its teller alone.
+
+        The office knows that there is one, without its numbers: when a teller is gone it can be rejected.
+        """
+        own = or_(Tally.recorded_by == reader.staff_no, Tally.counted_by == reader.staff_no)
+        if Role.OFFICE in reader.roles_in(branch_code):
+            return Tally.id.is_not(None)
+        return own if reader.plain_member(branch_code) else or_(own, Tally.counted_at.is_not(None))
+
+    def may_withdraw(self, by: Caller, process: Process, row: Tally) -> None:
+        if by.staff_no not in row.tellers and Role.SECRETARY not in by.roles_in(process.branch.code):
+            raise Forbidden(Words("由计票人或书记撤回", "its tellers or the secretary take it back"))
+
+    def seen_by(self, call: Call[Any]) -> Callable[[Tally], dict[str, Any]]:
+        """Tallies with their numbers once they are counted, with votes or with bands."""
+
+        def seen(row: Tally) -> dict[str, Any]:
+            typed_it = call.by.staff_no in row.tellers
+            if row.counted_at is None and not typed_it:
+                return self.schema.shown(row, without=_FIGURES)
+            exact = typed_it or sees_counts(call.by, call.process, row.valid)
+            counts: dict[str, Any] = {name: votes if exact else banded(votes, row.valid) for name, votes in row.figures.items()}
+            if row.subject is TallySubject.COMMITTEE:
+                counts["comments"] = row.comments
+            return self.schema.shown(row, without=_BY_READER) | {"counts": counts, "bands": not exact}
+
+        return seen
+
+
+TALLIES = Tallies()
+
+
+def _second(session: Session, process: Process, entry: Entry, *, by: Caller, now: datetime) -> Tally:
+    standing = select(Tally).where(Tally.process_id == process.id, Tally.subject == entry.subject, Tally.counts)
+    row = session.scalars(standing.with_for_update(of=Tally).execution_options(populate_existing=True)).one_or_none()
+    if row is None:
+        raise Conflict(Words("这份计票刚刚被撤回，请重新录入", "this tally was just taken back; please enter it again"))
+    if row.counted_at is not None:
+        raise Exists(Words("已经计票；如有差错，请先撤回", "it is counted already; withdraw it first"))
+    if row.recorded_by == by.staff_no:
+        raise Exists(Words("您已经录入，等待另一名计票人录入", "you have entered it; another teller is awaited"))
+    kept = Entry(row.subject, {**{name: getattr(row, name) for name in NUMBERS}, "counts": row.figures})
+    if (kept.numbers, kept.figures) != (entry.numbers, entry.figures):
+        raise TallyMismatch(id=row.id, first=kept.as_sent(), second=entry.as_sent())
+    row.comments = list(dict.fromkeys((*row.comments, *entry.comments)))
+    row.counted_by, row.counted_at = by.staff_no, now
+    row.version += 1
+    session.flush()
+    return row
+
+
+def _read(session: Session, process: Process, subject: TallySubject, sent: Sent) -> Entry:
+    entry = Entry(subject, sent)
+    errors = entry.faults()
+    if subject is TallySubject.MEMBERS:
+        named = participants(session, process.id, {"counts": list(entry.figures)})
+        for staff_no, row in named.items():
+            if row.standing is Standing.PROBATIONARY:
+                errors[f"counts.{staff_no}"] = Words(f"{row.name} 是预备党员，不列入测评票", f"{row.name} is a probationary member")
+        if without := [row.name for staff_no, row in members_on_ballot(roll(session, process.id)).items() if staff_no not in entry.figures]:
+            errors["counts"] = Words(f"缺少：{'、'.join(without)}", f"missing: {', '.join(without)}")
+    if errors:
+        raise Invalid(errors)
+    return entry
+
+
+def _commented(row: Tally) -> dict[str, Any]:
+    return {"comments": row.comments} if row.subject is TallySubject.COMMITTEE else {}
+
+
+def _fill(process: Process, row: Tally, entry: Entry) -> None:
+    if entry.subject is TallySubject.MEMBERS:
+        row.of_members = [TallyOfMember(staff_no=staff_no, process_id=process.id, **votes) for staff_no, votes in sorted(entry.figures.items())]
+    else:
+        row.of_items = [TallyOfItem(item=CommitteeItem(item), process_id=process.id, **votes) for item, votes in entry.figures.items()]
+
+
+def _must_be_teller(session: Session, process: Process, by: Caller) -> None:
+    """Let any full member of the branch enter it but the secretary; them too where there are not two others. Raises Forbidden."""
+    may = [row for row in roll(session, process.id) if row.left_on is None and row.standing is Standing.FULL]
+    line = next((row for row in may if row.person_id == by.person_id), None)
+    if line is None:
+        raise Forbidden(Words("计票人应为本支部的正式党员", "a teller is a full member of the branch"))
+    if line.post is Post.SECRETARY and len(may) > 2:
+        raise Forbidden(Words("书记不担任计票人", "the secretary is no teller"))

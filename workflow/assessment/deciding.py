@@ -1,0 +1,122 @@
+"""决定的要求 (what a decision must hold): each branch has a result, the committee was able to decide, no more are 优秀 than the plan allows.
+
+The plan: 党委会议研究决定……研究确定优秀党支部。
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Subquery,
+    Text,
+    cast,
+    func,
+    literal,
+    select,
+)
+from sqlalchemy.orm import aliased
+
+from workflow.appraisal.rating.deciding import reaches
+from workflow.assessment.decision import Decision, DecisionAttendee, DecisionResult
+from workflow.foundation.vocabulary import Level, Role, Severity, Stage
+from workflow.rules.requirement import Missing, missing, requirement
+from workflow.year.cycle import Cycle, Process
+
+# ── requirements ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_asked = partial(requirement, stage=Stage.PROPOSED, severity=Severity.HARD, todo_for=Role.OFFICE, link="/decision")
+
+
+@_asked("R5", zh="党委会还没有作出对本支部的决定", en="the committee has decided nothing on this branch")
+def branch_without_a_result() -> Missing:
+    """党委会议研究决定。"""
+    decided = (
+        select(DecisionResult.decision_id)
+        .join(Decision, Decision.id == DecisionResult.decision_id)
+        .where(DecisionResult.process_id == Process.id, Decision.counts)
+        .correlate(Process)
+        .exists()
+    )
+    return missing(Process.id).where(~decided)
+
+
+def _excellent_after() -> ColumnElement[int]:
+    """How many branches are 优秀 once a decision is final: each by the last decision that names it."""
+    named, by, later, later_by = aliased(DecisionResult), aliased(Decision), aliased(DecisionResult), aliased(Decision)
+    overtaken = (
+        select(later.decision_id)
+        .join(later_by, later_by.id == later.decision_id)
+        .where(later.process_id == named.process_id, later.decision_id > named.decision_id, later_by.counts)
+        .correlate(named)
+        .exists()
+    )
+    return (
+        select(func.count())
+        .select_from(named)
+        .join(by, by.id == named.decision_id)
+        .where(by.cycle_id == Decision.cycle_id, by.counts, named.result == Level.EXCELLENT, ~overtaken)
+        .correlate(Decision)
+        .scalar_subquery()
+    )
+
+
+def _pending() -> Subquery:
+    """The decisions that wait for the committee, a row for each: grouped, so that nothing is counted again for every branch that it names."""
+    settings = Cycle.plan["rules"]["settings"]
+    return (
+        select(
+            Decision.id,
+            Decision.number,
+            Decision.due,
+            func.count(DecisionAttendee.staff_no).label("came"),
+            settings["votes"]["committee_quorum"].as_string().label("quorum"),
+            settings["excellent_branches_at_most"].as_integer().label("at_most"),
+            _excellent_after().label("excellent"),
+        )
+        .join(Cycle, Cycle.id == Decision.cycle_id)
+        .outerjoin(DecisionAttendee, DecisionAttendee.decision_id == Decision.id)
+        .where(Decision.counts, Decision.confirmed_at.is_(None))
+        .group_by(Decision.id, Cycle.id)
+        .subquery("pending")
+    )
+
+
+def _named_by(pending: Subquery, *, name: Any, amount: Any = 1) -> Missing:
+    """A row for each branch that such a decision names."""
+    here = missing(DecisionResult.process_id, subject=pending.c.id, name=name, amount=amount)
+    return here.join(pending, pending.c.id == DecisionResult.decision_id)
+
+
+@_asked("R5", zh="党委会到会人数不足：{names}", en="too few of the committee were there: {names}")
+def decision_without_a_quorum() -> Missing:
+    """党委会议研究决定。"""
+    pending = _pending()
+    came, due = pending.c.came, pending.c.due
+    name = func.concat("应到 ", func.coalesce(cast(due, Text), "未填"), "，实到 ", came)
+    return _named_by(pending, name=name).where(~func.coalesce(reaches(came, due, pending.c.quorum), literal(False)))
+
+
+@_asked("R7", zh="决定中没有确定优秀党支部：{names}", en="the decision names no excellent branch: {names}")
+def no_excellent_branch() -> Missing:
+    """研究确定优秀党支部。"""
+    pending = _pending()
+    return _named_by(pending, name=pending.c.number).where(pending.c.excellent == 0)
+
+
+@_asked("R7", zh="优秀党支部超过本年度规定的个数：{names}", en="more branches are excellent than the year allows: {names}")
+def more_excellent_branches_than_allowed() -> Missing:
+    """研究确定优秀党支部。"""
+    pending = _pending()
+    number, at_most = pending.c.excellent, pending.c.at_most
+    return _named_by(pending, name=func.concat("确定 ", number, " 个，不超过 ", at_most, " 个"), amount=number).where(number > at_most)
+
+
+REQUIREMENTS = (
+    branch_without_a_result,
+    decision_without_a_quorum,
+    no_excellent_branch,
+    more_excellent_branches_than_allowed,
+)

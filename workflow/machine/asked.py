@@ -1,0 +1,33 @@
+"""Requirements of all kinds (各项要求): which there are, of which stage, and who holds the role that must act."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from workflow.foundation.vocabulary import Kind, Post, Role, Stage
+from workflow.machine.kinds import KINDS
+from workflow.rules.requirement import Requirement
+
+REQUIREMENTS: Mapping[Kind, tuple[Requirement, ...]] = {kind: each.requirements for kind, each in KINDS.items()}
+
+
+BY_NAME: Mapping[str, Requirement] = {each.name: each for requirements in REQUIREMENTS.values() for each in requirements}
+
+
+CLAUSES = frozenset(each.clause for each in BY_NAME.values())
+"""The clauses that are asked: a plan must have a sentence for each."""
+
+
+_IS_SECRETARY = f"r.post in ('{Post.SECRETARY.value}', '{Post.DEPUTY.value}')"
+
+
+HOLDERS: Mapping[Role, str] = {
+    Role.SECRETARY: _IS_SECRETARY,
+    Role.COMMITTEE_MEMBER: f"(r.leads or {_IS_SECRETARY})",
+    Role.MEMBER: "true",
+}
+"""Who on a roll holds a role that must act, as SQL over its line ``r``. The school's roles stand on no roll."""
+
+
+def requirements_of(kind: Kind, stage: Stage) -> tuple[Requirement, ...]:
+    return tuple(each for each in REQUIREMENTS[kind] if each.stage is stage)

@@ -1,0 +1,56 @@
+"""Telling people (告知): the letter that an act sends to each leader of the branches that it was done to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from workflow.foundation.vocabulary import SCHOOL_ZONE
+from workflow.machine.kinds import link_to
+from workflow.mail import letters
+from workflow.mail.outbox import NewLetter, enqueue
+from workflow.year.cycle import Process, leaders
+
+
+def tell_leaders(
+    session: Session,
+    processes: Sequence[Process],
+    kind: str,
+    letter: Callable[..., letters.Addressed],
+    *,
+    now: datetime,
+    base_url: str,
+    record: int | None = None,
+    due: bool = False,
+    says: Callable[[Process], dict[str, Any]] = lambda process: {},
+) -> None:
+    """Queue a letter to secretary and deputy of each branch; ``says`` gives what it says besides, ``due`` binds it to the process's day."""
+    by_id = {process.id: process for process in processes}
+    today = now.astimezone(SCHOOL_ZONE).date()
+    enqueue(
+        session,
+        [
+            NewLetter(
+                kind=kind,
+                recipient_id=leader.id,
+                recipient_name=leader.name,
+                address=leader.email,
+                words=letters.render(letter(recipient=leader.name, **_common(process, today, base_url), **says(process))),
+                process_id=process.id,
+                cycle_id=process.cycle_id,
+                round=process.round,
+                due_on=process.due_on if due else None,
+                record=record,
+            )
+            for process_id, leader in leaders(session, list(by_id))
+            for process in [by_id[process_id]]
+        ],
+        now,
+    )
+
+
+def _common(process: Process, today: date, base_url: str) -> dict[str, Any]:
+    return {"today": today, "link": link_to(base_url, process), "branch": process.branch.name, "year": process.cycle.year}

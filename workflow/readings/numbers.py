@@ -1,0 +1,40 @@
+"""Numbers for the monitoring of a school (监控数字): letters by what became of them, processes by stage. No names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from workflow.foundation.vocabulary import Kind, LetterState, Stage
+from workflow.mail.heartbeat import heartbeat
+from workflow.mail.outbox import Letter
+from workflow.year.cycle import Cycle, Process
+
+
+@dataclass(frozen=True)
+class SchoolNumbers:
+    """What is counted when it is asked for, so that it is the same whoever answers (全校数字)."""
+
+    letters: Mapping[LetterState, int]
+    processes: Mapping[tuple[int, Kind, Stage], int]
+    """By year, kind and stage."""
+    oldest_unsent: datetime | None
+    last_tick: datetime | None
+
+
+def numbers_of(session: Session) -> SchoolNumbers:
+    """Count, in a few queries."""
+    of_cycles = select(Cycle.year, Process.kind, Process.stage, func.count()).join(Cycle, Cycle.id == Process.cycle_id)
+    processes = session.execute(of_cycles.group_by(Cycle.year, Process.kind, Process.stage))
+    letters: dict[LetterState, int] = dict(session.execute(select(Letter.state, func.count()).group_by(Letter.state)).all())
+    beat = heartbeat(session)
+    return SchoolNumbers(
+        letters=letters,
+        processes={(year, kind, stage): count for year, kind, stage, count in processes},
+        oldest_unsent=session.scalar(select(func.min(Letter.created_at)).where(Letter.next_at.is_not(None))),
+        last_tick=beat.last_tick if beat else None,
+    )

@@ -1,0 +1,191 @@
+"""Acts (办理): whatever changes a record, a process or the school, each declared once as data and read by every edge.
+
+An edge takes three steps, and they keep the order in which a refusal is told: ``admit`` (the role, and what was done before under the same key),
+``find`` (the process under its lock, and the thing, as far as this person may see it), ``perform`` (what was sent, then the verb with its own
+checks: the trigger's right, the version, the stage).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from functools import cache
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import inspect
+from sqlalchemy.orm import Session
+
+from workflow.foundation import idempotency
+from workflow.foundation.database import Base, act_as
+from workflow.foundation.errors import NotFound
+from workflow.foundation.fields import Body, load
+from workflow.foundation.idempotency import KeptOutcome, Repeatable
+from workflow.foundation.settings import Settings
+from workflow.foundation.vocabulary import SCHOOL_ZONE, Kind, Role, Stage
+from workflow.people.access import Action, Caller, Scope
+from workflow.workbooks.imports import WorkbookImport
+from workflow.year.cycle import Lock, Process, process_of
+
+On = TypeVar("On")
+R = TypeVar("R")
+Sent = Mapping[str, Any]
+"""What was sent, as its schema has read it."""
+
+
+@dataclass(frozen=True)
+class Call(Generic[On]):
+    """One reading or act under way (一次办理): in which transaction, when, by whom, on which process and thing."""
+
+    session: Session
+    now: datetime
+    settings: Settings
+    caller: Caller | None = None
+    by_roles: Mapping[Role, Scope] = field(default_factory=dict)
+    """The roles by which this person may do it here, each with its reach."""
+    on_process: Process | None = None
+    found: On | None = None
+    version_seen: int | None = None
+    """Of the thing that is to be changed: which version the caller has seen."""
+    origin: str = ""
+    """The network address that it comes from, as far as that can be believed; only sign-in counts by it."""
+    cookie: str = ""
+    """The secret of the browser's session by which they are signed in; empty for a program."""
+
+    @property
+    def by(self) -> Caller:
+        assert self.caller is not None  # noqa: S101  (what is open to everybody has no caller and does not ask)
+        return self.caller
+
+    @property
+    def process(self) -> Process:
+        assert self.on_process is not None  # noqa: S101
+        return self.on_process
+
+    @property
+    def on(self) -> On:
+        """The thing that it is done to."""
+        assert self.found is not None  # noqa: S101
+        return self.found
+
+    @property
+    def seen(self) -> int:
+        assert self.version_seen is not None  # noqa: S101
+        return self.version_seen
+
+    @property
+    def today(self) -> date:
+        return self.now.astimezone(SCHOOL_ZONE).date()
+
+    @property
+    def base_url(self) -> str:
+        """Where the pages are, for links in letters."""
+        return self.settings.base_url or ""
+
+
+@dataclass(frozen=True)
+class Act(Generic[On, R]):
+    """One thing that can be done (办理事项)."""
+
+    name: str
+    zh: str
+    en: str
+    action: Action | None
+    """The row of the access table; None is open to everybody."""
+    does: Callable[[Call[On], Any], R]
+    """The verb: takes what was sent, returns the row that came of it, or an ``Done`` where that is more than one row."""
+    kind: Kind | None = None
+    """Which of a branch's processes it is done to; None where it is none of them."""
+    lock: Lock = Lock.NONE
+    on: Callable[..., On | None] | None = None
+    """Finds the thing by the names in its address, for somebody who will change it."""
+    sends: Body | None = None
+    uploads: type[WorkbookImport] | None = None
+    wants_version: bool = False
+    """A change says which version it has seen; of a thing that is not there yet there is none."""
+    closes: tuple[Stage, ...] = ()
+    """The stages that close it once they are left."""
+    link: str = ""
+    """The page where it is done, below that of its process or its year."""
+    shows: Body | None = None
+    """The schema by which what came of it is shown, where it is one row that everybody sees alike."""
+    secret: bool = False
+    """Takes or answers a secret: nothing of it is kept for a repetition."""
+    version: Callable[[Call[On], R], int | None] = field(default=lambda call, result: getattr(result, "version", None))
+    """The version of what came of it, for the next change."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """What came of an act (办结): the rows, by which it can be shown again, and what no row tells. Never what anybody wrote."""
+
+    rows: Sequence[Any]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def enter(call: Call[Any], action: Action, branch_code: str | None, *, changes: bool) -> Call[Any]:
+    """Let somebody in by the access table. Raises Forbidden, NotFound.
+
+    Whoever changes something in a branch where they stand in for somebody does it in that name; history says both.
+    """
+    by_roles = call.by.may(action, branch_code)
+    if changes and branch_code is not None and (absent := call.by.stands_for.get(branch_code)) is not None:
+        act_as(call.session, actor=call.by.staff_no, on_behalf_of=absent)
+    return replace(call, by_roles=by_roles)
+
+
+def admit(call: Call[Any], act: Act[Any, Any], branch_code: str | None, repeatable: Repeatable | None) -> tuple[Call[Any], KeptOutcome | None]:
+    """The first step: who may do it, and what was done before under the same key.
+
+    Raises Forbidden, NotFound, RequestInProgress, Invalid for a key that was used for something else.
+    """
+    if act.action is not None:
+        call = enter(call, act.action, branch_code, changes=True)
+    return call, idempotency.kept_before(call.session, repeatable) if repeatable else None
+
+
+def find(call: Call[Any], act: Act[On, Any], address: Mapping[str, Any]) -> Call[On]:
+    """The second step: the process under the act's lock, and the thing, by what its address names. Raises NotFound."""
+    call, rest = at(call, act.kind, act.lock, address)
+    return call if act.on is None else replace(call, found=act.on(call, **rest))
+
+
+def at(call: Call[Any], kind: Kind | None, lock: Lock, address: Mapping[str, Any]) -> tuple[Call[Any], dict[str, Any]]:
+    """Find the process that an address names by ``year`` and ``code``, if any; returns what else it names."""
+    rest = dict(address)
+    if kind is not None:
+        call = replace(call, on_process=process_of(call.session, rest.pop("year"), rest.pop("code"), kind=kind, lock=lock))
+    return call, rest
+
+
+def wants_version(call: Call[Any], act: Act[Any, Any]) -> bool:
+    """Whether the caller must say which version they have seen: of a thing that is not there yet nobody has seen any."""
+    return act.wants_version and (act.on is None or call.found is not None)
+
+
+def perform(call: Call[On], act: Act[On, R], body: Any) -> R:
+    """The third step: what was sent is read by the act's schema, and done. Raises Invalid, and what the verb refuses."""
+    return act.does(call, load(act.sends, body) if act.sends is not None else body)
+
+
+def keep(call: Call[Any], act: Act[Any, Any], result: Any, repeatable: Repeatable) -> None:
+    """Remember what came of it, as the last statement of its transaction."""
+    several = isinstance(result, Done)
+    rows = [[row.__tablename__, *inspect(row).identity] for row in (result.rows if several else [result])]
+    facts = dict(result.facts) if several else None
+    idempotency.keep_outcome(call.session, repeatable, rows=rows, facts=facts, version=act.version(call, result), now=call.now)
+
+
+def shown_again(call: Call[Any], act: Act[Any, Any], kept: KeptOutcome, address: Mapping[str, Any]) -> tuple[Call[Any], Any]:
+    """Find what came of an act that was done before, as it stands now. Raises NotFound where a row of it is gone."""
+    call, _ = at(call, act.kind, Lock.NONE, address)
+    rows = [call.session.get(_model(table), tuple(identity)) for table, *identity in kept.rows]
+    if None in rows:
+        raise NotFound
+    return call, rows[0] if kept.facts is None else Done(rows, kept.facts)
+
+
+@cache
+def _model(table: str) -> type[Base]:
+    """The mapped class of a table."""
+    return next(mapper.class_ for mapper in Base.registry.mappers if mapper.class_.__tablename__ == table)

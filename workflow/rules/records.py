@@ -1,0 +1,284 @@
+"""Records (记录): what all evidence below a process has in common, declared once for each kind of record.
+
+A room declares its table, its schema and a ``Records`` with what is its own: what is checked, how a row is filled, who sees what. From that come the
+verbs, the acts and the readings of every edge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import datetime
+from functools import cached_property
+from typing import Any, ClassVar, Generic, TypeVar
+
+from marshmallow import fields, missing
+from sqlalchemy import ColumnElement, true
+from sqlalchemy import inspect as inspected
+from sqlalchemy.orm import Session
+
+from workflow.foundation.fields import Body, LongText, Moment, StaffNo, Whole, about
+from workflow.foundation.vocabulary import MAIN, Kind, Stage
+from workflow.people.access import Action, Caller
+from workflow.rules.acts import Act, Call, Sent
+from workflow.rules.evidence import (
+    Evidence,
+    OfMember,
+    amendable,
+    must_be_open,
+    must_be_unaccepted,
+    record_of,
+    record_of_member,
+    records_of,
+    reject,
+    withdraw,
+)
+from workflow.year.cycle import Lock, Process
+
+R = TypeVar("R", bound=Evidence)
+
+
+class ReasonSchema(Body):
+    """Why."""
+
+    reason = LongText(required=True, at_most=1000, **about("理由", "reason", "写清楚为什么", "say why", example="登记有误"))
+
+
+REASON = ReasonSchema()
+
+
+class Answered(Body):
+    """A schema that is answered too: what may be left out is answered as null, unless the product always knows it."""
+
+    def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
+        if not field_obj.required and not field_obj.metadata.get("always"):
+            field_obj.allow_none = True
+            if "enum" in field_obj.metadata:
+                field_obj.metadata = {**field_obj.metadata, "enum": [*field_obj.metadata["enum"], None]}
+
+
+class RetractionSchema(Answered):
+    """Who took a record back, and why."""
+
+    by = StaffNo(required=True, **about("何人", "by"))
+    at = Moment(required=True, **about("时间", "at"))
+    reason = LongText(required=True, **about("理由", "reason"))
+
+
+class EntrySchema(Answered):
+    """What every entry below a record answers besides what it was sent."""
+
+    id = Whole(dump_only=True, **about("编号", "number", always=True))
+    recorded_by = StaffNo(dump_only=True, **about("登记人", "recorded by", always=True))
+    recorded_at = Moment(dump_only=True, **about("登记时间", "recorded at", always=True))
+
+
+class RecordSchema(EntrySchema):
+    """What every record answers besides what it was sent."""
+
+    version = Whole(dump_only=True, **about("版本", "version", always=True))
+    withdrawn = fields.Nested(RetractionSchema, dump_only=True, **about("撤回", "withdrawn"))
+    rejected = fields.Nested(RetractionSchema, dump_only=True, **about("退回", "rejected"))
+
+
+class Records(Generic[R]):
+    """A kind of record below a process (一类记录): subclassed by each room, which says what is its own."""
+
+    name: ClassVar[str]
+    """As addresses and pages call the collection: ``talks``."""
+    zh: ClassVar[str]
+    en: ClassVar[str]
+    """One of them: 谈心谈话, ``talk``."""
+    model: type[R]
+    schema: ClassVar[RecordSchema]
+    answers: ClassVar[RecordSchema | None] = None
+    """How it is described as an answer, where that is not the schema as it stands."""
+    kind: ClassVar[Kind] = MAIN
+    stages: ClassVar[tuple[Stage, ...]]
+    """Which stages close it; ``closes`` says which of them a record belongs to."""
+    read: ClassVar[Action]
+    write: ClassVar[Action]
+    by_staff_no: ClassVar[bool] = False
+    """An address names one by the 学工号 of its member, each of whom has one; else by its number."""
+
+    # ── what a room says ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def check(self, session: Session, process: Process, row: R | None, sent: Sent, *, by: Caller, now: datetime) -> None:
+        """Raises Invalid for what is wrong in what was sent, then Forbidden for what this person may not do. ``row``: the one to be corrected."""
+
+    def must_fit(self, session: Session, process: Process, row: R | None, sent: Sent) -> None:
+        """Raises Conflict for what is right in itself, but not now."""
+
+    def begin(self, session: Session, process: Process, sent: Sent) -> Mapping[str, Any]:
+        """What a new row has besides its fields."""
+        return {}
+
+    def fill(self, session: Session, process: Process, row: R, sent: Sent, *, by: Caller, now: datetime) -> None:
+        """Write what was sent on a row. What it leaves out stays."""
+        self.write_columns(row, sent)
+
+    def closes(self, row: R | None, sent: Sent) -> Collection[Stage]:
+        """The stages that must not be left yet for this to be written."""
+        return self.stages
+
+    def visible(self, reader: Caller, branch_code: str) -> ColumnElement[bool]:
+        """Which of them a reader knows of."""
+        return true()
+
+    def may_withdraw(self, by: Caller, process: Process, row: R) -> None:
+        """Raises Forbidden."""
+
+    def seen_by(self, call: Call[Any]) -> Callable[[R], dict[str, Any]]:
+        """How a reader sees one: what that depends on is asked once for a whole page."""
+        return self.schema.shown
+
+    # ── verbs ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def record(self, session: Session, process: Process, sent: Sent, *, by: Caller, now: datetime) -> R:
+        """Record one. Raises Invalid, Forbidden, StageClosed, and what ``must_fit`` refuses."""
+        self.check(session, process, None, sent, by=by, now=now)
+        for stage in self.closes(None, sent):
+            must_be_open(process, stage)
+        self.must_fit(session, process, None, sent)
+        made = {"process_id": process.id, "recorded_by": by.staff_no, "recorded_at": now}
+        row = self.model(**made, **{**self._defaults, **self.begin(session, process, sent)})
+        self.fill(session, process, row, sent, by=by, now=now)
+        session.add(row)
+        session.flush()
+        return row
+
+    def amend(self, session: Session, process: Process, row: R, sent: Sent, *, seen: int, by: Caller, now: datetime) -> None:
+        """Correct one; the old values stay in the history. Raises Invalid, Forbidden, Stale, Conflict, StageClosed."""
+        self.check(session, process, row, sent, by=by, now=now)
+        amendable(session, row, seen=seen)
+        for stage in self.closes(row, sent):
+            must_be_open(process, stage)
+        self.must_fit(session, process, row, sent)
+        self.fill(session, process, row, sent, by=by, now=now)
+        row.version += 1
+        session.flush()
+
+    def write_columns(self, row: R, sent: Sent) -> None:
+        """Write the fields that are columns."""
+        for name, value in sent.items():
+            if name in self._columns:
+                setattr(row, name, value)
+
+    @cached_property
+    def _columns(self) -> frozenset[str]:
+        """Fields that are sent and are columns, by the names of the columns."""
+        columns = inspected(self.model).column_attrs.keys()
+        return frozenset(field.attribute or name for name, field in self.schema.load_fields.items()).intersection(columns)
+
+    @cached_property
+    def _defaults(self) -> dict[str, Any]:
+        """What a new row has where nothing was sent."""
+        named = {field.attribute or name: field.load_default for name, field in self.schema.load_fields.items()}
+        return {name: None if named[name] is missing else named[name] for name in self._columns}
+
+    # ── readings ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def one(self, call: Call[Any], **key: Any) -> R:
+        """The one that an address names, as far as this reader may know of it. Raises NotFound."""
+        return self._find(call, key, held=False)
+
+    def held(self, call: Call[Any], **key: Any) -> R:
+        """The same, for somebody who will change it."""
+        return self._find(call, key, held=True)
+
+    def _find(self, call: Call[Any], key: Mapping[str, Any], *, held: bool) -> R:
+        find: Any = record_of_member if self.by_staff_no else record_of
+        visible = self.visible(call.by, call.process.branch.code)
+        found: R = find(call.session, self.model, call.process.id, *key.values(), visible=visible, held=held)
+        return found
+
+    def page(self, call: Call[Any], *, after: int, limit: int) -> Sequence[R]:
+        """In the order they were made, those taken back included."""
+        visible = self.visible(call.by, call.process.branch.code)
+        return records_of(call.session, self.model, call.process.id, after=after, limit=limit, visible=visible)
+
+    def key_of(self, row: R) -> Any:
+        """How an address names it."""
+        return row.staff_no if self.by_staff_no and isinstance(row, OfMember) else row.id
+
+    # ── acts ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @cached_property
+    def recording(self) -> Act[Any, R]:
+        """登记."""
+        return self.act(
+            f"record_{self._word}",
+            f"登记{self.zh}",
+            f"record a {self.en}",
+            lambda call, sent: self.record(call.session, call.process, sent, by=call.by, now=call.now),
+            action=self.write,
+            sends=self.schema,
+        )
+
+    @cached_property
+    def amending(self) -> Act[R, R]:
+        """更正."""
+        return self.act(
+            f"amend_{self._word}",
+            f"更正{self.zh}",
+            f"correct a {self.en}",
+            self._amend,
+            action=self.write,
+            on=self.held,
+            sends=type(self.schema)(partial=True),
+            wants_version=True,
+        )
+
+    def _amend(self, call: Call[R], sent: Sent) -> R:
+        if not sent:  # nothing is changed by it, and nothing that was confirmed is open again
+            amendable(call.session, call.on, seen=call.seen)
+        else:
+            self.amend(call.session, call.process, call.on, sent, seen=call.seen, by=call.by, now=call.now)
+        return call.on
+
+    @cached_property
+    def withdrawing(self) -> Act[R, R]:
+        """撤回."""
+        return self.act(
+            f"withdraw_{self._word}", f"撤回{self.zh}", f"withdraw a {self.en}", self._withdraw, action=self.write, on=self.held, sends=REASON
+        )
+
+    def _withdraw(self, call: Call[R], sent: Sent) -> R:
+        """The branch takes one back, with a reason."""
+        self.may_withdraw(call.by, call.process, call.on)
+        for stage in self.closes(call.on, {}):
+            must_be_open(call.process, stage)
+        withdraw(call.on, by=call.by.staff_no, now=call.now, reason=sent["reason"])
+        return call.on
+
+    @cached_property
+    def rejecting(self) -> Act[R, R]:
+        """退回."""
+        return self.act(
+            f"reject_{self._word}",
+            f"退回{self.zh}",
+            f"reject a {self.en}",
+            self._reject,
+            action=Action.REJECT_EVIDENCE,
+            on=self.held,
+            sends=REASON,
+            closes=(),
+        )
+
+    def _reject(self, call: Call[R], sent: Sent) -> R:
+        """The office does not accept one, with a reason."""
+        must_be_unaccepted(call.process)
+        reject(call.on, by=call.by.staff_no, now=call.now, reason=sent["reason"])
+        return call.on
+
+    @property
+    def acts(self) -> tuple[Act[Any, Any], ...]:
+        """All that can be done to them alike."""
+        return (self.recording, self.amending, self.withdrawing, self.rejecting)
+
+    def act(self, name: str, zh: str, en: str, does: Callable[[Call[Any], Any], Any], **options: Any) -> Act[Any, Any]:
+        """Declare an act on one of them, or on their process."""
+        return Act(name, zh, en, does=does, **{"kind": self.kind, "lock": Lock.EVIDENCE, "closes": self.stages, "link": self.name, **options})
+
+    @property
+    def _word(self) -> str:
+        return self.en.replace(" ", "_").replace("-", "_")
