@@ -26,7 +26,7 @@ from workflow.foundation.embedded import EmbeddedUnavailable, embedded_postgres
 from workflow.foundation.errors import Refusal
 from workflow.foundation.logs import configure_logs
 from workflow.foundation.settings import Settings, read_settings
-from workflow.foundation.vocabulary import SCHOOL_ROLES, SCHOOL_ZONE, Role, Stage
+from workflow.foundation.vocabulary import SCHOOL_ROLES, SCHOOL_ZONE, Role, Stage, local_day
 from workflow.machine.asked import CLAUSES
 from workflow.people.accounts import create_officer, issue_token
 from workflow.people.invitations import Desk, invite, invite_branch
@@ -298,7 +298,7 @@ def roster_import(file: Path, apply_it: bool) -> None:
     now = datetime.now(UTC)
     if file.stat().st_size > (limit := read_settings().upload_bytes):
         raise click.ClickException(f"文件超过 {limit // 1024 // 1024} MB")
-    reading = read_workbook(file.read_bytes(), today=now.astimezone(SCHOOL_ZONE).date())
+    reading = read_workbook(file.read_bytes(), today=local_day(now))
     for problem in reading.problems:
         place = "".join(part for part in (problem.sheet or "", f"第{problem.row}行" if problem.row else "", problem.heading or "") if part)
         click.echo(f"{'错误' if problem.severity == 'error' else '提醒'}\t{place}\t{problem.message}")

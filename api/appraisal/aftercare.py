@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from api.frame.address import location
 from api.frame.records import single
 from api.frame.routes import Answer, Routes
@@ -14,12 +12,12 @@ routes = Routes()
 
 
 @routes.post(f"{single(HELP_PLANS)}/reviews", REVIEW, status=201)
-def add_review(call: Call[Any], row: HelpPlanReview) -> Any:
+def add_review(call: Call[object], row: HelpPlanReview) -> object:
     """Note how the help went. It never closes."""
     return Answer(REVIEWS.shown(row), location=location(single(HELP_PLANS), call.process, record_id=row.plan_id))
 
 
 @routes.post(f"{single(CASES)}/steps", STEP, status=201)
-def add_step(call: Call[Any], row: DispositionStep) -> Any:
+def add_step(call: Call[object], row: DispositionStep) -> object:
     """Note a step that was taken. It never closes."""
     return Answer(STEPS.shown(row), location=location(single(CASES), call.process, record_id=row.case_id))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from api.frame.records import single
 from api.frame.routes import Routes
 from workflow.appraisal.rectification.publications import FILINGS, RECEIVE, RectificationFiling
@@ -13,6 +11,6 @@ routes = Routes()
 
 
 @routes.post(f"{single(FILINGS)}/receive", RECEIVE)
-def receive(call: Call[Any], row: RectificationFiling) -> Any:
+def receive(call: Call[object], row: RectificationFiling) -> object:
     """The office confirms that it has the measures. It never closes."""
     return FILINGS.seen_by(call)(row)

@@ -219,7 +219,7 @@ def _member_line(reading: FormReading, line: MemberLine) -> MemberLineShape:
     }
 
 
-def _form(call: Call[Any], written: Form) -> FormShape:
+def _form(call: Call[object], written: Form) -> FormShape:
     """The form, computed from the records, with every check and every sign. Its ETag is of its written part."""
     process, session = call.process, call.session
     reading = form_for(session, process, call.by)
@@ -255,18 +255,18 @@ routes: Routes = single_routes(FORM, shown=_form, answers=FormShape)
 
 
 @routes.get(f"{BRANCH}/archive", action=Action.READ_PROCESS, answers=Items[PaperShape])
-def read_archive(call: Call[Any]) -> Any:
+def read_archive(call: Call[object]) -> object:
     """Each paper that the branch keeps, as present or missing."""
     papers = archive_of(call.session, call.process)
     return {"items": [{"paper": each.paper, "name": each.name, "present": each.present, "have": each.have, "need": each.need} for each in papers]}
 
 
-def _year(call: Call[Any], year: int) -> Cycle:
+def _year(call: Call[object], year: int) -> Cycle:
     return cycle_by_year(call.session, year)
 
 
 @routes.get(f"{CYCLE}/totals", action=Action.READ_SCHOOL, answers=TotalsShape, find=_year)
-def read_totals(call: Call[Any], cycle: Cycle) -> Any:
+def read_totals(call: Call[object], cycle: Cycle) -> object:
     """The school's form: the sum of the branches' forms."""
     branches, figures = totals_of(call.session, cycle)
     return {"cycle": cycle.year, "title": cycle.plan["form"]["title"], "branches": branches, **sums_shape(figures, marks_of(figures))}

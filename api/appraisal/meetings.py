@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from api.frame.records import single
 from api.frame.routes import Routes
 from workflow.appraisal.meetings.meetings import Meeting
@@ -14,6 +12,6 @@ routes = Routes()
 
 
 @routes.post(f"{single(MEETINGS)}/confirm", CONFIRM, answers=MEETINGS.schema)
-def confirm(call: Call[Any], row: Meeting) -> Any:
+def confirm(call: Call[object], row: Meeting) -> object:
     """Confirm the minutes as their recorder or as their chair."""
     return MEETINGS.seen_by(call)(row)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
 
 from typing_extensions import TypedDict
 
@@ -22,13 +21,13 @@ routes = Routes()
 
 
 @routes.post(f"{single(RATINGS)}/feedback", GIVE_FEEDBACK, answers=RATINGS.schema)
-def tell_member(call: Call[Any], row: Rating) -> Any:
+def tell_member(call: Call[object], row: Rating) -> object:
     """Note that the opinion was told to the member, on which day and how."""
     return RATINGS.seen_by(call)(row)
 
 
 @routes.post(f"{single(RATINGS)}/acknowledge", ACKNOWLEDGE, answers=RATINGS.schema)
-def acknowledge_rating(call: Call[Any], row: Rating) -> Any:
+def acknowledge_rating(call: Call[object], row: Rating) -> object:
     """Confirm as the member that one was told. It never closes."""
     return RATINGS.seen_by(call)(row)
 
@@ -52,7 +51,7 @@ class QuotaShape(TypedDict):
 
 
 @routes.get(f"{BRANCH}/ratings/quota", action=Action.READ_PROCESS, answers=QuotaShape)
-def read_quota(call: Call[Any]) -> Any:
+def read_quota(call: Call[object]) -> object:
     """How the branch stands to the quota of the year."""
     quota = quota_of(call.session, call.process)
     return {**asdict(quota), "over": quota.over}
@@ -74,7 +73,7 @@ class PatternShape(TypedDict):
 
 
 @routes.get(f"{BRANCH}/ratings/patterns", action=Action.READ_PATTERNS, answers=Items[PatternShape])
-def read_patterns(call: Call[Any]) -> Any:
+def read_patterns(call: Call[object]) -> object:
     """The patterns of the ratings, for secretary and deputy alone."""
     found = patterns_seen(call)
     return {"items": [{"pattern": each, "name": each.zh, "people": [asdict(one) for one in people]} for each, people in found]}

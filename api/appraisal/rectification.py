@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from typing_extensions import TypedDict
 
 from api.frame.address import BRANCH, location
@@ -26,19 +24,19 @@ routes = Routes()
 
 
 @routes.get(f"{BRANCH}/measures/last-year", action=Action.READ_PROCESS, answers=LastYearShape)
-def read_last_year(call: Call[Any]) -> Any:
+def read_last_year(call: Call[object]) -> object:
     """The measures of the year before, as they stand today, and the words that a duty report begins with."""
     rows = last_years_measures(call.session, call.process)
     return {"items": rows, "text": rectification_text(rows)}
 
 
 @routes.post(f"{single(MEASURES)}/progress", RECORD_PROGRESS, status=201)
-def add_progress(call: Call[Any], row: MeasureProgress) -> Any:
+def add_progress(call: Call[object], row: MeasureProgress) -> object:
     """Note how far a measure has come. It never closes."""
     return Answer(PROGRESS.shown(row), location=location(single(MEASURES), call.process, record_id=row.measure_id))
 
 
 @routes.post(f"{single(MEASURES)}/comments", RECORD_COMMENT, status=201)
-def add_comment(call: Call[Any], row: MeasureComment) -> Any:
+def add_comment(call: Call[object], row: MeasureComment) -> object:
     """Say something of a measure; the office enters letters so. It never closes."""
     return Answer(COMMENTS.shown(row), location=location(single(MEASURES), call.process, record_id=row.measure_id))

@@ -30,7 +30,7 @@ routes = Routes()
 
 
 @routes.get(f"{BRANCH}/talks/coverage", action=Action.READ_PROCESS, answers=CoverageShape)
-def read_coverage(call: Call[Any]) -> Any:
+def read_coverage(call: Call[object]) -> object:
     """Who has talked with whom, and who is still missing, in the reading of this year."""
     matrix = coverage(call.session, call.process)
     return {
@@ -44,12 +44,12 @@ def read_coverage(call: Call[Any]) -> Any:
 
 
 @routes.post(f"{single(TALKS)}/follow-ups", FOLLOW_UP, status=201)
-def add_follow_up(call: Call[Any], row: TalkFollowUp) -> Any:
+def add_follow_up(call: Call[object], row: TalkFollowUp) -> object:
     """Promise help, with its day. It never closes."""
     return Answer(FOLLOW_UPS.shown(row), location=location(single(TALKS), call.process, record_id=row.talk_id))
 
 
 @routes.post(f"{single(TALKS)}/follow-ups/<{NUMBER}:follow_up_id>/done", FINISH_FOLLOW_UP)
-def end_follow_up(call: Call[Any], row: TalkFollowUp) -> Any:
+def end_follow_up(call: Call[object], row: TalkFollowUp) -> object:
     """Note that the help was given."""
     return FOLLOW_UPS.shown(row)

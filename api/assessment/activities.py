@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from api.frame.address import CYCLE, NUMBER, location
 from api.frame.lists import Page, after_of, listed, number
 from api.frame.routes import Answer, Routes
@@ -22,7 +20,10 @@ from workflow.assessment.activities import (
     turnouts,
 )
 from workflow.assessment.attendance import AttendanceImport, attendance_import_of
-from workflow.foundation.fields import one_of
+from workflow.foundation.fields import (
+    Sent,
+    one_of,
+)
 from workflow.foundation.vocabulary import ActivityKind
 from workflow.people.access import Action
 from workflow.rules.acts import Call, Done
@@ -41,17 +42,17 @@ class ActivitiesQuery(Page):
     kind = one_of(ActivityKind)
 
 
-def _shown(call: Call[Any], row: Activity) -> dict[str, Any]:
+def _shown(call: Call[object], row: Activity) -> dict[str, object]:
     """An activity with how many came."""
     return ACTIVITIES.shown_with(row, turnouts(call.session, [row.id]).get(row.id))
 
 
-def _year_of(call: Call[Any], row: Activity) -> int:
+def _year_of(call: Call[object], row: Activity) -> int:
     return call.session.get_one(Cycle, row.cycle_id).year
 
 
 @routes.get(EVERY, action=Action.READ_ACTIVITIES, find=a_year, query=ActivitiesQuery(), answers=page_of(ACTIVITIES))
-def list_activities(call: Call[Any], cycle: Cycle, query: dict[str, Any]) -> Any:
+def list_activities(call: Call[object], cycle: Cycle, query: Sent) -> object:
     """Activities in the order they were recorded, those taken back included, each with how many came."""
     after = after_of(query, 0, number)
     rows = activities_of(call.session, cycle, kind=query.get("kind"), after=after, limit=query["limit"] + 1)
@@ -60,26 +61,26 @@ def list_activities(call: Call[Any], cycle: Cycle, query: dict[str, Any]) -> Any
 
 
 @routes.post(EVERY, RECORD, answers=ACTIVITIES, status=201)
-def record(call: Call[Any], row: Activity) -> Any:
+def record(call: Call[object], row: Activity) -> object:
     """Record an activity that was held or is planned."""
     return Answer(ACTIVITIES.shown_with(row, None), location=location(ONE, year=_year_of(call, row), record_id=row.id))
 
 
 @routes.get(ONE, action=Action.READ_ACTIVITIES, answers=ACTIVITIES)
-def read_activity(call: Call[Any], year: int, record_id: int) -> Any:
+def read_activity(call: Call[object], year: int, record_id: int) -> object:
     """One activity, with its ETag."""
     row = activity_of(call.session, cycle_by_year(call.session, year), record_id)
     return Answer(_shown(call, row), version=row.version)
 
 
 @routes.patch(ONE, AMEND, answers=ACTIVITIES)
-def amend(call: Call[Any], row: Activity) -> Any:
+def amend(call: Call[object], row: Activity) -> object:
     """Correct one; the old values stay in the history."""
     return _shown(call, row)
 
 
 @routes.post(f"{ONE}/withdraw", WITHDRAW, answers=ACTIVITIES)
-def withdraw(call: Call[Any], row: Activity) -> Any:
+def withdraw(call: Call[object], row: Activity) -> object:
     """The office takes one back, with a reason; its attendance stops counting."""
     return _shown(call, row)
 
@@ -94,20 +95,20 @@ class AppliedAttendanceShape(ImportShape):
 
 
 @routes.post(SHEETS, attendance.PREVIEW, answers=ImportShape, status=201)
-def preview(call: Call[Any], row: AttendanceImport) -> Any:
+def preview(call: Call[object], row: AttendanceImport) -> object:
     """Read an attendance sheet: every problem by sheet, row and heading, and what applying it will change. Changes nothing."""
     year = _year_of(call, call.session.get_one(Activity, row.activity_id))
     return Answer(import_shape(row), location=location(SHEET, year=year, record_id=row.activity_id, sheet_id=row.id))
 
 
 @routes.get(SHEET, action=Action.ASSESS, answers=ImportShape)
-def read_sheet(call: Call[Any], year: int, record_id: int, sheet_id: int) -> Any:
+def read_sheet(call: Call[object], year: int, record_id: int, sheet_id: int) -> object:
     """A sheet as it was read."""
     activity = activity_of(call.session, cycle_by_year(call.session, year), record_id)
     return import_shape(attendance_import_of(call.session, activity, sheet_id))
 
 
 @routes.post(f"{SHEET}/apply", attendance.APPLY, answers=AppliedAttendanceShape)
-def apply(call: Call[Any], done: Done) -> Any:
+def apply(call: Call[object], done: Done) -> object:
     """Apply it, all or nothing; it replaces the attendance of the activity whole. Again, with no second effect."""
     return {**import_shape(done.rows[0]), **done.facts}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any
 
 from typing_extensions import TypedDict
 
@@ -26,7 +25,12 @@ from workflow.assessment import KIND
 from workflow.assessment.arrangement import ARRANGE, Arrangement, arrangement_of, arrangements_of, on_site
 from workflow.assessment.decision import DecisionResult, final_results, result_for
 from workflow.foundation.errors import NotFound
-from workflow.foundation.fields import Line, YesNo, one_of
+from workflow.foundation.fields import (
+    Line,
+    Sent,
+    YesNo,
+    one_of,
+)
 from workflow.foundation.vocabulary import STAGES, Kind, Level, ReportMode, Stage
 from workflow.people.access import Action
 from workflow.readings.progress import branches
@@ -115,7 +119,7 @@ class AssessmentsQuery(Page):
 
 
 @routes.get(f"{CYCLE}/assessments", action=Action.READ_SCHOOL, answers=Listed[AssessmentShape], query=AssessmentsQuery())
-def list_assessments(call: Call[Any], query: dict[str, Any], year: int) -> Any:
+def list_assessments(call: Call[object], query: Sent, year: int) -> object:
     """The assessment of each branch, by branch code."""
     rows, named = branches(
         call.session,
@@ -150,7 +154,7 @@ assert ACTS.advance_many is not None  # noqa: S101  (the kind is declared so)
 
 
 @routes.post(f"{CYCLE}/assessments/advance", ACTS.advance_many, answers=Items[MovedShape])
-def advance_branches(call: Call[Any], done: Done) -> Any:
+def advance_branches(call: Call[object], done: Done) -> object:
     """Advance many branches by one act: all of them move, or none does, with all that any of them lacks."""
     return {"items": [{**change_shape(change), "branch": branch_shape(change.process.branch)} for change in done.rows]}
 
@@ -165,13 +169,13 @@ class SlotShape(TypedDict):
 
 
 @routes.get(f"{CYCLE}/report-sessions", action=Action.READ_SCHOOL, answers=Items[SlotShape], find=a_year)
-def list_sessions(call: Call[Any], cycle: Cycle) -> Any:
+def list_sessions(call: Call[object], cycle: Cycle) -> object:
     """Which branches report on site, in the order in which they do; those without a day come last."""
     rows = on_site(call.session, cycle)
     return {"items": [{"held_on": row.held_on, "place": row.place, "order": row.position, "branch": branch_shape(branch)} for row, branch in rows]}
 
 
-def _assessment(call: Call[Any]) -> Answer:
+def _assessment(call: Call[object]) -> Answer:
     process, session = call.process, call.session
     secretary = secretaries(session, [process.id]).get(process.id)
     result = result_for(session, process, call.by)
@@ -179,7 +183,7 @@ def _assessment(call: Call[Any]) -> Answer:
 
 
 @routes.get(ASSESSMENT, action=Action.READ_ASSESSMENT, answers=AssessmentShape | AnnouncedShape)
-def read_assessment(call: Call[Any]) -> Any:
+def read_assessment(call: Call[object]) -> object:
     """Where the assessment of a branch stands. Its ETag is what a move or a change must send as If-Match. A plain member reads the result alone."""
     process = call.process
     if not call.by.plain_member(process.branch.code):
@@ -197,6 +201,6 @@ def read_assessment(call: Call[Any]) -> Any:
 
 
 @routes.patch(ASSESSMENT, ARRANGE, answers=AssessmentShape)
-def change_assessment(call: Call[Any], _: Process) -> Any:
+def change_assessment(call: Call[object], _: Process) -> object:
     """Set whether the secretary reports on site or in writing, the session, and the office's words on the branch."""
     return _assessment(call)

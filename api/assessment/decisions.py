@@ -12,6 +12,7 @@ from api.frame.lists import Page, after_of, listed, number
 from api.frame.routes import Answer, Routes
 from api.frame.shapes import BranchShape, Listed, RecordShape, branch_shape, record_shape
 from workflow.assessment.decision import Decision, announcement, decision_of, decisions_of, excellent_by, latest_decision
+from workflow.foundation.fields import Sent
 from workflow.foundation.vocabulary import Level
 from workflow.machine import committee
 from workflow.people.access import Action, Scope
@@ -81,7 +82,7 @@ def decision_shape(year: int, row: Decision) -> DecisionShape:
     }
 
 
-def _shown(call: Call[Any], row: Decision) -> ListingShape:
+def _shown(call: Call[object], row: Decision) -> ListingShape:
     """A decision with the list of 优秀党支部 as it leaves it."""
     return {
         **decision_shape(row.cycle.year, row),
@@ -90,7 +91,7 @@ def _shown(call: Call[Any], row: Decision) -> ListingShape:
 
 
 @routes.get(f"{CYCLE}/decision", action=Action.READ_DECISION, answers=ListingShape | AnnouncementShape)
-def read_decision(call: Call[Any], year: int) -> Any:
+def read_decision(call: Call[object], year: int) -> object:
     """The decision that was entered last; for people of the branches which branches are 优秀党支部, once it is published."""
     cycle = cycle_by_year(call.session, year)
     if Scope.ALL in call.by_roles.values():
@@ -108,44 +109,44 @@ def read_decision(call: Call[Any], year: int) -> Any:
 
 
 @routes.get(f"{CYCLE}/decisions", action=Action.READ_SCHOOL, answers=Listed[DecisionShape], query=Page())
-def list_decisions(call: Call[Any], query: dict[str, Any], year: int) -> Any:
+def list_decisions(call: Call[object], query: Sent, year: int) -> object:
     """Decisions of a year in the order they were entered, those taken back included."""
     rows = decisions_of(call.session, cycle_by_year(call.session, year), after=after_of(query, 0, number), limit=query["limit"] + 1)
     return listed(rows, query, lambda row: decision_shape(year, row), lambda row: row.id)
 
 
 @routes.post(f"{CYCLE}/decision", committee.ENTER, answers=ListingShape, status=201)
-def enter_decision(call: Call[Any], row: Decision) -> Any:
+def enter_decision(call: Call[object], row: Decision) -> object:
     """Enter what the committee's minutes say: its meeting, and the result of each branch. It waits for the committee then."""
     return Answer(_shown(call, row), location=location(ONE, year=row.cycle.year, decision_id=row.id))
 
 
 @routes.post(f"{CYCLE}/decision/publish", committee.PUBLISH, answers=ListingShape)
-def publish(call: Call[Any], last: Decision) -> Any:
+def publish(call: Call[object], last: Decision) -> object:
     """Publish what is final to the branches; secretaries and deputies are told by mail."""
     return _shown(call, last)
 
 
 @routes.get(ONE, action=Action.READ_SCHOOL, answers=ListingShape)
-def read_one_decision(call: Call[Any], year: int, decision_id: int) -> Any:
+def read_one_decision(call: Call[object], year: int, decision_id: int) -> object:
     """One decision."""
     row = decision_of(call.session, cycle_by_year(call.session, year), decision_id)
     return Answer(_shown(call, row), version=row.version)
 
 
 @routes.post(f"{ONE}/confirm", committee.CONFIRM, answers=ListingShape)
-def confirm_decision(call: Call[Any], row: Decision) -> Any:
+def confirm_decision(call: Call[object], row: Decision) -> object:
     """The committee makes a decision final: each branch that it names is decided, or none is, with all that is missing."""
     return _shown(call, row)
 
 
 @routes.post(f"{ONE}/reject", committee.REJECT, answers=ListingShape)
-def reject_decision(call: Call[Any], row: Decision) -> Any:
+def reject_decision(call: Call[object], row: Decision) -> object:
     """The committee does not recognise what was entered, with a reason; the office enters it anew."""
     return _shown(call, row)
 
 
 @routes.post(f"{ONE}/withdraw", committee.WITHDRAW, answers=ListingShape)
-def withdraw_decision(call: Call[Any], row: Decision) -> Any:
+def withdraw_decision(call: Call[object], row: Decision) -> object:
     """The office takes back what it entered, with a reason, while it is not final."""
     return _shown(call, row)

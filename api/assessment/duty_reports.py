@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from api.frame.routes import Routes
 from api.frame.single import place, single_routes
 from workflow.assessment.duty_reports import DUTY_REPORT, REJECT, WITHDRAW, DutyReport
@@ -13,12 +11,12 @@ routes: Routes = single_routes(DUTY_REPORT)
 
 
 @routes.post(f"{place(DUTY_REPORT)}/withdraw", WITHDRAW)
-def withdraw_duty_report(call: Call[Any], row: DutyReport) -> Any:
+def withdraw_duty_report(call: Call[object], row: DutyReport) -> object:
     """The branch takes its report back, with a reason, and may write another."""
     return DUTY_REPORT.seen_by(call)(row)
 
 
 @routes.post(f"{place(DUTY_REPORT)}/reject", REJECT)
-def reject_duty_report(call: Call[Any], row: DutyReport) -> Any:
+def reject_duty_report(call: Call[object], row: DutyReport) -> object:
     """The office does not accept the report, with a reason; the branch writes another."""
     return DUTY_REPORT.seen_by(call)(row)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from api.frame.routes import Routes
 from api.frame.single import place, single_routes
 from workflow.assessment.facts import CHECK, FACTS, Facts
@@ -13,6 +11,6 @@ routes: Routes = single_routes(FACTS)
 
 
 @routes.post(f"{place(FACTS)}/confirm", CHECK)
-def confirm_facts(call: Call[Any], row: Facts) -> Any:
+def confirm_facts(call: Call[object], row: Facts) -> object:
     """The office has checked the facts as they stand."""
     return FACTS.seen_by(call)(row)

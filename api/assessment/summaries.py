@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Any, NotRequired
+from typing import NotRequired
 
 from typing_extensions import TypedDict
 
@@ -17,7 +17,10 @@ from workflow.assessment import KIND
 from workflow.assessment.proposals import PROPOSAL, reads_proposals
 from workflow.assessment.sheet import ActivityLine, AppraisalReading, Attended, Filing, Lacking, Section, Sheet
 from workflow.assessment.summary import sheets
-from workflow.foundation.fields import Line
+from workflow.foundation.fields import (
+    Line,
+    Sent,
+)
 from workflow.foundation.vocabulary import ActivityKind, Level, ReportMode, Stage
 from workflow.people.access import Action
 from workflow.readings.progress import branches
@@ -145,7 +148,7 @@ def _activity(line: ActivityLine) -> ActivityLineShape:
     }
 
 
-def sheet_shape(sheet: Sheet, call: Call[Any]) -> SheetShape:
+def sheet_shape(sheet: Sheet, call: Call[object]) -> SheetShape:
     report, share, rectified, ballot = sheet.report, sheet.excellent, sheet.rectified, sheet.committee_appraisal
     shape: SheetShape = {
         "cycle": sheet.process.cycle.year,
@@ -193,7 +196,7 @@ def sheet_shape(sheet: Sheet, call: Call[Any]) -> SheetShape:
 
 
 @routes.get(f"{ASSESSMENT}/summary", action=Action.READ_ASSESSMENT_PROCESS, answers=SheetShape)
-def read_summary(call: Call[Any]) -> Any:
+def read_summary(call: Call[object]) -> object:
     """All that the committee has before it of a branch, as the records have it now, and what is not there."""
     (sheet,) = sheets(call.session, [call.process.id])
     return sheet_shape(sheet, call)
@@ -207,7 +210,7 @@ class SummaryQuery(Page):
 
 
 @routes.get(f"{CYCLE}/summary", action=Action.READ_SCHOOL, answers=Listed[SheetShape], query=SummaryQuery())
-def list_summary(call: Call[Any], query: dict[str, Any], year: int) -> Any:
+def list_summary(call: Call[object], query: Sent, year: int) -> object:
     """The sheet of each branch, by branch code and in no other order."""
     rows, _ = branches(
         call.session,

@@ -14,7 +14,11 @@ from api.frame.records import collection_routes
 from api.frame.routes import Answer, Routes
 from api.frame.shapes import ChangeShape, CheckShape, Items, Listed, MadeShape, OptionShape, change_shape, option_shape, unmet_shape, waiver_shape
 from workflow.acts.processes import OF_KIND, ProcessActs
-from workflow.foundation.fields import Body, one_of
+from workflow.foundation.fields import (
+    Body,
+    Sent,
+    one_of,
+)
 from workflow.foundation.history import History, history_of
 from workflow.foundation.vocabulary import STAGES, Kind, Stage, Trigger
 from workflow.machine.gate import checklist
@@ -102,7 +106,7 @@ def _reading_routes(routes: Routes, kind: ProcessKind) -> None:
     stage_query: type[Body] = Body.from_dict({"stage": one_of(Stage, among=STAGES[kind.kind])}, name=f"{kind.kind.value.title()}StageQuery")  # type: ignore[assignment]
 
     @routes.get(f"{AT[kind.kind]}/next", action=kind.reads, answers=Items[OptionShape])
-    def read_next(call: Call[Any]) -> Any:
+    def read_next(call: Call[object]) -> object:
         """Every move declared from here, whoever asks, with all that stands in its way."""
         found = options(call.session, call.process, by=call.by)
         items = [option_shape(each, language()) for each in found]
@@ -112,7 +116,7 @@ def _reading_routes(routes: Routes, kind: ProcessKind) -> None:
         return {"items": items}
 
     @routes.get(f"{AT[kind.kind]}/requirements", action=kind.reads, answers=Items[CheckShape], query=stage_query())
-    def read_requirements(call: Call[Any], query: dict[str, Any]) -> Any:
+    def read_requirements(call: Call[object], query: Sent) -> object:
         """The checklist of a stage: each requirement as met, unmet or waived, with people."""
         process = call.process
         stage = query.get("stage", process.stage)
@@ -132,7 +136,7 @@ def _reading_routes(routes: Routes, kind: ProcessKind) -> None:
 
 def _history_route(routes: Routes, kind: ProcessKind) -> None:
     @routes.get(f"{AT[kind.kind]}/history", action=kind.reads_history, answers=Listed[HistoryShape], query=Page())
-    def read_history(call: Call[Any], query: dict[str, Any]) -> Any:
+    def read_history(call: Call[object], query: Sent) -> object:
         """Who changed what, from what, to what. Fields with readers of their own say only that they changed."""
         statement = history_of(call.process.id, kind.history_seen(call), after=after_of(query, 0, number), limit=query["limit"] + 1)
         rows = call.session.scalars(statement).all()
@@ -141,7 +145,7 @@ def _history_route(routes: Routes, kind: ProcessKind) -> None:
 
 def _move_routes(routes: Routes, kind: ProcessKind, acts: ProcessActs) -> None:
     @routes.get(f"{AT[kind.kind]}/moves", action=kind.reads, answers=Listed[ChangeShape], query=Page())
-    def list_moves(call: Call[Any], query: dict[str, Any]) -> Any:
+    def list_moves(call: Call[object], query: Sent) -> object:
         """Moves that were made."""
         rows = moves_made(call.session, call.process.id, after=after_of(query, 0, number), limit=query["limit"] + 1)
 
@@ -153,7 +157,7 @@ def _move_routes(routes: Routes, kind: ProcessKind, acts: ProcessActs) -> None:
         return listed(rows, query, shape, lambda row: row.id)
 
     @routes.post(f"{AT[kind.kind]}/moves", acts.move, answers=MadeShape, status=201)
-    def make_move(call: Call[Any], change: StageChange) -> Any:
+    def make_move(call: Call[object], change: StageChange) -> object:
         """Move the branch. Refused with everything that is missing, never only the first."""
         overdue = change.due_on is not None and change.due_on < call.today
         made: MadeShape = {**change_shape(change), "stage": change.target, "overdue": overdue}
@@ -162,12 +166,12 @@ def _move_routes(routes: Routes, kind: ProcessKind, acts: ProcessActs) -> None:
 
 def _extension_routes(routes: Routes, kind: ProcessKind, acts: ProcessActs) -> None:
     @routes.get(f"{AT[kind.kind]}/extensions", action=kind.reads, answers=Listed[ExtensionShape], query=Page())
-    def list_extensions(call: Call[Any], query: dict[str, Any]) -> Any:
+    def list_extensions(call: Call[object], query: Sent) -> object:
         """Later days that the office gave this branch."""
         rows = extensions_of(call.session, call.process.id, after=after_of(query, 0, number), limit=query["limit"] + 1)
         return listed(rows, query, extension_shape, lambda row: row.id)
 
     @routes.post(f"{AT[kind.kind]}/extensions", acts.extend, answers=ExtensionShape, status=201)
-    def give_extension(call: Call[Any], row: Extension) -> Any:
+    def give_extension(call: Call[object], row: Extension) -> object:
         """Give this branch a later day for a stage, with a reason."""
         return Answer(extension_shape(row), location=location(f"{AT[kind.kind]}/extensions", call.process))

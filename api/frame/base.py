@@ -29,7 +29,18 @@ from workflow.foundation.idempotency import Repeatable, RequestInProgress
 from workflow.people.access import Caller
 from workflow.people.accounts import Token, WebSession
 from workflow.people.callers import caller_by_secret
-from workflow.rules.acts import Act, Call, admit, at, enter, find, keep, perform, shown_again, wants_version
+from workflow.rules.acts import (
+    AnyAct,
+    Call,
+    admit,
+    at,
+    enter,
+    find,
+    keep,
+    perform,
+    shown_again,
+    wants_version,
+)
 from workflow.year.cycle import Lock
 
 KEY_HEADER = "Idempotency-Key"
@@ -77,7 +88,7 @@ def _read(route: Route, address: Mapping[str, Any]) -> Response:
         return answered(route.view(call, *given, **rest), route.status)
 
 
-def _do(route: Route, act: Act[Any, Any], address: Mapping[str, Any], sent: bytes) -> Response:
+def _do(route: Route, act: AnyAct, address: Mapping[str, Any], sent: bytes) -> Response:
     now = service().clock()
     callers: list[Caller] = []
 
@@ -108,14 +119,14 @@ def _do(route: Route, act: Act[Any, Any], address: Mapping[str, Any], sent: byte
         return response
 
 
-def _shown(route: Route, call: Call[Any], result: Any, version: int | None) -> Response:
+def _shown(route: Route, call: Call[object], result: Any, version: int | None) -> Response:
     """What came of an act, as its route answers it."""
     answer = route.view(call, result)
     answer = answer if isinstance(answer, Answer) else Answer(answer)
     return answered(replace(answer, version=version), route.status)
 
 
-def _call(session: Session) -> Call[Any]:
+def _call(session: Session) -> Call[object]:
     return Call(session, service().clock(), service().settings, origin=http.remote_addr or "", cookie=http.cookies.get(SESSION_COOKIE, ""))
 
 
@@ -131,7 +142,7 @@ def _must_have_no_parameters() -> None:
         raise Invalid({name: Words("没有这个参数", "unknown parameter") for name in http.args})
 
 
-def _must_be_of_its_type(act: Act[Any, Any]) -> None:
+def _must_be_of_its_type(act: AnyAct) -> None:
     """Raises UnsupportedMediaType for a body of another type than the act takes."""
     if act.sends is not None and http.mimetype != "application/json":
         raise UnsupportedMediaType(Words("请以 application/json 提交", "send application/json"))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import structlog
 from flask import Flask, Response, current_app, g, request
@@ -85,7 +84,7 @@ def language() -> str:
 
 
 def problem(
-    status: int, slug: str, title: str, detail: str, extra: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
+    status: int, slug: str, title: str, detail: str, extra: Mapping[str, object] | None = None, headers: Mapping[str, str] | None = None
 ) -> Response:
     """An ``application/problem+json`` answer."""
     body = {
@@ -102,7 +101,7 @@ def problem(
     return response
 
 
-def told(value: Any, speech: str, *, of_many: bool = False) -> Any:
+def told(value: object, speech: str, *, of_many: bool = False) -> object:
     """Plain JSON of what a refusal carries; ``of_many`` branches."""
     if isinstance(value, Words):
         return value.speak(speech)

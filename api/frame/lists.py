@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from workflow.foundation.errors import Invalid, Words
-from workflow.foundation.fields import Body, Line, Parameter
+from workflow.foundation.fields import (
+    Body,
+    Line,
+    Parameter,
+    Sent,
+)
 
 T = TypeVar("T")
 
@@ -19,12 +24,12 @@ class Page(Body):
     after = Line(at_most=500)
 
 
-def cursor(place: Any) -> str:
+def cursor(place: object) -> str:
     """A place in a list as the client carries it: not to be read or made."""
     return urlsafe_b64encode(str(place).encode()).decode().rstrip("=")
 
 
-def after_of(query: dict[str, Any], first: T, read: Callable[[str], T], name: str = "after") -> T:
+def after_of(query: Sent, first: T, read: Callable[[str], T], name: str = "after") -> T:
     """The place after which a page begins. Raises Invalid for a cursor that is none of ours."""
     written = query.get(name)
     if written is None:
@@ -49,7 +54,7 @@ def natural(written: str) -> str:
     return written
 
 
-def listed(rows: Sequence[T], query: dict[str, Any], shape: Callable[[T], Any], key: Callable[[T], Any]) -> dict[str, Any]:
+def listed(rows: Sequence[T], query: Sent, shape: Callable[[T], object], key: Callable[[T], object]) -> dict[str, object]:
     """A page of at most ``limit`` rows out of ``limit + 1`` that were asked for: one more tells that there is a next one."""
     limit = query["limit"]
     page = rows[:limit]

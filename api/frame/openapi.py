@@ -32,7 +32,7 @@ PROBLEM = {
 }
 
 
-def document(routes: Sequence[Route]) -> dict[str, Any]:
+def document(routes: Sequence[Route]) -> dict[str, object]:
     """Every route with its body, its parameters and its errors."""
     marshmallow = MarshmallowPlugin(schema_name_resolver=_schema_name)
     spec = APISpec("zhibu", "v1", "3.1.0", plugins=[marshmallow], servers=[{"url": BASE}], info={"description": "党建考核暨组织生活会"})

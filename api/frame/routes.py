@@ -15,7 +15,9 @@ from workflow.foundation.fields import Body
 from workflow.foundation.settings import Settings
 from workflow.foundation.vocabulary import MAIN, Kind
 from workflow.people.access import Action
-from workflow.rules.acts import Act
+from workflow.rules.acts import (
+    AnyAct,
+)
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class Route:
     """None is open without sign-in."""
     kind: Kind | None = None
     """Which of a branch's processes a ``<code>`` means."""
-    act: Act[Any, Any] | None = None
+    act: AnyAct | None = None
     """None: it reads."""
     query: Body | None = None
     answers: Any = None
@@ -119,22 +121,22 @@ class Routes(list[Route]):
 
         return declare
 
-    def _do(self, method: str, rule: str, act: Act[Any, Any], options: Mapping[str, Any]) -> Callable[[View], View]:
+    def _do(self, method: str, rule: str, act: AnyAct, options: Mapping[str, Any]) -> Callable[[View], View]:
         def declare(view: View) -> View:
             self.append(Route(method, rule, view, act.action, kind=act.kind, act=act, **{"answers": act.shows, **options}))
             return view
 
         return declare
 
-    def post(self, rule: str, act: Act[Any, Any], **options: Any) -> Callable[[View], View]:
+    def post(self, rule: str, act: AnyAct, **options: Any) -> Callable[[View], View]:
         """Declare where an act is done, and with what it answers."""
         return self._do("POST", rule, act, options)
 
-    def patch(self, rule: str, act: Act[Any, Any], **options: Any) -> Callable[[View], View]:
+    def patch(self, rule: str, act: AnyAct, **options: Any) -> Callable[[View], View]:
         return self._do("PATCH", rule, act, options)
 
-    def put(self, rule: str, act: Act[Any, Any], **options: Any) -> Callable[[View], View]:
+    def put(self, rule: str, act: AnyAct, **options: Any) -> Callable[[View], View]:
         return self._do("PUT", rule, act, options)
 
-    def delete(self, rule: str, act: Act[Any, Any], **options: Any) -> Callable[[View], View]:
+    def delete(self, rule: str, act: AnyAct, **options: Any) -> Callable[[View], View]:
         return self._do("DELETE", rule, act, options)

@@ -36,7 +36,7 @@ class Items(TypedDict, Generic[T]):
     items: list[T]
 
 
-def page_of(schema: Body) -> dict[str, Any]:
+def page_of(schema: Body) -> dict[str, object]:
     """The description of a page of records."""
     following = {"type": ["string", "null"]}
     return {

@@ -19,7 +19,7 @@ def place(kind: Single[Any]) -> str:
     return f"{AT[kind.kind]}/{kind.name}"
 
 
-def single_routes(kind: Single[S], *, shown: Callable[[Call[Any], S], Any] | None = None, answers: Any = None) -> Routes:
+def single_routes(kind: Single[S], *, shown: Callable[[Call[object], S], object] | None = None, answers: object = None) -> Routes:
     """Declare the two routes of it.
 
     ``shown`` and its type ``answers`` are given where more is answered than what is written.
@@ -27,25 +27,25 @@ def single_routes(kind: Single[S], *, shown: Callable[[Call[Any], S], Any] | Non
     routes = Routes(kind=kind.kind)
     answers = kind.schema if answers is None else answers
 
-    def seen(call: Call[Any], row: S) -> Any:
+    def seen(call: Call[object], row: S) -> object:
         return kind.seen_by(call)(row) if shown is None else shown(call, row)
 
     @routes.get(place(kind), action=kind.reads, find=kind.one, answers=answers)
-    def read_single(call: Call[Any], row: S) -> Any:
+    def read_single(call: Call[object], row: S) -> object:
         """Read it, with its ETag."""
         return Answer(seen(call, row), version=row.version)
 
     if kind.whole:
 
         @routes.put(place(kind), kind.writing, answers=answers)
-        def write_whole(call: Call[Any], row: S) -> Any:
+        def write_whole(call: Call[object], row: S) -> object:
             """Write it whole: what is left out is empty. If-Match is wanted once it is there."""
             return seen(call, row)
 
     else:
 
         @routes.patch(place(kind), kind.writing, answers=answers)
-        def write_fields(call: Call[Any], row: S) -> Any:
+        def write_fields(call: Call[object], row: S) -> object:
             """Write some of its fields: what is left out stays. Before the first its version is 0."""
             return seen(call, row)
 

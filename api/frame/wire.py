@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from hashlib import sha256
 from typing import Any
 
@@ -25,18 +25,20 @@ class JSON(DefaultJSONProvider):
     sort_keys = False
 
     @staticmethod
-    def default(o: Any) -> Any:
+    def default(o: object) -> object:
         if isinstance(o, datetime):
             return o.astimezone(UTC).isoformat().replace("+00:00", "Z")
         if isinstance(o, date):
             return o.isoformat()
+        if isinstance(o, time):
+            return f"{o:%H:%M}"
         return DefaultJSONProvider.default(o)
 
 
-def read_json(sent: bytes) -> Any:
+def read_json(sent: bytes) -> object:
     """JSON as RFC 8259 has it: UTF-8, no NaN, no key twice, no depth that breaks the reader. Raises Malformed."""
 
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
         found: dict[str, Any] = {}
         for name, value in pairs:
             if name in found:
@@ -44,7 +46,7 @@ def read_json(sent: bytes) -> Any:
             found[name] = value
         return found
 
-    def never(constant: str) -> Any:
+    def never(constant: str) -> object:
         raise Malformed(Words(f"{constant} 不是合法的 JSON", f"{constant} is not JSON"))
 
     try:
@@ -55,12 +57,12 @@ def read_json(sent: bytes) -> Any:
         raise Malformed from None
 
 
-def as_bytes(body: Any) -> bytes:
+def as_bytes(body: object) -> bytes:
     """JSON in UTF-8. Half a surrogate pair, which somebody may have sent as a name, becomes a question mark."""
     return current_app.json.dumps(body).encode("utf-8", "replace")
 
 
-def answered(result: Any, status: int) -> Response:
+def answered(result: object, status: int) -> Response:
     """Turn what a view returned into a response."""
     answer = result if isinstance(result, Answer) else Answer(result)
     text = b"" if status == 204 else as_bytes(answer.body)

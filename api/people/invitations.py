@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any
 
 from typing_extensions import TypedDict
 
@@ -14,6 +13,7 @@ from api.frame.routes import Answer, Routes
 from api.frame.shapes import Listed, PersonShape
 from workflow.acts.people import END_SUBSTITUTE, FORGET_PASSWORD, INVITE, INVITE_BRANCH, NAME_SUBSTITUTE, SET_PASSWORD
 from workflow.foundation.errors import Words
+from workflow.foundation.fields import Sent
 from workflow.people.access import Action
 from workflow.people.accounts import Invitation
 from workflow.people.organisation import Person
@@ -82,19 +82,19 @@ def known_shape(person: Person) -> PersonShape:
 
 
 @routes.post("/accounts/<staff_no>/invitation", INVITE, answers=InvitationShape)
-def invite_one(call: Call[Any], made: Invitation) -> Any:
+def invite_one(call: Call[object], made: Invitation) -> object:
     """Mail somebody a one-time link to set a password. It replaces the one he had."""
     return {**known_shape(made.person), "expires_at": made.expires_at}
 
 
 @routes.post("/accounts/invitations", INVITE_BRANCH, answers=BranchInvitedShape)
-def invite_many(call: Call[Any], done: Done) -> Any:
+def invite_many(call: Call[object], done: Done) -> object:
     """Mail everyone of a branch who has no password yet a link to set one, and say who has no address."""
     return {"letters": done.facts["letters"], "no_address": [known_shape(person) for person in done.rows]}
 
 
 @routes.post("/invitations/<invitation_code>", SET_PASSWORD, answers=PersonShape)
-def set_password_by_link(call: Call[Any], person: Person) -> Any:
+def set_password_by_link(call: Call[object], person: Person) -> object:
     """Set a password by the link of a letter, once."""
     return known_shape(person)
 
@@ -106,7 +106,7 @@ ON_ITS_WAY = Words(
 
 
 @routes.post("/session/forgotten", FORGET_PASSWORD, answers=MessageShape, refuses=(429,))
-def forgotten_password(call: Call[Any], _: None) -> Any:
+def forgotten_password(call: Call[object], _: None) -> object:
     """Ask for a link to set a new password. The answer is the same whether there is such an account or not."""
     return {"message": ON_ITS_WAY.speak(language())}
 
@@ -115,7 +115,7 @@ def forgotten_password(call: Call[Any], _: None) -> Any:
 
 
 @routes.get("/substitutes", action=Action.READ_SUBSTITUTES, answers=Listed[SubstituteShape], query=Page())
-def list_substitutes(call: Call[Any], query: dict[str, Any]) -> Any:
+def list_substitutes(call: Call[object], query: Sent) -> object:
     """Who stands or stood for whom: of the own branch, or of all."""
     branches = branches_within(call.by, call.by_roles)
     rows = substitutes_after(call.session, after_of(query, 0, number), query["limit"] + 1, branches=branches)
@@ -123,12 +123,12 @@ def list_substitutes(call: Call[Any], query: dict[str, Any]) -> Any:
 
 
 @routes.post("/substitutes", NAME_SUBSTITUTE, answers=SubstituteShape, status=201)
-def create_substitute(call: Call[Any], row: Substitute) -> Any:
+def create_substitute(call: Call[object], row: Substitute) -> object:
     """Name who stands for a secretary or deputy (for himself), or for anyone with a post (the office), between two days."""
     return Answer(substitute_shape(row), location=location("/substitutes"))
 
 
 @routes.post(f"/substitutes/<{NUMBER}:substitute_id>/end", END_SUBSTITUTE, answers=SubstituteShape)
-def finish_substitute(call: Call[Any], row: Substitute) -> Any:
+def finish_substitute(call: Call[object], row: Substitute) -> object:
     """End it at once, or with an earlier last day."""
     return substitute_shape(row)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 from itertools import islice
-from typing import Any
 
 from typing_extensions import TypedDict
 
@@ -15,6 +14,7 @@ from api.frame.lists import Page, after_of, listed, number
 from api.frame.routes import Answer, Routes
 from api.frame.shapes import Listed, LocatedShape, located_shape
 from workflow.acts.people import SIGN_IN, SIGN_OUT, SignedIn
+from workflow.foundation.fields import Sent
 from workflow.foundation.vocabulary import Role
 from workflow.machine.gate import todos
 from workflow.people.access import Action, Caller
@@ -59,7 +59,7 @@ def caller_shape(caller: Caller) -> CallerShape:
 
 
 @routes.post("/session", SIGN_IN, answers=SessionShape, refuses=(401, 429), status=201)
-def start_session(call: Call[Any], made: SignedIn) -> Answer:
+def start_session(call: Call[object], made: SignedIn) -> Answer:
     """Sign in as a browser: sets the session cookie, and answers the CSRF token that changes must send along."""
     secret, ends = made.issued.secret, made.issued.expires_at
     body: SessionShape = {"staff_no": made.staff_no, "csrf_token": csrf_token(secret), "expires_at": ends}
@@ -67,19 +67,19 @@ def start_session(call: Call[Any], made: SignedIn) -> Answer:
 
 
 @routes.delete("/session", SIGN_OUT, status=204)
-def end_session(call: Call[Any], _: None) -> Answer:
+def end_session(call: Call[object], _: None) -> Answer:
     """Sign out."""
     return Answer(session="")
 
 
 @routes.get("/me", action=Action.READ_SELF, answers=CallerShape)
-def who_am_i(call: Call[Any]) -> Any:
+def who_am_i(call: Call[object]) -> object:
     """Who I am, and what I am towards each branch."""
     return caller_shape(call.by)
 
 
 @routes.get("/me/todos", action=Action.READ_SELF, answers=Listed[LocatedShape], query=Page())
-def my_todos(call: Call[Any], query: dict[str, Any]) -> Any:
+def my_todos(call: Call[object], query: Sent) -> object:
     """What is missing from me, in all my branches and cycles."""
     skipped = after_of(query, 0, number)
     found = todos(call.session, call.by.person_id, today=call.today, school=call.by.school)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
 
 from typing_extensions import TypedDict
 
@@ -11,7 +10,10 @@ from api.frame.lists import Page, after_of, listed
 from api.frame.routes import Routes
 from workflow.acts.years import FORGET_DAY, SET_DAY
 from workflow.foundation.calendar import CalendarDay, Source, days_of, year_is_known
-from workflow.foundation.fields import Parameter
+from workflow.foundation.fields import (
+    Parameter,
+    Sent,
+)
 from workflow.people.access import Action
 from workflow.rules.acts import Call
 
@@ -47,7 +49,7 @@ def calendar_shape(day: CalendarDay) -> CalendarShape:
 
 
 @routes.get("/calendar", action=Action.READ_CALENDAR, query=CalendarQuery(), answers=YearShape)
-def list_calendar(call: Call[Any], query: dict[str, Any]) -> Any:
+def list_calendar(call: Call[object], query: Sent) -> object:
     """The days of a year as working days or days off, each with why; and whether the year's days off are announced."""
     year = query["year"]
     days = days_of(call.session, year, after=after_of(query, None, date.fromisoformat), limit=query["limit"] + 1)
@@ -55,11 +57,11 @@ def list_calendar(call: Call[Any], query: dict[str, Any]) -> Any:
 
 
 @routes.put("/calendar/<day>", SET_DAY, answers=CalendarShape)
-def set_calendar_day(call: Call[Any], day: CalendarDay) -> Any:
+def set_calendar_day(call: Call[object], day: CalendarDay) -> object:
     """The office sets a day itself, whatever the official calendar says: whole, so that saying it twice changes nothing."""
     return calendar_shape(day)
 
 
 @routes.delete("/calendar/<day>", FORGET_DAY, status=204)
-def forget_calendar_day(call: Call[Any], _: None) -> Any:
+def forget_calendar_day(call: Call[object], _: None) -> object:
     """The official calendar holds for a day again."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from api.frame.address import CYCLE, location
 from api.frame.lists import Page, after_of, listed, number
 from api.frame.routes import Answer, Routes
 from api.frame.shapes import CycleShape, Listed, cycle_shape
 from workflow.acts.years import CHANGE_DEADLINES, CLOSE_YEAR, OPEN_YEAR, PUBLISH_YEAR, a_year
+from workflow.foundation.fields import Sent
 from workflow.people.access import Action
 from workflow.rules.acts import Call
 from workflow.year.cycle import Cycle, cycles_after
@@ -17,37 +16,37 @@ routes = Routes()
 
 
 @routes.get("/cycles", action=Action.READ_CYCLES, answers=Listed[CycleShape], query=Page())
-def list_cycles(call: Call[Any], query: dict[str, Any]) -> Any:
+def list_cycles(call: Call[object], query: Sent) -> object:
     """All years."""
     rows = cycles_after(call.session, after_of(query, 0, number), query["limit"] + 1)
     return listed(rows, query, cycle_shape, lambda row: row.year)
 
 
 @routes.post("/cycles", OPEN_YEAR, answers=CycleShape, status=201)
-def create_cycle(call: Call[Any], cycle: Cycle) -> Any:
+def create_cycle(call: Call[object], cycle: Cycle) -> object:
     """Open a year from a plan, as a draft."""
     return Answer(cycle_shape(cycle), location=location(CYCLE, year=cycle.year))
 
 
 @routes.get(CYCLE, action=Action.READ_CYCLES, answers=CycleShape, find=a_year)
-def read_cycle(call: Call[Any], cycle: Cycle) -> Any:
+def read_cycle(call: Call[object], cycle: Cycle) -> object:
     """One year: its theme, days and rules."""
     return Answer(cycle_shape(cycle), version=cycle.version)
 
 
 @routes.patch(CYCLE, CHANGE_DEADLINES, answers=CycleShape)
-def change_cycle(call: Call[Any], cycle: Cycle) -> Any:
+def change_cycle(call: Call[object], cycle: Cycle) -> object:
     """Change the days of a whole year. The plan of a published year is pinned."""
     return cycle_shape(cycle)
 
 
 @routes.post(f"{CYCLE}/publish", PUBLISH_YEAR, answers=CycleShape)
-def publish_year(call: Call[Any], cycle: Cycle) -> Any:
+def publish_year(call: Call[object], cycle: Cycle) -> object:
     """Publish: pins the plan, and gives each branch its process and its roll."""
     return cycle_shape(cycle)
 
 
 @routes.post(f"{CYCLE}/close", CLOSE_YEAR, answers=CycleShape)
-def close_year(call: Call[Any], cycle: Cycle) -> Any:
+def close_year(call: Call[object], cycle: Cycle) -> object:
     """Close the year. It stays to be read."""
     return cycle_shape(cycle)

@@ -15,7 +15,10 @@ from workflow.machine.asked import CLAUSES, REQUIREMENTS
 from workflow.machine.process import MOVES
 from workflow.people.access import ACCESS, Action
 from workflow.readings.diagram import mermaid, recorded_in
-from workflow.rules.acts import Act, Call
+from workflow.rules.acts import (
+    AnyAct,
+    Call,
+)
 from workflow.rules.requirement import Requirement
 from workflow.year.plan import find_plan, read_plan
 
@@ -72,7 +75,7 @@ class ActShape(TypedDict):
     link: str
 
 
-def act_shape(act: Act[Any, Any]) -> ActShape:
+def act_shape(act: AnyAct) -> ActShape:
     return {
         "name": act.name,
         "zh": act.zh,
@@ -86,7 +89,7 @@ def act_shape(act: Act[Any, Any]) -> ActShape:
     }
 
 
-def field_shape(name: str, field: Field[Any]) -> FieldShape:
+def field_shape(name: str, field: Field[object]) -> FieldShape:
     label, help_words = field.metadata["label"], field.metadata.get("help")
     return {
         "name": field.data_key or name,
@@ -100,14 +103,14 @@ def field_shape(name: str, field: Field[Any]) -> FieldShape:
 
 
 @routes.get("/process", action=Action.READ_DEFINITION, answers=dict[str, Any])
-def read_definition(call: Call[Any]) -> Any:
+def read_definition(call: Call[object]) -> object:
     """How a branch moves and what each stage asks, from the code that does it; which clauses are recorded only, and which not yet."""
     kinds = {kind.value: _definition(kind) for kind in MOVES}
     return {"kinds": kinds, "school": {"acts": [act_shape(act) for act in OF_SCHOOL]}, **kinds[MAIN]}
 
 
 @cache
-def _definition(kind: Kind) -> dict[str, Any]:
+def _definition(kind: Kind) -> dict[str, object]:
     request = {each.clause for each in REQUIREMENTS[kind]}
     recorded = recorded_in()
     name, text = find_plan("2024", None)

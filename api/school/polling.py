@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Any
 
 from api.frame.routes import service
 from workflow.foundation.vocabulary import Kind
@@ -33,7 +32,7 @@ class Board:
     def __init__(self) -> None:
         self._years: dict[tuple[int, Kind], _Kept] = {}
 
-    def latest(self, call: Call[Any], year: int, kind: Kind, *, fresh: bool) -> Overview:
+    def latest(self, call: Call[object], year: int, kind: Kind, *, fresh: bool) -> Overview:
         """The counts of a year, at most half a second older than the question, or ``fresh`` from the database. Raises NotFound."""
         oldest = time.monotonic() - (0 if fresh else AGAIN_AFTER_SECONDS)
         kept = self._years.get((year, kind))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from datetime import date, datetime
-from typing import Any
 
 from flask import request as http
 from typing_extensions import TypedDict
@@ -16,7 +15,14 @@ from api.frame.routes import Answer, Routes
 from api.frame.shapes import BranchShape, Listed, LocatedShape, ProcessShape, WaiverShape, branch_shape, located_shape, process_shape, waiver_shape
 from api.school.polling import board
 from workflow.foundation.errors import Invalid, Words
-from workflow.foundation.fields import Body, Line, StaffNo, YesNo, one_of
+from workflow.foundation.fields import (
+    Body,
+    Line,
+    Sent,
+    StaffNo,
+    YesNo,
+    one_of,
+)
 from workflow.foundation.vocabulary import MAIN, STAGES, Kind, LetterState, Stage
 from workflow.machine.gate import exceptions, place_in_list
 from workflow.machine.waivers import waivers_of_year
@@ -123,7 +129,7 @@ class ProgressShape(TypedDict):
 
 
 @routes.get(f"{CYCLE}/progress", action=Action.READ_SCHOOL, answers=ProgressShape, query=ProgressQuery())
-def read_progress(call: Call[Any], query: dict[str, Any], year: int) -> Any:
+def read_progress(call: Call[object], query: Sent, year: int) -> object:
     """How many branches stand where: at most half a second old, or with ``Cache-Control: no-cache`` from the database."""
     seen = board().latest(call, year, query["kind"], fresh=bool(http.cache_control.no_cache))
     body: ProgressShape = {
@@ -142,7 +148,7 @@ def read_progress(call: Call[Any], query: dict[str, Any], year: int) -> Any:
 
 
 @routes.get(f"{CYCLE}/branches", action=Action.READ_SCHOOL, answers=Listed[ProcessShape], query=BranchesQuery())
-def list_branches(call: Call[Any], query: dict[str, Any], year: int) -> Any:
+def list_branches(call: Call[object], query: Sent, year: int) -> object:
     """Each branch, with filters; or with ``changed_since`` those whose row has changed, in their present state."""
     cycle = cycle_by_year(call.session, year)
     if "changed_since" in query:
@@ -168,7 +174,7 @@ def list_branches(call: Call[Any], query: dict[str, Any], year: int) -> Any:
 
 
 @routes.get(f"{CYCLE}/exceptions", action=Action.READ_SCHOOL, answers=Listed[LocatedShape], query=ExceptionsQuery())
-def list_exceptions(call: Call[Any], query: dict[str, Any], year: int) -> Any:
+def list_exceptions(call: Call[object], query: Sent, year: int) -> object:
     """All that is missing school-wide, signs included: the gate's own rows."""
     cycle_by_year(call.session, year)
     after = after_of(query, ("", 0), _exception_place)
@@ -184,7 +190,7 @@ def _exception_place(text: str) -> tuple[str, int]:
 
 
 @routes.get(f"{CYCLE}/waivers", action=Action.READ_SCHOOL, answers=Listed[LocatedWaiverShape], query=WaiversQuery())
-def list_waivers_of_year(call: Call[Any], query: dict[str, Any], year: int) -> Any:
+def list_waivers_of_year(call: Call[object], query: Sent, year: int) -> object:
     """The reasons that branches gave in place of what is missing: what the office reads, and what waits for its approval."""
     cycle = cycle_by_year(call.session, year)
     rows = waivers_of_year(call.session, cycle, pending=query["pending"], after=after_of(query, 0, number), limit=query["limit"] + 1)
@@ -192,7 +198,7 @@ def list_waivers_of_year(call: Call[Any], query: dict[str, Any], year: int) -> A
 
 
 @routes.get(f"{CYCLE}/letters", action=Action.READ_SCHOOL, answers=Listed[LetterShape], query=LettersQuery())
-def list_letters(call: Call[Any], query: dict[str, Any], year: int) -> Any:
+def list_letters(call: Call[object], query: Sent, year: int) -> object:
     """Who was told what, when, and what became of it."""
     cycle = cycle_by_year(call.session, year)
     rows = ledger(

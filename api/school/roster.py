@@ -21,18 +21,18 @@ class AppliedShape(ImportShape):
 
 
 @routes.post("/roster-imports", PREVIEW, answers=ImportShape, status=201)
-def preview(call: Call[Any], row: RosterImport) -> Any:
+def preview(call: Call[object], row: RosterImport) -> object:
     """Read a workbook: every problem by sheet, row and heading, and what applying it will change. Changes nothing."""
     return Answer(import_shape(row), location=location(ONE, import_id=row.id))
 
 
 @routes.get(ONE, action=Action.IMPORT_ROSTER, answers=ImportShape)
-def read_import(call: Call[Any], import_id: int) -> Any:
+def read_import(call: Call[object], import_id: int) -> object:
     """A workbook as it was read."""
     return import_shape(import_by_id(call.session, RosterImport, import_id))
 
 
 @routes.post(f"{ONE}/apply", APPLY, answers=AppliedShape)
-def apply(call: Call[Any], done: Done) -> Any:
+def apply(call: Call[object], done: Done) -> object:
     """Apply it, all or nothing. Again, with no second effect."""
     return {**import_shape(done.rows[0]), **done.facts}

@@ -39,7 +39,7 @@ def serve_application(application: Callable[[], Flask], *, host: str, port: int,
     class OurLogger(Logger):  # type: ignore[misc]
         """gunicorn's own events, written as all others are."""
 
-        def setup(self, cfg: Any) -> None:
+        def setup(self, cfg: object) -> None:
             super().setup(cfg)
             self.error_log.handlers.clear()
             self.error_log.setLevel("NOTSET")

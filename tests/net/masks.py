@@ -49,7 +49,7 @@ class Secret:
 SECRETS = (
     Secret(re.compile(r"(/invitations/)(?!<)[\w-]{40,}"), "the random code of a one-time link"),
     Secret(re.compile(r"(zhibu_session=)[\w-]{40,}"), "the random secret of a session"),
-    Secret(re.compile(r"(zhibu_session=.*; Expires=)\w+, \d+ \w+ 20[2-9]\d [\d:]+ GMT"), "the machine's own clock"),
+    Secret(re.compile(r"(zhibu_session=.*; Expires=)[A-Z]\w+, \d+ \w+ 20[2-9]\d [\d:]+ GMT"), "the machine's own clock"),
     Secret(re.compile(r"(changed_since=)[\w-]+"), "holds the cluster's number and a transaction id"),
 )
 

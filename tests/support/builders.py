@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tests.support.running import standing
-from workflow.foundation.vocabulary import SCHOOL_ZONE, Coverage, Post, Role, Stage, Standing
+from workflow.foundation.vocabulary import Coverage, Post, Role, Stage, Standing, local_day
 from workflow.machine.asked import CLAUSES
 from workflow.people.access import Caller
 from workflow.people.accounts import create_officer, open_account
@@ -22,7 +22,7 @@ from workflow.year.plan import Plan, find_plan, read_plan
 
 NOW = datetime(2024, 12, 20, 2, 0, tzinfo=UTC)
 """10:00 on Friday 20 December 2024 in the school."""
-TODAY = NOW.astimezone(SCHOOL_ZONE).date()
+TODAY = local_day(NOW)
 DEADLINES = {
     Stage.STUDY: date(2024, 12, 25),
     Stage.TALKS: date(2024, 12, 31),

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from workflow.acts import people, processes, years
 from workflow.foundation.vocabulary import Kind
 from workflow.machine import committee
 from workflow.machine.kinds import KINDS
 from workflow.roster import imports, posts
-from workflow.rules.acts import Act
+from workflow.rules.acts import AnyAct
 
-OF_SCHOOL: tuple[Act[Any, Any], ...] = (*people.ACTS, *posts.ACTS, *imports.ACTS, *years.ACTS)
+OF_SCHOOL: tuple[AnyAct, ...] = (*people.ACTS, *posts.ACTS, *imports.ACTS, *years.ACTS)
 """Those that belong to no kind of process."""
-OF_KIND: Mapping[Kind, tuple[Act[Any, Any], ...]] = {
+OF_KIND: Mapping[Kind, tuple[AnyAct, ...]] = {
     kind: (*processes.OF_KIND[kind].all, *each.acts, *(committee.ACTS if kind is committee.KIND else ())) for kind, each in KINDS.items()
 }
 """Those of each kind: what every process has, what its rooms record, what the committee does with it."""
-ACTS: tuple[Act[Any, Any], ...] = (*OF_SCHOOL, *(act for acts in OF_KIND.values() for act in acts))
+ACTS: tuple[AnyAct, ...] = (*OF_SCHOOL, *(act for acts in OF_KIND.values() for act in acts))

@@ -12,7 +12,16 @@ from sqlalchemy import Engine
 
 from workflow.foundation.database import act_as, transaction
 from workflow.foundation.errors import Invalid, NotFound
-from workflow.foundation.fields import Body, Line, LongText, Moment, StaffNo, about, one_of
+from workflow.foundation.fields import (
+    Body,
+    Line,
+    LongText,
+    Moment,
+    Sent,
+    StaffNo,
+    about,
+    one_of,
+)
 from workflow.foundation.vocabulary import Role
 from workflow.people.access import Action
 from workflow.people.accounts import (
@@ -52,7 +61,12 @@ from workflow.people.throttle import (
     network_of,
     take,
 )
-from workflow.rules.acts import Act, Call, Done, Sent
+from workflow.rules.acts import (
+    Act,
+    AnyAct,
+    Call,
+    Done,
+)
 
 SAME_TIME_SECONDS = 0.25
 """Answering a forgotten password takes this long, whatever there was to do: longer than writing a letter."""
@@ -105,7 +119,7 @@ class ForgottenSchema(Body):
     staff_no = StaffNo(required=True, **_STAFF_NO)
 
 
-def _named(call: Call[Any], staff_no: str) -> Person:
+def _named(call: Call[object], staff_no: str) -> Person:
     """The person that was named. Raises Invalid at that field for somebody unknown."""
     try:
         return person_by_staff_no(call.session, staff_no)
@@ -124,14 +138,14 @@ class SignedIn:
     issued: Issued
 
 
-def _beside(call: Call[Any]) -> Engine:
+def _beside(call: Call[object]) -> Engine:
     """Where a transaction of its own is opened beside that of the act."""
     engine = call.session.get_bind()
     assert isinstance(engine, Engine)  # noqa: S101
     return engine
 
 
-def _sign_in(call: Call[Any], sent: Sent) -> SignedIn:
+def _sign_in(call: Call[object], sent: Sent) -> SignedIn:
     staff_no, network = sent["staff_no"], network_of(call.origin)
     # Committed before the password is looked at: the count stands whatever becomes of this sign-in.
     with transaction(_beside(call), actor=None) as counting:
@@ -152,11 +166,11 @@ SIGN_OUT: Act[Any, None] = Act(
 )
 
 
-def _desk(call: Call[Any]) -> Desk:
+def _desk(call: Call[object]) -> Desk:
     return Desk(now=call.now, base_url=call.base_url, hours=call.settings.invitation_hours)
 
 
-def _forgotten(call: Call[Any], sent: Sent) -> None:
+def _forgotten(call: Call[object], sent: Sent) -> None:
     """Mail a link, if there is such an account. It takes as long and ends alike whether there is one or not."""
     began = time.monotonic()
     with transaction(_beside(call), actor=None) as counting:
@@ -176,7 +190,7 @@ FORGET_PASSWORD: Act[Any, None] = Act(
 )
 
 
-def _invitation(call: Call[Any], invitation_code: str) -> Invitation:
+def _invitation(call: Call[object], invitation_code: str) -> Invitation:
     return open_invitation(call.session, invitation_code, now=call.now)
 
 
@@ -194,11 +208,11 @@ SET_PASSWORD: Act[Invitation, Person] = Act(
 # ── accounts and tokens ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _account(call: Call[Any], staff_no: str) -> Account:
+def _account(call: Call[object], staff_no: str) -> Account:
     return account_of(call.session, staff_no)
 
 
-def _open_account(call: Call[Any], sent: Sent) -> Account:
+def _open_account(call: Call[object], sent: Sent) -> Account:
     staff_no, password = sent["staff_no"], sent.get("password")
     if "role" in sent:
         name = sent.get("name", staff_no)
@@ -215,7 +229,7 @@ OPEN_ACCOUNT: Act[Any, Account] = Act(
 )
 
 
-def _and_the_account(does: Callable[[Call[Account]], Any]) -> Callable[[Call[Account], Sent], Account]:
+def _and_the_account(does: Callable[[Call[Account]], object]) -> Callable[[Call[Account], Sent], Account]:
     """Do something to an account, which is what came of it."""
 
     def done(call: Call[Account], sent: Sent) -> Account:
@@ -251,7 +265,7 @@ INVITE: Act[Account, Invitation] = Act(
 )
 
 
-def _invite_branch(call: Call[Any], sent: Sent) -> Done:
+def _invite_branch(call: Call[object], sent: Sent) -> Done:
     """Mail everyone of a branch who has no password. The rows are those who have no address."""
     try:
         branch = branch_by_code(call.session, sent["branch"])
@@ -275,7 +289,7 @@ class TokenIssued:
     issued: Issued
 
 
-def _issue_token(call: Call[Any], sent: Sent) -> TokenIssued:
+def _issue_token(call: Call[object], sent: Sent) -> TokenIssued:
     person = _named(call, sent["staff_no"])
     ends = sent.get("expires_at", call.now + timedelta(days=call.settings.token_days))
     return TokenIssued(person, sent["name"], issue_token(call.session, person, name=sent["name"], now=call.now, expires_at=ends))
@@ -303,7 +317,7 @@ NAME_SUBSTITUTE: Act[Any, Substitute] = Act(
 )
 
 
-def _substitute(call: Call[Any], substitute_id: int) -> Substitute:
+def _substitute(call: Call[object], substitute_id: int) -> Substitute:
     return substitute_by_id(call.session, substitute_id, branches=branches_within(call.by, call.by_roles))
 
 
@@ -315,7 +329,7 @@ END_SUBSTITUTE: Act[Substitute, Substitute] = Act(
     "end_substitute", "结束代行", "end a substitute", Action.WRITE_SUBSTITUTES, _end_substitute, on=_substitute, sends=EndSubstituteSchema()
 )
 
-ACTS: tuple[Act[Any, Any], ...] = (
+ACTS: tuple[AnyAct, ...] = (
     SIGN_IN,
     SIGN_OUT,
     FORGET_PASSWORD,

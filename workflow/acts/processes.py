@@ -5,16 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from workflow.foundation.errors import Conflict, Invalid, Words
-from workflow.foundation.fields import Body, Day, Line, LongText, about, many, one_of
+from workflow.foundation.fields import (
+    Body,
+    Day,
+    Line,
+    LongText,
+    Sent,
+    about,
+    many,
+    one_of,
+)
 from workflow.foundation.vocabulary import WORKING_STAGES, Kind, Stage, Trigger, Waivable
 from workflow.machine import waivers
 from workflow.machine.kinds import KINDS
 from workflow.machine.process import move, move_together
 from workflow.people.access import Action
-from workflow.rules.acts import Act, Call, Done, Sent
+from workflow.rules.acts import (
+    Act,
+    AnyAct,
+    Call,
+    Done,
+)
 from workflow.rules.evidence import must_be_unaccepted, record_of, reject
 from workflow.rules.kinds import ProcessKind
 from workflow.rules.records import REASON
@@ -23,6 +37,8 @@ from workflow.year.cycle import Cycle, Extension, Lock, Participant, StageChange
 from workflow.year.deadlines import extend
 from workflow.year.roll import RollSchema, amend_roll, confirm_excuse, withdraw_excuse
 
+T = TypeVar("T")
+U = TypeVar("U")
 _REASON = about("理由", "reason", "写清楚为什么", "say why", example="材料还要补充")
 
 
@@ -43,7 +59,7 @@ class ExtensionSchema(Body):
     reason = LongText(required=True, at_most=1000, **_REASON)
 
 
-def _move(call: Call[Any], sent: Sent) -> StageChange:
+def _move(call: Call[object], sent: Sent) -> StageChange:
     return move(
         call.session,
         call.process,
@@ -58,11 +74,11 @@ def _move(call: Call[Any], sent: Sent) -> StageChange:
     )
 
 
-def _extend(call: Call[Any], sent: Sent) -> Extension:
+def _extend(call: Call[object], sent: Sent) -> Extension:
     return extend(call.session, call.process, stage=sent["stage"], due_on=sent["due_on"], reason=sent["reason"], by=call.by.staff_no, now=call.now)
 
 
-def _version_of_process(call: Call[Any], result: Any) -> int:
+def _version_of_process(call: Call[object], result: object) -> int:
     return call.process.version
 
 
@@ -101,11 +117,11 @@ def _advance_schema(kind: Kind) -> Body:
 # ── reasons in place of what is missing ───────────────────────────────────────────────────────────────────────────────
 
 
-def _waiver(call: Call[Any], record_id: int) -> Waiver:
+def _waiver(call: Call[object], record_id: int) -> Waiver:
     return record_of(call.session, Waiver, call.process.id, record_id, held=True)
 
 
-def _give(call: Call[Any], sent: Sent) -> Waiver:
+def _give(call: Call[object], sent: Sent) -> Waiver:
     return waivers.waive(call.session, call.process, sent, by=call.by.staff_no, now=call.now)
 
 
@@ -135,11 +151,11 @@ def _take_back(call: Call[Waiver], sent: Sent) -> Waiver:
 # ── the roll ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _line(call: Call[Any], staff_no: str) -> Participant:
+def _line(call: Call[object], staff_no: str) -> Participant:
     return participant(call.session, call.process.id, staff_no, held=True)
 
 
-def _and_the_line(does: Callable[[Call[Participant], Sent], Any]) -> Callable[[Call[Participant], Sent], Participant]:
+def _and_the_line(does: Callable[[Call[Participant], Sent], object]) -> Callable[[Call[Participant], Sent], Participant]:
     """Do something to a line of the roll, which is what came of it."""
 
     def done(call: Call[Participant], sent: Sent) -> Participant:
@@ -165,21 +181,21 @@ class ProcessActs:
     """``change``, ``withdraw``, ``confirm``; none where the kind excuses nobody."""
 
     @property
-    def all(self) -> tuple[Act[Any, Any], ...]:
+    def all(self) -> tuple[AnyAct, ...]:
         several = (self.advance_many,) if self.advance_many else ()
         return (self.move, self.extend, *several, *self.waivers.values(), *self.roll.values())
 
 
-def _act(kind: ProcessKind, name: str, zh: str, en: str, action: Action, does: Callable[[Call[Any], Any], Any], **options: Any) -> Act[Any, Any]:
+def _act(kind: ProcessKind, name: str, zh: str, en: str, action: Action, does: Callable[[Call[T], Sent], U], **options: Any) -> Act[T, U]:
     return Act(name, zh, en, action, does, **{"kind": kind.kind, "lock": Lock.EVIDENCE, **options})
 
 
-def _moving(kind: ProcessKind) -> Act[Any, StageChange]:
+def _moving(kind: ProcessKind) -> Act[object, StageChange]:
     moving = {"lock": Lock.MOVE, "sends": MoveSchema(), "wants_version": True, "version": _version_of_process}
     return _act(kind, "move", "办理环节变动", "move the process", kind.moving, _move, **moving)
 
 
-def _extending(kind: ProcessKind) -> Act[Any, Extension]:
+def _extending(kind: ProcessKind) -> Act[object, Extension]:
     extending = {"lock": Lock.MOVE, "sends": ExtensionSchema(), "version": _version_of_process}
     return _act(kind, "extend", "准予延期", "give a later day", Action.EXTEND, _extend, **extending)
 
@@ -198,7 +214,7 @@ def _advancing_many(kind: ProcessKind) -> Act[Cycle, Done] | None:
     )
 
 
-def _waiving(kind: ProcessKind) -> dict[str, Act[Any, Waiver]]:
+def _waiving(kind: ProcessKind) -> dict[str, Act[object, Waiver]]:
     if all(each.waivable is Waivable.NO for each in kind.requirements):
         return {}
     act = partial(_act, kind, link="waivers")
@@ -230,4 +246,4 @@ def _acts_of(kind: ProcessKind) -> ProcessActs:
 
 
 OF_KIND: Mapping[Kind, ProcessActs] = {kind: _acts_of(declared) for kind, declared in KINDS.items()}
-ACTS: tuple[Act[Any, Any], ...] = tuple(act for each in OF_KIND.values() for act in each.all)
+ACTS: tuple[AnyAct, ...] = tuple(act for each in OF_KIND.values() for act in each.all)

@@ -10,11 +10,22 @@ from marshmallow import fields
 
 from workflow.foundation.calendar import CalendarDay, forget_day, set_day
 from workflow.foundation.errors import Invalid, NotFound
-from workflow.foundation.fields import Body, Day, Line, Truth, about
+from workflow.foundation.fields import (
+    Body,
+    Day,
+    Line,
+    Sent,
+    Truth,
+    about,
+)
 from workflow.foundation.vocabulary import Stage
 from workflow.machine.asked import CLAUSES
 from workflow.people.access import Action
-from workflow.rules.acts import Act, Call, Sent
+from workflow.rules.acts import (
+    Act,
+    AnyAct,
+    Call,
+)
 from workflow.year.cycle import Cycle, cycle_by_year
 from workflow.year.deadlines import STAGES_WITH_A_DAY, change_deadlines
 from workflow.year.opening import close_cycle, open_cycle, publish
@@ -49,7 +60,7 @@ def _days(deadlines: Mapping[str, Any]) -> dict[Stage, Any]:
     return {Stage(stage): day for stage, day in deadlines.items()}
 
 
-def _open(call: Call[Any], sent: Sent) -> Cycle:
+def _open(call: Call[object], sent: Sent) -> Cycle:
     try:
         name, text = find_plan(sent["plan"], call.settings.data_dir)
     except NotFound as missing:
@@ -57,16 +68,16 @@ def _open(call: Call[Any], sent: Sent) -> Cycle:
     return open_cycle(call.session, read_plan(text, CLAUSES, name=name), _days(sent["deadlines"]), now=call.now)
 
 
-def a_year(call: Call[Any], year: int) -> Cycle:
+def a_year(call: Call[object], year: int) -> Cycle:
     """The year that an address names. Raises NotFound."""
     return cycle_by_year(call.session, year)
 
 
-def _held(call: Call[Any], year: int) -> Cycle:
+def _held(call: Call[object], year: int) -> Cycle:
     return cycle_by_year(call.session, year, for_update=True)
 
 
-def _and_the_year(does: Callable[[Call[Cycle], Sent], Any]) -> Callable[[Call[Cycle], Sent], Cycle]:
+def _and_the_year(does: Callable[[Call[Cycle], Sent], object]) -> Callable[[Call[Cycle], Sent], Cycle]:
     """Do something to a year, which is what came of it."""
 
     def done(call: Call[Cycle], sent: Sent) -> Cycle:
@@ -76,7 +87,7 @@ def _and_the_year(does: Callable[[Call[Cycle], Sent], Any]) -> Callable[[Call[Cy
     return done
 
 
-def _act(name: str, zh: str, en: str, does: Callable[[Call[Cycle], Sent], Any], **options: Any) -> Act[Cycle, Cycle]:
+def _act(name: str, zh: str, en: str, does: Callable[[Call[Cycle], Sent], object], **options: Any) -> Act[Cycle, Cycle]:
     return Act(name, zh, en, Action.WRITE_CYCLES, _and_the_year(does), on=_held, **options)
 
 
@@ -102,7 +113,7 @@ class CalendarSchema(Body):
     note = Line(**about("说明", "note", "为什么", "why", example="校庆调休"))
 
 
-def a_day(call: Call[Any], day: str) -> date:
+def a_day(call: Call[object], day: str) -> date:
     """The day of an address. Raises NotFound for what is no day."""
     try:
         if not Day.PATTERN.fullmatch(day) or not 1900 <= int(day[:4]) <= 2999:
@@ -128,4 +139,4 @@ FORGET_DAY: Act[date, None] = Act(
     on=a_day,
 )
 
-ACTS: tuple[Act[Any, Any], ...] = (OPEN_YEAR, CHANGE_DEADLINES, PUBLISH_YEAR, CLOSE_YEAR, SET_DAY, FORGET_DAY)
+ACTS: tuple[AnyAct, ...] = (OPEN_YEAR, CHANGE_DEADLINES, PUBLISH_YEAR, CLOSE_YEAR, SET_DAY, FORGET_DAY)

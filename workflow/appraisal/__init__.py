@@ -21,7 +21,7 @@ from workflow.appraisal.study.sessions import SESSIONS
 from workflow.appraisal.talks.talks import TALKS, visible_history
 from workflow.foundation.vocabulary import STAGES, WORKING_STAGES, Kind, Role, Stage, Trigger
 from workflow.people.access import Action
-from workflow.rules.acts import Act, Call
+from workflow.rules.acts import AnyAct, Call
 from workflow.rules.kinds import ProcessKind
 from workflow.rules.moves import Move, earlier
 from workflow.rules.records import Records
@@ -72,7 +72,7 @@ RECORDS: tuple[Records[Any], ...] = (
     FILINGS,
 )
 
-ACTS: tuple[Act[Any, Any], ...] = (
+ACTS: tuple[AnyAct, ...] = (
     *study.ACTS,
     *talks.ACTS,
     *self_review.ACTS,
@@ -83,7 +83,7 @@ ACTS: tuple[Act[Any, Any], ...] = (
 )
 
 
-def _history_seen(call: Call[Any]) -> ColumnElement[bool]:
+def _history_seen(call: Call[object]) -> ColumnElement[bool]:
     secretary = secretaries(call.session, [call.process.id]).get(call.process.id)
     return visible_history(call.by, call.process.branch.code, secretary.staff_no if secretary else None)
 

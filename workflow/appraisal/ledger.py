@@ -15,11 +15,11 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from workflow.foundation.database import Base, Numbered, any_of, word
 from workflow.foundation.errors import Invalid, Words
-from workflow.foundation.history import track
+from workflow.foundation.history import tracked
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import Kind, MeasureState, ProblemSource
 from workflow.people.access import Action
-from workflow.rules.evidence import Evidence
+from workflow.rules.evidence import STANDING, Evidence
 from workflow.year.cycle import Cycle, Participant, Process
 
 COMMITTEE = "committee"
@@ -29,6 +29,7 @@ NOTHING_LAST_YEAR = "上年度无整改事项"
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@tracked()
 class Problem(Evidence, Base):
     """A problem that came to light (查摆出的问题)."""
 
@@ -45,11 +46,12 @@ class Problem(Evidence, Base):
         return self.about or COMMITTEE
 
 
+@tracked()
 class Measure(Evidence, Base):
     """A measure of the committee (整改措施)."""
 
     __tablename__ = "measure"
-    __table_args__ = (Index("ix_measure_due_on", "due_on", postgresql_where="withdrawn_at is null and rejected_at is null"),)
+    __table_args__ = (Index("ix_measure_due_on", "due_on", postgresql_where=STANDING),)
 
     text: Mapped[str]
     owner: Mapped[str | None] = mapped_column(ForeignKey("person.staff_no", onupdate="CASCADE"))
@@ -68,6 +70,7 @@ class Measure(Evidence, Base):
         return [each.problem_id for each in self.answers]
 
 
+@tracked()
 class MeasureProblem(Base):
     """A measure answers a problem (对应问题)."""
 
@@ -81,6 +84,7 @@ class MeasureProblem(Base):
     problem: Mapped[Problem] = relationship(lazy="joined")
 
 
+@tracked()
 class MeasureProgress(Numbered, Base):
     """How far a measure has come, and what shows it (整改进展、佐证). Follow-through: it never closes."""
 
@@ -94,6 +98,7 @@ class MeasureProgress(Numbered, Base):
     recorded_at: Mapped[datetime]
 
 
+@tracked()
 class MeasureComment(Numbered, Base):
     """What somebody says of a measure (群众意见). Follow-through: it never closes."""
 
@@ -106,8 +111,6 @@ class MeasureComment(Numbered, Base):
     recorded_at: Mapped[datetime]
 
 
-for _table in (Problem, Measure, MeasureProblem, MeasureProgress, MeasureComment):
-    track(_table.__table__)  # type: ignore[arg-type]
 personal(
     Problem,
     Area.APPRAISAL,

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
 
 from workflow.assessment import activities, arrangement, attendance, deciding, duty_reports, facts, proposals, summary
 from workflow.foundation.vocabulary import WORKING_STAGES, Kind, Role, Stage, Trigger
 from workflow.people.access import SCHOOL_READERS, Action, Caller
-from workflow.rules.acts import Act
+from workflow.rules.acts import AnyAct
 from workflow.rules.kinds import ProcessKind
 from workflow.rules.moves import Move
 from workflow.rules.requirement import Requirement
@@ -38,7 +37,7 @@ REQUIREMENTS: tuple[Requirement, ...] = (
     *deciding.REQUIREMENTS,
 )
 
-ACTS: tuple[Act[Any, Any], ...] = (
+ACTS: tuple[AnyAct, ...] = (
     *arrangement.ACTS,
     *duty_reports.ACTS,
     *facts.ACTS,

@@ -9,7 +9,7 @@ stands in ``attendance.py``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -20,13 +20,25 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from workflow.foundation.database import Base, any_of, notes, word
 from workflow.foundation.errors import Exists, Invalid, NotFound, StageClosed, Words
-from workflow.foundation.fields import Day, Line, Truth, Whole, about, one_of
-from workflow.foundation.history import track
+from workflow.foundation.fields import (
+    Day,
+    Line,
+    Sent,
+    Truth,
+    Whole,
+    about,
+    one_of,
+)
+from workflow.foundation.history import tracked
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import ActivityKind, Presence, Role, Severity, Stage
 from workflow.people.access import Action, Caller
-from workflow.rules.acts import Act, Call, Sent
-from workflow.rules.evidence import Retractable, amendable, must_have_happened, withdraw
+from workflow.rules.acts import (
+    Act,
+    AnyAct,
+    Call,
+)
+from workflow.rules.evidence import STANDING, Retractable, amendable, must_have_happened, withdraw
 from workflow.rules.records import REASON, Answered, RecordSchema
 from workflow.rules.requirement import TODAY, Missing, missing, requirement
 from workflow.year.cycle import Cycle, Lock, Process, cycle_by_year, must_be_running, processes
@@ -34,6 +46,7 @@ from workflow.year.cycle import Cycle, Lock, Process, cycle_by_year, must_be_run
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@tracked()
 class Activity(Retractable, Base):
     """One activity of the year (集中活动)."""
 
@@ -48,7 +61,7 @@ class Activity(Retractable, Base):
             "name",
             "held_on",
             unique=True,
-            postgresql_where="withdrawn_at is null and rejected_at is null",
+            postgresql_where=STANDING,
         ),
     )
 
@@ -60,6 +73,7 @@ class Activity(Retractable, Base):
     """应到: how many people of the whole school were expected, where the office knows it; the sheet is compared with it."""
 
 
+@tracked()
 class Attendance(Base):
     """Somebody was expected at an activity and came, was on leave or stayed away (出勤)."""
 
@@ -75,8 +89,6 @@ class Attendance(Base):
     activity: Mapped[Activity] = relationship()
 
 
-for _table in (Activity, Attendance):
-    track(_table.__table__)  # type: ignore[arg-type]
 personal(Activity, Area.ASSESSMENT, "集中活动", other="kind name held_on expected")
 personal(
     Attendance,
@@ -121,7 +133,7 @@ ACTIVITIES = ActivitySchema()
 # ── verbs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def record_activity(session: Session, cycle: Cycle, body: Mapping[str, Any], *, by: Caller, now: datetime) -> Activity:
+def record_activity(session: Session, cycle: Cycle, body: Sent, *, by: Caller, now: datetime) -> Activity:
     """Record an activity that was held or is planned. Raises Invalid; Conflict once the year is closed; Exists when the same one stands."""
     _must_be_about_the_year(cycle, body["held_on"])
     must_be_running(cycle)
@@ -133,7 +145,7 @@ def record_activity(session: Session, cycle: Cycle, body: Mapping[str, Any], *, 
     return row
 
 
-def amend_activity(session: Session, cycle: Cycle, row: Activity, body: Mapping[str, Any], *, seen: int, now: datetime) -> None:
+def amend_activity(session: Session, cycle: Cycle, row: Activity, body: Sent, *, seen: int, now: datetime) -> None:
     """Correct an activity, held by who changes it. Raises Invalid, Stale, Conflict, Exists; StageClosed for a kind under which it was summarised.
 
     Once its attendance is there it was held: it cannot be moved to a day that is still to come.
@@ -243,12 +255,12 @@ def turnouts_of_branches(session: Session, process_ids: Sequence[int]) -> dict[t
 # ── acts ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def a_year(call: Call[Any], year: int) -> Cycle:
+def a_year(call: Call[object], year: int) -> Cycle:
     """The year that an address names. Raises NotFound."""
     return cycle_by_year(call.session, year)
 
 
-def held_activity(call: Call[Any], year: int, record_id: int) -> tuple[Cycle, Activity]:
+def held_activity(call: Call[object], year: int, record_id: int) -> tuple[Cycle, Activity]:
     """An activity and its year, for somebody who will change it. Raises NotFound."""
     cycle = cycle_by_year(call.session, year)
     return cycle, activity_of(call.session, cycle, record_id, held=True)
@@ -290,7 +302,7 @@ AMEND: Act[tuple[Cycle, Activity], Activity] = Act(
 WITHDRAW: Act[tuple[Cycle, Activity], Activity] = Act(
     "withdraw_activity", "撤回集中活动", "withdraw an activity", Action.ASSESS, _withdraw, on=held_activity, sends=REASON, link="activities"
 )
-ACTS: tuple[Act[Any, Any], ...] = (RECORD, AMEND, WITHDRAW)
+ACTS: tuple[AnyAct, ...] = (RECORD, AMEND, WITHDRAW)
 
 
 # ── requirements ──────────────────────────────────────────────────────────────────────────────────────────────────────

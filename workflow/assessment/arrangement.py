@@ -8,7 +8,7 @@ the version of the process.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 from functools import partial
 from typing import Any
@@ -18,13 +18,26 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from workflow.foundation.database import Base, any_of, notes, word
 from workflow.foundation.errors import Conflict, Invalid, Words
-from workflow.foundation.fields import Day, Inner, Line, LongText, Whole, about, one_of
-from workflow.foundation.history import track
+from workflow.foundation.fields import (
+    Day,
+    Inner,
+    Line,
+    LongText,
+    Sent,
+    Whole,
+    about,
+    one_of,
+)
+from workflow.foundation.history import tracked
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import Kind, ReportMode, Role, Severity, Stage
 from workflow.people.access import Action
 from workflow.people.organisation import Branch
-from workflow.rules.acts import Act, Call, Sent
+from workflow.rules.acts import (
+    Act,
+    AnyAct,
+    Call,
+)
 from workflow.rules.evidence import must_be_open
 from workflow.rules.records import Answered
 from workflow.rules.requirement import Missing, blanks, missing, requirement
@@ -34,6 +47,7 @@ from workflow.year.deadlines import change_processes
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@tracked()
 class Arrangement(Base):
     """How one branch reports, and the office's own words on it (述职安排、党办意见)."""
 
@@ -58,7 +72,6 @@ class Arrangement(Base):
     """等: whatever else the committee should have before it."""
 
 
-track(Arrangement.__table__)  # type: ignore[arg-type]
 personal(
     Arrangement,
     Area.ASSESSMENT,
@@ -124,7 +137,7 @@ def on_site(session: Session, cycle: Cycle) -> Sequence[tuple[Arrangement, Branc
     return [(row, branch) for row, branch in rows]
 
 
-def arrange(session: Session, process: Process, body: Mapping[str, Any], *, seen: int) -> None:
+def arrange(session: Session, process: Process, body: Sent, *, seen: int) -> None:
     """Set how a branch reports, or what the office says of it. The process is held by Lock.MOVE. Raises Invalid, Stale, StageClosed, Conflict."""
     row = arrangement_of(session, process)
     mode = body.get("mode", row.mode if row else None)
@@ -171,7 +184,7 @@ def _must_be_free(session: Session, process: Process, row: Arrangement) -> None:
         raise Conflict(Words(f"该场次的第 {row.position} 位已安排给{other}", f"number {row.position} of that session is {other} already"))
 
 
-def _arrange(call: Call[Any], sent: Sent) -> Process:
+def _arrange(call: Call[object], sent: Sent) -> Process:
     arrange(call.session, call.process, sent, seen=call.seen)
     return call.process
 
@@ -187,7 +200,7 @@ ARRANGE: Act[Any, Process] = Act(
     sends=ArrangementSchema(partial=True),
     wants_version=True,
 )
-ACTS: tuple[Act[Any, Any], ...] = (ARRANGE,)
+ACTS: tuple[AnyAct, ...] = (ARRANGE,)
 
 # ── requirements ──────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -21,21 +21,28 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from workflow.assessment.activities import Activity, Attendance, activity_of, held_activity, must_be_collecting
 from workflow.foundation.database import Base, any_of
 from workflow.foundation.errors import Conflict, NotFound, Words
+from workflow.foundation.fields import Sent
 from workflow.foundation.personal import Area, Data, personal
-from workflow.foundation.vocabulary import SCHOOL_ZONE, CycleStatus, Kind, Presence, Stage
+from workflow.foundation.vocabulary import CycleStatus, Kind, Presence, Stage, local_day
 from workflow.people.access import Action, Caller
 from workflow.people.organisation import Branch, Person
-from workflow.rules.acts import Act, Call, Done, Sent
+from workflow.rules.acts import (
+    Act,
+    AnyAct,
+    Call,
+    Done,
+)
 from workflow.rules.evidence import must_stand
 from workflow.workbooks import cells
 from workflow.workbooks.cells import Cell, CellFault, quoted
-from workflow.workbooks.imports import Upload, WorkbookImport, import_by_id, keep_import, mark_applied, must_be_applicable, track_import
+from workflow.workbooks.imports import Upload, WorkbookImport, import_by_id, keep_import, mark_applied, must_be_applicable, tracked_import
 from workflow.workbooks.sheets import ROWS_NAMED, Column, SheetForm, SheetProblem, has_errors, in_order, read_sheets, rows_named
 from workflow.year.cycle import Cycle, Lock, Participant, Process, cycle_by_year, must_be_running, processes_of
 
 # ── record ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@tracked_import
 class AttendanceImport(WorkbookImport, Base):
     """An attendance sheet as it was read (出勤表)."""
 
@@ -47,7 +54,6 @@ class AttendanceImport(WorkbookImport, Base):
     """学工号 to presence while it can be applied: empty if it has errors, and once it was applied."""
 
 
-track_import(AttendanceImport.__table__)  # type: ignore[arg-type]
 personal(
     AttendanceImport,
     Area.ASSESSMENT,
@@ -319,7 +325,7 @@ def apply_attendance(session: Session, cycle: Cycle, activity: Activity, row: At
     must_be_applicable(row)
     must_be_running(cycle)
     must_stand(activity)
-    if activity.held_on > now.astimezone(SCHOOL_ZONE).date():
+    if activity.held_on > local_day(now):
         raise Conflict(Words(f"该活动在 {activity.held_on} 举行，还没有到", f"the activity is on {activity.held_on}, which is still to come"))
     # All of the year, before the rolls are read: who is on which must not change between reading and writing.
     processes_of(session, cycle, Kind.ASSESSMENT, lock=Lock.EVIDENCE)
@@ -358,12 +364,12 @@ def _write(session: Session, activity: Activity, found: AttendanceChanges) -> No
 Sheet = tuple[Cycle, Activity, AttendanceImport]
 
 
-def _activity(call: Call[Any], year: int, record_id: int) -> tuple[Cycle, Activity]:
+def _activity(call: Call[object], year: int, record_id: int) -> tuple[Cycle, Activity]:
     cycle = cycle_by_year(call.session, year)
     return cycle, activity_of(call.session, cycle, record_id)
 
 
-def _sheet(call: Call[Any], year: int, record_id: int, sheet_id: int) -> Sheet:
+def _sheet(call: Call[object], year: int, record_id: int, sheet_id: int) -> Sheet:
     cycle, activity = held_activity(call, year, record_id)
     return cycle, activity, attendance_import_of(call.session, activity, sheet_id, held=True)
 
@@ -389,4 +395,4 @@ PREVIEW: Act[tuple[Cycle, Activity], AttendanceImport] = Act(
     link="activities",
 )
 APPLY: Act[Sheet, Done] = Act("apply_attendance", "写入出勤", "apply an attendance sheet", Action.ASSESS, _apply, on=_sheet, link="activities")
-ACTS: tuple[Act[Any, Any], ...] = (PREVIEW, APPLY)
+ACTS: tuple[AnyAct, ...] = (PREVIEW, APPLY)

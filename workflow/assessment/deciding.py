@@ -6,7 +6,6 @@ The plan: 党委会议研究决定……研究确定优秀党支部。
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -84,7 +83,7 @@ def _pending() -> Subquery:
     )
 
 
-def _named_by(pending: Subquery, *, name: Any, amount: Any = 1) -> Missing:
+def _named_by(pending: Subquery, *, name: object, amount: object = 1) -> Missing:
     """A row for each branch that such a decision names."""
     here = missing(DecisionResult.process_id, subject=pending.c.id, name=name, amount=amount)
     return here.join(pending, pending.c.id == DecisionResult.decision_id)

@@ -9,7 +9,7 @@ moves all its branches at once; that act stands in ``workflow.machine.committee`
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -30,18 +30,32 @@ from sqlalchemy.orm import Mapped, Session, contains_eager, mapped_column, relat
 
 from workflow.foundation.database import Base, any_of, notes, word
 from workflow.foundation.errors import Conflict, Exists, Invalid, NotFound, Words
-from workflow.foundation.fields import Body, ByName, Day, Inner, Line, LongText, StaffNo, Whole, about, many, one_of
-from workflow.foundation.history import track
+from workflow.foundation.fields import (
+    Body,
+    ByName,
+    Day,
+    Inner,
+    Line,
+    LongText,
+    Sent,
+    StaffNo,
+    Whole,
+    about,
+    many,
+    one_of,
+)
+from workflow.foundation.history import tracked
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import Kind, Level
 from workflow.people.access import SCHOOL_READERS, Action, Caller
 from workflow.people.organisation import Branch, Person
-from workflow.rules.evidence import Retractable, must_have_happened
+from workflow.rules.evidence import STANDING, Retractable, must_have_happened
 from workflow.year.cycle import Cycle, Lock, Process, must_be_running, processes_of
 
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@tracked()
 class Decision(Retractable, Base):
     """A decision of the school committee (党委会决定)."""
 
@@ -51,7 +65,7 @@ class Decision(Retractable, Base):
         CheckConstraint("confirmed_at is null or withdrawn_at is null and rejected_at is null", name="final"),
         CheckConstraint("published_at is null or confirmed_at is not null", name="published"),
         CheckConstraint("due >= 1", name="due"),
-        Index("uq_decision_number", "cycle_id", "number", unique=True, postgresql_where="withdrawn_at is null and rejected_at is null"),
+        Index("uq_decision_number", "cycle_id", "number", unique=True, postgresql_where=STANDING),
         Index(
             "uq_decision_pending",
             "cycle_id",
@@ -81,6 +95,7 @@ class Decision(Retractable, Base):
         return self.confirmed_at is not None
 
 
+@tracked()
 class DecisionAttendee(Base):
     """Somebody was there (到会)."""
 
@@ -91,6 +106,7 @@ class DecisionAttendee(Base):
     staff_no: Mapped[str] = mapped_column(ForeignKey("person.staff_no", onupdate="CASCADE"))
 
 
+@tracked()
 class DecisionResult(Base):
     """What was decided on one branch (考核结果).
 
@@ -111,8 +127,6 @@ class DecisionResult(Base):
     process: Mapped[Process] = relationship()
 
 
-for _table in (Decision, DecisionAttendee, DecisionResult):
-    track(_table.__table__)  # type: ignore[arg-type]
 personal(Decision, Area.ASSESSMENT, "党委会决定", other="held_on number due")
 personal(
     DecisionAttendee,
@@ -160,7 +174,7 @@ class DecisionSchema(Body):
 # ── verbs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def enter_decision(session: Session, cycle: Cycle, body: Mapping[str, Any], *, by: Caller, now: datetime) -> Decision:
+def enter_decision(session: Session, cycle: Cycle, body: Sent, *, by: Caller, now: datetime) -> Decision:
     """Enter what the committee's minutes say. Nothing of it holds before the committee has made it final.
 
     Raises Invalid; Exists while another one waits, or when the number is taken; Conflict unless the year runs.

@@ -22,13 +22,25 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from workflow.appraisal.ledger import NOTHING_LAST_YEAR, last_years_measures, rectification_text
 from workflow.foundation.database import Base
 from workflow.foundation.errors import Conflict, Invalid, NotFound, Words
-from workflow.foundation.fields import ByName, Line, LongText, Moment, Truth, about
-from workflow.foundation.history import track
+from workflow.foundation.fields import (
+    ByName,
+    Line,
+    LongText,
+    Moment,
+    Sent,
+    Truth,
+    about,
+)
+from workflow.foundation.history import tracked
 from workflow.foundation.personal import Area, Data, personal
-from workflow.foundation.vocabulary import SCHOOL_ZONE, Kind, Role, Severity, Stage
+from workflow.foundation.vocabulary import Kind, Role, Severity, Stage, local_day
 from workflow.people.access import Action, Caller
-from workflow.rules.acts import Act, Call, Sent
-from workflow.rules.evidence import Evidence, must_be_open, reject, withdraw
+from workflow.rules.acts import (
+    Act,
+    AnyAct,
+    Call,
+)
+from workflow.rules.evidence import STANDING, Evidence, must_be_open, reject, withdraw
 from workflow.rules.records import REASON, Answered, RecordSchema
 from workflow.rules.requirement import Missing, Requirement, missing, requirement
 from workflow.rules.single import Single
@@ -37,11 +49,13 @@ from workflow.year.cycle import Cycle, Process
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+# A draft is the branch's: the history tells that it changed.
+@tracked(hidden=("sections", "rectification"))
 class DutyReport(Evidence, Base):
     """The report of the secretary of one branch (述职报告)."""
 
     __tablename__ = "duty_report"
-    __table_args__ = (Index("uq_duty_report_standing", "process_id", unique=True, postgresql_where="withdrawn_at is null and rejected_at is null"),)
+    __table_args__ = (Index("uq_duty_report_standing", "process_id", unique=True, postgresql_where=STANDING),)
 
     sections: Mapped[dict[str, Any]] = mapped_column(JSONB)
     """Content (C1 to C6) to text."""
@@ -75,8 +89,6 @@ class BegunReport:
     version: None = None
 
 
-# A draft is the branch's: the history tells that it changed.
-track(DutyReport.__table__, hidden=("sections", "rectification"))  # type: ignore[arg-type]
 personal(
     DutyReport,
     Area.ASSESSMENT,
@@ -151,27 +163,27 @@ class SecretaryReport(Single[DutyReport]):
                 Words("述职报告已提交，不再改回草稿；可以继续修改，或者撤回后重新填写", "it was submitted: go on correcting it, or withdraw it")
             )
 
-    def begin(self, *, by: Caller, now: datetime) -> Mapping[str, Any]:
+    def begin(self, *, by: Caller, now: datetime) -> Mapping[str, object]:
         return {"recorded_by": by.staff_no, "recorded_at": now}
 
-    def values(self, session: Session, process: Process, row: DutyReport | None, sent: Sent, *, by: Caller, now: datetime) -> Mapping[str, Any]:
+    def values(self, session: Session, process: Process, row: DutyReport | None, sent: Sent, *, by: Caller, now: datetime) -> Mapping[str, object]:
         submitted, rectification = sent["submitted"], sent.get("rectification")
         if submitted and rectification is None and not last_years_measures(session, process):
             rectification = NOTHING_LAST_YEAR
         written = {"sections": sent["sections"], "rectification": rectification}
         if row is not None and row.submitted:  # it was submitted when it was submitted first
             return written
-        late = submitted and process.overdue(now.astimezone(SCHOOL_ZONE).date())
+        late = submitted and process.overdue(local_day(now))
         return {**written, "submitted": submitted, "submitted_at": now if submitted else None, "late": late}
 
     def visible(self, reader: Caller, branch_code: str) -> ColumnElement[bool]:
         """Whether a reader knows of it: a draft is seen by the leaders of its branch alone."""
         return or_(DutyReport.submitted, literal(bool(reader.branches.get(branch_code, frozenset()) & {Role.SECRETARY, Role.COMMITTEE_MEMBER})))
 
-    def before(self, call: Call[Any]) -> BegunReport:
+    def before(self, call: Call[object]) -> BegunReport:
         return BegunReport(rectification_text(last_years_measures(call.session, call.process)))
 
-    def held_visible(self, call: Call[Any]) -> DutyReport:
+    def held_visible(self, call: Call[object]) -> DutyReport:
         """Find the one that stands, for somebody who will take it back.
 
         Raises NotFound, also to those who may not know of a draft.
@@ -217,7 +229,7 @@ REJECT: Act[DutyReport, DutyReport] = DUTY_REPORT.act(
     sends=REASON,
     shows=DUTY_REPORT.schema,
 )
-ACTS: tuple[Act[Any, Any], ...] = (*DUTY_REPORT.acts, WITHDRAW, REJECT)
+ACTS: tuple[AnyAct, ...] = (*DUTY_REPORT.acts, WITHDRAW, REJECT)
 
 
 # ── requirements ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -9,19 +9,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import CheckConstraint, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from workflow.foundation.database import Base, notes
 from workflow.foundation.errors import Conflict, Words
-from workflow.foundation.fields import Inner, LongText, Moment, StaffNo, Truth, Whole, about
-from workflow.foundation.history import track
+from workflow.foundation.fields import (
+    Inner,
+    LongText,
+    Moment,
+    Sent,
+    StaffNo,
+    Truth,
+    Whole,
+    about,
+)
+from workflow.foundation.history import tracked
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import Kind, Role, Severity, Stage
 from workflow.people.access import Action, Caller
-from workflow.rules.acts import Act, Sent
+from workflow.rules.acts import (
+    Act,
+    AnyAct,
+)
 from workflow.rules.evidence import must_be_open
 from workflow.rules.records import Answered
 from workflow.rules.requirement import Missing, missing, requirement
@@ -35,6 +46,7 @@ DEVELOPMENT = {"applicants": "入党申请人", "activists": "入党积极分子
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@tracked()
 class Facts(OnProcess, Base):
     """The year of one branch (年度工作情况)."""
 
@@ -69,7 +81,6 @@ class Facts(OnProcess, Base):
     development = clean = three_meetings
 
 
-track(Facts.__table__)  # type: ignore[arg-type]
 _DEVELOPED = "applicants activists candidates admitted confirmed"
 personal(
     Facts,
@@ -165,7 +176,7 @@ class YearFacts(Single[Facts]):
     kind, stage = Kind.ASSESSMENT, Stage.COLLECTING
     reads, writes = Action.READ_ASSESSMENT_PROCESS, Action.STATE_FACTS
 
-    def values(self, session: Session, process: Process, row: Facts | None, sent: Sent, *, by: Caller, now: datetime) -> Mapping[str, Any]:
+    def values(self, session: Session, process: Process, row: Facts | None, sent: Sent, *, by: Caller, now: datetime) -> Mapping[str, object]:
         told = {"main_work": sent.get("main_work")}
         for group in ("three_meetings", "development", "clean"):
             told |= sent.get(group, {})
@@ -202,7 +213,7 @@ CHECK: Act[Facts, Facts] = FACTS.act(
     shows=FACTS.schema,
     closes=(Stage.SUMMARISED,),
 )
-ACTS: tuple[Act[Any, Any], ...] = (*FACTS.acts, CHECK)
+ACTS: tuple[AnyAct, ...] = (*FACTS.acts, CHECK)
 
 
 # ── requirements ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -7,18 +7,18 @@ One row for each process, which the office writes while it summarises. It propos
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import CheckConstraint, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from workflow.foundation.database import Base, word
 from workflow.foundation.fields import LongText, about, one_of
-from workflow.foundation.history import track
+from workflow.foundation.history import tracked
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import Kind, Level, Role, Severity, Stage
 from workflow.people.access import ACCESS, Action, Caller
-from workflow.rules.acts import Act
+from workflow.rules.acts import (
+    AnyAct,
+)
 from workflow.rules.records import Answered
 from workflow.rules.requirement import Missing, blanks, missing, requirement
 from workflow.rules.single import OnProcess, Single
@@ -27,6 +27,8 @@ from workflow.year.cycle import Process
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+# What is proposed is known to nobody of the branch: its history answers to who reads the school's.
+@tracked()
 class Proposal(OnProcess, Base):
     """A proposal of the office for one branch, with its reason (考核结果建议)."""
 
@@ -38,8 +40,6 @@ class Proposal(OnProcess, Base):
     reason: Mapped[str | None]
 
 
-# What is proposed is known to nobody of the branch: its history answers to who reads the school's.
-track(Proposal.__table__)  # type: ignore[arg-type]
 personal(
     Proposal,
     Area.ASSESSMENT,
@@ -84,7 +84,7 @@ class OfficeProposal(Single[Proposal]):
 
 
 PROPOSAL = OfficeProposal()
-ACTS: tuple[Act[Any, Any], ...] = PROPOSAL.acts
+ACTS: tuple[AnyAct, ...] = PROPOSAL.acts
 
 
 # ── requirements ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -225,7 +225,7 @@ class Sheet:
     proposal: Proposal | None
     """For who reads the school's alone."""
 
-    def inputs(self) -> dict[str, Any]:
+    def inputs(self) -> dict[str, object]:
         """What the plan names that the committee considers together (R6), and what was proposed, as plain JSON: a decision keeps it."""
         report, ballot, proposal = self.report, self.committee_appraisal, self.proposal
         return {

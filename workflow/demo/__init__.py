@@ -16,7 +16,17 @@ from sqlalchemy.orm import Session, joinedload
 from workflow.demo.assessment import begin_assessment
 from workflow.demo.year import Year, at
 from workflow.foundation.database import act_as, transaction
-from workflow.foundation.vocabulary import MAIN, SCHOOL_ROLES, SCHOOL_ZONE, WORKING_STAGES, Post, Role, Stage, Standing, Trigger
+from workflow.foundation.vocabulary import (
+    MAIN,
+    SCHOOL_ROLES,
+    WORKING_STAGES,
+    Post,
+    Role,
+    Stage,
+    Standing,
+    Trigger,
+    local_day,
+)
 from workflow.machine.asked import CLAUSES
 from workflow.machine.process import move
 from workflow.people.access import ROLES_OF_POST, Caller
@@ -178,10 +188,10 @@ def _walk(session: Session, sketch: Sketch, office: Caller, now: datetime, base_
     if goal in WORKING_STAGES[MAIN]:
         year.record(goal, whole=False)
     if sketch.returned:
-        later = now.astimezone(SCHOOL_ZONE).date() + timedelta(days=10)
+        later = local_day(now) + timedelta(days=10)
         moved(Trigger.RETURN, office, now, to=sketch.stage, reason="谈话记录过于简单，请补充征求意见的情况", due_on=later)
     if sketch.due_in is not None:
-        due_on = now.astimezone(SCHOOL_ZONE).date() + timedelta(days=sketch.due_in)
+        due_on = local_day(now) + timedelta(days=sketch.due_in)
         extend(session, process, stage=sketch.stage, due_on=due_on, reason="支部委员出差，经请示同意延期", by=office.staff_no, now=now)
     act_as(session, actor=ACTOR)
 

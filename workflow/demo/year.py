@@ -175,7 +175,7 @@ def _of_himself(number: int) -> str:
     return f"{_pick(_DONE, number)}。不足是{_pick(_WEAK, number)}，今后{_pick(_BETTER, number)}。"
 
 
-def _of_the_meeting(year: Year) -> dict[str, Any]:
+def _of_the_meeting(year: Year) -> dict[str, object]:
     lines = [
         {
             "speaker": speaker.staff_no,

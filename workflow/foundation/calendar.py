@@ -19,7 +19,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from workflow.foundation.database import Base
 from workflow.foundation.errors import NotFound, Words
-from workflow.foundation.history import track
+from workflow.foundation.history import tracked
 from workflow.foundation.personal import Area, personal
 from workflow.foundation.vocabulary import Word
 
@@ -38,6 +38,7 @@ class Source(Word):
     OFFICE = "office", "党委办公室设定"
 
 
+@tracked()
 class CalendarOverride(Base):
     """A day that the office has set itself (校历调整): the school's winter holiday, or a day worked for another."""
 
@@ -48,7 +49,6 @@ class CalendarOverride(Base):
     note: Mapped[str | None]
 
 
-track(CalendarOverride.__table__)  # type: ignore[arg-type]
 personal(CalendarOverride, Area.SYSTEM, "校历调整", other="day working note")
 
 

@@ -9,9 +9,9 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
-from sqlalchemy import DDL, BigInteger, ColumnElement, DateTime, Engine, Identity, MetaData, Text, any_, create_engine, literal, text
+from sqlalchemy import DDL, BigInteger, ColumnElement, DateTime, Engine, Identity, MetaData, Table, Text, any_, create_engine, literal, text
 from sqlalchemy import Enum as SqlEnum
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -51,6 +51,11 @@ class Base(DeclarativeBase):
     }
 
 
+def table_of(model: type[Any]) -> Table:
+    """The table of a mapped class."""
+    return cast(Table, model.__table__)
+
+
 class Numbered:
     """A bigint identity inside; natural keys face outside."""
 
@@ -67,12 +72,12 @@ def word(enum: type[W], *, name: str | None = None) -> SqlEnum:
     )
 
 
-def notes(*clauses: str) -> dict[str, Any]:
+def notes(*clauses: str) -> dict[str, object]:
     """What a column says of the plan: the clauses that it records and nobody is asked for (``mapped_column(info=notes("E2"))``)."""
     return {"clauses": clauses}
 
 
-def any_of(column: InstrumentedAttribute[Any], values: Collection[Any]) -> ColumnElement[bool]:
+def any_of(column: InstrumentedAttribute[object], values: Collection[object]) -> ColumnElement[bool]:
     """``column = any(array)``: one statement text for any number of values, so that it is prepared and cached once."""
     return column == any_(literal(list(values), ARRAY(column.type)))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from functools import cached_property
 from operator import attrgetter
@@ -18,6 +18,9 @@ from workflow.foundation.errors import Invalid, Words
 STAFF_NO = re.compile(r"[0-9A-Za-z_-]{1,32}")
 SHORT, LONG = 200, 10_000
 """Characters in a line, and in a text."""
+
+Sent = Mapping[str, Any]
+"""Input as its schema has read it: which keys there are, and of which type, the schema says."""
 
 _REQUIRED = Words("必须填写", "is required")
 _UNKNOWN = Words("没有这一项", "unknown field")
@@ -57,10 +60,10 @@ class Body(Schema):
         unknown = RAISE
 
     @pre_load
-    def _null_means_left_out(self, data: Any, **_: Any) -> Any:
+    def _null_means_left_out(self, data: object, **_: Any) -> object:
         return {name: value for name, value in data.items() if value is not None} if isinstance(data, Mapping) else data
 
-    def shown(self, row: Any, without: frozenset[str] = frozenset()) -> dict[str, Any]:
+    def shown(self, row: object, without: frozenset[str] = frozenset()) -> dict[str, object]:
         """A row as its readers see it, ``without`` the fields that this one does not see.
 
         Values stay as they are: whoever writes them out knows days and words. marshmallow's own ``dump`` would turn each into text first.
@@ -68,13 +71,19 @@ class Body(Schema):
         return {name: read(row) for name, read in self._readers if name not in without}
 
     @cached_property
-    def _readers(self) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
+    def _readers(self) -> tuple[tuple[str, Callable[[object], object]], ...]:
         return tuple((field.data_key or name, _reader(field, field.attribute or name)) for name, field in self.dump_fields.items())
 
 
-def _reader(field: fields.Field[Any], attribute: str) -> Callable[[Any], Any]:
+def _getter(attribute: str) -> Callable[[Any], Any]:
+    """Read a value of a row, or of an object that a JSON column holds."""
+    of_row = attrgetter(attribute)
+    return lambda row: row.get(attribute) if isinstance(row, dict) else of_row(row)
+
+
+def _reader(field: fields.Field[object], attribute: str) -> Callable[[object], object]:
     """How the value of a field is found on a row: that of the attribute, and of what lies below it by its own schema."""
-    get = attrgetter(attribute)
+    get = _getter(attribute)
     inner = field.inner if isinstance(field, fields.List) else field
     if not isinstance(inner, fields.Nested):
         return get
@@ -113,7 +122,7 @@ class LongText(fields.String):
         self.at_most, self.blank = at_most, blank
         self.metadata = {"minLength": 0 if blank else 1, "maxLength": at_most, **self.metadata}
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+    def _deserialize(self, value: object, attr: str | None, data: object, **kwargs: Any) -> str:
         if not isinstance(value, str):
             raise ValidationError([Words("应为文字", "must be text")])
         if len(value) > self.at_most:
@@ -136,7 +145,7 @@ class Line(LongText):
     def __init__(self, *, at_most: int = SHORT, **kwargs: Any) -> None:
         super().__init__(at_most=at_most, **kwargs)
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+    def _deserialize(self, value: object, attr: str | None, data: object, **kwargs: Any) -> str:
         text = super()._deserialize(value, attr, data, **kwargs)
         if "\n" in text or "\r" in text:
             raise ValidationError([Words("只能写一行", "must be one line")])
@@ -150,7 +159,7 @@ class StaffNo(fields.String):
         super().__init__(**kwargs)
         self.metadata = {"pattern": f"^{STAFF_NO.pattern}$", **self.metadata}
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+    def _deserialize(self, value: object, attr: str | None, data: object, **kwargs: Any) -> str:
         if not isinstance(value, str) or not STAFF_NO.fullmatch(value):
             raise ValidationError([Words("学工号为 1 至 32 位字母、数字、- 或 _", "a staff number has 1 to 32 letters, digits, - or _")])
         return value
@@ -161,7 +170,7 @@ class Day(fields.Date):
 
     PATTERN = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> date:
+    def _deserialize(self, value: object, attr: str | None, data: object, **kwargs: Any) -> date:
         try:
             if not isinstance(value, str) or not self.PATTERN.fullmatch(value):
                 raise ValueError
@@ -171,6 +180,21 @@ class Day(fields.Date):
         except ValueError:
             raise ValidationError([Words("应为日期，如 2025-01-26", "must be a day such as 2025-01-26")]) from None
         return day
+
+
+class Clock(fields.Time):
+    """A time of the local day as ``HH:MM``."""
+
+    PATTERN = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.metadata = {"pattern": f"^{self.PATTERN.pattern}$", **self.metadata}
+
+    def _deserialize(self, value: object, attr: str | None, data: object, **kwargs: Any) -> time:
+        if not isinstance(value, str) or not self.PATTERN.fullmatch(value):
+            raise ValidationError([Words("应为时刻，如 14:30", "must be a time such as 14:30")])
+        return time.fromisoformat(value)
 
 
 class Moment(fields.AwareDateTime):
@@ -256,22 +280,22 @@ def many(
     return fields.List(field, validate=[length(at_least, at_most), no_repetition], metadata=said, **kwargs)
 
 
-def lines(body: type[Body], *, at_most: int = 500, metadata: Mapping[str, Any] | None = None, **kwargs: Any) -> fields.List[Any]:
+def lines(body: type[Body], *, at_most: int = 500, metadata: Mapping[str, object] | None = None, **kwargs: Any) -> fields.List[object]:
     """A list of objects, each whole."""
     return fields.List(Inner(body), validate=length(0, at_most), metadata={"maxItems": at_most, **(metadata or {})}, **kwargs)
 
 
-def length(at_least: int, at_most: int) -> Callable[[Sequence[Any]], None]:
+def length(at_least: int, at_most: int) -> Callable[[Sequence[object]], None]:
     """How many items a list may have."""
 
-    def check(values: Sequence[Any]) -> None:
+    def check(values: Sequence[object]) -> None:
         if not at_least <= len(values) <= at_most:
             raise ValidationError([Words(f"应有 {at_least} 至 {at_most} 项", f"must have {at_least} to {at_most} items")])
 
     return check
 
 
-def no_repetition(values: Iterable[Any]) -> None:
+def no_repetition(values: Iterable[object]) -> None:
     seen: set[Any] = set()
     for value in values:
         if value in seen:
@@ -287,7 +311,7 @@ class Parameter(fields.Integer):
         self.at_least, self.at_most = at_least, at_most
         self.metadata = {"minimum": at_least, "maximum": at_most, **self.metadata}
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+    def _deserialize(self, value: object, attr: str | None, data: object, **kwargs: Any) -> int:
         if not isinstance(value, str) or not re.fullmatch(r"[0-9]{1,10}", value, re.ASCII) or not self.at_least <= int(value) <= self.at_most:
             raise ValidationError([_between(self.at_least, self.at_most)])
         return int(value)
@@ -296,7 +320,7 @@ class Parameter(fields.Integer):
 class YesNo(fields.Boolean):
     """``true`` or ``false`` in an address."""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+    def _deserialize(self, value: object, attr: str | None, data: object, **kwargs: Any) -> bool:
         if value not in ("true", "false"):
             raise self.make_error("invalid")
         return bool(value == "true")
@@ -310,7 +334,7 @@ def load(schema: Schema, data: Any, where: str = "") -> dict[str, Any]:
         raise Invalid(dict(_by_field(error.messages, where))) from None
 
 
-def _by_field(messages: Any, where: str = "") -> list[tuple[str, list[Words]]]:
+def _by_field(messages: object, where: str = "") -> list[tuple[str, list[Words]]]:
     """marshmallow's messages by the place they speak of: ``aspects.A1``, ``present.0``."""
     if isinstance(messages, Mapping):
         return [pair for name, inner in messages.items() for pair in _by_field(inner, _within(where, str(name)))]

@@ -6,15 +6,15 @@ Fields with readers of their own and secrets are left out: ``"changed"`` stands 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import BigInteger, ColumnElement, DateTime, Index, Select, Table, event, func, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from workflow.foundation.database import APPLICATION_ROLE, Base, Numbered, ddl
+from workflow.foundation.database import APPLICATION_ROLE, Base, Numbered, ddl, table_of
 from workflow.foundation.personal import Area, Data, personal
 
 HIDDEN = "hidden"
@@ -88,16 +88,32 @@ def grant_statements(table: str, privileges: str) -> str:
     return f"grant {privileges} on {table} to {APPLICATION_ROLE}"
 
 
-def usable(table: Table, privileges: str = "select, insert, update, delete") -> None:
-    """Grant a table to the application role."""
-    event.listen(table, "after_create", ddl(grant_statements(table.name, privileges)))
+M = TypeVar("M", bound=Base)
 
 
-def track(table: Table, *, hidden: Sequence[str] = (), privileges: str = "select, insert, update, delete") -> None:
-    """Keep the history of a table: the trigger hangs on the metadata, so ``create_all`` has it as the migration does."""
-    usable(table, privileges)
-    table.info[HIDDEN] = frozenset(hidden)
-    event.listen(table, "after_create", ddl(trigger_statement(table, hidden)))
+def granted(privileges: str = "select, insert, update, delete") -> Callable[[type[M]], type[M]]:
+    """Grant the table of a mapped class to the application role (decorator)."""
+
+    def grant(model: type[M]) -> type[M]:
+        event.listen(table_of(model), "after_create", ddl(grant_statements(table_of(model).name, privileges)))
+        return model
+
+    return grant
+
+
+def tracked(*, hidden: Sequence[str] = ()) -> Callable[[type[M]], type[M]]:
+    """Grant the table of a mapped class and keep its history (decorator): of ``hidden`` columns only that they changed.
+
+    The trigger hangs on the metadata, so that ``create_all`` has it as the migration does.
+    """
+
+    def track(model: type[M]) -> type[M]:
+        table = table_of(granted()(model))
+        table.info[HIDDEN] = frozenset(hidden)
+        event.listen(table, "after_create", ddl(trigger_statement(table, hidden)))
+        return model
+
+    return track
 
 
 def trigger_statement(table: Table, hidden: Sequence[str] = ()) -> str:
@@ -109,7 +125,7 @@ def trigger_statement(table: Table, hidden: Sequence[str] = ()) -> str:
     )
 
 
-usable(History.__table__, "select")  # type: ignore[arg-type]
+granted("select")(History)
 personal(
     History,
     Area.SYSTEM,
@@ -130,13 +146,13 @@ def history_of(process_id: int, visible: ColumnElement[bool], *, after: int = 0,
     return select(History).where(History.process_id == process_id, visible, History.id > after).order_by(History.id).limit(limit)
 
 
-def changed_since(session: Session, table: Table, key: object, version: int) -> list[dict[str, Any]]:
+def changed_since(session: Session, model: type[Any], key: object, version: int) -> list[dict[str, Any]]:
     """Who changed which fields of a versioned row since a version of it was seen: what a 412 tells."""
     if version < 0:
         return []
     seen_version = History.new["version"].as_string().cast(BigInteger)
     rows = session.scalars(
-        select(History).where(History.what == table.name, History.row_key == str(key), seen_version > version).order_by(History.id)
+        select(History).where(History.what == table_of(model).name, History.row_key == str(key), seen_version > version).order_by(History.id)
     )
     return [
         {"at": row.at.isoformat(), "by": row.actor, "version": new["version"], "fields": sorted(set(new) - {"version"})}

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from workflow.foundation.database import Base
 from workflow.foundation.errors import Conflict, Exists, Invalid, Words
-from workflow.foundation.history import usable
+from workflow.foundation.history import granted
 from workflow.foundation.personal import Area, Data, personal
 
 KEPT = timedelta(days=7)
@@ -32,6 +32,7 @@ class RequestInProgress(Conflict):
     title = Words("同一请求正在处理，请稍候", "the same request is still running")
 
 
+@granted("select, insert, delete")
 class KeptOutcome(Base):
     """What came of an act (已办结的请求). No history: its row is the record, and it is forgotten after seven days.
 
@@ -55,7 +56,6 @@ class KeptOutcome(Base):
     at: Mapped[datetime]
 
 
-usable(KeptOutcome.__table__, "select, insert, delete")  # type: ignore[arg-type]
 personal(
     KeptOutcome,
     Area.SYSTEM,

@@ -14,7 +14,6 @@ import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -94,7 +93,7 @@ def _sentence_without_values(_: WrappedLogger, __: str, event: EventDict) -> Eve
     return event
 
 
-def _number(value: Any) -> Any:
+def _number(value: object) -> object:
     return value if isinstance(value, int | float) else _Withheld()
 
 

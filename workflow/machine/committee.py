@@ -5,10 +5,9 @@ Either act is ``move_together``: every branch moves, or none does and all that s
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
-from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -16,7 +15,8 @@ from workflow import assessment
 from workflow.assessment.decision import Decision, DecisionSchema, decision_of, enter_decision, must_be_pending, whole_decisions
 from workflow.assessment.summary import sheets
 from workflow.foundation.errors import Conflict, Forbidden, Words
-from workflow.foundation.vocabulary import ENDED, SCHOOL_ZONE, Role, Stage, Trigger
+from workflow.foundation.fields import Sent
+from workflow.foundation.vocabulary import ENDED, Role, Stage, Trigger, local_day
 from workflow.machine.kinds import link_to_all
 from workflow.machine.process import move_together
 from workflow.machine.telling import tell_leaders
@@ -24,7 +24,11 @@ from workflow.mail import letters
 from workflow.mail.outbox import NewLetter, enqueue
 from workflow.people.access import Action, Caller
 from workflow.people.organisation import holders_of
-from workflow.rules.acts import Act, Call, Sent
+from workflow.rules.acts import (
+    Act,
+    AnyAct,
+    Call,
+)
 from workflow.rules.evidence import reject, withdraw
 from workflow.rules.records import REASON
 from workflow.year.cycle import Cycle, Lock, Process, cycle_by_year, processes_of, with_people
@@ -32,10 +36,10 @@ from workflow.year.cycle import Cycle, Lock, Process, cycle_by_year, processes_o
 KIND = assessment.KIND.kind
 
 
-def enter(session: Session, cycle: Cycle, body: Mapping[str, Any], *, by: Caller, now: datetime, base_url: str) -> Decision:
+def enter(session: Session, cycle: Cycle, body: Sent, *, by: Caller, now: datetime, base_url: str) -> Decision:
     """Enter a decision, and tell the committee that it waits for them. Raises what ``enter_decision`` does."""
     decision = enter_decision(session, cycle, body, by=by, now=now)
-    today = now.astimezone(SCHOOL_ZONE).date()
+    today = local_day(now)
     enqueue(
         session,
         [
@@ -115,15 +119,15 @@ def publish_decision(session: Session, cycle: Cycle, *, by: Caller, now: datetim
 # ── acts ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _year(call: Call[Any], year: int) -> Cycle:
+def _year(call: Call[object], year: int) -> Cycle:
     return cycle_by_year(call.session, year)
 
 
-def _decision(call: Call[Any], year: int, decision_id: int) -> Decision:
+def _decision(call: Call[object], year: int, decision_id: int) -> Decision:
     return decision_of(call.session, cycle_by_year(call.session, year), decision_id)
 
 
-def _held(call: Call[Any], year: int, decision_id: int) -> Decision:
+def _held(call: Call[object], year: int, decision_id: int) -> Decision:
     return decision_of(call.session, cycle_by_year(call.session, year), decision_id, held=True)
 
 
@@ -169,4 +173,4 @@ REJECT: Act[Decision, Decision] = _act(
 WITHDRAW: Act[Decision, Decision] = _act(
     "withdraw_decision", "撤回党委会决定", "take back what was entered", Action.ASSESS, _withdraw, on=_held, sends=REASON
 )
-ACTS: tuple[Act[Any, Any], ...] = (ENTER, PUBLISH, CONFIRM, REJECT, WITHDRAW)
+ACTS: tuple[AnyAct, ...] = (ENTER, PUBLISH, CONFIRM, REJECT, WITHDRAW)

@@ -172,7 +172,7 @@ def todos(session: Session, person_id: int, *, today: date, school: Collection[R
     return [*found, *_located(session, evaluation.of_everybody(of_school), asked)] if of_school else found
 
 
-def _located(session: Session, sql: str, parameters: Mapping[str, Any]) -> list[Unmet]:
+def _located(session: Session, sql: str, parameters: Mapping[str, object]) -> list[Unmet]:
     """What is missing in published cycles, each with its branch."""
     found = run(session, sql, {"published": CycleStatus.PUBLISHED.value, **parameters})
     return [_unmet(row, Place(Kind(row.kind), row.year, row.code, row.branch_name, row.unit_name, row.due_on, row.clauses)) for row in found]

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from transitions import EventData, Machine
 
 from workflow.foundation.errors import BranchesLack, Forbidden, Invalid, MoveNotPossible, RequirementsUnmet, Words
-from workflow.foundation.vocabulary import ENDED, SCHOOL_ZONE, STAGES, WORKING_STAGES, Kind, Stage, Trigger
+from workflow.foundation.vocabulary import ENDED, STAGES, WORKING_STAGES, Kind, Stage, Trigger, local_day
 from workflow.machine.gate import Unmet, blocking, blocking_together
 from workflow.machine.kinds import KINDS
 from workflow.machine.telling import tell_leaders
@@ -49,7 +49,7 @@ def _machine(kind: Kind) -> Machine:
     )
 
 
-def _is_wanted(target: Stage) -> Any:
+def _is_wanted(target: Stage) -> object:
     def wanted(event: EventData) -> bool:
         return bool(event.kwargs["to"] == target)
 
@@ -254,17 +254,17 @@ def _fire(
 _TRIGGER, _TARGET, _OPENS_ROUND = attrgetter("trigger"), attrgetter("target"), attrgetter("opens_round")
 
 
-def _late(trigger: Trigger, now: datetime) -> Any:
+def _late(trigger: Trigger, now: datetime) -> object:
     """The mark of lateness that a move leaves: what was filed after its day stays so until it is filed again."""
     if trigger is Trigger.FILE:
-        return func.coalesce(Process.due_on < now.astimezone(SCHOOL_ZONE).date(), literal(False))
+        return func.coalesce(Process.due_on < local_day(now), literal(False))
     return Process.late if trigger is Trigger.ACCEPT else False
 
 
 def _tell_returned(session: Session, processes: Sequence[Process], reason: str, *, now: datetime, base_url: str) -> None:
     """Tell secretary and deputy that their branch was returned: where to, why, and until when."""
 
-    def says(process: Process) -> dict[str, Any]:
+    def says(process: Process) -> dict[str, object]:
         return {"stage": process.stage, "round": process.round, "reason": reason, "due_on": process.due_on, "kind": process.kind}
 
     tell_leaders(session, processes, letters.RETURNED, letters.Returned, now=now, base_url=base_url, due=True, says=says)

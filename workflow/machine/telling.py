@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
-from typing import Any
 
 from sqlalchemy.orm import Session
 
-from workflow.foundation.vocabulary import SCHOOL_ZONE
+from workflow.foundation.vocabulary import local_day
 from workflow.machine.kinds import link_to
 from workflow.mail import letters
 from workflow.mail.outbox import NewLetter, enqueue
@@ -25,11 +24,11 @@ def tell_leaders(
     base_url: str,
     record: int | None = None,
     due: bool = False,
-    says: Callable[[Process], dict[str, Any]] = lambda process: {},
+    says: Callable[[Process], dict[str, object]] = lambda process: {},
 ) -> None:
     """Queue a letter to secretary and deputy of each branch; ``says`` gives what it says besides, ``due`` binds it to the process's day."""
     by_id = {process.id: process for process in processes}
-    today = now.astimezone(SCHOOL_ZONE).date()
+    today = local_day(now)
     enqueue(
         session,
         [
@@ -52,5 +51,5 @@ def tell_leaders(
     )
 
 
-def _common(process: Process, today: date, base_url: str) -> dict[str, Any]:
+def _common(process: Process, today: date, base_url: str) -> dict[str, object]:
     return {"today": today, "link": link_to(base_url, process), "branch": process.branch.name, "year": process.cycle.year}

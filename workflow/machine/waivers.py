@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from workflow.foundation.errors import Conflict, Invalid, Words
-from workflow.foundation.fields import Body, Line, LongText, about, many
+from workflow.foundation.fields import (
+    Body,
+    Line,
+    LongText,
+    Sent,
+    about,
+    many,
+)
 from workflow.foundation.vocabulary import Waivable
 from workflow.machine.asked import BY_NAME
 from workflow.machine.gate import unmet
@@ -30,7 +36,7 @@ class WaiverSchema(Body):
     reason = LongText(required=True, at_most=1000, **about("理由", "reason", "为什么可以放行", "why it may pass", example="在外交流一年"))
 
 
-def waive(session: Session, process: Process, body: Mapping[str, Any], *, by: str, now: datetime) -> Waiver:
+def waive(session: Session, process: Process, body: Sent, *, by: str, now: datetime) -> Waiver:
     """Give a reason for what is missing. The process is held by Lock.EVIDENCE. Raises Invalid, StageClosed, Conflict when nothing is missing."""
     requirement = BY_NAME.get(body["requirement"])
     if requirement is None or requirement.kind is not process.kind:

@@ -15,13 +15,14 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from workflow.foundation.database import Base, any_of
-from workflow.foundation.history import usable
+from workflow.foundation.history import granted
 from workflow.foundation.personal import Area, Data, personal
 
 REST = timedelta(hours=1)
 """After which a letter that was put aside is tried again."""
 
 
+@granted()
 class LetterAside(Base):
     """A letter that could not be written (搁置的信). The row goes when it is written, or told no more."""
 
@@ -37,7 +38,6 @@ class LetterAside(Base):
     next_at: Mapped[datetime]
 
 
-usable(LetterAside.__table__)  # type: ignore[arg-type]
 personal(
     LetterAside,
     Area.SYSTEM,

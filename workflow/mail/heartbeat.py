@@ -14,11 +14,12 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from workflow.foundation.database import Base
-from workflow.foundation.history import usable
+from workflow.foundation.history import granted
 from workflow.foundation.personal import Area, personal
 from workflow.mail.outbox import Letter
 
 
+@granted("select, insert, update")
 class WorkerHeartbeat(Base):
     """When the worker last finished a tick (心跳), one row: what ``/readyz`` shows."""
 
@@ -35,9 +36,6 @@ class WorkerHeartbeat(Base):
     """When the oldest letter that still may be sent was written."""
     failed: Mapped[str | None]
     """The steps of the newest tick that were not done, with the types of their errors."""
-
-
-usable(WorkerHeartbeat.__table__, "select, insert, update")  # type: ignore[arg-type]
 
 
 personal(WorkerHeartbeat, Area.SYSTEM, "后台心跳", other="last_tick oldest_unsent failed")

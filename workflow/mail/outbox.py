@@ -41,7 +41,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.orm import Mapped, Session, defer, mapped_column
 
 from workflow.foundation.database import Base, Numbered, any_of, word
-from workflow.foundation.history import usable
+from workflow.foundation.history import granted
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import LetterState
 from workflow.mail.letters import OF_A_DEADLINE, Rendered
@@ -56,6 +56,7 @@ CONTENT = "content"
 _NO_TEXT = "text = '' and html = ''"
 
 
+@granted("select, insert, update")
 class Letter(Numbered, Base):
     """One letter to one recipient (一封信)."""
 
@@ -100,7 +101,6 @@ class Letter(Numbered, Base):
     """The Message-ID before its ``@``."""
 
 
-usable(Letter.__table__, "select, insert, update")  # type: ignore[arg-type]
 personal(
     Letter,
     Area.SYSTEM,
@@ -183,7 +183,7 @@ def enqueue(session: Session, letters: Sequence[NewLetter], now: datetime) -> in
     return len(session.scalars(statement, rows, execution_options={"insertmanyvalues_page_size": AT_ONCE}).all())
 
 
-def _row(letter: NewLetter, now: datetime) -> dict[str, Any]:
+def _row(letter: NewLetter, now: datetime) -> dict[str, object]:
     address = (letter.address or "").strip() or None
     return {
         "key": letter.key,

@@ -27,9 +27,9 @@ from sqlalchemy.orm import Mapped, Session, contains_eager, joinedload, mapped_c
 
 from workflow.foundation.database import Base, Numbered
 from workflow.foundation.errors import Conflict, Exists, Invalid, NotFound, Unauthenticated, Words
-from workflow.foundation.history import track
+from workflow.foundation.history import tracked
 from workflow.foundation.personal import Area, Data, personal
-from workflow.foundation.vocabulary import SCHOOL_ROLES, SCHOOL_ZONE, Role
+from workflow.foundation.vocabulary import SCHOOL_ROLES, Role, local_day
 from workflow.people.access import Action, Caller
 from workflow.people.organisation import Appointment, Person, in_post
 
@@ -41,6 +41,7 @@ _NOBODY = _hasher.hash(secrets.token_hex())
 """Verified against when there is no such account, so that the time it takes says nothing."""
 
 
+@tracked(hidden=["password_hash"])
 class Account(Base):
     """The sign-in of a person (账号). Without a password it opens nothing, until an invitation sets one."""
 
@@ -54,6 +55,7 @@ class Account(Base):
     person: Mapped[Person] = relationship()
 
 
+@tracked(hidden=["hash"])
 class Token(Numbered, Base):
     """A named bearer token (令牌) for programs: shown once, expiring, revocable."""
 
@@ -70,6 +72,7 @@ class Token(Numbered, Base):
     person: Mapped[Person] = relationship()
 
 
+@tracked(hidden=["hash"])
 class WebSession(Numbered, Base):
     """A sign-in by a browser (会话), kept on the server so that it can be ended."""
 
@@ -82,6 +85,7 @@ class WebSession(Numbered, Base):
     revoked_at: Mapped[datetime | None]
 
 
+@tracked(hidden=["hash"])
 class Invitation(Numbered, Base):
     """A link by which a person sets a password, once (邀请)."""
 
@@ -101,10 +105,6 @@ class Invitation(Numbered, Base):
     person: Mapped[Person] = relationship()
 
 
-track(Account.__table__, hidden=["password_hash"])  # type: ignore[arg-type]
-track(Token.__table__, hidden=["hash"])  # type: ignore[arg-type]
-track(WebSession.__table__, hidden=["hash"])  # type: ignore[arg-type]
-track(Invitation.__table__, hidden=["hash"])  # type: ignore[arg-type]
 personal(
     Account,
     Area.PEOPLE,
@@ -239,7 +239,7 @@ def create_officer(
         session.flush()
     elif person.name != name:
         raise Conflict(Words(f"学工号 {staff_no} 已登记为 {person.name}，与 {name} 不符", f"{staff_no} is registered under another name"))
-    today = now.astimezone(SCHOOL_ZONE).date()
+    today = local_day(now)
     held = session.scalar(select(Appointment.id).where(Appointment.person_id == person.id, Appointment.role == role, *in_post(today)))
     if held is not None:
         raise Exists(Words(f"{name} 已经是{role.zh}", f"{name} has this role already"))

@@ -20,7 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session, aliased
 
 from workflow.foundation.errors import NotFound, Unauthenticated, Words
-from workflow.foundation.vocabulary import SCHOOL_ZONE
+from workflow.foundation.vocabulary import local_day
 from workflow.people.access import Caller, roles_of
 from workflow.people.accounts import Account, Token, WebSession, digest
 from workflow.people.organisation import Appointment, Branch, Person, in_post, person_by_staff_no
@@ -29,7 +29,7 @@ from workflow.people.substitutes import Substitute, standing
 
 def caller_by_secret(session: Session, kind: type[Token | WebSession], secret: str, now: datetime) -> Caller:
     """Who is calling, with all roles of the day, in one statement. Raises Unauthenticated."""
-    on = now.astimezone(SCHOOL_ZONE).date()
+    on = local_day(now)
     caller = _caller(session, _by_secret(kind), {"hash": digest(secret), "now": now, "on": on})
     if caller is None:
         raise Unauthenticated(Words("登录已失效，请重新登录", "this sign-in is no longer valid"))
@@ -63,7 +63,7 @@ def _caller(session: Session, query: Select[Any], values: Mapping[str, Any]) -> 
 
 
 @cache
-def _by_secret(kind: type[Token | WebSession]) -> Select[Any]:
+def _by_secret(kind: type[Token | WebSession]) -> Select[object]:
     signed_in = select(kind.person_id).where(
         kind.hash == bindparam("hash"),
         kind.revoked_at.is_(None),
@@ -73,11 +73,11 @@ def _by_secret(kind: type[Token | WebSession]) -> Select[Any]:
 
 
 @cache
-def _by_staff_no() -> Select[Any]:
+def _by_staff_no() -> Select[object]:
     return _callers().where(Person.staff_no == bindparam("staff_no"))
 
 
-def _callers() -> Select[Any]:
+def _callers() -> Select[object]:
     """Select whoever has an account, with the posts they hold or stand in for on a day ``on``."""
     on: BindParameter[date] = bindparam("on", type_=Date)
     of_post, absent = aliased(Branch), aliased(Person)

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session, contains_eager
 
 from workflow.foundation.database import any_of
 from workflow.foundation.errors import Conflict, NotFound, Words
-from workflow.foundation.vocabulary import SCHOOL_ZONE
+from workflow.foundation.vocabulary import SCHOOL_ZONE, local_day
 from workflow.mail.letters import Rendered, render
 from workflow.mail.links import INVITED, PASSWORD_FORGOTTEN, Invited, PasswordForgotten
 from workflow.mail.outbox import NewLetter, enqueue, retire_links
@@ -142,6 +142,6 @@ def _words(person: Person, kind: str, code: str, desk: Desk) -> Rendered:
         staff_no=person.staff_no,
         link=f"{desk.base_url}/invitations/{code}",
         expires_at=desk.expires_at.astimezone(SCHOOL_ZONE),
-        today=desk.now.astimezone(SCHOOL_ZONE).date(),
+        today=local_day(desk.now),
     )
     return render(letter)

@@ -13,12 +13,13 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from workflow.foundation.database import Base, Numbered, any_of, word
 from workflow.foundation.errors import NotFound, Words
-from workflow.foundation.history import track
+from workflow.foundation.history import tracked
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import Post, Role, Standing
 from workflow.people.access import Action
 
 
+@tracked()
 class Branch(Numbered, Base):
     """A branch (党支部) of a unit (分党委). The unit is a grouping and a filter, not a role."""
 
@@ -32,6 +33,7 @@ class Branch(Numbered, Base):
     """Whether the committee sheet of the roster names three or more."""
 
 
+@tracked()
 class Person(Numbered, Base):
     """A person (人员), known by the 学工号. A party member has a branch and a standing; an officer of the school need not."""
 
@@ -53,6 +55,7 @@ class Person(Numbered, Base):
     branch: Mapped[Branch | None] = relationship()
 
 
+@tracked()
 class Appointment(Numbered, Base):
     """A post between two days (任职): in a branch, or an office of the school."""
 
@@ -90,8 +93,6 @@ class Appointment(Numbered, Base):
     branch: Mapped[Branch | None] = relationship()
 
 
-for _table in (Branch, Person, Appointment):
-    track(_table.__table__)  # type: ignore[arg-type]
 personal(Branch, Area.PEOPLE, "党支部", other="code name unit_code unit_name has_committee")
 personal(
     Person,

@@ -8,17 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any
 
 from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, ForeignKey, Index, Select, or_, select
 from sqlalchemy.orm import Mapped, Session, joinedload, mapped_column, relationship
 
 from workflow.foundation.database import Base, Numbered, any_of
 from workflow.foundation.errors import Conflict, Exists, Forbidden, Invalid, NotFound, Words
-from workflow.foundation.fields import Body, Day, StaffNo, about
-from workflow.foundation.history import track
+from workflow.foundation.fields import (
+    Body,
+    Day,
+    Sent,
+    StaffNo,
+    about,
+)
+from workflow.foundation.history import tracked
 from workflow.foundation.personal import Area, Data, personal
-from workflow.foundation.vocabulary import SCHOOL_ZONE, Post, Role, Standing
+from workflow.foundation.vocabulary import Post, Role, Standing, local_day
 from workflow.people.access import Action, Caller, Scope
 from workflow.people.organisation import Appointment, Branch, Person, in_post, person_by_staff_no
 
@@ -26,6 +31,7 @@ LEADING = (Post.SECRETARY, Post.DEPUTY)
 """Who names his own substitute."""
 
 
+@tracked()
 class Substitute(Numbered, Base):
     """One who stands for another (代行人) from a first day to a last one."""
 
@@ -53,7 +59,6 @@ class Substitute(Numbered, Base):
     substitute: Mapped[Person] = relationship(foreign_keys=[substitute_id])
 
 
-track(Substitute.__table__)  # type: ignore[arg-type]
 personal(
     Substitute,
     Area.PEOPLE,
@@ -87,7 +92,7 @@ def standing(on: date | ColumnElement[date]) -> tuple[ColumnElement[bool], ...]:
     return (Substitute.starts_on <= on, Substitute.ends_on >= on, Substitute.ended_at.is_(None))
 
 
-def name_substitute(session: Session, body: Mapping[str, Any], *, by: Caller, reach: Collection[Scope], now: datetime) -> Substitute:
+def name_substitute(session: Session, body: Sent, *, by: Caller, reach: Collection[Scope], now: datetime) -> Substitute:
     """Name who stands for somebody: the secretary or deputy for himself, the office for all.
 
     Raises Forbidden, Invalid, and Exists when either of the two is named for some of these days already.
@@ -109,7 +114,7 @@ def name_substitute(session: Session, body: Mapping[str, Any], *, by: Caller, re
         raise Invalid({"substitute": Words("代行人须是本支部的正式党员", "a substitute is a full member of the same branch")})
     if ends_on < starts_on:
         raise Invalid({"ends_on": Words(f"早于开始日期 {starts_on}", f"before it begins on {starts_on}")})
-    if ends_on < now.astimezone(SCHOOL_ZONE).date():
+    if ends_on < local_day(now):
         raise Invalid({"ends_on": Words("代行期已经过去", "lies in the past")})
     # The branch's row orders who names at the same moment; what refers to it does not wait.
     session.execute(select(Branch.id).where(Branch.id == person.branch_id).with_for_update(key_share=True))
@@ -139,7 +144,7 @@ def end_substitute(
     if Scope.ALL not in reach and row.person_id != by.person_id:
         raise Forbidden(Words("只能结束自己的代行安排", "you end your own substitute alone"))
     session.refresh(row, ["ends_on", "ended_at"], with_for_update={"key_share": True})
-    if row.ended_at is not None or row.ends_on < now.astimezone(SCHOOL_ZONE).date():
+    if row.ended_at is not None or row.ends_on < local_day(now):
         raise Conflict(Words("代行已经结束", "it has ended"))
     if ends_on is None:
         row.ended_at = now

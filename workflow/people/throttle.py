@@ -19,7 +19,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from workflow.foundation.database import Base, any_of
 from workflow.foundation.errors import Refusal, Words
-from workflow.foundation.history import usable
+from workflow.foundation.history import granted
 from workflow.foundation.personal import Area, Data, personal
 
 
@@ -52,6 +52,7 @@ FORGOTTEN_FROM_ADDRESS = Limit("forgotten password from an address", 20, timedel
 SWEPT_AT_ONCE = 100
 
 
+@granted()
 class Attempt(Base):
     """How often something was tried since its first try (尝试次数). No history: it says nothing of anybody, and is soon forgotten."""
 
@@ -64,7 +65,6 @@ class Attempt(Base):
     ends_at: Mapped[datetime]
 
 
-usable(Attempt.__table__)  # type: ignore[arg-type]
 personal(
     Attempt,
     Area.SYSTEM,

@@ -34,9 +34,9 @@ from sqlalchemy.orm import Mapped, Session, contains_eager, mapped_column
 from sqlalchemy.types import UserDefinedType
 
 from workflow.foundation.database import Base, Numbered, any_of, ddl, word
-from workflow.foundation.history import usable
+from workflow.foundation.history import granted
 from workflow.foundation.personal import Area, personal
-from workflow.foundation.vocabulary import MAIN, SCHOOL_ZONE, STAGES, WORKING_STAGES, Kind, Stage
+from workflow.foundation.vocabulary import MAIN, SCHOOL_ZONE, STAGES, WORKING_STAGES, Kind, Stage, local_day
 from workflow.people.organisation import Branch
 from workflow.year.cycle import Cycle, Participant, Process, secretaries
 
@@ -54,6 +54,7 @@ class TransactionId(UserDefinedType[str]):
         return "xid8"
 
 
+@granted("select, insert, update")
 class ProgressCount(Base):
     """How many processes stand in a bucket (已汇总的数)."""
 
@@ -71,6 +72,7 @@ class ProgressCount(Base):
     changed_at: Mapped[datetime]
 
 
+@granted("select, delete, update")
 class ProgressDelta(Numbered, Base):
     """A process has entered or left a bucket (待汇总的变化)."""
 
@@ -87,6 +89,7 @@ class ProgressDelta(Numbered, Base):
     changed_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 
 
+@granted("select, delete")
 class BranchChange(Numbered, Base):
     """A row of ``/branches`` has changed (支部行的变化)."""
 
@@ -163,8 +166,6 @@ for _function in (PROCESS_CHANGED, BRANCH_CHANGED, SECRETARY_CHANGED):
     event.listen(Base.metadata, "before_create", ddl(_function))
 for _model, _trigger in TRIGGERS:
     event.listen(_model.__table__, "after_create", ddl(_trigger))
-for _table, _privileges in ((ProgressCount, "select, insert, update"), (ProgressDelta, "select, delete, update"), (BranchChange, "select, delete")):
-    usable(_table.__table__, _privileges)  # type: ignore[arg-type]
 _BUCKET = "kind stage due_on again late n changed_at"
 personal(ProgressCount, Area.SYSTEM, "进度的数", other=_BUCKET)
 personal(ProgressDelta, Area.SYSTEM, "进度的变化", other=f"cycle_id {_BUCKET}")
@@ -236,7 +237,7 @@ _NOW = text("""
 
 def overview(session: Session, cycle: Cycle, *, now: datetime, kind: Kind = MAIN) -> Overview:
     """Count a cycle's processes by their buckets. The cursor is taken before it counts."""
-    today = now.astimezone(SCHOOL_ZONE).date()
+    today = local_day(now)
     cursor = _cursor_now(session, cycle, kind, today)
     rows = session.execute(_OVERVIEW, {"cycle": cycle.id, "kind": kind.value, "today": today, "soon": today + timedelta(days=DUE_SOON_DAYS)}).all()
     by_stage = {row.stage: row for row in rows}

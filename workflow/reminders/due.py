@@ -13,7 +13,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from workflow.foundation.calendar import Overrides
 from workflow.foundation.database import any_of
-from workflow.foundation.vocabulary import SCHOOL_ZONE, Stage
+from workflow.foundation.vocabulary import SCHOOL_ZONE, Stage, local_day
 from workflow.mail.letters import Addressed, Rendered, render, sendable
 from workflow.mail.outbox import NewLetter, letter_key, reminder_of
 from workflow.people.organisation import Person
@@ -31,7 +31,7 @@ class TickMoment:
 
     @property
     def today(self) -> date:
-        return self.now.astimezone(SCHOOL_ZONE).date()
+        return local_day(self.now)
 
     @property
     def letters_go(self) -> bool:
@@ -43,7 +43,7 @@ class TickMoment:
         ahead = days_ahead(self.now)
         return [day for day in ahead if nearest_reminder(day, self.now, self.overrides) is not None]
 
-    def is_near(self, day: InstrumentedAttribute[Any]) -> ColumnElement[bool]:
+    def is_near(self, day: InstrumentedAttribute[object]) -> ColumnElement[bool]:
         """Say in SQL that the first reminder of a day has come, or the day is over."""
         return or_(any_of(day, self.days_near), day < self.today)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 
 from workflow.foundation.calendar import Overrides, unannounced, working_day_on_or_after, working_day_on_or_before
-from workflow.foundation.vocabulary import SCHOOL_ZONE
+from workflow.foundation.vocabulary import SCHOOL_ZONE, local_day
 
 OPENING = time(9)
 """Letters go from nine in the morning, as the school's clock says it."""
@@ -20,7 +20,7 @@ WEEK = timedelta(days=7)
 
 def nearest_reminder(due_on: date, now: datetime, overrides: Overrides) -> int | None:
     """The last reminder of a day whose time has come: 7, 3, 1 or 0 days before it, or -1, -8, -15 … once it is over. None before the first."""
-    over = (now.astimezone(SCHOOL_ZONE).date() - due_on).days
+    over = (local_day(now) - due_on).days
     return _nearest(due_on, REMINDER_DAYS if over <= 0 else range(-1, -over - 1, -OVERDUE_EVERY), now, overrides)
 
 
@@ -33,7 +33,7 @@ def goes_at(due_on: date, days_before: int, overrides: Overrides) -> datetime:
 
 def digest_of_week(now: datetime, overrides: Overrides) -> date | None:
     """The Monday of the week whose digest is due: from nine on its first working day. None before, and in a week without one."""
-    today = now.astimezone(SCHOOL_ZONE).date()
+    today = local_day(now)
     monday = today - timedelta(days=today.weekday())
     first = working_day_on_or_after(monday, overrides)
     return monday if first < monday + WEEK and datetime.combine(first, OPENING, tzinfo=SCHOOL_ZONE) <= now else None
@@ -44,11 +44,11 @@ def _nearest(due_on: date, steps: Iterable[int], now: datetime, overrides: Overr
 
 
 def follow_up_step(due_on: date, now: datetime, overrides: Overrides) -> int | None:
-    return _nearest(due_on, FOLLOW_UP_DAYS, now, overrides) if due_on >= now.astimezone(SCHOOL_ZONE).date() else None
+    return _nearest(due_on, FOLLOW_UP_DAYS, now, overrides) if due_on >= local_day(now) else None
 
 
 def days_ahead(now: datetime) -> list[date]:
-    today = now.astimezone(SCHOOL_ZONE).date()
+    today = local_day(now)
     return [today + timedelta(days=n) for n in range(HORIZON.days + 1)]
 
 

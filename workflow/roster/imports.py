@@ -16,21 +16,28 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from workflow.foundation.database import Base, any_of
 from workflow.foundation.errors import Words
+from workflow.foundation.fields import Sent
 from workflow.foundation.personal import Area, Data, personal
-from workflow.foundation.vocabulary import SCHOOL_ZONE, Post
+from workflow.foundation.vocabulary import Post, local_day
 from workflow.people.access import Action
 from workflow.people.accounts import Account
 from workflow.people.organisation import Appointment, Branch, Person
 from workflow.roster.checks import Roster, RosterBranch, RosterMember
 from workflow.roster.workbook import Reading, read_workbook
-from workflow.rules.acts import Act, Call, Done, Sent
-from workflow.workbooks.imports import Upload, WorkbookImport, import_by_id, keep_import, mark_applied, must_be_applicable, track_import
+from workflow.rules.acts import (
+    Act,
+    AnyAct,
+    Call,
+    Done,
+)
+from workflow.workbooks.imports import Upload, WorkbookImport, import_by_id, keep_import, mark_applied, must_be_applicable, tracked_import
 from workflow.year.roll import rolls_follow
 
 BRANCH_FIELDS = ("name", "unit_code", "unit_name", "has_committee")
 PERSON_FIELDS = ("name", "email", "standing", "cadre")
 
 
+@tracked_import
 class RosterImport(WorkbookImport, Base):
     """A roster's workbook as it was read (名册导入)."""
 
@@ -40,7 +47,6 @@ class RosterImport(WorkbookImport, Base):
     roster: Mapped[dict[str, Any]] = mapped_column(JSONB)
 
 
-track_import(RosterImport.__table__)  # type: ignore[arg-type]
 personal(
     RosterImport,
     Area.PEOPLE,
@@ -86,7 +92,7 @@ class RosterChanges:
     """Seats that the roster no longer names, with their appointment."""
 
     @property
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> dict[str, object]:
         """What will change, for the preview."""
         return {
             "new_branches": sorted(self.new_branches),
@@ -172,7 +178,7 @@ def apply_import(session: Session, row: RosterImport, *, by: str, now: datetime)
     session.execute(text("select pg_advisory_xact_lock(hashtext('zhibu.roster'))"))
     roster = Roster.from_json(row.roster)
     found = changes(session, roster)
-    today = now.astimezone(SCHOOL_ZONE).date()
+    today = local_day(now)
     _write_branches(session, found)
     _write_people(session, found, now)
     _write_posts(session, found, today)
@@ -244,11 +250,11 @@ def _write_posts(session: Session, found: RosterChanges, today: date) -> None:
         )
 
 
-def _import(call: Call[Any], import_id: int) -> RosterImport:
+def _import(call: Call[object], import_id: int) -> RosterImport:
     return import_by_id(call.session, RosterImport, import_id, for_update=True)
 
 
-def _preview(call: Call[Any], file: Upload) -> RosterImport:
+def _preview(call: Call[object], file: Upload) -> RosterImport:
     reading = read_workbook(file.data, today=call.today)
     return preview_import(call.session, reading, file_name=file.name, by=call.by.staff_no, now=call.now)
 
@@ -261,4 +267,4 @@ PREVIEW: Act[Any, RosterImport] = Act(
     "preview_roster", "核对名册", "read a roster without changing anything", Action.IMPORT_ROSTER, _preview, uploads=RosterImport
 )
 APPLY: Act[RosterImport, Done] = Act("apply_roster", "写入名册", "apply a roster", Action.IMPORT_ROSTER, _apply, on=_import)
-ACTS: tuple[Act[Any, Any], ...] = (PREVIEW, APPLY)
+ACTS: tuple[AnyAct, ...] = (PREVIEW, APPLY)

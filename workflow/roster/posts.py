@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -10,12 +10,23 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from workflow.foundation.errors import Exists, Invalid, NotFound, Words
-from workflow.foundation.fields import Body, Day, Line, StaffNo, about, one_of
+from workflow.foundation.fields import (
+    Body,
+    Day,
+    Line,
+    Sent,
+    StaffNo,
+    about,
+    one_of,
+)
 from workflow.foundation.vocabulary import SCHOOL_ROLES, Post, Role
 from workflow.people.access import Action
 from workflow.people.accounts import open_account
 from workflow.people.organisation import Appointment, branch_by_code, person_by_staff_no
-from workflow.rules.acts import Act
+from workflow.rules.acts import (
+    Act,
+    AnyAct,
+)
 from workflow.year.roll import rolls_follow
 
 
@@ -36,7 +47,7 @@ class EndSchema(Body):
     ends_on = Day(required=True, **about("离任日期", "last day", "任职的最后一天", "the last day", example="2024-12-31"))
 
 
-def appoint(session: Session, body: Mapping[str, Any], *, now: datetime) -> Appointment:
+def appoint(session: Session, body: Sent, *, now: datetime) -> Appointment:
     """Give somebody a post, and bring the rolls of that branch into step. Raises Invalid, Exists, NotFound."""
     post, role, code = body.get("post"), body.get("role"), body.get("branch")
     if (post is None) == (role is None):
@@ -111,7 +122,7 @@ END_APPOINTMENT: Act[int, Appointment] = Act(
     on=lambda call, appointment_id: appointment_id,
     sends=EndSchema(),
 )
-ACTS: tuple[Act[Any, Any], ...] = (APPOINT, END_APPOINTMENT)
+ACTS: tuple[AnyAct, ...] = (APPOINT, END_APPOINTMENT)
 
 
 def appointments_after(session: Session, appointment_id: int, limit: int) -> Sequence[Appointment]:

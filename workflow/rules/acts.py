@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import cache
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from sqlalchemy import inspect
 from sqlalchemy.orm import Session
@@ -19,18 +19,19 @@ from sqlalchemy.orm import Session
 from workflow.foundation import idempotency
 from workflow.foundation.database import Base, act_as
 from workflow.foundation.errors import NotFound
-from workflow.foundation.fields import Body, load
+from workflow.foundation.fields import (
+    Body,
+    load,
+)
 from workflow.foundation.idempotency import KeptOutcome, Repeatable
 from workflow.foundation.settings import Settings
-from workflow.foundation.vocabulary import SCHOOL_ZONE, Kind, Role, Stage
+from workflow.foundation.vocabulary import Kind, Role, Stage, local_day
 from workflow.people.access import Action, Caller, Scope
 from workflow.workbooks.imports import WorkbookImport
 from workflow.year.cycle import Lock, Process, process_of
 
-On = TypeVar("On")
+On = TypeVar("On", covariant=True)  # noqa: PLC0105  (it is read in every signature)
 R = TypeVar("R")
-Sent = Mapping[str, Any]
-"""What was sent, as its schema has read it."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class Call(Generic[On]):
 
     @property
     def today(self) -> date:
-        return self.now.astimezone(SCHOOL_ZONE).date()
+        return local_day(self.now)
 
     @property
     def base_url(self) -> str:
@@ -115,6 +116,10 @@ class Act(Generic[On, R]):
     """The version of what came of it, for the next change."""
 
 
+AnyAct = Act[Any, Any]
+"""An act, whatever it is done to."""
+
+
 @dataclass(frozen=True)
 class Done:
     """What came of an act (办结): the rows, by which it can be shown again, and what no row tells. Never what anybody wrote."""
@@ -123,7 +128,7 @@ class Done:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-def enter(call: Call[Any], action: Action, branch_code: str | None, *, changes: bool) -> Call[Any]:
+def enter(call: Call[object], action: Action, branch_code: str | None, *, changes: bool) -> Call[object]:
     """Let somebody in by the access table. Raises Forbidden, NotFound.
 
     Whoever changes something in a branch where they stand in for somebody does it in that name; history says both.
@@ -134,7 +139,7 @@ def enter(call: Call[Any], action: Action, branch_code: str | None, *, changes: 
     return replace(call, by_roles=by_roles)
 
 
-def admit(call: Call[Any], act: Act[Any, Any], branch_code: str | None, repeatable: Repeatable | None) -> tuple[Call[Any], KeptOutcome | None]:
+def admit(call: Call[object], act: AnyAct, branch_code: str | None, repeatable: Repeatable | None) -> tuple[Call[object], KeptOutcome | None]:
     """The first step: who may do it, and what was done before under the same key.
 
     Raises Forbidden, NotFound, RequestInProgress, Invalid for a key that was used for something else.
@@ -144,13 +149,13 @@ def admit(call: Call[Any], act: Act[Any, Any], branch_code: str | None, repeatab
     return call, idempotency.kept_before(call.session, repeatable) if repeatable else None
 
 
-def find(call: Call[Any], act: Act[On, Any], address: Mapping[str, Any]) -> Call[On]:
+def find(call: Call[object], act: Act[On, object], address: Mapping[str, object]) -> Call[On]:
     """The second step: the process under the act's lock, and the thing, by what its address names. Raises NotFound."""
     call, rest = at(call, act.kind, act.lock, address)
-    return call if act.on is None else replace(call, found=act.on(call, **rest))
+    return cast(Call[On], call if act.on is None else replace(call, found=act.on(call, **rest)))
 
 
-def at(call: Call[Any], kind: Kind | None, lock: Lock, address: Mapping[str, Any]) -> tuple[Call[Any], dict[str, Any]]:
+def at(call: Call[object], kind: Kind | None, lock: Lock, address: Mapping[str, Any]) -> tuple[Call[object], dict[str, Any]]:
     """Find the process that an address names by ``year`` and ``code``, if any; returns what else it names."""
     rest = dict(address)
     if kind is not None:
@@ -158,17 +163,17 @@ def at(call: Call[Any], kind: Kind | None, lock: Lock, address: Mapping[str, Any
     return call, rest
 
 
-def wants_version(call: Call[Any], act: Act[Any, Any]) -> bool:
+def wants_version(call: Call[object], act: AnyAct) -> bool:
     """Whether the caller must say which version they have seen: of a thing that is not there yet nobody has seen any."""
     return act.wants_version and (act.on is None or call.found is not None)
 
 
-def perform(call: Call[On], act: Act[On, R], body: Any) -> R:
+def perform(call: Call[On], act: Act[On, R], body: object) -> R:
     """The third step: what was sent is read by the act's schema, and done. Raises Invalid, and what the verb refuses."""
     return act.does(call, load(act.sends, body) if act.sends is not None else body)
 
 
-def keep(call: Call[Any], act: Act[Any, Any], result: Any, repeatable: Repeatable) -> None:
+def keep(call: Call[object], act: AnyAct, result: Any, repeatable: Repeatable) -> None:
     """Remember what came of it, as the last statement of its transaction."""
     several = isinstance(result, Done)
     rows = [[row.__tablename__, *inspect(row).identity] for row in (result.rows if several else [result])]
@@ -176,7 +181,7 @@ def keep(call: Call[Any], act: Act[Any, Any], result: Any, repeatable: Repeatabl
     idempotency.keep_outcome(call.session, repeatable, rows=rows, facts=facts, version=act.version(call, result), now=call.now)
 
 
-def shown_again(call: Call[Any], act: Act[Any, Any], kept: KeptOutcome, address: Mapping[str, Any]) -> tuple[Call[Any], Any]:
+def shown_again(call: Call[object], act: AnyAct, kept: KeptOutcome, address: Mapping[str, object]) -> tuple[Call[object], object]:
     """Find what came of an act that was done before, as it stands now. Raises NotFound where a row of it is gone."""
     call, _ = at(call, act.kind, Lock.NONE, address)
     rows = [call.session.get(_model(table), tuple(identity)) for table, *identity in kept.rows]

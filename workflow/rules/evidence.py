@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import TypeVar
 
 from sqlalchemy import BigInteger, ColumnElement, ForeignKey, Select, and_, select, true
@@ -17,8 +17,9 @@ from sqlalchemy.orm import Mapped, Session, declared_attr, mapped_column
 
 from workflow.foundation.database import Numbered
 from workflow.foundation.errors import Conflict, Invalid, NotFound, StageClosed, Stale, Words
+from workflow.foundation.fields import Sent
 from workflow.foundation.history import changed_since
-from workflow.foundation.vocabulary import SCHOOL_ZONE, STAGES, Stage
+from workflow.foundation.vocabulary import STAGES, Stage, local_day
 from workflow.year.cycle import Process, must_run
 
 
@@ -33,6 +34,10 @@ class Retraction:
 
 def _retraction(by: str | None, at: datetime | None, reason: str | None) -> Retraction | None:
     return None if by is None or at is None or reason is None else Retraction(by, at, reason)
+
+
+STANDING = "withdrawn_at is null and rejected_at is null"
+"""That a record counts, for the indexes of those that do."""
 
 
 class Retractable(Numbered):
@@ -126,7 +131,7 @@ def must_stand(record: Retractable) -> None:
 def amendable(session: Session, record: Retractable, *, seen: int) -> None:
     """Raises Stale when the record changed since it was seen, with what; Conflict when it does not stand any more."""
     if record.version != seen:
-        raise Stale(version=record.version, changed=changed_since(session, record.__table__, record.id, seen))  # type: ignore[attr-defined]
+        raise Stale(version=record.version, changed=changed_since(session, type(record), record.id, seen))
     must_stand(record)
 
 
@@ -167,7 +172,21 @@ def records_of(
     ).all()
 
 
+class Timed:
+    """When on its day something began and ended (起止时间)."""
+
+    started_at: Mapped[time | None] = mapped_column(sort_order=100)
+    ended_at: Mapped[time | None] = mapped_column(sort_order=100)
+
+
+def must_end_after_it_began(row: Timed | None, sent: Sent) -> None:
+    """Raises Invalid for an end before the beginning, either of which may stand on the row already."""
+    began, ended = (sent.get(name, getattr(row, name, None)) for name in ("started_at", "ended_at"))
+    if began is not None and ended is not None and ended < began:
+        raise Invalid({"ended_at": Words(f"不能早于开始时间 {began:%H:%M}", f"must not be before the beginning at {began:%H:%M}")})
+
+
 def must_have_happened(field: str, day: date, now: datetime) -> None:
     """Raises Invalid for a day that is still to come: a record tells what was done."""
-    if day > now.astimezone(SCHOOL_ZONE).date():
+    if day > local_day(now):
         raise Invalid({field: Words(f"{day} 还没有到，不能登记为已经进行", f"{day} is still to come")})

@@ -10,13 +10,16 @@ from sqlalchemy import ColumnElement, true
 
 from workflow.foundation.vocabulary import Kind, Stage
 from workflow.people.access import Action, Caller
-from workflow.rules.acts import Act, Call
+from workflow.rules.acts import (
+    AnyAct,
+    Call,
+)
 from workflow.rules.moves import Move
 from workflow.rules.records import Records
 from workflow.rules.requirement import Requirement
 
 
-def _everything(call: Call[Any]) -> ColumnElement[bool]:
+def _everything(call: Call[object]) -> ColumnElement[bool]:
     return true()
 
 
@@ -29,7 +32,7 @@ class ProcessKind:
     requirements: tuple[Requirement, ...]
     records: tuple[Records[Any], ...]
     """The kinds of record below its processes."""
-    acts: tuple[Act[Any, Any], ...]
+    acts: tuple[AnyAct, ...]
     """Those on its records; what every process has besides stands in ``workflow/acts/processes.py``."""
     address: str
     """As addresses call its processes, below the year: ``branches``."""
@@ -38,7 +41,7 @@ class ProcessKind:
     reads_history: Action
     moving: Action
     """Who may try a move; each move says whose it is."""
-    history_seen: Callable[[Call[Any]], ColumnElement[bool]] = _everything
+    history_seen: Callable[[Call[object]], ColumnElement[bool]] = _everything
     """Which rows of its history a reader sees."""
     stage_shown: Callable[[Caller, Stage], bool] = lambda by, stage: True
     """Whether a reader sees what a stage asks."""

@@ -16,10 +16,23 @@ from sqlalchemy import ColumnElement, true
 from sqlalchemy import inspect as inspected
 from sqlalchemy.orm import Session
 
-from workflow.foundation.fields import Body, LongText, Moment, StaffNo, Whole, about
+from workflow.foundation.fields import (
+    Body,
+    Clock,
+    LongText,
+    Moment,
+    Sent,
+    StaffNo,
+    Whole,
+    about,
+)
 from workflow.foundation.vocabulary import MAIN, Kind, Stage
 from workflow.people.access import Action, Caller
-from workflow.rules.acts import Act, Call, Sent
+from workflow.rules.acts import (
+    Act,
+    AnyAct,
+    Call,
+)
 from workflow.rules.evidence import (
     Evidence,
     OfMember,
@@ -35,6 +48,8 @@ from workflow.rules.evidence import (
 from workflow.year.cycle import Lock, Process
 
 R = TypeVar("R", bound=Evidence)
+T = TypeVar("T")
+U = TypeVar("U")
 
 
 class ReasonSchema(Body):
@@ -49,7 +64,7 @@ REASON = ReasonSchema()
 class Answered(Body):
     """A schema that is answered too: what may be left out is answered as null, unless the product always knows it."""
 
-    def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
+    def on_bind_field(self, field_name: str, field_obj: fields.Field[object]) -> None:
         if not field_obj.required and not field_obj.metadata.get("always"):
             field_obj.allow_none = True
             if "enum" in field_obj.metadata:
@@ -80,6 +95,13 @@ class RecordSchema(EntrySchema):
     rejected = fields.Nested(RetractionSchema, dump_only=True, **about("退回", "rejected"))
 
 
+class TimedSchema(RecordSchema):
+    """A record of something that began and ended on its day."""
+
+    started_at = Clock(**about("开始时间", "began at", "几点开始，24 小时制", "when it began, by the 24-hour clock", example="14:30"))
+    ended_at = Clock(**about("结束时间", "ended at", "几点结束，不早于开始", "when it ended, not before it began", example="15:10"))
+
+
 class Records(Generic[R]):
     """A kind of record below a process (一类记录): subclassed by each room, which says what is its own."""
 
@@ -108,7 +130,7 @@ class Records(Generic[R]):
     def must_fit(self, session: Session, process: Process, row: R | None, sent: Sent) -> None:
         """Raises Conflict for what is right in itself, but not now."""
 
-    def begin(self, session: Session, process: Process, sent: Sent) -> Mapping[str, Any]:
+    def begin(self, session: Session, process: Process, sent: Sent) -> Mapping[str, object]:
         """What a new row has besides its fields."""
         return {}
 
@@ -127,7 +149,7 @@ class Records(Generic[R]):
     def may_withdraw(self, by: Caller, process: Process, row: R) -> None:
         """Raises Forbidden."""
 
-    def seen_by(self, call: Call[Any]) -> Callable[[R], dict[str, Any]]:
+    def seen_by(self, call: Call[object]) -> Callable[[R], dict[str, object]]:
         """How a reader sees one: what that depends on is asked once for a whole page."""
         return self.schema.shown
 
@@ -170,28 +192,28 @@ class Records(Generic[R]):
         return frozenset(field.attribute or name for name, field in self.schema.load_fields.items()).intersection(columns)
 
     @cached_property
-    def _defaults(self) -> dict[str, Any]:
+    def _defaults(self) -> dict[str, object]:
         """What a new row has where nothing was sent."""
         named = {field.attribute or name: field.load_default for name, field in self.schema.load_fields.items()}
         return {name: None if named[name] is missing else named[name] for name in self._columns}
 
     # ── readings ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def one(self, call: Call[Any], **key: Any) -> R:
+    def one(self, call: Call[object], **key: Any) -> R:
         """The one that an address names, as far as this reader may know of it. Raises NotFound."""
         return self._find(call, key, held=False)
 
-    def held(self, call: Call[Any], **key: Any) -> R:
+    def held(self, call: Call[object], **key: Any) -> R:
         """The same, for somebody who will change it."""
         return self._find(call, key, held=True)
 
-    def _find(self, call: Call[Any], key: Mapping[str, Any], *, held: bool) -> R:
+    def _find(self, call: Call[object], key: Mapping[str, object], *, held: bool) -> R:
         find: Any = record_of_member if self.by_staff_no else record_of
         visible = self.visible(call.by, call.process.branch.code)
         found: R = find(call.session, self.model, call.process.id, *key.values(), visible=visible, held=held)
         return found
 
-    def page(self, call: Call[Any], *, after: int, limit: int) -> Sequence[R]:
+    def page(self, call: Call[object], *, after: int, limit: int) -> Sequence[R]:
         """In the order they were made, those taken back included."""
         visible = self.visible(call.by, call.process.branch.code)
         return records_of(call.session, self.model, call.process.id, after=after, limit=limit, visible=visible)
@@ -271,11 +293,11 @@ class Records(Generic[R]):
         return call.on
 
     @property
-    def acts(self) -> tuple[Act[Any, Any], ...]:
+    def acts(self) -> tuple[AnyAct, ...]:
         """All that can be done to them alike."""
         return (self.recording, self.amending, self.withdrawing, self.rejecting)
 
-    def act(self, name: str, zh: str, en: str, does: Callable[[Call[Any], Any], Any], **options: Any) -> Act[Any, Any]:
+    def act(self, name: str, zh: str, en: str, does: Callable[[Call[T], Sent], U], **options: Any) -> Act[T, U]:
         """Declare an act on one of them, or on their process."""
         return Act(name, zh, en, does=does, **{"kind": self.kind, "lock": Lock.EVIDENCE, "closes": self.stages, "link": self.name, **options})
 

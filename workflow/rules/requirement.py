@@ -43,11 +43,11 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from workflow.foundation.database import Base
 from workflow.foundation.errors import Words
-from workflow.foundation.history import track
+from workflow.foundation.history import tracked
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import KIND_OF, Kind, Role, Severity, Stage, Waivable
 from workflow.people.access import Action
-from workflow.rules.evidence import Evidence
+from workflow.rules.evidence import STANDING, Evidence
 from workflow.year.cycle import Participant
 
 Missing = Select[int, str, str, int | None, int]
@@ -59,7 +59,7 @@ class _Today(ColumnElement[date]):
 
 
 @compiles(_Today)
-def _compile_today(element: _Today, compiler: Any, **_: Any) -> str:
+def _compile_today(element: _Today, compiler: object, **_: Any) -> str:
     return "cast(%(today)s as date)"
 
 
@@ -101,7 +101,7 @@ class Requirement:
     def blocks(self) -> bool:
         return self.severity is not Severity.SIGN
 
-    def needs_approval(self, settings: Mapping[str, Any]) -> bool:
+    def needs_approval(self, settings: Mapping[str, object]) -> bool:
         """Whether a reason covers nothing until the office has agreed to it."""
         asked = self.waivable is Waivable.WHOLE_WITH_APPROVAL
         return asked and (self.approval_setting is None or bool(settings[self.approval_setting]))
@@ -181,6 +181,7 @@ def present(*, excused_count: bool = False) -> tuple[ColumnElement[bool], ...]:
     return (on_roll,) if excused_count else (on_roll, Participant.excused_confirmed_by.is_(None))
 
 
+@tracked()
 class Waiver(Evidence, Base):
     """A reason accepted in place of a requirement (豁免). It covers the subjects it names and no later ones, and no greater amount.
 
@@ -191,7 +192,7 @@ class Waiver(Evidence, Base):
     __tablename__ = "waiver"
     __table_args__ = (
         CheckConstraint("jsonb_typeof(covers) = 'object'", name="covers"),
-        Index("ix_waiver_covering", "process_id", "requirement", postgresql_where="withdrawn_at is null and rejected_at is null"),
+        Index("ix_waiver_covering", "process_id", "requirement", postgresql_where=STANDING),
     )
 
     requirement: Mapped[str]
@@ -215,7 +216,6 @@ class Waiver(Evidence, Base):
         return and_(cls.counts, or_(cls.approved_at.is_not(None), ~cls.needs_approval))
 
 
-track(Waiver.__table__)  # type: ignore[arg-type]
 personal(
     Waiver,
     Area.YEAR,

@@ -19,11 +19,18 @@ from sqlalchemy.orm import InstrumentedAttribute, Mapped, Session, declared_attr
 
 from workflow.foundation.database import any_of
 from workflow.foundation.errors import NotFound, Stale
-from workflow.foundation.fields import Body
+from workflow.foundation.fields import (
+    Body,
+    Sent,
+)
 from workflow.foundation.history import changed_since
 from workflow.foundation.vocabulary import Kind, Stage
 from workflow.people.access import Action, Caller
-from workflow.rules.acts import Act, Call, Sent
+from workflow.rules.acts import (
+    Act,
+    AnyAct,
+    Call,
+)
 from workflow.rules.evidence import Evidence, must_be_open, must_stand
 from workflow.year.cycle import Lock, Process
 
@@ -39,6 +46,8 @@ class OnProcess:
 
 
 S = TypeVar("S", bound=OnProcess | Evidence)
+T = TypeVar("T")
+U = TypeVar("U")
 
 
 class Single(Generic[S]):
@@ -68,11 +77,11 @@ class Single(Generic[S]):
     def must_fit(self, row: S, sent: Sent) -> None:
         """Raises Conflict for what does not fit what stands there. Asked before the stage."""
 
-    def begin(self, *, by: Caller, now: datetime) -> Mapping[str, Any]:
+    def begin(self, *, by: Caller, now: datetime) -> Mapping[str, object]:
         """The columns that are written with the first version alone."""
         return {}
 
-    def values(self, session: Session, process: Process, row: S | None, sent: Sent, *, by: Caller, now: datetime) -> Mapping[str, Any]:
+    def values(self, session: Session, process: Process, row: S | None, sent: Sent, *, by: Caller, now: datetime) -> Mapping[str, object]:
         """Return what is written, by column. Written whole, what was left out is empty."""
         return {**self._empty, **sent} if self.whole else sent
 
@@ -80,11 +89,11 @@ class Single(Generic[S]):
         """Whether a reader knows of it."""
         return true()
 
-    def before(self, call: Call[Any]) -> Any:
+    def before(self, call: Call[object]) -> object:
         """Return what is read while there is none. Raises NotFound."""
         raise NotFound
 
-    def seen_by(self, call: Call[Any]) -> Callable[[Any], dict[str, Any]]:
+    def seen_by(self, call: Call[object]) -> Callable[[object], dict[str, object]]:
         """Return how a reader sees it."""
         return self.schema.shown
 
@@ -112,7 +121,7 @@ class Single(Generic[S]):
         session.flush()
         return row
 
-    def _first(self, session: Session, process: Process, values: Mapping[str, Any]) -> S:
+    def _first(self, session: Session, process: Process, values: Mapping[str, object]) -> S:
         """Insert the first one. Raises Stale to the slower of two who both find none."""
         first = insert(self.model).values(process_id=process.id, version=1, **values).on_conflict_do_nothing()
         row: S | None = session.scalar(first.returning(self.model))
@@ -124,10 +133,10 @@ class Single(Generic[S]):
         if row is None:
             return Stale(version=0, changed=[])
         (key,) = inspect(row).identity
-        return Stale(version=row.version, changed=changed_since(session, self.model.__table__, key, seen))  # type: ignore[attr-defined]
+        return Stale(version=row.version, changed=changed_since(session, self.model, key, seen))
 
     @cached_property
-    def _empty(self) -> Mapping[str, Any]:
+    def _empty(self) -> Mapping[str, object]:
         """Columns as they are where nothing was sent."""
         named = {field.attribute or name: field.load_default for name, field in self.schema.load_fields.items()}
         return {name: None if default is missing else default for name, default in named.items()}
@@ -150,12 +159,12 @@ class Single(Generic[S]):
         statement = select(self.model).where(any_of(self.model.process_id, process_ids), self._stands, *which)
         return {row.process_id: row for row in session.scalars(statement.execution_options(populate_existing=True))}
 
-    def one(self, call: Call[Any]) -> Any:
+    def one(self, call: Call[object]) -> object:
         """The one of the process, as far as this reader may know of it. Raises NotFound."""
         row = self.of(call.session, call.process, visible=self.visible(call.by, call.process.branch.code))
         return self.before(call) if row is None else row
 
-    def held(self, call: Call[Any]) -> S | None:
+    def held(self, call: Call[object]) -> S | None:
         """The one of the process, for somebody who will change it."""
         return self.of(call.session, call.process, held=True)
 
@@ -180,10 +189,10 @@ class Single(Generic[S]):
         return self.write(call.session, call.process, row, sent, seen=call.version_seen, by=call.by, now=call.now)
 
     @property
-    def acts(self) -> tuple[Act[Any, Any], ...]:
+    def acts(self) -> tuple[AnyAct, ...]:
         """All that can be done to each of them alike."""
         return (self.writing,)
 
-    def act(self, name: str, zh: str, en: str, does: Callable[[Call[Any], Any], Any], **options: Any) -> Act[Any, Any]:
+    def act(self, name: str, zh: str, en: str, does: Callable[[Call[T], Sent], U], **options: Any) -> Act[T, U]:
         """Declare an act on it."""
         return Act(name, zh, en, does=does, **{"kind": self.kind, "lock": Lock.EVIDENCE, "closes": (self.stage,), "link": self.name, **options})

@@ -72,7 +72,7 @@ def tidy(words: str) -> str:
     return _SPACE_IN_CHINESE.sub("", " ".join(_INVISIBLE.sub("", words).split()))
 
 
-def _plain(cell: Cell) -> Any:
+def _plain(cell: Cell) -> object:
     """The value of a cell that is neither formula nor error."""
     if cell.kind == "f":
         raise CellFault("单元格是公式，请复制后用“选择性粘贴—值”改为固定内容")

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, TypeVar
 
-from sqlalchemy import CheckConstraint, Table, select
+from sqlalchemy import CheckConstraint, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, declared_attr, mapped_column
 
-from workflow.foundation.database import Numbered
+from workflow.foundation.database import Numbered, table_of
 from workflow.foundation.errors import Conflict, NotFound, Words
-from workflow.foundation.history import track
+from workflow.foundation.history import tracked
 from workflow.workbooks.sheets import SheetProblem
 
 
@@ -27,7 +27,7 @@ class WorkbookImport(Numbered):
     """What such a workbook is, for messages: 名册."""
 
     @declared_attr.directive
-    def __table_args__(cls) -> tuple[Any, ...]:  # noqa: N805
+    def __table_args__(cls) -> tuple[object, ...]:  # noqa: N805
         return (CheckConstraint("applied_at is null or applicable", name="applied"),)
 
     # Before the columns of a kind, which the order of a mixin would put first: a table that is there already keeps its order.
@@ -52,16 +52,26 @@ class Upload:
     data: bytes
 
 
-def track_import(table: Table) -> None:
-    """Keep the history of an import without its JSON.
+def tracked_import(model: type[W]) -> type[W]:
+    """Keep the history of an import without its JSON (decorator).
 
     That is a copy of the workbook: the history keeps that there was one, and what applying it changed is in the history of what it changed.
     """
-    track(table, hidden=[column.name for column in table.columns if isinstance(column.type, JSONB)])
+    columns = table_of(model).columns
+    tracked(hidden=[column.name for column in columns if isinstance(column.type, JSONB)])(model)  # type: ignore[type-var]
+    return model
 
 
 def keep_import(
-    session: Session, row: W, *, file_name: str, problems: Iterable[SheetProblem], summary: dict[str, Any], applicable: bool, by: str, now: datetime
+    session: Session,
+    row: W,
+    *,
+    file_name: str,
+    problems: Iterable[SheetProblem],
+    summary: dict[str, object],
+    applicable: bool,
+    by: str,
+    now: datetime,
 ) -> W:
     """Keep for the preview what was read, a row that has only what its kind adds. Changes nothing else."""
     row.file_name, row.problems = file_name, [problem.as_json() for problem in problems]

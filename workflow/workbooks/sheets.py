@@ -50,7 +50,7 @@ class SheetProblem:
     severity: str
     message: str
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         return asdict(self)
 
 

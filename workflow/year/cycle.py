@@ -26,13 +26,14 @@ from sqlalchemy.orm import Mapped, Session, contains_eager, joinedload, mapped_c
 
 from workflow.foundation.database import Base, Numbered, any_of, notes, word
 from workflow.foundation.errors import Conflict, Invalid, NotFound, Stale, Words
-from workflow.foundation.history import changed_since, track
+from workflow.foundation.history import changed_since, tracked
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import MAIN, STAGES, WORKING_STAGES, CycleStatus, Kind, Post, Stage, Standing, Trigger
 from workflow.people.access import Action
 from workflow.people.organisation import Branch, Person
 
 
+@tracked()
 class Cycle(Numbered, Base):
     """A year's 党建考核暨组织生活会 (年度). Its plan is copied here and pinned once published."""
 
@@ -61,6 +62,7 @@ class Cycle(Numbered, Base):
         return str(self.plan["clauses"].get(clause, ""))
 
 
+@tracked()
 class Process(Numbered, Base):
     """One branch's way through one cycle (流程)."""
 
@@ -104,6 +106,7 @@ class Process(Numbered, Base):
         return order.index(self.stage) > order.index(stage)
 
 
+@tracked()
 class Participant(Base):
     """One line of the roll (名册): a person as this process knows him."""
 
@@ -135,6 +138,7 @@ class Participant(Base):
     person: Mapped[Person] = relationship()
 
 
+@tracked()
 class StageChange(Numbered, Base):
     """A move that was made (环节变动): with who, why, and the version that it gave the process."""
 
@@ -156,6 +160,7 @@ class StageChange(Numbered, Base):
     process: Mapped[Process] = relationship()
 
 
+@tracked()
 class Extension(Numbered, Base):
     """A later day for one branch and one stage, in the round it was given in (延期)."""
 
@@ -172,8 +177,6 @@ class Extension(Numbered, Base):
     given_at: Mapped[datetime]
 
 
-for _table in (Cycle, Process, Participant, StageChange, Extension):
-    track(_table.__table__)  # type: ignore[arg-type]
 personal(
     Cycle,
     Area.YEAR,
@@ -378,7 +381,7 @@ def check_version(session: Session, process: Process, seen: int) -> None:
         for row in given
     }
     # What else raises the version, such as an arrangement of a kind of its own, is known by who did it and when.
-    others = {row["version"]: {"at": row["at"], "by": row["by"]} for row in changed_since(session, Process.__table__, process.id, seen)}  # type: ignore[arg-type]
+    others = {row["version"]: {"at": row["at"], "by": row["by"]} for row in changed_since(session, Process, process.id, seen)}
     raise Stale(version=process.version, changed=[each for _, each in sorted({**others, **told}.items())])
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import Any
 
 from sqlalchemy import ColumnElement, Date, Text, any_, case, cast, func, literal, null, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -17,11 +16,11 @@ from sqlalchemy.orm.attributes import set_committed_value
 from workflow.foundation.database import any_of
 from workflow.foundation.errors import Conflict, Invalid, Stale, Words
 from workflow.foundation.history import changed_since
-from workflow.foundation.vocabulary import SCHOOL_ZONE, WORKING_STAGES, CycleStatus, Stage
+from workflow.foundation.vocabulary import WORKING_STAGES, CycleStatus, Stage, local_day
 from workflow.year.cycle import Cycle, Extension, Process, must_run
 
 
-def checked_deadlines(deadlines: Mapping[Stage, date | None]) -> dict[str, Any]:
+def checked_deadlines(deadlines: Mapping[Stage, date | None]) -> dict[str, object]:
     """The days as they are kept: the six of the branches, and those of the committee's assessment. The report's is required; those of one kind that
     are set stand in the order of its stages.
 
@@ -60,7 +59,7 @@ def change_deadlines(session: Session, cycle: Cycle, changes: Mapping[Stage, dat
     present = {stage: cycle.deadline(stage) for stage in STAGES_WITH_A_DAY}
     deadlines = checked_deadlines({**present, **changes})
     if cycle.version != seen:
-        raise Stale(version=cycle.version, changed=changed_since(session, Cycle.__table__, cycle.id, seen))  # type: ignore[arg-type]
+        raise Stale(version=cycle.version, changed=changed_since(session, Cycle, cycle.id, seen))
     if cycle.status is CycleStatus.CLOSED:
         raise Conflict(Words("年度已关闭，期限不能再改", "the cycle is closed"))
     cycle.deadlines = deadlines
@@ -96,7 +95,7 @@ def extend(session: Session, process: Process, *, stage: Stage, due_on: date, re
     return row
 
 
-def due_day(stage: Any, round_: Any, round_due_on: Any) -> ColumnElement[date | None]:
+def due_day(stage: object, round_: object, round_due_on: object) -> ColumnElement[date | None]:
     """The day a process must be done by, as SQL: the later of the round's day, else the stage's deadline, and the extensions of this round.
 
     None once filed. This is the only place that knows it: moves, extensions and changed deadlines all store what it says.
@@ -114,7 +113,7 @@ def due_day(stage: Any, round_: Any, round_due_on: Any) -> ColumnElement[date | 
     return case((cast(stage, Text) == any_(literal([each.value for each in STAGES_WITH_A_DAY], ARRAY(Text))), day), else_=null())
 
 
-def change_processes(session: Session, processes: Sequence[Process], values: Mapping[str, Any]) -> None:
+def change_processes(session: Session, processes: Sequence[Process], values: Mapping[str, object]) -> None:
     """Write processes held by Lock.MOVE, each with its due day, in one statement. Values may be SQL over the row as it was."""
     stage = values.get("stage", Process.stage)
     stage = literal(stage, Process.stage.type) if isinstance(stage, Stage) else stage
@@ -135,7 +134,7 @@ def change_processes(session: Session, processes: Sequence[Process], values: Map
 
 def has_passed(day: date | None, now: datetime) -> bool:
     """Whether the end of that local day is over."""
-    return day is not None and day < now.astimezone(SCHOOL_ZONE).date()
+    return day is not None and day < local_day(now)
 
 
 def extensions_of(session: Session, process_id: int, *, after: int = 0, limit: int = 200) -> Sequence[Extension]:

@@ -5,17 +5,23 @@ The rolls of processes not yet filed follow every change of the roster or of a p
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from workflow.foundation.errors import Conflict, Forbidden, Invalid, Stale, Words
-from workflow.foundation.fields import Body, Day, Line, Truth, about
+from workflow.foundation.fields import (
+    Body,
+    Day,
+    Line,
+    Sent,
+    Truth,
+    about,
+)
 from workflow.foundation.history import changed_since
-from workflow.foundation.vocabulary import SCHOOL_ZONE, STAGES, WORKING_STAGES, CycleStatus, Kind, Post, Role, Standing
+from workflow.foundation.vocabulary import STAGES, WORKING_STAGES, CycleStatus, Kind, Post, Role, Standing, local_day
 from workflow.people.access import Caller
 from workflow.year.cycle import Cycle, Lock, Participant, Process, must_run, unfiled_processes
 
@@ -79,7 +85,7 @@ def open_processes(session: Session, cycle: Cycle, *, now: datetime) -> int:
 def bring_into_step(session: Session, process_ids: Sequence[int], *, now: datetime) -> None:
     """Make these rolls say what the organisation says today. The processes are held by Lock.MOVE."""
     if process_ids:
-        here = {"ids": list(process_ids), "today": now.astimezone(SCHOOL_ZONE).date()}
+        here = {"ids": list(process_ids), "today": local_day(now)}
         session.execute(_LEAVE, here)
         session.execute(_FOLLOW, here)
 
@@ -109,7 +115,7 @@ class RollSchema(Body):
 OFFICE_ONLY = ("voting", "punished_on", "rated_here")
 
 
-def amend_roll(session: Session, process: Process, row: Participant, body: Mapping[str, Any], *, seen: int, by: Caller) -> None:
+def amend_roll(session: Session, process: Process, row: Participant, body: Sent, *, seen: int, by: Caller) -> None:
     """Excuse somebody (the branch), or set voting, a punishment or where he is rated (the office). Raises Forbidden, Stale, Invalid, Conflict.
 
     A new reason needs a new confirmation: until the office gives it, the excuse changes nothing.
@@ -121,7 +127,7 @@ def amend_roll(session: Session, process: Process, row: Participant, body: Mappi
         raise Forbidden(Words("表决权、处分和评定支部由党办确定", "voting, punishment and where he is rated are the office's"))
     if row.version != seen:
         key = f"{row.process_id}:{row.person_id}"
-        raise Stale(version=row.version, changed=changed_since(session, Participant.__table__, key, seen))  # type: ignore[arg-type]
+        raise Stale(version=row.version, changed=changed_since(session, Participant, key, seen))
     if not body:
         raise Conflict(Words("没有要改的内容", "nothing to change"))
     if row.left_on is not None:

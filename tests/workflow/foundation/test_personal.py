@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, ForeignKey, MetaData, Table
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from migrations.tables import METADATA
-from workflow.foundation.history import track
+from workflow.foundation.history import HIDDEN
 from workflow.foundation.personal import Area, Data, declaration_of, personal, undeclared
 from workflow.foundation.settings import Settings
 from workflow.machine.asked import CLAUSES
@@ -77,7 +77,7 @@ def a_school(*, declared: bool = True, hidden: tuple[str, ...] = ()) -> MetaData
         personal(Shelf, Area.SYSTEM, "货架")
         table = Parcel.__table__
         assert isinstance(table, Table)
-        track(table, hidden=hidden)
+        table.info[HIDDEN] = frozenset(hidden)
     return Elsewhere.metadata
 
 

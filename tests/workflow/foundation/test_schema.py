@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from alembic import command
-from sqlalchemy import Engine, Enum, create_engine, make_url, text
+from sqlalchemy import DateTime, Engine, Enum, create_engine, make_url, text
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
@@ -160,7 +160,7 @@ def test_keys_inside_are_bigint_identities_or_made_of_what_they_belong_to() -> N
     assert {name for name, column in numbers.items() if str(column.type) != "BIGINT" or not (column.identity and column.identity.always)} == set()
     columns = {f"{table.name}.{column.name}": column for table in TABLES for column in table.columns}
     small = {name for name, column in columns.items() if str(column.type) in ("INTEGER", "DATETIME") and column.foreign_keys}
-    without_zone = {name for name, column in columns.items() if hasattr(column.type, "timezone") and not column.type.timezone}
+    without_zone = {name for name, column in columns.items() if isinstance(column.type, DateTime) and not column.type.timezone}
     assert (small, without_zone) == (set(), set())
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from workflow.appraisal.meetings import recording, tellers
-from workflow.rules.acts import Act
+from workflow.rules.acts import AnyAct
 
-ACTS: tuple[Act[Any, Any], ...] = (*recording.ACTS, *tellers.TALLIES.acts)
+ACTS: tuple[AnyAct, ...] = (*recording.ACTS, *tellers.TALLIES.acts)

@@ -14,19 +14,21 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from marshmallow import fields
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, PrimaryKeyConstraint
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from workflow.foundation.database import Base, Numbered, notes, word
 from workflow.foundation.fields import Day, Inner, Line, LongText, Moment, StaffNo, Whole, about, lines, many, one_of
-from workflow.foundation.history import track
+from workflow.foundation.history import tracked
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import MeetingForm, MeetingPurpose, Stage
 from workflow.people.access import Action
-from workflow.rules.evidence import Evidence
-from workflow.rules.records import Answered, RecordSchema
+from workflow.rules.evidence import STANDING, Evidence, Timed
+from workflow.rules.records import Answered, TimedSchema
 
 STAGE: Mapping[MeetingPurpose, Stage] = {
     MeetingPurpose.LIFE: Stage.SELF_REVIEW,
@@ -55,15 +57,17 @@ class Confirmation:
     recorder: datetime | None
 
 
-class Meeting(Evidence, Base):
+@tracked()
+class Meeting(Timed, Evidence, Base):
     """One meeting and its minutes (会议记录)."""
 
     __tablename__ = "meeting"
     __table_args__ = (
         CheckConstraint("chair <> recorder", name="two_people"),
+        CheckConstraint("ended_at >= started_at", name="times"),
         CheckConstraint("num_nulls(vote_yes, vote_no, vote_abstain) in (0, 3)", name="vote_whole"),
         CheckConstraint("purpose <> 'deciding' or form <> 'group'", name="deciding_form"),
-        Index("ix_meeting_purpose", "process_id", "purpose", postgresql_where="withdrawn_at is null and rejected_at is null"),
+        Index("ix_meeting_purpose", "process_id", "purpose", postgresql_where=STANDING),
     )
 
     purpose: Mapped[MeetingPurpose] = mapped_column(word(MeetingPurpose, name="purpose"), info=notes("B0"))
@@ -88,6 +92,8 @@ class Meeting(Evidence, Base):
     minutes: Mapped[str | None]
     chair_confirmed_at: Mapped[datetime | None]
     recorder_confirmed_at: Mapped[datetime | None]
+    guests: Mapped[list[Any]] = mapped_column(JSONB, sort_order=101)
+    """列席人员: name and capacity of each."""
 
     attendance: Mapped[list[MeetingAttendance]] = relationship(lazy="selectin", order_by="MeetingAttendance.staff_no", cascade="all, delete-orphan")
     criticisms: Mapped[list[MeetingCriticism]] = relationship(lazy="selectin", order_by="MeetingCriticism.number", cascade="all, delete-orphan")
@@ -120,6 +126,7 @@ class Meeting(Evidence, Base):
         return STAGE[self.purpose]
 
 
+@tracked()
 class MeetingAttendance(Base):
     """Somebody was there, or was not and why (到会、请假)."""
 
@@ -133,6 +140,7 @@ class MeetingAttendance(Base):
     reason: Mapped[str | None]
 
 
+@tracked()
 class MeetingCriticism(Numbered, Base):
     """One line of criticism or self-criticism (批评与自我批评): to whom, which matter, how it showed, what follows. Never judged by us."""
 
@@ -148,20 +156,18 @@ class MeetingCriticism(Numbered, Base):
     improve: Mapped[str | None]
 
 
-for _table in (Meeting, MeetingAttendance, MeetingCriticism):
-    track(_table.__table__)  # type: ignore[arg-type]
 personal(
     Meeting,
     Area.APPRAISAL,
     "会议记录",
     Data(
         "chair 主持人, recorder 记录人, chair_confirmed_at 主持人确认的时间, recorder_confirmed_at 记录人确认的时间, "
-        "duty_report 书记述职的要点, rectification_report 上年度整改落实情况, minutes 会议记录",
+        "duty_report 书记述职的要点, rectification_report 上年度整改落实情况, minutes 会议记录, guests 列席人员",
         "会议记录（M2、F9、D1、Q4）",
         Action.READ_MEETINGS,
     ),
     of="主持人、记录人，记录说到的人",
-    other="purpose form group_name held_on place theme agenda vote_yes vote_no vote_abstain",
+    other="purpose form group_name held_on started_at ended_at place theme agenda vote_yes vote_no vote_abstain",
 )
 personal(
     MeetingAttendance,
@@ -185,6 +191,13 @@ personal(
 
 
 # ── what a valid record is ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class GuestSchema(Answered):
+    """A guest (列席人员), and in which capacity they came."""
+
+    name = Line(required=True, at_most=50, **about("姓名", "name", "谁列席", "the guest", example="李明"))
+    capacity = Line(at_most=100, **about("身份", "capacity", "以什么身份列席", "in which capacity", example="学院党委委员"))
 
 
 class AbsenceSchema(Answered):
@@ -224,7 +237,7 @@ class ConfirmationSchema(Answered):
     recorder = Moment(dump_only=True, **about("记录人确认的时间", "by the recorder"))
 
 
-class MeetingSchema(RecordSchema):
+class MeetingSchema(TimedSchema):
     """A meeting and its minutes (会议记录). Theme and agenda left out are those of the year."""
 
     purpose = one_of(MeetingPurpose, required=True, **about("会议内容", "purpose", "开什么会", "what the meeting is for", example="life"))
@@ -241,6 +254,11 @@ class MeetingSchema(RecordSchema):
     present = many(StaffNo(), **about("到会人员", "present", "到会党员的学工号", "staff numbers of those present", example=["20160001"], always=True))
     absent = lines(
         AbsenceSchema, **about("缺席人员", "absent", "没有到会的党员和原因", "the absent, and why", example=[{"staff_no": "20160005"}], always=True)
+    )
+    guests = lines(
+        GuestSchema,
+        at_most=50,
+        **about("列席人员", "guests", "不是本支部党员的列席人员和身份", "guests and their capacity", example=[{"name": "李明"}], always=True),
     )
     criticisms = lines(
         CriticismSchema,

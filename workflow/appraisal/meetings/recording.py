@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date, datetime
-from typing import Any
 
 from sqlalchemy import ColumnElement, func, or_, select, true
 from sqlalchemy.orm import Session
@@ -18,10 +17,14 @@ from workflow.appraisal.meetings.meetings import STAGE, Meeting, MeetingAttendan
 from workflow.appraisal.study.sessions import StudySession, a_study
 from workflow.foundation.database import act_as
 from workflow.foundation.errors import Conflict, Forbidden, Invalid, Words
+from workflow.foundation.fields import Sent
 from workflow.foundation.vocabulary import MeetingForm, MeetingPurpose, Stage
 from workflow.people.access import Action, Caller
-from workflow.rules.acts import Act, Call, Sent
-from workflow.rules.evidence import must_be_open, must_have_happened, must_stand
+from workflow.rules.acts import (
+    Act,
+    Call,
+)
+from workflow.rules.evidence import must_be_open, must_end_after_it_began, must_have_happened, must_stand
 from workflow.rules.records import Records
 from workflow.year.cycle import Participant, Process, participants
 
@@ -41,6 +44,7 @@ class Meetings(Records[Meeting]):
         whole = {**_as_sent(row), **sent} if row else dict(sent)
         if _loses_its_group(sent):
             whole.pop("group_name", None)
+        must_end_after_it_began(row, sent)
         _check(session, process, whole, now)
 
     def closes(self, row: Meeting | None, sent: Sent) -> Collection[Stage]:
@@ -48,9 +52,9 @@ class Meetings(Records[Meeting]):
         purposes = [*([row.purpose] if row else []), *([sent["purpose"]] if "purpose" in sent else [])]
         return dict.fromkeys(STAGE[purpose] for purpose in purposes)
 
-    def begin(self, session: Session, process: Process, sent: Sent) -> Mapping[str, Any]:
+    def begin(self, session: Session, process: Process, sent: Sent) -> Mapping[str, object]:
         agenda = list(process.cycle.plan["rules"]["agenda"]) if sent["purpose"] is MeetingPurpose.LIFE else []
-        return {"theme": process.cycle.theme, "agenda": agenda}
+        return {"theme": process.cycle.theme, "agenda": agenda, "guests": []}
 
     def fill(self, session: Session, process: Process, row: Meeting, sent: Sent, *, by: Caller, now: datetime) -> None:
         """Write what was sent; what was confirmed before must be confirmed again."""
@@ -73,7 +77,7 @@ class Meetings(Records[Meeting]):
         """Which meetings this reader knows of: a plain member those whose minutes they confirm."""
         return or_(Meeting.chair == reader.staff_no, Meeting.recorder == reader.staff_no) if reader.plain_member(branch_code) else true()
 
-    def seen_by(self, call: Call[Any]) -> Callable[[Meeting], dict[str, Any]]:
+    def seen_by(self, call: Call[object]) -> Callable[[Meeting], dict[str, object]]:
         """Meetings; how often each was criticised is for the chair alone (M5)."""
         return lambda row: self.schema.shown(row, without=frozenset() if call.by.staff_no == row.chair else _FOR_THE_CHAIR)
 
@@ -121,7 +125,7 @@ def _nothing_last_year(session: Session, process: Process, row: Meeting) -> None
         row.rectification_report = NOTHING_LAST_YEAR
 
 
-def _as_sent(row: Meeting) -> dict[str, Any]:
+def _as_sent(row: Meeting) -> dict[str, object]:
     """Give what is checked together of a meeting, as it would be sent."""
     kept = {
         **{name: getattr(row, name) for name in ("purpose", "form", "group_name", "held_on", "chair", "recorder")},
@@ -132,7 +136,7 @@ def _as_sent(row: Meeting) -> dict[str, Any]:
     return {name: value for name, value in kept.items() if value is not None}
 
 
-def _fill_attendance(process: Process, row: Meeting, body: Mapping[str, Any]) -> None:
+def _fill_attendance(process: Process, row: Meeting, body: Sent) -> None:
     """Bring the lines into step; one that says the same stays, so that the history tells only what changed."""
     present = set(body["present"]) if "present" in body else set(row.present)
     reasons = {each.staff_no: each.reason for each in row.attendance if not each.present}
@@ -146,7 +150,7 @@ def _fill_attendance(process: Process, row: Meeting, body: Mapping[str, Any]) ->
     row.attendance = [lines[staff_no] for staff_no in sorted(present | reasons.keys())]
 
 
-def _check(session: Session, process: Process, body: Mapping[str, Any], now: datetime) -> None:
+def _check(session: Session, process: Process, body: Sent, now: datetime) -> None:
     """Raises Invalid with every fault."""
     must_have_happened("held_on", body["held_on"], now)
     present, absent = body.get("present", ()), [each["staff_no"] for each in body.get("absent", ())]

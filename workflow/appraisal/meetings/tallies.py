@@ -17,11 +17,11 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from workflow.foundation.database import Base, notes, word
 from workflow.foundation.fields import Moment, StaffNo, Truth, Whole, about, one_of
-from workflow.foundation.history import track
+from workflow.foundation.history import tracked
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import ABSTAIN, Level, Mark, Role, Standing, TallySubject, Word
 from workflow.people.access import Action, Caller
-from workflow.rules.evidence import Evidence
+from workflow.rules.evidence import STANDING, Evidence
 from workflow.rules.records import RecordSchema
 from workflow.year.cycle import Participant, Process
 
@@ -41,6 +41,8 @@ class CommitteeItem(Word):
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+# Figures are for the readers of a tally: the history tells who entered and corrected, never the numbers.
+@tracked(hidden=(*NUMBERS, "comments"))
 class Tally(Evidence, Base):
     """What one ballot came to (计票单). ``recorded_by`` is the first teller."""
 
@@ -48,7 +50,7 @@ class Tally(Evidence, Base):
     __table_args__ = (
         CheckConstraint("issued >= returned and returned = valid + void and least(issued, returned, valid, void) >= 0", name="balance"),
         CheckConstraint("(counted_at is null) = (counted_by is null) and counted_by <> recorded_by", name="two_tellers"),
-        Index("uq_tally_standing", "process_id", "subject", unique=True, postgresql_where="withdrawn_at is null and rejected_at is null"),
+        Index("uq_tally_standing", "process_id", "subject", unique=True, postgresql_where=STANDING),
     )
 
     subject: Mapped[TallySubject] = mapped_column(word(TallySubject, name="subject"), info=notes("T0"))
@@ -77,6 +79,7 @@ class Tally(Evidence, Base):
         return [self.recorded_by, *([self.counted_by] if self.counted_by else [])]
 
 
+@tracked(hidden=LEVELS)
 class TallyOfMember(Base):
     """The votes on one member (票数). Their own row is an abstention."""
 
@@ -93,6 +96,7 @@ class TallyOfMember(Base):
     abstain: Mapped[int]
 
 
+@tracked(hidden=MARKS)
 class TallyOfItem(Base):
     """The marks for one side of the committee (工作、作风、总体评价)."""
 
@@ -109,10 +113,6 @@ class TallyOfItem(Base):
     abstain: Mapped[int]
 
 
-# Figures are for the readers of a tally: the history tells who entered and corrected, never the numbers.
-track(Tally.__table__, hidden=(*NUMBERS, "comments"))  # type: ignore[arg-type]
-track(TallyOfMember.__table__, hidden=LEVELS)  # type: ignore[arg-type]
-track(TallyOfItem.__table__, hidden=MARKS)  # type: ignore[arg-type]
 personal(
     Tally,
     Area.APPRAISAL,

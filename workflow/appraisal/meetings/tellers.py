@@ -5,7 +5,7 @@ The first teller's entry waits for a second teller, who enters the same numbers:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -29,10 +29,22 @@ from workflow.appraisal.meetings.tallies import (
 )
 from workflow.foundation.database import act_as
 from workflow.foundation.errors import Conflict, Exists, Forbidden, Invalid, Words
-from workflow.foundation.fields import Body, ByName, Inner, LongText, StaffNo, Whole, length, load
+from workflow.foundation.fields import (
+    Body,
+    ByName,
+    Inner,
+    LongText,
+    Sent,
+    StaffNo,
+    Whole,
+    length,
+    load,
+)
 from workflow.foundation.vocabulary import Post, Role, Stage, Standing, TallySubject
 from workflow.people.access import Action, Caller
-from workflow.rules.acts import Call, Sent
+from workflow.rules.acts import (
+    Call,
+)
 from workflow.rules.evidence import amendable, must_be_open
 from workflow.rules.records import Records
 from workflow.year.cycle import Process, participants, roll
@@ -46,7 +58,7 @@ class Comments(fields.List[Any]):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(LongText(at_most=2000), validate=length(0, 500), metadata={"maxItems": 500}, **kwargs)
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[Any]:
+    def _deserialize(self, value: object, attr: str | None, data: object, **kwargs: Any) -> list[object]:
         return super()._deserialize([value] if isinstance(value, str) else value, attr, data, **kwargs)
 
 
@@ -82,7 +94,7 @@ class TallyMismatch(Conflict):
 class Entry:
     """One teller's entry, read and found to balance."""
 
-    def __init__(self, subject: TallySubject, sent: Mapping[str, Any]) -> None:
+    def __init__(self, subject: TallySubject, sent: Sent) -> None:
         """Raises Invalid for figures that are not of this subject."""
         self.subject = subject
         self.numbers: dict[str, int] = {name: sent[name] for name in NUMBERS}
@@ -118,7 +130,7 @@ class Entry:
                 )
         return errors
 
-    def as_sent(self) -> dict[str, Any]:
+    def as_sent(self) -> dict[str, object]:
         return {**self.numbers, "counts": self.figures}
 
 
@@ -188,10 +200,10 @@ class Tallies(Records[Tally]):
         if by.staff_no not in row.tellers and Role.SECRETARY not in by.roles_in(process.branch.code):
             raise Forbidden(Words("由计票人或书记撤回", "its tellers or the secretary take it back"))
 
-    def seen_by(self, call: Call[Any]) -> Callable[[Tally], dict[str, Any]]:
+    def seen_by(self, call: Call[object]) -> Callable[[Tally], dict[str, object]]:
         """Tallies with their numbers once they are counted, with votes or with bands."""
 
-        def seen(row: Tally) -> dict[str, Any]:
+        def seen(row: Tally) -> dict[str, object]:
             typed_it = call.by.staff_no in row.tellers
             if row.counted_at is None and not typed_it:
                 return self.schema.shown(row, without=_FIGURES)
@@ -241,7 +253,7 @@ def _read(session: Session, process: Process, subject: TallySubject, sent: Sent)
     return entry
 
 
-def _commented(row: Tally) -> dict[str, Any]:
+def _commented(row: Tally) -> dict[str, object]:
     return {"comments": row.comments} if row.subject is TallySubject.COMMITTEE else {}
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from workflow.appraisal.rating import aftercare, aftercare_requirements, deciding, patterns, quota, ratings
-from workflow.rules.acts import Act
+from workflow.rules.acts import AnyAct
 from workflow.rules.requirement import Requirement
 
 REQUIREMENTS: tuple[Requirement, ...] = (
@@ -15,4 +13,4 @@ REQUIREMENTS: tuple[Requirement, ...] = (
     *patterns.REQUIREMENTS,
     *aftercare_requirements.REQUIREMENTS,
 )
-ACTS: tuple[Act[Any, Any], ...] = (*ratings.ACTS, *aftercare.ACTS)
+ACTS: tuple[AnyAct, ...] = (*ratings.ACTS, *aftercare.ACTS)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Any
 
 from marshmallow import fields
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint
@@ -20,13 +19,26 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from workflow.foundation.database import Base, Numbered, word
 from workflow.foundation.errors import Exists, Invalid, Words
-from workflow.foundation.fields import Day, Line, LongText, Moment, StaffNo, Whole, about, many, one_of
-from workflow.foundation.history import track
+from workflow.foundation.fields import (
+    Day,
+    Line,
+    LongText,
+    Moment,
+    Sent,
+    StaffNo,
+    Whole,
+    about,
+    many,
+    one_of,
+)
+from workflow.foundation.history import tracked
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import Stage, Word
 from workflow.people.access import Action, Caller
-from workflow.rules.acts import Act, Sent
-from workflow.rules.evidence import OfMember, must_have_happened, must_stand
+from workflow.rules.acts import (
+    Act,
+)
+from workflow.rules.evidence import STANDING, OfMember, must_have_happened, must_stand
 from workflow.rules.records import Answered, EntrySchema, Records, RecordSchema
 from workflow.year.cycle import Process, participants
 
@@ -46,13 +58,14 @@ class Step(Word):
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@tracked()
 class HelpPlan(OfMember, Base):
     """Who helps a member, how it begins, and when it is looked at again (教育帮扶)."""
 
     __tablename__ = "help_plan"
     __table_args__ = (
         CheckConstraint("helper <> staff_no", name="two_people"),
-        Index("uq_help_plan_standing", "process_id", "staff_no", unique=True, postgresql_where="withdrawn_at is null and rejected_at is null"),
+        Index("uq_help_plan_standing", "process_id", "staff_no", unique=True, postgresql_where=STANDING),
     )
 
     helper: Mapped[str | None] = mapped_column(ForeignKey("person.staff_no", onupdate="CASCADE"))
@@ -62,6 +75,7 @@ class HelpPlan(OfMember, Base):
     reviews: Mapped[list[HelpPlanReview]] = relationship(lazy="selectin", order_by="HelpPlanReview.id")
 
 
+@tracked()
 class HelpPlanReview(Numbered, Base):
     """How the help went, seen on a day (帮扶回访)."""
 
@@ -75,13 +89,14 @@ class HelpPlanReview(Numbered, Base):
     recorded_at: Mapped[datetime]
 
 
+@tracked()
 class DispositionCase(OfMember, Base):
     """What is proposed to the superior for an unqualified member (组织处置)."""
 
     __tablename__ = "disposition_case"
     __table_args__ = (
         CheckConstraint("jsonb_typeof(signs) = 'array'", name="signs"),
-        Index("uq_disposition_case_standing", "process_id", "staff_no", unique=True, postgresql_where="withdrawn_at is null and rejected_at is null"),
+        Index("uq_disposition_case_standing", "process_id", "staff_no", unique=True, postgresql_where=STANDING),
     )
 
     signs: Mapped[list[int]] = mapped_column(JSONB)
@@ -98,6 +113,7 @@ class DispositionCase(OfMember, Base):
         return [taken.get(step) or DispositionStep(step=step) for step in Step]
 
 
+@tracked()
 class DispositionStep(Numbered, Base):
     """One step that was taken, once (处置步骤)."""
 
@@ -113,8 +129,6 @@ class DispositionStep(Numbered, Base):
     recorded_at: Mapped[datetime]
 
 
-for _table in (HelpPlan, HelpPlanReview, DispositionCase, DispositionStep):
-    track(_table.__table__)  # type: ignore[arg-type]
 personal(
     HelpPlan,
     Area.APPRAISAL,
@@ -274,7 +288,7 @@ class DispositionCases(Records[DispositionCase]):
         elif "proposed_on" in sent and row.steps and sent["proposed_on"] > (first := min(step.taken_on for step in row.steps)):
             raise Invalid({"proposed_on": Words(f"不能晚于已登记的步骤 {first}", f"must not be after the step taken on {first}")})
 
-    def begin(self, session: Session, process: Process, sent: Sent) -> Mapping[str, Any]:
+    def begin(self, session: Session, process: Process, sent: Sent) -> Mapping[str, object]:
         return {"signs": []}
 
 

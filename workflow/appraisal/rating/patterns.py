@@ -152,7 +152,7 @@ def patterns_of(session: Session, process: Process) -> list[tuple[Pattern, list[
     return [(each, [_concerned(row) for row in people if _IN[each](row)]) for each in Pattern if each.value in shown]
 
 
-def patterns_seen(call: Call[Any]) -> list[tuple[Pattern, list[Concerned]]]:
+def patterns_seen(call: Call[object]) -> list[tuple[Pattern, list[Concerned]]]:
     """The patterns as a reader sees them: without what most voted for, where so few voted that only bands are told."""
     found, tally = patterns_of(call.session, call.process), members_tally(call.session, call.process.id)
     if tally is not None and sees_counts(call.by, call.process, tally.valid):

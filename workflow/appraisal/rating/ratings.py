@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache, partial
-from typing import Any
 
 from marshmallow import fields
 from sqlalchemy import CheckConstraint, ColumnElement, Index, and_, or_, select, true
@@ -22,13 +21,24 @@ from workflow.appraisal.meetings.tallies import Tally, banded, sees_counts
 from workflow.appraisal.self_review.self_reviews import PARTICIPATION, ParticipationSchema, SelfReview, attendance_of
 from workflow.foundation.database import Base, act_as, word
 from workflow.foundation.errors import Conflict, Forbidden, Invalid, Words
-from workflow.foundation.fields import Day, LongText, Moment, StaffNo, about, one_of
-from workflow.foundation.history import track
+from workflow.foundation.fields import (
+    Day,
+    LongText,
+    Moment,
+    Sent,
+    StaffNo,
+    about,
+    one_of,
+)
+from workflow.foundation.history import tracked
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import FeedbackWay, Level, Role, Severity, Stage, Standing, TallySubject, Waivable
 from workflow.people.access import Action, Caller
-from workflow.rules.acts import Act, Call, Sent
-from workflow.rules.evidence import OfMember, must_be_open, must_have_happened, must_stand, record_of_member
+from workflow.rules.acts import (
+    Act,
+    Call,
+)
+from workflow.rules.evidence import STANDING, OfMember, must_be_open, must_have_happened, must_stand, record_of_member
 from workflow.rules.records import Answered, Records, RecordSchema
 from workflow.rules.requirement import Missing, missing, present, requirement
 from workflow.year.cycle import Participant, Process, participants
@@ -52,6 +62,7 @@ class Acknowledgement:
     remark: str | None
 
 
+@tracked()
 class Rating(OfMember, Base):
     """The opinion on one member (评定意见), and its feedback (反馈)."""
 
@@ -61,7 +72,7 @@ class Rating(OfMember, Base):
         CheckConstraint("(feedback_on is null) = (feedback_way is null)", name="feedback_whole"),
         CheckConstraint("acknowledged_at is null or feedback_on is not null", name="acknowledged_after"),
         CheckConstraint("remark is null or acknowledged_at is not null", name="remark"),
-        Index("uq_rating_standing", "process_id", "staff_no", unique=True, postgresql_where="withdrawn_at is null and rejected_at is null"),
+        Index("uq_rating_standing", "process_id", "staff_no", unique=True, postgresql_where=STANDING),
     )
 
     level: Mapped[Level | None] = mapped_column(word(Level))
@@ -86,7 +97,6 @@ class Rating(OfMember, Base):
         return None if self.acknowledged_at is None else Acknowledgement(self.acknowledged_at, self.remark)
 
 
-track(Rating.__table__)  # type: ignore[arg-type]
 personal(
     Rating,
     Area.APPRAISAL,
@@ -198,13 +208,13 @@ class Ratings(Records[Rating]):
         told = and_(Rating.staff_no == reader.staff_no, Rating.feedback_on.is_not(None))
         return told if reader.plain_member(branch_code) else true()
 
-    def seen_by(self, call: Call[Any]) -> Callable[[Rating], dict[str, Any]]:
+    def seen_by(self, call: Call[object]) -> Callable[[Rating], dict[str, object]]:
         """Ratings with votes, attendance and self-review beside them, each asked once for all of them."""
         votes = cache(lambda: _votes(call))
         attendance = cache(lambda: attendance_of(call.session, call.process.id))
         levels = cache(lambda: _self_levels(call))
 
-        def seen(row: Rating) -> dict[str, Any]:
+        def seen(row: Rating) -> dict[str, object]:
             facts = PARTICIPATION.shown(attendance()[row.staff_no])
             beside = {"tally": votes().get(row.staff_no), "facts": facts, "self_level": levels().get(row.staff_no)}
             return self.schema.shown(row, without=_BESIDE) | beside
@@ -215,7 +225,7 @@ class Ratings(Records[Rating]):
 RATINGS = Ratings()
 
 
-def _votes(call: Call[Any]) -> Mapping[str, Any]:
+def _votes(call: Call[object]) -> Mapping[str, object]:
     """What the ballot said of each member, as far as this reader may know it."""
     tally = None if call.by.plain_member(call.process.branch.code) else members_tally(call.session, call.process.id)
     if tally is None:
@@ -224,13 +234,13 @@ def _votes(call: Call[Any]) -> Mapping[str, Any]:
     return tally.figures if exact else {staff_no: banded(votes, tally.valid) for staff_no, votes in tally.figures.items()}
 
 
-def _self_levels(call: Call[Any]) -> dict[str, Level | None]:
+def _self_levels(call: Call[object]) -> dict[str, Level | None]:
     """The level that each wrote of themselves, once it is submitted."""
     submitted = (SelfReview.process_id == call.process.id, SelfReview.counts, SelfReview.submitted)
     return {row.staff_no: row.level for row in call.session.scalars(select(SelfReview).where(*submitted))}
 
 
-def give_feedback(session: Session, process: Process, row: Rating, body: Mapping[str, Any], *, by: Caller, now: datetime) -> None:
+def give_feedback(session: Session, process: Process, row: Rating, body: Sent, *, by: Caller, now: datetime) -> None:
     """Note that the opinion was told to the member. Raises Invalid, Conflict, StageClosed."""
     must_have_happened("given_on", body["given_on"], now)
     must_stand(row)
@@ -265,7 +275,7 @@ def _give_feedback(call: Call[Rating], sent: Sent) -> Rating:
     return call.on
 
 
-def _to_acknowledge(call: Call[Any], staff_no: str) -> Rating:
+def _to_acknowledge(call: Call[object], staff_no: str) -> Rating:
     """Find a rating to be acknowledged; a member's own also before they were told, to learn that they were not yet."""
     visible = None if staff_no == call.by.staff_no else RATINGS.visible(call.by, call.process.branch.code)
     return record_of_member(call.session, Rating, call.process.id, staff_no, visible=visible, held=True)
@@ -327,7 +337,7 @@ def _check(session: Session, process: Process, sent: Sent, staff_no: str) -> Non
 _asked = partial(requirement, stage=Stage.RATING, severity=Severity.HARD, todo_for=Role.SECRETARY, link="ratings")
 
 
-def rated(*which: ColumnElement[bool] | InstrumentedAttribute[bool], person: Any = None) -> Missing:
+def rated(*which: ColumnElement[bool] | InstrumentedAttribute[bool], person: object = None) -> Missing:
     """Members on the roll whose rating is such: a row each, with the member as its subject."""
     return (
         missing(Participant.process_id, subject=Participant.staff_no, name=Participant.name, person=person)

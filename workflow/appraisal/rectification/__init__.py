@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from workflow.appraisal.rectification import commitments, measures, problems, publications, signs
-from workflow.rules.acts import Act
+from workflow.rules.acts import AnyAct
 from workflow.rules.requirement import Requirement
 
 REQUIREMENTS: tuple[Requirement, ...] = (
@@ -14,7 +12,7 @@ REQUIREMENTS: tuple[Requirement, ...] = (
     *publications.REQUIREMENTS,
     *signs.REQUIREMENTS,
 )
-ACTS: tuple[Act[Any, Any], ...] = (
+ACTS: tuple[AnyAct, ...] = (
     *problems.PROBLEMS.acts,
     *measures.ACTS,
     *commitments.COMMITMENTS.acts,

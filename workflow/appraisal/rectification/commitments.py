@@ -15,12 +15,21 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from workflow.appraisal.ledger import Problem, problems_named
 from workflow.foundation.database import Base, act_as
 from workflow.foundation.errors import Forbidden, Invalid, Words
-from workflow.foundation.fields import Day, LongText, StaffNo, TextOrNumber, about
-from workflow.foundation.history import track
+from workflow.foundation.fields import (
+    Day,
+    LongText,
+    Sent,
+    StaffNo,
+    TextOrNumber,
+    about,
+)
+from workflow.foundation.history import tracked
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import Role, Severity, Stage, Waivable
 from workflow.people.access import Action, Caller
-from workflow.rules.acts import Call, Sent
+from workflow.rules.acts import (
+    Call,
+)
 from workflow.rules.evidence import Evidence
 from workflow.rules.records import Records, RecordSchema
 from workflow.rules.requirement import Missing, missing, present, requirement
@@ -29,6 +38,7 @@ from workflow.year.cycle import Participant, Process, participants
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@tracked()
 class Commitment(Evidence, Base):
     """A promise of a member to mend something (整改承诺)."""
 
@@ -52,7 +62,6 @@ class Commitment(Evidence, Base):
         return self.problem_text if self.problem_id is None else self.problem_id
 
 
-track(Commitment.__table__)  # type: ignore[arg-type]
 personal(
     Commitment,
     Area.APPRAISAL,

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
 
 from marshmallow import fields
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select, true
@@ -20,10 +19,23 @@ from workflow.appraisal.ledger import Measure, MeasureComment, MeasureProblem, M
 from workflow.appraisal.rectification.publications import Publication, published, shown
 from workflow.foundation.database import act_as
 from workflow.foundation.errors import Conflict, Forbidden, Words
-from workflow.foundation.fields import Day, LongText, StaffNo, Whole, about, many, one_of
+from workflow.foundation.fields import (
+    Day,
+    LongText,
+    Sent,
+    StaffNo,
+    Whole,
+    about,
+    many,
+    one_of,
+)
 from workflow.foundation.vocabulary import MeasureState, ProblemSource, Role, Severity, Stage, Waivable
 from workflow.people.access import Action, Caller
-from workflow.rules.acts import Act, Call, Sent
+from workflow.rules.acts import (
+    Act,
+    AnyAct,
+    Call,
+)
 from workflow.rules.evidence import must_stand
 from workflow.rules.records import EntrySchema, Records, RecordSchema
 from workflow.rules.requirement import Missing, missing, requirement
@@ -93,7 +105,7 @@ class Measures(Records[Measure]):
             participants(session, process.id, {"owner": [sent["owner"]]})
         problems_named(session, process.id, "problems", sent.get("problems", ()))
 
-    def begin(self, session: Session, process: Process, sent: Sent) -> Mapping[str, Any]:
+    def begin(self, session: Session, process: Process, sent: Sent) -> Mapping[str, object]:
         """Give it to the secretary unless another owner is named (F8)."""
         secretary = None if "owner" in sent else secretaries(session, [process.id]).get(process.id)
         return {"owner": secretary.staff_no if secretary else None, "state": MeasureState.OPEN}
@@ -111,7 +123,7 @@ class Measures(Records[Measure]):
         hangs = exists().where(Publication.process_id == Measure.process_id, shown()).correlate(Measure)
         return or_(Measure.owner == reader.staff_no, and_(Measure.counts, hangs))
 
-    def seen_by(self, call: Call[Any]) -> Callable[[Measure], dict[str, Any]]:
+    def seen_by(self, call: Call[object]) -> Callable[[Measure], dict[str, object]]:
         """Measures without the problems that this reader does not see."""
         code = call.process.branch.code
         return lambda row: {**self.schema.shown(row, _PROBLEMS), "problems": problems_shown(call.by, row, code)}
@@ -121,7 +133,7 @@ _PROBLEMS = frozenset({"problems"})
 MEASURES = Measures()
 
 
-def record_progress(session: Session, process: Process, row: Measure, body: Mapping[str, Any], *, by: Caller, now: datetime) -> MeasureProgress:
+def record_progress(session: Session, process: Process, row: Measure, body: Sent, *, by: Caller, now: datetime) -> MeasureProgress:
     """Note how far a measure has come. Raises Forbidden, Conflict.
 
     Its owner notes it, or the secretary, who alone closes it (销号).
@@ -153,7 +165,7 @@ def record_progress(session: Session, process: Process, row: Measure, body: Mapp
     return progress
 
 
-def record_comment(session: Session, process: Process, row: Measure, body: Mapping[str, Any], *, by: Caller, now: datetime) -> MeasureComment:
+def record_comment(session: Session, process: Process, row: Measure, body: Sent, *, by: Caller, now: datetime) -> MeasureComment:
     """Say something of a measure; the office enters letters so.
 
     Raises Conflict to a plain member before the measures are published.
@@ -191,7 +203,7 @@ RECORD_COMMENT: Act[Measure, MeasureComment] = MEASURES.act(
     shows=COMMENTS,
     closes=(),
 )
-ACTS: tuple[Act[Any, Any], ...] = (*MEASURES.acts, RECORD_PROGRESS, RECORD_COMMENT)
+ACTS: tuple[AnyAct, ...] = (*MEASURES.acts, RECORD_PROGRESS, RECORD_COMMENT)
 
 
 # ── requirements ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -10,10 +10,15 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from workflow.appraisal.ledger import COMMITTEE, Problem
-from workflow.foundation.fields import LongText, StaffNo, about, one_of
+from workflow.foundation.fields import (
+    LongText,
+    Sent,
+    StaffNo,
+    about,
+    one_of,
+)
 from workflow.foundation.vocabulary import ProblemSource, Stage
 from workflow.people.access import Action, Caller
-from workflow.rules.acts import Sent
 from workflow.rules.records import Records, RecordSchema
 from workflow.year.cycle import Process, participants
 

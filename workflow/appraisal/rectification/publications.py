@@ -8,19 +8,28 @@ Records: a publication with its place and days; a filing with whom it went to, a
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any
 
 from sqlalchemy import CheckConstraint, ColumnElement, and_, exists, func, select
 from sqlalchemy.orm import Mapped, Session
 
 from workflow.foundation.database import Base
 from workflow.foundation.errors import Conflict, Invalid, Words
-from workflow.foundation.fields import Day, Line, Moment, StaffNo, about
-from workflow.foundation.history import track
+from workflow.foundation.fields import (
+    Day,
+    Line,
+    Moment,
+    Sent,
+    StaffNo,
+    about,
+)
+from workflow.foundation.history import tracked
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import Role, Severity, Stage
 from workflow.people.access import Action, Caller
-from workflow.rules.acts import Act, Sent
+from workflow.rules.acts import (
+    Act,
+    AnyAct,
+)
 from workflow.rules.evidence import Evidence, must_have_happened
 from workflow.rules.records import Records, RecordSchema
 from workflow.rules.requirement import Missing, missing, requirement
@@ -29,6 +38,7 @@ from workflow.year.cycle import Process
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@tracked()
 class Publication(Evidence, Base):
     """The measures were shown (公开、公示)."""
 
@@ -40,6 +50,7 @@ class Publication(Evidence, Base):
     to_on: Mapped[date | None]
 
 
+@tracked()
 class RectificationFiling(Evidence, Base):
     """The measures were sent up (报备)."""
 
@@ -52,8 +63,6 @@ class RectificationFiling(Evidence, Base):
     received_at: Mapped[datetime | None]
 
 
-for _table in (Publication, RectificationFiling):
-    track(_table.__table__)  # type: ignore[arg-type]
 personal(Publication, Area.APPRAISAL, "公示", other="place from_on to_on")
 personal(
     RectificationFiling,
@@ -157,7 +166,7 @@ RECEIVE: Act[RectificationFiling, RectificationFiling] = FILINGS.act(
     shows=FILINGS.schema,
     closes=(),
 )
-ACTS: tuple[Act[Any, Any], ...] = (*PUBLICATIONS.acts, *FILINGS.acts, RECEIVE)
+ACTS: tuple[AnyAct, ...] = (*PUBLICATIONS.acts, *FILINGS.acts, RECEIVE)
 
 
 # ── requirements ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from workflow.appraisal.report import form, requirements
-from workflow.rules.acts import Act
+from workflow.rules.acts import AnyAct
 from workflow.rules.requirement import Requirement
 
 REQUIREMENTS: tuple[Requirement, ...] = (*requirements.REQUIREMENTS,)
-ACTS: tuple[Act[Any, Any], ...] = (*form.ACTS,)
+ACTS: tuple[AnyAct, ...] = (*form.ACTS,)

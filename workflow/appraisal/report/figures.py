@@ -214,7 +214,7 @@ def _levels(f: Any) -> ColumnElement[int]:
     return f.excellent + f.qualified + f.basic + f.unqualified  # type: ignore[no-any-return]
 
 
-def checked(f: Any) -> tuple[array[Any], array[Any], array[Any]]:
+def checked(f: object) -> tuple[array[object], array[object], array[object]]:
     """Names, Chinese names and outcomes of all checks over a row of figures, for ``unnest``."""
     columns: list[list[Any]] = [[literal(each.name) for each in CHECKS], [literal(each.zh) for each in CHECKS], [each.holds(f) for each in CHECKS]]
     names, words, outcomes = map(array, columns)
@@ -236,7 +236,7 @@ def _numbers() -> list[ColumnElement[int]]:
     return [column for column in figures().c if column.name not in ("process_id", "cycle_id", "over_approved")]
 
 
-def _read(session: Session, statement: Select[*tuple[Any, ...]]) -> Figures:
+def _read(session: Session, statement: Select[*tuple[object, ...]]) -> Figures:
     row = dict(session.execute(statement).mappings().one())
     outcomes = {each.name: bool(row.pop(f"check_{each.name}")) for each in CHECKS}
     return Figures({name: int(number) for name, number in row.items()}, outcomes)

@@ -6,24 +6,33 @@ The plan: 将《2024年度民主评议情况表》交党委办公室。
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import CheckConstraint
 from sqlalchemy.orm import Mapped, Session
 
 from workflow.foundation.database import Base
 from workflow.foundation.errors import Invalid, Words
-from workflow.foundation.fields import Line, LongText, Whole, about
-from workflow.foundation.history import track
+from workflow.foundation.fields import (
+    Line,
+    LongText,
+    Sent,
+    Whole,
+    about,
+)
+from workflow.foundation.history import tracked
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import Kind, Stage
 from workflow.people.access import Action, Caller
-from workflow.rules.acts import Act, Call, Sent
+from workflow.rules.acts import (
+    AnyAct,
+    Call,
+)
 from workflow.rules.records import Answered
 from workflow.rules.single import OnProcess, Single
 from workflow.year.cycle import Process
 
 
+@tracked(hidden=("phone",))
 class Form(OnProcess, Base):
     """The written part of the form (填表人、联系电话、备注)."""
 
@@ -35,7 +44,6 @@ class Form(OnProcess, Base):
     remark: Mapped[str | None]
 
 
-track(Form.__table__, hidden=("phone",))  # type: ignore[arg-type]
 personal(
     Form,
     Area.APPRAISAL,
@@ -70,10 +78,10 @@ class WrittenForm(Single[Form]):
         if not sent:
             raise Invalid({"prepared_by": Words("没有要填写的内容", "nothing to write")})
 
-    def before(self, call: Call[Any]) -> Form:
+    def before(self, call: Call[object]) -> Form:
         """An empty one, whose version is 0."""
         return Form(process_id=call.process.id, version=0)
 
 
 FORM = WrittenForm()
-ACTS: tuple[Act[Any, Any], ...] = FORM.acts
+ACTS: tuple[AnyAct, ...] = FORM.acts

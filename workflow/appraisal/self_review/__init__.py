@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from workflow.appraisal.self_review import meeting_requirements, self_reviews
-from workflow.rules.acts import Act
+from workflow.rules.acts import AnyAct
 from workflow.rules.requirement import Requirement
 
 REQUIREMENTS: tuple[Requirement, ...] = (
     *self_reviews.REQUIREMENTS,
     *meeting_requirements.REQUIREMENTS,
 )
-ACTS: tuple[Act[Any, Any], ...] = (*self_reviews.SELF_REVIEWS.acts,)
+ACTS: tuple[AnyAct, ...] = (*self_reviews.SELF_REVIEWS.acts,)

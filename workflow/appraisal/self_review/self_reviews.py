@@ -23,13 +23,25 @@ from workflow.appraisal.meetings.meetings import Meeting, MeetingAttendance
 from workflow.appraisal.study.sessions import StudyAttendance, StudyMakeUp, StudySession
 from workflow.foundation.database import Base, act_as, any_of, notes, word
 from workflow.foundation.errors import Conflict, Forbidden, Invalid, Words
-from workflow.foundation.fields import ByName, Line, LongText, StaffNo, Truth, Whole, about, one_of
-from workflow.foundation.history import track
+from workflow.foundation.fields import (
+    ByName,
+    Line,
+    LongText,
+    Sent,
+    StaffNo,
+    Truth,
+    Whole,
+    about,
+    one_of,
+)
+from workflow.foundation.history import tracked
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import Level, MeetingForm, Role, Severity, Stage, Standing, Waivable
 from workflow.people.access import Action, Caller
-from workflow.rules.acts import Call, Sent
-from workflow.rules.evidence import Evidence, amendable, must_be_open
+from workflow.rules.acts import (
+    Call,
+)
+from workflow.rules.evidence import STANDING, Evidence, amendable, must_be_open
 from workflow.rules.records import Answered, Records, RecordSchema
 from workflow.rules.requirement import Missing, Requirement, missing, present, requirement
 from workflow.year.cycle import Cycle, Participant, Process, participants
@@ -39,13 +51,13 @@ ASPECTS = ("A1", "A2", "A3", "A4", "A5", "A6")
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+# A draft is its writer's: the history tells that it changed.
+@tracked(hidden=("aspects", "level"))
 class SelfReview(Evidence, Base):
     """What a member writes of himself by the six aspects (个人自评)."""
 
     __tablename__ = "self_review"
-    __table_args__ = (
-        Index("uq_self_review_standing", "process_id", "staff_no", unique=True, postgresql_where="withdrawn_at is null and rejected_at is null"),
-    )
+    __table_args__ = (Index("uq_self_review_standing", "process_id", "staff_no", unique=True, postgresql_where=STANDING),)
 
     staff_no: Mapped[str] = mapped_column(ForeignKey("person.staff_no", onupdate="CASCADE"))
     aspects: Mapped[dict[str, Any]] = mapped_column(JSONB, info=notes("M7"))
@@ -56,8 +68,6 @@ class SelfReview(Evidence, Base):
     """A draft until then, which nobody else reads."""
 
 
-# A draft is its writer's: the history tells that it changed.
-track(SelfReview.__table__, hidden=("aspects", "level"))  # type: ignore[arg-type]
 personal(
     SelfReview,
     Area.APPRAISAL,
@@ -169,7 +179,7 @@ class SelfReviews(Records[SelfReview]):
         if who.standing is Standing.PROBATIONARY and "level" in sent:  # asked last: others would learn by it who is probationary
             raise Invalid({"level": Words("预备党员不评定等次，也不填自评等次（D3）", "a probationary member has no level (D3)")})
 
-    def begin(self, session: Session, process: Process, sent: Sent) -> Mapping[str, Any]:
+    def begin(self, session: Session, process: Process, sent: Sent) -> Mapping[str, object]:
         return {"aspects": {}}
 
     def fill(self, session: Session, process: Process, row: SelfReview, sent: Sent, *, by: Caller, now: datetime) -> None:
@@ -197,7 +207,7 @@ class SelfReviews(Records[SelfReview]):
     def may_withdraw(self, by: Caller, process: Process, row: SelfReview) -> None:
         may_write(by, process, row.staff_no)
 
-    def seen_by(self, call: Call[Any]) -> Callable[[SelfReview], dict[str, Any]]:
+    def seen_by(self, call: Call[object]) -> Callable[[SelfReview], dict[str, object]]:
         """Self-reviews with the attendance of their members, asked once for all of them."""
         attendance = cache(lambda: attendance_of(call.session, call.process.id))
         return lambda row: self.schema.shown(row, without=_BESIDE) | {"attendance": PARTICIPATION.shown(attendance()[row.staff_no])}

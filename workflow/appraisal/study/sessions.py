@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Any
 
 from marshmallow import fields
 from sqlalchemy import (
@@ -34,12 +33,22 @@ from sqlalchemy.sql.selectable import Exists as ExistsClause
 
 from workflow.foundation.database import Base, Numbered, notes
 from workflow.foundation.errors import Conflict, Exists, Words
-from workflow.foundation.fields import Day, Line, LongText, StaffNo, about, many
-from workflow.foundation.history import track
+from workflow.foundation.fields import (
+    Day,
+    Line,
+    LongText,
+    Sent,
+    StaffNo,
+    about,
+    many,
+)
+from workflow.foundation.history import tracked
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import Role, Severity, Stage, Waivable
 from workflow.people.access import Action, Caller
-from workflow.rules.acts import Act, Sent
+from workflow.rules.acts import (
+    Act,
+)
 from workflow.rules.evidence import Evidence, must_have_happened
 from workflow.rules.records import EntrySchema, Records, RecordSchema
 from workflow.rules.requirement import Missing, missing, present, requirement
@@ -48,6 +57,7 @@ from workflow.year.cycle import Cycle, Participant, Process, participants
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@tracked()
 class StudySession(Evidence, Base):
     """One session of study (一次集中学习)."""
 
@@ -69,6 +79,7 @@ class StudySession(Evidence, Base):
         return [each.staff_no for each in self.attendance]
 
 
+@tracked()
 class StudyAttendance(Base):
     """Someone was there (到会)."""
 
@@ -80,6 +91,7 @@ class StudyAttendance(Base):
     process_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("process.id"))
 
 
+@tracked()
 class StudyMakeUp(Numbered, Base):
     """Someone who was not there studied it later (补学). Follow-through: it never closes."""
 
@@ -95,8 +107,6 @@ class StudyMakeUp(Numbered, Base):
     recorded_at: Mapped[datetime]
 
 
-for _table in (StudySession, StudyAttendance, StudyMakeUp):
-    track(_table.__table__)  # type: ignore[arg-type]
 personal(
     StudySession,
     Area.APPRAISAL,
@@ -163,7 +173,7 @@ class StudySessions(Records[StudySession]):
             must_have_happened("held_on", sent["held_on"], now)
         participants(session, process.id, {"present": sent.get("present", ())})
 
-    def begin(self, session: Session, process: Process, sent: Sent) -> Mapping[str, Any]:
+    def begin(self, session: Session, process: Process, sent: Sent) -> Mapping[str, object]:
         return {"titles": []}
 
     def fill(self, session: Session, process: Process, row: StudySession, sent: Sent, *, by: Caller, now: datetime) -> None:
@@ -183,7 +193,7 @@ def _plain(titles: list[str]) -> list[str]:
     return [title.removeprefix("《").removesuffix("》").strip() for title in titles]
 
 
-def record_make_up(session: Session, process: Process, row: StudySession, body: Mapping[str, Any], *, by: Caller, now: datetime) -> StudyMakeUp:
+def record_make_up(session: Session, process: Process, row: StudySession, body: Sent, *, by: Caller, now: datetime) -> StudyMakeUp:
     """Record that someone made a session up. Raises Invalid, Exists when he was there or has made it up already."""
     must_have_happened("on", body["made_up_on"], now)
     who = participants(session, process.id, {"staff_no": [body["staff_no"]]})[body["staff_no"]]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from workflow.appraisal.talks import follow_ups, requirements, signs, talks
-from workflow.rules.acts import Act
+from workflow.rules.acts import AnyAct
 from workflow.rules.requirement import Requirement
 
 REQUIREMENTS: tuple[Requirement, ...] = (
     *requirements.REQUIREMENTS,
     *signs.REQUIREMENTS,
 )
-ACTS: tuple[Act[Any, Any], ...] = (*talks.TALKS.acts, *follow_ups.ACTS)
+ACTS: tuple[AnyAct, ...] = (*talks.TALKS.acts, *follow_ups.ACTS)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Any
 
 from sqlalchemy.orm import Session
 
 from workflow.appraisal.talks.talks import TALKS, FollowUpSchema, Talk, TalkFollowUp, reads_notes_of
 from workflow.foundation.errors import Conflict, Forbidden, Invalid, NotFound, Words
-from workflow.foundation.fields import Body, Day, about
+from workflow.foundation.fields import (
+    Body,
+    Day,
+    Sent,
+    about,
+)
 from workflow.people.access import Action, Caller
 from workflow.rules.acts import Act, Call
 from workflow.rules.evidence import must_have_happened
@@ -29,7 +32,7 @@ def may_follow_up(session: Session, process: Process, talk: Talk, by: Caller) ->
         raise Forbidden(Words("后续帮助由主谈人或书记登记", "follow-ups are recorded by the talker or the secretary"))
 
 
-def record_follow_up(session: Session, process: Process, talk: Talk, body: Mapping[str, Any], *, by: Caller, now: datetime) -> TalkFollowUp:
+def record_follow_up(session: Session, process: Process, talk: Talk, body: Sent, *, by: Caller, now: datetime) -> TalkFollowUp:
     """Promise help with a day. Raises Forbidden, Conflict, Invalid."""
     if body["due_on"] < talk.held_on:
         raise Invalid({"due_on": Words(f"不能早于谈话日期 {talk.held_on}", f"must not be before the talk on {talk.held_on}")})
@@ -74,12 +77,12 @@ FOLLOW_UP: Act[Talk, TalkFollowUp] = TALKS.act(
 )
 
 
-def _found(call: Call[Any], record_id: int, follow_up_id: int) -> tuple[Talk, TalkFollowUp]:
+def _found(call: Call[object], record_id: int, follow_up_id: int) -> tuple[Talk, TalkFollowUp]:
     talk = TALKS.held(call, record_id=record_id)
     return talk, follow_up_of(talk, follow_up_id)
 
 
-def _finish(call: Call[tuple[Talk, TalkFollowUp]], sent: Mapping[str, Any]) -> TalkFollowUp:
+def _finish(call: Call[tuple[Talk, TalkFollowUp]], sent: Sent) -> TalkFollowUp:
     talk, row = call.on
     finish_follow_up(call.session, call.process, talk, row, on=sent["on"], by=call.by, now=call.now)
     return row

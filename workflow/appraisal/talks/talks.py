@@ -9,9 +9,8 @@ Records: a talk between two people of the roll, with texts that have readers of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import date, datetime
-from typing import Any
 
 from marshmallow import fields
 from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, ForeignKey, Index, and_, case, cast, exists, literal, or_, true
@@ -19,14 +18,25 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from workflow.foundation.database import Base, Numbered, word
 from workflow.foundation.errors import Forbidden, Invalid, Words
-from workflow.foundation.fields import Day, Line, LongText, StaffNo, Truth, about, one_of
-from workflow.foundation.history import History, track
+from workflow.foundation.fields import (
+    Day,
+    Line,
+    LongText,
+    Sent,
+    StaffNo,
+    Truth,
+    about,
+    one_of,
+)
+from workflow.foundation.history import History, tracked
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import Role, Stage, TalkWay
 from workflow.people.access import Action, Caller
-from workflow.rules.acts import Call, Sent
-from workflow.rules.evidence import Evidence, must_have_happened
-from workflow.rules.records import EntrySchema, Records, RecordSchema
+from workflow.rules.acts import (
+    Call,
+)
+from workflow.rules.evidence import STANDING, Evidence, Timed, must_end_after_it_began, must_have_happened
+from workflow.rules.records import EntrySchema, Records, TimedSchema
 from workflow.year.cycle import Participant, Process, participants, secretaries
 
 TEXTS = ("focus_reason", "opinions_branch", "opinions_committee", "affirmed", "shortcomings", "exchange")
@@ -37,13 +47,15 @@ PRIVATE = ("private_notes",)
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class Talk(Evidence, Base):
+@tracked(hidden=(*TEXTS, *PRIVATE))
+class Talk(Timed, Evidence, Base):
     """One talk between two people (一次谈心谈话)."""
 
     __tablename__ = "talk"
     __table_args__ = (
         CheckConstraint("talker <> partner", name="two_people"),
-        Index("ix_talk_pair", "process_id", "talker", "partner", postgresql_where="withdrawn_at is null and rejected_at is null"),
+        CheckConstraint("ended_at >= started_at", name="times"),
+        Index("ix_talk_pair", "process_id", "talker", "partner", postgresql_where=STANDING),
     )
 
     held_on: Mapped[date]
@@ -76,6 +88,7 @@ class Talk(Evidence, Base):
         )
 
 
+@tracked(hidden=("what",))
 class TalkFollowUp(Numbered, Base):
     """Help that was promised in a talk, with its day (后续帮助). Follow-through: it never closes."""
 
@@ -90,8 +103,6 @@ class TalkFollowUp(Numbered, Base):
     done_on: Mapped[date | None]
 
 
-track(Talk.__table__, hidden=(*TEXTS, *PRIVATE))  # type: ignore[arg-type]
-track(TalkFollowUp.__table__, hidden=("what",))  # type: ignore[arg-type]
 _OF_TEXTS = "谈话人、谈话对象、本支部书记"
 _OF_NOTES = "谈话人、本支部书记；当日对方是书记的，只有谈话人"
 personal(
@@ -99,7 +110,7 @@ personal(
     Area.APPRAISAL,
     "谈心谈话",
     Data(
-        "held_on 日期, talker 谈话人, partner 谈话对象, way 方式, place 地点, focus 是否重点谈",
+        "held_on 日期, started_at 开始时间, ended_at 结束时间, talker 谈话人, partner 谈话对象, way 方式, place 地点, focus 是否重点谈",
         "谁与谁谈过（K1、K2、K6）",
         Action.READ_TALKS,
     ),
@@ -132,7 +143,7 @@ class FollowUpSchema(EntrySchema):
     done_on = Day(dump_only=True, **about("办成日期", "done on"))
 
 
-class TalkSchema(RecordSchema):
+class TalkSchema(TimedSchema):
     """A talk. What a reader does not see is left out."""
 
     held_on = Day(required=True, **about("日期", "day", "谈话的日期", "the day of the talk", example="2024-12-19"))
@@ -224,6 +235,7 @@ class Talks(Records[Talk]):
         if whole["talker"] == whole["partner"]:
             raise Invalid({"partner": Words("不能同自己谈话", "nobody talks with himself")})
         must_have_happened("held_on", whole["held_on"], now)
+        must_end_after_it_began(row, sent)
         participants(session, process.id, {"talker": [whole["talker"]], "partner": [whole["partner"]]})
         of_both = (was, whole) if row else (whole,)
         for each in of_both:
@@ -238,7 +250,7 @@ class Talks(Records[Talk]):
     def may_withdraw(self, by: Caller, process: Process, row: Talk) -> None:
         may_write(by, process, row.talker)
 
-    def seen_by(self, call: Call[Any]) -> Callable[[Talk], dict[str, Any]]:
+    def seen_by(self, call: Call[object]) -> Callable[[Talk], dict[str, object]]:
         """Talks without the fields that this reader does not see."""
         code = call.process.branch.code
         secretary = secretaries(call.session, [call.process.id]).get(call.process.id)
@@ -254,7 +266,7 @@ def may_write(by: Caller, process: Process, talker: str) -> None:
         raise Forbidden(Words("支委只登记自己主谈的谈话", "a committee member records the talks he led himself"))
 
 
-def _may_write_notes(session: Session, process: Process, by: Caller, body: Mapping[str, Any], talker: str, partner: str) -> None:
+def _may_write_notes(session: Session, process: Process, by: Caller, body: Sent, talker: str, partner: str) -> None:
     """Who may not read the notes of a talk does not write them, nor names other people, by which he would come to read them."""
     renames = any(body.get(name, present) != present for name, present in (("talker", talker), ("partner", partner)))
     if not renames and body.keys().isdisjoint(PRIVATE):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 from typing import Any
 
 import pytest
@@ -54,6 +54,27 @@ def refused(act: Callable[[], object]) -> list[str]:
     with pytest.raises(Invalid) as error:
         act()
     return sorted(error.value.errors)
+
+
+# ── when it was, and who came besides ─────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_meeting_keeps_its_hours_and_its_guests(session: Session) -> None:
+    process = a_school(session)
+    a_study(session, process)
+    guests = [{"name": "李明", "capacity": "学院党委委员"}, {"name": "王芳"}]
+    row = a_life_meeting(session, process, started_at=time(14, 30), ended_at=time(16, 0), guests=guests)
+    shown = MEETINGS.schema.shown(row)
+    assert (shown["started_at"], shown["ended_at"]) == (time(14, 30), time(16, 0))
+    assert shown["guests"] == [{"name": "李明", "capacity": "学院党委委员"}, {"name": "王芳", "capacity": None}]
+    assert refused(lambda: amended(session, process, row, ended_at=time(14, 29))) == ["ended_at"]
+    assert amended(session, process, row, guests=[]).guests == []
+
+
+def test_a_meeting_without_guests_says_so(session: Session) -> None:
+    process = a_school(session)
+    a_study(session, process)
+    assert MEETINGS.schema.shown(a_life_meeting(session, process))["guests"] == []
 
 
 # ── E1: not before the study ──────────────────────────────────────────────────────────────────────────────────────────

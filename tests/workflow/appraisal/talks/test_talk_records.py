@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, time
 from typing import Any
 
 import pytest
@@ -64,6 +64,24 @@ def test_a_talk_with_oneself_with_a_stranger_or_of_tomorrow_is_refused(
     with pytest.raises(Invalid) as refused:
         TALKS.amend(session, branch, talk, changes, seen=1, by=caller(session, "张三"), now=NOW)
     assert list(refused.value.errors) == [field]
+
+
+@pytest.mark.parametrize(("began", "ended"), [(time(14, 30), time(14, 29)), (None, time(9, 0))])
+def test_a_talk_does_not_end_before_it_began(session: Session, branch: Process, began: time | None, ended: time) -> None:
+    """Either may stand on the record already."""
+    talk = a_talk(session, branch, "李四", "王五", started_at=began or time(9, 1))
+    with pytest.raises(Invalid, match="不能早于开始时间") as refused:
+        TALKS.amend(session, branch, talk, {"ended_at": ended}, seen=1, by=caller(session, "张三"), now=NOW)
+    assert list(refused.value.errors) == ["ended_at"]
+    TALKS.amend(session, branch, talk, {"started_at": time(8, 0), "ended_at": ended}, seen=1, by=caller(session, "张三"), now=NOW)
+    assert (talk.started_at, talk.ended_at) == (time(8, 0), ended)
+
+
+def test_the_table_itself_refuses_a_talk_that_ends_before_it_began(session: Session, branch: Process) -> None:
+    talk = a_talk(session, branch, "李四", "王五", started_at=time(9, 0))
+    talk.ended_at = time(8, 59)
+    with pytest.raises(IntegrityError, match="ck_talk_times"):
+        session.flush()
 
 
 def test_the_table_itself_refuses_a_talk_with_oneself(session: Session, branch: Process) -> None:
