@@ -38,7 +38,9 @@ class Sort(StrEnum):
 
 
 SHARES = {Sort.REQUIREMENT: 10, Sort.ACCESS: 5, Sort.GUARD: 9, Sort.CONSTRAINT: 6}
-"""How many of the thirty are drawn from each sort."""
+"""How many of the thirty were drawn from each sort."""
+NO_GUARD_ANY_MORE = 1
+"""The range of a whole number is a validator of marshmallow now, and no ``raise`` of ours."""
 
 OTHER_REFUSALS = frozenset({"ValidationError", "CellFault"})
 """Errors which refuse input too, but are no class of the tree of refusals."""

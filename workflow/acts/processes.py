@@ -106,7 +106,12 @@ def _advance_schema(kind: Kind) -> Body:
     class AdvanceSchema(Body):
         """To which stage, and which branches: all that stand before it, unless some are named."""
 
-        to = one_of(Stage, among=WORKING_STAGES[kind][1:], required=True, **about("到哪个环节", "to", example=WORKING_STAGES[kind][1].value))
+        to = one_of(
+            Stage,
+            among=WORKING_STAGES[kind][1:],
+            required=True,
+            **about("到哪个环节", "to", "推进到的环节", "the stage to come to", example=WORKING_STAGES[kind][1].value),
+        )
         branches = many(
             Line(at_most=32), at_least=1, **about("党支部", "branches", "不填为处于上一环节的全部支部", "all that stand before it", example=["D0101"])
         )

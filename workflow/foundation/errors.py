@@ -8,24 +8,36 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 
-@dataclass(frozen=True)
-class Words:
-    """One sentence in both languages. ``format`` fills both, so validators of libraries can carry it."""
+class Words(str):
+    """One sentence in both languages (双语): a text in Chinese that knows itself in English.
 
-    zh: str
+    ``format`` fills both, so that a library which takes a text for its message carries both.
+    """
+
+    __slots__ = ("en",)
     en: str
 
-    def format(self, *args: Any, **values: Any) -> Words:
-        return Words(self.zh.format(*args, **values), self.en.format(*args, **values))
+    def __new__(cls, zh: str, en: str) -> Self:
+        words = super().__new__(cls, zh)
+        words.en = en
+        return words
 
-    def __str__(self) -> str:
-        return self.zh
+    def __getnewargs__(self) -> tuple[str, str]:  # type: ignore[override]
+        """Copies and pickles are made of both."""
+        return str(self), self.en
+
+    @property
+    def zh(self) -> str:
+        return str(self)
+
+    def format(self, *args: object, **values: object) -> Words:
+        return Words(str(self).format(*args, **values), self.en.format(*args, **values))
 
     def speak(self, language: str) -> str:
-        return self.en if language == "en" else self.zh
+        return self.en if language == "en" else str(self)
 
 
 class Refusal(Exception):

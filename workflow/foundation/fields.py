@@ -12,10 +12,13 @@ from operator import attrgetter
 from typing import Any
 
 from marshmallow import RAISE, Schema, ValidationError, fields, pre_load
+from marshmallow.validate import Length, OneOf, Range
 
 from workflow.foundation.errors import Invalid, Words
 
 STAFF_NO = re.compile(r"[0-9A-Za-z_-]{1,32}")
+MOST = 2**31 - 1
+"""The largest number that a field takes unless it says otherwise."""
 SHORT, LONG = 200, 10_000
 """Characters in a line, and in a text."""
 
@@ -26,11 +29,11 @@ _REQUIRED = Words("必须填写", "is required")
 _UNKNOWN = Words("没有这一项", "unknown field")
 _WRONG_TYPE = Words("类型不对", "has the wrong type")
 
-Schema.error_messages = {"unknown": _UNKNOWN, "type": Words("应为一个 JSON 对象", "must be a JSON object")}  # type: ignore[dict-item]
+Schema.error_messages = {"unknown": _UNKNOWN, "type": Words("应为一个 JSON 对象", "must be a JSON object")}
 
 
 def _say(field: type[fields.Field[Any]], **messages: Words) -> None:
-    field.default_error_messages = {**field.default_error_messages, **messages}  # type: ignore[dict-item]
+    field.default_error_messages = {**field.default_error_messages, **messages}
 
 
 _say(fields.Field, required=_REQUIRED, null=_REQUIRED, validator_failed=Words("填写有误", "is not valid"))
@@ -104,7 +107,7 @@ class Inner(fields.Nested):
 class ByName(fields.Dict):
     """Values by names that are people's or the plan's: null means left out, and what is wrong with one is said at its name."""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+    def _deserialize(self, value: object, attr: str | None, data: object, **kwargs: object) -> Any:
         sent = {name: each for name, each in value.items() if each is not None} if isinstance(value, Mapping) else value
         try:
             return super()._deserialize(sent, attr, data, **kwargs)  # type: ignore[no-untyped-call]
@@ -118,21 +121,15 @@ class LongText(fields.String):
     """Text of people: trimmed, in normal form, without control characters or lone surrogates, not longer than it may be, empty only if ``blank``."""
 
     def __init__(self, *, at_most: int = LONG, blank: bool = False, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.at_most, self.blank = at_most, blank
-        self.metadata = {"minLength": 0 if blank else 1, "maxLength": at_most, **self.metadata}
+        longest = Length(max=at_most, error=Words(f"最多 {at_most} 个字", f"at most {at_most} characters"))
+        super().__init__(validate=[longest, *([] if blank else [Length(min=1, error=_REQUIRED)])], **kwargs)
 
-    def _deserialize(self, value: object, attr: str | None, data: object, **kwargs: Any) -> str:
+    def _deserialize(self, value: object, attr: str | None, data: object, **kwargs: object) -> str:
         if not isinstance(value, str):
             raise ValidationError([Words("应为文字", "must be text")])
-        if len(value) > self.at_most:
-            raise ValidationError([Words(f"最多 {self.at_most} 个字", f"at most {self.at_most} characters")])
         if any(_unprintable(c) for c in value):
             raise ValidationError([Words("含有不能保存的控制字符", "contains control characters")])
-        text = unicodedata.normalize("NFC", value).strip()
-        if not text and not self.blank:
-            raise ValidationError([_REQUIRED])
-        return text
+        return unicodedata.normalize("NFC", value).strip()
 
 
 def _unprintable(character: str) -> bool:
@@ -145,7 +142,7 @@ class Line(LongText):
     def __init__(self, *, at_most: int = SHORT, **kwargs: Any) -> None:
         super().__init__(at_most=at_most, **kwargs)
 
-    def _deserialize(self, value: object, attr: str | None, data: object, **kwargs: Any) -> str:
+    def _deserialize(self, value: object, attr: str | None, data: object, **kwargs: object) -> str:
         text = super()._deserialize(value, attr, data, **kwargs)
         if "\n" in text or "\r" in text:
             raise ValidationError([Words("只能写一行", "must be one line")])
@@ -159,7 +156,7 @@ class StaffNo(fields.String):
         super().__init__(**kwargs)
         self.metadata = {"pattern": f"^{STAFF_NO.pattern}$", **self.metadata}
 
-    def _deserialize(self, value: object, attr: str | None, data: object, **kwargs: Any) -> str:
+    def _deserialize(self, value: object, attr: str | None, data: object, **kwargs: object) -> str:
         if not isinstance(value, str) or not STAFF_NO.fullmatch(value):
             raise ValidationError([Words("学工号为 1 至 32 位字母、数字、- 或 _", "a staff number has 1 to 32 letters, digits, - or _")])
         return value
@@ -170,7 +167,7 @@ class Day(fields.Date):
 
     PATTERN = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
-    def _deserialize(self, value: object, attr: str | None, data: object, **kwargs: Any) -> date:
+    def _deserialize(self, value: object, attr: str | None, data: object, **kwargs: object) -> date:
         try:
             if not isinstance(value, str) or not self.PATTERN.fullmatch(value):
                 raise ValueError
@@ -191,7 +188,7 @@ class Clock(fields.Time):
         super().__init__(**kwargs)
         self.metadata = {"pattern": f"^{self.PATTERN.pattern}$", **self.metadata}
 
-    def _deserialize(self, value: object, attr: str | None, data: object, **kwargs: Any) -> time:
+    def _deserialize(self, value: object, attr: str | None, data: object, **kwargs: object) -> time:
         if not isinstance(value, str) or not self.PATTERN.fullmatch(value):
             raise ValidationError([Words("应为时刻，如 14:30", "must be a time such as 14:30")])
         return time.fromisoformat(value)
@@ -200,20 +197,20 @@ class Clock(fields.Time):
 class Moment(fields.AwareDateTime):
     """A moment with its offset (RFC 3339)."""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
+    def _deserialize(self, value: object, attr: str | None, data: object, **kwargs: object) -> datetime:
         try:
-            moment = datetime.fromisoformat(value).astimezone(UTC) if datetime.fromisoformat(value).tzinfo else None
-            if moment is None:
-                raise ValueError
-        except (TypeError, ValueError, OverflowError):
+            moment = datetime.fromisoformat(str(value))
+            if moment.tzinfo is None:
+                raise ValueError(value)
+            return moment.astimezone(UTC)
+        except (ValueError, OverflowError):
             raise ValidationError([Words("应为带时区的时间，如 2025-01-26T09:00:00+08:00", "must be a moment with its offset")]) from None
-        return moment
 
 
 class Truth(fields.Boolean):
     """JSON's true or false, nothing that looks like them."""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+    def _deserialize(self, value: object, attr: str | None, data: object, **kwargs: object) -> bool:
         if not isinstance(value, bool):
             raise self.make_error("invalid")
         return value
@@ -222,15 +219,9 @@ class Truth(fields.Boolean):
 class Whole(fields.Integer):
     """A whole number of JSON: no text, no fraction, no truth value."""
 
-    def __init__(self, *, at_least: int = 0, at_most: int = 2**31 - 1, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.at_least, self.at_most = at_least, at_most
-        self.metadata = {"minimum": at_least, "maximum": at_most, **self.metadata}
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
-        if type(value) is not int or not self.at_least <= value <= self.at_most:
-            raise ValidationError([_between(self.at_least, self.at_most)])
-        return value
+    def __init__(self, *, at_least: int = 0, at_most: int = MOST, **kwargs: Any) -> None:
+        between = _between(at_least, at_most)
+        super().__init__(strict=True, validate=Range(at_least, at_most, error=between), error_messages={"invalid": between}, **kwargs)
 
 
 class TextOrNumber(fields.Raw):
@@ -239,60 +230,44 @@ class TextOrNumber(fields.Raw):
     def __init__(self, *, at_most: int = LONG, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.text, self.number = LongText(at_most=at_most), Whole(at_least=1)
-        self.metadata = {
-            "anyOf": [{"type": "string", **self.text.metadata}, {"type": "integer", **self.number.metadata}],
-            **self.metadata,
-        }
+        described = [{"type": "string", "minLength": 1, "maxLength": at_most}, {"type": "integer", "minimum": 1, "maximum": MOST}]
+        self.metadata = {"anyOf": described, **self.metadata}
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str | int:
-        if type(value) is int:
-            return self.number._deserialize(value, attr, data, **kwargs)
-        return self.text._deserialize(value, attr, data, **kwargs)
+    def _deserialize(self, value: object, attr: str | None, data: object, **kwargs: object) -> str | int:
+        read: str | int = (self.number if type(value) is int else self.text).deserialize(value)
+        return read
 
 
 def _between(at_least: int, at_most: int) -> Words:
     return Words(f"应为 {at_least} 至 {at_most} 的整数", f"must be a whole number from {at_least} to {at_most}")
 
 
-def one_of(
-    words: type[StrEnum], *, among: Sequence[StrEnum] | None = None, metadata: Mapping[str, Any] | None = None, **kwargs: Any
-) -> fields.Enum[Any]:
+Said = Mapping[str, Any]
+"""What is said of a field besides: ``**about(…)`` gives it."""
+
+
+def one_of(words: type[StrEnum], *, among: Sequence[StrEnum] | None = None, metadata: Said | None = None, **kwargs: Any) -> fields.Enum[Any]:
     """One of our words, or of some of them."""
     known = tuple(words if among is None else among)
     listed = "、".join(word.value for word in known)
     unknown = Words(f"应为 {listed} 之一", f"must be one of {listed}")
-
-    def check(word: StrEnum) -> None:
-        if word not in known:
-            raise ValidationError([unknown])
-
     said = {"enum": [word.value for word in known], **(metadata or {})}
-    field = fields.Enum(words, by_value=True, validate=check, metadata=said, **kwargs)
-    field.error_messages = {**field.error_messages, "unknown": unknown}  # type: ignore[dict-item]
-    return field
+    return fields.Enum(words, by_value=True, validate=OneOf(known, error=unknown), metadata=said, error_messages={"unknown": unknown}, **kwargs)
 
 
-def many(
-    field: fields.Field[Any], *, at_most: int = 500, at_least: int = 0, metadata: Mapping[str, Any] | None = None, **kwargs: Any
-) -> fields.List[Any]:
+def many(field: fields.Field[Any], *, at_most: int = 500, at_least: int = 0, metadata: Said | None = None, **kwargs: Any) -> fields.List[Any]:
     """A list without repetitions."""
-    said = {"uniqueItems": True, "minItems": at_least, "maxItems": at_most, **(metadata or {})}
-    return fields.List(field, validate=[length(at_least, at_most), no_repetition], metadata=said, **kwargs)
+    return fields.List(field, validate=[item_limit(at_least, at_most), no_repetition], metadata={"uniqueItems": True, **(metadata or {})}, **kwargs)
 
 
-def lines(body: type[Body], *, at_most: int = 500, metadata: Mapping[str, object] | None = None, **kwargs: Any) -> fields.List[object]:
+def lines(body: type[Body], *, at_most: int = 500, **kwargs: Any) -> fields.List[object]:
     """A list of objects, each whole."""
-    return fields.List(Inner(body), validate=length(0, at_most), metadata={"maxItems": at_most, **(metadata or {})}, **kwargs)
+    return fields.List(Inner(body), validate=item_limit(0, at_most), **kwargs)
 
 
-def length(at_least: int, at_most: int) -> Callable[[Sequence[object]], None]:
-    """How many items a list may have."""
-
-    def check(values: Sequence[object]) -> None:
-        if not at_least <= len(values) <= at_most:
-            raise ValidationError([Words(f"应有 {at_least} 至 {at_most} 项", f"must have {at_least} to {at_most} items")])
-
-    return check
+def item_limit(at_least: int, at_most: int) -> Length:
+    """Limit how many items a list may have."""
+    return Length(at_least, at_most, error=Words(f"应有 {at_least} 至 {at_most} 项", f"must have {at_least} to {at_most} items"))
 
 
 def no_repetition(values: Iterable[object]) -> None:
@@ -306,21 +281,20 @@ def no_repetition(values: Iterable[object]) -> None:
 class Parameter(fields.Integer):
     """A whole number in an address: digits alone."""
 
-    def __init__(self, *, at_least: int = 0, at_most: int = 2**31 - 1, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.at_least, self.at_most = at_least, at_most
-        self.metadata = {"minimum": at_least, "maximum": at_most, **self.metadata}
+    def __init__(self, *, at_least: int = 0, at_most: int = MOST, **kwargs: Any) -> None:
+        between = _between(at_least, at_most)
+        super().__init__(validate=Range(at_least, at_most, error=between), error_messages={"invalid": between}, **kwargs)
 
-    def _deserialize(self, value: object, attr: str | None, data: object, **kwargs: Any) -> int:
-        if not isinstance(value, str) or not re.fullmatch(r"[0-9]{1,10}", value, re.ASCII) or not self.at_least <= int(value) <= self.at_most:
-            raise ValidationError([_between(self.at_least, self.at_most)])
+    def _deserialize(self, value: object, attr: str | None, data: object, **kwargs: object) -> int:
+        if not isinstance(value, str) or not re.fullmatch(r"[0-9]{1,10}", value, re.ASCII):
+            raise self.make_error("invalid")
         return int(value)
 
 
 class YesNo(fields.Boolean):
     """``true`` or ``false`` in an address."""
 
-    def _deserialize(self, value: object, attr: str | None, data: object, **kwargs: Any) -> bool:
+    def _deserialize(self, value: object, attr: str | None, data: object, **kwargs: object) -> bool:
         if value not in ("true", "false"):
             raise self.make_error("invalid")
         return bool(value == "true")

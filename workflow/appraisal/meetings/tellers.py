@@ -37,7 +37,7 @@ from workflow.foundation.fields import (
     Sent,
     StaffNo,
     Whole,
-    length,
+    item_limit,
     load,
 )
 from workflow.foundation.vocabulary import Post, Role, Stage, Standing, TallySubject
@@ -56,7 +56,7 @@ class Comments(fields.List[Any]):
     """Opinions and advice: a list of texts, or one text."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(LongText(at_most=2000), validate=length(0, 500), metadata={"maxItems": 500}, **kwargs)
+        super().__init__(LongText(at_most=2000), validate=item_limit(0, 500), **kwargs)
 
     def _deserialize(self, value: object, attr: str | None, data: object, **kwargs: Any) -> list[object]:
         return super()._deserialize([value] if isinstance(value, str) else value, attr, data, **kwargs)

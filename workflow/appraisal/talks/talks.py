@@ -178,6 +178,7 @@ class TalkSchema(TimedSchema):
             "private notes",
             "工作生活、思想状况、心理状态（K4），只有主谈人和书记看得到",
             "seen by the talker and the secretary alone (K4)",
+            example="最近家中有人生病，压力较大",
         )
     )
     follow_ups = fields.List(fields.Nested(FollowUpSchema), dump_only=True, **about("帮助", "follow-ups", always=True))
