@@ -95,11 +95,14 @@ class RecordSchema(EntrySchema):
     rejected = fields.Nested(RetractionSchema, dump_only=True, **about("退回", "rejected"))
 
 
-class TimedSchema(RecordSchema):
-    """A record of something that began and ended on its day."""
+def start_time() -> Clock:
+    """The field of when on its day something began."""
+    return Clock(**about("开始时间", "began at", "几点开始，24 小时制", "when it began, by the 24-hour clock", example="14:30"))
 
-    started_at = Clock(**about("开始时间", "began at", "几点开始，24 小时制", "when it began, by the 24-hour clock", example="14:30"))
-    ended_at = Clock(**about("结束时间", "ended at", "几点结束，不早于开始", "when it ended, not before it began", example="15:10"))
+
+def end_time() -> Clock:
+    """The field of when on its day something ended."""
+    return Clock(**about("结束时间", "ended at", "几点结束，不早于开始", "when it ended, not before it began", example="15:10"))
 
 
 class Records(Generic[R]):

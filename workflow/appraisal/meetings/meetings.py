@@ -28,7 +28,7 @@ from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import MeetingForm, MeetingPurpose, Stage
 from workflow.people.access import Action
 from workflow.rules.evidence import STANDING, Evidence, Timed
-from workflow.rules.records import Answered, TimedSchema
+from workflow.rules.records import Answered, RecordSchema, end_time, start_time
 
 STAGE: Mapping[MeetingPurpose, Stage] = {
     MeetingPurpose.LIFE: Stage.SELF_REVIEW,
@@ -237,13 +237,14 @@ class ConfirmationSchema(Answered):
     recorder = Moment(dump_only=True, **about("记录人确认的时间", "by the recorder"))
 
 
-class MeetingSchema(TimedSchema):
+class MeetingSchema(RecordSchema):
     """A meeting and its minutes (会议记录). Theme and agenda left out are those of the year."""
 
     purpose = one_of(MeetingPurpose, required=True, **about("会议内容", "purpose", "开什么会", "what the meeting is for", example="life"))
     form = one_of(MeetingForm, required=True, **about("会议形式", "form", "以什么形式开会", "who meets", example="general"))
     group = Line(attribute="group_name", **about("党小组", "group", "党小组会写明哪个党小组", "which group, if a group met", example="第一党小组"))
     held_on = Day(required=True, **about("日期", "day", "开会的日期", "the day of the meeting", example="2024-12-19"))
+    started_at, ended_at = start_time(), end_time()
     place = Line(**about("地点", "place", "在哪里开的", "where it was held", example="党员活动室"))
     chair = StaffNo(**about("主持人", "chair", "主持人的学工号", "who was in the chair", example="20160001"))
     recorder = StaffNo(**about("记录人", "recorder", "记录人的学工号，与主持人不是同一人", "who took the minutes, not the chair", example="20160002"))

@@ -36,7 +36,7 @@ from workflow.rules.acts import (
     Call,
 )
 from workflow.rules.evidence import STANDING, Evidence, Timed, must_end_after_it_began, must_have_happened
-from workflow.rules.records import EntrySchema, Records, TimedSchema
+from workflow.rules.records import EntrySchema, Records, RecordSchema, end_time, start_time
 from workflow.year.cycle import Participant, Process, participants, secretaries
 
 TEXTS = ("focus_reason", "opinions_branch", "opinions_committee", "affirmed", "shortcomings", "exchange")
@@ -143,10 +143,11 @@ class FollowUpSchema(EntrySchema):
     done_on = Day(dump_only=True, **about("办成日期", "done on"))
 
 
-class TalkSchema(TimedSchema):
+class TalkSchema(RecordSchema):
     """A talk. What a reader does not see is left out."""
 
     held_on = Day(required=True, **about("日期", "day", "谈话的日期", "the day of the talk", example="2024-12-19"))
+    started_at, ended_at = start_time(), end_time()
     talker = StaffNo(required=True, **about("谈话人", "talker", "主谈人的学工号", "who led the talk", example="20160001"))
     partner = StaffNo(required=True, **about("谈话对象", "partner", "谈话对象的学工号", "who was talked with", example="20160005"))
     way = one_of(
