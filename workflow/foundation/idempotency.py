@@ -49,7 +49,7 @@ class KeptOutcome(Base):
     sent: Mapped[str]
     """SHA-256 of what was sent with it."""
     rows: Mapped[list[Any]] = mapped_column(JSONB)
-    """Each as its table and its key. None: it was kept by an older release, which kept what was answered instead."""
+    """Each as its table and its key. None, and no facts: an older release kept what was answered instead."""
     facts: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     """What no row tells, such as how many it changed; null where the outcome is one row."""
     version: Mapped[int | None]
@@ -104,7 +104,7 @@ def kept_before(session: Session, asked: Repeatable) -> KeptOutcome | None:
         raise RequestInProgress
     if kept is not None and kept.sent != asked.sent:
         raise Invalid({"Idempotency-Key": Words("这个键已用于另一个请求", "this key was used for another request")})
-    if kept is not None and not kept.rows:
+    if kept is not None and not kept.rows and kept.facts is None:
         raise Exists(Words("这一请求在升级之前已经办结，请查看结果", "this was done before the upgrade; please look at what came of it"))
     return cast(KeptOutcome | None, kept)
 
