@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 from alembic.script import ScriptDirectory
@@ -21,25 +21,23 @@ from sqlalchemy.exc import DBAPIError
 import migrations
 from schedulers.catcher import mail_catcher
 from schedulers.delivery import Courier
+from workflow.acts import people, years
 from workflow.foundation.database import engine_for, is_away, transaction
 from workflow.foundation.embedded import EmbeddedUnavailable, embedded_postgres
 from workflow.foundation.errors import Refusal
 from workflow.foundation.logs import configure_logs
 from workflow.foundation.settings import Settings, read_settings
-from workflow.foundation.vocabulary import SCHOOL_ROLES, SCHOOL_ZONE, Role, Stage, local_day
-from workflow.machine.asked import CLAUSES
-from workflow.people.accounts import create_officer, issue_token
-from workflow.people.invitations import Desk, invite, invite_branch
-from workflow.people.organisation import branch_by_code, person_by_staff_no
+from workflow.foundation.vocabulary import MAIN, SCHOOL_ROLES, SCHOOL_ZONE, Role
 from workflow.readings import doctor as examination
-from workflow.roster.imports import apply_import, preview_import
-from workflow.roster.workbook import read_workbook
-from workflow.year.cycle import cycle_by_year
+from workflow.roster import imports
+from workflow.rules.acts import Act, Call, find, perform
+from workflow.workbooks.imports import Upload
+from workflow.year.cycle import Lock, processes_of
 from workflow.year.deadlines import STAGES_WITH_A_DAY
-from workflow.year.opening import open_cycle, publish
-from workflow.year.plan import find_plan, read_plan
 
 ACTOR = "cli"
+T = TypeVar("T")
+U = TypeVar("U")
 
 
 @dataclass(frozen=True)
@@ -58,6 +56,19 @@ def database(settings: Settings) -> Iterator[Urls]:
         return
     with embedded_postgres(settings.data_dir) as superuser:
         yield Urls(*migrations.prepare_embedded(superuser))
+
+
+@contextmanager
+def acting() -> Iterator[Call[object]]:
+    """A transaction in which the command line acts on the school of the settings."""
+    settings = read_settings()
+    with school(settings) as engine, transaction(engine, actor=ACTOR) as session:
+        yield Call(session, datetime.now(UTC), settings)
+
+
+def done(call: Call[object], act: Act[T, U], sent: Any, **address: Any) -> U:
+    """Do an act as every edge does, but that whoever may run the command may do it."""
+    return perform(find(call, act, address), act, sent)
 
 
 @contextmanager
@@ -242,8 +253,8 @@ def account() -> None: ...
 @told_plainly
 def account_create(staff_no: str, name: str, role: str, email: str | None, password_stdin: bool) -> None:
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
-    with school(read_settings()) as engine, transaction(engine, actor=ACTOR) as session:
-        create_officer(session, staff_no=staff_no, name=name, role=Role(role), now=datetime.now(UTC), email=email, password=password)
+    with acting() as call:
+        done(call, people.OPEN_ACCOUNT, {"staff_no": staff_no, "name": name, "role": role, "email": email, "password": password})
     click.echo(f"已建立账号：{name}（{Role(role).zh}）" + ("" if password else "。还没有口令，可用 token create 取得令牌。"))
 
 
@@ -254,17 +265,15 @@ def account_create(staff_no: str, name: str, role: str, email: str | None, passw
 def account_invite(code: str | None, staff_no: str | None) -> None:
     if (code is None) == (staff_no is None):
         raise click.UsageError("--branch 与 --staff-no 填一项")
-    settings = read_settings()
-    settings.required("base_url")
-    desk = Desk(now=datetime.now(UTC), base_url=settings.base_url or "", hours=settings.invitation_hours)
-    with school(settings) as engine, transaction(engine, actor=ACTOR) as session:
+    read_settings().required("base_url")
+    with acting() as call:
         if staff_no is not None:
-            invite(session, staff_no, desk=desk)
+            done(call, people.INVITE, {}, staff_no=staff_no)
             click.echo("邀请信 1 封，待发。")
             return
-        done = invite_branch(session, branch_by_code(session, code or ""), desk=desk)
-    click.echo(f"邀请信 {done.letters} 封，待发。")
-    for person in done.no_address:
+        came = done(call, people.INVITE_BRANCH, {"branch": code})
+    click.echo(f"邀请信 {came.facts['letters']} 封，待发。")
+    for person in came.rows:
         click.echo(f"没有邮箱：{person.staff_no} {person.name}")
 
 
@@ -278,11 +287,11 @@ def token() -> None: ...
 @click.option("--days", type=click.IntRange(1, 3650), default=None, help="有效天数，默认 ZHIBU_TOKEN_DAYS")
 @told_plainly
 def token_create(staff_no: str, name: str, days: int | None) -> None:
-    settings = read_settings()
-    now = datetime.now(UTC)
-    with school(settings) as engine, transaction(engine, actor=ACTOR) as session:
-        person = person_by_staff_no(session, staff_no)
-        issued = issue_token(session, person, name=name, now=now, expires_at=now + timedelta(days=days or settings.token_days))
+    asked: dict[str, Any] = {"staff_no": staff_no, "name": name}
+    if days is not None:
+        asked["expires_at"] = (datetime.now(UTC) + timedelta(days=days)).isoformat()
+    with acting() as call:
+        issued = done(call, people.ISSUE_TOKEN, asked).issued
     click.echo(issued.secret)
 
 
@@ -295,22 +304,22 @@ def roster() -> None: ...
 @click.option("--apply", "apply_it", is_flag=True, help="没有错误时写入")
 @told_plainly
 def roster_import(file: Path, apply_it: bool) -> None:
-    now = datetime.now(UTC)
     if file.stat().st_size > (limit := read_settings().upload_bytes):
         raise click.ClickException(f"文件超过 {limit // 1024 // 1024} MB")
-    reading = read_workbook(file.read_bytes(), today=local_day(now))
-    for problem in reading.problems:
-        place = "".join(part for part in (problem.sheet or "", f"第{problem.row}行" if problem.row else "", problem.heading or "") if part)
-        click.echo(f"{'错误' if problem.severity == 'error' else '提醒'}\t{place}\t{problem.message}")
-    if not reading.applicable:
-        click.echo("名册有错误，没有写入。", err=True)
-        raise SystemExit(1)
-    with school(read_settings()) as engine, transaction(engine, actor=ACTOR) as session:
-        row = preview_import(session, reading, file_name=file.name, by=ACTOR, now=now)
+    with acting() as call:
+        row = perform(call, imports.PREVIEW, Upload(file.name, file.read_bytes()))
+        for problem in row.problems:
+            place = "".join(
+                part for part in (problem["sheet"] or "", f"第{problem['row']}行" if problem["row"] else "", problem["heading"] or "") if part
+            )
+            click.echo(f"{'错误' if problem['severity'] == 'error' else '提醒'}\t{place}\t{problem['message']}")
+        if not row.applicable:
+            click.echo("名册有错误，没有写入。", err=True)
+            raise SystemExit(1)
         for line in _changes(row.summary):
             click.echo(line)
         if apply_it:
-            apply_import(session, row, by=ACTOR, now=now)
+            done(call, imports.APPLY, {}, import_id=row.id)
     click.echo("已写入。" if apply_it else "核对完毕，没有写入；加 --apply 写入。")
 
 
@@ -333,34 +342,30 @@ def cycle() -> None: ...
 @click.option("--deadline", "deadlines", multiple=True, metavar="环节=日期", help="如 report=2025-01-26；报送的期限必须有")
 @told_plainly
 def cycle_open(plan: str, deadlines: tuple[str, ...]) -> None:
-    settings = read_settings()
-    name, text = find_plan(plan, settings.data_dir)
-    opened = read_plan(text, CLAUSES, name=name)
-    with school(settings) as engine, transaction(engine, actor=ACTOR) as session:
-        open_cycle(session, opened, _deadlines(deadlines), now=datetime.now(UTC))
-    click.echo(f"已建立{opened.year}年度（草稿）。核对后用 cycle publish {opened.year} 发布。")
+    days = dict(_deadline(each) for each in deadlines)
+    with acting() as call:
+        year = done(call, years.OPEN_YEAR, {"plan": plan, "deadlines": days}).year
+    click.echo(f"已建立{year}年度（草稿）。核对后用 cycle publish {year} 发布。")
 
 
-def _deadlines(given: tuple[str, ...]) -> dict[Stage, date | None]:
-    found: dict[Stage, date | None] = {}
+def _deadline(given: str) -> tuple[str, str]:
+    stage, _, day = given.partition("=")
     stages = [stage.value for stage in STAGES_WITH_A_DAY]
-    for text in given:
-        stage, _, day = text.partition("=")
-        if stage not in stages:
-            raise click.UsageError(f"--deadline {text}：环节应为 {'、'.join(stages)} 之一")
-        try:
-            found[Stage(stage)] = date.fromisoformat(day)
-        except ValueError:
-            raise click.UsageError(f"--deadline {text}：日期应形如 2025-01-26") from None
-    return found
+    if stage not in stages:
+        raise click.UsageError(f"--deadline {given}：环节应为 {'、'.join(stages)} 之一")
+    try:
+        return stage, date.fromisoformat(day).isoformat()
+    except ValueError:
+        raise click.UsageError(f"--deadline {given}：日期应形如 2025-01-26") from None
 
 
 @cycle.command("publish", help="发布年度：方案从此不变，每个支部得到流程和名册。")
 @click.argument("year", type=int)
 @told_plainly
 def cycle_publish(year: int) -> None:
-    with school(read_settings()) as engine, transaction(engine, actor=ACTOR) as session:
-        opened = publish(session, cycle_by_year(session, year, for_update=True), now=datetime.now(UTC))
+    with acting() as call:
+        published = done(call, years.PUBLISH_YEAR, {}, year=year)
+        opened = len(processes_of(call.session, published, MAIN, lock=Lock.NONE))
     click.echo(f"{year}年度已发布，{opened} 个党支部开始。")
 
 

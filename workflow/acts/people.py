@@ -14,6 +14,7 @@ from workflow.foundation.database import act_as, transaction
 from workflow.foundation.errors import Invalid, NotFound
 from workflow.foundation.fields import (
     Body,
+    EmailAddress,
     Line,
     LongText,
     Moment,
@@ -90,6 +91,7 @@ class AccountSchema(Body):
     staff_no = StaffNo(required=True, **_STAFF_NO)
     name = Line(at_most=50, **about("姓名", "name", "新建学校层面人员时填写", "of a new officer of the school", example="张三"))
     role = one_of(Role, **about("角色", "role", "党办、党委、督查或管理员", "of the school", example="office"))
+    email = EmailAddress(**about("邮箱", "address", "新建人员的邮箱", "of a new officer", example="office@school.example"))
     password = LongText(at_most=128, **about("口令", "password", "不填则由邀请信设置", "left out, an invitation sets it"))
 
 
@@ -216,7 +218,9 @@ def _open_account(call: Call[object], sent: Sent) -> Account:
     staff_no, password = sent["staff_no"], sent.get("password")
     if "role" in sent:
         name = sent.get("name", staff_no)
-        person = create_officer(call.session, staff_no=staff_no, name=name, role=sent["role"], now=call.now, password=password)
+        person = create_officer(
+            call.session, staff_no=staff_no, name=name, role=sent["role"], now=call.now, email=sent.get("email"), password=password
+        )
     else:
         person = _named(call, staff_no)
     account = open_account(call.session, person, now=call.now, password=None if "role" in sent else password)

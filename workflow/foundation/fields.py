@@ -162,6 +162,15 @@ class StaffNo(fields.String):
         return value
 
 
+class EmailAddress(fields.Email):
+    """A mail address."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        wrong = Words("应为邮箱地址，如 office@school.example", "must be a mail address such as office@school.example")
+        longest = Length(max=SHORT, error=Words(f"最多 {SHORT} 个字", f"at most {SHORT} characters"))
+        super().__init__(validate=longest, error_messages={"invalid": wrong}, **kwargs)
+
+
 class Day(fields.Date):
     """A day as ``YYYY-MM-DD``, between 1900 and 2999."""
 

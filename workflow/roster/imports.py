@@ -256,11 +256,11 @@ def _import(call: Call[object], import_id: int) -> RosterImport:
 
 def _preview(call: Call[object], file: Upload) -> RosterImport:
     reading = read_workbook(file.data, today=call.today)
-    return preview_import(call.session, reading, file_name=file.name, by=call.by.staff_no, now=call.now)
+    return preview_import(call.session, reading, file_name=file.name, by=call.actor, now=call.now)
 
 
 def _apply(call: Call[RosterImport], sent: Sent) -> Done:
-    return Done([call.on], {"changed": apply_import(call.session, call.on, by=call.by.staff_no, now=call.now).summary})
+    return Done([call.on], {"changed": apply_import(call.session, call.on, by=call.actor, now=call.now).summary})
 
 
 PREVIEW: Act[Any, RosterImport] = Act(

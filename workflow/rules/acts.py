@@ -59,6 +59,11 @@ class Call(Generic[On]):
         return self.caller
 
     @property
+    def actor(self) -> str:
+        """Whom the records of it name: the command line where nobody has signed in."""
+        return self.caller.staff_no if self.caller else "cli"
+
+    @property
     def process(self) -> Process:
         assert self.on_process is not None  # noqa: S101
         return self.on_process
@@ -149,7 +154,7 @@ def admit(call: Call[object], act: AnyAct, branch_code: str | None, repeatable: 
     return call, idempotency.kept_before(call.session, repeatable) if repeatable else None
 
 
-def find(call: Call[object], act: Act[On, object], address: Mapping[str, object]) -> Call[On]:
+def find(call: Call[object], act: Act[On, R], address: Mapping[str, object]) -> Call[On]:
     """The second step: the process under the act's lock, and the thing, by what its address names. Raises NotFound."""
     call, rest = at(call, act.kind, act.lock, address)
     return cast(Call[On], call if act.on is None else replace(call, found=act.on(call, **rest)))

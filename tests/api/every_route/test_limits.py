@@ -69,7 +69,7 @@ def test_every_field_of_every_body_has_its_line_and_no_line_is_left_over() -> No
 # ── the most is taken, one beyond is refused ──────────────────────────────────────────────────
 
 
-SAMPLES = {"day": DAY, "clock": "14:30", "moment": "2025-01-26T09:00:00+08:00", "truth": True, "yes_no": "true"}
+SAMPLES = {"day": DAY, "clock": "14:30", "email": "a@school.example", "moment": "2025-01-26T09:00:00+08:00", "truth": True, "yes_no": "true"}
 
 
 def sample(limit: Limit, number: int = 0) -> Any:
@@ -129,6 +129,7 @@ TRIES: Mapping[str, Callable[[Limit], Tries]] = {
     "number": of_number,
     "digits": of_digits,
     "staff_no": of_staff_no,
+    "email": lambda limit: (["a@school.example"], ["a", "a@", "a b@school.example", f"{'a' * 200}@school.example"]),
     "clock": lambda limit: (["00:00", "23:59"], ["24:00", "9:30", "09:60", "09:30:00"]),
     "day": lambda limit: (["1900-01-01", "2999-12-31"], ["1899-12-31", "3000-01-01"]),
     "one_of": lambda limit: (list(limit.words), ["no such word"]),
