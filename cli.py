@@ -27,7 +27,7 @@ from workflow.foundation.embedded import EmbeddedUnavailable, embedded_postgres
 from workflow.foundation.errors import Refusal
 from workflow.foundation.logs import configure_logs
 from workflow.foundation.settings import Settings, read_settings
-from workflow.foundation.vocabulary import MAIN, SCHOOL_ROLES, SCHOOL_ZONE, Role
+from workflow.foundation.vocabulary import MAIN, SCHOOL_ROLES, SCHOOL_ZONE, Role, utc_now
 from workflow.readings import doctor as examination
 from workflow.roster import imports
 from workflow.rules.acts import Act, Call, find, perform
@@ -63,7 +63,7 @@ def acting() -> Iterator[Call[object]]:
     """A transaction in which the command line acts on the school of the settings."""
     settings = read_settings()
     with school(settings) as engine, transaction(engine, actor=ACTOR) as session:
-        yield Call(session, datetime.now(UTC), settings)
+        yield Call(session, utc_now(), settings)
 
 
 def done(call: Call[object], act: Act[T, U], sent: Any, **address: Any) -> U:
@@ -160,8 +160,8 @@ def doctor() -> None:
             courier.server = courier._connect()
             courier.server.noop()
 
-    now, newest = lambda: datetime.now(UTC), _newest_migration()
-    findings = list(examination.examine(settings, lambda: database(settings), greet, clock=now, newest_migration=newest))
+    newest = _newest_migration()
+    findings = list(examination.examine(settings, lambda: database(settings), greet, clock=utc_now, newest_migration=newest))
     for each in findings:
         click.echo(f"{each.state.zh}\t{each.what}\t{each.said}")
     if any(each.state is examination.State.BROKEN for each in findings):
@@ -203,7 +203,7 @@ def worker(dry_run: bool, moment: str | None, log_level: str) -> None:
 
 def _moment(text: str | None) -> datetime:
     if text is None:
-        return datetime.now(UTC)
+        return utc_now()
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -289,7 +289,7 @@ def token() -> None: ...
 def token_create(staff_no: str, name: str, days: int | None) -> None:
     asked: dict[str, Any] = {"staff_no": staff_no, "name": name}
     if days is not None:
-        asked["expires_at"] = (datetime.now(UTC) + timedelta(days=days)).isoformat()
+        asked["expires_at"] = (utc_now() + timedelta(days=days)).isoformat()
     with acting() as call:
         issued = done(call, people.ISSUE_TOKEN, asked).issued
     click.echo(issued.secret)

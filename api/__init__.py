@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import asdict
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -31,6 +33,7 @@ from api.server.metrics import METHODS, Metrics
 from workflow.foundation.database import Engine, NoConnectionFree
 from workflow.foundation.errors import Busy
 from workflow.foundation.settings import Settings
+from workflow.foundation.vocabulary import utc_now
 from workflow.machine.kinds import KINDS
 from workflow.readings.readiness import readiness
 
@@ -74,7 +77,7 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 """What a proxy of ours may call a request."""
 
 
-def create_app(engine: Engine, settings: Settings, *, clock: Any = None, newest_migration: str | None = None) -> Flask:
+def create_app(engine: Engine, settings: Settings, *, clock: Callable[[], datetime] = utc_now, newest_migration: str | None = None) -> Flask:
     """The WSGI application of one school, ready at ``newest_migration`` (None: at any). Raises SettingsInvalid when a setting is missing."""
     settings.required("secret_key", "base_url")
     app = Flask(__name__, static_folder=None)
@@ -83,7 +86,7 @@ def create_app(engine: Engine, settings: Settings, *, clock: Any = None, newest_
     app.url_map.strict_slashes = False
     if settings.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=1, x_host=0)  # type: ignore[method-assign]
-    app.extensions["zhibu"] = served = Service(engine, settings, **({"clock": clock} if clock is not None else {}))
+    app.extensions["zhibu"] = served = Service(engine, settings, clock)
     errors.register(app)
     app.register_error_handler(NoConnectionFree, _no_connection_free)
     for route in ROUTES:

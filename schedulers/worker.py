@@ -20,6 +20,7 @@ from schedulers.delivery import WORKER, deliver
 from workflow.foundation.database import in_short, is_away, transaction
 from workflow.foundation.idempotency import forget_old_outcomes
 from workflow.foundation.settings import Settings
+from workflow.foundation.vocabulary import utc_now
 from workflow.mail.heartbeat import beat
 from workflow.readings.progress import fold
 from workflow.reminders import Begin, queue_due
@@ -27,7 +28,7 @@ from workflow.reminders import Begin, queue_due
 log = structlog.get_logger()
 
 
-def run_worker(engine: Engine, settings: Settings, stop: Event, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+def run_worker(engine: Engine, settings: Settings, stop: Event, *, clock: Callable[[], datetime] = utc_now) -> None:
     """Tick at once and then every ``tick_seconds``, until ``stop`` is set and the tick that runs has ended. Raises SettingsInvalid.
 
     ``clock`` says when it is that letters are due; the ticks themselves come by the machine's own clock.
@@ -39,7 +40,7 @@ def run_worker(engine: Engine, settings: Settings, stop: Event, *, clock: Callab
         "interval",
         args=(engine, settings, stop, clock),
         seconds=settings.tick_seconds,
-        next_run_time=datetime.now(UTC),
+        next_run_time=utc_now(),
         coalesce=True,
         max_instances=1,
         misfire_grace_time=None,

@@ -7,11 +7,10 @@ here; a deadlock or a lock that timed out is tried again once, whole.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
-from typing import Any
 
 from flask import Response
 from flask import request as http
@@ -30,6 +29,7 @@ from workflow.people.access import Caller
 from workflow.people.accounts import Token, WebSession
 from workflow.people.callers import caller_by_secret
 from workflow.rules.acts import (
+    Address,
     AnyAct,
     Call,
     admit,
@@ -53,7 +53,7 @@ def handler(route: Route) -> Callable[..., Response]:
         return lambda **address: with_one_retry(lambda: _read(route, address))
     act = route.act
 
-    def handle(**address: Any) -> Response:
+    def handle(**address: str | int) -> Response:
         sent = b"" if route.upload else http.get_data(cache=True)  # before any lock is taken: a slow sender holds up nobody
         try:
             return with_one_retry(lambda: _do(route, act, address, sent))
@@ -70,15 +70,15 @@ def handler(route: Route) -> Callable[..., Response]:
     return handle
 
 
-def _read(route: Route, address: Mapping[str, Any]) -> Response:
+def _read(route: Route, address: Address) -> Response:
     with transaction(service().engine, actor=None) as session:
         call = _call(session)
         _must_be_printable(address)
         call = replace(call, caller=_signed_in(session, call.now))
         assert route.action is not None  # noqa: S101  (a reading is never open)
-        call = enter(call, route.action, address["code"] if route.of_branch else None, changes=False)
+        call = enter(call, route.action, _branch(route, address), changes=False)
         call, rest = at(call, route.kind, Lock.NONE, address)
-        given: list[Any] = []
+        given: list[object] = []
         if route.find is not None:
             given, rest = [route.find(call, **rest)], {}
         if route.query is not None:
@@ -88,7 +88,7 @@ def _read(route: Route, address: Mapping[str, Any]) -> Response:
         return answered(route.view(call, *given, **rest), route.status)
 
 
-def _do(route: Route, act: AnyAct, address: Mapping[str, Any], sent: bytes) -> Response:
+def _do(route: Route, act: AnyAct, address: Address, sent: bytes) -> Response:
     now = service().clock()
     callers: list[Caller] = []
 
@@ -100,7 +100,7 @@ def _do(route: Route, act: AnyAct, address: Mapping[str, Any], sent: bytes) -> R
         call = replace(_call(session), now=now, caller=callers[0] if callers else None)
         _must_be_printable(address)
         repeatable = _repeatable(route, call.caller, sent)
-        call, kept = admit(call, act, address["code"] if route.of_branch else None, repeatable)
+        call, kept = admit(call, act, _branch(route, address), repeatable)
         if kept is not None:
             call, result = shown_again(call, act, kept, address)
             response = _shown(route, call, result, kept.version)
@@ -119,18 +119,23 @@ def _do(route: Route, act: AnyAct, address: Mapping[str, Any], sent: bytes) -> R
         return response
 
 
-def _shown(route: Route, call: Call[object], result: Any, version: int | None) -> Response:
+def _shown(route: Route, call: Call[object], result: object, version: int | None) -> Response:
     """What came of an act, as its route answers it."""
     answer = route.view(call, result)
     answer = answer if isinstance(answer, Answer) else Answer(answer)
     return answered(replace(answer, version=version), route.status)
 
 
+def _branch(route: Route, address: Address) -> str | None:
+    """The code of the branch that an address names, if any."""
+    return str(address["code"]) if route.of_branch else None
+
+
 def _call(session: Session) -> Call[object]:
     return Call(session, service().clock(), service().settings, origin=http.remote_addr or "", cookie=http.cookies.get(SESSION_COOKIE, ""))
 
 
-def _must_be_printable(address: Mapping[str, Any]) -> None:
+def _must_be_printable(address: Address) -> None:
     """Raises NotFound for a name that no thing can have."""
     if not all(value.isprintable() for value in address.values() if isinstance(value, str)):
         raise NotFound

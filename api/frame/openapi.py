@@ -9,6 +9,7 @@ from typing import Any
 
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
+from marshmallow import Schema
 from pydantic import TypeAdapter
 
 from api.frame.address import BASE
@@ -47,13 +48,17 @@ def document(routes: Sequence[Route]) -> dict[str, object]:
     return described
 
 
+Described = dict[str, Any]
+"""A part of the document."""
+
+
 class Answers:
     """The schemas of what is answered, made from the types of ``api/frame/shapes.py`` and found once each."""
 
     def __init__(self) -> None:
         self.found: dict[str, Any] = {}
 
-    def of(self, answer: Any) -> Any:
+    def of(self, answer: Any) -> object:
         """A schema by itself, or a reference to one."""
         if answer is None:
             return {"type": "object"}
@@ -64,7 +69,7 @@ class Answers:
         return schema
 
 
-def _schema_name(schema: Any) -> str:
+def _schema_name(schema: Schema | type[Schema]) -> str:
     cls = schema if isinstance(schema, type) else type(schema)
     partial = not isinstance(schema, type) and schema.partial
     name = cls.__name__
@@ -75,15 +80,15 @@ def path_of(rule: str) -> str:
     return re.sub(r"<(?:[^:<>]+:)?([^<>]+)>", r"{\1}", rule)
 
 
-def _in_path(converter: str) -> dict[str, Any]:
+def _in_path(converter: str) -> Described:
     """What may stand in one part of an address."""
     if found := re.fullmatch(r"int\(max=(\d+)\)", converter):
         return {"type": "integer", "minimum": 0, "maximum": int(found[1])}
     return {"type": "string", "pattern": "^[0-9A-Za-z_-]{1,32}$"}
 
 
-def _parameters(route: Route) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = [
+def _parameters(route: Route) -> list[Described]:
+    found: list[Described] = [
         {"in": "path", "name": name, "required": True, "schema": _in_path(kind)}
         for kind, name in re.findall(r"<(?:([^:<>]+):)?([^<>]+)>", route.rule)
     ]
@@ -94,7 +99,7 @@ def _parameters(route: Route) -> list[dict[str, Any]]:
     return found
 
 
-def _operation(route: Route, schemas: Answers) -> dict[str, Any]:
+def _operation(route: Route, schemas: Answers) -> Described:
     refusals = {404, 422, *route.refuses}
     if route.action is not None:
         refusals |= {401, 403}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from api.frame.address import AT, NUMBER, location
 from api.frame.lists import Page, after_of, listed, number
@@ -11,17 +11,17 @@ from api.frame.shapes import page_of
 from workflow.foundation.fields import Sent
 from workflow.rules.acts import Call
 from workflow.rules.evidence import Evidence
-from workflow.rules.records import Records
+from workflow.rules.records import AnyRecords, Records
 
 R = TypeVar("R", bound=Evidence)
 
 
-def every(kind: Records[Any]) -> str:
+def every(kind: AnyRecords) -> str:
     """The address of a collection."""
     return f"{AT[kind.kind]}/{kind.name}"
 
 
-def single(kind: Records[Any]) -> str:
+def single(kind: AnyRecords) -> str:
     """The address of one of them."""
     return f"{every(kind)}/<staff_no>" if kind.by_staff_no else f"{every(kind)}/<{NUMBER}:record_id>"
 
@@ -35,7 +35,7 @@ def collection_routes(kind: Records[R]) -> Routes:
     """The six routes of a collection."""
     routes, described = Routes(kind=kind.kind), kind.answers or kind.schema
 
-    def shown(call: Call[object], row: R) -> Any:
+    def shown(call: Call[object], row: R) -> object:
         """One of them, as this reader sees it."""
         return kind.seen_by(call)(row)
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
+from typing import Any, TypedDict, Unpack
 
 from flask import current_app
 
@@ -15,9 +15,7 @@ from workflow.foundation.fields import Body
 from workflow.foundation.settings import Settings
 from workflow.foundation.vocabulary import MAIN, Kind
 from workflow.people.access import Action
-from workflow.rules.acts import (
-    AnyAct,
-)
+from workflow.rules.acts import AnyAct
 
 
 @dataclass(frozen=True)
@@ -26,7 +24,7 @@ class Service:
 
     engine: Engine
     settings: Settings
-    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    clock: Callable[[], datetime]
     kept: dict[str, Any] = field(default_factory=dict)
     """What one process keeps between requests, by what keeps it."""
 
@@ -39,17 +37,17 @@ def service() -> Service:
 class Answer:
     """A body with what goes around it."""
 
-    body: Any = None
+    body: object = None
     version: int | None = None
     """Becomes the strong ETag."""
     location: str | None = None
-    tagged: Any = None
+    tagged: object = None
     """What the strong ETag is the hash of: a caller who has it already is answered 304."""
     session: str | None = None
     """The secret of a session that begins, for its cookie; empty where one ends."""
 
 
-View = Callable[..., Any]
+View = Callable[..., object]
 """Of a reading: takes the call, what was found, the query. Of an act: takes the call and what came of it."""
 
 
@@ -68,9 +66,9 @@ class Route:
     act: AnyAct | None = None
     """None: it reads."""
     query: Body | None = None
-    answers: Any = None
+    answers: object = None
     """The type of what it answers with, for the description."""
-    find: Callable[..., Any] | None = None
+    find: Callable[..., object] | None = None
     """Of a reading: looks up what the address names. The view gets it."""
     refuses: tuple[int, ...] = ()
     """Statuses that only this route's own verb can answer, for the description."""
@@ -102,6 +100,16 @@ class Route:
         return endpoint(self.method, self.rule)
 
 
+class RouteOptions(TypedDict, total=False):
+    """What a route says besides its address and its act."""
+
+    query: Body
+    answers: object
+    find: Callable[..., object]
+    refuses: tuple[int, ...]
+    status: int
+
+
 class Routes(list[Route]):
     """The routes of one noun. ``@routes.get(rule, action=…)`` declares a reading, ``@routes.post(rule, ACT)`` what an act answers.
 
@@ -112,7 +120,7 @@ class Routes(list[Route]):
         super().__init__(rows)
         self.kind = kind
 
-    def get(self, rule: str, *, action: Action, **options: Any) -> Callable[[View], View]:
+    def get(self, rule: str, *, action: Action, **options: Unpack[RouteOptions]) -> Callable[[View], View]:
         """Declare a reading."""
 
         def declare(view: View) -> View:
@@ -121,22 +129,23 @@ class Routes(list[Route]):
 
         return declare
 
-    def _do(self, method: str, rule: str, act: AnyAct, options: Mapping[str, Any]) -> Callable[[View], View]:
+    def _do(self, method: str, rule: str, act: AnyAct, options: RouteOptions) -> Callable[[View], View]:
         def declare(view: View) -> View:
-            self.append(Route(method, rule, view, act.action, kind=act.kind, act=act, **{"answers": act.shows, **options}))
+            options.setdefault("answers", act.shows)
+            self.append(Route(method, rule, view, act.action, kind=act.kind, act=act, **options))
             return view
 
         return declare
 
-    def post(self, rule: str, act: AnyAct, **options: Any) -> Callable[[View], View]:
+    def post(self, rule: str, act: AnyAct, **options: Unpack[RouteOptions]) -> Callable[[View], View]:
         """Declare where an act is done, and with what it answers."""
         return self._do("POST", rule, act, options)
 
-    def patch(self, rule: str, act: AnyAct, **options: Any) -> Callable[[View], View]:
+    def patch(self, rule: str, act: AnyAct, **options: Unpack[RouteOptions]) -> Callable[[View], View]:
         return self._do("PATCH", rule, act, options)
 
-    def put(self, rule: str, act: AnyAct, **options: Any) -> Callable[[View], View]:
+    def put(self, rule: str, act: AnyAct, **options: Unpack[RouteOptions]) -> Callable[[View], View]:
         return self._do("PUT", rule, act, options)
 
-    def delete(self, rule: str, act: AnyAct, **options: Any) -> Callable[[View], View]:
+    def delete(self, rule: str, act: AnyAct, **options: Unpack[RouteOptions]) -> Callable[[View], View]:
         return self._do("DELETE", rule, act, options)

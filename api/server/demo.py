@@ -8,7 +8,6 @@ import socket
 import threading
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -19,7 +18,7 @@ from api.server.serving import serve_in_this_process
 from workflow import demo as demo_school
 from workflow.foundation.database import Engine
 from workflow.foundation.settings import Settings
-from workflow.foundation.vocabulary import Role
+from workflow.foundation.vocabulary import Role, utc_now
 
 Worker = Callable[[Engine, Settings, threading.Event], None]
 """Ticks until the event is set."""
@@ -46,7 +45,7 @@ def kept_secret(data_dir: Path) -> SecretStr:
 
 def run_demo(engine: Engine, settings: Settings, run_worker: Worker, *, port: int, accounts_file: Path, newest_migration: str | None) -> None:
     """Build the school if there is none, write the accounts file, and serve and tick until told to stop."""
-    now = datetime.now(UTC)
+    now = utc_now()
     if not demo_school.is_there(engine):
         with click.progressbar(
             demo_school.build(engine, now=now, base_url=settings.base_url or ""), length=len(demo_school.SKETCHES) + 2, label="建立示范学校"

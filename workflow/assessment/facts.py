@@ -98,30 +98,33 @@ personal(
 
 # ── what a valid record is ────────────────────────────────────────────────────────────────────────────────────────────
 
-_OFTEN = {"at_most": 10_000}
+_MOST = 10_000
+"""More of anything in one year is a slip of the pen."""
 
 
 class ThreeMeetingsSchema(Answered):
     """三会一课: how often each was held."""
 
     general = Whole(
-        **_OFTEN, **about(THREE_MEETINGS["general"], "general meetings", "全年开了几次党员大会", "how many were held in the year", example=4)
+        at_most=_MOST, **about(THREE_MEETINGS["general"], "general meetings", "全年开了几次党员大会", "how many were held in the year", example=4)
     )
     committee = Whole(
-        **_OFTEN, **about(THREE_MEETINGS["committee"], "committee meetings", "全年开了几次支委会", "how many were held in the year", example=12)
+        at_most=_MOST, **about(THREE_MEETINGS["committee"], "committee meetings", "全年开了几次支委会", "how many were held in the year", example=12)
     )
-    group = Whole(**_OFTEN, **about(THREE_MEETINGS["group"], "group meetings", "全年开了几次党小组会", "how many were held in the year", example=12))
-    lesson = Whole(**_OFTEN, **about(THREE_MEETINGS["lesson"], "lessons", "全年上了几次党课", "how many were given in the year", example=4))
+    group = Whole(
+        at_most=_MOST, **about(THREE_MEETINGS["group"], "group meetings", "全年开了几次党小组会", "how many were held in the year", example=12)
+    )
+    lesson = Whole(at_most=_MOST, **about(THREE_MEETINGS["lesson"], "lessons", "全年上了几次党课", "how many were given in the year", example=4))
 
 
 class DevelopmentSchema(Answered):
     """党员培养发展: how many people stand at each step."""
 
-    applicants = Whole(**_OFTEN, **about(DEVELOPMENT["applicants"], "applicants", "年末有多少名", "how many at the end of the year", example=6))
-    activists = Whole(**_OFTEN, **about(DEVELOPMENT["activists"], "activists", "年末有多少名", "how many at the end of the year", example=4))
-    candidates = Whole(**_OFTEN, **about(DEVELOPMENT["candidates"], "candidates", "年末有多少名", "how many at the end of the year", example=2))
-    admitted = Whole(**_OFTEN, **about(DEVELOPMENT["admitted"], "admitted", "全年发展多少名", "how many in the year", example=1))
-    confirmed = Whole(**_OFTEN, **about(DEVELOPMENT["confirmed"], "confirmed", "全年转正多少名", "how many in the year", example=1))
+    applicants = Whole(at_most=_MOST, **about(DEVELOPMENT["applicants"], "applicants", "年末有多少名", "how many at the end of the year", example=6))
+    activists = Whole(at_most=_MOST, **about(DEVELOPMENT["activists"], "activists", "年末有多少名", "how many at the end of the year", example=4))
+    candidates = Whole(at_most=_MOST, **about(DEVELOPMENT["candidates"], "candidates", "年末有多少名", "how many at the end of the year", example=2))
+    admitted = Whole(at_most=_MOST, **about(DEVELOPMENT["admitted"], "admitted", "全年发展多少名", "how many in the year", example=1))
+    confirmed = Whole(at_most=_MOST, **about(DEVELOPMENT["confirmed"], "confirmed", "全年转正多少名", "how many in the year", example=1))
 
 
 class CleanGovernmentSchema(Answered):

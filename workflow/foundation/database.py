@@ -51,6 +51,10 @@ class Base(DeclarativeBase):
     }
 
 
+Json = dict[str, Any]
+"""An object as a JSON column holds it."""
+
+
 def table_of(model: type[Any]) -> Table:
     """The table of a mapped class."""
     return cast(Table, model.__table__)

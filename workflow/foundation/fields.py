@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from functools import cached_property
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from marshmallow import RAISE, Schema, ValidationError, fields, pre_load
 from marshmallow.validate import Length, OneOf, Range
@@ -25,6 +25,30 @@ SHORT, LONG = 200, 10_000
 Sent = Mapping[str, Any]
 """Input as its schema has read it: which keys there are, and of which type, the schema says."""
 
+Said = Mapping[str, Any]
+"""What is said of a field besides: ``about`` gives it."""
+AnyField = fields.Field[Any]
+
+
+class Saying(TypedDict):
+    """What ``about`` says of a field, as the option that it is."""
+
+    metadata: Said
+
+
+class FieldOptions(TypedDict, total=False):
+    """The options of a field of marshmallow that ours pass on."""
+
+    required: bool
+    load_default: object
+    dump_only: bool
+    load_only: bool
+    attribute: str
+    data_key: str
+    allow_none: bool
+    metadata: Said
+
+
 _REQUIRED = Words("必须填写", "is required")
 _UNKNOWN = Words("没有这一项", "unknown field")
 _WRONG_TYPE = Words("类型不对", "has the wrong type")
@@ -32,7 +56,7 @@ _WRONG_TYPE = Words("类型不对", "has the wrong type")
 Schema.error_messages = {"unknown": _UNKNOWN, "type": Words("应为一个 JSON 对象", "must be a JSON object")}
 
 
-def _say(field: type[fields.Field[Any]], **messages: Words) -> None:
+def _say(field: type[AnyField], **messages: Words) -> None:
     field.default_error_messages = {**field.default_error_messages, **messages}
 
 
@@ -43,9 +67,9 @@ _say(fields.Mapping, invalid=Words("应为一个对象", "must be an object"))
 _say(fields.Boolean, invalid=Words("应为 true 或 false", "must be true or false"))
 
 
-def about(zh: str, en: str, help_zh: str = "", help_en: str = "", *, example: Any = None, **more: Any) -> dict[str, Any]:
+def about(zh: str, en: str, help_zh: str = "", help_en: str = "", *, example: object = None, **more: object) -> Saying:
     """What is said of a field, wherever it is shown: its label, a sentence of help, an example (``Day(**about(…))``)."""
-    said: dict[str, Any] = {"label": Words(zh, en)}
+    said: dict[str, object] = {"label": Words(zh, en)}
     if help_zh:
         said["help"] = Words(help_zh, help_en)
     if example is not None:
@@ -63,7 +87,7 @@ class Body(Schema):
         unknown = RAISE
 
     @pre_load
-    def _null_means_left_out(self, data: object, **_: Any) -> object:
+    def _null_means_left_out(self, data: object, **_: object) -> object:
         return {name: value for name, value in data.items() if value is not None} if isinstance(data, Mapping) else data
 
     def shown(self, row: object, without: frozenset[str] = frozenset()) -> dict[str, object]:
@@ -78,7 +102,7 @@ class Body(Schema):
         return tuple((field.data_key or name, _reader(field, field.attribute or name)) for name, field in self.dump_fields.items())
 
 
-def _getter(attribute: str) -> Callable[[Any], Any]:
+def _getter(attribute: str) -> Callable[[object], Any]:
     """Read a value of a row, or of an object that a JSON column holds."""
     of_row = attrgetter(attribute)
     return lambda row: row.get(attribute) if isinstance(row, dict) else of_row(row)
@@ -120,7 +144,7 @@ class ByName(fields.Dict):
 class LongText(fields.String):
     """Text of people: trimmed, in normal form, without control characters or lone surrogates, not longer than it may be, empty only if ``blank``."""
 
-    def __init__(self, *, at_most: int = LONG, blank: bool = False, **kwargs: Any) -> None:
+    def __init__(self, *, at_most: int = LONG, blank: bool = False, **kwargs: Unpack[FieldOptions]) -> None:
         longest = Length(max=at_most, error=Words(f"最多 {at_most} 个字", f"at most {at_most} characters"))
         super().__init__(validate=[longest, *([] if blank else [Length(min=1, error=_REQUIRED)])], **kwargs)
 
@@ -139,7 +163,7 @@ def _unprintable(character: str) -> bool:
 class Line(LongText):
     """One line of text."""
 
-    def __init__(self, *, at_most: int = SHORT, **kwargs: Any) -> None:
+    def __init__(self, *, at_most: int = SHORT, **kwargs: Unpack[FieldOptions]) -> None:
         super().__init__(at_most=at_most, **kwargs)
 
     def _deserialize(self, value: object, attr: str | None, data: object, **kwargs: object) -> str:
@@ -152,7 +176,7 @@ class Line(LongText):
 class StaffNo(fields.String):
     """A 学工号: 1 to 32 letters, digits, ``-`` or ``_``."""
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, **kwargs: Unpack[FieldOptions]) -> None:
         super().__init__(**kwargs)
         self.metadata = {"pattern": f"^{STAFF_NO.pattern}$", **self.metadata}
 
@@ -165,7 +189,7 @@ class StaffNo(fields.String):
 class EmailAddress(fields.Email):
     """A mail address."""
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, **kwargs: Unpack[FieldOptions]) -> None:
         wrong = Words("应为邮箱地址，如 office@school.example", "must be a mail address such as office@school.example")
         longest = Length(max=SHORT, error=Words(f"最多 {SHORT} 个字", f"at most {SHORT} characters"))
         super().__init__(validate=longest, error_messages={"invalid": wrong}, **kwargs)
@@ -193,7 +217,7 @@ class Clock(fields.Time):
 
     PATTERN = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, **kwargs: Unpack[FieldOptions]) -> None:
         super().__init__(**kwargs)
         self.metadata = {"pattern": f"^{self.PATTERN.pattern}$", **self.metadata}
 
@@ -228,7 +252,7 @@ class Truth(fields.Boolean):
 class Whole(fields.Integer):
     """A whole number of JSON: no text, no fraction, no truth value."""
 
-    def __init__(self, *, at_least: int = 0, at_most: int = MOST, **kwargs: Any) -> None:
+    def __init__(self, *, at_least: int = 0, at_most: int = MOST, **kwargs: Unpack[FieldOptions]) -> None:
         between = _between(at_least, at_most)
         super().__init__(strict=True, validate=Range(at_least, at_most, error=between), error_messages={"invalid": between}, **kwargs)
 
@@ -236,7 +260,7 @@ class Whole(fields.Integer):
 class TextOrNumber(fields.Raw):
     """Text of people, or the number of a record that says it already."""
 
-    def __init__(self, *, at_most: int = LONG, **kwargs: Any) -> None:
+    def __init__(self, *, at_most: int = LONG, **kwargs: Unpack[FieldOptions]) -> None:
         super().__init__(**kwargs)
         self.text, self.number = LongText(at_most=at_most), Whole(at_least=1)
         described = [{"type": "string", "minLength": 1, "maxLength": at_most}, {"type": "integer", "minimum": 1, "maximum": MOST}]
@@ -251,25 +275,22 @@ def _between(at_least: int, at_most: int) -> Words:
     return Words(f"应为 {at_least} 至 {at_most} 的整数", f"must be a whole number from {at_least} to {at_most}")
 
 
-Said = Mapping[str, Any]
-"""What is said of a field besides: ``**about(…)`` gives it."""
-
-
-def one_of(words: type[StrEnum], *, among: Sequence[StrEnum] | None = None, metadata: Said | None = None, **kwargs: Any) -> fields.Enum[Any]:
+def one_of(words: type[StrEnum], *, among: Sequence[StrEnum] | None = None, **kwargs: Unpack[FieldOptions]) -> fields.Enum[StrEnum]:
     """One of our words, or of some of them."""
     known = tuple(words if among is None else among)
     listed = "、".join(word.value for word in known)
     unknown = Words(f"应为 {listed} 之一", f"must be one of {listed}")
-    said = {"enum": [word.value for word in known], **(metadata or {})}
-    return fields.Enum(words, by_value=True, validate=OneOf(known, error=unknown), metadata=said, error_messages={"unknown": unknown}, **kwargs)
+    kwargs["metadata"] = {"enum": [word.value for word in known], **kwargs.get("metadata", {})}
+    return fields.Enum(words, by_value=True, validate=OneOf(known, error=unknown), error_messages={"unknown": unknown}, **kwargs)
 
 
-def many(field: fields.Field[Any], *, at_most: int = 500, at_least: int = 0, metadata: Said | None = None, **kwargs: Any) -> fields.List[Any]:
+def many(field: AnyField, *, at_most: int = 500, at_least: int = 0, **kwargs: Unpack[FieldOptions]) -> fields.List[object]:
     """A list without repetitions."""
-    return fields.List(field, validate=[item_limit(at_least, at_most), no_repetition], metadata={"uniqueItems": True, **(metadata or {})}, **kwargs)
+    kwargs["metadata"] = {"uniqueItems": True, **kwargs.get("metadata", {})}
+    return fields.List(field, validate=[item_limit(at_least, at_most), no_repetition], **kwargs)
 
 
-def lines(body: type[Body], *, at_most: int = 500, **kwargs: Any) -> fields.List[object]:
+def lines(body: type[Body], *, at_most: int = 500, **kwargs: Unpack[FieldOptions]) -> fields.List[object]:
     """A list of objects, each whole."""
     return fields.List(Inner(body), validate=item_limit(0, at_most), **kwargs)
 
@@ -290,7 +311,7 @@ def no_repetition(values: Iterable[object]) -> None:
 class Parameter(fields.Integer):
     """A whole number in an address: digits alone."""
 
-    def __init__(self, *, at_least: int = 0, at_most: int = MOST, **kwargs: Any) -> None:
+    def __init__(self, *, at_least: int = 0, at_most: int = MOST, **kwargs: Unpack[FieldOptions]) -> None:
         between = _between(at_least, at_most)
         super().__init__(validate=Range(at_least, at_most, error=between), error_messages={"invalid": between}, **kwargs)
 

@@ -119,14 +119,17 @@ def undeclared(metadata: MetaData) -> list[str]:
     ]
 
 
-def _is_declared(column: Column[Any], declared: Declaration | None) -> bool:
+AnyColumn = Column[Any]
+
+
+def _is_declared(column: AnyColumn, declared: Declaration | None) -> bool:
     if declared is None:
         return False
     told = declared.other.union(STRUCTURE, TRACES, *(each.named for each in declared.data))
     return column.name in told or _is_structure(column)
 
 
-def _is_structure(column: Column[Any]) -> bool:
+def _is_structure(column: AnyColumn) -> bool:
     """Tell whether a column points to a record or a branch: what points to a person is personal."""
     referred = {key.column.table.name for key in column.foreign_keys}
     return bool(referred) and "person" not in referred

@@ -5,13 +5,18 @@ Values are what the API says and what the database keeps; ``.zh`` is what a pers
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Self
 from zoneinfo import ZoneInfo
 
 SCHOOL_ZONE = ZoneInfo("Asia/Shanghai")
 """The school lives here; the database keeps UTC. A deadline is the end of that local day."""
+
+
+def utc_now() -> datetime:
+    """What the clock of the machine says."""
+    return datetime.now(UTC)
 
 
 def local_day(moment: datetime) -> date:

@@ -215,5 +215,5 @@ def _unmet(row: Any, at: Place) -> Unmet:
     return Unmet(BY_NAME[row.requirement], row.process_id, at, _subjects(row.open), _subjects(row.waived))
 
 
-def _subjects(rows: Sequence[Sequence[Any]]) -> tuple[Subject, ...]:
+def _subjects(rows: Sequence[tuple[str, str, int]]) -> tuple[Subject, ...]:
     return tuple(sorted(Subject(*row) for row in rows))

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import date
 from functools import cached_property
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
+from workflow.foundation.database import Json
 from workflow.foundation.vocabulary import Post, Standing
 from workflow.roster.terms import MemberRow, Seat, post_of, post_parts
 from workflow.workbooks.cells import quoted
@@ -57,7 +58,7 @@ class RosterMember:
     email: str | None
 
     @classmethod
-    def from_json(cls, stored: dict[str, Any]) -> Self:
+    def from_json(cls, stored: Json) -> Self:
         words = {"standing": _STANDINGS[stored["standing"]], "post": stored["post"] and _POSTS[stored["post"]]}
         return cls(**{**stored, **words})
 
@@ -69,12 +70,12 @@ class Roster:
     branches: tuple[RosterBranch, ...] = ()
     members: tuple[RosterMember, ...] = ()
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> Json:
         """Plain JSON values, for the preview that is stored and applied later."""
         return asdict(self)
 
     @classmethod
-    def from_json(cls, stored: dict[str, Any]) -> Self:
+    def from_json(cls, stored: Json) -> Self:
         branches = tuple(RosterBranch(**branch) for branch in stored["branches"])
         return cls(branches, tuple(RosterMember.from_json(member) for member in stored["members"]))
 

@@ -121,6 +121,8 @@ class Act(Generic[On, R]):
     """The version of what came of it, for the next change."""
 
 
+Address = Mapping[str, str | int]
+"""The names in an address, each with what it is: ``year``, ``code``, ``record_id``."""
 AnyAct = Act[Any, Any]
 """An act, whatever it is done to."""
 
@@ -154,17 +156,17 @@ def admit(call: Call[object], act: AnyAct, branch_code: str | None, repeatable: 
     return call, idempotency.kept_before(call.session, repeatable) if repeatable else None
 
 
-def find(call: Call[object], act: Act[On, R], address: Mapping[str, object]) -> Call[On]:
+def find(call: Call[object], act: Act[On, R], address: Address) -> Call[On]:
     """The second step: the process under the act's lock, and the thing, by what its address names. Raises NotFound."""
     call, rest = at(call, act.kind, act.lock, address)
     return cast(Call[On], call if act.on is None else replace(call, found=act.on(call, **rest)))
 
 
-def at(call: Call[object], kind: Kind | None, lock: Lock, address: Mapping[str, Any]) -> tuple[Call[object], dict[str, Any]]:
+def at(call: Call[object], kind: Kind | None, lock: Lock, address: Address) -> tuple[Call[object], dict[str, Any]]:
     """Find the process that an address names by ``year`` and ``code``, if any; returns what else it names."""
     rest = dict(address)
     if kind is not None:
-        call = replace(call, on_process=process_of(call.session, rest.pop("year"), rest.pop("code"), kind=kind, lock=lock))
+        call = replace(call, on_process=process_of(call.session, int(rest.pop("year")), str(rest.pop("code")), kind=kind, lock=lock))
     return call, rest
 
 
@@ -186,7 +188,7 @@ def keep(call: Call[object], act: AnyAct, result: Any, repeatable: Repeatable) -
     idempotency.keep_outcome(call.session, repeatable, rows=rows, facts=facts, version=act.version(call, result), now=call.now)
 
 
-def shown_again(call: Call[object], act: AnyAct, kept: KeptOutcome, address: Mapping[str, object]) -> tuple[Call[object], object]:
+def shown_again(call: Call[object], act: AnyAct, kept: KeptOutcome, address: Address) -> tuple[Call[object], object]:
     """Find what came of an act that was done before, as it stands now. Raises NotFound where a row of it is gone."""
     call, _ = at(call, act.kind, Lock.NONE, address)
     rows = [call.session.get(_model(table), tuple(identity)) for table, *identity in kept.rows]

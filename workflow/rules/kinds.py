@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import ColumnElement, true
 
@@ -15,7 +14,7 @@ from workflow.rules.acts import (
     Call,
 )
 from workflow.rules.moves import Move
-from workflow.rules.records import Records
+from workflow.rules.records import AnyRecords
 from workflow.rules.requirement import Requirement
 
 
@@ -30,7 +29,7 @@ class ProcessKind:
     kind: Kind
     moves: tuple[Move, ...]
     requirements: tuple[Requirement, ...]
-    records: tuple[Records[Any], ...]
+    records: tuple[AnyRecords, ...]
     """The kinds of record below its processes."""
     acts: tuple[AnyAct, ...]
     """Those on its records; what every process has besides stands in ``workflow/acts/processes.py``."""

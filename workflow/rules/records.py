@@ -202,11 +202,11 @@ class Records(Generic[R]):
 
     # ── readings ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def one(self, call: Call[object], **key: Any) -> R:
+    def one(self, call: Call[object], **key: object) -> R:
         """The one that an address names, as far as this reader may know of it. Raises NotFound."""
         return self._find(call, key, held=False)
 
-    def held(self, call: Call[object], **key: Any) -> R:
+    def held(self, call: Call[object], **key: object) -> R:
         """The same, for somebody who will change it."""
         return self._find(call, key, held=True)
 
@@ -307,3 +307,7 @@ class Records(Generic[R]):
     @property
     def _word(self) -> str:
         return self.en.replace(" ", "_").replace("-", "_")
+
+
+AnyRecords = Records[Any]
+"""A kind of record, whichever."""

@@ -12,13 +12,14 @@ import datetime
 import json
 import re
 import tomllib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
+from workflow.foundation.database import Json
 from workflow.foundation.errors import Fault, NotFound, PlanInvalid, Words
 from workflow.foundation.vocabulary import Coverage, Stage
 
@@ -265,16 +266,16 @@ class Plan(Rules):
     clauses: dict[ClauseId, PlanText]
 
     @property
-    def rules(self) -> dict[str, Any]:
+    def rules(self) -> Json:
         """The rules as plain JSON values; SQL and ``GET /cycles/{year}`` know them by these keys."""
         return self.model_dump(mode="json", include=set(Rules.model_fields))
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> Json:
         """What the cycle's row keeps: the plan's words at the top, ``clauses`` and ``rules`` beside them."""
         return self.model_dump(mode="json", exclude=set(Rules.model_fields)) | {"rules": self.rules}
 
     @classmethod
-    def from_json(cls, kept: Mapping[str, Any]) -> Self:
+    def from_json(cls, kept: Json) -> Self:
         """The plan that ``as_json`` wrote. Raises pydantic's ValidationError if it is not one."""
         words = {key: value for key, value in kept.items() if key != "rules"}
         return cls.model_validate_json(json.dumps(words | dict(kept["rules"])))

@@ -215,12 +215,12 @@ insert into self_review (process_id, staff_no, aspects, level, submitted, versio
         r.person_id % 30 <> 0, 1, r.staff_no, now()
     from participant r where r.person_id % 20 <> 0;
 insert into meeting (process_id, purpose, form, held_on, place, chair, recorder, theme, agenda,
-        duty_report, rectification_report, minutes, vote_yes, vote_no, vote_abstain,
+        duty_report, rectification_report, minutes, guests, vote_yes, vote_no, vote_abstain,
         chair_confirmed_at, recorder_confirmed_at, version, recorded_by, recorded_at)
     select p.id, w.purpose, 'general', '2024-12-19', '会议室', b.code || '-1', b.code || '-2',
         case when p.id % 40 = 0 then '另一主题' else c.theme end, c.plan -> 'rules' -> 'agenda',
         case when p.id % 20 <> 1 then '述职' end, case when p.id % 20 <> 2 then '上年度无整改事项' end, case when p.id % 20 <> 3 then '记录' end,
-        w.vote, 0 * w.vote, 0 * w.vote, now(), case when p.id % 20 <> 4 then now() end, 1, b.code || '-1', now()
+        '[]', w.vote, 0 * w.vote, 0 * w.vote, now(), case when p.id % 20 <> 4 then now() end, 1, b.code || '-1', now()
     from process p join branch b on b.id = p.branch_id join cycle c on c.id = p.cycle_id,
         (values ('life', null), ('report', null), ('deciding', 6)) w (purpose, vote)
     where b.code like 'B%' and p.id % 20 <> 0;

@@ -51,6 +51,9 @@ def patterns_without_a_reason() -> Missing:
     return missing(found.process_id, subject=found.pattern, name=name, amount=found.people)
 
 
+_Line = Row[Any]
+
+
 def _pattern(which: Pattern, process_id: Any, people: Any) -> Any:
     return select(process_id.label("process_id"), literal(which.value).label("pattern"), cast(people, Integer).label("people"))
 
@@ -160,16 +163,16 @@ def patterns_seen(call: Call[object]) -> list[tuple[Pattern, list[Concerned]]]:
     return [(each, [replace(one, most=()) for one in people]) for each, people in found]
 
 
-def _most(row: Row[Any]) -> list[Level]:
+def _most(row: _Line) -> list[Level]:
     votes = {level: getattr(row, level.value) for level in Level}
     return [level for level in Level if votes[level] is not None and votes[level] == max(votes.values())]
 
 
-def _concerned(row: Row[Any]) -> Concerned:
+def _concerned(row: _Line) -> Concerned:
     return Concerned(row.staff_no, row.name, row.level, _most(row))
 
 
-_IN: dict[Pattern, Callable[[Row[Any]], bool]] = {
+_IN: dict[Pattern, Callable[[_Line], bool]] = {
     Pattern.SAME: lambda row: True,
     Pattern.ROTATED: lambda row: row.level is Level.EXCELLENT,
     Pattern.FAR: lambda row: row.reason is None and bool(_most(row)) and row.level not in _most(row),
