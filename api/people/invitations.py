@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 
 from typing_extensions import TypedDict
 
@@ -10,14 +10,14 @@ from api.frame.address import NUMBER, location
 from api.frame.errors import language
 from api.frame.lists import Page, after_of, listed, number
 from api.frame.routes import Answer, Routes
-from api.frame.shapes import Listed, PersonShape
+from api.frame.shapes import PersonShape, page_of
 from workflow.acts.people import END_SUBSTITUTE, FORGET_PASSWORD, INVITE, INVITE_BRANCH, NAME_SUBSTITUTE, SET_PASSWORD
 from workflow.foundation.errors import Words
 from workflow.foundation.fields import Sent
 from workflow.people.access import Action
 from workflow.people.accounts import Invitation
 from workflow.people.organisation import Person
-from workflow.people.substitutes import Substitute, branches_within, substitutes_after
+from workflow.people.substitutes import SUBSTITUTE, Substitute, branches_within, substitutes_after
 from workflow.rules.acts import Call, Done
 
 routes = Routes()
@@ -40,38 +40,6 @@ class BranchInvitedShape(TypedDict):
 
 class MessageShape(TypedDict):
     message: str
-
-
-class SubstituteShape(TypedDict):
-    """Who stands for whom. ``staff_no`` is who is stood for."""
-
-    id: int
-    branch: str
-    staff_no: str
-    name: str
-    substitute: str
-    substitute_name: str
-    starts_on: date
-    ends_on: date
-    ended_at: datetime | None
-    recorded_by: str
-    recorded_at: datetime
-
-
-def substitute_shape(row: Substitute) -> SubstituteShape:
-    return {
-        "id": row.id,
-        "branch": row.branch.code,
-        "staff_no": row.person.staff_no,
-        "name": row.person.name,
-        "substitute": row.substitute.staff_no,
-        "substitute_name": row.substitute.name,
-        "starts_on": row.starts_on,
-        "ends_on": row.ends_on,
-        "ended_at": row.ended_at,
-        "recorded_by": row.recorded_by,
-        "recorded_at": row.recorded_at,
-    }
 
 
 def known_shape(person: Person) -> PersonShape:
@@ -114,21 +82,21 @@ def forgotten_password(call: Call[object], _: None) -> object:
 # ── substitutes ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@routes.get("/substitutes", action=Action.READ_SUBSTITUTES, answers=Listed[SubstituteShape], query=Page())
+@routes.get("/substitutes", action=Action.READ_SUBSTITUTES, answers=page_of(SUBSTITUTE), query=Page())
 def list_substitutes(call: Call[object], query: Sent) -> object:
     """Who stands or stood for whom: of the own branch, or of all."""
     branches = branches_within(call.by, call.by_roles)
     rows = substitutes_after(call.session, after_of(query, 0, number), query["limit"] + 1, branches=branches)
-    return listed(rows, query, substitute_shape, lambda row: row.id)
+    return listed(rows, query, SUBSTITUTE.shown, lambda row: row.id)
 
 
-@routes.post("/substitutes", NAME_SUBSTITUTE, answers=SubstituteShape, status=201)
+@routes.post("/substitutes", NAME_SUBSTITUTE, status=201)
 def create_substitute(call: Call[object], row: Substitute) -> object:
     """Name who stands for a secretary or deputy (for himself), or for anyone with a post (the office), between two days."""
-    return Answer(substitute_shape(row), location=location("/substitutes"))
+    return Answer(SUBSTITUTE.shown(row), location=location("/substitutes"))
 
 
-@routes.post(f"/substitutes/<{NUMBER}:substitute_id>/end", END_SUBSTITUTE, answers=SubstituteShape)
+@routes.post(f"/substitutes/<{NUMBER}:substitute_id>/end", END_SUBSTITUTE)
 def finish_substitute(call: Call[object], row: Substitute) -> object:
     """End it at once, or with an earlier last day."""
-    return substitute_shape(row)
+    return SUBSTITUTE.shown(row)

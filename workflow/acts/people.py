@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from workflow.foundation.database import act_as, transaction
 from workflow.foundation.errors import Invalid, NotFound
 from workflow.foundation.fields import (
+    Answered,
     Body,
     EmailAddress,
     Line,
@@ -20,6 +21,8 @@ from workflow.foundation.fields import (
     Moment,
     Sent,
     StaffNo,
+    Truth,
+    Whole,
     about,
     one_of,
 )
@@ -43,9 +46,9 @@ from workflow.people.accounts import (
 from workflow.people.invitations import Desk, accept_invitation, forget_password, invite, invite_branch, open_invitation
 from workflow.people.organisation import Person, branch_by_code, person_by_staff_no
 from workflow.people.substitutes import (
+    SUBSTITUTE,
     EndSubstituteSchema,
     Substitute,
-    SubstituteSchema,
     branches_within,
     end_substitute,
     name_substitute,
@@ -76,6 +79,7 @@ SAME_TIME_SECONDS = 0.25
 # ── what is sent ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 _STAFF_NO = about("学工号", "staff number", "学校统一的学工号", "the number that the school gave", example="20160001")
+_OF_PERSON = about("学工号", "staff number", "学校统一的学工号", "the number that the school gave", example="20160001", reads="person.staff_no")
 
 
 class SignInSchema(Body):
@@ -85,22 +89,34 @@ class SignInSchema(Body):
     password = LongText(required=True, at_most=128, **about("口令", "password", "10 至 128 个字符", "10 to 128 characters"))
 
 
-class AccountSchema(Body):
+class AccountSchema(Answered):
     """An account: of somebody who is known, or with ``name`` and ``role`` of an officer of the school."""
 
-    staff_no = StaffNo(required=True, **_STAFF_NO)
-    name = Line(at_most=50, **about("姓名", "name", "新建学校层面人员时填写", "of a new officer of the school", example="张三"))
-    role = one_of(Role, **about("角色", "role", "党办、党委、督查或管理员", "of the school", example="office"))
-    email = EmailAddress(**about("邮箱", "address", "新建人员的邮箱", "of a new officer", example="office@school.example"))
-    password = LongText(at_most=128, **about("口令", "password", "不填则由邀请信设置", "left out, an invitation sets it"))
+    staff_no = StaffNo(required=True, **_OF_PERSON)
+    name = Line(
+        at_most=50,
+        **about("姓名", "name", "新建学校层面人员时填写", "of a new officer of the school", example="张三", reads="person.name", always=True),
+    )
+    role = one_of(Role, load_only=True, **about("角色", "role", "党办、党委、督查或管理员", "of the school", example="office"))
+    email = EmailAddress(load_only=True, **about("邮箱", "address", "新建人员的邮箱", "of a new officer", example="office@school.example"))
+    password = LongText(at_most=128, load_only=True, **about("口令", "password", "不填则由邀请信设置", "left out, an invitation sets it"))
+    has_password = Truth(dump_only=True, **about("已设口令", "has a password", always=True))
+    created_at = Moment(dump_only=True, **about("开通时间", "opened at", always=True))
+    disabled_at = Moment(dump_only=True, **about("停用时间", "disabled at"))
 
 
-class TokenSchema(Body):
-    """A token: whose, what for, until when (default: a year)."""
+class TokenSchema(Answered):
+    """A token: whose, what for, until when (default: a year). What it opens with is shown once, when it is made."""
 
-    staff_no = StaffNo(required=True, **_STAFF_NO)
+    id = Whole(dump_only=True, **about("编号", "number", always=True))
+    staff_no = StaffNo(required=True, **_OF_PERSON)
     name = Line(required=True, at_most=50, **about("用途", "name", "给哪个程序用", "which program uses it", example="数据大屏"))
-    expires_at = Moment(**about("有效期至", "good until", "不填为一年", "a year if left out", example="2025-12-31T00:00:00+08:00"))
+    created_at = Moment(dump_only=True, **about("发放时间", "made at", always=True))
+    expires_at = Moment(**about("有效期至", "good until", "不填为一年", "a year if left out", example="2025-12-31T00:00:00+08:00", always=True))
+    revoked_at = Moment(dump_only=True, **about("作废时间", "revoked at"))
+
+
+ACCOUNT, TOKEN = AccountSchema(), TokenSchema()
 
 
 class BranchSchema(Body):
@@ -229,7 +245,7 @@ def _open_account(call: Call[object], sent: Sent) -> Account:
 
 
 OPEN_ACCOUNT: Act[Any, Account] = Act(
-    "open_account", "开通账号", "give somebody an account", Action.WRITE_ACCOUNTS, _open_account, sends=AccountSchema(), secret=True
+    "open_account", "开通账号", "give somebody an account", Action.WRITE_ACCOUNTS, _open_account, sends=ACCOUNT, shows=ACCOUNT, secret=True
 )
 
 
@@ -250,6 +266,7 @@ DISABLE_ACCOUNT: Act[Account, Account] = Act(
     Action.WRITE_ACCOUNTS,
     _and_the_account(lambda call: disable(call.session, call.on, by=call.by, now=call.now)),
     on=_account,
+    shows=ACCOUNT,
 )
 ENABLE_ACCOUNT: Act[Account, Account] = Act(
     "enable_account",
@@ -258,6 +275,7 @@ ENABLE_ACCOUNT: Act[Account, Account] = Act(
     Action.WRITE_ACCOUNTS,
     _and_the_account(lambda call: enable(call.session, call.on)),
     on=_account,
+    shows=ACCOUNT,
 )
 INVITE: Act[Account, Invitation] = Act(
     "invite",
@@ -299,7 +317,7 @@ def _issue_token(call: Call[object], sent: Sent) -> TokenIssued:
     return TokenIssued(person, sent["name"], issue_token(call.session, person, name=sent["name"], now=call.now, expires_at=ends))
 
 
-ISSUE_TOKEN: Act[Any, TokenIssued] = Act("issue_token", "发令牌", "make a token", Action.WRITE_TOKENS, _issue_token, sends=TokenSchema(), secret=True)
+ISSUE_TOKEN: Act[Any, TokenIssued] = Act("issue_token", "发令牌", "make a token", Action.WRITE_TOKENS, _issue_token, sends=TOKEN, secret=True)
 REVOKE_TOKEN: Act[Any, Token] = Act(
     "revoke_token",
     "作废令牌",
@@ -317,7 +335,8 @@ NAME_SUBSTITUTE: Act[Any, Substitute] = Act(
     "name a substitute",
     Action.WRITE_SUBSTITUTES,
     lambda call, sent: name_substitute(call.session, sent, by=call.by, reach=call.by_roles.values(), now=call.now),
-    sends=SubstituteSchema(),
+    sends=SUBSTITUTE,
+    shows=SUBSTITUTE,
 )
 
 
@@ -330,7 +349,14 @@ def _end_substitute(call: Call[Substitute], sent: Sent) -> Substitute:
 
 
 END_SUBSTITUTE: Act[Substitute, Substitute] = Act(
-    "end_substitute", "结束代行", "end a substitute", Action.WRITE_SUBSTITUTES, _end_substitute, on=_substitute, sends=EndSubstituteSchema()
+    "end_substitute",
+    "结束代行",
+    "end a substitute",
+    Action.WRITE_SUBSTITUTES,
+    _end_substitute,
+    on=_substitute,
+    sends=EndSubstituteSchema(),
+    shows=SUBSTITUTE,
 )
 
 ACTS: tuple[AnyAct, ...] = (

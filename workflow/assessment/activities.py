@@ -21,6 +21,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 from workflow.foundation.database import Base, any_of, notes, word
 from workflow.foundation.errors import Exists, Invalid, NotFound, StageClosed, Words
 from workflow.foundation.fields import (
+    Answered,
     Day,
     Line,
     Sent,
@@ -39,7 +40,7 @@ from workflow.rules.acts import (
     Call,
 )
 from workflow.rules.evidence import STANDING, Retractable, amendable, must_have_happened, withdraw
-from workflow.rules.records import REASON, Answered, RecordSchema
+from workflow.rules.records import REASON, RecordSchema
 from workflow.rules.requirement import TODAY, Missing, missing, requirement
 from workflow.year.cycle import Cycle, Lock, Process, cycle_by_year, must_be_running, processes
 

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from workflow.foundation.database import Base, any_of, notes, word
 from workflow.foundation.errors import Conflict, Invalid, Words
 from workflow.foundation.fields import (
+    Answered,
     Day,
     Inner,
     Line,
@@ -39,7 +40,6 @@ from workflow.rules.acts import (
     Call,
 )
 from workflow.rules.evidence import must_be_open
-from workflow.rules.records import Answered
 from workflow.rules.requirement import Missing, blanks, missing, requirement
 from workflow.year.cycle import Cycle, Lock, Process, check_version
 from workflow.year.deadlines import change_processes

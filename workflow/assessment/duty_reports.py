@@ -23,6 +23,7 @@ from workflow.appraisal.ledger import NOTHING_LAST_YEAR, last_years_measures, re
 from workflow.foundation.database import Base
 from workflow.foundation.errors import Conflict, Invalid, NotFound, Words
 from workflow.foundation.fields import (
+    Answered,
     ByName,
     Line,
     LongText,
@@ -41,7 +42,7 @@ from workflow.rules.acts import (
     Call,
 )
 from workflow.rules.evidence import STANDING, Evidence, must_be_open, reject, withdraw
-from workflow.rules.records import REASON, Answered, RecordSchema
+from workflow.rules.records import REASON, RecordSchema
 from workflow.rules.requirement import Missing, Requirement, missing, requirement
 from workflow.rules.single import Single
 from workflow.year.cycle import Cycle, Process

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from workflow.foundation.database import Base, notes
 from workflow.foundation.errors import Conflict, Words
 from workflow.foundation.fields import (
+    Answered,
     Inner,
     LongText,
     Moment,
@@ -34,7 +35,6 @@ from workflow.rules.acts import (
     AnyAct,
 )
 from workflow.rules.evidence import must_be_open
-from workflow.rules.records import Answered
 from workflow.rules.requirement import Missing, missing, requirement
 from workflow.rules.single import OnProcess, Single
 from workflow.year.cycle import Process

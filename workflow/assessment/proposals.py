@@ -11,7 +11,7 @@ from sqlalchemy import CheckConstraint, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from workflow.foundation.database import Base, word
-from workflow.foundation.fields import LongText, about, one_of
+from workflow.foundation.fields import Answered, LongText, about, one_of
 from workflow.foundation.history import tracked
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import Kind, Level, Role, Severity, Stage
@@ -19,7 +19,6 @@ from workflow.people.access import ACCESS, Action, Caller
 from workflow.rules.acts import (
     AnyAct,
 )
-from workflow.rules.records import Answered
 from workflow.rules.requirement import Missing, blanks, missing, requirement
 from workflow.rules.single import OnProcess, Single
 from workflow.year.cycle import Process

@@ -99,11 +99,28 @@ class Body(Schema):
 
     @cached_property
     def _readers(self) -> tuple[tuple[str, Callable[[object], object]], ...]:
-        return tuple((field.data_key or name, _reader(field, field.attribute or name)) for name, field in self.dump_fields.items())
+        return tuple(
+            (field.data_key or name, _reader(field, field.metadata.get("reads") or field.attribute or name))
+            for name, field in self.dump_fields.items()
+        )
+
+
+class Answered(Body):
+    """A schema that is answered too: what may be left out is answered as null, unless the product always knows it."""
+
+    def on_bind_field(self, field_name: str, field_obj: fields.Field[object]) -> None:
+        if not field_obj.required and not field_obj.metadata.get("always"):
+            field_obj.allow_none = True
+            if "enum" in field_obj.metadata:
+                field_obj.metadata = {**field_obj.metadata, "enum": [*field_obj.metadata["enum"], None]}
 
 
 def _getter(attribute: str) -> Callable[[object], Any]:
-    """Read a value of a row, or of an object that a JSON column holds."""
+    """Read a value of a row, of what the row refers to (``branch.code``; null where it refers to nothing), or of an object in a JSON column."""
+    reference, dot, below = attribute.partition(".")
+    if dot:
+        refer, of_other = attrgetter(reference), attrgetter(below)
+        return lambda row: None if (other := refer(row)) is None else of_other(other)
     of_row = attrgetter(attribute)
     return lambda row: row.get(attribute) if isinstance(row, dict) else of_row(row)
 

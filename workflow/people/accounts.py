@@ -54,6 +54,10 @@ class Account(Base):
 
     person: Mapped[Person] = relationship()
 
+    @property
+    def has_password(self) -> bool:
+        return self.password_hash is not None
+
 
 @tracked(hidden=["hash"])
 class Token(Numbered, Base):

@@ -15,10 +15,14 @@ from sqlalchemy.orm import Mapped, Session, joinedload, mapped_column, relations
 from workflow.foundation.database import Base, Numbered, any_of
 from workflow.foundation.errors import Conflict, Exists, Forbidden, Invalid, NotFound, Words
 from workflow.foundation.fields import (
+    Answered,
     Body,
     Day,
+    Line,
+    Moment,
     Sent,
     StaffNo,
+    Whole,
     about,
 )
 from workflow.foundation.history import tracked
@@ -72,13 +76,26 @@ personal(
 )
 
 
-class SubstituteSchema(Body):
+class SubstituteSchema(Answered):
     """A substitute for a dated period. Without ``staff_no`` people name their own."""
 
-    staff_no = StaffNo(**about("被代行人", "for whom", "不填为本人", "oneself if left out", example="20160001"))
-    substitute = StaffNo(required=True, **about("代行人", "substitute", "本支部的正式党员", "a full member of the branch", example="20160005"))
+    id = Whole(dump_only=True, **about("编号", "number", always=True))
+    branch = Line(dump_only=True, attribute="branch.code", **about("党支部", "branch", always=True))
+    staff_no = StaffNo(**about("被代行人", "for whom", "不填为本人", "oneself if left out", example="20160001", reads="person.staff_no", always=True))
+    name = Line(dump_only=True, attribute="person.name", **about("被代行人姓名", "their name", always=True))
+    substitute = StaffNo(
+        required=True,
+        **about("代行人", "substitute", "本支部的正式党员", "a full member of the branch", example="20160005", reads="substitute.staff_no"),
+    )
+    substitute_name = Line(dump_only=True, attribute="substitute.name", **about("代行人姓名", "the substitute's name", always=True))
     starts_on = Day(required=True, **about("开始日期", "from", "代行的第一天", "the first day", example="2024-12-20"))
     ends_on = Day(required=True, **about("结束日期", "to", "代行的最后一天", "the last day", example="2024-12-31"))
+    ended_at = Moment(dump_only=True, **about("提前结束时间", "ended at"))
+    recorded_by = StaffNo(dump_only=True, **about("登记人", "recorded by", always=True))
+    recorded_at = Moment(dump_only=True, **about("登记时间", "recorded at", always=True))
+
+
+SUBSTITUTE = SubstituteSchema()
 
 
 class EndSubstituteSchema(Body):

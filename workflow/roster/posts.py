@@ -11,11 +11,13 @@ from sqlalchemy.orm import Session, joinedload
 
 from workflow.foundation.errors import Exists, Invalid, NotFound, Words
 from workflow.foundation.fields import (
+    Answered,
     Body,
     Day,
     Line,
     Sent,
     StaffNo,
+    Whole,
     about,
     one_of,
 )
@@ -30,15 +32,21 @@ from workflow.rules.acts import (
 from workflow.year.roll import rolls_follow
 
 
-class AppointmentSchema(Body):
+class AppointmentSchema(Answered):
     """A post: ``post`` with ``branch``, or ``role`` of the school alone."""
 
-    staff_no = StaffNo(required=True, **about("学工号", "staff number", "谁任职", "whose post", example="20160001"))
-    branch = Line(at_most=32, **about("党支部", "branch", "支部职务须填", "of a post in a branch", example="D0101"))
+    id = Whole(dump_only=True, **about("编号", "number", always=True))
+    staff_no = StaffNo(required=True, **about("学工号", "staff number", "谁任职", "whose post", example="20160001", reads="person.staff_no"))
+    name = Line(dump_only=True, attribute="person.name", **about("姓名", "name", always=True))
+    branch = Line(at_most=32, **about("党支部", "branch", "支部职务须填", "of a post in a branch", example="D0101", reads="branch.code"))
     post = one_of(Post, **about("支部职务", "post", "书记、副书记、支委、党小组长", "of a branch", example="secretary"))
     role = one_of(Role, **about("学校职务", "role", "党办、党委、督查、管理员", "of the school", example="office"))
     title = Line(at_most=50, **about("职务名称", "title", "名册上的叫法", "as the roster calls it", example="组织委员"))
     starts_on = Day(required=True, **about("任职日期", "from", "任职的第一天", "the first day", example="2024-09-01"))
+    ends_on = Day(dump_only=True, **about("离任日期", "last day"))
+
+
+APPOINTMENT = AppointmentSchema()
 
 
 class EndSchema(Body):
@@ -111,7 +119,8 @@ APPOINT: Act[Any, Appointment] = Act(
     "give somebody a post",
     Action.WRITE_APPOINTMENTS,
     lambda call, sent: appoint(call.session, sent, now=call.now),
-    sends=AppointmentSchema(),
+    sends=APPOINTMENT,
+    shows=APPOINTMENT,
 )
 END_APPOINTMENT: Act[int, Appointment] = Act(
     "end_appointment",
@@ -121,6 +130,7 @@ END_APPOINTMENT: Act[int, Appointment] = Act(
     lambda call, sent: end_appointment(call.session, call.on, ends_on=sent["ends_on"], now=call.now),
     on=lambda call, appointment_id: appointment_id,
     sends=EndSchema(),
+    shows=APPOINTMENT,
 )
 ACTS: tuple[AnyAct, ...] = (APPOINT, END_APPOINTMENT)
 

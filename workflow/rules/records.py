@@ -17,6 +17,7 @@ from sqlalchemy import inspect as inspected
 from sqlalchemy.orm import Session
 
 from workflow.foundation.fields import (
+    Answered,
     Body,
     Clock,
     LongText,
@@ -59,16 +60,6 @@ class ReasonSchema(Body):
 
 
 REASON = ReasonSchema()
-
-
-class Answered(Body):
-    """A schema that is answered too: what may be left out is answered as null, unless the product always knows it."""
-
-    def on_bind_field(self, field_name: str, field_obj: fields.Field[object]) -> None:
-        if not field_obj.required and not field_obj.metadata.get("always"):
-            field_obj.allow_none = True
-            if "enum" in field_obj.metadata:
-                field_obj.metadata = {**field_obj.metadata, "enum": [*field_obj.metadata["enum"], None]}
 
 
 class RetractionSchema(Answered):

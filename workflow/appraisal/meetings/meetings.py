@@ -22,13 +22,13 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from workflow.foundation.database import Base, Numbered, notes, word
-from workflow.foundation.fields import Day, Inner, Line, LongText, Moment, StaffNo, Whole, about, lines, many, one_of
+from workflow.foundation.fields import Answered, Day, Inner, Line, LongText, Moment, StaffNo, Whole, about, lines, many, one_of
 from workflow.foundation.history import tracked
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import MeetingForm, MeetingPurpose, Stage
 from workflow.people.access import Action
 from workflow.rules.evidence import STANDING, Evidence, Timed
-from workflow.rules.records import Answered, RecordSchema, end_time, start_time
+from workflow.rules.records import RecordSchema, end_time, start_time
 
 STAGE: Mapping[MeetingPurpose, Stage] = {
     MeetingPurpose.LIFE: Stage.SELF_REVIEW,

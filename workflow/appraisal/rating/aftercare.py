@@ -20,6 +20,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 from workflow.foundation.database import Base, Numbered, word
 from workflow.foundation.errors import Exists, Invalid, Words
 from workflow.foundation.fields import (
+    Answered,
     Day,
     Line,
     LongText,
@@ -39,7 +40,7 @@ from workflow.rules.acts import (
     Act,
 )
 from workflow.rules.evidence import STANDING, OfMember, must_have_happened, must_stand
-from workflow.rules.records import Answered, EntrySchema, Records, RecordSchema
+from workflow.rules.records import EntrySchema, Records, RecordSchema
 from workflow.year.cycle import Process, participants
 
 

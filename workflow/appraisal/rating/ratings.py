@@ -22,6 +22,7 @@ from workflow.appraisal.self_review.self_reviews import PARTICIPATION, Participa
 from workflow.foundation.database import Base, act_as, word
 from workflow.foundation.errors import Conflict, Forbidden, Invalid, Words
 from workflow.foundation.fields import (
+    Answered,
     Day,
     LongText,
     Moment,
@@ -39,7 +40,7 @@ from workflow.rules.acts import (
     Call,
 )
 from workflow.rules.evidence import STANDING, OfMember, must_be_open, must_have_happened, must_stand, record_of_member
-from workflow.rules.records import Answered, Records, RecordSchema
+from workflow.rules.records import Records, RecordSchema
 from workflow.rules.requirement import Missing, missing, present, requirement
 from workflow.year.cycle import Participant, Process, participants
 

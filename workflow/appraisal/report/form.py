@@ -13,6 +13,7 @@ from sqlalchemy.orm import Mapped, Session
 from workflow.foundation.database import Base
 from workflow.foundation.errors import Invalid, Words
 from workflow.foundation.fields import (
+    Answered,
     Line,
     LongText,
     Sent,
@@ -27,7 +28,6 @@ from workflow.rules.acts import (
     AnyAct,
     Call,
 )
-from workflow.rules.records import Answered
 from workflow.rules.single import OnProcess, Single
 from workflow.year.cycle import Process
 

@@ -24,6 +24,7 @@ from workflow.appraisal.study.sessions import StudyAttendance, StudyMakeUp, Stud
 from workflow.foundation.database import Base, act_as, any_of, notes, word
 from workflow.foundation.errors import Conflict, Forbidden, Invalid, Words
 from workflow.foundation.fields import (
+    Answered,
     ByName,
     Line,
     LongText,
@@ -42,7 +43,7 @@ from workflow.rules.acts import (
     Call,
 )
 from workflow.rules.evidence import STANDING, Evidence, amendable, must_be_open
-from workflow.rules.records import Answered, Records, RecordSchema
+from workflow.rules.records import Records, RecordSchema
 from workflow.rules.requirement import Missing, Requirement, missing, present, requirement
 from workflow.year.cycle import Cycle, Participant, Process, participants
 
