@@ -17,13 +17,13 @@ NUMBER = "int(max=9223372036854775807)"
 """The converter of a record's number: no larger one can be in the database."""
 
 
-AT = {kind: f"{CYCLE}/{each.address}/<code>" for kind, each in KINDS.items()}
+AT = {kind: f"{CYCLE}/{kind.address}/<code>" for kind in KINDS}
 """Where a branch's process of a kind stands."""
 BRANCH, ASSESSMENT = AT[appraisal.KIND.kind], AT[assessment.KIND.kind]
 
 
 def process_address(kind: Kind, year: int, code: str) -> str:
-    return f"{BASE}/cycles/{year}/{KINDS[kind].address}/{code}"
+    return f"{BASE}/cycles/{year}/{kind.address}/{code}"
 
 
 def place_of(kind: Kind, year: int, code: str, link: str) -> str:

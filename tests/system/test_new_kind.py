@@ -18,7 +18,7 @@ from tests.support.running.postgres import url_of
 pytestmark = pytest.mark.slow
 
 WORDS = (
-    ('    ASSESSMENT = "assessment", "党委考核支部"\n', '    TOY = "toy", "试用流程"\n'),
+    ('    ASSESSMENT = "assessment", "党委考核支部", "assessments"\n', '    TOY = "toy", "试用流程", "toys"\n'),
     ('    PUBLISHED = "published", "已公布"\n', '    BEGUN = "begun", "开始"\n    CHECKED = "checked", "核对"\n    OVER = "over", "结束"\n'),
     ("\nSTAGES: dict[Kind, tuple[Stage, ...]] = {\n", "    Kind.TOY: (Stage.BEGUN, Stage.CHECKED, Stage.OVER),\n"),
     ("\nENDED = {", "Kind.TOY: (Stage.OVER,), "),

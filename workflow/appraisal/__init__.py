@@ -94,7 +94,6 @@ KIND = ProcessKind(
     REQUIREMENTS,
     RECORDS,
     ACTS,
-    address="branches",
     reads=Action.READ_PROCESS,
     reads_history=Action.READ_PROCESS,
     moving=Action.MOVE,

@@ -58,7 +58,6 @@ KIND = ProcessKind(
     REQUIREMENTS,
     (),
     ACTS,
-    address="assessments",
     reads=Action.READ_ASSESSMENT_PROCESS,
     reads_history=Action.READ_SCHOOL,
     moving=Action.MOVE_ASSESSMENT,

@@ -39,9 +39,18 @@ class Word(StrEnum):
 class Kind(Word):
     """A kind of process (流程种类)."""
 
-    APPRAISAL = "appraisal", "民主评议"
+    address: str
+    """What addresses call its processes, below the year."""
+
+    def __new__(cls, value: str, zh: str = "", address: str = "") -> Self:
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.zh, member.address = zh, address
+        return member
+
+    APPRAISAL = "appraisal", "民主评议", "branches"
     """Track B: the branch holds its meeting and appraises its committee and its members."""
-    ASSESSMENT = "assessment", "党委考核支部"
+    ASSESSMENT = "assessment", "党委考核支部", "assessments"
     """Track A: the school committee assesses the branch."""
 
 

@@ -17,10 +17,9 @@ from workflow.assessment.summary import sheets
 from workflow.foundation.errors import Conflict, Forbidden, Words
 from workflow.foundation.fields import Sent
 from workflow.foundation.vocabulary import ENDED, Role, Stage, Trigger, local_day
-from workflow.machine.kinds import link_to_all
 from workflow.machine.process import move_together
-from workflow.machine.telling import tell_leaders
 from workflow.mail import letters
+from workflow.mail.letters import kind_link
 from workflow.mail.outbox import NewLetter, enqueue
 from workflow.people.access import Action, Caller
 from workflow.people.organisation import holders_of
@@ -31,6 +30,7 @@ from workflow.rules.acts import (
 )
 from workflow.rules.evidence import reject, withdraw
 from workflow.rules.records import REASON
+from workflow.rules.telling import tell_leaders
 from workflow.year.cycle import Cycle, Lock, Process, cycle_by_year, processes_of, with_people
 
 KIND = assessment.KIND.kind
@@ -52,7 +52,7 @@ def enter(session: Session, cycle: Cycle, body: Sent, *, by: Caller, now: dateti
                     letters.DecisionEntered(
                         recipient=person.name,
                         today=today,
-                        link=link_to_all(base_url, KIND, cycle.year),
+                        link=kind_link(base_url, KIND, cycle.year),
                         year=cycle.year,
                         number=decision.number,
                         held_on=decision.held_on,

@@ -20,11 +20,11 @@ from workflow.foundation.errors import BranchesLack, Forbidden, Invalid, MoveNot
 from workflow.foundation.vocabulary import ENDED, STAGES, WORKING_STAGES, Kind, Stage, Trigger, local_day
 from workflow.machine.gate import Unmet, blocking, blocking_together
 from workflow.machine.kinds import KINDS
-from workflow.machine.telling import tell_leaders
 from workflow.mail import letters
 from workflow.mail.outbox import retire_reminders
 from workflow.people.access import Caller
 from workflow.rules.moves import Move
+from workflow.rules.telling import tell_leaders
 from workflow.year.cycle import Process, StageChange, check_version, must_run
 from workflow.year.deadlines import change_processes, has_passed
 from workflow.year.roll import bring_into_step

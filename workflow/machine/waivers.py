@@ -20,11 +20,11 @@ from workflow.foundation.fields import (
 from workflow.foundation.vocabulary import Waivable
 from workflow.machine.asked import BY_NAME
 from workflow.machine.gate import unmet
-from workflow.machine.telling import tell_leaders
 from workflow.mail import letters
 from workflow.people.organisation import Branch
 from workflow.rules.evidence import must_be_open, withdraw
 from workflow.rules.requirement import Waiver
+from workflow.rules.telling import tell_leaders
 from workflow.year.cycle import Cycle, Process
 
 

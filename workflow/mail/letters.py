@@ -42,6 +42,11 @@ def school_link(base_url: str, year: int) -> str:
     return f"{base_url}/cycles/{year}"
 
 
+def kind_link(base_url: str, kind: Kind, year: int) -> str:
+    """Where a letter sends a reader of all processes of a kind."""
+    return f"{school_link(base_url, year)}/{kind.address}"
+
+
 @dataclass(frozen=True)
 class Rendered:
     """A letter as it is read: its subject, and its body as plain text and as HTML."""

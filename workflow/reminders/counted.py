@@ -11,8 +11,7 @@ from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from workflow.foundation.calendar import Overrides
-from workflow.machine.kinds import link_to_all
-from workflow.mail.letters import Counted
+from workflow.mail.letters import Counted, kind_link
 from workflow.people.organisation import Branch, Person
 from workflow.reminders.due import STANDING, ProcessState, TickMoment, Topic
 from workflow.reminders.when import reason_of, remark_of
@@ -72,7 +71,7 @@ def counted(
                 letter,
                 recipient=to.name,
                 today=at.today,
-                link=f"{link_to_all(at.base_url, row.kind, row.year)}/{row.code}",
+                link=f"{kind_link(at.base_url, row.kind, row.year)}/{row.code}",
                 remark=remark_of(row.day.year),
                 branch=row.branch,
                 due_on=row.day,

@@ -14,7 +14,6 @@ from sqlalchemy.orm import Session, contains_eager, selectinload
 from workflow.foundation.database import any_of
 from workflow.foundation.vocabulary import WORKING_STAGES, CycleStatus, Post, Role
 from workflow.machine.asked import BY_NAME
-from workflow.machine.kinds import link_to
 from workflow.machine.process import moves_from
 from workflow.mail import letters
 from workflow.mail.letters import reminder_kind
@@ -22,6 +21,7 @@ from workflow.people.organisation import Person
 from workflow.people.substitutes import Substitute, standing
 from workflow.reminders.due import Due, ProcessState, TickMoment, Topic
 from workflow.reminders.when import nearest_reminder, reason_of, remark_of
+from workflow.rules.telling import process_link
 from workflow.year.cycle import Cycle, Participant, Process
 
 _LEADERS = (Post.SECRETARY, Post.DEPUTY)
@@ -119,7 +119,7 @@ def _compose(near: Near, name: str, leads: bool, counts: Mapping[str, int], at: 
         today=at.today,
         leads=leads,
         duties=duties_of(process.cycle, counts),
-        link=link_to(at.base_url, process),
+        link=process_link(at.base_url, process),
         kind=process.kind,
         remark=remark_of(day.year),
     )

@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from workflow.foundation.vocabulary import STAGES, Role
 from workflow.machine.asked import BY_NAME
-from workflow.machine.kinds import link_to_all
 from workflow.mail import letters
+from workflow.mail.letters import kind_link
 from workflow.people.organisation import holders_of
 from workflow.reminders.deadlines import DutyCounts, Near, duties_of, is_for_the_secretary
 from workflow.reminders.due import Due, TickMoment, Topic
@@ -66,7 +66,7 @@ def _compose(
     return letters.OfficeReminder(
         recipient=name,
         today=at.today,
-        link=link_to_all(at.base_url, process.kind, process.cycle.year),
+        link=kind_link(at.base_url, process.kind, process.cycle.year),
         remark=remark_of(topic.due_on.year),
         year=process.cycle.year,
         kind=process.kind,

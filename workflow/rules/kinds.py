@@ -33,8 +33,6 @@ class ProcessKind:
     """The kinds of record below its processes."""
     acts: tuple[AnyAct, ...]
     """Those on its records; what every process has besides stands in ``workflow/acts/processes.py``."""
-    address: str
-    """As addresses call its processes, below the year: ``branches``."""
     reads: Action
     """Who reads where a process stands and what it lacks."""
     reads_history: Action

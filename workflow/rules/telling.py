@@ -8,7 +8,6 @@ from datetime import date, datetime
 from sqlalchemy.orm import Session
 
 from workflow.foundation.vocabulary import local_day
-from workflow.machine.kinds import link_to
 from workflow.mail import letters
 from workflow.mail.outbox import NewLetter, enqueue
 from workflow.year.cycle import Process, leaders
@@ -51,5 +50,10 @@ def tell_leaders(
     )
 
 
+def process_link(base_url: str, process: Process) -> str:
+    """The page of one process, as a letter sends its reader there."""
+    return f"{letters.kind_link(base_url, process.kind, process.cycle.year)}/{process.branch.code}"
+
+
 def _common(process: Process, today: date, base_url: str) -> dict[str, object]:
-    return {"today": today, "link": link_to(base_url, process), "branch": process.branch.name, "year": process.cycle.year}
+    return {"today": today, "link": process_link(base_url, process), "branch": process.branch.name, "year": process.cycle.year}
