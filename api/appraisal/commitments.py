@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from api.frame.records import single
+from api.frame.records import single, tag_of
 from api.frame.routes import Routes
 from workflow.appraisal.rectification.publications import FILINGS, RECEIVE, RectificationFiling
 from workflow.rules.acts import Call
 
-routes = Routes()
+routes = Routes(tag=tag_of(FILINGS))
 
 
 @routes.post(f"{single(FILINGS)}/receive", RECEIVE)
 def receive(call: Call[object], row: RectificationFiling) -> object:
-    """The office confirms that it has the measures. It never closes."""
+    """Confirm as the office that it has received the measures. It never closes."""
     return FILINGS.seen_by(call)(row)

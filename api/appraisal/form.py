@@ -100,6 +100,8 @@ class TotalsShape(SumsShape):
 
 
 class StudyLine(TypedDict):
+    """One study session on the form."""
+
     held_on: date
     titles: list[str]
 
@@ -120,6 +122,7 @@ class MemberLineShape(TypedDict):
 
 
 PublishedLine = TypedDict("PublishedLine", {"place": str | None, "from": date, "to": date | None})
+PublishedLine.__doc__ = "One publication on the form."
 
 
 class FormShape(SumsShape):
@@ -254,9 +257,9 @@ def _form(call: Call[object], written: Form) -> FormShape:
 routes: Routes = single_routes(FORM, shown=_form, answers=FormShape)
 
 
-@routes.get(f"{BRANCH}/archive", action=Action.READ_PROCESS, answers=Items[PaperShape])
+@routes.get(f"{BRANCH}/archive", action=Action.READ_PROCESS, answers=Items[PaperShape], zh="归档材料")
 def read_archive(call: Call[object]) -> object:
-    """Each paper that the branch keeps, as present or missing."""
+    """List each paper of the archive as present or missing."""
     papers = archive_of(call.session, call.process)
     return {"items": [{"paper": each.paper, "name": each.name, "present": each.present, "have": each.have, "need": each.need} for each in papers]}
 
@@ -265,8 +268,8 @@ def _year(call: Call[object], year: int) -> Cycle:
     return cycle_by_year(call.session, year)
 
 
-@routes.get(f"{CYCLE}/totals", action=Action.READ_SCHOOL, answers=TotalsShape, find=_year)
+@routes.get(f"{CYCLE}/totals", action=Action.READ_SCHOOL, answers=TotalsShape, find=_year, zh="全校汇总表")
 def read_totals(call: Call[object], cycle: Cycle) -> object:
-    """The school's form: the sum of the branches' forms."""
+    """Read the school's form: the sum of the branches' forms."""
     branches, figures = totals_of(call.session, cycle)
     return {"cycle": cycle.year, "title": cycle.plan["form"]["title"], "branches": branches, **sums_shape(figures, marks_of(figures))}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from api.frame.records import single
+from api.frame.records import single, tag_of
 from api.frame.routes import Routes
 from workflow.appraisal.meetings.meetings import Meeting
 from workflow.appraisal.meetings.recording import CONFIRM, MEETINGS
 from workflow.rules.acts import Call
 
-routes = Routes()
+routes = Routes(tag=tag_of(MEETINGS))
 
 
 @routes.post(f"{single(MEETINGS)}/confirm", CONFIRM, answers=MEETINGS.schema)

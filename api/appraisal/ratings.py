@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing_extensions import TypedDict
 
 from api.frame.address import BRANCH
-from api.frame.records import single
+from api.frame.records import single, tag_of
 from api.frame.routes import Routes
 from api.frame.shapes import Items, PersonShape
 from workflow.appraisal.rating.patterns import patterns_seen
@@ -17,12 +17,12 @@ from workflow.foundation.vocabulary import Level
 from workflow.people.access import Action
 from workflow.rules.acts import Call
 
-routes = Routes()
+routes = Routes(tag=tag_of(RATINGS))
 
 
 @routes.post(f"{single(RATINGS)}/feedback", GIVE_FEEDBACK, answers=RATINGS.schema)
 def tell_member(call: Call[object], row: Rating) -> object:
-    """Note that the opinion was told to the member, on which day and how."""
+    """Note on which day and how the member was told their rating."""
     return RATINGS.seen_by(call)(row)
 
 
@@ -50,9 +50,9 @@ class QuotaShape(TypedDict):
     """How many a reason covers that stands and has what approval it needs."""
 
 
-@routes.get(f"{BRANCH}/ratings/quota", action=Action.READ_PROCESS, answers=QuotaShape)
+@routes.get(f"{BRANCH}/ratings/quota", action=Action.READ_PROCESS, answers=QuotaShape, zh="优秀名额")
 def read_quota(call: Call[object]) -> object:
-    """How the branch stands to the quota of the year."""
+    """Compare how many are excellent with the quota of the year."""
     quota = quota_of(call.session, call.process)
     return {**asdict(quota), "over": quota.over}
 
@@ -72,8 +72,8 @@ class PatternShape(TypedDict):
     people: list[ConcernedShape]
 
 
-@routes.get(f"{BRANCH}/ratings/patterns", action=Action.READ_PATTERNS, answers=Items[PatternShape])
+@routes.get(f"{BRANCH}/ratings/patterns", action=Action.READ_PATTERNS, answers=Items[PatternShape], zh="评定情形")
 def read_patterns(call: Call[object]) -> object:
-    """The patterns of the ratings, for secretary and deputy alone."""
+    """List patterns in the ratings, for secretary and deputy alone."""
     found = patterns_seen(call)
     return {"items": [{"pattern": each, "name": each.zh, "people": [asdict(one) for one in people]} for each, people in found]}

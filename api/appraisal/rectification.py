@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing_extensions import TypedDict
 
 from api.frame.address import BRANCH, location
-from api.frame.records import single
+from api.frame.records import single, tag_of
 from api.frame.routes import Answer, Routes
 from workflow.appraisal.ledger import LastYearsMeasure, MeasureComment, MeasureProgress, last_years_measures, rectification_text
 from workflow.appraisal.rectification.measures import COMMENTS, MEASURES, PROGRESS, RECORD_COMMENT, RECORD_PROGRESS
@@ -20,12 +20,12 @@ class LastYearShape(TypedDict):
     text: str
 
 
-routes = Routes()
+routes = Routes(tag=tag_of(MEASURES))
 
 
-@routes.get(f"{BRANCH}/measures/last-year", action=Action.READ_PROCESS, answers=LastYearShape)
+@routes.get(f"{BRANCH}/measures/last-year", action=Action.READ_PROCESS, answers=LastYearShape, zh="上年度整改事项")
 def read_last_year(call: Call[object]) -> object:
-    """The measures of the year before, as they stand today, and the words that a duty report begins with."""
+    """List the measures of the year before as they stand today, with words for the duty report."""
     rows = last_years_measures(call.session, call.process)
     return {"items": rows, "text": rectification_text(rows)}
 
@@ -38,5 +38,5 @@ def add_progress(call: Call[object], row: MeasureProgress) -> object:
 
 @routes.post(f"{single(MEASURES)}/comments", RECORD_COMMENT, status=201)
 def add_comment(call: Call[object], row: MeasureComment) -> object:
-    """Say something of a measure; the office enters letters so. It never closes."""
+    """Comment on a measure; the office enters letters this way. It never closes."""
     return Answer(COMMENTS.shown(row), location=location(single(MEASURES), call.process, record_id=row.measure_id))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from typing_extensions import TypedDict
 
 from api.frame.address import BRANCH, NUMBER, location
-from api.frame.records import single
+from api.frame.records import single, tag_of
 from api.frame.routes import Answer, Routes
+from api.frame.shapes import PersonShape
 from workflow.appraisal.talks.coverage import coverage
 from workflow.appraisal.talks.follow_ups import FINISH_FOLLOW_UP, FOLLOW_UP, FOLLOW_UPS
 from workflow.appraisal.talks.talks import TALKS, TalkFollowUp
@@ -17,21 +16,41 @@ from workflow.people.access import Action
 from workflow.rules.acts import Call
 
 
+class TalkerShape(PersonShape):
+    """Somebody of the matrix."""
+
+    leads: bool
+    on_committee: bool
+
+
+class MissingPairShape(TypedDict):
+    """Two people who have not talked yet."""
+
+    a: str
+    b: str
+
+
+class PairShape(MissingPairShape):
+    """Two people who have talked."""
+
+    talks: int
+
+
 class CoverageShape(TypedDict):
     """Who has talked with whom, and who is still missing."""
 
     mode: Coverage
-    people: list[dict[str, Any]]
-    pairs: list[dict[str, Any]]
-    missing: list[dict[str, str]]
+    people: list[TalkerShape]
+    pairs: list[PairShape]
+    missing: list[MissingPairShape]
 
 
-routes = Routes()
+routes = Routes(tag=tag_of(TALKS))
 
 
-@routes.get(f"{BRANCH}/talks/coverage", action=Action.READ_PROCESS, answers=CoverageShape)
+@routes.get(f"{BRANCH}/talks/coverage", action=Action.READ_PROCESS, answers=CoverageShape, zh="谈话覆盖情况")
 def read_coverage(call: Call[object]) -> object:
-    """Who has talked with whom, and who is still missing, in the reading of this year."""
+    """List who has talked with whom and who is still missing, by this year's reading of the plan."""
     matrix = coverage(call.session, call.process)
     return {
         "mode": matrix.mode,
@@ -45,11 +64,11 @@ def read_coverage(call: Call[object]) -> object:
 
 @routes.post(f"{single(TALKS)}/follow-ups", FOLLOW_UP, status=201)
 def add_follow_up(call: Call[object], row: TalkFollowUp) -> object:
-    """Promise help, with its day. It never closes."""
+    """Promise help after a talk, with its day. It never closes."""
     return Answer(FOLLOW_UPS.shown(row), location=location(single(TALKS), call.process, record_id=row.talk_id))
 
 
 @routes.post(f"{single(TALKS)}/follow-ups/<{NUMBER}:follow_up_id>/done", FINISH_FOLLOW_UP)
 def end_follow_up(call: Call[object], row: TalkFollowUp) -> object:
-    """Note that the help was given."""
+    """Note that the promised help was given."""
     return FOLLOW_UPS.shown(row)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from api.frame.address import CYCLE, NUMBER, location
 from api.frame.lists import Page, after_of, listed, number
-from api.frame.routes import Answer, Routes
+from api.frame.routes import Answer, Routes, Tag
 from api.frame.shapes import page_of
 from api.frame.uploads import ImportShape, import_shape
 from workflow.assessment import attendance
@@ -22,6 +22,7 @@ from workflow.assessment.activities import (
 from workflow.assessment.attendance import AttendanceImport, attendance_import_of
 from workflow.foundation.fields import (
     Sent,
+    about,
     one_of,
 )
 from workflow.foundation.vocabulary import ActivityKind
@@ -29,7 +30,7 @@ from workflow.people.access import Action
 from workflow.rules.acts import Call, Done
 from workflow.year.cycle import Cycle, cycle_by_year
 
-routes = Routes()
+routes = Routes(tag=Tag("activities", "集中活动", "activities of the year and their attendance"))
 EVERY = f"{CYCLE}/activities"
 ONE = f"{EVERY}/<{NUMBER}:record_id>"
 SHEETS = f"{ONE}/attendance-imports"
@@ -39,7 +40,7 @@ SHEET = f"{SHEETS}/<{NUMBER}:sheet_id>"
 class ActivitiesQuery(Page):
     """Which activities."""
 
-    kind = one_of(ActivityKind)
+    kind = one_of(ActivityKind, **about("活动种类", "kind of activity", example="study"))
 
 
 def _shown(call: Call[object], row: Activity) -> dict[str, object]:
@@ -51,9 +52,9 @@ def _year_of(call: Call[object], row: Activity) -> int:
     return call.session.get_one(Cycle, row.cycle_id).year
 
 
-@routes.get(EVERY, action=Action.READ_ACTIVITIES, find=a_year, query=ActivitiesQuery(), answers=page_of(ACTIVITIES))
+@routes.get(EVERY, action=Action.READ_ACTIVITIES, find=a_year, query=ActivitiesQuery(), answers=page_of(ACTIVITIES), zh="列出集中活动")
 def list_activities(call: Call[object], cycle: Cycle, query: Sent) -> object:
-    """Activities in the order they were recorded, those taken back included, each with how many came."""
+    """List activities in the order they were recorded, each with how many came."""
     after = after_of(query, 0, number)
     rows = activities_of(call.session, cycle, kind=query.get("kind"), after=after, limit=query["limit"] + 1)
     counted = turnouts(call.session, [row.id for row in rows])
@@ -66,22 +67,22 @@ def record(call: Call[object], row: Activity) -> object:
     return Answer(ACTIVITIES.shown_with(row, None), location=location(ONE, year=_year_of(call, row), record_id=row.id))
 
 
-@routes.get(ONE, action=Action.READ_ACTIVITIES, answers=ACTIVITIES)
+@routes.get(ONE, action=Action.READ_ACTIVITIES, answers=ACTIVITIES, zh="查看集中活动")
 def read_activity(call: Call[object], year: int, record_id: int) -> object:
-    """One activity, with its ETag."""
+    """Read one activity."""
     row = activity_of(call.session, cycle_by_year(call.session, year), record_id)
     return Answer(_shown(call, row), version=row.version)
 
 
 @routes.patch(ONE, AMEND, answers=ACTIVITIES)
 def amend(call: Call[object], row: Activity) -> object:
-    """Correct one; the old values stay in the history."""
+    """Correct an activity. The old values stay in the history."""
     return _shown(call, row)
 
 
 @routes.post(f"{ONE}/withdraw", WITHDRAW, answers=ACTIVITIES)
 def withdraw(call: Call[object], row: Activity) -> object:
-    """The office takes one back, with a reason; its attendance stops counting."""
+    """Withdraw an activity as the office, with a reason. Its attendance stops counting."""
     return _shown(call, row)
 
 
@@ -96,19 +97,19 @@ class AppliedAttendanceShape(ImportShape):
 
 @routes.post(SHEETS, attendance.PREVIEW, answers=ImportShape, status=201)
 def preview(call: Call[object], row: AttendanceImport) -> object:
-    """Read an attendance sheet: every problem by sheet, row and heading, and what applying it will change. Changes nothing."""
+    """Read an attendance sheet. The answer lists every problem and what applying it will change; nothing is changed yet."""
     year = _year_of(call, call.session.get_one(Activity, row.activity_id))
     return Answer(import_shape(row), location=location(SHEET, year=year, record_id=row.activity_id, sheet_id=row.id))
 
 
-@routes.get(SHEET, action=Action.ASSESS, answers=ImportShape)
+@routes.get(SHEET, action=Action.ASSESS, answers=ImportShape, zh="查看出勤表")
 def read_sheet(call: Call[object], year: int, record_id: int, sheet_id: int) -> object:
-    """A sheet as it was read."""
+    """Read an attendance sheet that was sent."""
     activity = activity_of(call.session, cycle_by_year(call.session, year), record_id)
     return import_shape(attendance_import_of(call.session, activity, sheet_id))
 
 
 @routes.post(f"{SHEET}/apply", attendance.APPLY, answers=AppliedAttendanceShape)
 def apply(call: Call[object], done: Done) -> object:
-    """Apply it, all or nothing; it replaces the attendance of the activity whole. Again, with no second effect."""
+    """Apply an attendance sheet, all or nothing. It replaces the attendance of the activity."""
     return {**import_shape(done.rows[0]), **done.facts}

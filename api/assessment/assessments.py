@@ -6,6 +6,7 @@ from datetime import date, datetime
 
 from typing_extensions import TypedDict
 
+from api.branch.process import tag_of_process
 from api.frame.address import ASSESSMENT, CYCLE
 from api.frame.lists import Page, after_of, listed, natural
 from api.frame.routes import Answer, Routes
@@ -24,11 +25,12 @@ from workflow.acts.years import a_year
 from workflow.assessment import KIND
 from workflow.assessment.arrangement import ARRANGE, Arrangement, arrangement_of, arrangements_of, on_site
 from workflow.assessment.decision import DecisionResult, final_results, result_for
-from workflow.foundation.errors import NotFound
+from workflow.foundation.errors import BranchesLack, MoveNotPossible, NotFound
 from workflow.foundation.fields import (
     Line,
     Sent,
     YesNo,
+    about,
     one_of,
 )
 from workflow.foundation.vocabulary import STAGES, Kind, Level, ReportMode, Stage
@@ -37,7 +39,7 @@ from workflow.readings.progress import branches
 from workflow.rules.acts import Call, Done
 from workflow.year.cycle import Cycle, Participant, Process, cycle_by_year, secretaries
 
-routes = Routes(kind=KIND.kind)
+routes = Routes(kind=KIND.kind, tag=tag_of_process(KIND.kind))
 ACTS = OF_KIND[KIND.kind]
 
 
@@ -112,15 +114,15 @@ def assessment_shape(
 class AssessmentsQuery(Page):
     """Which assessments."""
 
-    stage = one_of(Stage, among=STAGES[KIND.kind])
-    overdue = YesNo()
-    unit = Line()
-    q = Line(at_most=50)
+    stage = one_of(Stage, among=STAGES[KIND.kind], **about("环节", "stage", "只要处于该环节的", "branches at this stage", example="summarised"))
+    overdue = YesNo(**about("是否逾期", "overdue", "true 只要逾期的", "true for those past their day", example=True))
+    unit = Line(**about("单位", "unit", "所在单位的名称或代码", "name or code of the unit", example="物理学院"))
+    q = Line(at_most=50, **about("查找", "words", "支部名称或代码里的字", "words in the name or code of the branch", example="物理"))
 
 
-@routes.get(f"{CYCLE}/assessments", action=Action.READ_SCHOOL, answers=Listed[AssessmentShape], query=AssessmentsQuery())
+@routes.get(f"{CYCLE}/assessments", action=Action.READ_SCHOOL, answers=Listed[AssessmentShape], query=AssessmentsQuery(), zh="列出各支部的考核")
 def list_assessments(call: Call[object], query: Sent, year: int) -> object:
-    """The assessment of each branch, by branch code."""
+    """List the assessment of each branch by branch code."""
     rows, named = branches(
         call.session,
         cycle_by_year(call.session, year),
@@ -153,9 +155,9 @@ class MovedShape(ChangeShape):
 assert ACTS.advance_many is not None  # noqa: S101  (the kind is declared so)
 
 
-@routes.post(f"{CYCLE}/assessments/advance", ACTS.advance_many, answers=Items[MovedShape])
+@routes.post(f"{CYCLE}/assessments/advance", ACTS.advance_many, answers=Items[MovedShape], refuses=(BranchesLack, MoveNotPossible))
 def advance_branches(call: Call[object], done: Done) -> object:
-    """Advance many branches by one act: all of them move, or none does, with all that any of them lacks."""
+    """Advance many branches at once: all of them, or none with all that any of them lacks."""
     return {"items": [{**change_shape(change), "branch": branch_shape(change.process.branch)} for change in done.rows]}
 
 
@@ -168,9 +170,9 @@ class SlotShape(TypedDict):
     branch: BranchShape
 
 
-@routes.get(f"{CYCLE}/report-sessions", action=Action.READ_SCHOOL, answers=Items[SlotShape], find=a_year)
+@routes.get(f"{CYCLE}/report-sessions", action=Action.READ_SCHOOL, answers=Items[SlotShape], find=a_year, zh="现场述职安排")
 def list_sessions(call: Call[object], cycle: Cycle) -> object:
-    """Which branches report on site, in the order in which they do; those without a day come last."""
+    """List branches that report on site in their order; those without a day come last."""
     rows = on_site(call.session, cycle)
     return {"items": [{"held_on": row.held_on, "place": row.place, "order": row.position, "branch": branch_shape(branch)} for row, branch in rows]}
 
@@ -182,9 +184,9 @@ def _assessment(call: Call[object]) -> Answer:
     return Answer(assessment_shape(process, secretary, arrangement_of(session, process), result, call.today), version=process.version)
 
 
-@routes.get(ASSESSMENT, action=Action.READ_ASSESSMENT, answers=AssessmentShape | AnnouncedShape)
+@routes.get(ASSESSMENT, action=Action.READ_ASSESSMENT, answers=AssessmentShape | AnnouncedShape, zh="支部的考核")
 def read_assessment(call: Call[object]) -> object:
-    """Where the assessment of a branch stands. Its ETag is what a move or a change must send as If-Match. A plain member reads the result alone."""
+    """Read where the assessment of a branch stands. Send its ETag as If-Match. Plain members read the published result alone."""
     process = call.process
     if not call.by.plain_member(process.branch.code):
         return _assessment(call)

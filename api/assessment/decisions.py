@@ -9,9 +9,10 @@ from typing_extensions import TypedDict
 
 from api.frame.address import CYCLE, NUMBER, location
 from api.frame.lists import Page, after_of, listed, number
-from api.frame.routes import Answer, Routes
+from api.frame.routes import Answer, Routes, Tag
 from api.frame.shapes import BranchShape, Listed, RecordShape, branch_shape, record_shape
 from workflow.assessment.decision import Decision, announcement, decision_of, decisions_of, excellent_by, latest_decision
+from workflow.foundation.errors import BranchesLack, MoveNotPossible
 from workflow.foundation.fields import Sent
 from workflow.foundation.vocabulary import Level
 from workflow.machine import committee
@@ -19,7 +20,7 @@ from workflow.people.access import Action, Scope
 from workflow.rules.acts import Call
 from workflow.year.cycle import cycle_by_year
 
-routes = Routes()
+routes = Routes(tag=Tag("decisions", "党委会决定", "decisions of the committee"))
 ONE = f"{CYCLE}/decisions/<{NUMBER}:decision_id>"
 
 
@@ -90,9 +91,9 @@ def _shown(call: Call[object], row: Decision) -> ListingShape:
     }
 
 
-@routes.get(f"{CYCLE}/decision", action=Action.READ_DECISION, answers=ListingShape | AnnouncementShape)
+@routes.get(f"{CYCLE}/decision", action=Action.READ_DECISION, answers=ListingShape | AnnouncementShape, zh="最近一次决定")
 def read_decision(call: Call[object], year: int) -> object:
-    """The decision that was entered last; for people of the branches which branches are 优秀党支部, once it is published."""
+    """Read the last decision. People of the branches read which branches are 优秀党支部 once it is published."""
     cycle = cycle_by_year(call.session, year)
     if Scope.ALL in call.by_roles.values():
         row = latest_decision(call.session, cycle)
@@ -108,45 +109,45 @@ def read_decision(call: Call[object], year: int) -> object:
     return announced
 
 
-@routes.get(f"{CYCLE}/decisions", action=Action.READ_SCHOOL, answers=Listed[DecisionShape], query=Page())
+@routes.get(f"{CYCLE}/decisions", action=Action.READ_SCHOOL, answers=Listed[DecisionShape], query=Page(), zh="列出决定")
 def list_decisions(call: Call[object], query: Sent, year: int) -> object:
-    """Decisions of a year in the order they were entered, those taken back included."""
+    """List decisions of a year in the order they were entered, withdrawn and rejected ones included."""
     rows = decisions_of(call.session, cycle_by_year(call.session, year), after=after_of(query, 0, number), limit=query["limit"] + 1)
     return listed(rows, query, lambda row: decision_shape(year, row), lambda row: row.id)
 
 
 @routes.post(f"{CYCLE}/decision", committee.ENTER, answers=ListingShape, status=201)
 def enter_decision(call: Call[object], row: Decision) -> object:
-    """Enter what the committee's minutes say: its meeting, and the result of each branch. It waits for the committee then."""
+    """Enter a decision from the minutes: the meeting and the result of each branch. The committee confirms it."""
     return Answer(_shown(call, row), location=location(ONE, year=row.cycle.year, decision_id=row.id))
 
 
-@routes.post(f"{CYCLE}/decision/publish", committee.PUBLISH, answers=ListingShape)
+@routes.post(f"{CYCLE}/decision/publish", committee.PUBLISH, answers=ListingShape, refuses=(BranchesLack, MoveNotPossible))
 def publish(call: Call[object], last: Decision) -> object:
-    """Publish what is final to the branches; secretaries and deputies are told by mail."""
+    """Publish the final decision. Secretaries and deputies get a letter."""
     return _shown(call, last)
 
 
-@routes.get(ONE, action=Action.READ_SCHOOL, answers=ListingShape)
+@routes.get(ONE, action=Action.READ_SCHOOL, answers=ListingShape, zh="查看决定")
 def read_one_decision(call: Call[object], year: int, decision_id: int) -> object:
-    """One decision."""
+    """Read one decision."""
     row = decision_of(call.session, cycle_by_year(call.session, year), decision_id)
     return Answer(_shown(call, row), version=row.version)
 
 
-@routes.post(f"{ONE}/confirm", committee.CONFIRM, answers=ListingShape)
+@routes.post(f"{ONE}/confirm", committee.CONFIRM, answers=ListingShape, refuses=(BranchesLack, MoveNotPossible))
 def confirm_decision(call: Call[object], row: Decision) -> object:
-    """The committee makes a decision final: each branch that it names is decided, or none is, with all that is missing."""
+    """Make a decision final as the committee. Each branch that it names is decided, or none is."""
     return _shown(call, row)
 
 
 @routes.post(f"{ONE}/reject", committee.REJECT, answers=ListingShape)
 def reject_decision(call: Call[object], row: Decision) -> object:
-    """The committee does not recognise what was entered, with a reason; the office enters it anew."""
+    """Reject what the office entered, with a reason. The office enters it anew."""
     return _shown(call, row)
 
 
 @routes.post(f"{ONE}/withdraw", committee.WITHDRAW, answers=ListingShape)
 def withdraw_decision(call: Call[object], row: Decision) -> object:
-    """The office takes back what it entered, with a reason, while it is not final."""
+    """Withdraw a decision as the office, with a reason, while it is not final."""
     return _shown(call, row)

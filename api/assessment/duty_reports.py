@@ -12,11 +12,11 @@ routes: Routes = single_routes(DUTY_REPORT)
 
 @routes.post(f"{place(DUTY_REPORT)}/withdraw", WITHDRAW)
 def withdraw_duty_report(call: Call[object], row: DutyReport) -> object:
-    """The branch takes its report back, with a reason, and may write another."""
+    """Withdraw the report as the branch, with a reason. The branch may write another."""
     return DUTY_REPORT.seen_by(call)(row)
 
 
 @routes.post(f"{place(DUTY_REPORT)}/reject", REJECT)
 def reject_duty_report(call: Call[object], row: DutyReport) -> object:
-    """The office does not accept the report, with a reason; the branch writes another."""
+    """Reject the report as the office, with a reason. The branch writes another."""
     return DUTY_REPORT.seen_by(call)(row)

@@ -12,5 +12,5 @@ routes: Routes = single_routes(FACTS)
 
 @routes.post(f"{place(FACTS)}/confirm", CHECK)
 def confirm_facts(call: Call[object], row: Facts) -> object:
-    """The office has checked the facts as they stand."""
+    """Confirm as the office that the facts are checked as they stand."""
     return FACTS.seen_by(call)(row)

@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 
 from api.frame.address import ASSESSMENT, CYCLE
 from api.frame.lists import Page, after_of, listed, natural
-from api.frame.routes import Routes
+from api.frame.routes import Routes, Tag
 from api.frame.shapes import BranchShape, Listed, PersonShape, branch_shape, person_shape
 from api.frame.single import single_routes
 from workflow.assessment import KIND
@@ -20,6 +20,7 @@ from workflow.assessment.summary import sheets
 from workflow.foundation.fields import (
     Line,
     Sent,
+    about,
 )
 from workflow.foundation.vocabulary import ActivityKind, Level, ReportMode, Stage
 from workflow.people.access import Action
@@ -27,7 +28,8 @@ from workflow.readings.progress import branches
 from workflow.rules.acts import Call
 from workflow.year.cycle import cycle_by_year
 
-routes: Routes = single_routes(PROPOSAL)
+proposal: Routes = single_routes(PROPOSAL)
+routes = Routes(kind=KIND.kind, tag=Tag("summary", "考核汇总", "what the committee has before it"))
 
 
 class ReportedShape(TypedDict):
@@ -195,9 +197,9 @@ def sheet_shape(sheet: Sheet, call: Call[object]) -> SheetShape:
     return shape
 
 
-@routes.get(f"{ASSESSMENT}/summary", action=Action.READ_ASSESSMENT_PROCESS, answers=SheetShape)
+@routes.get(f"{ASSESSMENT}/summary", action=Action.READ_ASSESSMENT_PROCESS, answers=SheetShape, zh="支部考核汇总")
 def read_summary(call: Call[object]) -> object:
-    """All that the committee has before it of a branch, as the records have it now, and what is not there."""
+    """Read all that the committee has before it of a branch, and what is missing."""
     (sheet,) = sheets(call.session, [call.process.id])
     return sheet_shape(sheet, call)
 
@@ -205,13 +207,13 @@ def read_summary(call: Call[object]) -> object:
 class SummaryQuery(Page):
     """Which sheets."""
 
-    unit = Line()
-    q = Line(at_most=50)
+    unit = Line(**about("单位", "unit", "所在单位的名称或代码", "name or code of the unit", example="物理学院"))
+    q = Line(at_most=50, **about("查找", "words", "支部名称或代码里的字", "words in the name or code of the branch", example="物理"))
 
 
-@routes.get(f"{CYCLE}/summary", action=Action.READ_SCHOOL, answers=Listed[SheetShape], query=SummaryQuery())
+@routes.get(f"{CYCLE}/summary", action=Action.READ_SCHOOL, answers=Listed[SheetShape], query=SummaryQuery(), zh="全校考核汇总")
 def list_summary(call: Call[object], query: Sent, year: int) -> object:
-    """The sheet of each branch, by branch code and in no other order."""
+    """List the summary of each branch by branch code."""
     rows, _ = branches(
         call.session,
         cycle_by_year(call.session, year),

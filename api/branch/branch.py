@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from api.branch.process import tag_of_process
 from api.frame.address import BRANCH, NUMBER, location
 from api.frame.lists import Page, after_of, listed, natural, number
-from api.frame.routes import Answer, Routes
+from api.frame.routes import Answer, Routes, Tag
 from api.frame.shapes import Listed, ProcessShape, RollShape, WaiverShape, process_shape, roll_shape, waiver_shape
 from workflow.acts.processes import OF_KIND
 from workflow.appraisal import KIND
@@ -16,14 +17,16 @@ from workflow.rules.evidence import record_of, records_of
 from workflow.rules.requirement import Waiver
 from workflow.year.cycle import Participant, participant, roll, secretaries
 
-routes = Routes()
+routes = Routes(tag=tag_of_process(KIND.kind))
+reasons = Routes(tag=Tag("waivers", "理由", "reasons in place of what is missing"))
+rolls = Routes(tag=Tag("roll", "名册", "the roll of a branch in a year"))
 ACTS = OF_KIND[KIND.kind]
 WAIVER = f"{BRANCH}/waivers/<{NUMBER}:record_id>"
 
 
-@routes.get(BRANCH, action=Action.READ_PROCESS, answers=ProcessShape)
+@routes.get(BRANCH, action=Action.READ_PROCESS, answers=ProcessShape, zh="支部所在环节")
 def read_process(call: Call[object]) -> object:
-    """Where a branch stands. Its ETag is what a move must send as If-Match."""
+    """Read where a branch stands. Send its ETag as If-Match with a move."""
     process = call.process
     secretary = secretaries(call.session, [process.id]).get(process.id)
     return Answer(process_shape(process, secretary, call.today), version=process.version)
@@ -32,41 +35,41 @@ def read_process(call: Call[object]) -> object:
 # ── waivers ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@routes.get(f"{BRANCH}/waivers", action=Action.READ_PROCESS, answers=Listed[WaiverShape], query=Page())
+@reasons.get(f"{BRANCH}/waivers", action=Action.READ_PROCESS, answers=Listed[WaiverShape], query=Page(), zh="列出理由")
 def list_waivers(call: Call[object], query: Sent) -> object:
-    """Reasons that stand in place of what is missing, those taken back included."""
+    """List reasons in place of what is missing, withdrawn and rejected ones included."""
     rows = records_of(call.session, Waiver, call.process.id, after=after_of(query, 0, number), limit=query["limit"] + 1)
     return listed(rows, query, waiver_shape, lambda row: row.id)
 
 
-@routes.get(WAIVER, action=Action.READ_PROCESS, answers=WaiverShape)
+@reasons.get(WAIVER, action=Action.READ_PROCESS, answers=WaiverShape, zh="查看理由")
 def read_waiver(call: Call[object], record_id: int) -> object:
-    """One of them."""
+    """Read one reason."""
     row = record_of(call.session, Waiver, call.process.id, record_id)
     return Answer(waiver_shape(row), version=row.version)
 
 
-@routes.post(f"{BRANCH}/waivers", ACTS.waivers["give"], answers=WaiverShape, status=201)
+@reasons.post(f"{BRANCH}/waivers", ACTS.waivers["give"], answers=WaiverShape, status=201)
 def give_waiver(call: Call[object], row: Waiver) -> object:
     """Give a reason for what is missing, as far as the clause allows one."""
     return Answer(waiver_shape(row), location=location(WAIVER, call.process, record_id=row.id))
 
 
-@routes.post(f"{WAIVER}/approve", ACTS.waivers["approve"], answers=WaiverShape)
+@reasons.post(f"{WAIVER}/approve", ACTS.waivers["approve"], answers=WaiverShape)
 def approve_waiver(call: Call[object], row: Waiver) -> object:
-    """The office agrees to a reason that needs it."""
+    """Approve a reason as the office, where it needs approval."""
     return waiver_shape(row)
 
 
-@routes.post(f"{WAIVER}/reject", ACTS.waivers["reject"], answers=WaiverShape)
+@reasons.post(f"{WAIVER}/reject", ACTS.waivers["reject"], answers=WaiverShape)
 def reject_waiver(call: Call[object], row: Waiver) -> object:
-    """The office does not accept a reason: it covers nothing any more."""
+    """Reject a reason as the office. It covers nothing any more."""
     return waiver_shape(row)
 
 
-@routes.post(f"{WAIVER}/withdraw", ACTS.waivers["withdraw"], answers=WaiverShape)
+@reasons.post(f"{WAIVER}/withdraw", ACTS.waivers["withdraw"], answers=WaiverShape)
 def withdraw_waiver(call: Call[object], row: Waiver) -> object:
-    """The branch takes a reason back."""
+    """Withdraw a reason as the branch."""
     return waiver_shape(row)
 
 
@@ -78,33 +81,33 @@ def _roll_line(call: Call[object], row: Participant) -> RollShape:
     return roll_shape(row) if set(call.by_roles) - {Role.MEMBER} else {"staff_no": row.staff_no, "name": row.name}
 
 
-@routes.get(f"{BRANCH}/roll", action=Action.READ_ROLL, answers=Listed[RollShape], query=Page())
+@rolls.get(f"{BRANCH}/roll", action=Action.READ_ROLL, answers=Listed[RollShape], query=Page(), zh="列出名册")
 def list_roll(call: Call[object], query: Sent) -> object:
-    """Who belongs to this process."""
+    """List the people of this process."""
     rows = roll(call.session, call.process.id, after=after_of(query, "", natural), limit=query["limit"] + 1)
     return listed(rows, query, lambda row: _roll_line(call, row), lambda row: row.staff_no)
 
 
-@routes.get(f"{BRANCH}/roll/<staff_no>", action=Action.READ_ROLL, answers=RollShape)
+@rolls.get(f"{BRANCH}/roll/<staff_no>", action=Action.READ_ROLL, answers=RollShape, zh="查看名册一行")
 def read_roll_line(call: Call[object], staff_no: str) -> object:
-    """One line of it."""
+    """Read one person of the roll."""
     row = participant(call.session, call.process.id, staff_no)
     return Answer(_roll_line(call, row), version=row.version)
 
 
-@routes.patch(f"{BRANCH}/roll/<staff_no>", ACTS.roll["change"], answers=RollShape)
+@rolls.patch(f"{BRANCH}/roll/<staff_no>", ACTS.roll["change"], answers=RollShape)
 def change_roll_line(call: Call[object], row: Participant) -> object:
-    """Excuse somebody (the branch), or set what the office decides."""
+    """Excuse somebody as the branch, or set what the office decides."""
     return roll_shape(row)
 
 
-@routes.post(f"{BRANCH}/roll/<staff_no>/withdraw", ACTS.roll["withdraw"], answers=RollShape)
+@rolls.post(f"{BRANCH}/roll/<staff_no>/withdraw", ACTS.roll["withdraw"], answers=RollShape)
 def withdraw_roll_excuse(call: Call[object], row: Participant) -> object:
-    """Take an excuse back: he attends after all."""
+    """Take an excuse back: the person attends after all."""
     return roll_shape(row)
 
 
-@routes.post(f"{BRANCH}/roll/<staff_no>/confirm", ACTS.roll["confirm"], answers=RollShape)
+@rolls.post(f"{BRANCH}/roll/<staff_no>/confirm", ACTS.roll["confirm"], answers=RollShape)
 def confirm_roll_line(call: Call[object], row: Participant) -> object:
-    """The office confirms that somebody need not attend."""
+    """Confirm as the office that somebody need not attend."""
     return roll_shape(row)

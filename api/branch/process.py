@@ -11,12 +11,14 @@ from api.frame.address import AT, location
 from api.frame.errors import language
 from api.frame.lists import Page, after_of, listed, number
 from api.frame.records import collection_routes
-from api.frame.routes import Answer, Routes
+from api.frame.routes import Answer, Routes, Tag
 from api.frame.shapes import ChangeShape, CheckShape, Items, Listed, MadeShape, OptionShape, change_shape, option_shape, unmet_shape, waiver_shape
 from workflow.acts.processes import OF_KIND, ProcessActs
+from workflow.foundation.errors import MoveNotPossible, RequirementsUnmet
 from workflow.foundation.fields import (
     Body,
     Sent,
+    about,
     one_of,
 )
 from workflow.foundation.history import History, history_of
@@ -86,6 +88,11 @@ def extension_shape(row: Extension) -> ExtensionShape:
     }
 
 
+def tag_of_process(kind: Kind) -> Tag:
+    """The noun of the processes of a kind."""
+    return Tag(kind.address, kind.zh, f"where each {kind.value} stands, and its moves")
+
+
 def routes_of(kind: ProcessKind) -> Routes:
     """All routes that come from a kind's declaration: those of its processes, and of the records below them."""
     return Routes([*process_routes(kind.kind), *(route for records in kind.records for route in collection_routes(records))])
@@ -93,7 +100,7 @@ def routes_of(kind: ProcessKind) -> Routes:
 
 def process_routes(kind: Kind) -> Routes:
     """Declare the routes that a process of every kind has, below its address."""
-    declared, done, routes = KINDS[kind], OF_KIND[kind], Routes(kind=kind)
+    declared, done, routes = KINDS[kind], OF_KIND[kind], Routes(kind=kind, tag=tag_of_process(kind))
     _reading_routes(routes, declared)
     _history_route(routes, declared)
     _move_routes(routes, declared, done)
@@ -103,11 +110,14 @@ def process_routes(kind: Kind) -> Routes:
 
 def _reading_routes(routes: Routes, kind: ProcessKind) -> None:
     # Which stage; default: the present one.
-    stage_query: type[Body] = Body.from_dict({"stage": one_of(Stage, among=STAGES[kind.kind])}, name=f"{kind.kind.value.title()}StageQuery")  # type: ignore[assignment]
+    stage_query: type[Body] = Body.from_dict(
+        {"stage": one_of(Stage, among=STAGES[kind.kind], **about("环节", "stage", "不填为当前环节", "the present one if left out"))},
+        name=f"{kind.kind.value.title()}StageQuery",
+    )  # type: ignore[assignment]
 
-    @routes.get(f"{AT[kind.kind]}/next", action=kind.reads, answers=Items[OptionShape])
+    @routes.get(f"{AT[kind.kind]}/next", action=kind.reads, answers=Items[OptionShape], zh="现在能做哪些动作")
     def read_next(call: Call[object]) -> object:
-        """Every move declared from here, whoever asks, with all that stands in its way."""
+        """List every move from this stage with all that blocks it, whoever asks."""
         found = options(call.session, call.process, by=call.by)
         items = [option_shape(each, language()) for each in found]
         for item, each in zip(items, found, strict=True):
@@ -115,9 +125,9 @@ def _reading_routes(routes: Routes, kind: ProcessKind) -> None:
                 item["unmet"] = []
         return {"items": items}
 
-    @routes.get(f"{AT[kind.kind]}/requirements", action=kind.reads, answers=Items[CheckShape], query=stage_query())
+    @routes.get(f"{AT[kind.kind]}/requirements", action=kind.reads, answers=Items[CheckShape], query=stage_query(), zh="环节清单")
     def read_requirements(call: Call[object], query: Sent) -> object:
-        """The checklist of a stage: each requirement as met, unmet or waived, with people."""
+        """List the requirements of a stage as met, unmet or waived, with people."""
         process = call.process
         stage = query.get("stage", process.stage)
         rows = checklist(call.session, process, stage, today=call.today) if kind.stage_shown(call.by, stage) else []
@@ -135,18 +145,18 @@ def _reading_routes(routes: Routes, kind: ProcessKind) -> None:
 
 
 def _history_route(routes: Routes, kind: ProcessKind) -> None:
-    @routes.get(f"{AT[kind.kind]}/history", action=kind.reads_history, answers=Listed[HistoryShape], query=Page())
+    @routes.get(f"{AT[kind.kind]}/history", action=kind.reads_history, answers=Listed[HistoryShape], query=Page(), zh="列出历史")
     def read_history(call: Call[object], query: Sent) -> object:
-        """Who changed what, from what, to what. Fields with readers of their own say only that they changed."""
+        """List changes of this process and its records. Fields with limited readers say only that they changed."""
         statement = history_of(call.process.id, kind.history_seen(call), after=after_of(query, 0, number), limit=query["limit"] + 1)
         rows = call.session.scalars(statement).all()
         return listed(rows, query, history_shape, lambda row: row.id)
 
 
 def _move_routes(routes: Routes, kind: ProcessKind, acts: ProcessActs) -> None:
-    @routes.get(f"{AT[kind.kind]}/moves", action=kind.reads, answers=Listed[ChangeShape], query=Page())
+    @routes.get(f"{AT[kind.kind]}/moves", action=kind.reads, answers=Listed[ChangeShape], query=Page(), zh="列出动作")
     def list_moves(call: Call[object], query: Sent) -> object:
-        """Moves that were made."""
+        """List the moves that were made."""
         rows = moves_made(call.session, call.process.id, after=after_of(query, 0, number), limit=query["limit"] + 1)
 
         def shape(row: StageChange) -> ChangeShape:
@@ -156,22 +166,22 @@ def _move_routes(routes: Routes, kind: ProcessKind, acts: ProcessActs) -> None:
 
         return listed(rows, query, shape, lambda row: row.id)
 
-    @routes.post(f"{AT[kind.kind]}/moves", acts.move, answers=MadeShape, status=201)
+    @routes.post(f"{AT[kind.kind]}/moves", acts.move, answers=MadeShape, status=201, refuses=(RequirementsUnmet, MoveNotPossible))
     def make_move(call: Call[object], change: StageChange) -> object:
-        """Move the branch. Refused with everything that is missing, never only the first."""
+        """Move the process. A refusal lists everything that is missing, never only the first."""
         overdue = change.due_on is not None and change.due_on < call.today
         made: MadeShape = {**change_shape(change), "stage": change.target, "overdue": overdue}
         return Answer(made, location=location(f"{AT[kind.kind]}/moves", call.process))
 
 
 def _extension_routes(routes: Routes, kind: ProcessKind, acts: ProcessActs) -> None:
-    @routes.get(f"{AT[kind.kind]}/extensions", action=kind.reads, answers=Listed[ExtensionShape], query=Page())
+    @routes.get(f"{AT[kind.kind]}/extensions", action=kind.reads, answers=Listed[ExtensionShape], query=Page(), zh="列出延期")
     def list_extensions(call: Call[object], query: Sent) -> object:
-        """Later days that the office gave this branch."""
+        """List the later days that the office gave."""
         rows = extensions_of(call.session, call.process.id, after=after_of(query, 0, number), limit=query["limit"] + 1)
         return listed(rows, query, extension_shape, lambda row: row.id)
 
     @routes.post(f"{AT[kind.kind]}/extensions", acts.extend, answers=ExtensionShape, status=201)
     def give_extension(call: Call[object], row: Extension) -> object:
-        """Give this branch a later day for a stage, with a reason."""
+        """Give a later day for a stage, with a reason."""
         return Answer(extension_shape(row), location=location(f"{AT[kind.kind]}/extensions", call.process))

@@ -12,6 +12,7 @@ from workflow.foundation.fields import (
     Line,
     Parameter,
     Sent,
+    about,
 )
 
 T = TypeVar("T")
@@ -20,8 +21,8 @@ T = TypeVar("T")
 class Page(Body):
     """Which page of a list."""
 
-    limit = Parameter(at_least=1, at_most=200, load_default=100)
-    after = Line(at_most=500)
+    limit = Parameter(at_least=1, at_most=200, load_default=100, **about("每页条数", "items on a page", example=50))
+    after = Line(at_most=500, **about("翻页标记", "cursor", "上一页的 next", "next of the page before"))
 
 
 def cursor(place: object) -> str:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from api.frame.address import AT, NUMBER, location
 from api.frame.lists import Page, after_of, listed, number
-from api.frame.routes import Answer, Routes
+from api.frame.routes import Answer, Routes, Tag
 from api.frame.shapes import page_of
+from workflow.foundation.errors import Conflict, Refusal
 from workflow.foundation.fields import Sent
 from workflow.rules.acts import Call
 from workflow.rules.evidence import Evidence
 from workflow.rules.records import AnyRecords, Records
+from workflow.rules.single import Single
 
 R = TypeVar("R", bound=Evidence)
 
@@ -31,43 +33,56 @@ def location_of(kind: Records[R], call: Call[object], row: R) -> str:
     return location(single(kind), call.process, **{"staff_no" if kind.by_staff_no else "record_id": kind.key_of(row)})
 
 
+def tag_of(kind: AnyRecords | Single[Any]) -> Tag:
+    """The noun of a kind of record, for all routes that have to do with it."""
+    return Tag(kind.name, kind.zh, kind.name.replace("-", " "))
+
+
+def own_refusals(kind: AnyRecords) -> tuple[type[Refusal], ...]:
+    """Conflicts that are declared beside a kind of record: its verbs raise them and no others do."""
+    return tuple(each for each in Conflict.__subclasses__() if each.__module__ == type(kind).__module__)
+
+
 def collection_routes(kind: Records[R]) -> Routes:
     """The six routes of a collection."""
-    routes, described = Routes(kind=kind.kind), kind.answers or kind.schema
+    routes, described = Routes(kind=kind.kind, tag=tag_of(kind)), kind.answers or kind.schema
+    many, one, own = kind.name.replace("-", " "), f"read_{kind.en.replace(' ', '_').replace('-', '_')}", own_refusals(kind)
 
     def shown(call: Call[object], row: R) -> object:
         """One of them, as this reader sees it."""
         return kind.seen_by(call)(row)
 
-    @routes.get(every(kind), action=kind.read, query=Page(), answers=page_of(described))
+    names, all_of = f"list_{kind.name.replace('-', '_')}", f"List {many} in the order they were made, withdrawn and rejected ones included."
+
+    @routes.get(every(kind), action=kind.read, query=Page(), answers=page_of(described), called=names, zh=f"列出{kind.zh}", en=all_of)
     def list_records(call: Call[object], query: Sent) -> object:
-        """Records in the order they were made, those taken back included."""
+        """Answer a page of records."""
         rows = kind.page(call, after=after_of(query, 0, number), limit=query["limit"] + 1)
         return listed(rows, query, kind.seen_by(call), lambda row: row.id)
 
-    @routes.post(every(kind), kind.recording, answers=described, status=201)
+    @routes.post(every(kind), kind.recording, answers=described, status=201, refuses=own, en=f"Record a {kind.en}. Location says where it is.")
     def record(call: Call[object], row: R) -> object:
-        """Record one."""
+        """Answer a new record and its address."""
         return Answer(shown(call, row), location=location_of(kind, call, row))
 
-    @routes.get(single(kind), action=kind.read, find=kind.one, answers=described)
+    @routes.get(single(kind), action=kind.read, find=kind.one, answers=described, called=one, zh=f"查看{kind.zh}", en=f"Read a {kind.en}.")
     def read_record(call: Call[object], row: R) -> object:
-        """One of them, with its ETag."""
+        """Answer one record with its ETag."""
         return Answer(shown(call, row), version=row.version)
 
-    @routes.patch(single(kind), kind.amending, answers=described)
+    @routes.patch(single(kind), kind.amending, answers=described, refuses=own, en=f"Correct a {kind.en}. The old values stay in the history.")
     def amend(call: Call[object], row: R) -> object:
-        """Correct one; the old values stay in the history."""
+        """Answer a record as it was corrected."""
         return shown(call, row)
 
-    @routes.post(f"{single(kind)}/withdraw", kind.withdrawing, answers=described)
+    @routes.post(f"{single(kind)}/withdraw", kind.withdrawing, answers=described, en=f"Withdraw a {kind.en} as the branch, with a reason.")
     def withdraw(call: Call[object], row: R) -> object:
-        """The branch takes one back, with a reason."""
+        """Answer a record that the branch withdrew."""
         return shown(call, row)
 
-    @routes.post(f"{single(kind)}/reject", kind.rejecting, answers=described)
+    @routes.post(f"{single(kind)}/reject", kind.rejecting, answers=described, en=f"Reject a {kind.en} as the office, with a reason.")
     def reject(call: Call[object], row: R) -> object:
-        """The office does not accept one, with a reason."""
+        """Answer a record that the office rejected."""
         return shown(call, row)
 
     return routes

@@ -11,6 +11,7 @@ from flask import current_app
 
 from api.frame.address import endpoint
 from workflow.foundation.database import Engine
+from workflow.foundation.errors import Refusal
 from workflow.foundation.fields import Body
 from workflow.foundation.settings import Settings
 from workflow.foundation.vocabulary import MAIN, Kind
@@ -47,6 +48,16 @@ class Answer:
     """The secret of a session that begins, for its cookie; empty where one ends."""
 
 
+@dataclass(frozen=True)
+class Tag:
+    """The noun that routes belong to (类别): by it the API's description and generated clients are grouped."""
+
+    name: str
+    """As addresses have it: small letters and hyphens."""
+    zh: str
+    en: str
+
+
 View = Callable[..., object]
 """Of a reading: takes the call, what was found, the query. Of an act: takes the call and what came of it."""
 
@@ -70,9 +81,25 @@ class Route:
     """The type of what it answers with, for the description."""
     find: Callable[..., object] | None = None
     """Of a reading: looks up what the address names. The view gets it."""
-    refuses: tuple[int, ...] = ()
-    """Statuses that only this route's own verb can answer, for the description."""
+    refuses: tuple[type[Refusal], ...] = ()
+    """Refusals of this route's own verb, the most telling one first, for the description."""
     status: int = 200
+    tag: Tag | None = None
+    called: str = ""
+    """The name of a reading, where its view is not called so."""
+    zh: str = ""
+    """What it does, in one line of Chinese; of an act, the act says it."""
+    en: str = ""
+    """What it does, where the view's docstring does not say it."""
+    polled: bool = False
+    """Its ETag is of its content: whoever has it already is answered 304."""
+
+    def __post_init__(self) -> None:
+        """Fill in what the act or the view says already."""
+        act, doc = self.act, " ".join((self.view.__doc__ or "").split())
+        object.__setattr__(self, "called", self.called or (act.name if act else self.view.__name__))
+        object.__setattr__(self, "zh", self.zh or (act.zh if act else ""))
+        object.__setattr__(self, "en", self.en or doc)
 
     @property
     def body(self) -> Body | None:
@@ -106,8 +133,12 @@ class RouteOptions(TypedDict, total=False):
     query: Body
     answers: object
     find: Callable[..., object]
-    refuses: tuple[int, ...]
+    refuses: tuple[type[Refusal], ...]
     status: int
+    called: str
+    zh: str
+    en: str
+    polled: bool
 
 
 class Routes(list[Route]):
@@ -116,15 +147,15 @@ class Routes(list[Route]):
     Nothing is registered by importing.
     """
 
-    def __init__(self, rows: Iterable[Route] = (), *, kind: Kind = MAIN) -> None:
+    def __init__(self, rows: Iterable[Route] = (), *, kind: Kind = MAIN, tag: Tag | None = None) -> None:
         super().__init__(rows)
-        self.kind = kind
+        self.kind, self.tag = kind, tag
 
     def get(self, rule: str, *, action: Action, **options: Unpack[RouteOptions]) -> Callable[[View], View]:
         """Declare a reading."""
 
         def declare(view: View) -> View:
-            self.append(Route("GET", rule, view, action, kind=self.kind if "<code>" in rule else None, **options))
+            self.append(Route("GET", rule, view, action, kind=self.kind if "<code>" in rule else None, tag=self.tag, **options))
             return view
 
         return declare
@@ -132,7 +163,7 @@ class Routes(list[Route]):
     def _do(self, method: str, rule: str, act: AnyAct, options: RouteOptions) -> Callable[[View], View]:
         def declare(view: View) -> View:
             options.setdefault("answers", act.shows)
-            self.append(Route(method, rule, view, act.action, kind=act.kind, act=act, **options))
+            self.append(Route(method, rule, view, act.action, kind=act.kind, act=act, tag=self.tag, **options))
             return view
 
         return declare

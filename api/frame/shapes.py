@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Generic, NotRequired, TypeVar
 
@@ -36,22 +37,27 @@ class Items(TypedDict, Generic[T]):
     items: list[T]
 
 
-def page_of(schema: Body) -> dict[str, object]:
-    """The description of a page of records."""
-    following = {"type": ["string", "null"]}
-    return {
-        "type": "object",
-        "required": ["items", "next"],
-        "properties": {"items": {"type": "array", "items": schema}, "next": following},
-    }
+@dataclass(frozen=True)
+class PageOf:
+    """A page of records, for the description: its rows are shown by their schema."""
+
+    schema: Body
+
+
+def page_of(schema: Body) -> PageOf:
+    return PageOf(schema)
 
 
 class PersonShape(TypedDict):
+    """Somebody, by staff number and name."""
+
     staff_no: str
     name: str
 
 
 class BranchShape(TypedDict):
+    """A branch."""
+
     code: str
     name: str
     unit: str
@@ -139,6 +145,8 @@ def cycle_shape(cycle: Cycle) -> CycleShape:
 
 
 class SubjectShape(TypedDict):
+    """A person or thing that a requirement concerns."""
+
     id: str
     name: str
 
@@ -227,7 +235,7 @@ ChangeShape = TypedDict(
         "at": datetime,
     },
 )
-"""A move that was made."""
+ChangeShape.__doc__ = "A move that was made."
 
 
 class MadeShape(ChangeShape):
@@ -297,6 +305,8 @@ def roll_shape(row: Participant) -> RollShape:
 
 
 class RetractionShape(TypedDict):
+    """Withdrawal or rejection of a record."""
+
     by: str
     at: datetime
     reason: str
@@ -329,6 +339,8 @@ def _retraction(by: str | None, at: datetime | None, reason: str | None) -> Retr
 
 
 class CoveredShape(SubjectShape):
+    """A person or thing that a reason covers."""
+
     amount: int
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from api.frame.address import AT
+from api.frame.records import tag_of
 from api.frame.routes import Answer, Routes
 from workflow.rules.acts import Call
 from workflow.rules.evidence import Evidence
@@ -24,29 +25,29 @@ def single_routes(kind: Single[S], *, shown: Callable[[Call[object], S], object]
 
     ``shown`` and its type ``answers`` are given where more is answered than what is written.
     """
-    routes = Routes(kind=kind.kind)
+    routes, called = Routes(kind=kind.kind, tag=tag_of(kind)), f"read_{kind.name.replace('-', '_')}"
     answers = kind.schema if answers is None else answers
 
     def seen(call: Call[object], row: S) -> object:
         return kind.seen_by(call)(row) if shown is None else shown(call, row)
 
-    @routes.get(place(kind), action=kind.reads, find=kind.one, answers=answers)
+    @routes.get(place(kind), action=kind.reads, find=kind.one, answers=answers, called=called, zh=f"查看{kind.zh}", en=f"Read the {kind.en}.")
     def read_single(call: Call[object], row: S) -> object:
-        """Read it, with its ETag."""
+        """Answer it with its ETag."""
         return Answer(seen(call, row), version=row.version)
 
     if kind.whole:
 
         @routes.put(place(kind), kind.writing, answers=answers)
         def write_whole(call: Call[object], row: S) -> object:
-            """Write it whole: what is left out is empty. If-Match is wanted once it is there."""
+            """Write it whole: a field that is left out becomes empty. Send If-Match once it is there."""
             return seen(call, row)
 
     else:
 
         @routes.patch(place(kind), kind.writing, answers=answers)
         def write_fields(call: Call[object], row: S) -> object:
-            """Write some of its fields: what is left out stays. Before the first its version is 0."""
+            """Write some of its fields; the others stay. Before the first writing its version is 0."""
             return seen(call, row)
 
     return routes

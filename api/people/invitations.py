@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 from api.frame.address import NUMBER, location
 from api.frame.errors import language
 from api.frame.lists import Page, after_of, listed, number
-from api.frame.routes import Answer, Routes
+from api.frame.routes import Answer, Routes, Tag
 from api.frame.shapes import PersonShape, page_of
 from workflow.acts.people import END_SUBSTITUTE, FORGET_PASSWORD, INVITE, INVITE_BRANCH, NAME_SUBSTITUTE, SET_PASSWORD
 from workflow.foundation.errors import Words
@@ -18,9 +18,11 @@ from workflow.people.access import Action
 from workflow.people.accounts import Invitation
 from workflow.people.organisation import Person
 from workflow.people.substitutes import SUBSTITUTE, Substitute, branches_within, substitutes_after
+from workflow.people.throttle import TooManyTries
 from workflow.rules.acts import Call, Done
 
-routes = Routes()
+routes = Routes(tag=Tag("invitations", "邀请与口令", "invitations and passwords"))
+substitutes = Routes(tag=Tag("substitutes", "代行", "substitutes for people with a post"))
 
 
 class InvitationShape(TypedDict):
@@ -39,6 +41,8 @@ class BranchInvitedShape(TypedDict):
 
 
 class MessageShape(TypedDict):
+    """A sentence for the person who asks."""
+
     message: str
 
 
@@ -51,19 +55,19 @@ def known_shape(person: Person) -> PersonShape:
 
 @routes.post("/accounts/<staff_no>/invitation", INVITE, answers=InvitationShape)
 def invite_one(call: Call[object], made: Invitation) -> object:
-    """Mail somebody a one-time link to set a password. It replaces the one he had."""
+    """Mail somebody a one-time link to set a password. It replaces the one before."""
     return {**known_shape(made.person), "expires_at": made.expires_at}
 
 
 @routes.post("/accounts/invitations", INVITE_BRANCH, answers=BranchInvitedShape)
 def invite_many(call: Call[object], done: Done) -> object:
-    """Mail everyone of a branch who has no password yet a link to set one, and say who has no address."""
+    """Mail a link to everyone of a branch without a password. The answer names who has no address."""
     return {"letters": done.facts["letters"], "no_address": [known_shape(person) for person in done.rows]}
 
 
 @routes.post("/invitations/<invitation_code>", SET_PASSWORD, answers=PersonShape)
 def set_password_by_link(call: Call[object], person: Person) -> object:
-    """Set a password by the link of a letter, once."""
+    """Set a password with the code of a letter, once."""
     return known_shape(person)
 
 
@@ -73,30 +77,30 @@ ON_ITS_WAY = Words(
 )
 
 
-@routes.post("/session/forgotten", FORGET_PASSWORD, answers=MessageShape, refuses=(429,))
+@routes.post("/session/forgotten", FORGET_PASSWORD, answers=MessageShape, refuses=(TooManyTries,))
 def forgotten_password(call: Call[object], _: None) -> object:
-    """Ask for a link to set a new password. The answer is the same whether there is such an account or not."""
+    """Ask for a link to set a new password. The answer does not tell whether there is such an account."""
     return {"message": ON_ITS_WAY.speak(language())}
 
 
 # ── substitutes ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@routes.get("/substitutes", action=Action.READ_SUBSTITUTES, answers=page_of(SUBSTITUTE), query=Page())
+@substitutes.get("/substitutes", action=Action.READ_SUBSTITUTES, answers=page_of(SUBSTITUTE), query=Page(), zh="列出代行")
 def list_substitutes(call: Call[object], query: Sent) -> object:
-    """Who stands or stood for whom: of the own branch, or of all."""
+    """List substitutes of the own branch, or of all for the school."""
     branches = branches_within(call.by, call.by_roles)
     rows = substitutes_after(call.session, after_of(query, 0, number), query["limit"] + 1, branches=branches)
     return listed(rows, query, SUBSTITUTE.shown, lambda row: row.id)
 
 
-@routes.post("/substitutes", NAME_SUBSTITUTE, status=201)
+@substitutes.post("/substitutes", NAME_SUBSTITUTE, status=201)
 def create_substitute(call: Call[object], row: Substitute) -> object:
-    """Name who stands for a secretary or deputy (for himself), or for anyone with a post (the office), between two days."""
+    """Name a substitute between two days: a secretary or deputy for themselves, the office for anyone with a post."""
     return Answer(SUBSTITUTE.shown(row), location=location("/substitutes"))
 
 
-@routes.post(f"/substitutes/<{NUMBER}:substitute_id>/end", END_SUBSTITUTE)
+@substitutes.post(f"/substitutes/<{NUMBER}:substitute_id>/end", END_SUBSTITUTE)
 def finish_substitute(call: Call[object], row: Substitute) -> object:
-    """End it at once, or with an earlier last day."""
+    """End a substitution at once, or with an earlier last day."""
     return SUBSTITUTE.shown(row)

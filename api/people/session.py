@@ -11,16 +11,19 @@ from api.frame.address import location
 from api.frame.base import csrf_token
 from api.frame.errors import language
 from api.frame.lists import Page, after_of, listed, number
-from api.frame.routes import Answer, Routes
+from api.frame.routes import Answer, Routes, Tag
 from api.frame.shapes import Listed, LocatedShape, located_shape
 from workflow.acts.people import SIGN_IN, SIGN_OUT, SignedIn
+from workflow.foundation.errors import Unauthenticated
 from workflow.foundation.fields import Sent
 from workflow.foundation.vocabulary import Role
 from workflow.machine.gate import todos
 from workflow.people.access import Action, Caller
+from workflow.people.throttle import TooManyTries
 from workflow.rules.acts import Call
 
-routes = Routes()
+routes = Routes(tag=Tag("session", "登录", "signing in and out"))
+me = Routes(tag=Tag("me", "我的", "the person who asks"))
 
 
 class SessionShape(TypedDict):
@@ -32,6 +35,8 @@ class SessionShape(TypedDict):
 
 
 class BranchRolesShape(TypedDict):
+    """Roles in one branch."""
+
     code: str
     roles: list[Role]
     stands_for: str | None
@@ -58,9 +63,9 @@ def caller_shape(caller: Caller) -> CallerShape:
     }
 
 
-@routes.post("/session", SIGN_IN, answers=SessionShape, refuses=(401, 429), status=201)
+@routes.post("/session", SIGN_IN, answers=SessionShape, refuses=(Unauthenticated, TooManyTries), status=201)
 def start_session(call: Call[object], made: SignedIn) -> Answer:
-    """Sign in as a browser: sets the session cookie, and answers the CSRF token that changes must send along."""
+    """Sign in as a browser. Sets the session cookie; send csrf_token as X-CSRF-Token with every change."""
     secret, ends = made.issued.secret, made.issued.expires_at
     body: SessionShape = {"staff_no": made.staff_no, "csrf_token": csrf_token(secret), "expires_at": ends}
     return Answer(body, location=location("/me"), session=secret)
@@ -68,19 +73,19 @@ def start_session(call: Call[object], made: SignedIn) -> Answer:
 
 @routes.delete("/session", SIGN_OUT, status=204)
 def end_session(call: Call[object], _: None) -> Answer:
-    """Sign out."""
+    """Sign out. The session of the cookie ends."""
     return Answer(session="")
 
 
-@routes.get("/me", action=Action.READ_SELF, answers=CallerShape)
+@me.get("/me", action=Action.READ_SELF, answers=CallerShape, zh="我是谁")
 def who_am_i(call: Call[object]) -> object:
-    """Who I am, and what I am towards each branch."""
+    """Read the own name, roles and branches."""
     return caller_shape(call.by)
 
 
-@routes.get("/me/todos", action=Action.READ_SELF, answers=Listed[LocatedShape], query=Page())
+@me.get("/me/todos", action=Action.READ_SELF, answers=Listed[LocatedShape], query=Page(), zh="我的待办")
 def my_todos(call: Call[object], query: Sent) -> object:
-    """What is missing from me, in all my branches and cycles."""
+    """List what is missing from me, in all my branches and years."""
     skipped = after_of(query, 0, number)
     found = todos(call.session, call.by.person_id, today=call.today, school=call.by.school)
     rows = list(islice(enumerate(found, 1), skipped, skipped + query["limit"] + 1))

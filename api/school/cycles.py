@@ -4,49 +4,50 @@ from __future__ import annotations
 
 from api.frame.address import CYCLE, location
 from api.frame.lists import Page, after_of, listed, number
-from api.frame.routes import Answer, Routes
+from api.frame.routes import Answer, Routes, Tag
 from api.frame.shapes import CycleShape, Listed, cycle_shape
 from workflow.acts.years import CHANGE_DEADLINES, CLOSE_YEAR, OPEN_YEAR, PUBLISH_YEAR, a_year
+from workflow.foundation.errors import PlanInvalid
 from workflow.foundation.fields import Sent
 from workflow.people.access import Action
 from workflow.rules.acts import Call
 from workflow.year.cycle import Cycle, cycles_after
 
-routes = Routes()
+routes = Routes(tag=Tag("cycles", "年度", "years and their plans"))
 
 
-@routes.get("/cycles", action=Action.READ_CYCLES, answers=Listed[CycleShape], query=Page())
+@routes.get("/cycles", action=Action.READ_CYCLES, answers=Listed[CycleShape], query=Page(), zh="列出年度")
 def list_cycles(call: Call[object], query: Sent) -> object:
-    """All years."""
+    """List all years."""
     rows = cycles_after(call.session, after_of(query, 0, number), query["limit"] + 1)
     return listed(rows, query, cycle_shape, lambda row: row.year)
 
 
-@routes.post("/cycles", OPEN_YEAR, answers=CycleShape, status=201)
+@routes.post("/cycles", OPEN_YEAR, answers=CycleShape, status=201, refuses=(PlanInvalid,))
 def create_cycle(call: Call[object], cycle: Cycle) -> object:
     """Open a year from a plan, as a draft."""
     return Answer(cycle_shape(cycle), location=location(CYCLE, year=cycle.year))
 
 
-@routes.get(CYCLE, action=Action.READ_CYCLES, answers=CycleShape, find=a_year)
+@routes.get(CYCLE, action=Action.READ_CYCLES, answers=CycleShape, find=a_year, zh="查看年度")
 def read_cycle(call: Call[object], cycle: Cycle) -> object:
-    """One year: its theme, days and rules."""
+    """Read a year: its theme, days and rules."""
     return Answer(cycle_shape(cycle), version=cycle.version)
 
 
 @routes.patch(CYCLE, CHANGE_DEADLINES, answers=CycleShape)
 def change_cycle(call: Call[object], cycle: Cycle) -> object:
-    """Change the days of a whole year. The plan of a published year is pinned."""
+    """Change the days of a whole year. The plan of a published year stays."""
     return cycle_shape(cycle)
 
 
 @routes.post(f"{CYCLE}/publish", PUBLISH_YEAR, answers=CycleShape)
 def publish_year(call: Call[object], cycle: Cycle) -> object:
-    """Publish: pins the plan, and gives each branch its process and its roll."""
+    """Publish a year. Pins its plan, and gives each branch its process and its roll."""
     return cycle_shape(cycle)
 
 
 @routes.post(f"{CYCLE}/close", CLOSE_YEAR, answers=CycleShape)
 def close_year(call: Call[object], cycle: Cycle) -> object:
-    """Close the year. It stays to be read."""
+    """Close a year. It can still be read."""
     return cycle_shape(cycle)

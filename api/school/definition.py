@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import Annotated, Any
 
 from marshmallow.fields import Field
 from typing_extensions import TypedDict
 
-from api.frame.routes import Routes
+from api.frame.routes import Routes, Tag
+from api.frame.words import said
 from workflow.acts import OF_KIND, OF_SCHOOL
-from workflow.foundation.vocabulary import MAIN, STAGES, Kind, Role, Severity, Stage, Waivable
+from workflow.foundation.vocabulary import MAIN, STAGES, Kind, Role, Severity, Stage, Trigger, Waivable
 from workflow.machine.asked import CLAUSES, REQUIREMENTS
 from workflow.machine.process import MOVES
 from workflow.people.access import ACCESS, Action
@@ -22,7 +23,7 @@ from workflow.rules.acts import (
 from workflow.rules.requirement import Requirement
 from workflow.year.plan import find_plan, read_plan
 
-routes = Routes()
+routes = Routes(tag=Tag("process", "流程说明", "how a process is declared"))
 
 
 class RequirementShape(TypedDict):
@@ -102,9 +103,71 @@ def field_shape(name: str, field: Field[object]) -> FieldShape:
     }
 
 
-@routes.get("/process", action=Action.READ_DEFINITION, answers=dict[str, Any])
+class StageNameShape(TypedDict):
+    """A stage with its name."""
+
+    stage: Stage
+    name: Annotated[str, said("环节名称", "name of the stage")]
+
+
+DeclaredMoveShape = TypedDict(
+    "DeclaredMoveShape",
+    {
+        "trigger": Trigger,
+        "name": Annotated[str, said("动作名称", "name of the trigger")],
+        "from": Stage,
+        "to": Stage,
+        "who": Annotated[Role, said("由哪个角色办理", "role that makes it")],
+        "asks_requirements": bool,
+        "asks_reason": bool,
+        "opens_round": bool,
+        "together": bool,
+    },
+)
+DeclaredMoveShape.__doc__ = "A move as it is declared."
+
+
+class ClauseShape(TypedDict):
+    """A clause that nothing asks for."""
+
+    clause: str
+    sentence: str
+
+
+class RecordedClauseShape(ClauseShape):
+    """A clause that is recorded and not asked for."""
+
+    where: list[str]
+
+
+class DefinedShape(TypedDict):
+    """One kind of process as it is declared."""
+
+    stages: list[StageNameShape]
+    moves: list[DeclaredMoveShape]
+    requirements: list[RequirementShape]
+    acts: list[ActShape]
+    recorded: list[RecordedClauseShape]
+    not_asked: list[ClauseShape]
+    diagram: str
+
+
+class SchoolActsShape(TypedDict):
+    """What can be done besides the processes."""
+
+    acts: list[ActShape]
+
+
+class DefinitionShape(DefinedShape):
+    """Every kind of process; at the top that of the branches' own year."""
+
+    kinds: dict[Kind, DefinedShape]
+    school: SchoolActsShape
+
+
+@routes.get("/process", action=Action.READ_DEFINITION, answers=DefinitionShape, zh="流程、要求与事项")
 def read_definition(call: Call[object]) -> object:
-    """How a branch moves and what each stage asks, from the code that does it; which clauses are recorded only, and which not yet."""
+    """Read each kind of process: its stages, moves, requirements, acts and diagram."""
     kinds = {kind.value: _definition(kind) for kind in MOVES}
     return {"kinds": kinds, "school": {"acts": [act_shape(act) for act in OF_SCHOOL]}, **kinds[MAIN]}
 

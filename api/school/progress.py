@@ -11,7 +11,7 @@ from typing_extensions import TypedDict
 from api.frame.address import CYCLE
 from api.frame.errors import language
 from api.frame.lists import Page, after_of, cursor, listed, natural, number
-from api.frame.routes import Answer, Routes
+from api.frame.routes import Answer, Routes, Tag
 from api.frame.shapes import BranchShape, Listed, LocatedShape, ProcessShape, WaiverShape, branch_shape, located_shape, process_shape, waiver_shape
 from api.school.polling import board
 from workflow.foundation.errors import Invalid, Words
@@ -21,6 +21,7 @@ from workflow.foundation.fields import (
     Sent,
     StaffNo,
     YesNo,
+    about,
     one_of,
 )
 from workflow.foundation.vocabulary import MAIN, STAGES, Kind, LetterState, Stage
@@ -33,36 +34,46 @@ from workflow.readings.progress import Cursor, branches, changed_branches
 from workflow.rules.acts import Call
 from workflow.year.cycle import cycle_by_year
 
-routes = Routes()
+routes = Routes(tag=Tag("progress", "全校进度", "the whole school at a glance"))
 
 
 class ProgressQuery(Body):
     """Of which kind of process: the branches' own year, unless the assessment is asked for."""
 
-    kind = one_of(Kind, load_default=MAIN)
+    kind = one_of(Kind, load_default=MAIN, **about("流程种类", "kind of process"))
 
 
 class BranchesQuery(Page):
     """Which rows of the dashboard."""
 
-    stage = one_of(Stage, among=STAGES[MAIN])
-    overdue = YesNo()
-    unit = Line()
-    q = Line(at_most=50)
-    changed_since = Line(at_most=500)
+    stage = one_of(Stage, among=STAGES[MAIN], **about("环节", "stage", "只要处于该环节的", "branches at this stage", example="talks"))
+    overdue = YesNo(**about("是否逾期", "overdue", "true 只要逾期的", "true for those past their day", example=True))
+    unit = Line(**about("单位", "unit", "所在单位的名称或代码", "name or code of the unit", example="物理学院"))
+    q = Line(at_most=50, **about("查找", "words", "支部名称或代码里的字", "words in the name or code of the branch", example="物理"))
+    changed_since = Line(
+        at_most=500,
+        **about(
+            "增量标记",
+            "changes since",
+            "全校进度的 cursor 或上一次的 next，只要此后变化的；不能与其他筛选同用",
+            "cursor of the progress, or next of the answer before; takes no other filter",
+        ),
+    )
 
 
 class ExceptionsQuery(Page):
     """Which exceptions."""
 
-    clause = Line(at_most=8)
-    unit = Line()
+    clause = Line(at_most=8, **about("条款", "clause", "方案条款编号", "number of the plan's clause", example="K2"))
+    unit = Line(**about("单位", "unit", "所在单位的名称或代码", "name or code of the unit", example="物理学院"))
 
 
 class WaiversQuery(Page):
     """Which reasons: ``pending=true`` for those that wait for the office."""
 
-    pending = YesNo(load_default=False)
+    pending = YesNo(
+        load_default=False, **about("待批准", "pending", "true 只要等党办批准的", "true for those that wait for the office", example=True)
+    )
 
 
 class LocatedWaiverShape(WaiverShape):
@@ -74,8 +85,8 @@ class LocatedWaiverShape(WaiverShape):
 class LettersQuery(Page):
     """Whose letters."""
 
-    branch = Line(at_most=32)
-    recipient = StaffNo()
+    branch = Line(at_most=32, **about("党支部", "branch", "党支部代码", "code of the branch", example="D0101"))
+    recipient = StaffNo(**about("收信人", "recipient", "收信人学工号", "staff number of the recipient", example="20160001"))
 
 
 class LetterShape(TypedDict):
@@ -128,9 +139,9 @@ class ProgressShape(TypedDict):
     late: int
 
 
-@routes.get(f"{CYCLE}/progress", action=Action.READ_SCHOOL, answers=ProgressShape, query=ProgressQuery())
+@routes.get(f"{CYCLE}/progress", action=Action.READ_SCHOOL, answers=ProgressShape, query=ProgressQuery(), zh="全校进度", polled=True)
 def read_progress(call: Call[object], query: Sent, year: int) -> object:
-    """How many branches stand where: at most half a second old, or with ``Cache-Control: no-cache`` from the database."""
+    """Count branches by stage. At most half a second old; ``Cache-Control: no-cache`` asks the database."""
     seen = board().latest(call, year, query["kind"], fresh=bool(http.cache_control.no_cache))
     body: ProgressShape = {
         "cycle": year,
@@ -147,9 +158,9 @@ def read_progress(call: Call[object], query: Sent, year: int) -> object:
     return Answer(body, tagged=body)
 
 
-@routes.get(f"{CYCLE}/branches", action=Action.READ_SCHOOL, answers=Listed[ProcessShape], query=BranchesQuery())
+@routes.get(f"{CYCLE}/branches", action=Action.READ_SCHOOL, answers=Listed[ProcessShape], query=BranchesQuery(), zh="列出各支部", polled=True)
 def list_branches(call: Call[object], query: Sent, year: int) -> object:
-    """Each branch, with filters; or with ``changed_since`` those whose row has changed, in their present state."""
+    """List branches with filters. With ``changed_since`` list those that changed; ``next`` is always what to ask with next."""
     cycle = cycle_by_year(call.session, year)
     if "changed_since" in query:
         if beside := [name for name in ("stage", "overdue", "unit", "q", "after") if name in query]:
@@ -173,9 +184,9 @@ def list_branches(call: Call[object], query: Sent, year: int) -> object:
     return Answer(page, tagged=page)
 
 
-@routes.get(f"{CYCLE}/exceptions", action=Action.READ_SCHOOL, answers=Listed[LocatedShape], query=ExceptionsQuery())
+@routes.get(f"{CYCLE}/exceptions", action=Action.READ_SCHOOL, answers=Listed[LocatedShape], query=ExceptionsQuery(), zh="列出全校所缺")
 def list_exceptions(call: Call[object], query: Sent, year: int) -> object:
-    """All that is missing school-wide, signs included: the gate's own rows."""
+    """List all that is missing in the school, signs included."""
     cycle_by_year(call.session, year)
     after = after_of(query, ("", 0), _exception_place)
     rows = exceptions(call.session, year, today=call.today, clause=query.get("clause"), unit=query.get("unit"), after=after, limit=query["limit"] + 1)
@@ -189,17 +200,17 @@ def _exception_place(text: str) -> tuple[str, int]:
     raise ValueError
 
 
-@routes.get(f"{CYCLE}/waivers", action=Action.READ_SCHOOL, answers=Listed[LocatedWaiverShape], query=WaiversQuery())
+@routes.get(f"{CYCLE}/waivers", action=Action.READ_SCHOOL, answers=Listed[LocatedWaiverShape], query=WaiversQuery(), zh="列出全校理由")
 def list_waivers_of_year(call: Call[object], query: Sent, year: int) -> object:
-    """The reasons that branches gave in place of what is missing: what the office reads, and what waits for its approval."""
+    """List reasons that branches gave, or with ``pending=true`` those that wait for the office."""
     cycle = cycle_by_year(call.session, year)
     rows = waivers_of_year(call.session, cycle, pending=query["pending"], after=after_of(query, 0, number), limit=query["limit"] + 1)
     return listed(rows, query, lambda row: {**waiver_shape(row[0]), "branch": branch_shape(row[1])}, lambda row: row[0].id)
 
 
-@routes.get(f"{CYCLE}/letters", action=Action.READ_SCHOOL, answers=Listed[LetterShape], query=LettersQuery())
+@routes.get(f"{CYCLE}/letters", action=Action.READ_SCHOOL, answers=Listed[LetterShape], query=LettersQuery(), zh="列出信件")
 def list_letters(call: Call[object], query: Sent, year: int) -> object:
-    """Who was told what, when, and what became of it."""
+    """List letters: to whom, about what, and whether they were sent."""
     cycle = cycle_by_year(call.session, year)
     rows = ledger(
         call.session,

@@ -5,34 +5,36 @@ from __future__ import annotations
 from typing import Any
 
 from api.frame.address import NUMBER, location
-from api.frame.routes import Answer, Routes
+from api.frame.routes import Answer, Routes, Tag
 from api.frame.uploads import ImportShape, import_shape
 from workflow.people.access import Action
 from workflow.roster.imports import APPLY, PREVIEW, RosterImport
 from workflow.rules.acts import Call, Done
 from workflow.workbooks.imports import import_by_id
 
-routes = Routes()
+routes = Routes(tag=Tag("roster-imports", "导入名册", "importing the roster"))
 ONE = f"/roster-imports/<{NUMBER}:import_id>"
 
 
 class AppliedShape(ImportShape):
+    """A roster that was applied, with how much that changed."""
+
     changed: dict[str, Any]
 
 
 @routes.post("/roster-imports", PREVIEW, answers=ImportShape, status=201)
 def preview(call: Call[object], row: RosterImport) -> object:
-    """Read a workbook: every problem by sheet, row and heading, and what applying it will change. Changes nothing."""
+    """Read a workbook. The answer lists every problem and what applying it will change; nothing is changed yet."""
     return Answer(import_shape(row), location=location(ONE, import_id=row.id))
 
 
-@routes.get(ONE, action=Action.IMPORT_ROSTER, answers=ImportShape)
+@routes.get(ONE, action=Action.IMPORT_ROSTER, answers=ImportShape, zh="查看导入")
 def read_import(call: Call[object], import_id: int) -> object:
-    """A workbook as it was read."""
+    """Read a workbook that was sent."""
     return import_shape(import_by_id(call.session, RosterImport, import_id))
 
 
 @routes.post(f"{ONE}/apply", APPLY, answers=AppliedShape)
 def apply(call: Call[object], done: Done) -> object:
-    """Apply it, all or nothing. Again, with no second effect."""
+    """Apply a workbook, all or nothing. Doing it again has no second effect."""
     return {**import_shape(done.rows[0]), **done.facts}

@@ -92,7 +92,7 @@ def operations(house: House) -> list[Operation]:
         Operation(
             path,
             method.upper(),
-            any(each["name"] == "If-Match" for each in operation["parameters"]),
+            any(str(each.get("$ref", "")).rpartition("/")[2].startswith("If-Match") for each in operation["parameters"]),
             "multipart/form-data" in operation.get("requestBody", {}).get("content", {}),
             fields(operation),
         )

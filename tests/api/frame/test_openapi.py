@@ -21,7 +21,7 @@ from workflow.people.access import ACCESS
 from workflow.year.cycle import process_of
 
 PARAMETER = re.compile(r"<(?:[^:<>]+:)?([^<>]+)>")
-REFERENCE = re.compile(r"#/components/(\w+)/(\w+)")
+REFERENCE = re.compile(r"#/components/(\w+)/([\w-]+)")
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +70,18 @@ def operations(document: Any) -> dict[tuple[str, str], Any]:
     return {(method.upper(), path): each for path, item in document["paths"].items() for method, each in item.items()}
 
 
+def resolved(document: Any, part: Any) -> Any:
+    """A part of the document, or the component that it refers to."""
+    if "$ref" not in part:
+        return part
+    kind, name = part["$ref"].split("/")[-2:]
+    return document["components"][kind][name]
+
+
+def parameters(document: Any, route: Route) -> list[Any]:
+    return [resolved(document, each) for each in operations(document)[route.method, path_of(route.rule)]["parameters"]]
+
+
 def path_of(rule: str) -> str:
     return re.sub(r"<(?:[^:<>]+:)?([^<>]+)>", r"{\1}", rule)
 
@@ -99,9 +111,9 @@ def test_each_operation_says_what_it_takes_and_how_it_refuses(document: Any) -> 
         assert str(route.status) in each["responses"]
         assert (each["security"] == []) == (route.action is None)
         assert ("requestBody" in each) == (route.body is not None or route.upload)
-        assert {p["name"] for p in each["parameters"] if p["in"] == "path"} == set(re.findall(r"\{(\w+)\}", path_of(route.rule)))
-        assert any(p["name"] == "If-Match" for p in each["parameters"]) == route.if_match
-        refusals = {code: answer for code, answer in each["responses"].items() if code[0] in "45"}
+        assert {p["name"] for p in parameters(document, route) if p["in"] == "path"} == set(re.findall(r"\{(\w+)\}", path_of(route.rule)))
+        assert any(p["name"] == "If-Match" for p in parameters(document, route)) == route.if_match
+        refusals = {code: resolved(document, answer) for code, answer in each["responses"].items() if code[0] in "45"}
         assert all(answer["content"].keys() == {"application/problem+json"} for answer in refusals.values())
         assert {"401", "403"} <= refusals.keys() or route.action is None
 

@@ -1,0 +1,161 @@
+"""One operation for each route (接口): what it does, who may, when it closes, how it refuses, and what goes around it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from api.frame.errors import CsrfMissing, Malformed, PreconditionRequired, TooLarge, UnsupportedMediaType, status_of
+from api.frame.openapi.examples import examples
+from api.frame.openapi.headers import names_in, wanted
+from api.frame.openapi.refusals import ALWAYS, by_status, response_name
+from api.frame.openapi.schemas import Described, Schemas
+from api.frame.routes import Route
+from api.frame.words import both
+from workflow.foundation import errors
+from workflow.foundation.errors import Refusal, Words
+from workflow.foundation.idempotency import RequestInProgress
+from workflow.foundation.vocabulary import Role
+from workflow.people.access import ACCESS, Scope
+
+OUTCOME = {200: Words("成功", "done"), 201: Words("已登记", "made"), 204: Words("已办理，没有内容", "done, without content")}
+
+
+def operation(route: Route, schemas: Schemas, name: str) -> Described:
+    """The operation of one route; ``name`` is its operationId."""
+    refusals = by_status(refusals_of(route))
+    described: Described = {
+        "operationId": name,
+        "tags": [route.tag.name] if route.tag else [],
+        "summary": route.zh,
+        "description": description(route),
+        "parameters": _parameters(route),
+        "responses": {str(route.status): _success(route, schemas)},
+        "security": [] if route.action is None else [{"bearer": []}, {"session": []}],
+    }
+    if route.polled:
+        described["responses"]["304"] = {"description": both(Words("没有变化", "nothing has changed")), "headers": _headers(["ETag"])}
+    for status, each in sorted(refusals.items()):
+        described["responses"][str(status)] = {"$ref": f"#/components/responses/{response_name(each)}"}
+    if route.body is not None and route.act is not None:
+        content = {"schema": schemas.of(route.body), "examples": examples(route.act)}
+        described["requestBody"] = {"required": True, "content": {"application/json": content}}
+    if route.upload and route.act is not None and route.act.uploads is not None:
+        file = {"type": "string", "format": "binary", "description": both(Words(f"{route.act.uploads.called.zh}文件（.xlsx）", "workbook (.xlsx)"))}
+        form = {"type": "object", "required": ["file"], "properties": {"file": file}}
+        described["requestBody"] = {"required": True, "content": {"multipart/form-data": {"schema": form}}}
+    return described
+
+
+def _parameters(route: Route) -> list[Described | str]:
+    """The parameters of a route; a name alone is that of a component."""
+    found: list[Described | str] = [name for name, _ in names_in(route.rule)]
+    if route.query is not None:
+        found.append({"in": "query", "schema": route.query})
+    optional = route.method == "PUT"
+    headers = [f"{name}-Once-There" if name == "If-Match" and optional else name for name in wanted(route)]
+    return [*found, *headers]
+
+
+def _success(route: Route, schemas: Schemas) -> Described:
+    described: Described = {"description": both(OUTCOME[route.status])}
+    if route.status != 204:
+        described["content"] = {"application/json": {"schema": schemas.of(route.answers)}}
+    names = ["ETag"] if route.polled else []
+    if route.status == 201:
+        names.append("Location")
+    if route.repeatable:
+        names.append("Idempotent-Replayed")
+    return {**described, "headers": _headers(names)} if names else described
+
+
+def _headers(names: Sequence[str]) -> Described:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+# ── how it refuses ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def refusals_of(route: Route) -> list[type[Refusal]]:
+    """What may be answered instead, in no order: its own first among those of a status."""
+    found = list(route.refuses)
+    if route.method != "GET":
+        found += [*ALWAYS, errors.StageClosed] if route.act and route.act.closes else ALWAYS
+    if route.action is not None:
+        found += [errors.Unauthenticated, errors.Forbidden]
+    if names_in(route.rule):
+        found.append(errors.NotFound)
+    if route.body is not None or route.upload:
+        found += [TooLarge, UnsupportedMediaType]
+    if route.body is not None:
+        found.append(Malformed)
+    if route.body is not None or route.upload or route.query is not None or route.repeatable:
+        found.append(errors.Invalid)
+    if route.if_match:
+        found += [errors.Stale, PreconditionRequired]
+    if route.repeatable:
+        found.append(RequestInProgress)
+    return list(dict.fromkeys([*found, errors.Busy]))
+
+
+def tellings(route: Route) -> Iterator[tuple[type[Refusal], Words]]:
+    """Refusals of a route in words, the one that says most of it first."""
+    yield from ((each, each.title) for each in route.refuses)
+    if route.act is not None and route.act.closes:
+        yield errors.StageClosed, errors.StageClosed.title
+    if route.if_match:
+        yield errors.Stale, errors.Stale.title
+    if route.body is not None and not route.body.partial:
+        needed = (field.data_key or name for name, field in route.body.load_fields.items() if field.required)
+        yield from ((errors.Invalid, Words(f"{name}：必须填写", f"{name}: is required")) for name in needed)
+    if names_in(route.rule):
+        yield errors.NotFound, errors.NotFound.title
+    if route.query is not None:
+        yield errors.Invalid, Words("没有这个参数", "unknown parameter")
+    if route.method != "GET" and route.action is not None:
+        yield CsrfMissing, CsrfMissing.title
+    yield errors.Unauthenticated, errors.Unauthenticated.title
+
+
+# ── what it says ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+REACH = {Scope.ALL: Words("", ""), Scope.BRANCH: Words("（本支部）", " (own branch)"), Scope.OWN: Words("（本人的）", " (own)")}
+
+
+def who_may(route: Route) -> Words:
+    """Who may ask, from the access table."""
+    if route.action is None:
+        return Words("不用登录", "everybody, without signing in")
+    roles = ACCESS[route.action]
+    if len(roles) == len(Role):
+        return Words("登录的任何人", "everybody who is signed in")
+    zh = "、".join(f"{role.zh}{REACH[scope].zh}" for role, scope in roles.items())
+    return Words(zh, ", ".join(f"{role.value}{REACH[scope].en}" for role, scope in roles.items()))
+
+
+def description(route: Route) -> str:
+    """What it does, who may, when it closes, and one refusal: Chinese first."""
+    who, (refusal, why) = who_may(route), next(tellings(route))
+    code = f"`{status_of(refusal)} {refusal.slug}`"
+    closes = route.act.closes if route.act else ()
+    zh = [f"谁可以办：{who.zh}。", f"不能办时，例如 {code}：{why.zh}。"]
+    en = [f"Allowed: {who.en}.", f"Refused, for example, with {code}: {why.en}."]
+    if closes:
+        zh.insert(1, f"办到何时：{'、'.join(f'“{stage.zh}”' for stage in closes)}环节结束为止。")
+        en.insert(1, f"Closes with the stage {', '.join(f'`{stage.value}`' for stage in closes)}.")
+    lines = (f"{route.zh}。{''.join(zh)}", f"{route.en.replace('``', '`')} {' '.join(en)}")
+    return "\n\n".join(lines).replace("..", ".").replace("。。", "。")
+
+
+def operation_names(routes: Sequence[Route]) -> list[str]:
+    """The operationId of each route: its own name, with the kind of process where several have it."""
+    called = [route.called for route in routes]
+    return [f"{name}_{route.kind.value}" if called.count(name) > 1 and route.kind else name for name, route in zip(called, routes, strict=True)]
+
+
+def versioned(schema: object, components: dict[str, Described]) -> bool:
+    """Whether an answer tells the version that its ETag is: ``version`` is among its own properties."""
+    if not isinstance(schema, dict):
+        return False
+    if "$ref" in schema:
+        return versioned(components.get(schema["$ref"].rpartition("/")[2]), components)
+    return "version" in schema.get("properties", {}) or any(versioned(each, components) for each in schema.get("anyOf", ()))
