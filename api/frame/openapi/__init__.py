@@ -13,7 +13,7 @@ from apispec import APISpec
 from api.frame.address import BASE
 from api.frame.openapi.headers import REQUEST, RESPONSE, names_in, of_address
 from api.frame.openapi.naming import names, renamed
-from api.frame.openapi.operations import operation, operation_names, refusals_of, versioned
+from api.frame.openapi.operations import operation, operation_names, refusals_of
 from api.frame.openapi.refusals import by_status, response, response_name, shapes, specialise
 from api.frame.openapi.schemas import Described, Schemas, tell_of_records, tell_properties
 from api.frame.routes import Route
@@ -47,7 +47,7 @@ def document(routes: Sequence[Route]) -> dict[str, object]:
     tell_of_records(components, schemas.plugin)
     tell_properties(components)
     paths = spec.to_dict()["paths"]
-    _tag_versions(paths, components)
+    _tell_etags(routes, paths, components)
     shared = _shared_parameters(paths)
     responses = _responses(routes)
     new = names(components, [*_answers(paths), responses], [paths, responses])
@@ -98,14 +98,20 @@ def _parameters(routes: Sequence[Route]) -> dict[str, Described]:
     return {**parts, **headers, "If-Match-Once-There": {**headers["If-Match"], "required": False}}
 
 
-def _tag_versions(paths: dict[str, Any], components: dict[str, Described]) -> None:
-    """Say where an ETag is answered: with each answer that tells its version."""
-    for item in paths.values():
-        for each in item.values():
-            status, success = next(iter(each["responses"].items()))
-            schema = success.get("content", {}).get("application/json", {}).get("schema")
-            if status != "204" and versioned(schema, components):
-                success.setdefault("headers", {})["ETag"] = {"$ref": "#/components/headers/ETag"}
+def _tell_etags(routes: Sequence[Route], paths: dict[str, Any], components: dict[str, Described]) -> None:
+    """Say where an ETag is answered: with whatever tells its version, or is changed by its version somewhere."""
+    answers: list[tuple[Described, str]] = []
+    changed = set()
+    for route in routes:
+        success = paths[path_of(route.rule)][route.method.lower()]["responses"][str(route.status)]
+        schema = str(success.get("content", {}).get("application/json", {}).get("schema"))
+        answers.append((success, schema))
+        if route.if_match:
+            changed.add(schema)
+    for success, schema in answers:
+        named = re.findall(r"schemas/(\w+)", schema)
+        if schema in changed or any("version" in components[each].get("properties", {}) for each in named):
+            success.setdefault("headers", {})["ETag"] = {"$ref": "#/components/headers/ETag"}
 
 
 def _shared_parameters(paths: dict[str, Any]) -> dict[str, Described]:

@@ -17,10 +17,36 @@ from workflow.rules.acts import AnyAct
 
 Example = tuple[Words, Mapping[str, Any]]
 
+_ADVANCE: Example = (Words("进入下一环节", "on to the next stage"), {"trigger": "advance"})
+_TALLY = {
+    "subject": "committee",
+    "issued": 12,
+    "returned": 12,
+    "valid": 11,
+    "void": 1,
+    "counts": {"work": {"good": 11}, "style": {"good": 9, "fair": 2}, "overall": {"good": 10, "abstain": 1}},
+}
+
 TRIED: Mapping[str, Mapping[str, Example]] = {
-    "record_talk": {
-        "short": (Words("最少要写的", "the least"), {"held_on": "2024-12-16", "talker": "0101001", "partner": "0101020"}),
-        "another": (Words("另一次", "another one"), {"held_on": "2024-12-16", "talker": "0101002", "partner": "0101021"}),
+    "sign_in": {"demo": (Words("演示里的书记", "the secretary of the demo"), {"staff_no": "0101001", "password": "zhibu-demo-2024"})},
+    "set_password": {"phrase": (Words("10 个字符以上", "10 characters or more"), {"password": "梧桐树下的图书馆2024"})},
+    "appoint": {
+        "branch": (
+            Words("支部职务", "a post in a branch"),
+            {"staff_no": "20160005", "branch": "D0101", "post": "deputy", "title": "副书记", "starts_on": "2024-09-01"},
+        ),
+        "school": (Words("学校职务", "an office of the school"), {"staff_no": "20160005", "role": "auditor", "starts_on": "2024-09-01"}),
+    },
+    "move_appraisal": {
+        "advance": _ADVANCE,
+        "return": (
+            Words("党办退回", "back, by the office"),
+            {"trigger": "return", "to": "talks", "reason": "请补充意见建议", "due_on": "2030-01-10"},
+        ),
+    },
+    "move_assessment": {"advance": _ADVANCE},
+    "extend_assessment": {
+        "collecting": (Words("述职延期", "more time to report"), {"stage": "collecting", "due_on": "2025-02-10", "reason": "书记出差"})
     },
     "waive": {
         "one": (
@@ -28,23 +54,45 @@ TRIED: Mapping[str, Mapping[str, Example]] = {
             {"requirement": "members_nobody_talked_with", "subjects": ["0101022"], "reason": "在境外访学，返校后补谈"},
         )
     },
-    "move": {
-        "advance": (Words("进入下一环节", "on to the next stage"), {"trigger": "advance"}),
-        "return": (
-            Words("党办退回", "back, by the office"),
-            {"trigger": "return", "to": "talks", "reason": "请补充意见建议", "due_on": "2030-01-10"},
-        ),
+    "record_talk": {
+        "short": (Words("最少要写的", "the least"), {"held_on": "2024-12-16", "talker": "0101001", "partner": "0101020"}),
+        "another": (Words("另一次", "another one"), {"held_on": "2024-12-16", "talker": "0101002", "partner": "0101021"}),
+    },
+    "record_meeting": {
+        "life": (
+            Words("组织生活会", "the life meeting"),
+            {
+                "purpose": "life",
+                "form": "general",
+                "held_on": "2024-12-19",
+                "started_at": "14:30",
+                "place": "党员活动室",
+                "chair": "20160001",
+                "recorder": "20160002",
+                "agenda": ["自我检查"],
+                "present": ["20160001", "20160002"],
+                "absent": [{"staff_no": "20160005", "reason": "住院"}],
+                "criticisms": [{"speaker": "20160001", "about": "20160002", "matter": "主题党日两次迟到", "improve": "提前安排工作"}],
+                "minutes": "逐项进行，见记录",
+            },
+        )
+    },
+    "record_tally": {"committee": (Words("对支委会", "on the committee"), _TALLY)},
+    "amend_tally": {"committee": (Words("对支委会", "on the committee"), _TALLY)},
+    "record_rating": {
+        "level": (Words("确定等次", "a level"), {"staff_no": "20160005", "level": "qualified", "opinion": "履行职责较好"}),
+        "none": (Words("不评定", "no level"), {"staff_no": "20160005", "not_rated_reason": "预备党员"}),
     },
 }
-"""By act. What stands here goes before what the fields say."""
+"""By operation. What stands here goes before what the fields say."""
 
 
-def examples(act: AnyAct) -> dict[str, Any]:
+def examples(act: AnyAct, operation: str) -> dict[str, Any]:
     """The examples of what an act is sent, by name."""
     if act.sends is None:
         return {}
-    tried = {name: {"summary": str(words), "description": words.en, "value": dict(value)} for name, (words, value) in TRIED.get(act.name, {}).items()}
-    return tried or {"example": {"summary": act.zh, "description": act.en, "value": example_of(act.sends)}}
+    tried = TRIED.get(operation) or {"example": (Words(act.zh, act.en), example_of(act.sends))}
+    return {name: {"summary": words.zh, "description": words.en, "value": dict(value)} for name, (words, value) in tried.items()}
 
 
 def example_of(body: Body) -> dict[str, Any]:

@@ -37,7 +37,7 @@ def operation(route: Route, schemas: Schemas, name: str) -> Described:
     for status, each in sorted(refusals.items()):
         described["responses"][str(status)] = {"$ref": f"#/components/responses/{response_name(each)}"}
     if route.body is not None and route.act is not None:
-        content = {"schema": schemas.of(route.body), "examples": examples(route.act)}
+        content = {"schema": schemas.of(route.body), "examples": examples(route.act, name)}
         described["requestBody"] = {"required": True, "content": {"application/json": content}}
     if route.upload and route.act is not None and route.act.uploads is not None:
         file = {"type": "string", "format": "binary", "description": both(Words(f"{route.act.uploads.called.zh}文件（.xlsx）", "workbook (.xlsx)"))}
@@ -150,12 +150,3 @@ def operation_names(routes: Sequence[Route]) -> list[str]:
     """The operationId of each route: its own name, with the kind of process where several have it."""
     called = [route.called for route in routes]
     return [f"{name}_{route.kind.value}" if called.count(name) > 1 and route.kind else name for name, route in zip(called, routes, strict=True)]
-
-
-def versioned(schema: object, components: dict[str, Described]) -> bool:
-    """Whether an answer tells the version that its ETag is: ``version`` is among its own properties."""
-    if not isinstance(schema, dict):
-        return False
-    if "$ref" in schema:
-        return versioned(components.get(schema["$ref"].rpartition("/")[2]), components)
-    return "version" in schema.get("properties", {}) or any(versioned(each, components) for each in schema.get("anyOf", ()))

@@ -66,12 +66,12 @@ def _field(_: object, field: fields.Field[object], *, ret: Described) -> Describ
     if "label" in field.metadata:
         said["description"] = described(field.metadata["label"], field.metadata.get("help"))
     if isinstance(field, fields.Enum) and issubclass(field.enum, Word):
-        some = [field.enum(value) for value in ret["enum"] if value is not None]
+        values = field.metadata["enum"]  # those that it takes: apispec would tell the whole vocabulary
+        some = [field.enum(value) for value in values if value is not None]
         if len(some) < len(field.enum):
-            said["description"] = f"{said['description']}（{listed(some)}）"
-        else:
-            nullable = None in ret.pop("enum")
-            said |= {"anyOf": [reference(field.enum.__name__), {"type": "null"}]} if nullable else reference(field.enum.__name__)
+            return {**said, "enum": values, "description": f"{said['description']}（{listed(some)}）"}
+        ret.pop("enum")
+        said |= {"anyOf": [reference(field.enum.__name__), {"type": "null"}]} if None in values else reference(field.enum.__name__)
     return said
 
 
@@ -145,4 +145,4 @@ def tell_of_records(components: dict[str, Described], resolver: MarshmallowPlugi
     """Say of each schema of ours what its class says."""
     assert resolver.converter is not None  # noqa: S101  (apispec has made it)
     for key, name in resolver.converter.refs.items():
-        components[name].setdefault("description", key[0].__doc__ or "")
+        components[name].setdefault("description", key[0].__doc__ or both(WORDS[name.lower()]))

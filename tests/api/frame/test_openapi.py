@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -26,7 +27,13 @@ REFERENCE = re.compile(r"#/components/(\w+)/([\w-]+)")
 
 @pytest.fixture(scope="module")
 def house(superuser: str, template: str) -> Iterator[House]:
-    """With one record of each kind, numbered 1."""
+    with a_house_with_records(superuser, template) as made:
+        yield made
+
+
+@contextmanager
+def a_house_with_records(superuser: str, template: str) -> Iterator[House]:
+    """A house with one record of each kind, numbered 1."""
     with a_house(superuser, template) as made:
         secretary, branch = made.as_("张三"), "/cycles/2024/branches/D0101"
         for path, body in (
@@ -263,3 +270,28 @@ def test_the_root_has_what_machines_and_people_ask_for_first(house: House) -> No
         with client.get(address) as found:
             assert found.status_code == 200, address
     assert not re.findall(r"<script(?![^>]*src=)|<style| on\w+=", page), "the policy allows no inline script or style"
+
+
+def test_an_answer_has_an_etag_where_the_description_says_so_and_304_where_it_is_polled(house: House, document: Any) -> None:
+    tagged, without = 0, []
+    for route in ROUTES:
+        if route.method == "GET":
+            client = house.as_(who_may(route))
+            path = address(route, {"year": "2024", "code": "D0101", "staff_no": "w5"}) + ("?year=2025" if route.rule == "/calendar" else "")
+            answer = client.get(path)
+            if answer.status != 200:
+                continue
+            success = operations(document)["GET", path_of(route.rule)]["responses"]["200"]
+            assert "ETag" not in answer.headers or "ETag" in success.get("headers", {}), route.name
+            if "ETag" not in answer.headers and "ETag" in success.get("headers", {}):
+                without.append(route.rule)
+            if "ETag" in answer.headers:
+                tagged += 1
+                again = client.get(path, **{"If-None-Match": answer.etag})
+                assert (again.status == 304) == route.polled, route.name
+    assert tagged > 20
+    assert [rule for rule in without if not rule.endswith(NOT_THERE_YET)] == []
+
+
+NOT_THERE_YET = ("/duty-report", "/facts", "/proposal", "/form")
+"""What is answered empty before anybody has written it, and has no version then."""
