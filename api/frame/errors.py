@@ -73,6 +73,14 @@ STATUS: Mapping[type[Refusal], int] = {
 }
 
 
+BEYOND: Mapping[str, tuple[int, Words]] = {
+    "http-405": (405, Words("这个地址不支持该方法", "method not allowed")),
+    "internal": (500, Words("系统内部出错，请把请求编号告诉管理员", "internal error: tell the administrator the request id")),
+    "database-away": (503, Words("数据库暂时连不上，请稍后再试", "the database cannot be reached, please try again")),
+}
+"""What no verb refuses and yet goes wrong, by slug."""
+
+
 def status_of(refusal: type[Refusal]) -> int:
     """The status of a refusal: its own class's, or that of the nearest above it."""
     return next((STATUS[cls] for cls in refusal.__mro__ if cls in STATUS), 400)
@@ -136,9 +144,8 @@ def went_wrong_in_http(error: HTTPException) -> Response:
         return error.get_response()  # type: ignore[return-value]
     if known is not None:
         return refused(known())
-    words = {405: Words("这个地址不支持该方法", "method not allowed")}.get(
-        status, Words(HTTP_STATUS_CODES.get(status, "Error"), HTTP_STATUS_CODES.get(status, "Error"))
-    )
+    plain = HTTP_STATUS_CODES.get(status, "Error")
+    _, words = BEYOND.get(f"http-{status}", (status, Words(plain, plain)))
     return problem(status, f"http-{status}", words.speak(language()), words.speak(language()), None, headers)
 
 
@@ -148,7 +155,7 @@ def went_wrong_in_database(error: DatabaseFault) -> Response:
         return refused(errors.Exists(constraint=constraint(error)) if (constraint(error) or "").startswith(("uq_", "pk_")) else errors.Conflict())
     if is_away(error):
         log.warning("database-away")
-        return problem(503, "database-away", "数据库暂时连不上", "数据库暂时连不上，请稍后再试", None, {"Retry-After": "5"})
+        return _beyond("database-away", {"Retry-After": "5"})
     return went_wrong(error)
 
 
@@ -157,8 +164,13 @@ def went_wrong(error: Exception) -> Response:
     where = [f"{Path(frame.filename).name}:{frame.lineno}:{frame.name}" for frame in traceback.extract_tb(error.__traceback__)[-6:]]
     cause = type(error.orig).__name__ if isinstance(error, DatabaseFault) else None
     log.error("failed", request_id=g.get("request_id"), error=type(error).__name__, cause=cause, where=where)
-    words = Words("系统内部出错，请把请求编号告诉管理员", "internal error: tell the administrator the request id")
-    return problem(500, "internal", words.speak(language()), words.speak(language()))
+    return _beyond("internal")
+
+
+def _beyond(slug: str, headers: Mapping[str, str] | None = None) -> Response:
+    """Tell what went wrong beyond any verb."""
+    status, words = BEYOND[slug]
+    return problem(status, slug, words.speak(language()), words.speak(language()), None, headers)
 
 
 def register(app: Flask) -> None:

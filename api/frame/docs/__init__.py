@@ -1,51 +1,53 @@
-"""The page at ``/docs`` (接口文档): Swagger's files from their wheel, without inline script."""
+"""The pages below ``/docs`` (接口文档): where to begin, every operation, every refusal. Files alone: no inline script or style."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from flask import Flask, Response, send_from_directory
-from markupsafe import escape
+from jinja2 import Environment, FileSystemLoader
 
 from api.frame.address import BASE
-from api.frame.errors import STATUS, status_of
-from workflow.foundation.errors import Refusal
+from api.frame.docs.problems import told
+from api.frame.docs.start import steps
 
+HERE = Path(__file__).parent
 DIST = Path(str(files("flask_swagger_ui"))) / "dist"
 
-PAGE = """<!doctype html>
-<html lang="zh-CN"><head><meta charset="utf-8"><title>zhibu 接口文档</title>
-<link rel="stylesheet" href="/docs/dist/swagger-ui.css"><link rel="icon" href="data:,"></head>
-<body><div id="swagger-ui"></div>
-<script src="/docs/dist/swagger-ui-bundle.js"></script><script src="/docs/start.js"></script></body></html>
-"""
-START = f'SwaggerUIBundle({{ url: "{BASE}/openapi.json", dom_id: "#swagger-ui", deepLinking: true }});\n'
+
+@cache
+def _pages() -> Environment:
+    return Environment(loader=FileSystemLoader(HERE / "pages"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
 
 
 def problems() -> str:
-    """What each refusal means, from the classes themselves: where the ``type`` of a problem points to."""
-    rows = "".join(
-        f"<dt id='{escape(each.slug)}'>{status_of(each)} {escape(each.slug)}</dt>"
-        f"<dd>{escape(each.title.zh)} · {escape(each.title.en)}<br>{escape((each.__doc__ or '').strip())}</dd>\n"
-        for each in sorted(_refusals(Refusal), key=lambda each: (status_of(each), each.slug))
-    )
-    head = "<meta charset='utf-8'><title>zhibu 错误说明</title><link rel='icon' href='data:,'>"
-    return f"<!doctype html><html lang='zh-CN'><head>{head}</head><body><h1>错误说明 · Problems</h1><dl>{rows}</dl></body></html>\n"
+    """What each refusal means and what to do about it."""
+    return _pages().get_template("problems.html").render(rows=told())
 
 
-def _refusals(cls: type[Refusal]) -> Iterator[type[Refusal]]:
-    """Every refusal that is told over the web; those of the command line have no status."""
-    for each in cls.__subclasses__():
-        if any(kind in STATUS for kind in each.__mro__):
-            yield each
-        yield from _refusals(each)
+def start(document: Mapping[str, Any]) -> str:
+    """Where to begin."""
+    return _pages().get_template("start.html").render(steps=steps(document), base=BASE)
 
 
-def register(app: Flask) -> None:
-    """Add the page, its script and Swagger's own files."""
-    app.add_url_rule("/docs/problems", endpoint="docs-problems", view_func=lambda: Response(problems(), mimetype="text/html"))
-    app.add_url_rule("/docs", endpoint="docs", view_func=lambda: Response(PAGE, mimetype="text/html"))
-    app.add_url_rule("/docs/start.js", endpoint="docs-start", view_func=lambda: Response(START, mimetype="text/javascript"))
+def operations() -> str:
+    """Every operation, by noun."""
+    return _pages().get_template("operations.html").render(base=BASE)
+
+
+def register(app: Flask, document: Mapping[str, Any]) -> None:
+    """Add the pages, their script and style, and Swagger's own files."""
+
+    @cache
+    def begun() -> str:
+        return start(document)
+
+    for name, page in (("docs", operations), ("docs/start", begun), ("docs/problems", cache(problems))):
+        app.add_url_rule(f"/{name}", endpoint=name, view_func=lambda page=page: Response(page(), mimetype="text/html"))
+    for name in ("docs.css", "docs.js"):
+        app.add_url_rule(f"/docs/{name}", endpoint=name, view_func=lambda name=name: send_from_directory(HERE / "pages", name))
     app.add_url_rule("/docs/dist/<path:name>", endpoint="docs-dist", view_func=lambda name: send_from_directory(DIST, name))

@@ -137,7 +137,8 @@ def description(route: Route) -> str:
     who, (refusal, why) = who_may(route), next(tellings(route))
     code = f"`{status_of(refusal)} {refusal.slug}`"
     closes = route.act.closes if route.act else ()
-    zh = [f"谁可以办：{who.zh}。", f"不能办时，例如 {code}：{why.zh}。"]
+    do = "看" if route.method == "GET" else "办"
+    zh = [f"谁可以{do}：{who.zh}。", f"不能{do}时，例如 {code}：{why.zh}。"]
     en = [f"Allowed: {who.en}.", f"Refused, for example, with {code}: {why.en}."]
     if closes:
         zh.insert(1, f"办到何时：{'、'.join(f'“{stage.zh}”' for stage in closes)}环节结束为止。")

@@ -96,7 +96,7 @@ def test_every_operation_says_what_it_does_who_may_and_one_refusal(described: An
     for route, each in operations(described):
         chinese, _, english = each["description"].partition("\n\n")
         assert re.search("[一-鿿]", each["summary"]), route.name
-        assert chinese.startswith(f"{each['summary']}。谁可以办："), route.name
+        assert chinese.startswith((f"{each['summary']}。谁可以看：", f"{each['summary']}。谁可以办：")), route.name
         assert english.startswith(f"{route.en.replace('``', '`')} Allowed: "), route.name
         [told] = re.findall(r"例如 `(\d+) ([\w-]+)`", chinese)
         assert f"Refused, for example, with `{told[0]} {told[1]}`" in english
