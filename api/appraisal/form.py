@@ -25,7 +25,7 @@ from workflow.year.cycle import Cycle, cycle_by_year, secretaries
 
 
 class CheckedShape(TypedDict):
-    """Sums that must agree, and whether they do."""
+    """Sums that must agree, and whether they do (核对项)."""
 
     name: str
     text: str
@@ -33,7 +33,7 @@ class CheckedShape(TypedDict):
 
 
 class LevelsShape(TypedDict):
-    """三、评定结果."""
+    """Part 3 of the form: results of the rating (三、评定结果)."""
 
     excellent: int
     qualified: int
@@ -44,7 +44,7 @@ class LevelsShape(TypedDict):
 
 
 class BasicsShape(TypedDict):
-    """一、基本情况."""
+    """Part 1 of the form: basics (一、基本情况)."""
 
     total: int
     full: int
@@ -60,7 +60,7 @@ class BasicsShape(TypedDict):
 
 
 class CommitteeShape(TypedDict):
-    """二、对支部委员会的评议: of small branches their own readers see bands instead of votes."""
+    """Part 2 of the form: appraisal of the committee. Readers in small branches see bands (二、对支部委员会的评议)."""
 
     issued: int
     returned: int
@@ -70,7 +70,7 @@ class CommitteeShape(TypedDict):
 
 
 class RectifiedShape(TypedDict):
-    """六、整改."""
+    """Part 6 of the form: rectification (六、整改)."""
 
     problems: int
     measures: int
@@ -80,7 +80,7 @@ class RectifiedShape(TypedDict):
 
 
 class SumsShape(TypedDict):
-    """The numbers that a branch's form and the school's share."""
+    """Numbers that a branch's form and the school's share (合计)."""
 
     basics: BasicsShape
     committee: CommitteeShape
@@ -92,7 +92,7 @@ class SumsShape(TypedDict):
 
 
 class TotalsShape(SumsShape):
-    """The school's form: the sum of the branches'."""
+    """The school's form: the sum of the branches' (全校汇总表)."""
 
     cycle: int
     title: str
@@ -100,14 +100,14 @@ class TotalsShape(SumsShape):
 
 
 class StudyLine(TypedDict):
-    """One study session on the form."""
+    """One study session on the form (学习一次)."""
 
     held_on: date
     titles: list[str]
 
 
 class MemberLineShape(TypedDict):
-    """四、党员名册: one row of it."""
+    """Part 4 of the form: one member (四、党员名册一行)."""
 
     staff_no: str
     name: str
@@ -122,11 +122,11 @@ class MemberLineShape(TypedDict):
 
 
 PublishedLine = TypedDict("PublishedLine", {"place": str | None, "from": date, "to": date | None})
-PublishedLine.__doc__ = "One publication on the form."
+PublishedLine.__doc__ = "One publication on the form (公示一次)."
 
 
 class FormShape(SumsShape):
-    """The form of one branch."""
+    """The form of one branch (情况表)."""
 
     cycle: int
     title: str
@@ -153,7 +153,7 @@ class FormShape(SumsShape):
 
 
 class PaperShape(TypedDict):
-    """One paper of the archive."""
+    """A paper of the archive (归档材料)."""
 
     paper: str
     name: str

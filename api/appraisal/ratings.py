@@ -36,7 +36,7 @@ def acknowledge_rating(call: Call[object], row: Rating) -> object:
 
 
 class QuotaShape(TypedDict):
-    """How many may be excellent, and how many are."""
+    """The quota of the year and how many are excellent (优秀名额)."""
 
     ratio: str
     base: str
@@ -58,14 +58,14 @@ def read_quota(call: Call[object]) -> object:
 
 
 class ConcernedShape(PersonShape):
-    """Somebody in a pattern: their level, and the levels that most voted for, unless so few voted that only bands are told."""
+    """Somebody in a pattern, with their level and the levels that most voted for (情形里的人)."""
 
     level: Level
     most: list[Level]
 
 
 class PatternShape(TypedDict):
-    """What may look like 好人主义 or 平衡照顾, with the people in it."""
+    """A pattern that may look like 好人主义 or 平衡照顾, with its people (评定情形)."""
 
     pattern: str
     name: str

@@ -14,7 +14,7 @@ from workflow.rules.acts import Call
 
 
 class LastYearShape(TypedDict):
-    """Last year's measures, and the words with which a duty report begins to tell of them."""
+    """Last year's measures, and words for the duty report (上年度整改事项)."""
 
     items: list[LastYearsMeasure]
     text: str

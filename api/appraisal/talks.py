@@ -17,27 +17,27 @@ from workflow.rules.acts import Call
 
 
 class TalkerShape(PersonShape):
-    """Somebody of the matrix."""
+    """Somebody of the matrix (谈话表里的人)."""
 
     leads: bool
     on_committee: bool
 
 
 class MissingPairShape(TypedDict):
-    """Two people who have not talked yet."""
+    """Two people who have not talked yet (没有谈过的一对)."""
 
     a: str
     b: str
 
 
 class PairShape(MissingPairShape):
-    """Two people who have talked."""
+    """Two people who have talked (谈过的一对)."""
 
     talks: int
 
 
 class CoverageShape(TypedDict):
-    """Who has talked with whom, and who is still missing."""
+    """The matrix of talks (谈话覆盖情况)."""
 
     mode: Coverage
     people: list[TalkerShape]

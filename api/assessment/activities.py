@@ -90,7 +90,7 @@ def withdraw(call: Call[object], row: Activity) -> object:
 
 
 class AppliedAttendanceShape(ImportShape):
-    """A sheet that was applied, with how many lines that changed: 0 the second time."""
+    """A sheet that was applied, with how many lines that changed, 0 the second time (写入的出勤表)."""
 
     changed: dict[str, int]
 

@@ -55,7 +55,7 @@ class OnSiteShape(TypedDict):
 
 
 class OwnResultShape(TypedDict):
-    """What the committee decided on a branch: people of the branch read it once it is published."""
+    """The decision on one branch, for its people once it is published (本支部考核结果)."""
 
     result: Level
     reason: str | None
@@ -65,7 +65,7 @@ class OwnResultShape(TypedDict):
 
 
 class AnnouncedShape(TypedDict):
-    """What a plain member reads of the assessment of his branch, once it is published."""
+    """The published result of a branch, for its plain members (公布的结果)."""
 
     cycle: int
     kind: Kind
@@ -74,7 +74,7 @@ class AnnouncedShape(TypedDict):
 
 
 class AssessmentShape(ProcessShape):
-    """Where the assessment of a branch stands, and what the office has set."""
+    """Where the assessment of a branch stands, and what the office has set (党委考核支部)."""
 
     result: OwnResultShape | None
 
@@ -147,7 +147,7 @@ def list_assessments(call: Call[object], query: Sent, year: int) -> object:
 
 
 class MovedShape(ChangeShape):
-    """A move that was made, and of which branch."""
+    """A move and its branch (支部的动作)."""
 
     branch: BranchShape
 
@@ -162,7 +162,7 @@ def advance_branches(call: Call[object], done: Done) -> object:
 
 
 class SlotShape(TypedDict):
-    """One branch's place in the order of the sessions (现场述职安排)."""
+    """A branch's place in the order of reports (现场述职安排)."""
 
     held_on: date | None
     place: str | None

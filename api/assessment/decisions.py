@@ -25,7 +25,7 @@ ONE = f"{CYCLE}/decisions/<{NUMBER}:decision_id>"
 
 
 class ResultShape(TypedDict):
-    """What was decided on one branch; ``inputs`` is what the committee had before it, kept when the decision was made final."""
+    """The decision on one branch, with what the committee had before it (一个支部的决定)."""
 
     name: str
     result: Level
@@ -34,7 +34,7 @@ class ResultShape(TypedDict):
 
 
 class DecisionShape(RecordShape):
-    """A decision of the committee."""
+    """A decision of the committee (党委会决定)."""
 
     cycle: int
     held_on: date
@@ -49,13 +49,13 @@ class DecisionShape(RecordShape):
 
 
 class ListingShape(DecisionShape):
-    """A decision with the list of 优秀党支部 as it leaves it."""
+    """A decision with the branches that are 优秀党支部 (决定和优秀党支部名单)."""
 
     excellent: list[BranchShape]
 
 
 class AnnouncementShape(TypedDict):
-    """What every branch reads once it is published: which branches are 优秀党支部."""
+    """The published list of 优秀党支部 (优秀党支部名单)."""
 
     cycle: int
     held_on: date

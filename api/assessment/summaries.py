@@ -33,7 +33,7 @@ routes = Routes(kind=KIND.kind, tag=Tag("summary", "考核汇总", "what the com
 
 
 class ReportedShape(TypedDict):
-    """述职."""
+    """The duty report in the summary (述职)."""
 
     mode: ReportMode | None
     submitted: bool
@@ -44,7 +44,7 @@ class ReportedShape(TypedDict):
 
 
 class MeetingCountShape(TypedDict):
-    """三会一课 of one form; ``gap`` is how many are short of what the year expects."""
+    """Meetings of one form; gap counts those short of what the year expects (三会一课的次数)."""
 
     held: int | None
     expected: int
@@ -53,7 +53,7 @@ class MeetingCountShape(TypedDict):
 
 
 class CleanShape(TypedDict):
-    """党风廉政建设."""
+    """Clean government (党风廉政建设)."""
 
     text: str | None
     issues: bool | None
@@ -61,7 +61,7 @@ class CleanShape(TypedDict):
 
 
 class AttendedShape(TypedDict):
-    """出勤; ``rate`` in per cent with one decimal."""
+    """Attendance (出勤)."""
 
     required: int
     attended: int
@@ -70,7 +70,7 @@ class AttendedShape(TypedDict):
 
 
 class ActivityLineShape(TypedDict):
-    """One activity of the year, as far as this branch is concerned."""
+    """An activity as far as this branch is concerned (活动出勤)."""
 
     id: int
     kind: ActivityKind
@@ -82,7 +82,7 @@ class ActivityLineShape(TypedDict):
 
 
 class ExcellentShape(TypedDict):
-    """优秀党员比例, of the base that the quota is a share of."""
+    """Share of excellent members, by the base of the quota (优秀党员比例)."""
 
     rated: int
     excellent: int
@@ -93,7 +93,7 @@ class ExcellentShape(TypedDict):
 
 
 class DoneShape(TypedDict):
-    """整改完成率."""
+    """Share of measures that are done (整改完成率)."""
 
     measures: int
     done: int
@@ -101,14 +101,14 @@ class DoneShape(TypedDict):
 
 
 class ProposedShape(TypedDict):
-    """党办建议等次及理由."""
+    """Level and reason that the office proposes (党办建议等次及理由)."""
 
     result: Level | None
     reason: str | None
 
 
 class SheetShape(TypedDict):
-    """The summary of one branch. People of the branch do not read what is proposed."""
+    """The summary of one branch; people of the branch do not read the proposal (考核汇总)."""
 
     cycle: int
     branch: BranchShape

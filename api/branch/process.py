@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -14,7 +15,7 @@ from api.frame.records import collection_routes
 from api.frame.routes import Answer, Routes, Tag
 from api.frame.shapes import ChangeShape, CheckShape, Items, Listed, MadeShape, OptionShape, change_shape, option_shape, unmet_shape, waiver_shape
 from workflow.acts.processes import OF_KIND, ProcessActs
-from workflow.foundation.errors import MoveNotPossible, RequirementsUnmet
+from workflow.foundation.errors import MoveNotPossible, RequirementsUnmet, Words
 from workflow.foundation.fields import (
     Body,
     Sent,
@@ -29,13 +30,14 @@ from workflow.machine.process import options
 from workflow.rules.acts import Call
 from workflow.rules.evidence import records_of
 from workflow.rules.kinds import ProcessKind
+from workflow.rules.moves import Move
 from workflow.rules.requirement import Waiver
 from workflow.year.cycle import Extension, StageChange, moves_made
 from workflow.year.deadlines import extensions_of
 
 
 class HistoryShape(TypedDict):
-    """A change of one row."""
+    """A change of one row (一次改动)."""
 
     id: int
     at: datetime
@@ -63,7 +65,7 @@ def history_shape(row: History) -> HistoryShape:
 
 
 class ExtensionShape(TypedDict):
-    """A later day for one branch and stage."""
+    """A later day for one branch and stage (延期)."""
 
     id: int
     stage: Stage
@@ -153,6 +155,21 @@ def _history_route(routes: Routes, kind: ProcessKind) -> None:
         return listed(rows, query, history_shape, lambda row: row.id)
 
 
+def told_of(moves: Sequence[Move]) -> Words:
+    """Say of each trigger what it wants besides its name."""
+    single = [move for move in moves if not move.together]
+    zh, en = [], []
+    for trigger in dict.fromkeys(move.trigger for move in single):
+        made = [move for move in single if move.trigger is trigger]
+        forks = len({move.source for move in made}) < len(made)
+        wants = [name for name, wanted in (("to", forks), ("reason", made[0].asks_reason), ("due_on", made[0].opens_round)) if wanted]
+        zh.append(f"`{trigger.value}` {trigger.zh}" + (f"（{'、'.join(wants)}）" if wants else ""))
+        en.append(f"`{trigger.value}`" + (f" ({', '.join(wants)})" if wants else ""))
+    late = Words("due_on 只在那个环节的期限已过时必填。", "due_on is required only if the day of that stage has passed.")
+    several = any("due_on" in each for each in en)
+    return Words(f"动作：{'、'.join(zh)}。{late.zh if several else ''}", f"Triggers: {', '.join(en)}. {late.en if several else ''}".rstrip())
+
+
 def _move_routes(routes: Routes, kind: ProcessKind, acts: ProcessActs) -> None:
     @routes.get(f"{AT[kind.kind]}/moves", action=kind.reads, answers=Listed[ChangeShape], query=Page(), zh="列出动作")
     def list_moves(call: Call[object], query: Sent) -> object:
@@ -166,7 +183,9 @@ def _move_routes(routes: Routes, kind: ProcessKind, acts: ProcessActs) -> None:
 
         return listed(rows, query, shape, lambda row: row.id)
 
-    @routes.post(f"{AT[kind.kind]}/moves", acts.move, answers=MadeShape, status=201, refuses=(RequirementsUnmet, MoveNotPossible))
+    refuses = (RequirementsUnmet, MoveNotPossible)
+
+    @routes.post(f"{AT[kind.kind]}/moves", acts.move, answers=MadeShape, status=201, refuses=refuses, more=told_of(kind.moves))
     def make_move(call: Call[object], change: StageChange) -> object:
         """Move the process. A refusal lists everything that is missing, never only the first."""
         overdue = change.due_on is not None and change.due_on < call.today

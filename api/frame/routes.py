@@ -11,7 +11,7 @@ from flask import current_app
 
 from api.frame.address import endpoint
 from workflow.foundation.database import Engine
-from workflow.foundation.errors import Refusal
+from workflow.foundation.errors import Refusal, Words
 from workflow.foundation.fields import Body
 from workflow.foundation.settings import Settings
 from workflow.foundation.vocabulary import MAIN, Kind
@@ -91,6 +91,8 @@ class Route:
     """What it does, in one line of Chinese; of an act, the act says it."""
     en: str = ""
     """What it does, where the view's docstring does not say it."""
+    more: Words | None = None
+    """What else there is to say of it."""
     polled: bool = False
     """Its ETag is of its content: whoever has it already is answered 304."""
 
@@ -138,6 +140,7 @@ class RouteOptions(TypedDict, total=False):
     called: str
     zh: str
     en: str
+    more: Words
     polled: bool
 
 

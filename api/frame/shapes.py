@@ -25,14 +25,14 @@ T = TypeVar("T")
 
 
 class Listed(TypedDict, Generic[T]):
-    """A page of a list; ``next`` is what to ask with for the following one."""
+    """A page of a list (一页)."""
 
     items: list[T]
     next: str | None
 
 
 class Items(TypedDict, Generic[T]):
-    """A list that is never long enough for pages."""
+    """A whole list (全部列出)."""
 
     items: list[T]
 
@@ -49,14 +49,14 @@ def page_of(schema: Body) -> PageOf:
 
 
 class PersonShape(TypedDict):
-    """Somebody, by staff number and name."""
+    """Somebody, by staff number and name (人员)."""
 
     staff_no: str
     name: str
 
 
 class BranchShape(TypedDict):
-    """A branch."""
+    """A branch (党支部)."""
 
     code: str
     name: str
@@ -64,7 +64,7 @@ class BranchShape(TypedDict):
 
 
 class ProcessShape(TypedDict):
-    """Where one branch stands."""
+    """Where one branch stands (支部所在环节)."""
 
     cycle: int
     kind: Kind
@@ -104,7 +104,7 @@ def process_shape(process: Process, secretary: Participant | None, today: date) 
 
 
 class CycleShape(TypedDict):
-    """One year, with its plan."""
+    """A year with its plan (年度)."""
 
     year: int
     title: str
@@ -145,7 +145,7 @@ def cycle_shape(cycle: Cycle) -> CycleShape:
 
 
 class SubjectShape(TypedDict):
-    """A person or thing that a requirement concerns."""
+    """A person or thing that a requirement concerns (涉及的人或事)."""
 
     id: str
     name: str
@@ -156,7 +156,7 @@ def subject_shapes(subjects: Iterable[Subject]) -> list[SubjectShape]:
 
 
 class UnmetShape(TypedDict):
-    """A requirement with what it lacks."""
+    """A requirement with what it lacks (未满足的要求)."""
 
     clause: str
     requirement: str
@@ -187,7 +187,7 @@ def unmet_shape(unmet: Unmet, speech: str) -> UnmetShape:
 
 
 class LocatedShape(UnmetShape):
-    """An unmet requirement among those of many branches."""
+    """An unmet requirement among those of many branches (各支部未满足的要求)."""
 
     kind: Kind
     cycle: int
@@ -202,7 +202,7 @@ def located_shape(unmet: Unmet, speech: str) -> LocatedShape:
 
 
 class OptionShape(TypedDict):
-    """A move that is declared from here."""
+    """A move that is declared from this stage (现在的动作)."""
 
     trigger: Trigger
     to: Stage
@@ -235,11 +235,11 @@ ChangeShape = TypedDict(
         "at": datetime,
     },
 )
-ChangeShape.__doc__ = "A move that was made."
+ChangeShape.__doc__ = "A move that was made (已办的动作)."
 
 
 class MadeShape(ChangeShape):
-    """A move just made, with where it led."""
+    """A move just made, with the stage that it led to (刚办的动作)."""
 
     stage: Stage
     overdue: bool
@@ -262,7 +262,7 @@ def change_shape(row: StageChange) -> ChangeShape:
 
 
 class RollShape(TypedDict):
-    """One line of a roll. A plain member reads the names alone."""
+    """A line of a roll; plain members read the names alone (名册一行)."""
 
     staff_no: str
     name: str
@@ -305,7 +305,7 @@ def roll_shape(row: Participant) -> RollShape:
 
 
 class RetractionShape(TypedDict):
-    """Withdrawal or rejection of a record."""
+    """Withdrawal or rejection of a record (撤回或退回)."""
 
     by: str
     at: datetime
@@ -313,7 +313,7 @@ class RetractionShape(TypedDict):
 
 
 class RecordShape(TypedDict):
-    """What every record answers besides what it was sent."""
+    """The common part of a record in answers (记录的共同部分)."""
 
     id: int
     version: int
@@ -339,13 +339,13 @@ def _retraction(by: str | None, at: datetime | None, reason: str | None) -> Retr
 
 
 class CoveredShape(SubjectShape):
-    """A person or thing that a reason covers."""
+    """A person or thing that a reason covers (理由涉及的人或事)."""
 
     amount: int
 
 
 class WaiverShape(RecordShape):
-    """A reason that stands in place of what is missing."""
+    """A reason that stands in place of what is missing (理由)."""
 
     requirement: str
     clause: str | None
@@ -373,7 +373,7 @@ def waiver_shape(row: Waiver) -> WaiverShape:
 
 
 class CheckShape(UnmetShape):
-    """One line of a stage's checklist."""
+    """A line of a stage's checklist (清单一项)."""
 
     state: str
     waivers: list[WaiverShape]

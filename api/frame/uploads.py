@@ -15,7 +15,7 @@ from workflow.workbooks.imports import Upload, WorkbookImport
 
 
 class SheetProblemShape(TypedDict):
-    """One finding in a workbook."""
+    """A finding in a workbook (工作簿里的问题)."""
 
     sheet: str | None
     row: int | None
@@ -25,7 +25,7 @@ class SheetProblemShape(TypedDict):
 
 
 class ImportShape(TypedDict):
-    """A workbook as it was read."""
+    """A workbook as it was read (工作簿核对结果)."""
 
     id: int
     file_name: str

@@ -282,6 +282,15 @@ WORDS: Mapping[str, Words] = {
 }
 
 IN_ONE: Mapping[str, Words] = {
+    "AppraisalReading": Words("支委会民主评议", "the members' appraisal of their committee, as one reader sees it"),
+    "Lacking": Words("汇总里所缺的一项", "something that a summary lacks"),
+    "Section": Words("述职报告的一部分", "a section of the duty report"),
+    "MoveSchema": Words("一次动作", "a move: to which stage, why, and until when, as its trigger asks"),
+    "ReasonSchema": Words("理由", "a reason"),
+    "ResultSchema": Words("一个支部的结果", "the result of one branch"),
+    "BranchSchema": Words("党支部", "a branch"),
+    "RetractionSchema": Words("撤回或退回", "withdrawal or rejection of a record"),
+    "RecordSchema": Words("登记情况", "the common part of a record"),
     "ActShape.name": Words("事项的代号", "key of the act"),
     "ActShape.stage": Words("哪个环节结束后不能再办；没有为 null", "stage that closes it; null for none"),
     "ActivityLineShape.name": Words("活动名称", "name of the activity"),
@@ -365,4 +374,4 @@ IN_ONE: Mapping[str, Words] = {
     "TotalsShape.branches": Words("支部数", "how many branches"),
     "TotalsShape.title": Words("汇总表名称", "title of the form"),
 }
-"""The same, where one answer means something else by the name: by its class and the name."""
+"""The same, where one answer means something else by the name: by its class and the name. Of a class alone, what the whole is."""

@@ -25,7 +25,7 @@ ONE_TOKEN = f"/tokens/<{NUMBER}:token_id>"
 
 
 class IssuedShape(TypedDict):
-    """A token as it is shown, once."""
+    """A token with its secret, shown once (新发的令牌)."""
 
     id: int
     staff_no: str

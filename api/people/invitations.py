@@ -26,7 +26,7 @@ substitutes = Routes(tag=Tag("substitutes", "代行", "substitutes for people wi
 
 
 class InvitationShape(TypedDict):
-    """An invitation, without its code: that goes to the mailbox alone."""
+    """An invitation without its code, which goes to the mailbox alone (邀请)."""
 
     staff_no: str
     name: str
@@ -34,14 +34,14 @@ class InvitationShape(TypedDict):
 
 
 class BranchInvitedShape(TypedDict):
-    """What inviting a branch came to."""
+    """Invitations of a whole branch (全支部邀请)."""
 
     letters: int
     no_address: list[PersonShape]
 
 
 class MessageShape(TypedDict):
-    """A sentence for the person who asks."""
+    """A sentence for the person who asks (提示)."""
 
     message: str
 

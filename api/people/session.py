@@ -27,7 +27,7 @@ me = Routes(tag=Tag("me", "我的", "the person who asks"))
 
 
 class SessionShape(TypedDict):
-    """A sign-in that has begun."""
+    """A session that has begun (登录)."""
 
     staff_no: str
     csrf_token: str
@@ -35,7 +35,7 @@ class SessionShape(TypedDict):
 
 
 class BranchRolesShape(TypedDict):
-    """Roles in one branch."""
+    """Roles in one branch (在一个支部的角色)."""
 
     code: str
     roles: list[Role]
@@ -44,7 +44,7 @@ class BranchRolesShape(TypedDict):
 
 
 class CallerShape(TypedDict):
-    """Who I am, and what I am towards each branch."""
+    """The person who asks, with roles and branches (本人)."""
 
     staff_no: str
     name: str

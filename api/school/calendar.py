@@ -28,7 +28,7 @@ class CalendarQuery(Page):
 
 
 class CalendarShape(TypedDict):
-    """A day as it is answered."""
+    """A day of the calendar (日历一天)."""
 
     day: date
     working: bool
@@ -37,7 +37,7 @@ class CalendarShape(TypedDict):
 
 
 class YearShape(TypedDict):
-    """A page of the days of a year."""
+    """A page of the days of a year (一年的日历)."""
 
     known: bool
     """Whether the year's days off are announced."""

@@ -27,7 +27,7 @@ routes = Routes(tag=Tag("process", "流程说明", "how a process is declared"))
 
 
 class RequirementShape(TypedDict):
-    """A requirement as it is declared."""
+    """A requirement as it is declared (要求)."""
 
     clause: str
     requirement: str
@@ -49,7 +49,7 @@ def requirement_shape(requirement: Requirement) -> RequirementShape:
 
 
 class FieldShape(TypedDict):
-    """A field of what an act is sent: how a form calls it and helps with it."""
+    """A field of a body, with label, help and example (填写项)."""
 
     name: str
     zh: str
@@ -61,7 +61,7 @@ class FieldShape(TypedDict):
 
 
 class ActShape(TypedDict):
-    """Something that can be done, as it is declared."""
+    """An act as it is declared (事项)."""
 
     name: str
     zh: str
@@ -104,7 +104,7 @@ def field_shape(name: str, field: Field[object]) -> FieldShape:
 
 
 class StageNameShape(TypedDict):
-    """A stage with its name."""
+    """A stage with its name (环节)."""
 
     stage: Stage
     name: Annotated[str, said("环节名称", "name of the stage")]
@@ -124,24 +124,24 @@ DeclaredMoveShape = TypedDict(
         "together": bool,
     },
 )
-DeclaredMoveShape.__doc__ = "A move as it is declared."
+DeclaredMoveShape.__doc__ = "A move as it is declared (动作)."
 
 
 class ClauseShape(TypedDict):
-    """A clause that nothing asks for."""
+    """A clause that nothing asks for (尚未核查的条款)."""
 
     clause: str
     sentence: str
 
 
 class RecordedClauseShape(ClauseShape):
-    """A clause that is recorded and not asked for."""
+    """A clause that is recorded and not asked for (只登记的条款)."""
 
     where: list[str]
 
 
 class DefinedShape(TypedDict):
-    """One kind of process as it is declared."""
+    """One kind of process as it is declared (一种流程)."""
 
     stages: list[StageNameShape]
     moves: list[DeclaredMoveShape]
@@ -153,13 +153,13 @@ class DefinedShape(TypedDict):
 
 
 class SchoolActsShape(TypedDict):
-    """What can be done besides the processes."""
+    """Acts that belong to no process (学校的事项)."""
 
     acts: list[ActShape]
 
 
 class DefinitionShape(DefinedShape):
-    """Every kind of process; at the top that of the branches' own year."""
+    """Every kind of process, and at the top that of the branches' own year (流程说明)."""
 
     kinds: dict[Kind, DefinedShape]
     school: SchoolActsShape

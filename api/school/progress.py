@@ -77,7 +77,7 @@ class WaiversQuery(Page):
 
 
 class LocatedWaiverShape(WaiverShape):
-    """A reason, with the branch that gave it."""
+    """A reason with the branch that gave it (支部的理由)."""
 
     branch: BranchShape
 
@@ -90,7 +90,7 @@ class LettersQuery(Page):
 
 
 class LetterShape(TypedDict):
-    """One line of the ledger: who was told what, and its fate. Never its text."""
+    """A line of the ledger of letters, never their text (信件登记)."""
 
     id: int
     kind: str
@@ -125,7 +125,7 @@ def letter_shape(row: Letter, branch: str | None, staff_no: str) -> LetterShape:
 
 
 class ProgressShape(TypedDict):
-    """How many branches stand where."""
+    """Numbers of branches by stage (全校进度)."""
 
     cycle: int
     kind: Kind

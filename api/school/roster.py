@@ -17,7 +17,7 @@ ONE = f"/roster-imports/<{NUMBER}:import_id>"
 
 
 class AppliedShape(ImportShape):
-    """A roster that was applied, with how much that changed."""
+    """A roster that was applied, with how much that changed (写入的名册)."""
 
     changed: dict[str, Any]
 

@@ -15,7 +15,7 @@ from api.frame.openapi.headers import REQUEST, RESPONSE, names_in, of_address
 from api.frame.openapi.naming import names, renamed
 from api.frame.openapi.operations import operation, operation_names, refusals_of
 from api.frame.openapi.refusals import by_status, response, response_name, shapes, specialise
-from api.frame.openapi.schemas import Described, Schemas, tell_of_records, tell_properties
+from api.frame.openapi.schemas import Described, Schemas, chinese_names, tell_components, tell_of_records
 from api.frame.routes import Route
 from api.frame.words import both
 from workflow.foundation.errors import Words
@@ -44,8 +44,8 @@ def document(routes: Sequence[Route]) -> dict[str, object]:
         spec.path(path=path_of(route.rule), operations={route.method.lower(): operation(route, schemas, name)})
     components = {**schemas.found, **spec.components.schemas}
     specialise(components)
-    tell_of_records(components, schemas.plugin)
-    tell_properties(components)
+    tell_of_records(components, schemas.plugin, chinese_names(routes))
+    tell_components(components)
     paths = spec.to_dict()["paths"]
     _tell_etags(routes, paths, components)
     shared = _shared_parameters(paths)

@@ -143,6 +143,9 @@ def description(route: Route) -> str:
     if closes:
         zh.insert(1, f"办到何时：{'、'.join(f'“{stage.zh}”' for stage in closes)}环节结束为止。")
         en.insert(1, f"Closes with the stage {', '.join(f'`{stage.value}`' for stage in closes)}.")
+    if route.more is not None:
+        zh.append(route.more.zh)
+        en.append(route.more.en)
     lines = (f"{route.zh}。{''.join(zh)}", f"{route.en.replace('``', '`')} {' '.join(en)}")
     return "\n\n".join(lines).replace("..", ".").replace("。。", "。")
 

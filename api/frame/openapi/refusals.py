@@ -17,7 +17,7 @@ from workflow.foundation.errors import Refusal, Words
 
 
 class SinceShape(TypedDict):
-    """Something that happened since the version that the caller had seen."""
+    """Something that happened since the version that the caller had seen (此后的一次变化)."""
 
     at: Annotated[str, said("时间", "moment")]
     by: Annotated[str, said("办理人学工号", "staff number of the person who did it")]
@@ -47,7 +47,7 @@ _VERSION = said("现在的版本", "present version")
 
 
 class ProblemShape(ToldShape):
-    """Any refusal. The statuses say which of the other fields are there."""
+    """Any refusal; the status says which of the other fields are there (错误)."""
 
     errors: NotRequired[Annotated[dict[str, list[str]], _ERRORS]]
     unmet: NotRequired[Annotated[list[UnmetShape], _UNMET]]

@@ -6,13 +6,14 @@ Each becomes one component. Descriptions come from ``about(…)``, from ``said(�
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from apispec.ext.marshmallow import MarshmallowPlugin
 from marshmallow import Schema, fields
 from pydantic import TypeAdapter
 
+from api.frame.routes import Route
 from api.frame.shapes import PageOf
 from api.frame.words import IN_ONE, WORDS, both
 from workflow.foundation.errors import Words
@@ -42,12 +43,23 @@ def listed(words: Iterable[Word]) -> str:
     return "、".join(f"{word.value} {word.zh}" for word in words)
 
 
+def both_of(doc: str, zh: str = "") -> str:
+    """A docstring as a description: its term in brackets comes first, or ``zh`` where it has none."""
+    text = " ".join(doc.replace("``", "`").split())
+    if found := BRACKETS.search(text):
+        return both(Words(zh or found[1], BRACKETS.sub("", text)))
+    if found := re.match(r"([^\x00-\x7f]+)[:;.] ?(.+)", text):  # 按时报送: until when …
+        return both(Words(found[1], found[2]))
+    return both(Words(zh, text)) if zh else text
+
+
+BRACKETS = re.compile(r" ?\(([^()]*[一-鿿][^()]*)\)")
+
+
 def of_words(cls: type[Word]) -> Described:
     """The component of a vocabulary."""
-    doc = " ".join((cls.__doc__ or "").split())
-    zh = re.search(r"\(([^()]*[一-鿿][^()]*)\)", doc)
-    en = re.sub(r" ?\([^()]*[一-鿿][^()]*\)", "", doc)
-    return {"type": "string", "enum": [word.value for word in cls], "description": f"{zh[1] if zh else cls.__name__}：{listed(cls)} · {en}"}
+    zh, _, en = both_of(cls.__doc__ or "").partition(" · ")
+    return {"type": "string", "enum": [word.value for word in cls], "description": both(Words(f"{zh}：{listed(cls)}", en))}
 
 
 VOCABULARIES = {cls.__name__: cls for cls in Word.__subclasses__()}
@@ -117,11 +129,11 @@ class Schemas:
         self.found = {**common.get("$defs", {}), **self.found}
 
 
-def tell_properties(components: dict[str, Described]) -> None:
+def tell_components(components: dict[str, Described]) -> None:
     """Give each component and each property its words, and take away the titles that only repeat a name."""
     for name, component in components.items():
-        if "description" in component:
-            component["description"] = " ".join(component["description"].replace("``", "`").split())
+        said = component.get("description", "")
+        component["description"] = both(IN_ONE[name]) if name in IN_ONE else said if " · " in said else both_of(said)
         _tell(component, name)
 
 
@@ -141,8 +153,29 @@ def _tell(part: object, component: str) -> None:
             _tell(each, component)
 
 
-def tell_of_records(components: dict[str, Described], resolver: MarshmallowPlugin) -> None:
-    """Say of each schema of ours what its class says."""
-    assert resolver.converter is not None  # noqa: S101  (apispec has made it)
-    for key, name in resolver.converter.refs.items():
-        components[name].setdefault("description", key[0].__doc__ or both(WORDS[name.lower()]))
+def tell_of_records(components: dict[str, Described], plugin: MarshmallowPlugin, called: Mapping[type[Schema], str]) -> None:
+    """Say of each schema of ours what its class says, by the Chinese name that the routes have for it."""
+    assert plugin.converter is not None  # noqa: S101  (apispec has made it)
+    for key, name in plugin.converter.refs.items():
+        cls = key[0]
+        components[name].setdefault("description", both_of(cls.__doc__ or "", called.get(cls, "")) if cls.__doc__ else both(WORDS[name.lower()]))
+
+
+def chinese_names(routes: Iterable[Route]) -> dict[type[Schema], str]:
+    """The Chinese of schemas: that of the field which holds one, of the noun which is answered, or of the act which is sent it."""
+    found: dict[type[Schema], str] = {}
+    for route in routes:
+        shown = route.answers.schema if isinstance(route.answers, PageOf) else route.answers
+        for schema, zh in ((shown, route.tag.zh if route.tag else ""), (route.body, route.zh)):
+            if isinstance(schema, Body):
+                found.setdefault(type(schema), zh)
+                _inside(schema, found)
+    return found
+
+
+def _inside(schema: Schema, found: dict[type[Schema], str]) -> None:
+    for field in schema.fields.values():
+        inner = field.inner if isinstance(field, fields.List) else field
+        if isinstance(inner, fields.Nested):
+            found[type(inner.schema)] = field.metadata["label"].zh
+            _inside(inner.schema, found)
