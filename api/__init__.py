@@ -21,7 +21,7 @@ from api.appraisal import aftercare, commitments, form, meetings, ratings, recti
 from api.assessment import activities, assessments, decisions, duty_reports, facts, summaries
 from api.branch import branch
 from api.branch.process import routes_of
-from api.frame import docs, errors
+from api.frame import errors, manual
 from api.frame.address import BASE
 from api.frame.base import handler
 from api.frame.openapi import document
@@ -107,7 +107,7 @@ def create_app(engine: Engine, settings: Settings, *, clock: Callable[[], dateti
     app.add_url_rule("/healthz", endpoint="healthz", view_func=lambda: {"status": "ok"})
     app.add_url_rule("/readyz", endpoint="readyz", view_func=lambda: _readiness(engine, newest_migration))
     app.extensions["zhibu-metrics"] = Metrics(app, engine, served.clock)
-    docs.register(app, specification)
+    manual.register(app, specification)
     app.before_request(_begin)
     app.after_request(_end)
     app.teardown_request(lambda _: clear_contextvars())

@@ -46,13 +46,14 @@ def document(routes: Sequence[Route]) -> dict[str, object]:
     specialise(components)
     tell_of_records(components, schemas.plugin, chinese_names(routes))
     tell_components(components)
-    paths = spec.to_dict()["paths"]
+    whole = spec.to_dict()
+    paths = whole["paths"]
     _tell_etags(routes, paths, components)
     shared = _shared_parameters(paths)
     responses = _responses(routes)
     new = names(components, [*_answers(paths), responses], [paths, responses])
     return {
-        **{key: value for key, value in spec.to_dict().items() if key not in ("paths", "components")},
+        **{key: value for key, value in whole.items() if key not in ("paths", "components")},
         "paths": renamed(paths, new),
         "components": {
             "schemas": {new[name]: renamed(components[name], new) for name in sorted(new, key=new.__getitem__)},

@@ -12,8 +12,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from api import ROUTES
-from api.frame.docs.problems import ADVICE, told
 from api.frame.errors import BEYOND, STATUS, status_of
+from api.frame.manual.problems import ADVICE, told
 from api.frame.openapi import path_of
 from api.frame.openapi.refusals import every_refusal
 from tests.support.servers import House

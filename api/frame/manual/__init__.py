@@ -12,8 +12,8 @@ from flask import Flask, Response, send_from_directory
 from jinja2 import Environment, FileSystemLoader
 
 from api.frame.address import BASE
-from api.frame.docs.problems import told
-from api.frame.docs.start import steps
+from api.frame.manual.problems import told
+from api.frame.manual.start import steps
 
 HERE = Path(__file__).parent
 DIST = Path(str(files("flask_swagger_ui"))) / "dist"
