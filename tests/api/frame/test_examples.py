@@ -15,7 +15,7 @@ from api import ROUTES
 from api.frame.openapi.examples import TRIED, examples
 from api.frame.openapi.operations import operation_names
 from api.frame.routes import Route
-from tests.api.frame.test_openapi import a_house_with_records, address, path_of, who_may
+from tests.api.frame.test_openapi import a_house_with_records, address, kinds_of_conflict, operations, path_of, who_may
 from tests.support.servers import House
 from workflow.foundation.fields import load
 
@@ -73,12 +73,14 @@ def cast(value: Any) -> Any:
 
 @pytest.mark.parametrize(("route", "value"), SENT, ids=IDS)
 def test_the_service_finds_no_fault_in_an_example(house: House, document: Any, route: Route, value: Any) -> None:
-    """And what it answers has the headers of the description."""
+    """And what it answers, or refuses with, is as described: its headers, the type of a conflict."""
     path = address(route, {"year": "2024", "code": "D0101", "staff_no": "w5", "day": "2025-03-03"})
     answer = house.as_(who_may(route))(route.method, path, cast(value), seen=1)
     assert answer.status not in (400, 415, 422), answer.body
+    if answer.status == 409:
+        assert answer.body["type"] in kinds_of_conflict(document, route.method, path_of(route.rule))
     if answer.status < 300:
-        described = document["paths"][path_of(route.rule)][route.method.lower()]["responses"][str(answer.status)].get("headers", {})
+        described = operations(document)[route.method, path_of(route.rule)]["responses"][str(answer.status)].get("headers", {})
         assert {name for name in ("ETag", "Location") if name in answer.headers} == {name for name in ("ETag", "Location") if name in described}
 
 

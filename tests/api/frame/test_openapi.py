@@ -234,6 +234,20 @@ def test_whatever_stands_in_a_field_the_answer_is_one_of_those_described(house: 
             assert answer.status_code in described, (name, value, answer.get_data(as_text=True))
 
 
+def kinds_of_conflict(document: Any, method: str, path: str) -> set[str]:
+    described = resolved(document, operations(document)[method, path]["responses"]["409"])
+    variants = described["content"]["application/problem+json"]["schema"]["oneOf"]
+    return {resolved(document, each)["properties"]["type"]["const"] for each in variants}
+
+
+def test_what_a_move_conflicts_with_is_described(house: House, document: Any) -> None:
+    secretary, branch = house.as_("张三"), "/cycles/2024/branches/D0101"
+    described = kinds_of_conflict(document, "POST", "/cycles/{year}/branches/{code}/moves")
+    seen = secretary.get(branch).etag
+    told = {secretary.post(f"{branch}/moves", {"trigger": trigger}, seen=seen).body["type"] for trigger in ("file", "advance")}
+    assert told == {"/docs/problems#move-not-possible", "/docs/problems#requirements-unmet"} <= described
+
+
 UNKNOWN = {"year": "2023", "code": "D0999", "staff_no": "nobody", "invitation_code": "x" * 43}
 ALWAYS_THERE = {"day"}
 """Every day is in the calendar."""
