@@ -25,7 +25,7 @@ routes = Routes(tag=tag_of(MEASURES))
 
 @routes.get(f"{BRANCH}/measures/last-year", action=Action.READ_PROCESS, answers=LastYearShape, zh="上年度整改事项")
 def read_last_year(call: Call[object]) -> object:
-    """List the measures of the year before as they stand today, with words for the duty report."""
+    """List last year's measures as they stand today, with words for the duty report."""
     rows = last_years_measures(call.session, call.process)
     return {"items": rows, "text": rectification_text(rows)}
 

@@ -50,7 +50,7 @@ routes = Routes(tag=tag_of(TALKS))
 
 @routes.get(f"{BRANCH}/talks/coverage", action=Action.READ_PROCESS, answers=CoverageShape, zh="谈话覆盖情况")
 def read_coverage(call: Call[object]) -> object:
-    """List who has talked with whom and who is still missing, by this year's reading of the plan."""
+    """List pairs that have talked and pairs still missing, as this year reads the plan."""
     matrix = coverage(call.session, call.process)
     return {
         "mode": matrix.mode,

@@ -157,7 +157,7 @@ assert ACTS.advance_many is not None  # noqa: S101  (the kind is declared so)
 
 @routes.post(f"{CYCLE}/assessments/advance", ACTS.advance_many, answers=Items[MovedShape], refuses=(BranchesLack, MoveNotPossible))
 def advance_branches(call: Call[object], done: Done) -> object:
-    """Advance many branches at once: all of them, or none with all that any of them lacks."""
+    """Advance many branches at once, all or none. A refusal lists all that any of them lacks."""
     return {"items": [{**change_shape(change), "branch": branch_shape(change.process.branch)} for change in done.rows]}
 
 
@@ -204,5 +204,5 @@ def read_assessment(call: Call[object]) -> object:
 
 @routes.patch(ASSESSMENT, ARRANGE, answers=AssessmentShape)
 def change_assessment(call: Call[object], _: Process) -> object:
-    """Set whether the secretary reports on site or in writing, the session, and the office's words on the branch."""
+    """Set how the secretary reports, the session, and the office's words on the branch."""
     return _assessment(call)

@@ -111,7 +111,7 @@ def read_decision(call: Call[object], year: int) -> object:
 
 @routes.get(f"{CYCLE}/decisions", action=Action.READ_SCHOOL, answers=Listed[DecisionShape], query=Page(), zh="列出决定")
 def list_decisions(call: Call[object], query: Sent, year: int) -> object:
-    """List decisions of a year in the order they were entered, withdrawn and rejected ones included."""
+    """List decisions of a year as they were entered, withdrawn and rejected ones included."""
     rows = decisions_of(call.session, cycle_by_year(call.session, year), after=after_of(query, 0, number), limit=query["limit"] + 1)
     return listed(rows, query, lambda row: decision_shape(year, row), lambda row: row.id)
 

@@ -279,7 +279,7 @@ class RollShape(TypedDict):
     left_on: NotRequired[date | None]
     rated_here: NotRequired[bool]
     has_address: NotRequired[bool]
-    """Whether letters reach him: who has no address must be told in person."""
+    """False: letters do not reach them, tell them in person."""
     version: NotRequired[int]
 
 

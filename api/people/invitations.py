@@ -96,7 +96,7 @@ def list_substitutes(call: Call[object], query: Sent) -> object:
 
 @substitutes.post("/substitutes", NAME_SUBSTITUTE, status=201)
 def create_substitute(call: Call[object], row: Substitute) -> object:
-    """Name a substitute between two days: a secretary or deputy for themselves, the office for anyone with a post."""
+    """Name a substitute between two days. A secretary or deputy names their own, the office anyone's."""
     return Answer(SUBSTITUTE.shown(row), location=location("/substitutes"))
 
 

@@ -51,7 +51,7 @@ def calendar_shape(day: CalendarDay) -> CalendarShape:
 
 @routes.get("/calendar", action=Action.READ_CALENDAR, query=CalendarQuery(), answers=YearShape, zh="列出一年的工作日")
 def list_calendar(call: Call[object], query: Sent) -> object:
-    """List the days of a year as working days or days off, each with its source."""
+    """List the days of a year, working or off, each with its source."""
     year = query["year"]
     days = days_of(call.session, year, after=after_of(query, None, date.fromisoformat), limit=query["limit"] + 1)
     return {"known": year_is_known(year), **listed(days, query, calendar_shape, lambda row: row.day)}

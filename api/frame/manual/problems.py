@@ -21,7 +21,7 @@ ADVICE: Mapping[str, Words] = {
     ),
     "http-405": Words("核对方法；可用的方法在 Allow 里", "Check the method; Allow names those that work."),
     "conflict": Words("看 detail：现在的状态不允许", "Read detail: the present state does not allow it."),
-    "exists": Words("已有一份：改用更正（PATCH）", "There is one already: correct it with PATCH."),
+    "exists": Words("已有一份：改用更正（PATCH）", "Correct it with PATCH."),
     "move-not-possible": Words("先看现在能做哪些动作（/next）", "Ask /next which moves lead away from here."),
     "request-in-progress": Words("稍等再用同一个 Idempotency-Key 重发", "Wait, then send it again with the same Idempotency-Key."),
     "requirements-unmet": Words(

@@ -120,9 +120,10 @@ def test_a_move_says_what_each_trigger_wants(described: Any) -> None:
 
 
 def test_an_english_description_begins_with_a_verb() -> None:
-    """Of a docstring that says who, what or which, nobody can tell what the route does."""
+    """And its first sentence has at most 15 words, as CONTRIBUTING.md asks."""
     riddles = ("Who ", "What ", "Which ", "How ", "That ", "The ", "A ", "One ", "All ", "Each ", "It ")
     assert [route.name for route in ROUTES if not route.en or route.en.startswith(riddles)] == []
+    assert [route.en for route in ROUTES if len(route.en.partition(". ")[0].split()) > 15] == []
 
 
 def test_each_word_of_a_vocabulary_has_its_chinese(described: Any) -> None:
