@@ -22,7 +22,8 @@ from workflow.machine.asked import CLAUSES, REQUIREMENTS
 from workflow.machine.process import MOVES
 from workflow.readings.diagram import FORWARD, mermaid, recorded_in
 from workflow.readings.inventory import inventory
-from workflow.year.plan import find_plan, read_plan
+from workflow.year.plan import words_of
+from workflow.year.plan_files import newest_plan, read_plan
 
 ROOT = Path(__file__).resolve().parent
 BLOCK = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -44,14 +45,15 @@ def pages(root: Path = ROOT) -> list[Path]:
 
 def blocks(root: Path = ROOT) -> dict[str, str]:
     """Make every generated block, by name."""
-    name, text = find_plan("2024", None)
+    name, text = newest_plan(None)
     plan = read_plan(text, CLAUSES, name=name)
+    said = words_of(plan.as_json())
     return {
         "road": road(Kind.APPRAISAL),
         "diagram": fenced("mermaid", mermaid(Kind.APPRAISAL)),
-        "requirements": requirement_table(Kind.APPRAISAL),
+        "requirements": requirement_table(Kind.APPRAISAL, said),
         "assessment_diagram": fenced("mermaid", mermaid(Kind.ASSESSMENT)),
-        "assessment_requirements": requirement_table(Kind.ASSESSMENT),
+        "assessment_requirements": requirement_table(Kind.ASSESSMENT, said),
         "recorded": recorded_table(plan.clauses),
         "personal_data": inventory(Base.metadata, retention_years=plan.settings.retention_years),
         "words": word_table(),
@@ -95,14 +97,14 @@ def road(kind: Kind) -> str:
     return fenced("mermaid", "\n".join(lines) + "\n")
 
 
-def requirement_table(kind: Kind) -> str:
+def requirement_table(kind: Kind, said: Mapping[str, str]) -> str:
     """Tabulate the requirements of a kind, in the order of the plan's stages."""
     rows = [
         (
             each.clause,
             each.stage.zh,
             each.sentence,
-            each.words.format(count="N", names="…").zh,
+            each.words.format(count="N", names="…", **said).zh,
             each.severity.zh,
             each.waivable.zh,
         )

@@ -21,7 +21,7 @@ from workflow.foundation.fields import (
     Line,
     Sent,
 )
-from workflow.foundation.vocabulary import ActivityKind, Level, ReportMode, Stage
+from workflow.foundation.vocabulary import Level, ReportMode, Stage
 from workflow.people.access import Action
 from workflow.readings.progress import branches
 from workflow.rules.acts import Call
@@ -71,7 +71,7 @@ class ActivityLineShape(TypedDict):
     """One activity of the year, as far as this branch is concerned."""
 
     id: int
-    kind: ActivityKind
+    kind: str
     name: str
     held_on: date
     required: int
@@ -119,6 +119,7 @@ class SheetShape(TypedDict):
     three_meetings: dict[str, MeetingCountShape]
     development: dict[str, int | None]
     clean_government: CleanShape
+    aspects: list[dict[str, str]]
     attendance: dict[str, AttendedShape]
     activities: list[ActivityLineShape]
     conduct: str | None
@@ -172,7 +173,8 @@ def sheet_shape(sheet: Sheet, call: Call[object]) -> SheetShape:
         },
         "development": dict(sheet.development),
         "clean_government": {"text": sheet.clean_government, "issues": sheet.clean_issues, "checked": sheet.facts_checked},
-        "attendance": {kind.value: _attended(here) for kind, here in sheet.attendance.items()},
+        "aspects": sheet.process.cycle.plan["rules"]["summary_aspects"],
+        "attendance": {kind: _attended(here) for kind, here in sheet.attendance.items()},
         "activities": [_activity(line) for line in sheet.activities],
         "conduct": sheet.conduct,
         "extra": sheet.extra,

@@ -10,8 +10,10 @@ from typing_extensions import TypedDict
 
 from api.frame.routes import Routes
 from workflow.acts import OF_KIND, OF_SCHOOL
+from workflow.foundation.database import Json
+from workflow.foundation.fields import Body, Parameter, Sent
 from workflow.foundation.vocabulary import MAIN, STAGES, Kind, Role, Severity, Stage, Waivable
-from workflow.machine.asked import CLAUSES, REQUIREMENTS
+from workflow.machine.asked import REQUIREMENTS
 from workflow.machine.process import MOVES
 from workflow.people.access import ACCESS, Action
 from workflow.readings.diagram import mermaid, recorded_in
@@ -20,7 +22,7 @@ from workflow.rules.acts import (
     Call,
 )
 from workflow.rules.requirement import Requirement
-from workflow.year.plan import find_plan, read_plan
+from workflow.year.opening import plan_quoted
 
 routes = Routes()
 
@@ -36,14 +38,14 @@ class RequirementShape(TypedDict):
     sentence: str
 
 
-def requirement_shape(requirement: Requirement) -> RequirementShape:
+def requirement_shape(requirement: Requirement, sentence: str | None) -> RequirementShape:
     return {
         "clause": requirement.clause,
         "requirement": requirement.name,
         "stage": requirement.stage,
         "severity": requirement.severity,
         "waivable": requirement.waivable,
-        "sentence": requirement.sentence,
+        "sentence": sentence or requirement.sentence,
     }
 
 
@@ -102,19 +104,43 @@ def field_shape(name: str, field: Field[object]) -> FieldShape:
     }
 
 
-@routes.get("/process", action=Action.READ_DEFINITION, answers=dict[str, Any])
-def read_definition(call: Call[object]) -> object:
-    """How a branch moves and what each stage asks, from the code that does it; which clauses are recorded only, and which not yet."""
-    kinds = {kind.value: _definition(kind) for kind in MOVES}
-    return {"kinds": kinds, "school": {"acts": [act_shape(act) for act in OF_SCHOOL]}, **kinds[MAIN]}
+class OfYear(Body):
+    """Which year's plan is quoted."""
+
+    year = Parameter(at_least=2000, at_most=9999)
+
+
+@routes.get("/process", action=Action.READ_DEFINITION, answers=dict[str, Any], query=OfYear())
+def read_definition(call: Call[object], query: Sent) -> object:
+    """Describe how a branch moves, what each stage asks and what can be done, with the sentences of a year's plan.
+
+    Without a year it is the published one, else the newest. Clauses that the plan does not ask, or that are recorded only, are listed apart.
+    """
+    plan = plan_quoted(call.session, query.get("year"), call.settings.data_dir)
+    kinds = {kind.value: _quoted(kind, plan) for kind in MOVES}
+    return {"year": plan["year"], "kinds": kinds, "school": {"acts": [act_shape(act) for act in OF_SCHOOL]}, **kinds[MAIN]}
+
+
+def _quoted(kind: Kind, plan: Json) -> dict[str, object]:
+    """The definition of a kind, quoting a kept plan."""
+    sentences, dropped = plan["clauses"], plan.get("not_asked", {})
+    asked, recorded = {each.clause for each in REQUIREMENTS[kind]}, recorded_in()
+    return {
+        **_declared(kind),
+        "passed_through": [stage for stage in STAGES[kind] if stage in plan.get("passed_through", ())],
+        "requirements": [requirement_shape(each, sentences.get(each.clause)) for each in REQUIREMENTS[kind] if each.clause not in dropped],
+        "recorded": [{"clause": clause, "sentence": sentences[clause], "where": where} for clause, where in recorded.items() if clause in sentences],
+        "not_asked": [
+            {"clause": clause, "sentence": sentence, "reason": dropped.get(clause)}
+            for clause, sentence in {**sentences, **{clause: sentences.get(clause) for clause in dropped}}.items()
+            if clause in dropped or (clause not in asked and clause not in recorded)
+        ],
+    }
 
 
 @cache
-def _definition(kind: Kind) -> dict[str, object]:
-    request = {each.clause for each in REQUIREMENTS[kind]}
-    recorded = recorded_in()
-    name, text = find_plan("2024", None)
-    sentences = read_plan(text, CLAUSES, name=name).clauses
+def _declared(kind: Kind) -> dict[str, object]:
+    """What is the same in every year."""
     return {
         "stages": [{"stage": stage, "name": stage.zh} for stage in STAGES[kind]],
         "moves": [
@@ -131,11 +157,6 @@ def _definition(kind: Kind) -> dict[str, object]:
             }
             for move in MOVES[kind]
         ],
-        "requirements": [requirement_shape(each) for each in REQUIREMENTS[kind]],
         "acts": [act_shape(act) for act in OF_KIND[kind]],
-        "recorded": [{"clause": clause, "sentence": sentences[clause], "where": where} for clause, where in recorded.items() if clause in sentences],
-        "not_asked": [
-            {"clause": clause, "sentence": sentence} for clause, sentence in sentences.items() if clause not in request and clause not in recorded
-        ],
         "diagram": mermaid(kind),
     }

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from workflow.foundation.vocabulary import Kind, Post, Role, Stage
 from workflow.machine.kinds import KINDS
 from workflow.rules.requirement import Requirement
+from workflow.year.plan import Plan
 
 REQUIREMENTS: Mapping[Kind, tuple[Requirement, ...]] = {kind: each.requirements for kind, each in KINDS.items()}
 
@@ -27,6 +28,12 @@ HOLDERS: Mapping[Role, str] = {
     Role.MEMBER: "true",
 }
 """Who on a roll holds a role that must act, as SQL over its line ``r``. The school's roles stand on no roll."""
+
+
+def passed_through(plan: Plan) -> list[Stage]:
+    """The stages of which a plan asks nothing, since it drops every clause that they ask."""
+    asked = {stage: {each.clause for each in BY_NAME.values() if each.stage is stage} for stage in Stage}
+    return [stage for stage, clauses in asked.items() if clauses and clauses <= plan.not_asked.keys()]
 
 
 def requirements_of(kind: Kind, stage: Stage) -> tuple[Requirement, ...]:

@@ -9,60 +9,75 @@ The classes below are the shape of the file, said once; a key that is not theirs
 from __future__ import annotations
 
 import datetime
-import json
 import re
-import tomllib
-from collections.abc import Collection, Sequence
-from pathlib import Path
-from typing import Annotated, Literal, Self, TypeVar
+from itertools import accumulate
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
 
 from workflow.foundation.database import Json
-from workflow.foundation.errors import Fault, NotFound, PlanInvalid, Words
 from workflow.foundation.vocabulary import Coverage, Stage
 
-MOST_BYTES = 256 * 1024
-"""A plan is a few pages; a larger file is the wrong file."""
-
-_PACKAGED = Path(__file__).parent / "plans"
-_NAME = re.compile(r"[0-9A-Za-z_-]{1,32}")
-_WRONG = "plan"
+WRONG = "plan"
 """The type of the errors whose message is ours already."""
 
 
 class Part(BaseModel):
-    """A table of the plan. Where it stands in a list, its first field is its name there: no two may share it."""
+    """A table of the plan."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    @property
+    def known_by(self) -> str:
+        """Its name where it stands in a list, its first field: no two may share it."""
+        return str(next(iter(self))[1])
 
 
 def _printable(text: str) -> str:
     # PostgreSQL keeps no NUL in JSONB, and no paper can print the others.
     if re.search(r"[\x00-\x08\x0b-\x1f\x7f]", text):
-        raise PydanticCustomError(_WRONG, "含有无法保存的控制字符")
+        raise PydanticCustomError(WRONG, "含有无法保存的控制字符")
     return text
 
 
+def bare_title(title: str) -> str:
+    """A title without the book marks around the whole of it; those of a document that it names stay."""
+    if title.startswith("《") and title.endswith("》") and _closes_last(title):
+        return title[1:-1].strip()
+    return title
+
+
+def _closes_last(title: str) -> bool:
+    """Whether the first 《 is closed by the last 》, as in 《关于贯彻《条例》的通知》 and not in 《章程》和《准则》."""
+    depths = list(accumulate({"《": 1, "》": -1}.get(each, 0) for each in title))
+    return 0 not in depths[:-1]
+
+
 def _without_book_marks(title: str) -> str:
-    if re.search("[《》]", title):
-        raise PydanticCustomError(_WRONG, "标题不写书名号《》，使用时由系统加上")
+    if bare_title(title) != title:
+        raise PydanticCustomError(WRONG, "标题外面不写书名号《》，使用时由系统加上")
     return title
 
 
 def _share(ratio: str) -> str:
     if not re.fullmatch(r"[1-9][0-9]{0,3}/[1-9][0-9]{0,3}", ratio, re.ASCII):
-        raise PydanticCustomError(_WRONG, "比例应写成分数，如 1/4")
+        raise PydanticCustomError(WRONG, "比例应写成分数，如 1/4")
     upper, lower = map(int, ratio.split("/"))
     if upper > lower:
-        raise PydanticCustomError(_WRONG, "比例不能大于 1")
+        raise PydanticCustomError(WRONG, "比例不能大于 1")
     return ratio
+
+
+def _activity_word(word: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z_]{0,31}", word) or word == "other":
+        raise PydanticCustomError(WRONG, "活动类别的代号应为小写英文字母，如 reading；other 为系统所用")
+    return word
 
 
 def _clause_id(clause: str) -> str:
     if not re.fullmatch(r"[A-Z][0-9]+", clause, re.ASCII):
-        raise PydanticCustomError(_WRONG, "条款编号应为一个大写字母加数字，如 K2")
+        raise PydanticCustomError(WRONG, "条款编号应为一个大写字母加数字，如 K2")
     return clause
 
 
@@ -70,9 +85,9 @@ T = TypeVar("T")
 
 
 def _distinct(items: tuple[T, ...]) -> tuple[T, ...]:
-    names = [next(iter(item))[1] if isinstance(item, Part) else item for item in items]
+    names = [item.known_by if isinstance(item, Part) else item for item in items]
     for twice in dict.fromkeys(name for name in names if names.count(name) > 1):
-        raise PydanticCustomError(_WRONG, "“{twice}”重复", {"twice": str(twice)})
+        raise PydanticCustomError(WRONG, "“{twice}”重复", {"twice": str(twice)})
     return items
 
 
@@ -86,7 +101,7 @@ Several = Annotated[tuple[T, ...], Field(min_length=1), AfterValidator(_distinct
 Count = Annotated[int, Field(ge=0, le=1000)]
 Months = Annotated[int, Field(ge=1, le=120)]
 MeetingFormWord = Literal["general", "committee", "group"]
-ActivityWord = Literal["study", "civility", "volunteering"]
+ActivityWord = Annotated[str, AfterValidator(_activity_word)]
 
 
 class Document(Part):
@@ -96,6 +111,11 @@ class Document(Part):
     issued_by: PlanText | None = None
     number: PlanText | None = None
     date: datetime.date | None = None
+
+    @property
+    def known_by(self) -> str:
+        """Several offices issue documents of one title."""
+        return "，".join(str(each) for each in (self.title, self.issued_by, self.number, self.date) if each is not None)
 
 
 class FormWords(Part):
@@ -201,7 +221,6 @@ class BranchSizes(Part):
     full_members_at_least: Count = 3
     committee_from_full_members: Count = 7
     committee_at_least: Count = 3
-    committee_usually_at_most: Count = 5
     committee_at_most: Count = 7
 
 
@@ -215,14 +234,10 @@ class PlanSettings(Part):
     punished_within_months: Months = 12
     over_quota_needs_approval: bool = True
     reason_when_far_from_tally: bool = True
-    reminder_days_before: Several[Count] = (7, 3, 1)
-    online_voters_at_least: Annotated[int, Field(ge=5, le=1000)] = 5
-    """Both eligible and cast; below it the branch votes on paper. A plan may ask for more: with fewer, a vote could be guessed."""
+    reminder_days_before: Several[Annotated[int, Field(ge=1, le=60)]] = (7, 3, 1)
+    """On the day itself and once a week after it letters go by themselves."""
     bands_below: Count = 10
     """With fewer raters the branch sees bands, not counts."""
-    correction_months: Months = 6
-    correction_months_at_most: Months = 12
-    """限期改正: usual and longest term."""
     excellent_branches_at_most: Count | None = None
     """R7: 研究确定优秀党支部. The plan sets no number."""
     retention_years: Count | None = None
@@ -264,6 +279,8 @@ class Plan(Rules):
     form: FormWords
     stages: Several[StageText]
     clauses: dict[ClauseId, PlanText]
+    not_asked: dict[ClauseId, PlanText] = {}
+    """Clauses that this year asks of nobody, each with the reason. Their sentences may stand in ``clauses`` or not."""
 
     @property
     def rules(self) -> Json:
@@ -274,98 +291,15 @@ class Plan(Rules):
         """What the cycle's row keeps: the plan's words at the top, ``clauses`` and ``rules`` beside them."""
         return self.model_dump(mode="json", exclude=set(Rules.model_fields)) | {"rules": self.rules}
 
-    @classmethod
-    def from_json(cls, kept: Json) -> Self:
-        """The plan that ``as_json`` wrote. Raises pydantic's ValidationError if it is not one."""
-        words = {key: value for key, value in kept.items() if key != "rules"}
-        return cls.model_validate_json(json.dumps(words | dict(kept["rules"])))
+
+def branch_sizes_of(plan: Json) -> BranchSizes:
+    """The sizes of branches and committees that a kept plan has; what it lacks is as usual."""
+    kept = plan["rules"]["settings"].get("branch", {})
+    return BranchSizes(**{name: kept[name] for name in BranchSizes.model_fields if name in kept})
 
 
-def read_plan(text: str, clauses: Collection[str], *, name: str) -> Plan:
-    """Read a plan file's text; ``clauses`` are those that the product reports, and each needs its sentence.
-
-    Raises PlanInvalid with every fault at once. Keys are paths, entries counted from 1 as one counts them in the file: ``aspects[2].text``.
-    """
-    if len(text.encode()) > MOST_BYTES:
-        raise PlanInvalid(name, [Fault("文件", f"超过 {MOST_BYTES // 1024} KiB，不像是一份方案")])
-    try:
-        written = tomllib.loads(text)
-        # In JSON, texts become words of the vocabulary and lists become tuples, and still no number becomes text.
-        as_json = json.dumps(written, default=str)
-    except (ValueError, RecursionError) as error:
-        raise PlanInvalid(name, [Fault(_place(error), "不符合 TOML 语法：请检查引号、等号、括号，以及同一个键是否写了两次")]) from error
-    sentences = written.get("clauses")
-    without = sorted(set(clauses) - sentences.keys()) if isinstance(sentences, dict) else []
-    faults = [Fault(f"clauses.{clause}", "缺少这一条款的方案原文") for clause in without]
-    try:
-        plan = Plan.model_validate_json(as_json)
-    except ValidationError as error:
-        raise PlanInvalid(name, [*map(_fault, error.errors()), *faults]) from error
-    if faults:
-        raise PlanInvalid(name, faults)
-    return plan
-
-
-def find_plan(name: str, data_dir: Path | None) -> tuple[str, str]:
-    """File name and text of a plan: the office's own in ``data_dir/plans``, or else the one that comes with the product.
-
-    Raises NotFound, and PlanInvalid when the file is not UTF-8.
-    """
-    for folder in _folders(data_dir):
-        path = folder / f"{name}.toml"
-        if _NAME.fullmatch(name) and path.is_file():
-            try:
-                # Windows' editor puts a mark before the text.
-                with path.open(encoding="utf-8-sig") as file:
-                    return path.name, file.read(MOST_BYTES + 1)
-            except UnicodeDecodeError as error:
-                raise PlanInvalid(path.name, [Fault("文件", "不是 UTF-8 编码，请另存为 UTF-8")]) from error
-    known = available_plans(data_dir)
-    raise NotFound(Words(f"没有这个方案；现有方案：{'、'.join(known)}", f"There is no such plan; there are: {', '.join(known)}"))
-
-
-def available_plans(data_dir: Path | None) -> list[str]:
-    """The names that ``find_plan`` knows, in order."""
-    return sorted({path.stem for folder in _folders(data_dir) for path in folder.glob("*.toml") if _NAME.fullmatch(path.stem)})
-
-
-def _folders(data_dir: Path | None) -> list[Path]:
-    return [_PACKAGED] if data_dir is None else [data_dir / "plans", _PACKAGED]
-
-
-_REASONS = {
-    "missing": "缺少这一项",
-    "extra_forbidden": "没有这个键，请检查拼写和所在的表",
-    "string_type": "应为文字，写在引号里",
-    "string_too_short": "不能为空",
-    "int_type": "应为整数",
-    "bool_type": "应为 true 或 false",
-    "date_type": "应为日期，如 2024-01-02",
-    "date_parsing": "应为日期，如 2024-01-02",
-    "model_type": "应为一张表",
-    "dict_type": "应为一张表",
-    "tuple_type": "应为列表",
-    "too_short": "至少要有 {min_length} 项",
-    "greater_than_equal": "不能小于 {ge}",
-    "less_than_equal": "不能大于 {le}",
-    "enum": "只能是 {expected}",
-    "literal_error": "只能是 {expected}",
-}
-
-
-def _fault(error: ErrorDetails) -> Fault:
-    if error["type"] == _WRONG:
-        return Fault(_path(error["loc"]), error["msg"])
-    reason = _REASONS.get(error["type"], "填写有误").format(**error.get("ctx", {}))
-    return Fault(_path(error["loc"]), reason.replace(" or ", " 或 ").replace("', '", "'、'"))
-
-
-def _path(steps: Sequence[int | str]) -> str:
-    # pydantic marks a fault of the key itself with a last step "[key]".
-    path = "".join(f"[{step + 1}]" if isinstance(step, int) else f".{step}" for step in steps if step != "[key]")
-    return path.removeprefix(".") or "文件"
-
-
-def _place(error: Exception) -> str:
-    found = re.search(r"at line (\d+)", str(error))
-    return f"第 {found[1]} 行" if found else "文件"
+def words_of(plan: Json) -> dict[str, str]:
+    """What a kept plan calls levels, marks, forms of meetings, aspects (by id) and contents (by id): what messages are filled with."""
+    rules = plan["rules"]
+    named = {each["id"]: each["title"] for each in rules["aspects"]} | {each["id"]: each["text"] for each in rules["assessment_contents"]}
+    return {**rules["levels"], **rules["marks"], **rules["committee_items"], **rules["meeting_forms"], **rules["activity_kinds"], **named}

@@ -13,7 +13,7 @@ from tests.support.years.assessment_year import SECTIONS, SESSION, AssessmentYea
 from tests.support.years.branch_year import BranchYear, an_empty_house, import_roster, ok, open_year
 from workflow.assessment import REQUIREMENTS
 from workflow.machine.asked import BY_NAME
-from workflow.year.plan import find_plan
+from workflow.year.plan_files import find_plan
 
 pytestmark = pytest.mark.slow
 
@@ -76,7 +76,7 @@ def house(superuser: str, template: str, tmp_path_factory: pytest.TempPathFactor
     """A branch of three for each removal; one of them had a measure in the year before. At most two branches may be 优秀党支部."""
     folder, text = tmp_path_factory.mktemp("plans"), find_plan("2024", None)[1]
     (folder / "plans").mkdir()
-    two = text.replace("correction_months = 6", "correction_months = 6\nexcellent_branches_at_most = 2", 1)
+    two = text.replace("bands_below = 10", "bands_below = 10\nexcellent_branches_at_most = 2", 1)
     (folder / "plans" / "2024.toml").write_text(two, encoding="utf-8")
     (folder / "plans" / "2023.toml").write_text(text.replace("year = 2024", "year = 2023", 1), encoding="utf-8")
     branches = [RosterBranch(code, f"{code}党支部", ("张三", "李四", "王五"), {"张三": "书记"}) for code in CODES.values()]

@@ -13,10 +13,10 @@ from tests.support.builders import DEADLINES, NOW, a_branch, a_cycle, a_school, 
 from workflow.foundation.database import LOCK_TIMEOUT, constraint, sqlstate, transaction
 from workflow.foundation.errors import Conflict, Exists, Invalid, NotFound, Stale
 from workflow.foundation.vocabulary import SCHOOL_ZONE, CycleStatus, Stage
-from workflow.year.cycle import Cycle, Lock, Process, cycle_by_year, moves_made, participant, process_of, processes, unfiled_processes
+from workflow.machine.process import moves_made
+from workflow.year.cycle import Cycle, Lock, Process, cycle_by_year, participant, process_of, processes, unfiled_processes
 from workflow.year.deadlines import change_deadlines, extend, extensions_of, has_passed
 from workflow.year.opening import close_cycle, open_cycle, publish
-from workflow.year.plan import Plan
 
 # ── opening ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -27,7 +27,7 @@ def test_a_draft_keeps_the_plan_and_the_days_that_were_typed(session: Session) -
     assert {stage: day for stage, day in cycle.deadlines.items() if day} == {stage.value: day.isoformat() for stage, day in DEADLINES.items()}
     assert cycle.deadline(Stage.REPORT) == date(2025, 1, 26)
     assert cycle.deadline(Stage.FILED) is None
-    assert Plan.from_json(cycle.plan).year == 2024
+    assert (cycle.plan["year"], cycle.passed_through) == (2024, frozenset())
     assert cycle.sentence("K1").startswith("党支部委员之间")
     assert cycle.sentence("no such clause") == ""
 
