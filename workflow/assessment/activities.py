@@ -247,7 +247,9 @@ def activity_of(session: Session, cycle: Cycle, activity_id: int, *, held: bool 
 
 
 def activities_of(session: Session, cycle: Cycle, *, kind: str | None = None, after: int = 0, limit: int = 200) -> Sequence[Activity]:
-    """Activities in the order they were recorded, those taken back included."""
+    """List activities in the order they were recorded, those taken back included. Raises Invalid for a kind that the year does not have."""
+    if kind is not None:
+        _must_be_of_the_plan(cycle, kind)
     of_kind = true() if kind is None else Activity.kind == kind
     return session.scalars(
         select(Activity).where(Activity.cycle_id == cycle.id, Activity.id > after, of_kind).order_by(Activity.id).limit(limit)

@@ -83,6 +83,7 @@ def test_a_seventh_content_is_asked_written_and_shown(session: Session) -> None:
     a_year(session, assessment_contents=[{"id": "C7", "text": "抓党建促中心工作情况"}])
     process = process_of(session, 2024, "D0101", kind=Kind.ASSESSMENT)
     report = a_duty_report(session, process)
+    assert "duty_report_without_other_sections" in {each.requirement.name for each in blocking(session, process)}
     assert said(session, process, "duty_report_without_other_sections") == "述职报告缺少以下部分：抓党建促中心工作情况"
     report.sections = {**report.sections, "C7": ""}
     assert said(session, process, "duty_report_empty_in_other_sections") == "述职报告的以下部分没有内容：抓党建促中心工作情况"
