@@ -55,14 +55,19 @@ def find_plan(name: str, data_dir: Path | None) -> tuple[str, str]:
     for folder in _folders(data_dir):
         path = folder / f"{name}.toml"
         if _NAME.fullmatch(name) and path.is_file():
-            try:
-                # Windows' editor puts a mark before the text.
-                with path.open(encoding="utf-8-sig") as file:
-                    return path.name, file.read(MOST_BYTES + 1)
-            except UnicodeDecodeError as error:
-                raise PlanInvalid(path.name, [Fault("文件", "不是 UTF-8 编码，请另存为 UTF-8")]) from error
+            return plan_file(path)
     known = available_plans(data_dir)
     raise NotFound(Words(f"没有这个方案；现有方案：{'、'.join(known)}", f"There is no such plan; there are: {', '.join(known)}"))
+
+
+def plan_file(path: Path) -> tuple[str, str]:
+    """Name and text of a plan file. Raises PlanInvalid when it is not UTF-8."""
+    try:
+        # Windows' editor puts a mark before the text.
+        with path.open(encoding="utf-8-sig") as file:
+            return path.name, file.read(MOST_BYTES + 1)
+    except UnicodeDecodeError as error:
+        raise PlanInvalid(path.name, [Fault("文件", "不是 UTF-8 编码，请另存为 UTF-8")]) from error
 
 
 def newest_plan(data_dir: Path | None) -> tuple[str, str]:

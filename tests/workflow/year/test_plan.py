@@ -51,7 +51,7 @@ def test_the_plan_of_2024_says_what_the_paper_says(plan: Plan) -> None:
     assert plan.clauses["G1"] == f"以{plan.theme}为主题"
     assert plan.required_reading == ("中国共产党纪律处分条例", "中国共产党支部工作条例（试行）")
     assert [document.title for document in plan.basis if document.title not in plan.clauses["P1"]] == []
-    assert str(plan.notice.date) == "2024-01-02"
+    assert str(plan.notice and plan.notice.date) == "2024-01-02"
     assert [stage.stage for stage in plan.stages] == [Stage.STUDY, Stage.TALKS, Stage.SELF_REVIEW, Stage.RATING, Stage.RECTIFICATION]
     assert plan.coverage is Coverage.DEFAULT
 
