@@ -116,7 +116,7 @@ def read_definition(call: Call[object], query: Sent) -> object:
 
     Without a year it is the published one, else the newest. Clauses that the plan does not ask, or that are recorded only, are listed apart.
     """
-    plan = plan_quoted(call.session, query.get("year"), call.settings.data_dir)
+    plan = plan_quoted(call.session, query.get("year"))
     kinds = {kind.value: _quoted(kind, plan) for kind in MOVES}
     return {"year": plan["year"], "kinds": kinds, "school": {"acts": [act_shape(act) for act in OF_SCHOOL]}, **kinds[MAIN]}
 

@@ -257,7 +257,7 @@ def _import(call: Call[object], import_id: int) -> RosterImport:
 
 
 def _preview(call: Call[object], file: Upload) -> RosterImport:
-    sizes = branch_sizes_of(plan_quoted(call.session, None, call.settings.data_dir))
+    sizes = branch_sizes_of(plan_quoted(call.session))
     reading = read_workbook(file.data, today=call.today, sizes=sizes)
     return preview_import(call.session, reading, file_name=file.name, by=call.actor, now=call.now)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import date, datetime
-from pathlib import Path
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -44,14 +43,17 @@ def open_cycle(
     return cycle
 
 
-def plan_quoted(session: Session, year: int | None, data_dir: Path | None) -> Json:
-    """The kept plan of a year; without one that of the published year, else of the newest, else the newest file. Raises NotFound."""
+def plan_quoted(session: Session, year: int | None = None) -> Json:
+    """Find the kept plan of a year; without one that of the published year, else of the newest, else the one that comes with the product.
+
+    Raises NotFound for a year that there is not.
+    """
     if year is not None:
         return cycle_by_year(session, year).plan
     newest = select(Cycle).order_by((Cycle.status == CycleStatus.PUBLISHED).desc(), Cycle.year.desc()).limit(1)
     if (cycle := session.scalar(newest)) is not None:
         return cycle.plan
-    name, text = newest_plan(data_dir)
+    name, text = newest_plan(None)
     return read_plan(text, (), name=name).as_json()
 
 

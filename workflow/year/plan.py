@@ -97,6 +97,7 @@ Title = Annotated[PlanText, AfterValidator(_without_book_marks)]
 Ratio = Annotated[str, AfterValidator(_share)]
 """A share such as ``1/4``, more than nothing and at most the whole."""
 ClauseId = Annotated[str, AfterValidator(_clause_id)]
+Listed = Annotated[tuple[T, ...], AfterValidator(_distinct)]
 Several = Annotated[tuple[T, ...], Field(min_length=1), AfterValidator(_distinct)]
 Count = Annotated[int, Field(ge=0, le=1000)]
 Months = Annotated[int, Field(ge=1, le=120)]
@@ -300,7 +301,8 @@ class Rules(Part):
 
     required_reading: Several[Title]
     """必读文件，逐字照写；每名党员都要学到（E3、E4）"""
-    reading_cards: ReadingCards
+    reading_cards: ReadingCards | None = None
+    """学习要搞清楚的两张卡片（E4），显示在年度里；没有就不写这张表"""
     coverage: Coverage
     """谈心谈话的范围（K2）：default 每名党员至少与一名委员谈过，strict 每名委员与每名党员都谈过"""
     agenda: Several[PlanText]
@@ -314,11 +316,11 @@ class Rules(Part):
     aspects: Several[Aspect]
     """党员自评的方面，个数不限；没有写的方面提示本人（M7）"""
     warning_signs: WarningSigns
-    assessment_contents: Several[Item]
+    assessment_contents: Listed[Item] = ()
     """述职报告的各部分，个数不限；缺一部分不能汇总（C1–C6，另加的同样）"""
-    summary_aspects: Several[Item]
+    summary_aspects: Listed[Item] = ()
     """考核汇总的各方面，列在汇总表上"""
-    activity_kinds: Annotated[dict[ActivityWord, PlanText], Field(min_length=1)]
+    activity_kinds: dict[ActivityWord, PlanText] = {}
     """集中活动的类别，代号等于名称，个数不限；每类按支部算出勤率（S4）。不属于任何一类的登记为 other"""
     settings: PlanSettings = PlanSettings()
 

@@ -10,7 +10,7 @@ from tests.support.records.evidence import go, stand_at
 from tests.support.situations import a_study, a_talk
 from workflow.foundation.errors import Invalid
 from workflow.foundation.vocabulary import Kind, Role, Stage, Trigger
-from workflow.machine.asked import passed_through
+from workflow.machine.asked import CLAUSES, passed_through
 from workflow.machine.gate import Unmet, blocking, blocking_together, checklist, duties, exceptions, signs, todos, unmet
 from workflow.machine.process import moves_from, options
 from workflow.rules.moves import Move, moves_around
@@ -80,6 +80,8 @@ def test_a_stage_is_passed_through_when_all_its_clauses_are_dropped_signs_includ
     plan = the_plan()
     assert passed_through(plan) == []
     assert passed_through(plan.model_copy(update={"not_asked": dict.fromkeys(TALKS[:-1], "不要求")})) == []
+    everything = dict.fromkeys(CLAUSES, "不要求")
+    assert {Stage.REPORT, Stage.PROPOSED}.isdisjoint(passed_through(plan.model_copy(update={"not_asked": everything})))
     assert passed_through(plan.model_copy(update={"not_asked": dict.fromkeys((*TALKS, *STUDY), "不要求")})) == [Stage.STUDY, Stage.TALKS]
 
 
