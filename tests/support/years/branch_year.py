@@ -175,7 +175,7 @@ class BranchYear:
             (leader, other)
             for number, other in enumerate(others)
             for leader in (leaders if each_with_each else [leaders[number % len(leaders)]])
-            if other not in without
+            if other not in without and ":".join(sorted((leader, other))) not in without
         ]
         for talker, partner in pairs:
             self.talk(talker, partner, focus=focus and talker == secretary)
