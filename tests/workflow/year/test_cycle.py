@@ -16,7 +16,7 @@ from workflow.foundation.vocabulary import SCHOOL_ZONE, CycleStatus, Stage
 from workflow.machine.process import moves_made
 from workflow.year.cycle import Cycle, Lock, Process, cycle_by_year, participant, process_of, processes, unfiled_processes
 from workflow.year.deadlines import change_deadlines, extend, extensions_of, has_passed
-from workflow.year.opening import close_cycle, open_cycle, publish
+from workflow.year.opening import close_cycle, open_cycle, plan_quoted, publish
 
 # ── opening ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -249,3 +249,19 @@ def test_a_move_waits_for_nobody_who_changes_the_days_of_the_year(engine: Engine
         with transaction(engine, actor="z3") as branch:
             branch.execute(text("set local lock_timeout = '60ms'"))
             assert process_of(branch, 2024, "D0101", lock=Lock.MOVE).stage is Stage.STUDY
+
+
+# ── which plan is quoted ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_published_years_plan_is_quoted_or_else_the_newest(session: Session) -> None:
+    assert plan_quoted(session)["year"] == 2024  # of the product: there is no year yet
+    older = open_cycle(session, the_plan().model_copy(update={"year": 2022}), DEADLINES, now=NOW)
+    newer = open_cycle(session, the_plan().model_copy(update={"year": 2025}), DEADLINES, now=NOW)
+    assert plan_quoted(session)["year"] == 2025
+    a_branch(session)
+    publish(session, older, now=NOW)
+    assert plan_quoted(session) == older.plan
+    assert plan_quoted(session, 2025) == newer.plan
+    with pytest.raises(NotFound):
+        plan_quoted(session, 2031)
