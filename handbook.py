@@ -14,6 +14,9 @@ import sys
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import get_args, get_origin
+
+from pydantic.fields import FieldInfo
 
 import workflow
 from workflow.foundation.database import Base
@@ -22,7 +25,8 @@ from workflow.machine.asked import CLAUSES, REQUIREMENTS
 from workflow.machine.process import MOVES
 from workflow.readings.diagram import FORWARD, mermaid, recorded_in
 from workflow.readings.inventory import inventory
-from workflow.year.plan import find_plan, read_plan
+from workflow.year.plan import Part, Plan, Rules, words_of
+from workflow.year.plan_files import newest_plan, read_plan
 
 ROOT = Path(__file__).resolve().parent
 BLOCK = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -44,15 +48,17 @@ def pages(root: Path = ROOT) -> list[Path]:
 
 def blocks(root: Path = ROOT) -> dict[str, str]:
     """Make every generated block, by name."""
-    name, text = find_plan("2024", None)
+    name, text = newest_plan(None)
     plan = read_plan(text, CLAUSES, name=name)
+    said = words_of(plan.as_json())
     return {
         "road": road(Kind.APPRAISAL),
         "diagram": fenced("mermaid", mermaid(Kind.APPRAISAL)),
-        "requirements": requirement_table(Kind.APPRAISAL),
+        "requirements": requirement_table(Kind.APPRAISAL, said),
         "assessment_diagram": fenced("mermaid", mermaid(Kind.ASSESSMENT)),
-        "assessment_requirements": requirement_table(Kind.ASSESSMENT),
+        "assessment_requirements": requirement_table(Kind.ASSESSMENT, said),
         "recorded": recorded_table(plan.clauses),
+        "plan_keys": plan_key_table(Plan),
         "personal_data": inventory(Base.metadata, retention_years=plan.settings.retention_years),
         "words": word_table(),
         "records": record_table(),
@@ -95,14 +101,14 @@ def road(kind: Kind) -> str:
     return fenced("mermaid", "\n".join(lines) + "\n")
 
 
-def requirement_table(kind: Kind) -> str:
+def requirement_table(kind: Kind, said: Mapping[str, str]) -> str:
     """Tabulate the requirements of a kind, in the order of the plan's stages."""
     rows = [
         (
             each.clause,
             each.stage.zh,
             each.sentence,
-            each.words.format(count="N", names="…").zh,
+            each.words.format(count="N", names="…", **said).zh,
             each.severity.zh,
             each.waivable.zh,
         )
@@ -116,6 +122,32 @@ def recorded_table(sentences: Mapping[str, str]) -> str:
     where = {clause: "、".join(columns) for clause, columns in recorded_in().items()}
     rows = [(each, text, where[each]) for each, text in sentences.items() if each in where]
     return table(("条款", "方案原文", "记录在"), rows)
+
+
+def plan_key_table(part: type[Part]) -> str:
+    """Tabulate the keys of a plan file with what each does, in the order of the classes that read it."""
+    return table(("键", "不写时", "写什么，有什么用"), _plan_keys(part, ""))
+
+
+def _plan_keys(part: type[Part], path: str) -> Iterator[tuple[str, str, str]]:
+    # A plan's own keys before those that clauses are judged by, as the file has them.
+    for name, field in sorted(part.model_fields.items(), key=lambda each: part is Plan and each[0] in Rules.model_fields):
+        key = f"{path}{name}"
+        below = [each for each in (field.annotation, *get_args(field.annotation)) if isinstance(each, type) and issubclass(each, Part)]
+        if field.description is not None:
+            yield f"`{key}`", _when_left_out(field), field.description.strip()
+        for each in below:
+            many = get_origin(field.annotation) is tuple
+            yield from _plan_keys(each, f"{key}{'[]' if many else ''}.")
+
+
+def _when_left_out(field: FieldInfo) -> str:
+    if field.is_required():
+        return "必须写"
+    kept = field.default
+    if isinstance(kept, bool):
+        return str(kept).lower()
+    return "、".join(map(str, kept)) if isinstance(kept, tuple) else "—" if kept in (None, {}) else str(kept)
 
 
 # ── the glossary ──────────────────────────────────────────────────────────────────────────────────

@@ -65,3 +65,20 @@ def test_no_two_classes_of_the_product_share_a_name(project: Path) -> None:
         if isinstance(node, ast.ClassDef) and not node.col_offset and not node.name.startswith("_")
     )
     assert {name: count for name, count in names.items() if count > 1} == {}
+
+
+def test_no_year_is_written_in_the_code(project: Path) -> None:
+    """A year comes from its plan. The demonstration is of one; examples show one."""
+    code = [path for path in sources(project, *PRODUCT) if "demo" not in path.parts]
+    years = [
+        f"{path.relative_to(project)}:{node.lineno}"
+        for path in code
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.Constant) and node.value in (2024, "2024") and node.lineno not in _lines_of_examples(path)
+    ]
+    assert years == []
+
+
+def _lines_of_examples(path: Path) -> set[int]:
+    given = [node.value for node in ast.walk(parsed(path)) if isinstance(node, ast.keyword) and node.arg == "example"]
+    return {line for value in given for line in range(value.lineno, (value.end_lineno or value.lineno) + 1)}

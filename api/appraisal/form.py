@@ -11,9 +11,9 @@ from typing_extensions import TypedDict
 from api.frame.address import BRANCH, CYCLE
 from api.frame.errors import language
 from api.frame.routes import Routes
-from api.frame.shapes import BranchShape, Items, PersonShape, UnmetShape, branch_shape, person_shape, unmet_shape
+from api.frame.shapes import BranchShape, PersonShape, UnmetShape, branch_shape, person_shape, unmet_shape
 from api.frame.single import single_routes
-from workflow.appraisal.report.checklist import archive_of
+from workflow.appraisal.report.checklist import archive_of, kept_until
 from workflow.appraisal.report.figures import CHECKS, Figures, totals_of
 from workflow.appraisal.report.form import FORM, Form
 from workflow.appraisal.report.rows import AftercareLine, FormReading, MeetingLine, MemberLine, Votes, form_for, marks_of
@@ -162,6 +162,13 @@ class PaperShape(TypedDict):
     need: int
 
 
+class ArchiveShape(TypedDict):
+    """The papers of one branch, and until when they are kept (归档材料)."""
+
+    items: list[PaperShape]
+    keep_until: date | None
+
+
 def sums_shape(figures: Figures, marks: Mapping[str, Votes]) -> SumsShape:
     number = figures.numbers
     return {
@@ -257,11 +264,12 @@ def _form(call: Call[object], written: Form) -> FormShape:
 routes: Routes = single_routes(FORM, shown=_form, answers=FormShape)
 
 
-@routes.get(f"{BRANCH}/archive", action=Action.READ_PROCESS, answers=Items[PaperShape], zh="归档材料")
+@routes.get(f"{BRANCH}/archive", action=Action.READ_PROCESS, answers=ArchiveShape, zh="归档材料")
 def read_archive(call: Call[object]) -> object:
     """List each paper of the archive as present or missing."""
     papers = archive_of(call.session, call.process)
-    return {"items": [{"paper": each.paper, "name": each.name, "present": each.present, "have": each.have, "need": each.need} for each in papers]}
+    items = [{"paper": each.paper, "name": each.name, "present": each.present, "have": each.have, "need": each.need} for each in papers]
+    return {"items": items, "keep_until": kept_until(call.process)}
 
 
 def _year(call: Call[object], year: int) -> Cycle:

@@ -21,11 +21,10 @@ from workflow.assessment.activities import (
 )
 from workflow.assessment.attendance import AttendanceImport, attendance_import_of
 from workflow.foundation.fields import (
+    Line,
     Sent,
     about,
-    one_of,
 )
-from workflow.foundation.vocabulary import ActivityKind
 from workflow.people.access import Action
 from workflow.rules.acts import Call, Done
 from workflow.year.cycle import Cycle, cycle_by_year
@@ -40,7 +39,7 @@ SHEET = f"{SHEETS}/<{NUMBER}:sheet_id>"
 class ActivitiesQuery(Page):
     """Which activities."""
 
-    kind = one_of(ActivityKind, **about("活动种类", "kind of activity", example="study"))
+    kind = Line(at_most=32, **about("活动种类", "kind of activity", "方案里列的种类", "a kind that the plan names", example="study"))
 
 
 def _shown(call: Call[object], row: Activity) -> dict[str, object]:

@@ -22,7 +22,7 @@ from workflow.foundation.fields import (
     Sent,
     about,
 )
-from workflow.foundation.vocabulary import ActivityKind, Level, ReportMode, Stage
+from workflow.foundation.vocabulary import Level, ReportMode, Stage
 from workflow.people.access import Action
 from workflow.readings.progress import branches
 from workflow.rules.acts import Call
@@ -73,7 +73,7 @@ class ActivityLineShape(TypedDict):
     """An activity as far as this branch is concerned (活动出勤)."""
 
     id: int
-    kind: ActivityKind
+    kind: str
     name: str
     held_on: date
     required: int
@@ -121,6 +121,7 @@ class SheetShape(TypedDict):
     three_meetings: dict[str, MeetingCountShape]
     development: dict[str, int | None]
     clean_government: CleanShape
+    aspects: list[dict[str, str]]
     attendance: dict[str, AttendedShape]
     activities: list[ActivityLineShape]
     conduct: str | None
@@ -174,7 +175,8 @@ def sheet_shape(sheet: Sheet, call: Call[object]) -> SheetShape:
         },
         "development": dict(sheet.development),
         "clean_government": {"text": sheet.clean_government, "issues": sheet.clean_issues, "checked": sheet.facts_checked},
-        "attendance": {kind.value: _attended(here) for kind, here in sheet.attendance.items()},
+        "aspects": sheet.process.cycle.plan["rules"]["summary_aspects"],
+        "attendance": {kind: _attended(here) for kind, here in sheet.attendance.items()},
         "activities": [_activity(line) for line in sheet.activities],
         "conduct": sheet.conduct,
         "extra": sheet.extra,

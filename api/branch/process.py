@@ -26,13 +26,13 @@ from workflow.foundation.history import History, history_of
 from workflow.foundation.vocabulary import STAGES, Kind, Stage, Trigger
 from workflow.machine.gate import checklist
 from workflow.machine.kinds import KINDS
-from workflow.machine.process import options
+from workflow.machine.process import moves_made, options
 from workflow.rules.acts import Call
 from workflow.rules.evidence import records_of
 from workflow.rules.kinds import ProcessKind
 from workflow.rules.moves import Move
 from workflow.rules.requirement import Waiver
-from workflow.year.cycle import Extension, StageChange, moves_made
+from workflow.year.cycle import Extension, StageChange
 from workflow.year.deadlines import extensions_of
 
 

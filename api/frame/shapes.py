@@ -119,6 +119,8 @@ class CycleShape(TypedDict):
     form: dict[str, Any]
     stages: list[dict[str, Any]]
     clauses: dict[str, str]
+    not_asked: dict[str, str]
+    passed_through: list[Stage]
     published_at: datetime | None
     closed_at: datetime | None
 
@@ -139,6 +141,8 @@ def cycle_shape(cycle: Cycle) -> CycleShape:
         "form": plan["form"],
         "stages": plan["stages"],
         "clauses": plan["clauses"],
+        "not_asked": plan.get("not_asked", {}),
+        "passed_through": sorted(cycle.passed_through, key=tuple(Stage).index),
         "published_at": cycle.published_at,
         "closed_at": cycle.closed_at,
     }

@@ -112,6 +112,7 @@ WORDS: Mapping[str, Words] = {
     # ── the year, its plan, the school ────────────────────────────────────────────────────────────────────────────────
     "status": Words("年度状态", "status of the year"),
     "deadlines": Words("各环节期限；未设为 null", "last day of each stage; null where none is set"),
+    "passed_through": Words("方案略过的环节", "stages that the plan passes through"),
     "rules": Words("方案里可核查的规则，键同方案文件", "rules of the plan by the keys of its file"),
     "guiding_text": Words("指导思想", "guiding text"),
     "basis": Words("依据文件", "documents that the plan rests on"),
@@ -237,6 +238,7 @@ WORDS: Mapping[str, Words] = {
     "present": Words("到会人数", "how many were present"),
     "have": Words("已有份数", "how many there are"),
     "need": Words("应有份数", "how many there must be"),
+    "keep_until": Words("保存到哪一天；方案未定为 null", "day until which they are kept; null where the plan sets none"),
     "group": Words("党小组", "Party group"),
     "absent": Words("缺席人员", "people who were absent"),
     "cadres": Words("到会的领导干部", "leading cadres who came"),
@@ -255,6 +257,7 @@ WORDS: Mapping[str, Words] = {
     "extra": Words("党办的补充说明", "what the office adds"),
     "submitted": Words("是否已提交", "whether it is submitted"),
     "submitted_at": Words("提交时间", "moment of the submission"),
+    "aspects": Words("方案的汇总方面", "aspects of the summary, as the plan has them"),
     "sections": Words("述职报告各部分", "sections of the duty report"),
     "duty_report": Words("述职", "duty report"),
     "held": Words("报告的次数", "how many were held"),

@@ -11,8 +11,10 @@ from typing_extensions import TypedDict
 from api.frame.routes import Routes, Tag
 from api.frame.words import said
 from workflow.acts import OF_KIND, OF_SCHOOL
+from workflow.foundation.database import Json
+from workflow.foundation.fields import Body, Parameter, Sent, about
 from workflow.foundation.vocabulary import MAIN, STAGES, Kind, Role, Severity, Stage, Trigger, Waivable
-from workflow.machine.asked import CLAUSES, REQUIREMENTS
+from workflow.machine.asked import REQUIREMENTS
 from workflow.machine.process import MOVES
 from workflow.people.access import ACCESS, Action
 from workflow.readings.diagram import mermaid, recorded_in
@@ -21,7 +23,7 @@ from workflow.rules.acts import (
     Call,
 )
 from workflow.rules.requirement import Requirement
-from workflow.year.plan import find_plan, read_plan
+from workflow.year.opening import plan_quoted
 
 routes = Routes(tag=Tag("process", "流程说明", "how a process is declared"))
 
@@ -37,14 +39,14 @@ class RequirementShape(TypedDict):
     sentence: str
 
 
-def requirement_shape(requirement: Requirement) -> RequirementShape:
+def requirement_shape(requirement: Requirement, sentence: str | None) -> RequirementShape:
     return {
         "clause": requirement.clause,
         "requirement": requirement.name,
         "stage": requirement.stage,
         "severity": requirement.severity,
         "waivable": requirement.waivable,
-        "sentence": requirement.sentence,
+        "sentence": sentence or requirement.sentence,
     }
 
 
@@ -128,10 +130,16 @@ DeclaredMoveShape.__doc__ = "A move as it is declared (动作)."
 
 
 class ClauseShape(TypedDict):
-    """A clause that nothing asks for (尚未核查的条款)."""
+    """A clause of the plan (条款)."""
 
     clause: str
-    sentence: str
+    sentence: str | None
+
+
+class NotAskedShape(ClauseShape):
+    """A clause that nothing asks for, with the plan's reason to drop it (不核查的条款)."""
+
+    reason: Annotated[str | None, said("方案不要求的理由；没有为 null", "why the plan drops it; null where it does not")]
 
 
 class RecordedClauseShape(ClauseShape):
@@ -148,7 +156,8 @@ class DefinedShape(TypedDict):
     requirements: list[RequirementShape]
     acts: list[ActShape]
     recorded: list[RecordedClauseShape]
-    not_asked: list[ClauseShape]
+    not_asked: list[NotAskedShape]
+    passed_through: list[Stage]
     diagram: str
 
 
@@ -161,23 +170,58 @@ class SchoolActsShape(TypedDict):
 class DefinitionShape(DefinedShape):
     """Every kind of process, and at the top that of the branches' own year (流程说明)."""
 
+    year: Annotated[int, said("引用哪一年的方案", "year whose plan is quoted")]
     kinds: dict[Kind, DefinedShape]
     school: SchoolActsShape
 
 
-@routes.get("/process", action=Action.READ_DEFINITION, answers=DefinitionShape, zh="流程、要求与事项")
-def read_definition(call: Call[object]) -> object:
-    """Read each kind of process: its stages, moves, requirements, acts and diagram."""
-    kinds = {kind.value: _definition(kind) for kind in MOVES}
-    return {"kinds": kinds, "school": {"acts": [act_shape(act) for act in OF_SCHOOL]}, **kinds[MAIN]}
+class OfYear(Body):
+    """Which year's plan is quoted."""
+
+    year = Parameter(
+        at_least=2000,
+        at_most=9999,
+        **about(
+            "年度",
+            "year",
+            "引用哪一年的方案；不填为已发布的，没有则为最新的",
+            "whose plan is quoted: the published one if left out, else the newest",
+            example=2024,
+        ),
+    )
+
+
+@routes.get("/process", action=Action.READ_DEFINITION, answers=DefinitionShape, query=OfYear(), zh="流程、要求与事项")
+def read_definition(call: Call[object], query: Sent) -> object:
+    """Read each kind of process, in the words of a year's plan.
+
+    Without a year it is the published one, else the newest. Clauses that the plan does not ask, or that are recorded only, are listed apart.
+    """
+    plan = plan_quoted(call.session, query.get("year"))
+    kinds = {kind.value: _quoted(kind, plan) for kind in MOVES}
+    return {"year": plan["year"], "kinds": kinds, "school": {"acts": [act_shape(act) for act in OF_SCHOOL]}, **kinds[MAIN]}
+
+
+def _quoted(kind: Kind, plan: Json) -> dict[str, object]:
+    """The definition of a kind, quoting a kept plan."""
+    sentences, dropped = plan["clauses"], plan.get("not_asked", {})
+    asked, recorded = {each.clause for each in REQUIREMENTS[kind]}, recorded_in()
+    return {
+        **_declared(kind),
+        "passed_through": [stage for stage in STAGES[kind] if stage in plan.get("passed_through", ())],
+        "requirements": [requirement_shape(each, sentences.get(each.clause)) for each in REQUIREMENTS[kind] if each.clause not in dropped],
+        "recorded": [{"clause": clause, "sentence": sentences[clause], "where": where} for clause, where in recorded.items() if clause in sentences],
+        "not_asked": [
+            {"clause": clause, "sentence": sentence, "reason": dropped.get(clause)}
+            for clause, sentence in {**sentences, **{clause: sentences.get(clause) for clause in dropped}}.items()
+            if clause in dropped or (clause not in asked and clause not in recorded)
+        ],
+    }
 
 
 @cache
-def _definition(kind: Kind) -> dict[str, object]:
-    request = {each.clause for each in REQUIREMENTS[kind]}
-    recorded = recorded_in()
-    name, text = find_plan("2024", None)
-    sentences = read_plan(text, CLAUSES, name=name).clauses
+def _declared(kind: Kind) -> dict[str, object]:
+    """What is the same in every year."""
     return {
         "stages": [{"stage": stage, "name": stage.zh} for stage in STAGES[kind]],
         "moves": [
@@ -194,11 +238,6 @@ def _definition(kind: Kind) -> dict[str, object]:
             }
             for move in MOVES[kind]
         ],
-        "requirements": [requirement_shape(each) for each in REQUIREMENTS[kind]],
         "acts": [act_shape(act) for act in OF_KIND[kind]],
-        "recorded": [{"clause": clause, "sentence": sentences[clause], "where": where} for clause, where in recorded.items() if clause in sentences],
-        "not_asked": [
-            {"clause": clause, "sentence": sentence} for clause, sentence in sentences.items() if clause not in request and clause not in recorded
-        ],
         "diagram": mermaid(kind),
     }

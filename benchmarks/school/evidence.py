@@ -113,7 +113,7 @@ def _meetings(b: Branch, year: Year) -> Iterator[str]:
         vote = f"{b.members}\t0\t0" if purpose == "deciding" else f"{NULL}\t{NULL}\t{NULL}"
         yield (
             f"{number}\t{purpose}\tgeneral\t{year.days.held_on}\t党员活动室\t{chair}\t{recorder}"
-            f"\t{year.theme}\t{year.agenda}\t代表支委会述职\t上年度无整改事项\t{vote}"
+            f"\t{year.theme}\t{year.agenda}\t代表支委会述职\t上年度无整改事项\t[]\t{vote}"
             f"\t逐项进行，见记录\t{NOW}\t{NOW}\t{record(b)}\n"
         )
 
@@ -175,7 +175,7 @@ BEFORE_RATING = (
     Kept(
         "meeting",
         "id purpose form held_on place chair recorder theme agenda duty_report"
-        " rectification_report vote_yes vote_no vote_abstain minutes chair_confirmed_at"
+        " rectification_report guests vote_yes vote_no vote_abstain minutes chair_confirmed_at"
         " recorder_confirmed_at" + RECORD,
         _meetings,
     ),

@@ -18,7 +18,8 @@ from workflow.people.callers import caller_for
 from workflow.people.organisation import Appointment, Branch, Person
 from workflow.year.cycle import Cycle, Process, cycle_by_year, process_of
 from workflow.year.opening import open_cycle, publish
-from workflow.year.plan import Plan, find_plan, read_plan
+from workflow.year.plan import Plan
+from workflow.year.plan_files import find_plan, read_plan
 
 NOW = datetime(2024, 12, 20, 2, 0, tzinfo=UTC)
 """10:00 on Friday 20 December 2024 in the school."""

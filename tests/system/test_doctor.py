@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, create_engine, make_url, text
 
-from cli import Urls
+from commands.frame import Urls
 from tests.support.builders import a_school
 from tests.support.mail_server import MailServer, free_port, mail_server
 from workflow.foundation.database import transaction

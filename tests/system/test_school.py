@@ -236,7 +236,7 @@ def is_reminded_of_it(walker: Walker, mail: MailServer, last: str) -> None:
     assert walker.others[last] not in text
     ledger = ok(walker.office.get(f"{YEAR}/letters", params={"branch": branch["code"], "recipient": walker.leaders[0]}))["items"]
     # Before a weekend a nearer reminder than the third day's may be due already.
-    nearest = nearest_reminder(DEADLINES["talks"], at_ten(TODAY), {})
+    nearest = nearest_reminder(DEADLINES["talks"], at_ten(TODAY), {}, (7, 3, 1))
     assert [(each["kind"], each["state"]) for each in ledger] == [(f"due-{nearest}", "sent")]
 
 

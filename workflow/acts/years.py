@@ -19,7 +19,7 @@ from workflow.foundation.fields import (
     about,
 )
 from workflow.foundation.vocabulary import Stage
-from workflow.machine.asked import CLAUSES
+from workflow.machine.asked import CLAUSES, passed_through
 from workflow.people.access import Action
 from workflow.rules.acts import (
     Act,
@@ -29,7 +29,7 @@ from workflow.rules.acts import (
 from workflow.year.cycle import Cycle, cycle_by_year
 from workflow.year.deadlines import STAGES_WITH_A_DAY, change_deadlines
 from workflow.year.opening import close_cycle, open_cycle, publish
-from workflow.year.plan import find_plan, read_plan
+from workflow.year.plan_files import find_plan, read_plan
 
 # ── the year ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -65,7 +65,8 @@ def _open(call: Call[object], sent: Sent) -> Cycle:
         name, text = find_plan(sent["plan"], call.settings.data_dir)
     except NotFound as missing:
         raise Invalid({"plan": missing.detail}) from None
-    return open_cycle(call.session, read_plan(text, CLAUSES, name=name), _days(sent["deadlines"]), now=call.now)
+    plan = read_plan(text, CLAUSES, name=name)
+    return open_cycle(call.session, plan, _days(sent["deadlines"]), now=call.now, passed_through=passed_through(plan))
 
 
 def a_year(call: Call[object], year: int) -> Cycle:

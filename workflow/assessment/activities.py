@@ -15,7 +15,7 @@ from datetime import date, datetime
 from typing import Any
 
 from marshmallow import fields
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, PrimaryKeyConstraint, Select, func, select, true
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, PrimaryKeyConstraint, Select, String, func, select, true
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from workflow.foundation.database import Base, any_of, notes, word
@@ -28,11 +28,10 @@ from workflow.foundation.fields import (
     Truth,
     Whole,
     about,
-    one_of,
 )
 from workflow.foundation.history import tracked
 from workflow.foundation.personal import Area, Data, personal
-from workflow.foundation.vocabulary import ActivityKind, Presence, Role, Severity, Stage
+from workflow.foundation.vocabulary import Presence, Role, Severity, Stage
 from workflow.people.access import Action, Caller
 from workflow.rules.acts import (
     Act,
@@ -45,6 +44,8 @@ from workflow.rules.requirement import TODAY, Missing, missing, requirement
 from workflow.year.cycle import Cycle, Lock, Process, cycle_by_year, must_be_running, processes
 
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+OTHER = "other"
 
 
 @tracked()
@@ -67,7 +68,8 @@ class Activity(Retractable, Base):
     )
 
     cycle_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("cycle.id"))
-    kind: Mapped[ActivityKind] = mapped_column(word(ActivityKind, name="kind"))
+    kind: Mapped[str] = mapped_column(String(32))
+    """Of the kinds that the plan names, or ``other``, which is listed and has no rate."""
     name: Mapped[str]
     held_on: Mapped[date]
     expected: Mapped[int | None]
@@ -115,7 +117,7 @@ class TurnoutSchema(Answered):
 class ActivitySchema(RecordSchema):
     """An activity of the year. It may be planned ahead."""
 
-    kind = one_of(ActivityKind, required=True, **about("类别", "kind", "教育学习、文明创建、志愿服务等", "study, civility …", example="study"))
+    kind = Line(required=True, at_most=32, **about("类别", "kind", "方案中的活动类别，或 other", "as the plan has it, or other", example="study"))
     name = Line(required=True, **about("名称", "name", "活动的名称", "how it is called", example="主题党日"))
     held_on = Day(required=True, **about("日期", "day", "可以提前登记", "it may be planned ahead", example="2024-12-19"))
     expected = Whole(at_most=100_000, **about("应到人数", "expected", "与出勤表核对", "compared with the sheet", example=300))
@@ -137,10 +139,11 @@ ACTIVITIES = ActivitySchema()
 def record_activity(session: Session, cycle: Cycle, body: Sent, *, by: Caller, now: datetime) -> Activity:
     """Record an activity that was held or is planned. Raises Invalid; Conflict once the year is closed; Exists when the same one stands."""
     _must_be_about_the_year(cycle, body["held_on"])
+    _must_be_of_the_plan(cycle, body["kind"])
     must_be_running(cycle)
     row = Activity(cycle_id=cycle.id, recorded_by=by.staff_no, recorded_at=now, expected=body.get("expected"))
     row.kind, row.name, row.held_on = body["kind"], body["name"], body["held_on"]
-    _must_be_the_only_one(session, row)
+    _must_be_the_only_one(session, cycle, row)
     session.add(row)
     session.flush()
     return row
@@ -151,6 +154,8 @@ def amend_activity(session: Session, cycle: Cycle, row: Activity, body: Sent, *,
 
     Once its attendance is there it was held: it cannot be moved to a day that is still to come.
     """
+    if "kind" in body:
+        _must_be_of_the_plan(cycle, body["kind"])
     if "held_on" in body:
         _must_be_about_the_year(cycle, body["held_on"])
         if turnouts(session, [row.id]):
@@ -159,12 +164,12 @@ def amend_activity(session: Session, cycle: Cycle, row: Activity, body: Sent, *,
     if not body:
         return
     must_be_running(cycle)
-    if body.get("kind", row.kind) is not row.kind:
+    if body.get("kind", row.kind) != row.kind:
         _must_not_be_summarised(session, row)
     with session.no_autoflush:
         for name, value in body.items():
             setattr(row, name, value)
-        _must_be_the_only_one(session, row)
+        _must_be_the_only_one(session, cycle, row)
     row.version += 1
     session.flush()
 
@@ -184,12 +189,26 @@ def _must_be_about_the_year(cycle: Cycle, day: date) -> None:
         raise Invalid({"held_on": Words(f"{day} 不在 {first} 至 {last} 年之间", f"{day} is not between {first} and {last}")})
 
 
-def _must_be_the_only_one(session: Session, row: Activity) -> None:
+def kinds_of(cycle: Cycle) -> dict[str, str]:
+    """The kinds of activity of a year, each with its words: those that its plan names, and the others."""
+    return {**cycle.plan["rules"]["activity_kinds"], OTHER: "其他活动"}
+
+
+def _must_be_of_the_plan(cycle: Cycle, kind: str) -> None:
+    """Raises Invalid for a kind that the year does not have."""
+    known = kinds_of(cycle)
+    if kind not in known:
+        said = "、".join(f"{name}（{zh}）" for name, zh in known.items())
+        raise Invalid({"kind": Words(f"应为 {said} 之一", f"must be one of {', '.join(known)}")})
+
+
+def _must_be_the_only_one(session: Session, cycle: Cycle, row: Activity) -> None:
     """Raises Exists for a second one of the same kind, name and day. The index holds it also against two at once."""
     same = (Activity.cycle_id == row.cycle_id, Activity.kind == row.kind, Activity.name == row.name, Activity.held_on == row.held_on)
     other = session.scalar(select(Activity.id).where(*same, Activity.counts, true() if row.id is None else Activity.id != row.id))
     if other is not None:
-        raise Exists(Words(f"{row.held_on} 的“{row.name}”（{row.kind.zh}）已经登记", f"{row.name} on {row.held_on} is recorded already"))
+        kind = kinds_of(cycle)[row.kind]
+        raise Exists(Words(f"{row.held_on} 的“{row.name}”（{kind}）已经登记", f"{row.name} on {row.held_on} is recorded already"))
 
 
 def _must_not_be_summarised(session: Session, row: Activity) -> None:
@@ -227,8 +246,10 @@ def activity_of(session: Session, cycle: Cycle, activity_id: int, *, held: bool 
     return row
 
 
-def activities_of(session: Session, cycle: Cycle, *, kind: ActivityKind | None = None, after: int = 0, limit: int = 200) -> Sequence[Activity]:
-    """Activities in the order they were recorded, those taken back included."""
+def activities_of(session: Session, cycle: Cycle, *, kind: str | None = None, after: int = 0, limit: int = 200) -> Sequence[Activity]:
+    """List activities in the order they were recorded, those taken back included. Raises Invalid for a kind that the year does not have."""
+    if kind is not None:
+        _must_be_of_the_plan(cycle, kind)
     of_kind = true() if kind is None else Activity.kind == kind
     return session.scalars(
         select(Activity).where(Activity.cycle_id == cycle.id, Activity.id > after, of_kind).order_by(Activity.id).limit(limit)

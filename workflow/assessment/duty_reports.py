@@ -8,14 +8,14 @@ the product says so.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Any
 
 from marshmallow import fields
-from sqlalchemy import ColumnElement, Index, Text, cast, literal, or_, select
+from sqlalchemy import ColumnElement, Index, Text, cast, column, func, literal, or_, select, true
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -270,10 +270,9 @@ def _section(clause: str, sentence: str) -> tuple[Requirement, Requirement]:
 
     without.__name__, empty.__name__ = f"duty_report_without_{clause.lower()}", f"duty_report_empty_in_{clause.lower()}"
     without.__doc__ = empty.__doc__ = sentence
-    title = sentence.removesuffix("情况")
     return (
-        _asked(clause, zh=f"述职报告缺少“{title}”部分", en=f"the duty report lacks section {clause}")(without),
-        _asked(clause, severity=Severity.SIGN, zh=f"述职报告的“{title}”部分没有内容", en=f"section {clause} of the duty report is empty")(empty),
+        _asked(clause, zh=f"述职报告缺少“{{{clause}}}”部分", en=f"the duty report lacks section {clause}")(without),
+        _asked(clause, severity=Severity.SIGN, zh=f"述职报告的“{{{clause}}}”部分没有内容", en=f"section {clause} of the duty report is empty")(empty),
     )
 
 
@@ -286,8 +285,36 @@ SECTIONS = {
     "C6": "突出履行基层党建工作责任情况",
 }
 
+
+def _of_other_sections(lacks: Callable[[ColumnElement[str]], ColumnElement[bool]]) -> Missing:
+    """Contents that another year's plan has besides, a row each."""
+    asked = func.jsonb_array_elements(Cycle.plan["rules"]["assessment_contents"]).table_valued(column("value", JSONB), name="asked")
+    content = asked.c.value["id"].as_string()
+    return (
+        missing(DutyReport.process_id, subject=content, name=asked.c.value["text"].as_string())
+        .join(Process, Process.id == DutyReport.process_id)
+        .join(Cycle, Cycle.id == Process.cycle_id)
+        .join(asked, true())
+        .where(DutyReport.counts, DutyReport.submitted, content.not_in(SECTIONS), lacks(content))
+    )
+
+
+@_asked("R1", zh="述职报告缺少以下部分：{names}", en="the duty report lacks these sections: {names}")
+def duty_report_without_other_sections() -> Missing:
+    """支部书记述职。"""
+    return _of_other_sections(lambda content: ~DutyReport.sections.has_key(content))
+
+
+@_asked("R1", severity=Severity.SIGN, zh="述职报告的以下部分没有内容：{names}", en="these sections of the duty report are empty: {names}")
+def duty_report_empty_in_other_sections() -> Missing:
+    """支部书记述职。"""
+    return _of_other_sections(lambda content: DutyReport.sections.op("->>")(content) == "")
+
+
 REQUIREMENTS = (
     duty_report_not_submitted,
     duty_report_without_last_years_measures,
     *(each for clause, sentence in SECTIONS.items() for each in _section(clause, sentence)),
+    duty_report_without_other_sections,
+    duty_report_empty_in_other_sections,
 )

@@ -17,7 +17,7 @@ from typing import Any
 from workflow.appraisal.meetings.tallies import CommitteeItem, band, banded, sees_counts
 from workflow.assessment.facts import DEVELOPMENT, THREE_MEETINGS
 from workflow.assessment.proposals import Proposal
-from workflow.foundation.vocabulary import ActivityKind, Mark, ReportMode
+from workflow.foundation.vocabulary import Mark, ReportMode
 from workflow.people.access import Caller
 from workflow.year.cycle import Participant, Process
 
@@ -84,7 +84,7 @@ class ActivityLine:
     """One activity of the year, and how many of this branch were there."""
 
     id: int
-    kind: ActivityKind
+    kind: str
     name: str
     held_on: date
     here: Attended
@@ -212,7 +212,8 @@ class Sheet:
     facts_told: bool
     facts_checked: bool
     """Whether the office has checked what the branch told, as it stands."""
-    attendance: Mapping[ActivityKind, Attended]
+    attendance: Mapping[str, Attended]
+    """By the kind, of those that the plan names."""
     activities: Sequence[ActivityLine]
     """All of the year, those without a rate included."""
     conduct: str | None
@@ -234,7 +235,7 @@ class Sheet:
                 "submitted_at": report.submitted_at.isoformat() if report.submitted_at else None,
                 "late": report.late,
             },
-            "attendance": {kind.value: asdict(here) | {"rate": here.rate} for kind, here in self.attendance.items()},
+            "attendance": {kind: asdict(here) | {"rate": here.rate} for kind, here in self.attendance.items()},
             "committee_appraisal": None if ballot is None else asdict(ballot) | {"good_rate": ballot.good_rate},
             "proposal": None if proposal is None else {"result": proposal.result, "reason": proposal.reason},
             "missing": [asdict(each) for each in self.missing],

@@ -36,7 +36,7 @@ from workflow.assessment.sheet import (
     Sheet,
 )
 from workflow.foundation.database import any_of
-from workflow.foundation.vocabulary import ENDED, ActivityKind, Kind, MeetingForm, Role, Severity, Stage, TallySubject, Trigger
+from workflow.foundation.vocabulary import ENDED, Kind, MeetingForm, Role, Severity, Stage, TallySubject, Trigger
 from workflow.people.organisation import Branch
 from workflow.rules.requirement import Missing, blanks, missing, requirement
 from workflow.year.cycle import Participant, Process, StageChange, secretaries
@@ -161,7 +161,7 @@ def _sheet(
         clean_issues=facts.clean_issues if facts else None,
         facts_told=facts is not None,
         facts_checked=facts is not None and facts.checked_by is not None,
-        attendance={kind: _all_of(kind, lines) for kind in ActivityKind if kind is not ActivityKind.OTHER},
+        attendance={kind: _all_of(kind, lines) for kind in rules["activity_kinds"]},
         activities=lines,
         conduct=arrangement.conduct if arrangement else None,
         extra=arrangement.extra if arrangement else None,
@@ -173,8 +173,8 @@ def _sheet(
     )
 
 
-def _all_of(kind: ActivityKind, lines: Sequence[ActivityLine]) -> Attended:
-    here = [line.here for line in lines if line.kind is kind]
+def _all_of(kind: str, lines: Sequence[ActivityLine]) -> Attended:
+    here = [line.here for line in lines if line.kind == kind]
     return Attended(sum(each.required for each in here), sum(each.attended for each in here), sum(each.on_leave for each in here))
 
 

@@ -39,7 +39,7 @@ from workflow.roster.workbook import Reading
 from workflow.year.cycle import Cycle, Lock, process_of, roll
 from workflow.year.deadlines import extend
 from workflow.year.opening import open_cycle, publish
-from workflow.year.plan import find_plan, read_plan
+from workflow.year.plan_files import find_plan, read_plan
 
 ACTOR = "cli"
 PASSWORD = "zhibu-demo-2024"  # noqa: S105  (everybody's, and printed at the start: a demo has no secrets)

@@ -17,7 +17,7 @@ from workflow.assessment.duty_reports import DUTY_REPORT, SECTIONS
 from workflow.assessment.facts import FACTS, check_facts
 from workflow.demo.year import at
 from workflow.foundation.database import act_as
-from workflow.foundation.vocabulary import ActivityKind, Presence, ReportMode
+from workflow.foundation.vocabulary import Presence, ReportMode
 from workflow.people.access import Caller
 from workflow.people.callers import caller_for
 from workflow.year.cycle import Cycle, Lock, Participant, Process, processes_of, roll, secretaries
@@ -27,10 +27,10 @@ ON_SITE, IN_WRITING = ("D0301", "D0402", "D0501"), ("D0202", "D0403", "D0404")
 """The others are still to be set."""
 SUBMITTED, DRAFT = ("D0202", "D0403", "D0301"), "D0402"
 ACTIVITIES = (
-    (ActivityKind.STUDY, "党纪学习教育专题党课", date(2024, 5, 15)),
-    (ActivityKind.CIVILITY, "文明校园创建集中劳动", date(2024, 6, 20)),
-    (ActivityKind.VOLUNTEERING, "迎新志愿服务", date(2024, 9, 14)),
-    (ActivityKind.OTHER, "国庆升国旗仪式", date(2024, 9, 30)),
+    ("study", "党纪学习教育专题党课", date(2024, 5, 15)),
+    ("civility", "文明校园创建集中劳动", date(2024, 6, 20)),
+    ("volunteering", "迎新志愿服务", date(2024, 9, 14)),
+    ("other", "国庆升国旗仪式", date(2024, 9, 30)),
 )
 _DONE = (
     "逐条学习上级部署，制定任务清单，按月督促落实",

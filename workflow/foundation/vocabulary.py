@@ -256,15 +256,6 @@ class ReportMode(Word):
     WRITTEN = "written", "书面述职"
 
 
-class ActivityKind(Word):
-    """The activities of the year that attendance is kept of (集中活动). ``other`` is listed and has no rate."""
-
-    STUDY = "study", "党员教育学习"
-    CIVILITY = "civility", "文明创建"
-    VOLUNTEERING = "volunteering", "志愿服务"
-    OTHER = "other", "其他活动"
-
-
 class Presence(Word):
     """Whether somebody who was expected came (出勤情况)."""
 

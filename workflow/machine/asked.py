@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from workflow.foundation.vocabulary import Kind, Post, Role, Stage
+from workflow.foundation.vocabulary import Kind, Post, Role, Stage, Trigger
 from workflow.machine.kinds import KINDS
 from workflow.rules.requirement import Requirement
+from workflow.year.plan import Plan
 
 REQUIREMENTS: Mapping[Kind, tuple[Requirement, ...]] = {kind: each.requirements for kind, each in KINDS.items()}
 
@@ -27,6 +28,13 @@ HOLDERS: Mapping[Role, str] = {
     Role.MEMBER: "true",
 }
 """Who on a roll holds a role that must act, as SQL over its line ``r``. The school's roles stand on no roll."""
+
+
+def passed_through(plan: Plan) -> list[Stage]:
+    """The stages that a year passes through: its plan drops every clause that they ask, and nobody has to act there but to go on."""
+    led_on = {move.source for each in KINDS.values() for move in each.moves if move.trigger is Trigger.ADVANCE}
+    asked = {stage: {each.clause for each in BY_NAME.values() if each.stage is stage} for stage in Stage if stage in led_on}
+    return [stage for stage, clauses in asked.items() if clauses and clauses <= plan.not_asked.keys()]
 
 
 def requirements_of(kind: Kind, stage: Stage) -> tuple[Requirement, ...]:

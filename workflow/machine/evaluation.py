@@ -123,23 +123,37 @@ def _everywhere(until: Mapping[str, Stage], *, processes: str = "", rows: str = 
     """The evaluation over the processes of published cycles, for the requirements that are asked at their stage.
 
     Three conditions, each beginning with ``and``: on processes (p, c), on missing rows (m), on grouped rows (b, asked). The processes are an array,
-    which PostgreSQL pushes into each arm of the union; a semi-join it would not, and read every table whole.
+    which PostgreSQL pushes into each arm of the union; a semi-join it would not, and read every table whole. A plan comes once, with the first row
+    of its year.
     """
     order, places = tuple(BY_NAME).index, {stage: number for number, stage in enumerate(Stage, 1)}
-    asked = ", ".join(f"('{name}', {order(name)}, {places[BY_NAME[name].asked_from]}, {places[last]})" for name, last in until.items())
+    asked = ", ".join(
+        f"('{name}', '{each.clause}', {order(name)}, {places[each.asked_from]}, {places[last]})"
+        for name, last in until.items()
+        for each in [BY_NAME[name]]
+    )
     running = f"select p.id from process p join cycle c on c.id = p.cycle_id where c.status = %(published)s {processes}"  # noqa: S608
     of_kinds = [
         f"{_rows(ours)} where m.process_id = any(array({running} and p.kind = '{kind.value}')) {rows}"
         for kind, ours in _by_kind(tuple(until)).items()
     ]
     return f"""
-        select e.*, p.kind, c.year, b.code, b.name as branch_name, b.unit_name, p.due_on, c.plan -> 'clauses' as clauses
-        from ({_grouped(" union all ".join(of_kinds))}) e
-        join process p on p.id = e.process_id join cycle c on c.id = p.cycle_id join branch b on b.id = p.branch_id
-        join (values {asked}) as asked(requirement, number, first_stage, last_stage) on asked.requirement = e.requirement
-        where e.open <> '[]' and {_PLACE_OF_STAGE} between asked.first_stage and asked.last_stage {groups}
-        order by b.code, asked.number
-        limit %(limit)s"""  # noqa: S608
+        with dropped as materialized (
+            select c.id as cycle_id, jsonb_object_keys(c.plan -> 'not_asked') as clause from cycle c where c.status = %(published)s
+        ), page as (
+            select e.*, p.kind, p.cycle_id, c.year, b.code, b.name as branch_name, b.unit_name, p.due_on, asked.number
+            from ({_grouped(" union all ".join(of_kinds))}) e
+            join process p on p.id = e.process_id join cycle c on c.id = p.cycle_id join branch b on b.id = p.branch_id
+            join (values {asked}) as asked(requirement, clause, number, first_stage, last_stage) on asked.requirement = e.requirement
+            where e.open <> '[]' and {_PLACE_OF_STAGE} between asked.first_stage and asked.last_stage
+                and not exists (select from dropped d where d.cycle_id = p.cycle_id and d.clause = asked.clause) {groups}
+            order by b.code, asked.number
+            limit %(limit)s
+        )
+        select page.*, case when row_number() over (partition by cycle_id order by code, number) = 1
+            then (select c.plan from cycle c where c.id = cycle_id) end as plan
+        from page
+        order by code, number"""  # noqa: S608
 
 
 # ── parts ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from workflow.foundation.database import Json
 from workflow.foundation.errors import Words
 from workflow.foundation.vocabulary import KIND_OF, STAGES, CycleStatus, Kind, Role, Stage
 from workflow.machine import evaluation
@@ -20,6 +21,7 @@ from workflow.machine.asked import BY_NAME, HOLDERS, REQUIREMENTS, requirements_
 from workflow.machine.evaluation import run
 from workflow.rules.requirement import Requirement
 from workflow.year.cycle import Process
+from workflow.year.plan import words_of
 
 
 @dataclass(frozen=True, order=True)
@@ -41,8 +43,8 @@ class Place:
     branch_name: str
     unit: str
     due_on: date | None
-    clauses: Mapping[str, str]
-    """The sentences of this cycle's plan."""
+    plan: Json
+    """The plan of this cycle: its sentences and its words."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ class Unmet:
     @property
     def sentence(self) -> str:
         """The plan's sentence behind it."""
-        return self.at.clauses.get(self.requirement.clause) or self.requirement.sentence
+        return self.at.plan["clauses"].get(self.requirement.clause) or self.requirement.sentence
 
     @property
     def message(self) -> Words:
@@ -74,7 +76,7 @@ class Unmet:
         subjects = self.open or self.waived
         if not subjects:
             return Words("已满足", "met")
-        return self.requirement.words.format(count=len(subjects), names="、".join(subject.name for subject in subjects))
+        return self.requirement.words.format(count=len(subjects), names="、".join(subject.name for subject in subjects), **words_of(self.at.plan))
 
 
 def unmet(session: Session, process: Process, requirements: Sequence[Requirement] | None = None, *, today: date | None = None) -> list[Unmet]:
@@ -82,7 +84,8 @@ def unmet(session: Session, process: Process, requirements: Sequence[Requirement
 
     Signs may ask for the day; what blocks does not depend on it.
     """
-    asked = requirements_of(process.kind, process.stage) if requirements is None else tuple(requirements)
+    declared = requirements_of(process.kind, process.stage) if requirements is None else requirements
+    asked = tuple(each for each in declared if process.cycle.asks(each.clause))
     if not asked:
         return []
     names = tuple(each.name for each in asked)
@@ -109,7 +112,7 @@ def blocking_together(session: Session, asked: Mapping[int, Stage], among: Seque
         rows = run(session, evaluation.of_processes(names), {"processes": sorted(here)})
         for row in sorted(rows, key=lambda row: names.index(row.requirement)):
             each = _unmet(row, _place(here[row.process_id]))
-            if each.blocks:
+            if each.blocks and here[row.process_id].cycle.asks(each.requirement.clause):
                 found.setdefault(row.process_id, []).append(each)
     return found
 
@@ -121,7 +124,7 @@ def signs(session: Session, process: Process, *, today: date) -> list[Unmet]:
 
 def checklist(session: Session, process: Process, stage: Stage, *, today: date) -> list[Unmet]:
     """Every requirement of a stage as met, unmet or waived, signs included."""
-    asked = requirements_of(process.kind, stage)
+    asked = [each for each in requirements_of(process.kind, stage) if process.cycle.asks(each.clause)]
     found = {each.requirement.name: each for each in unmet(session, process, asked, today=today)}
     return [found.get(each.name) or Unmet(each, process.id, _place(process)) for each in asked]
 
@@ -175,7 +178,8 @@ def todos(session: Session, person_id: int, *, today: date, school: Collection[R
 def _located(session: Session, sql: str, parameters: Mapping[str, object]) -> list[Unmet]:
     """What is missing in published cycles, each with its branch."""
     found = run(session, sql, {"published": CycleStatus.PUBLISHED.value, **parameters})
-    return [_unmet(row, Place(Kind(row.kind), row.year, row.code, row.branch_name, row.unit_name, row.due_on, row.clauses)) for row in found]
+    plans = {row.year: row.plan for row in found if row.plan is not None}
+    return [_unmet(row, Place(Kind(row.kind), row.year, row.code, row.branch_name, row.unit_name, row.due_on, plans[row.year])) for row in found]
 
 
 MOST_TODOS = 1000
@@ -201,14 +205,15 @@ def duties(session: Session, processes: Sequence[Process]) -> dict[tuple[int, in
 
 def _asked_now(process: Process) -> frozenset[str]:
     """The blocking requirements that to-dos and letters of a process's stage include."""
-    here = STAGES[process.kind].index(process.stage)
-    order = STAGES[process.kind].index
-    return frozenset(each.name for each in REQUIREMENTS[process.kind] if each.blocks and order(each.asked_from) <= here <= order(each.asked_until))
+    order, cycle = STAGES[process.kind].index, process.cycle
+    here = order(process.stage)
+    declared = [each for each in REQUIREMENTS[process.kind] if each.blocks and order(each.asked_from) <= here <= order(each.asked_until)]
+    return frozenset(each.name for each in declared if cycle.asks(each.clause))
 
 
 def _place(process: Process) -> Place:
     branch, cycle = process.branch, process.cycle
-    return Place(process.kind, cycle.year, branch.code, branch.name, branch.unit_name, process.due_on, cycle.plan["clauses"])
+    return Place(process.kind, cycle.year, branch.code, branch.name, branch.unit_name, process.due_on, cycle.plan)
 
 
 def _unmet(row: Any, at: Place) -> Unmet:

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import func, insert, literal
+from sqlalchemy import func, insert, literal, select
 from sqlalchemy.orm import Session
 from transitions import EventData, Machine
 
@@ -23,7 +24,7 @@ from workflow.machine.kinds import KINDS
 from workflow.mail import letters
 from workflow.mail.outbox import retire_reminders
 from workflow.people.access import Caller
-from workflow.rules.moves import Move
+from workflow.rules.moves import Move, moves_around
 from workflow.rules.telling import tell_leaders
 from workflow.year.cycle import Process, StageChange, check_version, must_run
 from workflow.year.deadlines import change_processes, has_passed
@@ -75,9 +76,19 @@ class Option:
     unmet: Sequence[Unmet]
 
 
+@cache
+def _moves_of(kind: Kind, empty: frozenset[Stage]) -> tuple[Move, ...]:
+    return moves_around(MOVES[kind], empty)
+
+
+def moves_of(process: Process) -> tuple[Move, ...]:
+    """Every move of a process's kind, as the plan of its year has it."""
+    return _moves_of(process.kind, process.cycle.passed_through)
+
+
 def moves_from(process: Process) -> list[Move]:
     """Every move that is declared from a process's stage, whoever asks."""
-    return [move for move in MOVES[process.kind] if move.source is process.stage]
+    return [move for move in moves_of(process) if move.source is process.stage]
 
 
 def may_make(move: Move, by: Caller, process: Process) -> bool:
@@ -185,7 +196,7 @@ def _check_arguments(
 ) -> None:
     """Raises Invalid. What is checked here depends on the trigger and the present stage alone, so it comes before roles and versions."""
     errors: dict[str, Words] = {}
-    candidates = [each for each in MOVES[process.kind] if each.trigger is trigger]
+    candidates = [each for each in moves_of(process) if each.trigger is trigger]
     here = [each for each in candidates if each.source is process.stage]
     if not candidates:
         raise Invalid({"trigger": Words(f"{process.kind.zh}没有“{trigger.zh}”这个动作", f"an {process.kind.value} has no {trigger.value}")})
@@ -218,10 +229,11 @@ def _fire(
     """Fire the machine for processes that make one trigger's moves to one target, and write it: the same few statements for any number of them."""
     sources = [process.stage for process in processes]
     (trigger,), (target,), (opens_round,) = ({key(each) for each in moves} for key in (_TRIGGER, _TARGET, _OPENS_ROUND))
-    for process in processes:
+    for process, made in zip(processes, moves, strict=True):
         token = _Token(process.stage.value)
-        if not MACHINES[process.kind].events[trigger.value].trigger(token, to=target) or token.place != target:
-            raise MoveNotPossible
+        for stage in (*made.through, target):
+            if not MACHINES[process.kind].events[trigger.value].trigger(token, to=stage) or token.place != stage:
+                raise MoveNotPossible
     values: dict[str, Any] = {"stage": target, "version": Process.version + 1, "entered_at": now, "late": _late(trigger, now)}
     if opens_round:
         values |= {"round": Process.round + 1, "round_due_on": due_on}
@@ -268,3 +280,10 @@ def _tell_returned(session: Session, processes: Sequence[Process], reason: str, 
         return {"stage": process.stage, "round": process.round, "reason": reason, "due_on": process.due_on, "kind": process.kind}
 
     tell_leaders(session, processes, letters.RETURNED, letters.Returned, now=now, base_url=base_url, due=True, says=says)
+
+
+def moves_made(session: Session, process_id: int, *, after: int = 0, limit: int = 200) -> Sequence[StageChange]:
+    """Moves in the order they were made."""
+    return session.scalars(
+        select(StageChange).where(StageChange.process_id == process_id, StageChange.id > after).order_by(StageChange.id).limit(limit)
+    ).all()

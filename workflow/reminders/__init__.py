@@ -50,6 +50,7 @@ from workflow.reminders.measures import MEASURES
 from workflow.reminders.office import days_of_the_office, of_the_office
 from workflow.reminders.week import WEEK
 from workflow.year.cycle import Process
+from workflow.year.deadlines import reminder_days
 
 Begin = Callable[[], AbstractContextManager[Session]]
 """Opens a transaction."""
@@ -91,7 +92,7 @@ class Derived:
 
 def derive(session: Session, now: datetime, *, base_url: str) -> Derived:
     """Derive every reminder once; a source that fails is logged and stops no other."""
-    at, derived = TickMoment(now, overrides_of(session), base_url), Derived()
+    at, derived = TickMoment(now, overrides_of(session), base_url, reminder_days(session)), Derived()
     for source in SOURCES:
         try:
             with session.begin_nested():

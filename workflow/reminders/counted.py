@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import date, datetime
+from datetime import date
 from functools import partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from workflow.foundation.calendar import Overrides
 from workflow.mail.letters import Counted, kind_link
 from workflow.people.organisation import Branch, Person
 from workflow.reminders.due import STANDING, ProcessState, TickMoment, Topic
@@ -25,7 +24,7 @@ def counted(
     *,
     what: str,
     kind: Callable[[int], str],
-    step_of: Callable[[date, datetime, Overrides], int | None],
+    step_of: Callable[[date, int], int | None],
     record: Any,
     day: InstrumentedAttribute[Any],
     owner: ColumnElement[bool],
@@ -34,7 +33,7 @@ def counted(
 ) -> Iterator[Topic]:
     """Derive one letter for all of a day, to each owner still in the branch; one query.
 
-    ``record`` has a ``process_id``; ``source`` is what it must be joined with to be asked for.
+    ``record`` has a ``process_id``; ``source`` is what it must be joined with to be asked for; ``step_of`` takes a day and its cycle.
     """
     branch = (Branch.code, Branch.name.label("branch"))
     theirs = and_(owner, Participant.left_on.is_(None))
@@ -53,9 +52,9 @@ def counted(
         .group_by(Participant.process_id, Participant.person_id, Person.id)
         .order_by(Process.id, Participant.person_id, day)
     ).all()
-    steps = {each: step_of(each, at.now, at.overrides) for each in {row.day for row in rows}}
-    for row in rows:
-        if (step := steps[row.day]) is None:
+    steps = {each: step_of(*each) for each in {(row.day, row.cycle_id) for row in rows}}
+    for row, step in ((row, steps[row.day, row.cycle_id]) for row in rows):
+        if step is None:
             continue
         topic = Topic(
             kind=kind(step),

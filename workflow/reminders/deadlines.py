@@ -20,7 +20,7 @@ from workflow.mail.letters import reminder_kind
 from workflow.people.organisation import Person
 from workflow.people.substitutes import Substitute, standing
 from workflow.reminders.due import Due, ProcessState, TickMoment, Topic
-from workflow.reminders.when import nearest_reminder, reason_of, remark_of
+from workflow.reminders.when import reason_of, remark_of
 from workflow.rules.telling import process_link
 from workflow.year.cycle import Cycle, Participant, Process
 
@@ -51,11 +51,10 @@ def near_processes(session: Session, at: TickMoment) -> list[Near]:
         .order_by(Process.id)
         .execution_options(populate_existing=True)
     ).all()
-    days = {row.due_on for row in rows}
-    steps = {day: nearest_reminder(day, at.now, at.overrides) for day in days if day is not None}
-    told = {day: (reminder_kind(step), reason_of("期限", day, step, at.overrides)) for day, step in steps.items() if step is not None}
-    due = ((row, row.due_on) for row in rows if row.due_on is not None)
-    return [Near(row, _topic(row, day, *told[day])) for row, day in due if day in told]
+    due = [(row, (row.due_on, row.cycle_id)) for row in rows if row.due_on is not None]
+    steps = {day: at.step(*day) for day in {day for _, day in due}}
+    told = {day: (reminder_kind(step), reason_of("期限", day[0], step, at.overrides)) for day, step in steps.items() if step is not None}
+    return [Near(row, _topic(row, day[0], *told[day])) for row, day in due if day in told]
 
 
 def _topic(process: Process, day: date, kind: str, reason: str) -> Topic:

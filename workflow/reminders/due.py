@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
@@ -28,6 +28,8 @@ class TickMoment:
     now: datetime
     overrides: Overrides
     base_url: str
+    days_before: Mapping[int, Collection[int]]
+    """How many days before a day its reminders go, by the cycle whose plan says so."""
 
     @property
     def today(self) -> date:
@@ -39,13 +41,18 @@ class TickMoment:
 
     @cached_property
     def days_near(self) -> list[date]:
-        """Days to come whose first reminder is due."""
+        """Days to come whose first reminder is due, by the plan that reminds first."""
         ahead = days_ahead(self.now)
-        return [day for day in ahead if nearest_reminder(day, self.now, self.overrides) is not None]
+        widest = {days for each in self.days_before.values() for days in each}
+        return [day for day in ahead if nearest_reminder(day, self.now, self.overrides, widest) is not None]
 
     def is_near(self, day: InstrumentedAttribute[object]) -> ColumnElement[bool]:
         """Say in SQL that the first reminder of a day has come, or the day is over."""
         return or_(any_of(day, self.days_near), day < self.today)
+
+    def step(self, due_on: date, cycle_id: int) -> int | None:
+        """The reminder of a day of this cycle whose time has come, as ``nearest_reminder`` tells it."""
+        return nearest_reminder(due_on, self.now, self.overrides, self.days_before[cycle_id])
 
 
 class ProcessState(NamedTuple):

@@ -32,7 +32,7 @@ def _derive(session: Session, at: TickMoment) -> Iterator[Topic]:
         FollowUpDue,
         what="后续帮助到期",
         kind=lambda step: f"{KIND}{step}",
-        step_of=follow_up_step,
+        step_of=lambda day, cycle_id: follow_up_step(day, at.now, at.overrides),
         record=TalkFollowUp,
         day=TalkFollowUp.due_on,
         owner=Participant.staff_no.in_((Talk.talker, TalkFollowUp.recorded_by)),

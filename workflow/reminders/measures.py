@@ -15,7 +15,6 @@ from workflow.foundation.vocabulary import CycleStatus, MeasureState
 from workflow.mail.letters import MeasureDue, reminder_kind
 from workflow.reminders.counted import counted
 from workflow.reminders.due import ReminderSource, TickMoment, Topic
-from workflow.reminders.when import nearest_reminder
 from workflow.year.cycle import Cycle, Participant
 
 KIND = "measure-"
@@ -35,7 +34,7 @@ def _derive(session: Session, at: TickMoment) -> Iterator[Topic]:
         MeasureDue,
         what="整改时限",
         kind=lambda step: f"{KIND}{reminder_kind(step)}",
-        step_of=nearest_reminder,
+        step_of=at.step,
         record=Measure,
         day=Measure.due_on,
         owner=Participant.staff_no == Measure.owner,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date, datetime, time, timedelta
 
 from workflow.foundation.calendar import Overrides, unannounced, working_day_on_or_after, working_day_on_or_before
@@ -10,7 +10,6 @@ from workflow.foundation.vocabulary import SCHOOL_ZONE, local_day
 
 OPENING = time(9)
 """Letters go from nine in the morning, as the school's clock says it."""
-REMINDER_DAYS = (7, 3, 1, 0)
 OVERDUE_EVERY = 7
 FOLLOW_UP_DAYS = (1, 0)
 HORIZON = timedelta(days=120)
@@ -18,10 +17,13 @@ HORIZON = timedelta(days=120)
 WEEK = timedelta(days=7)
 
 
-def nearest_reminder(due_on: date, now: datetime, overrides: Overrides) -> int | None:
-    """The last reminder of a day whose time has come: 7, 3, 1 or 0 days before it, or -1, -8, -15 … once it is over. None before the first."""
+def nearest_reminder(due_on: date, now: datetime, overrides: Overrides, before: Collection[int]) -> int | None:
+    """Tell the last reminder of a day whose time has come: one of the days ``before`` it, 0 on it, or -1, -8, -15 … once it is over.
+
+    None before the first.
+    """
     over = (local_day(now) - due_on).days
-    return _nearest(due_on, REMINDER_DAYS if over <= 0 else range(-1, -over - 1, -OVERDUE_EVERY), now, overrides)
+    return _nearest(due_on, (*before, 0) if over <= 0 else range(-1, -over - 1, -OVERDUE_EVERY), now, overrides)
 
 
 def goes_at(due_on: date, days_before: int, overrides: Overrides) -> datetime:

@@ -18,13 +18,11 @@ from workflow.foundation.vocabulary import Post, Standing
 from workflow.roster.terms import MemberRow, Seat, post_of, post_parts
 from workflow.workbooks.cells import quoted
 from workflow.workbooks.sheets import SheetProblem, rows_named
+from workflow.year.plan import BranchSizes
 
 MEMBER_SHEET = "党员"
 COMMITTEE_SHEET = "支部委员会"
 FOUNDED_ON = date(1921, 7, 1)
-SMALLEST_BRANCH = 3
-SMALLEST_COMMITTEE = 3
-COMMITTEE_EXPECTED_FROM = 7  # 支部工作条例（试行）: full members
 
 _STANDINGS = {standing.value: standing for standing in Standing}
 _POSTS = {post.value: post for post in Post}
@@ -120,9 +118,10 @@ class Pairing:
 class BothSheets:
     """The rows of both sheets, seen as branches."""
 
-    def __init__(self, members: list[MemberRow], seats: list[Seat]) -> None:
+    def __init__(self, members: list[MemberRow], seats: list[Seat], sizes: BranchSizes) -> None:
         self.members = members
         self.seats = seats
+        self.sizes = sizes
         self.branches = Pairing(((m.row, m.branch_code, m.branch_name) for m in members), "所在党支部编码", "所在党支部")
         self.units = Pairing(((m.row, m.unit_code, m.unit_name) for m in members), "所在分党委编码", "所在分党委")
 
@@ -286,11 +285,14 @@ def _branch_sizes(sheets: BothSheets, code: str, members: list[MemberRow]) -> It
     full = Counter(member.standing for member in members)[Standing.FULL]
     unknown = any(member.standing is None for member in members)
     row, name, size = members[0].row, quoted(sheets.branches.names[code]), sheets.committee_size(code)
-    if full < SMALLEST_BRANCH and not unknown:
-        yield on_members(row, "所在党支部", f"{name}只有 {full} 名正式党员，不足 {SMALLEST_BRANCH} 名", "warning")
-    if full >= COMMITTEE_EXPECTED_FROM and size < SMALLEST_COMMITTEE:
+    sizes = sheets.sizes
+    if full < sizes.full_members_at_least and not unknown:
+        yield on_members(row, "所在党支部", f"{name}只有 {full} 名正式党员，不足 {sizes.full_members_at_least} 名", "warning")
+    if full >= sizes.committee_from_full_members and size < sizes.committee_at_least:
         words = f"{name}有 {full} 名正式党员，应设支部委员会，但“支部委员会”表只列出 {size} 人"
         yield on_members(row, "所在党支部", words, "warning")
+    if size > sizes.committee_at_most:
+        yield on_members(row, "所在党支部", f"{name}的支部委员会有 {size} 人，多于 {sizes.committee_at_most} 人", "warning")
 
 
 def make_roster(sheets: BothSheets) -> Roster:
@@ -301,7 +303,7 @@ def make_roster(sheets: BothSheets) -> Roster:
         code, unit = sheets.branch_of(row), sheets.units.code_of(row.unit_code, row.unit_name)
         if not (row.staff_no and row.name and row.standing and code and unit):
             continue
-        has_committee = sheets.committee_size(code) >= SMALLEST_COMMITTEE
+        has_committee = sheets.committee_size(code) >= sheets.sizes.committee_at_least
         branches.setdefault(code, RosterBranch(code, sheets.branches.names[code], unit, sheets.units.names[unit], has_committee))
         seat = sheets.seat_of(row)
         title = seat.title if seat else row.title

@@ -31,6 +31,8 @@ from workflow.rules.acts import (
     Done,
 )
 from workflow.workbooks.imports import Upload, WorkbookImport, import_by_id, keep_import, mark_applied, must_be_applicable, tracked_import
+from workflow.year.opening import plan_quoted
+from workflow.year.plan import branch_sizes_of
 from workflow.year.roll import rolls_follow
 
 BRANCH_FIELDS = ("name", "unit_code", "unit_name", "has_committee")
@@ -255,7 +257,8 @@ def _import(call: Call[object], import_id: int) -> RosterImport:
 
 
 def _preview(call: Call[object], file: Upload) -> RosterImport:
-    reading = read_workbook(file.data, today=call.today)
+    sizes = branch_sizes_of(plan_quoted(call.session))
+    reading = read_workbook(file.data, today=call.today, sizes=sizes)
     return preview_import(call.session, reading, file_name=file.name, by=call.actor, now=call.now)
 
 

@@ -13,6 +13,7 @@ from workflow.roster.checks import COMMITTEE_SHEET, MEMBER_SHEET, BothSheets, Ro
 from workflow.roster.terms import MemberRow, Seat, cadre, post_words, standing
 from workflow.workbooks import cells
 from workflow.workbooks.sheets import Column, SheetForm, SheetProblem, has_errors, in_order, read_sheets
+from workflow.year.plan import BranchSizes
 
 _MEMBER_COLUMNS = (
     Column("学工号", "staff_no", cells.staff_no, filled=True),
@@ -55,11 +56,11 @@ class Reading:
         return bool(self.roster.members) and not has_errors(self.problems)
 
 
-def read_workbook(data: bytes, *, today: date) -> Reading:
-    """The roster in these bytes, and all that is wrong with it. Whatever the bytes are, this answers and does not raise."""
+def read_workbook(data: bytes, *, today: date, sizes: BranchSizes = BranchSizes()) -> Reading:
+    """Read the roster in these bytes, and all that is wrong with it. Whatever the bytes are, this answers and does not raise."""
     tables, problems = read_sheets(data, FORMS)
     members, committee = tables[MEMBER_SHEET], tables[COMMITTEE_SHEET]
-    sheets = BothSheets([MemberRow(**row) for row in members.rows], [Seat(**row) for row in committee.rows])
+    sheets = BothSheets([MemberRow(**row) for row in members.rows], [Seat(**row) for row in committee.rows], sizes)
     problems += check_members(sheets, today)
     if members.whole and committee.whole:
         problems += check_both(sheets)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from workflow.foundation.vocabulary import Role, Stage, Trigger
 
@@ -23,10 +23,34 @@ class Move:
     """A new round, with its day when the target's own day has passed."""
     together: bool = False
     """Made by one act over many branches, never for one of them alone."""
+    through: tuple[Stage, ...] = ()
+    """Stages that it passes on the way, since the year's plan asks nothing of them."""
 
     @property
     def asks_requirements(self) -> bool:
         return self.asks is not None
+
+
+def moves_around(moves: Sequence[Move], empty: Collection[Stage]) -> tuple[Move, ...]:
+    """The moves of a year that asks nothing of the ``empty`` stages.
+
+    A move to such a stage goes on by the same trigger to the next one. One back to it is not there. A stage that is left by another trigger stays:
+    somebody has to act there, whatever is asked.
+    """
+    found = []
+    for move in moves:
+        order = tuple(Stage).index
+        if move.target in empty and order(move.target) < order(move.source):
+            continue
+        led = move
+        while led.target in empty and (onward := _onward(moves, led)) is not None:
+            led = replace(led, target=onward.target, through=(*led.through, led.target))
+        found.append(led)
+    return tuple(found)
+
+
+def _onward(moves: Sequence[Move], move: Move) -> Move | None:
+    return next((each for each in moves if each.source is move.target and each.trigger is move.trigger), None)
 
 
 def earlier(stages: Sequence[Stage], stage: Stage) -> Iterator[Stage]:

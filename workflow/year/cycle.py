@@ -57,6 +57,15 @@ class Cycle(Numbered, Base):
         day = self.deadlines.get(stage.value)
         return date.fromisoformat(day) if day else None
 
+    def asks(self, clause: str) -> bool:
+        """Whether the plan of this year asks a clause of anybody."""
+        return clause not in self.plan.get("not_asked", {})
+
+    @property
+    def passed_through(self) -> frozenset[Stage]:
+        """The stages of which the plan asks nothing: whoever would come to one goes on to the next."""
+        return frozenset(map(Stage, self.plan.get("passed_through", ())))
+
     def sentence(self, clause: str) -> str:
         """The plan's own sentence behind a clause."""
         return str(self.plan["clauses"].get(clause, ""))
@@ -349,13 +358,6 @@ def leaders(session: Session, process_ids: Sequence[int]) -> Sequence[tuple[int,
         .order_by(Participant.process_id, Person.id)
     )
     return [(process_id, person) for process_id, person in rows]
-
-
-def moves_made(session: Session, process_id: int, *, after: int = 0, limit: int = 200) -> Sequence[StageChange]:
-    """Moves in the order they were made."""
-    return session.scalars(
-        select(StageChange).where(StageChange.process_id == process_id, StageChange.id > after).order_by(StageChange.id).limit(limit)
-    ).all()
 
 
 def check_version(session: Session, process: Process, seen: int) -> None:

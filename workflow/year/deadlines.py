@@ -142,3 +142,9 @@ def extensions_of(session: Session, process_id: int, *, after: int = 0, limit: i
     return session.scalars(
         select(Extension).where(Extension.process_id == process_id, Extension.id > after).order_by(Extension.id).limit(limit)
     ).all()
+
+
+def reminder_days(session: Session) -> dict[int, list[int]]:
+    """How many days before a day its reminders go, as the plan of each cycle says, by the cycle."""
+    days = Cycle.plan["rules"]["settings"]["reminder_days_before"]
+    return {id_: list(before) for id_, before in session.execute(select(Cycle.id, days))}

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from workflow.foundation.database import Json
 from workflow.foundation.errors import Conflict, Exists, Words
 from workflow.foundation.vocabulary import CycleStatus, Stage
-from workflow.year.cycle import Cycle
+from workflow.year.cycle import Cycle, cycle_by_year
 from workflow.year.deadlines import checked_deadlines
 from workflow.year.plan import Plan
+from workflow.year.plan_files import newest_plan, read_plan
 from workflow.year.roll import open_processes
 
 
-def open_cycle(session: Session, plan: Plan, deadlines: Mapping[Stage, date | None], *, now: datetime) -> Cycle:
-    """A draft from a plan and the days the office typed. Raises Exists when the year has one already, Invalid for days out of order."""
+def open_cycle(
+    session: Session, plan: Plan, deadlines: Mapping[Stage, date | None], *, now: datetime, passed_through: Collection[Stage] = ()
+) -> Cycle:
+    """Open a draft from a plan and the days that the office typed; ``passed_through``: the stages of which the plan asks nothing.
+
+    Raises Exists when the year has one already, Invalid for days out of order.
+    """
     if session.scalar(select(Cycle.id).where(Cycle.year == plan.year)) is not None:
         raise Exists(Words(f"{plan.year}年度已经存在", f"there is a cycle {plan.year} already"))
     cycle = Cycle(
@@ -25,7 +32,7 @@ def open_cycle(session: Session, plan: Plan, deadlines: Mapping[Stage, date | No
         title=plan.title,
         theme=plan.theme,
         status=CycleStatus.DRAFT,
-        plan=plan.as_json(),
+        plan=plan.as_json() | {"passed_through": [stage.value for stage in passed_through]},
         deadlines=checked_deadlines(deadlines),
         changed_at=now,
         published_at=None,
@@ -34,6 +41,20 @@ def open_cycle(session: Session, plan: Plan, deadlines: Mapping[Stage, date | No
     session.add(cycle)
     session.flush()
     return cycle
+
+
+def plan_quoted(session: Session, year: int | None = None) -> Json:
+    """Find the kept plan of a year; without one that of the published year, else of the newest, else the one that comes with the product.
+
+    Raises NotFound for a year that there is not.
+    """
+    if year is not None:
+        return cycle_by_year(session, year).plan
+    newest = select(Cycle).order_by((Cycle.status == CycleStatus.PUBLISHED).desc(), Cycle.year.desc()).limit(1)
+    if (cycle := session.scalar(newest)) is not None:
+        return cycle.plan
+    name, text = newest_plan(None)
+    return read_plan(text, (), name=name).as_json()
 
 
 def publish(session: Session, cycle: Cycle, *, now: datetime) -> int:

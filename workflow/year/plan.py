@@ -9,60 +9,75 @@ The classes below are the shape of the file, said once; a key that is not theirs
 from __future__ import annotations
 
 import datetime
-import json
 import re
-import tomllib
-from collections.abc import Collection, Sequence
-from pathlib import Path
-from typing import Annotated, Literal, Self, TypeVar
+from itertools import accumulate
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
 
 from workflow.foundation.database import Json
-from workflow.foundation.errors import Fault, NotFound, PlanInvalid, Words
 from workflow.foundation.vocabulary import Coverage, Stage
 
-MOST_BYTES = 256 * 1024
-"""A plan is a few pages; a larger file is the wrong file."""
-
-_PACKAGED = Path(__file__).parent / "plans"
-_NAME = re.compile(r"[0-9A-Za-z_-]{1,32}")
-_WRONG = "plan"
+WRONG = "plan"
 """The type of the errors whose message is ours already."""
 
 
 class Part(BaseModel):
-    """A table of the plan. Where it stands in a list, its first field is its name there: no two may share it."""
+    """A table of the plan."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
+
+    @property
+    def known_by(self) -> str:
+        """Its name where it stands in a list, its first field: no two may share it."""
+        return str(next(iter(self))[1])
 
 
 def _printable(text: str) -> str:
     # PostgreSQL keeps no NUL in JSONB, and no paper can print the others.
     if re.search(r"[\x00-\x08\x0b-\x1f\x7f]", text):
-        raise PydanticCustomError(_WRONG, "含有无法保存的控制字符")
+        raise PydanticCustomError(WRONG, "含有无法保存的控制字符")
     return text
 
 
+def bare_title(title: str) -> str:
+    """A title without the book marks around the whole of it; those of a document that it names stay."""
+    if title.startswith("《") and title.endswith("》") and _closes_last(title):
+        return title[1:-1].strip()
+    return title
+
+
+def _closes_last(title: str) -> bool:
+    """Whether the first 《 is closed by the last 》, as in 《关于贯彻《条例》的通知》 and not in 《章程》和《准则》."""
+    depths = list(accumulate({"《": 1, "》": -1}.get(each, 0) for each in title))
+    return 0 not in depths[:-1]
+
+
 def _without_book_marks(title: str) -> str:
-    if re.search("[《》]", title):
-        raise PydanticCustomError(_WRONG, "标题不写书名号《》，使用时由系统加上")
+    if bare_title(title) != title:
+        raise PydanticCustomError(WRONG, "标题外面不写书名号《》，使用时由系统加上")
     return title
 
 
 def _share(ratio: str) -> str:
     if not re.fullmatch(r"[1-9][0-9]{0,3}/[1-9][0-9]{0,3}", ratio, re.ASCII):
-        raise PydanticCustomError(_WRONG, "比例应写成分数，如 1/4")
+        raise PydanticCustomError(WRONG, "比例应写成分数，如 1/4")
     upper, lower = map(int, ratio.split("/"))
     if upper > lower:
-        raise PydanticCustomError(_WRONG, "比例不能大于 1")
+        raise PydanticCustomError(WRONG, "比例不能大于 1")
     return ratio
+
+
+def _activity_word(word: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z_]{0,31}", word) or word == "other":
+        raise PydanticCustomError(WRONG, "活动类别的代号应为小写英文字母，如 reading；other 为系统所用")
+    return word
 
 
 def _clause_id(clause: str) -> str:
     if not re.fullmatch(r"[A-Z][0-9]+", clause, re.ASCII):
-        raise PydanticCustomError(_WRONG, "条款编号应为一个大写字母加数字，如 K2")
+        raise PydanticCustomError(WRONG, "条款编号应为一个大写字母加数字，如 K2")
     return clause
 
 
@@ -70,9 +85,9 @@ T = TypeVar("T")
 
 
 def _distinct(items: tuple[T, ...]) -> tuple[T, ...]:
-    names = [next(iter(item))[1] if isinstance(item, Part) else item for item in items]
+    names = [item.known_by if isinstance(item, Part) else item for item in items]
     for twice in dict.fromkeys(name for name in names if names.count(name) > 1):
-        raise PydanticCustomError(_WRONG, "“{twice}”重复", {"twice": str(twice)})
+        raise PydanticCustomError(WRONG, "“{twice}”重复", {"twice": str(twice)})
     return items
 
 
@@ -82,151 +97,200 @@ Title = Annotated[PlanText, AfterValidator(_without_book_marks)]
 Ratio = Annotated[str, AfterValidator(_share)]
 """A share such as ``1/4``, more than nothing and at most the whole."""
 ClauseId = Annotated[str, AfterValidator(_clause_id)]
+Listed = Annotated[tuple[T, ...], AfterValidator(_distinct)]
 Several = Annotated[tuple[T, ...], Field(min_length=1), AfterValidator(_distinct)]
 Count = Annotated[int, Field(ge=0, le=1000)]
 Months = Annotated[int, Field(ge=1, le=120)]
 MeetingFormWord = Literal["general", "committee", "group"]
-ActivityWord = Literal["study", "civility", "volunteering"]
+ActivityWord = Annotated[str, AfterValidator(_activity_word)]
 
 
 class Document(Part):
     """A basis document (依据文件) or the notice of C7; number and date only where the plan has them."""
 
     title: Title
+    """文件标题，逐字照写，外面不加书名号"""
     issued_by: PlanText | None = None
+    """发文机关；标题相同的几个文件靠它区分"""
     number: PlanText | None = None
+    """文号"""
     date: datetime.date | None = None
+    """日期，写成 2024-01-02，不加引号"""
+
+    @property
+    def known_by(self) -> str:
+        """Several offices issue documents of one title."""
+        return "，".join(str(each) for each in (self.title, self.issued_by, self.number, self.date) if each is not None)
 
 
 class FormWords(Part):
-    """Q6: 1月26日前将《2024年度民主评议情况表》交党委办公室。``due_text`` is the plan's words, never the deadline."""
+    """Q6: 1月26日前将《2024年度民主评议情况表》交党委办公室。"""
 
     title: Title
+    """表名，印在情况表和全校汇总上"""
     recipient: PlanText
+    """交给谁，印在情况表上"""
     due_text: PlanText
+    """方案里写的期限原话，印在情况表上；真正的期限由党办开本年度时录入"""
 
 
 class ReadingCards(Part):
     """E4: 把党支部职责任务搞清楚，把合格党员标准搞清楚。"""
 
     duties: PlanText
+    """第一张卡片的标题"""
     member_standard: PlanText
+    """第二张卡片的标题"""
 
 
 class Levels(Part):
-    """The four levels of a member (评定等次). The plan names three; 合格 is implied."""
+    """The four levels of a member (评定等次). The plan of 2024 names three; 合格 is implied."""
 
     excellent: PlanText
+    """最高一等，受限额约束"""
     qualified: PlanText
+    """第二等"""
     basic: PlanText
+    """第三等，评为这一等的要有教育帮扶"""
     unqualified: PlanText
+    """第四等，评为这一等的要有组织处置"""
 
 
 class Marks(Part):
     """The four marks for the committee (对支委会的评议)."""
 
     good: PlanText
+    """最好的一档"""
     fairly_good: PlanText
+    """第二档"""
     fair: PlanText
+    """第三档"""
     poor: PlanText
+    """最差的一档"""
 
 
 class CommitteeItems(Part):
     """M3: 党员对党支部委员会的工作、作风等进行评议。"""
 
     work: PlanText
+    """第一项"""
     style: PlanText
+    """第二项"""
     overall: PlanText
+    """总的评价"""
 
 
 class QuotaRule(Part):
-    """D5: 评定为“优秀”的党员比例一般不超过四分之一。Base: the members rated, or all full members."""
+    """D5: 评定为“优秀”的党员比例一般不超过四分之一。"""
 
     ratio: Ratio
+    """比例，写成分数，如 "1/4"、"15/100" """
     base: Literal["rated", "full"]
+    """基数：rated 参加评定的党员，full 全体正式党员（不含经确认不参加的）"""
     rounding: Literal["down", "up", "nearest"]
+    """取整：down 舍去，up 进位，nearest 四舍五入"""
 
 
 class Item(Part):
-    """One of the contents that the committee assesses (考核内容, C1–C6) or of the summary's aspects (汇总方面, S1–S4)."""
+    """One of the contents that the committee assesses (考核内容) or of the summary's aspects (汇总方面)."""
 
     id: ClauseId
+    """编号，如 C1、S1，各不相同"""
     text: PlanText
+    """内容原文"""
 
 
 class Aspect(Part):
-    """A standard that a member reviews himself against (A1–A6)."""
+    """A standard that a member reviews themselves against (自评方面)."""
 
     id: ClauseId
+    """编号，如 A1，各不相同"""
     title: PlanText
+    """简称，提醒里用它"""
     text: PlanText
+    """对照检查的内容"""
 
 
 class WarningSigns(Part):
     """A7: the signs of an unqualified member (不合格党员). A checklist with written facts, never a seventh score."""
 
     id: ClauseId
+    """编号，如 A7"""
     title: PlanText
+    """名称"""
     signs: Several[PlanText]
+    """情形，一条一项，条数不限；处置材料按序号选"""
 
 
 class StageText(Part):
     """What the plan calls a stage (环节), and its opening sentence."""
 
     stage: Stage
+    """哪个环节：study、talks、self_review、rating、rectification、report"""
     heading: PlanText
+    """方案里这一环节的标题"""
     opening: PlanText
+    """方案里这一环节的第一句话"""
 
 
 class ThreeMeetings(Part):
     """Meetings expected in a year (三会一课)."""
 
     general: Count = 4
+    """党员大会，全年应开几次；汇总表列出还差几次"""
     committee: Count = 12
+    """支委会，全年应开几次"""
     group: Count = 12
+    """党小组会，全年应开几次"""
     lesson: Count = 4
+    """党课，全年应上几次"""
 
 
 class Votes(Part):
     """Shares for a valid vote: present of those due *at least* the quorum, yes of those due *more than* ``general_passing``."""
 
     general_quorum: Ratio = "1/2"
+    """党员大会到会的有表决权党员不少于几分之几方为有效"""
     general_passing: Ratio = "1/2"
+    """党员大会赞成票须超过应到人数的几分之几"""
     committee_quorum: Ratio = "1/2"
+    """支委会和党委会到会不少于几分之几方为有效"""
 
 
 class BranchSizes(Part):
     """Who forms a branch and who has a committee (支部工作条例（试行）)."""
 
     full_members_at_least: Count = 3
+    """成立党支部至少几名正式党员，导入名册时少于此数提示"""
     committee_from_full_members: Count = 7
+    """几名正式党员以上应设支部委员会，没有设的提示"""
     committee_at_least: Count = 3
-    committee_usually_at_most: Count = 5
+    """支部委员会至少几人，少于此数的不算设立"""
     committee_at_most: Count = 7
+    """支部委员会一般不超过几人，多于此数提示"""
 
 
 class PlanSettings(Part):
     """Where the plan is silent the school decides; left out, these defaults hold."""
 
     measures_at_most: Count = 10
-    """F4: 不搞大而全. More measures of the committee than this ask for a reason."""
+    """支委会的整改措施多于几条要说明理由（F4 不搞大而全）"""
     criticism_characters_at_least: Count = 8
-    """M5: 不说空话套话. A criticism with fewer characters on the matter and how it showed is prompted about; its content is never judged."""
+    """批评意见的事和表现少于几个字提示写具体（M5 不说空话套话），不评判内容"""
     punished_within_months: Months = 12
+    """几个月内受过处分的评为最高一等时提示（Q3）"""
     over_quota_needs_approval: bool = True
+    """超过限额的理由是否须经党办批准（D5）"""
     reason_when_far_from_tally: bool = True
-    reminder_days_before: Several[Count] = (7, 3, 1)
-    online_voters_at_least: Annotated[int, Field(ge=5, le=1000)] = 5
-    """Both eligible and cast; below it the branch votes on paper. A plan may ask for more: with fewer, a vote could be guessed."""
+    """评定与民主测评相差较远是否要说明理由（D4）"""
+    reminder_days_before: Several[Annotated[int, Field(ge=1, le=60)]] = (7, 3, 1)
+    """期限和整改时限提前几天提醒；当天、逾期每周一次是固定的"""
     bands_below: Count = 10
-    """With fewer raters the branch sees bands, not counts."""
-    correction_months: Months = 6
-    correction_months_at_most: Months = 12
-    """限期改正: usual and longest term."""
+    """有效票少于几张，支部只看大致比例，不看票数"""
     excellent_branches_at_most: Count | None = None
-    """R7: 研究确定优秀党支部. The plan sets no number."""
-    retention_years: Count | None = None
-    """Q5: 整理留存评议资料. None: not decided."""
+    """优秀党支部最多几个（R7）；不写则不限"""
+    retention_years: Annotated[int, Field(ge=1, le=100)] | None = None
+    """评议资料留存几年（Q5），归档目录据此写明留到哪一天；不写则长期"""
     three_meetings: ThreeMeetings = ThreeMeetings()
     votes: Votes = Votes()
     branch: BranchSizes = BranchSizes()
@@ -236,34 +300,56 @@ class Rules(Part):
     """The part of a plan that clauses are judged by."""
 
     required_reading: Several[Title]
-    reading_cards: ReadingCards
+    """必读文件，逐字照写；每名党员都要学到（E3、E4）"""
+    reading_cards: ReadingCards | None = None
+    """学习要搞清楚的两张卡片（E4），显示在年度里；没有就不写这张表"""
     coverage: Coverage
+    """谈心谈话的范围（K2）：default 每名党员至少与一名委员谈过，strict 每名委员与每名党员都谈过"""
     agenda: Several[PlanText]
+    """组织生活会的议程，会议记录与它核对（G2）"""
     meeting_forms: Annotated[dict[MeetingFormWord, PlanText], Field(min_length=1)]
+    """组织生活会可以用的形式：general、committee、group 中的几种，各写名称；没有列出的形式不收"""
     levels: Levels
     marks: Marks
     committee_items: CommitteeItems
     quota: QuotaRule
     aspects: Several[Aspect]
+    """党员自评的方面，个数不限；没有写的方面提示本人（M7）"""
     warning_signs: WarningSigns
-    assessment_contents: Several[Item]
-    summary_aspects: Several[Item]
-    activity_kinds: Annotated[dict[ActivityWord, PlanText], Field(min_length=1)]
+    assessment_contents: Listed[Item] = ()
+    """述职报告的各部分，个数不限；缺一部分不能汇总（C1–C6，另加的同样）"""
+    summary_aspects: Listed[Item] = ()
+    """考核汇总的各方面，列在汇总表上"""
+    activity_kinds: dict[ActivityWord, PlanText] = {}
+    """集中活动的类别，代号等于名称，个数不限；每类按支部算出勤率（S4）。不属于任何一类的登记为 other"""
     settings: PlanSettings = PlanSettings()
 
 
 class Plan(Rules):
-    """A whole plan: its rules, its words, and one of its sentences for each clause."""
+    """A whole plan: its rules, its words, and one of its sentences for each clause.
+
+    The docstrings of the fields are in Chinese: ``docs/plans.md`` prints them for the office that writes a plan.
+    """
 
     year: Annotated[int, Field(ge=2000, le=9999)]
+    """年度；一个年度一份方案"""
     title: Title
+    """方案的标题，外面不加书名号"""
     guiding_text: PlanText
+    """指导思想"""
     theme: PlanText
+    """组织生活会的主题，会议记录与它核对（G1）"""
     basis: Several[Document]
-    notice: Document
+    """依据的文件"""
+    notice: Document | None = None
+    """另行通知的文件（C7）；没有就不写这张表"""
     form: FormWords
     stages: Several[StageText]
+    """各环节的标题和开头；可以不写全"""
     clauses: dict[ClauseId, PlanText]
+    """每一条款的方案原文，缺项清单和信件里引用它"""
+    not_asked: dict[ClauseId, PlanText] = {}
+    """本年度不要求的条款，等号后写理由；列在这里的不检查、不提醒，原文可以不写。一个环节的条款全部不要求，这一环节就跳过"""
 
     @property
     def rules(self) -> Json:
@@ -274,98 +360,15 @@ class Plan(Rules):
         """What the cycle's row keeps: the plan's words at the top, ``clauses`` and ``rules`` beside them."""
         return self.model_dump(mode="json", exclude=set(Rules.model_fields)) | {"rules": self.rules}
 
-    @classmethod
-    def from_json(cls, kept: Json) -> Self:
-        """The plan that ``as_json`` wrote. Raises pydantic's ValidationError if it is not one."""
-        words = {key: value for key, value in kept.items() if key != "rules"}
-        return cls.model_validate_json(json.dumps(words | dict(kept["rules"])))
+
+def branch_sizes_of(plan: Json) -> BranchSizes:
+    """The sizes of branches and committees that a kept plan has; what it lacks is as usual."""
+    kept = plan["rules"]["settings"].get("branch", {})
+    return BranchSizes(**{name: kept[name] for name in BranchSizes.model_fields if name in kept})
 
 
-def read_plan(text: str, clauses: Collection[str], *, name: str) -> Plan:
-    """Read a plan file's text; ``clauses`` are those that the product reports, and each needs its sentence.
-
-    Raises PlanInvalid with every fault at once. Keys are paths, entries counted from 1 as one counts them in the file: ``aspects[2].text``.
-    """
-    if len(text.encode()) > MOST_BYTES:
-        raise PlanInvalid(name, [Fault("文件", f"超过 {MOST_BYTES // 1024} KiB，不像是一份方案")])
-    try:
-        written = tomllib.loads(text)
-        # In JSON, texts become words of the vocabulary and lists become tuples, and still no number becomes text.
-        as_json = json.dumps(written, default=str)
-    except (ValueError, RecursionError) as error:
-        raise PlanInvalid(name, [Fault(_place(error), "不符合 TOML 语法：请检查引号、等号、括号，以及同一个键是否写了两次")]) from error
-    sentences = written.get("clauses")
-    without = sorted(set(clauses) - sentences.keys()) if isinstance(sentences, dict) else []
-    faults = [Fault(f"clauses.{clause}", "缺少这一条款的方案原文") for clause in without]
-    try:
-        plan = Plan.model_validate_json(as_json)
-    except ValidationError as error:
-        raise PlanInvalid(name, [*map(_fault, error.errors()), *faults]) from error
-    if faults:
-        raise PlanInvalid(name, faults)
-    return plan
-
-
-def find_plan(name: str, data_dir: Path | None) -> tuple[str, str]:
-    """File name and text of a plan: the office's own in ``data_dir/plans``, or else the one that comes with the product.
-
-    Raises NotFound, and PlanInvalid when the file is not UTF-8.
-    """
-    for folder in _folders(data_dir):
-        path = folder / f"{name}.toml"
-        if _NAME.fullmatch(name) and path.is_file():
-            try:
-                # Windows' editor puts a mark before the text.
-                with path.open(encoding="utf-8-sig") as file:
-                    return path.name, file.read(MOST_BYTES + 1)
-            except UnicodeDecodeError as error:
-                raise PlanInvalid(path.name, [Fault("文件", "不是 UTF-8 编码，请另存为 UTF-8")]) from error
-    known = available_plans(data_dir)
-    raise NotFound(Words(f"没有这个方案；现有方案：{'、'.join(known)}", f"There is no such plan; there are: {', '.join(known)}"))
-
-
-def available_plans(data_dir: Path | None) -> list[str]:
-    """The names that ``find_plan`` knows, in order."""
-    return sorted({path.stem for folder in _folders(data_dir) for path in folder.glob("*.toml") if _NAME.fullmatch(path.stem)})
-
-
-def _folders(data_dir: Path | None) -> list[Path]:
-    return [_PACKAGED] if data_dir is None else [data_dir / "plans", _PACKAGED]
-
-
-_REASONS = {
-    "missing": "缺少这一项",
-    "extra_forbidden": "没有这个键，请检查拼写和所在的表",
-    "string_type": "应为文字，写在引号里",
-    "string_too_short": "不能为空",
-    "int_type": "应为整数",
-    "bool_type": "应为 true 或 false",
-    "date_type": "应为日期，如 2024-01-02",
-    "date_parsing": "应为日期，如 2024-01-02",
-    "model_type": "应为一张表",
-    "dict_type": "应为一张表",
-    "tuple_type": "应为列表",
-    "too_short": "至少要有 {min_length} 项",
-    "greater_than_equal": "不能小于 {ge}",
-    "less_than_equal": "不能大于 {le}",
-    "enum": "只能是 {expected}",
-    "literal_error": "只能是 {expected}",
-}
-
-
-def _fault(error: ErrorDetails) -> Fault:
-    if error["type"] == _WRONG:
-        return Fault(_path(error["loc"]), error["msg"])
-    reason = _REASONS.get(error["type"], "填写有误").format(**error.get("ctx", {}))
-    return Fault(_path(error["loc"]), reason.replace(" or ", " 或 ").replace("', '", "'、'"))
-
-
-def _path(steps: Sequence[int | str]) -> str:
-    # pydantic marks a fault of the key itself with a last step "[key]".
-    path = "".join(f"[{step + 1}]" if isinstance(step, int) else f".{step}" for step in steps if step != "[key]")
-    return path.removeprefix(".") or "文件"
-
-
-def _place(error: Exception) -> str:
-    found = re.search(r"at line (\d+)", str(error))
-    return f"第 {found[1]} 行" if found else "文件"
+def words_of(plan: Json) -> dict[str, str]:
+    """What a kept plan calls levels, marks, forms of meetings, aspects (by id) and contents (by id): what messages are filled with."""
+    rules = plan["rules"]
+    named = {each["id"]: each["title"] for each in rules["aspects"]} | {each["id"]: each["text"] for each in rules["assessment_contents"]}
+    return {**rules["levels"], **rules["marks"], **rules["committee_items"], **rules["meeting_forms"], **rules["activity_kinds"], **named}

@@ -75,8 +75,11 @@ _OPEN = text("""
 
 def open_processes(session: Session, cycle: Cycle, *, now: datetime) -> int:
     """A process of each kind, with its roll, for every branch that has members and none yet. Returns for how many branches."""
+    begins = {kind: next(stage for stage in STAGES[kind] if stage not in cycle.passed_through) for kind in Kind}
     opened = [
-        row for kind in Kind for row in session.execute(_OPEN, {"cycle_id": cycle.id, "kind": kind.value, "stage": STAGES[kind][0].value, "now": now})
+        row
+        for kind, stage in begins.items()
+        for row in session.execute(_OPEN, {"cycle_id": cycle.id, "kind": kind.value, "stage": stage.value, "now": now})
     ]
     bring_into_step(session, [row.id for row in opened], now=now)
     return len({row.branch_id for row in opened})

@@ -14,7 +14,7 @@ from tests.support.years.branch_year import BranchYear, an_empty_house, import_r
 from tests.support.years.removals import REMOVALS
 from workflow.appraisal import REQUIREMENTS
 from workflow.machine.asked import BY_NAME
-from workflow.year.plan import find_plan
+from workflow.year.plan_files import find_plan
 
 pytestmark = pytest.mark.slow
 

@@ -13,7 +13,7 @@ from tests.support.years.assessment_year import SECTIONS, SESSION, AssessmentYea
 from tests.support.years.branch_year import BranchYear, an_empty_house, import_roster, ok, open_year
 from workflow.assessment import REQUIREMENTS
 from workflow.machine.asked import BY_NAME
-from workflow.year.plan import find_plan
+from workflow.year.plan_files import find_plan
 
 pytestmark = pytest.mark.slow
 
@@ -67,6 +67,8 @@ REMOVALS: Mapping[str, Callable[[AssessmentYear], Mend]] = {
 }
 BY_DECISION = ("branch_without_a_result", "decision_without_a_quorum", "no_excellent_branch", "more_excellent_branches_than_allowed")
 """Those that one act over all branches lacks."""
+OF_OTHER_PLANS = ("duty_report_without_other_sections",)
+"""Asked where a plan has more contents than that of 2024: ``tests/workflow/year/test_another_years_words.py``."""
 CODES = {name: f"D01{number:02d}" for number, name in enumerate(REMOVALS, 1)}
 REPORTING = CODES["duty_report_without_last_years_measures"]
 
@@ -76,7 +78,7 @@ def house(superuser: str, template: str, tmp_path_factory: pytest.TempPathFactor
     """A branch of three for each removal; one of them had a measure in the year before. At most two branches may be 优秀党支部."""
     folder, text = tmp_path_factory.mktemp("plans"), find_plan("2024", None)[1]
     (folder / "plans").mkdir()
-    two = text.replace("correction_months = 6", "correction_months = 6\nexcellent_branches_at_most = 2", 1)
+    two = text.replace("bands_below = 10", "bands_below = 10\nexcellent_branches_at_most = 2", 1)
     (folder / "plans" / "2024.toml").write_text(two, encoding="utf-8")
     (folder / "plans" / "2023.toml").write_text(text.replace("year = 2024", "year = 2023", 1), encoding="utf-8")
     branches = [RosterBranch(code, f"{code}党支部", ("张三", "李四", "王五"), {"张三": "书记"}) for code in CODES.values()]
@@ -136,4 +138,4 @@ def _is_proposed(branch: AssessmentYear) -> None:
 
 
 def test_every_requirement_that_blocks_has_its_removal_and_no_other() -> None:
-    assert {*REMOVALS, *BY_DECISION} == {each.name for each in REQUIREMENTS if each.blocks}
+    assert {*REMOVALS, *BY_DECISION, *OF_OTHER_PLANS} == {each.name for each in REQUIREMENTS if each.blocks}

@@ -23,7 +23,19 @@ from workflow.year.cycle import Process
 
 SHEET = {
     *("cycle", "branch", "stage", "secretary", "members", "on_committee", "duty_report", "main_work", "three_meetings", "development"),
-    *("clean_government", "attendance", "activities", "conduct", "extra", "committee_appraisal", "excellent", "rectification", "form", "missing"),
+    *(
+        "clean_government",
+        "aspects",
+        "attendance",
+        "activities",
+        "conduct",
+        "extra",
+        "committee_appraisal",
+        "excellent",
+        "rectification",
+        "form",
+        "missing",
+    ),
 }
 PROPOSED = {"result": "excellent", "reason": "〈只供党委研究〉工作扎实"}
 SCHOOL_READERS = ("office", "committee", "auditor")
@@ -113,6 +125,7 @@ def test_the_sheet_of_a_new_branch_has_every_part_and_says_what_is_not_there(hou
 def test_a_whole_sheet_misses_nothing(house: House, whole: Cast) -> None:
     body = sheet(house, whole)
     assert body["missing"] == []
+    assert [each["id"] for each in body["aspects"]] == ["S1", "S2", "S3", "S4"]
     assert (body["duty_report"]["submitted"], all(each["text"] and each["title"] for each in body["duty_report"]["sections"])) == (True, True)
     assert body["three_meetings"]["committee"] == {"held": 4, "expected": 12, "gap": 8, "recorded": 0}
     assert body["attendance"]["study"] == {"required": 6, "attended": 6, "on_leave": 0, "rate": 100.0}

@@ -96,6 +96,18 @@ def _empty_in(clause: str) -> Callable[[Session, Process], object]:
     return lambda session, process: a_duty_report(session, process, {**REPORTED, clause: ""})
 
 
+def _asked_also(**told: str) -> Callable[[Session, Process], object]:
+    """A report in a year whose plan has a seventh content, with what it tells of that."""
+
+    def done(session: Session, process: Process) -> object:
+        rules = process.cycle.plan["rules"]
+        more = {"id": "C7", "text": "抓党建促中心工作情况"}
+        process.cycle.plan = {**process.cycle.plan, "rules": {**rules, "assessment_contents": [*rules["assessment_contents"], more]}}
+        return a_duty_report(session, process, {**REPORTED, **told})
+
+    return done
+
+
 SITUATIONS: dict[str, Situation] = {
     "report_mode_not_set": Situation(met=arranged, unmet=nothing),
     "session_of_the_report_incomplete": Situation(
@@ -106,6 +118,8 @@ SITUATIONS: dict[str, Situation] = {
     "duty_report_without_last_years_measures": Situation(met=a_duty_report, unmet=_last_years_measures_untold),
     **{f"duty_report_without_{clause.lower()}": Situation(met=_empty_in(clause), unmet=_without(clause)) for clause in SECTIONS},
     **{f"duty_report_empty_in_{clause.lower()}": Situation(met=a_duty_report, unmet=_empty_in(clause)) for clause in SECTIONS},
+    "duty_report_without_other_sections": Situation(met=_asked_also(C7=""), unmet=_asked_also()),
+    "duty_report_empty_in_other_sections": Situation(met=_asked_also(C7="已落实"), unmet=_asked_also(C7="")),
     "branch_without_a_result": Situation(met=a_decision, unmet=nothing),
     "decision_without_a_quorum": Situation(met=a_decision, unmet=lambda session, process: a_decision(session, process, attendees=["committee"])),
     "no_excellent_branch": Situation(met=a_decision, unmet=lambda session, process: a_decision(session, process, "qualified")),

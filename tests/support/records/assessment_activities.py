@@ -14,7 +14,6 @@ from tests.support.situations import Situation
 from tests.support.workbooks import Row, workbook_of
 from workflow.assessment.activities import Activity, Attendance, activity_of, record_activity
 from workflow.assessment.attendance import SHEET, AttendanceImport, apply_attendance, attendance_import_of, preview_attendance
-from workflow.foundation.vocabulary import ActivityKind
 from workflow.year.cycle import Cycle, Process
 
 HEADINGS = ("学工号", "姓名", "所在党支部", "出勤情况")
@@ -26,7 +25,7 @@ HELD_ON = date(2024, 10, 10)
 
 def an_activity(session: Session, cycle: Cycle, **fields: Any) -> Activity:
     """The office records an activity that was held in October."""
-    body = {"kind": ActivityKind.STUDY, "name": "主题党日", "held_on": HELD_ON, **fields}
+    body = {"kind": "study", "name": "主题党日", "held_on": HELD_ON, **fields}
     return record_activity(session, cycle, body, by=caller(session, "office"), now=NOW)
 
 

@@ -22,7 +22,7 @@ from workflow.assessment.facts import Facts, check_facts
 from workflow.assessment.proposals import PROPOSAL, Proposal
 from workflow.assessment.sheet import Sheet
 from workflow.assessment.summary import sheets
-from workflow.foundation.vocabulary import ActivityKind, Kind, Level, Presence, Stage, TallySubject
+from workflow.foundation.vocabulary import Kind, Level, Presence, Stage, TallySubject
 from workflow.rules.evidence import reject, withdraw
 from workflow.year.cycle import Process, process_of, roll
 from workflow.year.deadlines import change_processes
@@ -45,9 +45,12 @@ def checked_facts(session: Session, process: Process, **fields: Any) -> Facts:
     return check_facts(session, process, facts(session, process, **fields), by=caller(session, "office"), now=NOW)
 
 
-def an_activity(session: Session, process: Process, kind: ActivityKind = ActivityKind.STUDY, **fields: Any) -> Activity:
+KINDS = {"study": "党员教育学习", "civility": "文明创建", "volunteering": "志愿服务", "other": "其他活动"}
+
+
+def an_activity(session: Session, process: Process, kind: str = "study", **fields: Any) -> Activity:
     """An activity of the year."""
-    given = {"name": kind.zh, "held_on": date(2024, 5, 4), "expected": None, "recorded_by": "office", "recorded_at": NOW, **fields}
+    given = {"name": KINDS[kind], "held_on": date(2024, 5, 4), "expected": None, "recorded_by": "office", "recorded_at": NOW, **fields}
     row = Activity(cycle_id=process.cycle_id, kind=kind, **given)
     session.add(row)
     session.flush()

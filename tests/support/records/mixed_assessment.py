@@ -10,11 +10,10 @@ from sqlalchemy.orm import Session
 
 from tests.support.builders import NOW, TODAY
 from tests.support.records.assessment import REPORTED, a_duty_report, arranged, facts
-from tests.support.records.assessment_summary import a_proposal, an_activity, attended, checked_facts
+from tests.support.records.assessment_summary import KINDS, a_proposal, an_activity, attended, checked_facts
 from tests.support.records.evidence import lacking, stand_at
 from workflow.assessment.facts import DEVELOPMENT, THREE_MEETINGS
 from workflow.foundation.vocabulary import (
-    ActivityKind,
     Level,
     Presence,
     ReportMode,
@@ -29,8 +28,8 @@ from workflow.year.cycle import Process, StageChange, roll
 def some_activities(session: Session, processes: Sequence[Process], dice: Random) -> None:
     """Two of each kind, two of them taken back; whoever was expected came, was on leave or stayed away."""
     rows = [
-        an_activity(session, processes[0], kind, name=f"{kind.zh}{number}", held_on=date(2024, dice.randint(1, 12), 3))
-        for kind in ActivityKind
+        an_activity(session, processes[0], kind, name=f"{KINDS[kind]}{number}", held_on=date(2024, dice.randint(1, 12), 3))
+        for kind in KINDS
         for number in range(2)
     ]
     for row in rows:

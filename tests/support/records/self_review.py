@@ -179,6 +179,19 @@ _one_self_review = Situation(
     unmet=nothing,
 )
 
+
+def _asked_also(aspect: str, act: Callable[[Session, Process], object]) -> Callable[[Session, Process], object]:
+    """Do something in a year whose plan has one aspect more."""
+
+    def done(session: Session, process: Process) -> object:
+        rules = process.cycle.plan["rules"]
+        more = {"id": aspect, "title": "联系群众", "text": "是否经常听取群众意见"}
+        process.cycle.plan = {**process.cycle.plan, "rules": {**rules, "aspects": [*rules["aspects"], more]}}
+        return act(session, process)
+
+    return done
+
+
 SITUATIONS: dict[str, Situation] = {
     "members_without_a_self_review": Situation(met=_after_study(all_self_review), unmet=nothing),
     "meetings_before_their_study": Situation(met=_one_life_meeting(), unmet=_studied_too_late),
@@ -203,6 +216,10 @@ SITUATIONS: dict[str, Situation] = {
         )
         for aspect in ASPECTS
     },
+    "self_reviews_without_other_aspects": Situation(
+        met=_asked_also("A8", lambda session, process: a_self_review(session, process, "王五", aspects={**ANSWERED, "A8": "带头参加"})),
+        unmet=_asked_also("A8", lambda session, process: a_self_review(session, process, "王五")),
+    ),
 }
 
 MANY = """

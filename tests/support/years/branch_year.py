@@ -12,7 +12,7 @@ from typing import Any
 
 from api import create_app
 from tests.api.conftest import Client, Clock, Reply
-from tests.support.builders import DEADLINES, READING, an_office
+from tests.support.builders import DEADLINES, an_office
 from tests.support.rosters import a_workbook
 from tests.support.running.postgres import a_clone
 from tests.support.servers import YEAR, House, settings_of_tests
@@ -20,7 +20,6 @@ from tests.support.workbooks import Row
 from workflow.foundation.database import engine_for, transaction
 
 STUDIED_ON, TALKED_ON, MET_ON, DECIDED_ON, TODAY = "2024-12-16", "2024-12-17", "2024-12-18", "2024-12-19", "2024-12-20"
-ASPECTS = ("A1", "A2", "A3", "A4", "A5", "A6")
 CRITICISM = {"matter": "主题党日两次迟到", "shown": "作为支委没有带头遵守时间", "improve": "今后提前十分钟到会"}
 Line = dict[str, Any]
 
@@ -89,6 +88,15 @@ class BranchYear:
     def path(self) -> str:
         return f"{self.year}/branches/{self.code}"
 
+    @cached_property
+    def rules(self) -> Any:
+        """The rules of the year's plan."""
+        return ok(self.office.get(self.year), 200)["rules"]
+
+    @property
+    def aspects(self) -> list[str]:
+        return [each["id"] for each in self.rules["aspects"]]
+
     @property
     def office(self) -> Client:
         return self.house.as_("office")
@@ -144,9 +152,10 @@ class BranchYear:
 
     # ── study and talks ───────────────────────────────────────────────────────────────────────────────────────────────
 
-    def study(self, *, without: Collection[str] = (), titles: Sequence[str] = READING, exchange: str | None = "逐条交流了体会") -> Any:
+    def study(self, *, without: Collection[str] = (), titles: Sequence[str] | None = None, exchange: str | None = "逐条交流了体会") -> Any:
         present = self.numbers(lambda row: row["staff_no"] not in without and row["excused_confirmed_by"] is None)
-        body = {"held_on": STUDIED_ON, "form": "领学", "titles": list(titles), "present": present, "exchange": exchange}
+        read = list(self.rules["required_reading"] if titles is None else titles)
+        body = {"held_on": STUDIED_ON, "form": "领学", "titles": read, "present": present, "exchange": exchange}
         return self.record("study-sessions", body)
 
     def make_up(self, study: Mapping[str, Any], staff_no: str) -> None:
@@ -161,14 +170,20 @@ class BranchYear:
         leaders, others = self.numbers(lambda row: row["leads"]), self.numbers(lambda row: not row["leads"])
         secretary = self.holder("secretary")
         pairs = [(one, other) for one, other in combinations(leaders, 2) if ":".join(sorted((one, other))) not in without]
-        pairs += [(leaders[number % len(leaders)], other) for number, other in enumerate(others) if other not in without]
+        each_with_each = self.rules["coverage"] == "strict"
+        pairs += [
+            (leader, other)
+            for number, other in enumerate(others)
+            for leader in (leaders if each_with_each else [leaders[number % len(leaders)]])
+            if other not in without and ":".join(sorted((leader, other))) not in without
+        ]
         for talker, partner in pairs:
             self.talk(talker, partner, focus=focus and talker == secretary)
 
     # ── self-review ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def self_review(self, staff_no: str, *, rated: bool = True) -> None:
-        aspects = {aspect: f"{staff_no} 对照{aspect}检查：有进步，也有不足" for aspect in ASPECTS}
+        aspects = {aspect: f"{staff_no} 对照{aspect}检查：有进步，也有不足" for aspect in self.aspects}
         body = {"staff_no": staff_no, "aspects": aspects, "submitted": True, **({"level": "qualified"} if rated else {})}
         self.record("self-reviews", body, by=staff_no)
 

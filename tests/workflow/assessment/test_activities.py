@@ -28,7 +28,7 @@ from workflow.assessment.activities import (
 from workflow.foundation.database import constraint
 from workflow.foundation.errors import Conflict, Exists, Invalid, NotFound, StageClosed, Stale
 from workflow.foundation.history import History
-from workflow.foundation.vocabulary import ActivityKind, CycleStatus, Stage
+from workflow.foundation.vocabulary import CycleStatus, Stage
 from workflow.year.cycle import Cycle, Process, cycle_by_year
 from workflow.year.opening import close_cycle
 
@@ -63,7 +63,7 @@ def test_an_activity_is_recorded_with_who_and_when(session: Session, cycle: Cycl
     row = an_activity(session, cycle, expected=8)
     session.expire_all()
     kept = activity_of(session, cycle, row.id)
-    assert (kept.kind, kept.name, kept.held_on, kept.expected) == (ActivityKind.STUDY, "主题党日", HELD_ON, 8)
+    assert (kept.kind, kept.name, kept.held_on, kept.expected) == ("study", "主题党日", HELD_ON, 8)
     assert (kept.recorded_by, kept.recorded_at, kept.version, kept.counts) == ("office", NOW, 1, True)
 
 
@@ -109,7 +109,7 @@ def test_the_same_activity_is_recorded_once(session: Session, cycle: Cycle) -> N
     assert "“主题党日”（党员教育学习）已经登记" in refused.value.detail.zh
 
 
-@pytest.mark.parametrize("other", [{"kind": ActivityKind.CIVILITY}, {"name": "主题党日（二）"}, {"held_on": HELD_ON + timedelta(days=1)}])
+@pytest.mark.parametrize("other", [{"kind": "civility"}, {"name": "主题党日（二）"}, {"held_on": HELD_ON + timedelta(days=1)}])
 def test_another_kind_name_or_day_is_another_activity(session: Session, cycle: Cycle, other: dict[str, object]) -> None:
     assert an_activity(session, cycle).id != an_activity(session, cycle, **other).id
 
@@ -191,15 +191,15 @@ def test_what_a_branch_was_summarised_with_keeps_its_kind_and_stands(session: Se
     row = an_activity(session, cycle)
     attended(session, row)
     stand_at(session, here, Stage.SUMMARISED)
-    changes: list[Callable[[], None]] = [lambda: amend(session, row, kind=ActivityKind.CIVILITY), lambda: take_back(session, row)]
+    changes: list[Callable[[], None]] = [lambda: amend(session, row, kind="civility"), lambda: take_back(session, row)]
     for change in changes:
         with pytest.raises(StageClosed) as refused:
             change()
         assert refused.value.detail.zh == "D0101党支部的考核材料已汇总，先退回再改动"
-    assert (row.kind, row.counts) == (ActivityKind.STUDY, True)
-    amend(session, row, kind=ActivityKind.STUDY, name="党纪学习教育")  # what nothing is counted by may be corrected
+    assert (row.kind, row.counts) == ("study", True)
+    amend(session, row, kind="study", name="党纪学习教育")  # what nothing is counted by may be corrected
     stand_at(session, here, Stage.COLLECTING)
-    amend(session, row, kind=ActivityKind.CIVILITY)
+    amend(session, row, kind="civility")
     take_back(session, row)
     assert not row.counts
 
@@ -209,12 +209,12 @@ def test_what_a_branch_was_summarised_with_keeps_its_kind_and_stands(session: Se
 
 def test_activities_are_read_in_the_order_they_were_recorded_and_by_kind(session: Session, cycle: Cycle) -> None:
     first = an_activity(session, cycle, held_on=TODAY)
-    second = an_activity(session, cycle, kind=ActivityKind.VOLUNTEERING)
+    second = an_activity(session, cycle, kind="volunteering")
     take_back(session, second)
     assert [row.id for row in activities_of(session, cycle)] == [first.id, second.id]
     assert [row.id for row in activities_of(session, cycle, after=first.id)] == [second.id]
     assert [row.id for row in activities_of(session, cycle, limit=1)] == [first.id]
-    assert [row.id for row in activities_of(session, cycle, kind=ActivityKind.VOLUNTEERING)] == [second.id]
+    assert [row.id for row in activities_of(session, cycle, kind="volunteering")] == [second.id]
 
 
 def test_an_activity_of_another_year_is_none_of_this(session: Session, cycle: Cycle, here: Process) -> None:

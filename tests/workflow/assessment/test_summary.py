@@ -33,7 +33,6 @@ from workflow.assessment.proposals import Proposal
 from workflow.assessment.sheet import INPUTS, Sheet, rate
 from workflow.assessment.summary import sheets
 from workflow.foundation.vocabulary import (
-    ActivityKind,
     Kind,
     Level,
     MeasureState,
@@ -54,7 +53,7 @@ from workflow.year.deadlines import extend
 from workflow.year.roll import bring_into_step
 
 INPUTS_MISSING = BY_NAME["inputs_missing"]
-WITH_A_RATE = [kind for kind in ActivityKind if kind is not ActivityKind.OTHER]
+WITH_A_RATE = ["study", "civility", "volunteering"]
 EXPECTED = {"general": 4, "committee": 12, "group": 12, "lesson": 4}
 FORMS = {"general": MeetingForm.GENERAL, "committee": MeetingForm.COMMITTEE, "group": MeetingForm.GROUP}
 
@@ -155,10 +154,10 @@ def by_hand(session: Session, process: Process) -> dict[str, Any]:
     }
 
 
-def attendance_by_hand(session: Session, process: Process) -> tuple[list[tuple[Any, ...]], dict[ActivityKind, tuple[int, int, int]]]:
+def attendance_by_hand(session: Session, process: Process) -> tuple[list[tuple[Any, ...]], dict[str, tuple[int, int, int]]]:
     """Each activity that counts, by day, and the kinds of them."""
     rows = [row for row in session.scalars(select(Activity)) if row.cycle_id == process.cycle_id and not (row.withdrawn_at or row.rejected_at)]
-    lines, kinds = [], dict.fromkeys(ActivityKind, (0, 0, 0))
+    lines, kinds = [], dict.fromkeys(("study", "civility", "volunteering", "other"), (0, 0, 0))
     for row in sorted(rows, key=lambda row: (row.held_on, row.id)):
         here = [each.presence for each in session.scalars(select(Attendance)) if (each.activity_id, each.process_id) == (row.id, process.id)]
         numbers = (len(here), here.count(Presence.PRESENT), here.count(Presence.ON_LEAVE))

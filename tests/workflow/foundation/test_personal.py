@@ -16,7 +16,7 @@ from workflow.foundation.settings import Settings
 from workflow.machine.asked import CLAUSES
 from workflow.people.access import ACCESS, Action
 from workflow.readings.inventory import inventory, readers
-from workflow.year.plan import find_plan, read_plan
+from workflow.year.plan_files import find_plan, read_plan
 
 FOUND = {name: declaration_of(table) for name, table in METADATA.tables.items()}
 DECLARED = {name: found for name, found in FOUND.items() if found}

@@ -19,8 +19,8 @@ from tests.support.records.evidence import (
 from workflow.foundation.errors import BranchesLack, Conflict, Forbidden, Invalid, MoveNotPossible, RequirementsUnmet, Stale
 from workflow.foundation.vocabulary import STAGES, WORKING_STAGES, Kind, Role, Stage, Trigger
 from workflow.machine.gate import blocking
-from workflow.machine.process import MACHINES, MOVES, may_make, move, move_together, moves_from, options
-from workflow.year.cycle import Lock, Process, moves_made, process_of, processes
+from workflow.machine.process import MACHINES, MOVES, may_make, move, move_together, moves_from, moves_made, options
+from workflow.year.cycle import Lock, Process, process_of, processes
 from workflow.year.deadlines import change_processes, extend
 from workflow.year.opening import close_cycle
 

@@ -31,9 +31,9 @@ from workflow.appraisal.talks.requirements import (
 from workflow.foundation.database import transaction
 from workflow.foundation.errors import StageClosed
 from workflow.foundation.vocabulary import Stage, Trigger
-from workflow.machine.process import move
+from workflow.machine.process import move, moves_made
 from workflow.mail.outbox import Letter
-from workflow.year.cycle import Lock, Process, StageChange, moves_made, process_of, roll
+from workflow.year.cycle import Lock, Process, StageChange, process_of, roll
 from workflow.year.roll import rolls_follow
 
 

@@ -52,19 +52,19 @@ from workflow.year.opening import close_cycle
     ],
 )
 def test_seven_three_and_one_day_before_on_the_day_and_weekly_when_it_is_over_at_nine_and_never_on_a_day_off(now: datetime, days: int | None) -> None:
-    assert nearest_reminder(date(2024, 12, 25), now, NO_OVERRIDES) == days
+    assert nearest_reminder(date(2024, 12, 25), now, NO_OVERRIDES, (7, 3, 1)) == days
 
 
 def test_of_the_reminders_that_fall_on_the_day_before_a_holiday_only_the_nearest_goes() -> None:
     due_on = date(2025, 2, 6)
-    assert nearest_reminder(due_on, at("2025-01-27", "08:59"), NO_OVERRIDES) is None
-    assert nearest_reminder(due_on, at("2025-01-27"), NO_OVERRIDES) == 3
-    assert nearest_reminder(due_on, at("2025-02-05"), NO_OVERRIDES) == 1
+    assert nearest_reminder(due_on, at("2025-01-27", "08:59"), NO_OVERRIDES, (7, 3, 1)) is None
+    assert nearest_reminder(due_on, at("2025-01-27"), NO_OVERRIDES, (7, 3, 1)) == 3
+    assert nearest_reminder(due_on, at("2025-02-05"), NO_OVERRIDES, (7, 3, 1)) == 1
 
 
 def test_a_make_up_sunday_is_as_good_as_a_monday() -> None:
-    assert nearest_reminder(date(2025, 1, 27), at("2025-01-26", "08:59"), NO_OVERRIDES) == 3
-    assert nearest_reminder(date(2025, 1, 27), at("2025-01-26"), NO_OVERRIDES) == 1
+    assert nearest_reminder(date(2025, 1, 27), at("2025-01-26", "08:59"), NO_OVERRIDES, (7, 3, 1)) == 3
+    assert nearest_reminder(date(2025, 1, 27), at("2025-01-26"), NO_OVERRIDES, (7, 3, 1)) == 1
 
 
 def test_nothing_goes_before_nine_even_after_a_gap(session: Session, branch: Process) -> None:

@@ -16,7 +16,7 @@ from workflow.foundation.history import History
 from workflow.foundation.vocabulary import Kind
 from workflow.machine.asked import BY_NAME, CLAUSES, REQUIREMENTS
 from workflow.readings.diagram import recorded_in
-from workflow.year.plan import find_plan, read_plan
+from workflow.year.plan_files import find_plan, read_plan
 
 NAME, TEXT = find_plan("2024", None)
 SENTENCES = read_plan(TEXT, CLAUSES, name=NAME).clauses

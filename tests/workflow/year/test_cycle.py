@@ -13,10 +13,10 @@ from tests.support.builders import DEADLINES, NOW, a_branch, a_cycle, a_school, 
 from workflow.foundation.database import LOCK_TIMEOUT, constraint, sqlstate, transaction
 from workflow.foundation.errors import Conflict, Exists, Invalid, NotFound, Stale
 from workflow.foundation.vocabulary import SCHOOL_ZONE, CycleStatus, Stage
-from workflow.year.cycle import Cycle, Lock, Process, cycle_by_year, moves_made, participant, process_of, processes, unfiled_processes
+from workflow.machine.process import moves_made
+from workflow.year.cycle import Cycle, Lock, Process, cycle_by_year, participant, process_of, processes, unfiled_processes
 from workflow.year.deadlines import change_deadlines, extend, extensions_of, has_passed
-from workflow.year.opening import close_cycle, open_cycle, publish
-from workflow.year.plan import Plan
+from workflow.year.opening import close_cycle, open_cycle, plan_quoted, publish
 
 # ── opening ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -27,7 +27,7 @@ def test_a_draft_keeps_the_plan_and_the_days_that_were_typed(session: Session) -
     assert {stage: day for stage, day in cycle.deadlines.items() if day} == {stage.value: day.isoformat() for stage, day in DEADLINES.items()}
     assert cycle.deadline(Stage.REPORT) == date(2025, 1, 26)
     assert cycle.deadline(Stage.FILED) is None
-    assert Plan.from_json(cycle.plan).year == 2024
+    assert (cycle.plan["year"], cycle.passed_through) == (2024, frozenset())
     assert cycle.sentence("K1").startswith("党支部委员之间")
     assert cycle.sentence("no such clause") == ""
 
@@ -249,3 +249,19 @@ def test_a_move_waits_for_nobody_who_changes_the_days_of_the_year(engine: Engine
         with transaction(engine, actor="z3") as branch:
             branch.execute(text("set local lock_timeout = '60ms'"))
             assert process_of(branch, 2024, "D0101", lock=Lock.MOVE).stage is Stage.STUDY
+
+
+# ── which plan is quoted ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_published_years_plan_is_quoted_or_else_the_newest(session: Session) -> None:
+    assert plan_quoted(session)["year"] == 2024  # of the product: there is no year yet
+    older = open_cycle(session, the_plan().model_copy(update={"year": 2022}), DEADLINES, now=NOW)
+    newer = open_cycle(session, the_plan().model_copy(update={"year": 2025}), DEADLINES, now=NOW)
+    assert plan_quoted(session)["year"] == 2025
+    a_branch(session)
+    publish(session, older, now=NOW)
+    assert plan_quoted(session) == older.plan
+    assert plan_quoted(session, 2025) == newer.plan
+    with pytest.raises(NotFound):
+        plan_quoted(session, 2031)

@@ -11,7 +11,8 @@ from tests.support.builders import DEADLINES, NOW, a_school
 from tests.support.records.evidence import again, all_evidence, came_to, go
 from workflow.foundation.errors import Conflict, Invalid
 from workflow.foundation.vocabulary import STAGES, Kind, Stage, Trigger
-from workflow.year.cycle import Process, moves_made, process_of
+from workflow.machine.process import moves_made
+from workflow.year.cycle import Process, process_of
 from workflow.year.deadlines import change_deadlines, extend
 
 

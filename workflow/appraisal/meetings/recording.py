@@ -165,6 +165,9 @@ def _check(session: Session, process: Process, body: Sent, now: datetime) -> Non
         },
     )
     errors: dict[str, Words] = {}
+    forms = process.cycle.plan["rules"]["meeting_forms"]
+    if body["purpose"] is MeetingPurpose.LIFE and body["form"] not in forms:
+        errors["form"] = Words(f"本年度方案的组织生活会形式为 {'、'.join(forms.values())}（M1）", f"the plan allows {', '.join(forms)} (M1)")
     if body["purpose"] is MeetingPurpose.DECIDING and body["form"] is MeetingForm.GROUP:
         errors["form"] = Words("评定由支部委员会会议或者党员大会作出，不能由党小组会作出（D1）", "a group meeting cannot decide (D1)")
     if "group_name" in body and body["form"] is not MeetingForm.GROUP:

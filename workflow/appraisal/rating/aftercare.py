@@ -101,7 +101,7 @@ class DispositionCase(OfMember, Base):
     )
 
     signs: Mapped[list[int]] = mapped_column(JSONB)
-    """Which of the three signs of A7 they show, counted from 1."""
+    """Which signs of A7 they show, counted from 1 as the plan lists them."""
     facts: Mapped[str | None]
     proposed_on: Mapped[date]
 
@@ -210,9 +210,16 @@ class DispositionCaseSchema(RecordSchema):
 
     staff_no = StaffNo(required=True, **about("何人", "member", "对谁作出处置", "whom it is about", example="20160005"))
     signs = many(
-        Whole(at_least=1, at_most=3),
-        at_most=3,
-        **about("表现", "signs", "不合格的哪几条表现，填 1 至 3（A7）", "which signs of A7, from 1 to 3", example=[1], always=True),
+        Whole(at_least=1, at_most=50),
+        at_most=50,
+        **about(
+            "表现",
+            "signs",
+            "不合格的哪几条表现，按本年度方案的序号（A7）",
+            "which signs of A7, by their number in the plan",
+            example=[1],
+            always=True,
+        ),
     )
     facts = LongText(**about("事实", "facts", "有什么事实（A7）", "the facts (A7)", example="两次无故不参加组织安排的任务"))
     proposed_on = Day(required=True, **about("提出日期", "proposed on", "哪一天提出处置建议", "the day of the proposal", example="2024-12-19"))
@@ -284,6 +291,9 @@ class DispositionCases(Records[DispositionCase]):
             _must_be_of_the_same(row.staff_no, sent)
         if "proposed_on" in sent:
             must_have_happened("proposed_on", sent["proposed_on"], now)
+        known = len(process.cycle.plan["rules"]["warning_signs"]["signs"])
+        if wrong := [number for number in sent.get("signs", ()) if number > known]:
+            raise Invalid({"signs": Words(f"本年度方案列了 {known} 条表现，没有第 {wrong[0]} 条", f"the plan lists {known} signs")})
         if row is None:
             _on_roll(session, process, {"staff_no": sent["staff_no"]})
         elif "proposed_on" in sent and row.steps and sent["proposed_on"] > (first := min(step.taken_on for step in row.steps)):

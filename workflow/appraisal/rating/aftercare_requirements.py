@@ -23,7 +23,7 @@ _asked = partial(requirement, stage=Stage.RATING, severity=Severity.HARD, todo_f
 @_asked(
     "D7",
     link="help-plans",
-    zh="{count} 名评为“基本合格”的党员还没有帮扶人、第一步措施和回访日期俱全的帮扶计划：{names}",
+    zh="{count} 名评为“{basic}”的党员还没有帮扶人、第一步措施和回访日期俱全的帮扶计划：{names}",
     en="{count} members rated basic have no help plan with helper, first step and review date: {names}",
 )
 def basic_without_a_help_plan() -> Missing:
@@ -43,7 +43,7 @@ def basic_without_a_help_plan() -> Missing:
 @_asked(
     "D8",
     link="disposition-cases",
-    zh="{count} 名评为“不合格”的党员还没有提出组织处置：{names}",
+    zh="{count} 名评为“{unqualified}”的党员还没有提出组织处置：{names}",
     en="no disposition case is opened for {count} members rated unqualified: {names}",
 )
 def unqualified_without_a_case() -> Missing:
@@ -55,7 +55,7 @@ def unqualified_without_a_case() -> Missing:
 @_asked(
     "A7",
     link="disposition-cases",
-    zh="{count} 名评为“不合格”的党员，处置材料没有写明情形和事实：{names}",
+    zh="{count} 名评为“{unqualified}”的党员，处置材料没有写明情形和事实：{names}",
     en="the disposition cases of {count} members rated unqualified lack their signs or facts: {names}",
 )
 def cases_without_facts() -> Missing:

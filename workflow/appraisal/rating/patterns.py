@@ -185,7 +185,7 @@ _IN: dict[Pattern, Callable[[_Line], bool]] = {
 @_asked(
     "Q3",
     link="ratings",
-    zh="{count} 名受过处分的党员被评为“优秀”：{names}",
+    zh="{count} 名受过处分的党员被评为“{excellent}”：{names}",
     en="{count} members punished of late are rated excellent: {names}",
 )
 def excellent_though_punished() -> Missing:
@@ -203,7 +203,7 @@ def excellent_though_punished() -> Missing:
     "Q3",
     link="ratings",
     asked_until=Stage.REPORT,
-    zh="全部党员评为优秀或合格：{names}",
+    zh="全部党员评为{excellent}或{qualified}：{names}",
     en="everybody is rated excellent or qualified: {names}",
 )
 def everybody_excellent_or_qualified() -> Missing:

@@ -68,7 +68,7 @@ def _share(base: ColumnElement[int], ratio: ColumnElement[str], rounding: Column
     waivable=Waivable.WHOLE_WITH_APPROVAL,
     approval_setting="over_quota_needs_approval",
     link="ratings/quota",
-    zh="评定为“优秀”的党员超过限额：{names}",
+    zh="评定为“{excellent}”的党员超过限额：{names}",
     en="more members are rated excellent than the quota allows: {names}",
 )
 def more_excellent_than_the_quota() -> Missing:

@@ -6,6 +6,7 @@ The plan: 各支部要注意做好会议记录，整理留存评议资料。
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from functools import cache
 from typing import Any
 
@@ -113,3 +114,9 @@ def archive_of(session: Session, process: Process) -> list[Paper]:
         row.paper: Paper(row.paper, row.name, row.have, row.need) for row in session.execute(select(rows).where(rows.c.process_id == process.id))
     }
     return [found[paper] for paper in _papers()]
+
+
+def kept_until(process: Process) -> date | None:
+    """The day until which the papers of a year are kept: so many years after it as its plan says. None: for good."""
+    years = process.cycle.plan["rules"]["settings"].get("retention_years")
+    return date(process.cycle.year + years, 12, 31) if years else None

@@ -15,13 +15,13 @@ from functools import cache, partial
 from typing import Any
 
 from marshmallow import fields
-from sqlalchemy import ColumnElement, ForeignKey, Index, Text, and_, cast, func, literal, or_, select, true
+from sqlalchemy import ColumnElement, ForeignKey, Index, Text, and_, cast, column, func, literal, or_, select, true
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from workflow.appraisal.meetings.meetings import Meeting, MeetingAttendance
 from workflow.appraisal.study.sessions import StudyAttendance, StudyMakeUp, StudySession
-from workflow.foundation.database import Base, act_as, any_of, notes, word
+from workflow.foundation.database import Base, act_as, any_of, word
 from workflow.foundation.errors import Conflict, Forbidden, Invalid, Words
 from workflow.foundation.fields import (
     Answered,
@@ -48,6 +48,7 @@ from workflow.rules.requirement import Missing, Requirement, missing, present, r
 from workflow.year.cycle import Cycle, Participant, Process, participants
 
 ASPECTS = ("A1", "A2", "A3", "A4", "A5", "A6")
+"""Those that have a clause of their own."""
 
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -61,7 +62,7 @@ class SelfReview(Evidence, Base):
     __table_args__ = (Index("uq_self_review_standing", "process_id", "staff_no", unique=True, postgresql_where=STANDING),)
 
     staff_no: Mapped[str] = mapped_column(ForeignKey("person.staff_no", onupdate="CASCADE"))
-    aspects: Mapped[dict[str, Any]] = mapped_column(JSONB, info=notes("M7"))
+    aspects: Mapped[dict[str, Any]] = mapped_column(JSONB)
     """Aspect (A1 to A6) to text."""
     level: Mapped[Level | None] = mapped_column(word(Level))
     """自评等次; none for a probationary member."""
@@ -264,8 +265,8 @@ def members_without_a_self_review() -> Missing:
     )
 
 
-def _aspect(clause: str, title: str, sentence: str) -> Requirement:
-    """S: each aspect answered. A sign for each aspect, so that each stands beside its own sentence."""
+def _aspect(clause: str, sentence: str) -> Requirement:
+    """S: each aspect answered. A sign for each that the plan of 2024 has, so that each stands beside its own sentence."""
 
     def query() -> Missing:
         asked = Cycle.plan["rules"]["aspects"].contains(cast(literal(f'[{{"id": "{clause}"}}]', Text), JSONB))
@@ -281,23 +282,50 @@ def _aspect(clause: str, title: str, sentence: str) -> Requirement:
     return _asked(
         clause,
         severity=Severity.SIGN,
-        zh=f"{{count}} 份自评没有写“{title}”方面：{{names}}",
+        zh=f"{{count}} 份自评没有写“{{{clause}}}”方面：{{names}}",
         en=f"{{count}} self-reviews do not answer aspect {clause}: {{names}}",
     )(query)
 
 
 self_reviews_without_a1 = _aspect(
-    "A1",
-    "理想信念",
-    "理想信念方面。是否具有坚定的共产主义理想和建设中国特色社会主义信念，是否牢固树立政治意识、大局意识、核心意识、看齐意识",
+    "A1", "理想信念方面。是否具有坚定的共产主义理想和建设中国特色社会主义信念，是否牢固树立政治意识、大局意识、核心意识、看齐意识"
 )
 self_reviews_without_a2 = _aspect(
-    "A2", "宗旨意识", "宗旨意识方面。是否做到把党的宗旨落实到自己的本职工作中；是否坚持求真务实，讲实话、办实事，坚持原则，顾全大局"
+    "A2", "宗旨意识方面。是否做到把党的宗旨落实到自己的本职工作中；是否坚持求真务实，讲实话、办实事，坚持原则，顾全大局"
 )
-self_reviews_without_a3 = _aspect("A3", "遵纪守法", "遵纪守法方面。是否遵守《党章》，坚决执行党的决议，严守党纪、政纪、国法，坚决做到令行禁止")
-self_reviews_without_a4 = _aspect("A4", "学习", "学习方面。是否积极投身“两学一做”学习教育；是否认真学习新知识和新技能，不断提高综合素质和工作能力")
-self_reviews_without_a5 = _aspect("A5", "业务工作", "业务工作方面。是否在教学、管理以及工作、学习和社会生活中起先锋模范作用")
-self_reviews_without_a6 = _aspect("A6", "组织生活", "组织生活方面。是否按规定参加党的组织生活,完成党组织分配的任务")
+self_reviews_without_a3 = _aspect("A3", "遵纪守法方面。是否遵守《党章》，坚决执行党的决议，严守党纪、政纪、国法，坚决做到令行禁止")
+self_reviews_without_a4 = _aspect("A4", "学习方面。是否积极投身“两学一做”学习教育；是否认真学习新知识和新技能，不断提高综合素质和工作能力")
+self_reviews_without_a5 = _aspect("A5", "业务工作方面。是否在教学、管理以及工作、学习和社会生活中起先锋模范作用")
+self_reviews_without_a6 = _aspect("A6", "组织生活方面。是否按规定参加党的组织生活,完成党组织分配的任务")
+
+
+@_asked("M7", severity=Severity.SIGN, zh="{count} 处自评没有写：{names}", en="{count} aspects are not answered: {names}")
+def self_reviews_without_other_aspects() -> Missing:
+    """评议党员主要围绕履行党员义务和履行岗位职责，对照以下7各方面情形进行评议。
+
+    (Aspects that another year's plan has besides.)
+    """
+    asked = func.jsonb_array_elements(Cycle.plan["rules"]["aspects"]).table_valued(column("value", JSONB), name="asked")
+    aspect, title = asked.c.value["id"].as_string(), asked.c.value["title"].as_string()
+    return (
+        missing(
+            SelfReview.process_id,
+            subject=func.concat(SelfReview.staff_no, ":", aspect),
+            name=func.concat(Participant.name, "（", title, "）"),
+            person=Participant.person_id,
+        )
+        .join(Participant, and_(Participant.process_id == SelfReview.process_id, Participant.staff_no == SelfReview.staff_no))
+        .join(Process, Process.id == SelfReview.process_id)
+        .join(Cycle, Cycle.id == Process.cycle_id)
+        .join(asked, true())
+        .where(
+            SelfReview.counts,
+            SelfReview.submitted,
+            aspect.not_in(ASPECTS),
+            ~SelfReview.aspects.has_key(aspect),
+            Participant.left_on.is_(None),
+        )
+    )
 
 
 REQUIREMENTS = (
@@ -308,4 +336,5 @@ REQUIREMENTS = (
     self_reviews_without_a4,
     self_reviews_without_a5,
     self_reviews_without_a6,
+    self_reviews_without_other_aspects,
 )

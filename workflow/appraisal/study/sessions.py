@@ -53,6 +53,7 @@ from workflow.rules.evidence import Evidence, must_have_happened
 from workflow.rules.records import EntrySchema, Records, RecordSchema
 from workflow.rules.requirement import Missing, missing, present, requirement
 from workflow.year.cycle import Cycle, Participant, Process, participants
+from workflow.year.plan import bare_title
 
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -190,7 +191,7 @@ SESSIONS = StudySessions()
 
 def _plain(titles: list[str]) -> list[str]:
     """Titles as the plan keeps them: people write the book marks or not."""
-    return [title.removeprefix("《").removesuffix("》").strip() for title in titles]
+    return [bare_title(title) for title in titles]
 
 
 def record_make_up(session: Session, process: Process, row: StudySession, body: Sent, *, by: Caller, now: datetime) -> StudyMakeUp:
@@ -270,7 +271,7 @@ def required_titles_not_read() -> Missing:
     title = required.c.value
     read = exists().where(StudySession.process_id == Process.id, StudySession.counts, StudySession.titles.has_key(title)).correlate(Process, required)
     return (
-        missing(Process.id, subject=title, name=func.concat("《", title, "》"))
+        missing(Process.id, subject=title, name=func.concat("《", func.translate(title, "《》", "〈〉"), "》"))
         .join(Cycle, Cycle.id == Process.cycle_id)
         .join(required, true())
         .where(~read)

@@ -1,0 +1,47 @@
+"""What differs between two plans (方案比较), key by key, for an office that writes the next year's from the last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pydantic import BaseModel
+
+from workflow.year.plan import Part, Plan
+
+
+@dataclass(frozen=True)
+class PlanChange:
+    """One key that differs; None on the side where it is not there."""
+
+    key: str
+    before: str | None
+    after: str | None
+
+    def __str__(self) -> str:
+        if self.before is None:
+            return f"增  {self.key}：{self.after}"
+        if self.after is None:
+            return f"删  {self.key}：{self.before}"
+        return f"改  {self.key}：{self.before} → {self.after}"
+
+
+def plan_changes(before: Plan, after: Plan) -> list[PlanChange]:
+    """List the keys that differ, those of ``before`` first. Entries of lists are compared by their name, whatever their order."""
+    old, new = dict(_leaves(before, "")), dict(_leaves(after, ""))
+    return [PlanChange(key, old.get(key), new.get(key)) for key in {**old, **new} if old.get(key) != new.get(key)]
+
+
+def _leaves(value: object, path: str) -> Iterator[tuple[str, str]]:
+    below = f"{path}." if path else ""
+    if isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            yield from _leaves(getattr(value, name), f"{below}{name}")
+    elif isinstance(value, dict):
+        for name, each in value.items():
+            yield from _leaves(each, f"{below}{name}")
+    elif isinstance(value, tuple):
+        for each in value:
+            yield from _leaves(each, f"{path}[{each.known_by if isinstance(each, Part) else each}]")
+    elif value is not None:
+        yield path, str(value)

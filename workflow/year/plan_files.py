@@ -1,0 +1,122 @@
+"""Plan files (方案文件): found by their name, read from TOML, checked whole. All that is wrong with one is told at once."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from workflow.foundation.errors import Fault, NotFound, PlanInvalid, Words
+from workflow.year.plan import WRONG, Plan
+
+MOST_BYTES = 256 * 1024
+"""A plan is a few pages; a larger file is the wrong file."""
+
+_PACKAGED = Path(__file__).parent / "plans"
+_NAME = re.compile(r"[0-9A-Za-z_-]{1,32}")
+
+
+def read_plan(text: str, clauses: Collection[str], *, name: str) -> Plan:
+    """Read a plan file's text; ``clauses`` are those that the product reports, and each needs its sentence.
+
+    Raises PlanInvalid with every fault at once. Keys are paths, entries counted from 1 as one counts them in the file: ``aspects[2].text``.
+    """
+    if len(text.encode()) > MOST_BYTES:
+        raise PlanInvalid(name, [Fault("文件", f"超过 {MOST_BYTES // 1024} KiB，不像是一份方案")])
+    try:
+        written = tomllib.loads(text)
+        # In JSON, texts become words of the vocabulary and lists become tuples, and still no number becomes text.
+        as_json = json.dumps(written, default=str)
+    except (ValueError, RecursionError) as error:
+        raise PlanInvalid(name, [Fault(_place(error), "不符合 TOML 语法：请检查引号、等号、括号，以及同一个键是否写了两次")]) from error
+    sentences, dropped = (table if isinstance(table := written.get(key, {}), dict) else {} for key in ("clauses", "not_asked"))
+    without = sorted(set(clauses) - sentences.keys() - dropped.keys()) if sentences else []
+    faults = [Fault(f"clauses.{clause}", "缺少这一条款的方案原文；本年度不要求的，写进 [not_asked]") for clause in without]
+    faults += [Fault(f"not_asked.{clause}", "系统没有检查这一条款的要求，不必列出") for clause in sorted(dropped.keys() - set(clauses))]
+    try:
+        plan = Plan.model_validate_json(as_json)
+    except ValidationError as error:
+        raise PlanInvalid(name, [*map(_fault, error.errors()), *faults]) from error
+    if faults:
+        raise PlanInvalid(name, faults)
+    return plan
+
+
+def find_plan(name: str, data_dir: Path | None) -> tuple[str, str]:
+    """File name and text of a plan: the office's own in ``data_dir/plans``, or else the one that comes with the product.
+
+    Raises NotFound, and PlanInvalid when the file is not UTF-8.
+    """
+    for folder in _folders(data_dir):
+        path = folder / f"{name}.toml"
+        if _NAME.fullmatch(name) and path.is_file():
+            return plan_file(path)
+    known = available_plans(data_dir)
+    raise NotFound(Words(f"没有这个方案；现有方案：{'、'.join(known)}", f"There is no such plan; there are: {', '.join(known)}"))
+
+
+def plan_file(path: Path) -> tuple[str, str]:
+    """Name and text of a plan file. Raises PlanInvalid when it is not UTF-8."""
+    try:
+        # Windows' editor puts a mark before the text.
+        with path.open(encoding="utf-8-sig") as file:
+            return path.name, file.read(MOST_BYTES + 1)
+    except UnicodeDecodeError as error:
+        raise PlanInvalid(path.name, [Fault("文件", "不是 UTF-8 编码，请另存为 UTF-8")]) from error
+
+
+def newest_plan(data_dir: Path | None) -> tuple[str, str]:
+    """File name and text of the plan whose name comes last: the newest year's."""
+    return find_plan(available_plans(data_dir)[-1], data_dir)
+
+
+def available_plans(data_dir: Path | None) -> list[str]:
+    """The names that ``find_plan`` knows, in order."""
+    return sorted({path.stem for folder in _folders(data_dir) for path in folder.glob("*.toml") if _NAME.fullmatch(path.stem)})
+
+
+def _folders(data_dir: Path | None) -> list[Path]:
+    return [_PACKAGED] if data_dir is None else [data_dir / "plans", _PACKAGED]
+
+
+_REASONS = {
+    "missing": "缺少这一项",
+    "extra_forbidden": "没有这个键，请检查拼写和所在的表",
+    "string_type": "应为文字，写在引号里",
+    "string_too_short": "不能为空",
+    "int_type": "应为整数",
+    "bool_type": "应为 true 或 false",
+    "date_type": "应为日期，如 2024-01-02",
+    "date_parsing": "应为日期，如 2024-01-02",
+    "model_type": "应为一张表",
+    "dict_type": "应为一张表",
+    "tuple_type": "应为列表",
+    "too_short": "至少要有 {min_length} 项",
+    "greater_than_equal": "不能小于 {ge}",
+    "less_than_equal": "不能大于 {le}",
+    "enum": "只能是 {expected}",
+    "literal_error": "只能是 {expected}",
+}
+
+
+def _fault(error: ErrorDetails) -> Fault:
+    if error["type"] == WRONG:
+        return Fault(_path(error["loc"]), error["msg"])
+    reason = _REASONS.get(error["type"], "填写有误").format(**error.get("ctx", {}))
+    return Fault(_path(error["loc"]), reason.replace(" or ", " 或 ").replace("', '", "'、'"))
+
+
+def _path(steps: Sequence[int | str]) -> str:
+    # pydantic marks a fault of the key itself with a last step "[key]".
+    path = "".join(f"[{step + 1}]" if isinstance(step, int) else f".{step}" for step in steps if step != "[key]")
+    return path.removeprefix(".") or "文件"
+
+
+def _place(error: Exception) -> str:
+    found = re.search(r"at line (\d+)", str(error))
+    return f"第 {found[1]} 行" if found else "文件"
