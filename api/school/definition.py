@@ -12,6 +12,7 @@ from api.frame.routes import Routes, Tag
 from api.frame.words import said
 from workflow.acts import OF_KIND, OF_SCHOOL
 from workflow.foundation.database import Json
+from workflow.foundation.errors import NotFound
 from workflow.foundation.fields import Body, Parameter, Sent, about
 from workflow.foundation.vocabulary import MAIN, STAGES, Kind, Role, Severity, Stage, Trigger, Waivable
 from workflow.machine.asked import REQUIREMENTS
@@ -191,7 +192,7 @@ class OfYear(Body):
     )
 
 
-@routes.get("/process", action=Action.READ_DEFINITION, answers=DefinitionShape, query=OfYear(), zh="流程、要求与事项")
+@routes.get("/process", action=Action.READ_DEFINITION, answers=DefinitionShape, query=OfYear(), zh="流程、要求与事项", refuses=(NotFound,))
 def read_definition(call: Call[object], query: Sent) -> object:
     """Read each kind of process, in the words of a year's plan.
 
