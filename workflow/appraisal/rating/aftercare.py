@@ -245,7 +245,7 @@ class HelpPlans(Records[HelpPlan]):
         helper = {"helper": sent["helper"]} if "helper" in sent else {}
         _on_roll(session, process, {"staff_no": staff_no, **helper})
         if sent.get("helper") == staff_no:
-            raise Invalid({"helper": Words("帮扶人应为另一名党员", "somebody else helps him")})
+            raise Invalid({"helper": Words("帮扶人应为另一名党员", "the helper is another member")})
 
 
 HELP_PLANS = HelpPlans()

@@ -197,7 +197,9 @@ class Ratings(Records[Rating]):
         if tally is None:
             raise TallyFirst
         if "level" in sent and (row.staff_no if row else sent["staff_no"]) not in tally.figures:
-            raise Conflict(Words("不在民主测评票上，请写明不评定的理由（D2）", "he was not on the ballot: give the reason not to rate him (D2)"))
+            raise Conflict(
+                Words("不在民主测评票上，请写明不评定的理由（D2）", "this member was not on the ballot: give the reason for no level (D2)")
+            )
 
     def fill(self, session: Session, process: Process, row: Rating, sent: Sent, *, by: Caller, now: datetime) -> None:
         """Write what was sent; level and reason replace each other; a change voids feedback."""
@@ -263,7 +265,7 @@ def give_feedback(session: Session, process: Process, row: Rating, body: Sent, *
 def acknowledge(session: Session, row: Rating, *, remark: str | None, by: Caller, now: datetime) -> None:
     """Confirm as member that one was told (已知悉), at any stage. Raises Forbidden, Conflict."""
     if row.staff_no != by.staff_no:
-        raise Forbidden(Words("由党员本人确认已知悉", "the member himself acknowledges it"))
+        raise Forbidden(Words("由党员本人确认已知悉", "only the member may acknowledge it"))
     must_stand(row)
     if row.feedback_on is None:
         raise Conflict(Words("评定意见还没有反馈给您", "you have not been told yet"))
@@ -328,7 +330,7 @@ def _check(session: Session, process: Process, sent: Sent, staff_no: str) -> Non
         if who.standing is Standing.PROBATIONARY:
             errors["level"] = Words("预备党员不评定等次（D3）", "a probationary member has no level (D3)")
         elif who.excused_confirmed_by is not None:
-            errors["level"] = Words(f"{who.name} 经党办确认不参加，请写明不评定的理由", f"{who.name} is excused: give the reason not to rate him")
+            errors["level"] = Words(f"{who.name} 经党办确认不参加，请写明不评定的理由", f"{who.name} is excused: give the reason for no level")
         elif not who.rated_here:
             errors["level"] = Words(f"{who.name} 不在本支部评定", f"{who.name} is not rated in this branch")
         if "not_rated_reason" in sent:

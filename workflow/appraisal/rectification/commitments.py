@@ -151,7 +151,7 @@ def may_commit(session: Session, process: Process, by: Caller, staff_no: str) ->
 
 def _must_be_theirs(by: Caller, process: Process, staff_no: str) -> None:
     if Role.SECRETARY not in by.roles_in(process.branch.code) and staff_no != by.staff_no:
-        raise Forbidden(Words("党员只登记自己的整改承诺", "a member records his own commitment"))
+        raise Forbidden(Words("党员只登记自己的整改承诺", "members record only their own commitment"))
 
 
 # ── requirements ──────────────────────────────────────────────────────────────────────────────────────────────────────

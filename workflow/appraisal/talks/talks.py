@@ -245,7 +245,7 @@ class Talks(Records[Talk]):
         was = {name: getattr(row, name) for name in ("held_on", "talker", "partner")} if row else {}
         whole = {**was, **sent}
         if whole["talker"] == whole["partner"]:
-            raise Invalid({"partner": Words("不能同自己谈话", "nobody talks with himself")})
+            raise Invalid({"partner": Words("不能同自己谈话", "a talk is between two people")})
         must_have_happened("held_on", whole["held_on"], now)
         must_end_after_it_began(row, sent)
         participants(session, process.id, {"talker": [whole["talker"]], "partner": [whole["partner"]]})
@@ -278,7 +278,7 @@ def may_write(by: Caller, process: Process, talker: str) -> None:
     Raises Forbidden.
     """
     if Role.SECRETARY not in by.roles_in(process.branch.code) and talker != by.staff_no:
-        raise Forbidden(Words("支委只登记自己主谈的谈话", "a committee member records the talks he led himself"))
+        raise Forbidden(Words("支委只登记自己主谈的谈话", "a committee member records only the talks they led"))
 
 
 def _may_write_notes(session: Session, process: Process, by: Caller, body: Sent, talker: str, partner: str) -> None:
