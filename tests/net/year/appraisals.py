@@ -1,4 +1,4 @@
-"""The appraisal in the walk: four branches from study to acceptance, with all that goes wrong on the way."""
+"""The appraisal in the walk: four branches from study to acceptance, with many refusals."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from tests.support.years.branch_year import BranchYear, ok
 
 
 def of_here(walk: Walk) -> BranchYear:
-    """The branch whose people are asked; one of its members is 优秀."""
+    """Give the branch whose people are asked; one of its members is 优秀."""
     return walk.branch(HERE, {"王五": "excellent"})
 
 
 def of_there(walk: Walk) -> BranchYear:
-    """Another branch, with somebody 基本合格 and somebody 不合格."""
+    """Give another branch, with one member 基本合格 and one 不合格."""
     return walk.branch(THERE, {"何四": "basic", "吕五": "unqualified"})
 
 
@@ -33,7 +33,7 @@ def checked(walk: Walk, branch: BranchYear) -> None:
 
 
 def studies(walk: Walk) -> None:
-    """Study: refused, waived, made up for; a later day; and the move with its key."""
+    """Study: refused, waived, made up for; a later day; the move with its key."""
     branch, office, secretary = of_here(walk), walk.office, walk.by("张三")
     walk.both(secretary, "POST", f"{branch.path}/moves", {"trigger": "advance"})
     walk.both(secretary, "POST", f"{branch.path}/moves", {"trigger": "advance"}, seen=99)
@@ -168,17 +168,20 @@ def accepted(walk: Walk) -> None:
 
 
 def small_to(walk: Walk, stage: str) -> None:
-    """The branch without a committee comes to a stage."""
+    """Bring the branch without a committee to a stage."""
     walk.branch(SMALL, {"褚二": "excellent"}).comes_to(stage)
 
 
 def there_to(walk: Walk, stage: str) -> None:
-    """The other branch comes to a stage; it meets in groups."""
+    """Bring the other branch to a stage; it meets in groups."""
     of_there(walk).comes_to(stage, form="group")
 
 
 def slow_to_filed(walk: Walk) -> None:
-    """The branch that is late files, with one more 优秀 than the quota, which the office approves."""
+    """Let the late branch file, with one more 优秀 than the quota.
+
+    The office approves it.
+    """
     branch = walk.branch(SLOW, {"曹二": "excellent"})
     branch.comes_to("rating")
     branch.does("rating")
@@ -192,7 +195,7 @@ def slow_to_filed(walk: Walk) -> None:
 
 
 def moved(walk: Walk) -> None:
-    """Somebody who has changed branches is rated where the office says."""
+    """Rate a member who has changed branches where the office decides."""
     branch = walk.branch(SMALL)
     walk.office.get(f"{branch.path}/roll")
     walk.office.get(f"{of_there(walk).path}/roll")

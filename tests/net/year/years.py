@@ -34,7 +34,7 @@ def opened(walk: Walk) -> None:
 
 
 def polled(walk: Walk) -> None:
-    """Read what the office polls, with filters, pages and since when."""
+    """Read the office's polls, with filters, pages and "changed since"."""
     office = walk.office
     seen = ok(office.get(f"{YEAR}/progress", **FRESH), 200)
     office.get(f"{YEAR}/progress?kind=assessment", **FRESH)
