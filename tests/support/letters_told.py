@@ -1,4 +1,4 @@
-"""Every kind of letter in a situation of two branches, and what each letter must say.
+"""Every kind of letter in a situation of two branches, and the required words of each letter.
 
 The two are told different things at one moment, so that a mix-up shows in the words.
 """

@@ -1,4 +1,7 @@
-"""The assessment of branches in the walk: from their reports to the published decision and its correction."""
+"""Assessments of branches in the walk, from the reports to the published decision.
+
+The decision is corrected later.
+"""
 
 from __future__ import annotations
 

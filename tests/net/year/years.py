@@ -1,4 +1,4 @@
-"""The year itself in the walk: opened, changed, published, closed; and what the office polls."""
+"""The year itself in the walk: opened, changed, published, closed; and the office's polls."""
 
 from __future__ import annotations
 
