@@ -1,4 +1,4 @@
-"""What the groups of paths share (共用): the cluster, the schools, the servers and the branches."""
+"""Parts shared by the groups of paths (共用): the cluster, schools, servers and branches."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Bench:
             process.close()
 
     def bodies(self, server: Server, paths: Mapping[str, tuple[str, str]]) -> dict[str, bytes]:
-        """Ask the product once for each path and token: what it answers is served as a constant."""
+        """Ask the product once for each path and token; its answers are served as constants."""
         return {name: server.body(path, token) for name, (path, token) in paths.items()}
 
 
@@ -86,6 +86,6 @@ class Group:
     paths: tuple[str, ...]
     rounds: int
     seconds: float
-    """How long all rounds are expected to take on two cores, set-up included."""
+    """Expected seconds of all rounds on two cores, set-up included."""
     measure: Callable[[Bench, int, Set[str]], Findings]
-    """Given the bench, the rounds, and which of the paths are wanted."""
+    """The function that measures; it gets the bench, the number of rounds and the wanted paths."""

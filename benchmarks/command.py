@@ -1,4 +1,4 @@
-"""``zhibu bench`` (测量): what is asked for is measured, and nothing of the product is changed.
+"""``zhibu bench`` (测量): measure the chosen paths without changing the product.
 
 Everything lives in a temporary folder, or in a data directory that is kept for later runs.
 """
@@ -50,17 +50,17 @@ GROUPS: tuple[Group, ...] = (
     starts.GROUP,
     rosters.GROUP,
 )
-"""In the order of a run: what changes the school most comes late."""
+"""The groups in the order of a run: those that change the school most come last."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a run found."""
+    """The findings of a run."""
 
     rows: Sequence[Row]
     beside: Sequence[Beside]
     remarks: Sequence[str]
-    """On what machine, and how long loading and the whole took."""
+    """The machine, and the time that loading and the whole run took."""
 
 
 def run(

@@ -1,6 +1,6 @@
-"""The floor of what is written (下限): ten prepared statements, the least that a move can be.
+"""The floor of a write (下限): ten prepared statements, the least that a move can be.
 
-BEGIN, sign-in, the row held, three counts, UPDATE, history, letter, COMMIT; by pgbench.
+BEGIN, sign-in, the row held, three counts, UPDATE, history, letter, COMMIT; run by pgbench.
 """
 
 from __future__ import annotations

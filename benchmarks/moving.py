@@ -17,7 +17,7 @@ _TAG = b'etag: "'
 
 @dataclass(slots=True)
 class _Place:
-    """A branch, where it is found and at which version."""
+    """A branch, its path, and its version."""
 
     branch: Branch
     path: str
@@ -26,7 +26,7 @@ class _Place:
 
 
 class Moving:
-    """All branches whose talks are complete, by where they stand now."""
+    """All branches whose talks are complete, sorted by their stage."""
 
     def __init__(self, scale: Scale) -> None:
         places = [
@@ -48,7 +48,7 @@ class Moving:
         return self._move(self.at_self_review, self.at_talks, STEP_BACK)
 
     def either(self) -> Request | None:
-        """Move the next branch from where more of them stand."""
+        """Move the next branch from the stage where more of them are."""
         if len(self.at_talks) >= len(self.at_self_review):
             return self.advance()
         return self.step_back()

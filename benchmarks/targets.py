@@ -1,6 +1,6 @@
-"""Targets (目标): the paths of the bench, the floor of each, and what it is held to.
+"""Targets (目标): the paths of the bench, the floor of each, and the limit of its figure.
 
-The names of the paths are the contract's. No target stands anywhere else.
+The names of the paths are the contract's. No target is given anywhere else.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Limit:
-    """What a figure must reach: the target, and the minimum below which the work is not done."""
+    """The limits of a figure: the target, and the minimum below which the work is not done."""
 
     target: float
     minimum: float
     at_least: bool
-    """Whether more is better."""
+    """True if more is better."""
 
     def reached_by(self, figure: float) -> bool:
         """Compare a figure with the target."""
@@ -50,7 +50,7 @@ class Path:
     """The unit of product and floor: ``1/s`` (more is better), ``ms`` or ``s`` (less is)."""
     limit: Limit
     of_product: bool = False
-    """Whether the limit is for the product's own figure instead of the ratio."""
+    """True if the limit is for the product's own figure instead of the ratio."""
 
 
 PER_SECOND, MILLISECONDS, SECONDS = "1/s", "ms", "s"
@@ -276,4 +276,4 @@ BESIDE = {
     "summary of an assessment, ms": at_most(60, 120),
     "letters of the year, ms": at_most(10, 20),
 }
-"""Figures that are held to something and are no path of their own, in the table alone."""
+"""Figures with a limit that are no path of their own; they are in the table alone."""

@@ -1,4 +1,8 @@
-"""Real parts for all tests: a PostgreSQL, a database cloned for who commits, a transaction rolled back for who does not."""
+"""Real parts for all tests: a PostgreSQL, and databases on it.
+
+A test that commits has a cloned database, a test that does not has a transaction that is rolled
+back.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +32,7 @@ from workflow.foundation.vocabulary import SCHOOL_ZONE
 
 TURNS, FOLDER = pytest.StashKey[Turns](), pytest.StashKey[TemporaryDirectory[str]]()
 SLOW = 40
-"""So many quick tests take as long as a slow one."""
+"""One slow test takes as long as this many quick ones."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -57,7 +61,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave out files whose tests are all slow: to import what they need takes longer than the fast ones run."""
+    """Leave out files whose tests are all slow.
+
+    Importing what they need takes longer than the fast tests run.
+    """
     if not config.getoption("fast") or collection_path.suffix != ".py":
         return None
     return True if re.search(r"(?m)^pytestmark = .*mark\.slow", collection_path.read_text(encoding="utf-8")) else None
@@ -72,7 +79,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Tell a worker where the workers take their turns."""
+    """Tell a worker the folder in which the workers take their turns."""
     config = node.config
     if FOLDER not in config.stash:
         config.stash[FOLDER] = folder = TemporaryDirectory(prefix="zhibu-turns-")
@@ -81,14 +88,17 @@ def pytest_configure_node(node: Any) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Repeat races in the long tier: they show themselves by chance."""
+    """Repeat races in the long tier, because they show themselves by chance."""
     if metafunc.config.getoption("thorough") and metafunc.definition.get_closest_marker("race"):
         metafunc.fixturenames.append("turn")
         metafunc.parametrize("turn", range(3))
 
 
 def pytest_collection_finish() -> None:
-    """Let no collection of garbage walk what was imported: it stays to the end, and a run makes few circles."""
+    """Keep the garbage collector away from the imported modules.
+
+    They stay to the end, and a run makes few reference cycles.
+    """
     gc.collect()
     gc.freeze()
 
@@ -102,7 +112,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
     if TURNS in config.stash:
-        # The long files first, so that no worker is left with one at the end.
+        # The long files first, so that no worker begins one at the end.
         weight = Counter[Path]()
         for item in items:
             weight[item.path] += SLOW if item.get_closest_marker("slow") else 1
@@ -131,7 +141,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """List what to run again: what failed here, and before in the same run of run.py."""
+    """List the commands to run again, of this run and of the earlier checks of run.py."""
     file = Path(config.getoption("again") or os.devnull)
     commands = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
     options = ["--thorough"] if config.getoption("thorough") else []
@@ -152,7 +162,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 @pytest.fixture(scope="session")
 def postgres_version(request: pytest.FixtureRequest) -> str:
-    """16, 18, or ``server``."""
+    """The version 16, 18, or ``server``."""
     return version_of(request.config)
 
 
@@ -199,7 +209,10 @@ def engine(database_url: str) -> Iterator[Engine]:
 
 @pytest.fixture(scope="module")
 def house(superuser: str, template: str) -> Iterator[House]:
-    """A service in this process, with the school of ``builders.a_school``, for all tests of one file."""
+    """A service in this process with the school of ``builders.a_school``.
+
+    All tests of one file share it.
+    """
     with a_house(superuser, template) as made:
         yield made
 
@@ -225,11 +238,11 @@ def session(shared_engine: Engine) -> Iterator[Session]:
 
 @pytest.fixture
 def project() -> Path:
-    """Where the project stands."""
+    """The folder of the project."""
     return Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="session")
 def thorough(request: pytest.FixtureRequest) -> bool:
-    """Whether this is the long tier."""
+    """True in the long tier."""
     return bool(request.config.getoption("thorough"))

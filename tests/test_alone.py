@@ -1,4 +1,4 @@
-"""A test that judges time runs while no other does."""
+"""A test that judges time runs alone."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_whoever_wants_to_be_alone_waits_for_the_others_and_they_for_him(tmp_pat
 
 @pytest.fixture
 def turns(request: pytest.FixtureRequest) -> Path:
-    """Where the workers take their turns."""
+    """The folder in which the workers take their turns."""
     folder: str | None = getattr(request.config, "workerinput", {}).get("turns")
     if folder is None:
         pytest.skip("one process alone takes no turns")

@@ -81,7 +81,7 @@ def test_a_path_that_does_not_exist_is_refused_before_anything_starts() -> None:
 
 
 class _Echo(BaseHTTPRequestHandler):
-    """Answers with the status that stands in the path, and a body of a length of its own."""
+    """Answers with the status in the path; the length of the body depends on it."""
 
     protocol_version = "HTTP/1.1"
 

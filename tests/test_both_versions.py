@@ -1,4 +1,4 @@
-"""What checks that both versions of PostgreSQL take the same statements."""
+"""The check that both versions of PostgreSQL take the same statements."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The documents name what there is: paths, links, commands and decisions."""
+"""The documents name only existing things: paths, links, commands and decisions."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ COMMAND = re.compile(r"(?:\.venv/bin/zhibu|zhibu|python3 run\.py) (.*)")
 
 
 def paths_in(text: str) -> list[str]:
-    """List what stands in code marks and looks like a path of the project."""
+    """List the texts in code marks that look like a path of the project."""
     code = [each for each in CODE.findall(text) if PATH.fullmatch(each)]
     return [each for each in code if "/" in each or FILE.search(each)]
 

@@ -1,4 +1,4 @@
-"""Roles, severities, waivers and the actions of routes are those that the written tables say.
+"""Roles, severities, waivers and the actions of routes agree with the written tables.
 
 It reads ``tests/expected`` and the declarations, and needs no database.
 """
@@ -21,7 +21,7 @@ NONE = "-"
 
 
 def table(name: str) -> list[dict[str, str]]:
-    """The rows of a written table, by the names in its first line."""
+    """Read the rows of a written table, by the names in its first line."""
     lines = (TABLES / name).read_text(encoding="utf-8").splitlines()
     first, *rows = (line.split() for line in lines)
     return [dict(zip(first, row, strict=True)) for row in rows]

@@ -1,4 +1,4 @@
-"""The documents tell what the code does: generated blocks are fresh, and the README stays short."""
+"""The documents agree with the code: generated blocks are fresh, and the README stays short."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The school that most tests begin with: putting its rows in leaves the database as building it does."""
+"""The school that most tests begin with: its kept rows make the same database as its builder."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OF_THE_MOMENT = {
     "progress_delta": ["id", "changed_at"],
     "branch_change": ["id", "xid"],
 }
-"""What triggers write of the clock, the transaction, and the order of the rows."""
+"""Values that triggers take from the clock, the transaction, and the order of the rows."""
 
 
 @pytest.mark.parametrize("coverage", Coverage)
@@ -43,7 +43,7 @@ def test_a_school_that_is_put_in_is_the_one_that_is_built(engine: Engine, owner_
 
 
 def everything(session: Session) -> dict[str, list[str]]:
-    """The rows of each table that has any."""
+    """Read the rows of each table that has any."""
     session.flush()
     found = {}
     for table in METADATA.sorted_tables:

@@ -1,4 +1,4 @@
-"""The house as it is built (结构): folders that read as a table of contents, rooms of a bearable size, one meaning for each name."""
+"""The structure of the code (结构): clear folders, readable file sizes, one meaning of a name."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ CODE = (*PRODUCT, "benchmarks", "migrations", "tests")
 
 
 def sources(project: Path, *folders: str) -> Iterator[Path]:
-    """Python files of these top folders and of the top itself. A migration that was released stays as it was applied: it is no room of the house."""
+    """List the Python files of these top folders and of the top itself.
+
+    A released migration stays as it was applied, so it is left out.
+    """
     yield from project.glob("*.py")
     for folder in folders:
         yield from (path for path in (project / folder).rglob("*.py") if "versions" not in path.parts)
@@ -26,7 +29,10 @@ def sources(project: Path, *folders: str) -> Iterator[Path]:
 
 @cache
 def definitions(path: Path) -> tuple[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef, ...]:
-    """Functions and classes of a file, those inside of others too. Parsed once for all tests."""
+    """List the functions and classes of a file, nested ones too.
+
+    A file is parsed once for all tests.
+    """
     statements: list[ast.stmt] = list(parsed(path).body)
     found = []
     for statement in statements:
@@ -57,7 +63,10 @@ def test_no_folder_holds_more_than_twelve_modules(project: Path) -> None:
 
 
 def test_no_two_classes_of_the_product_share_a_name(project: Path) -> None:
-    """A name that means two things is read wrongly in one place; two shapes of one name overwrite each other in the OpenAPI document."""
+    """A name with two meanings is misread in one of its places.
+
+    Two shapes of one name overwrite each other in the OpenAPI document.
+    """
     names = Counter(
         node.name
         for path in sources(project, *PRODUCT)
@@ -68,7 +77,7 @@ def test_no_two_classes_of_the_product_share_a_name(project: Path) -> None:
 
 
 def test_no_year_is_written_in_the_code(project: Path) -> None:
-    """A year comes from its plan. The demonstration is of one; examples show one."""
+    """A year comes from its plan. The demonstration has one, and examples show one."""
     code = [path for path in sources(project, *PRODUCT) if "demo" not in path.parts]
     years = [
         f"{path.relative_to(project)}:{node.lineno}"

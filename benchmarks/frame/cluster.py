@@ -30,7 +30,7 @@ SETTINGS = {
     "max_wal_size": "8GB",
     "checkpoint_timeout": "30min",
 }
-"""Beside what the product's own start sets. fsync and synchronous_commit stay on."""
+"""Settings added to those of the product's own start. fsync and synchronous_commit stay on."""
 
 _RATE = re.compile(r"^tps = ([0-9.]+)", re.MULTILINE)
 _MEAN = re.compile(r"^latency average = ([0-9.]+) ms", re.MULTILINE)
@@ -71,14 +71,14 @@ class Cluster:
             )
 
     def drop(self, database: str) -> None:
-        """Drop a database, whoever is in it."""
+        """Drop a database, even if somebody is connected to it."""
         with self.connect() as connection:
             connection.execute(
                 SQL("drop database if exists {} with (force)").format(Identifier(database))
             )
 
     def has(self, database: str) -> bool:
-        """Whether there is a database of this name."""
+        """Tell whether there is a database of this name."""
         with self.connect() as connection:
             found = connection.execute(
                 "select from pg_database where datname = %s", [database]
@@ -97,7 +97,7 @@ class Cluster:
 
     @property
     def version(self) -> str:
-        """The server's version, as it says it."""
+        """The server's version in its own words."""
         with self.connect() as connection:
             return f"PostgreSQL {connection.info.parameter_status('server_version')}"
 

@@ -1,6 +1,6 @@
 """CPU time (处理器时间) by process tree: client, Python and PostgreSQL apart.
 
-Rates drift with whatever else the machine does; CPU per act drifts less, so it stands beside them.
+Rates change with the other work of the machine; CPU per act changes less, so both are shown.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Cpu:
 
     @property
     def in_all(self) -> float:
-        """Add up the three."""
+        """Add up client, Python and PostgreSQL."""
         return self.client + self.python + self.postgres
 
     def per_act(self, acts: float) -> Cpu:

@@ -1,7 +1,7 @@
-"""What ends a run (出错): nothing is measured of a product that answers as it must not."""
+"""The error that ends a run (出错): a product that answers wrongly is not measured."""
 
 from __future__ import annotations
 
 
 class BenchFailed(Exception):
-    """Something did not do what is measured; the message says what."""
+    """A part of a run that did not do its work; the message says which."""

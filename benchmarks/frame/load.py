@@ -1,7 +1,7 @@
 """The load (负载): keep-alive connections in one event loop, the same for product and floor.
 
-Requests are bytes made beforehand and answers are read no further than needed, so that the client
-costs little. Nothing is tried again: an answer that was not expected ends the measurement.
+Requests are bytes made beforehand, and answers are read no further than needed, so that the client
+costs little. Nothing is tried again: an unexpected answer ends the measurement.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from benchmarks.frame.rounds import Slice
 RECEIVE_BYTES = 262_144
 LONGEST_ANSWER_SECONDS = 60
 WARM_UP_ANSWERS = 8
-"""On each connection: psycopg prepares a statement at its sixth use."""
+"""Answers on each connection: psycopg prepares a statement at its sixth use."""
 END_OF_HEAD = b"\r\n\r\n"
 
 
@@ -68,19 +68,20 @@ def always(data: bytes, status: int = 200) -> Requests:
 
 @dataclass
 class Crew:
-    """Some connections that ask the same kind of thing, and what came of it."""
+    """Connections that ask the same kind of thing, and their answers."""
 
     port: int
     requests: Requests
     connections: int
     per_second: float | None = None
-    """Paces them; None lets each ask again as soon as it was answered."""
+    """The pace of the requests; with None each connection asks again as soon as it was answered."""
     enough: int | None = None
-    """So many answers; None goes on until the time is up."""
+    """The number of answers after which to stop; with None the crew goes on until the time is up.
+    """
     latencies: list[float] = field(default_factory=list)
-    """Seconds of the answers that came in time; when paced, from the moment that was due."""
+    """Seconds of each answer that came in time; of a paced crew, from the moment it was due."""
     answers: int = 0
-    """All of them, late ones included."""
+    """The number of all answers, late ones included."""
     seconds: float = 0.0
     idle: deque[_Connection] = field(default_factory=deque)
     asked: int = 0
@@ -93,13 +94,13 @@ class Crew:
 
     @property
     def over(self) -> bool:
-        """Whether this crew has nothing more to do."""
+        """True if this crew has nothing more to do."""
         enough = self.enough is not None and self.answers >= self.enough
         return enough or (self.dry and len(self.idle) == self.connections)
 
     @property
     def all_asked(self) -> bool:
-        """Whether there is nothing left to ask, though answers may be on their way."""
+        """True if there is nothing left to ask, though answers may be on their way."""
         return self.dry or (self.enough is not None and self.asked >= self.enough)
 
     def due(self, began: float) -> float | None:
@@ -109,7 +110,7 @@ class Crew:
         return began + self.asked / self.per_second
 
     def next(self) -> Request | None:
-        """Take the next request, unless that would be one too many."""
+        """Take the next request, or None if the crew has asked enough."""
         if self.all_asked:
             return None
         request = self.requests()
@@ -145,12 +146,12 @@ class _Connection:
         self.selector.register(self.socket, selectors.EVENT_READ, self)
 
     def close(self) -> None:
-        """Close the socket, whatever is on its way."""
+        """Close the socket, even if an answer is on its way."""
         self.selector.unregister(self.socket)
         self.socket.close()
 
     def ask(self, began: float | None = None) -> None:
-        """Send the crew's next request, or wait among the idle ones."""
+        """Send the crew's next request, or join the idle connections."""
         self.request = self.crew.next()
         if self.request is None:
             self.crew.idle.append(self)
@@ -161,7 +162,7 @@ class _Connection:
         self.socket.sendall(self.request.data)
 
     def receive(self) -> bool:
-        """Read what has come; whether the answer is complete."""
+        """Read what has come and tell whether the answer is complete."""
         data = self.socket.recv(RECEIVE_BYTES)
         if not data or self.request is None:
             raise BenchFailed("the server closed a connection in the middle of a request")
@@ -199,7 +200,7 @@ def _content_length(head: bytes) -> int:
 def run(crews: Sequence[Crew], seconds: float) -> None:
     """Let crews ask side by side until the time is up or all of them have done enough.
 
-    What is on its way then is awaited and handed on, but not counted in the latencies.
+    Answers still on their way then are awaited and handed on, but their latencies do not count.
     """
     with selectors.DefaultSelector() as selector:
         connections = [
@@ -245,7 +246,7 @@ def _go_on(
 
 
 def _start_due(crew: Crew, began: float, now: float) -> float:
-    """Send what is due of a paced crew; when the next one is."""
+    """Send the due requests of a paced crew and give the time of its next one."""
     while (due := crew.due(began)) is not None and due <= now and crew.idle:
         crew.idle.popleft().ask(due)
     return now + 1 if due is None or due <= now else due

@@ -1,4 +1,4 @@
-"""The progress line (进度) on standard error: which path, which round, how long it still takes."""
+"""The progress line (进度) on standard error: the path, the round, the time still needed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 
 class Progress:
-    """Tells how far the run is, by what its parts are expected to take.
+    """Tells the progress of a run, from the expected time of its parts.
 
     On a terminal one line is written over and over, elsewhere each step is a line.
     """
@@ -46,7 +46,7 @@ class Progress:
         sys.stderr.flush()
 
     def end(self) -> float:
-        """Close the line; how many seconds the whole took."""
+        """Close the line and give the seconds of the whole run."""
         if not self.quiet and sys.stderr.isatty():
             sys.stderr.write("\n")
         return time.monotonic() - self.began

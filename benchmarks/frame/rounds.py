@@ -16,14 +16,14 @@ from benchmarks.targets import BY_NAME, Limit, Path
 
 @dataclass(frozen=True)
 class Slice:
-    """What one side did in one round, or the medians of all its rounds."""
+    """The figures of one side in one round, or the medians of all its rounds."""
 
     figure: float
     """Acts per second, or the time of one act, in the unit of the path."""
     cpu: Cpu = NO_CPU
     """Milliseconds per act."""
     mean: float | None = None
-    """Milliseconds of an act as the client saw them, as p50 and p99 are."""
+    """Milliseconds of an act as the client saw them; p50 and p99 have the same unit."""
     p50: float | None = None
     p99: float | None = None
 
@@ -63,12 +63,12 @@ class Row:
 
     @property
     def judged(self) -> float:
-        """The figure that the limit is for."""
+        """The figure to which the limit applies."""
         return self.product.figure if self.path.of_product else self.ratio
 
     @property
     def holds(self) -> bool:
-        """Whether the target is reached."""
+        """True if the target is reached."""
         return self.path.limit.reached_by(self.judged)
 
     def as_json(self) -> dict[str, Any]:
@@ -86,7 +86,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Beside:
-    """A figure that is no path of its own, and what it is held to, if to anything."""
+    """A figure that is no path of its own, with its limit if it has one."""
 
     name: str
     figure: float

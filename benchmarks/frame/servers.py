@@ -1,4 +1,4 @@
-"""Processes of a run (进程): the product's server and commands, and whatever else serves."""
+"""Processes of a run (进程): the product's server and commands, and the other servers."""
 
 from __future__ import annotations
 
@@ -61,10 +61,10 @@ class Product:
     application_url: str
     owner_url: str
     folder: Path
-    """Where logs go."""
+    """The folder of the logs."""
 
     def environment(self, port: int = 8000) -> dict[str, str]:
-        """Give the settings of a process, none of them from outside."""
+        """Give the settings of a process; ZHIBU_ variables from outside are left out."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("ZHIBU_")}
         return {
             **kept,
@@ -108,7 +108,7 @@ class Product:
 def a_server(
     command: Sequence[str], port: int, path: str, environment: Mapping[str, str], log: Path
 ) -> Iterator[Server]:
-    """Run a server process until the block ends; it is there when ``path`` is answered."""
+    """Run a server process until the block ends; it is ready when ``path`` is answered."""
     with log.open("ab") as output:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output)
         try:
@@ -142,7 +142,7 @@ def wait_until_answered(process: subprocess.Popen[bytes], port: int, path: str) 
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """Ask a process to end, and make it end if it does not."""
+    """Ask a process to end, and kill it if it does not."""
     process.terminate()
     try:
         process.wait(STOP_SECONDS)
@@ -163,9 +163,9 @@ def _last_lines(log: Path) -> str:
 
 
 class Inside:
-    """A process that runs acts of the product's worker, one after another, as it is told.
+    """A process that runs acts of the product's worker, one after another, on request.
 
-    Its own process, so that its memory and its CPU time are its own.
+    It is separate so that its memory and its CPU time can be measured alone.
     """
 
     def __init__(self, product: Product, smtp_url: str) -> None:
@@ -190,7 +190,7 @@ class Inside:
 
     @property
     def pid(self) -> int:
-        """The process."""
+        """The process number."""
         return self.process.pid
 
     @property
@@ -204,7 +204,7 @@ class Inside:
         return self.process.stdout
 
     def close(self) -> None:
-        """Let it end."""
+        """Close its input, and wait until it ends."""
         self._stdin.close()
         self._stdout.close()
         self.process.wait(STOP_SECONDS)
@@ -212,7 +212,7 @@ class Inside:
 
 @contextmanager
 def constant_server(constants: Path, folder: Path) -> Iterator[Server]:
-    """Serve the constants of a folder as the product serves itself."""
+    """Serve the constants of a folder in the same way as the product."""
     port = free_port()
     command = [sys.executable, "-m", "benchmarks.processes.constant", str(port), str(constants)]
     name = next(each.stem for each in sorted(constants.glob("*.json")))

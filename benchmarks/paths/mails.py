@@ -52,7 +52,7 @@ def measure(bench: Bench, rounds: int, wanted: Set[str]) -> Findings:
 
 
 def _sent(bench: Bench, inside: Inside, act: str, **given: int) -> Slice:
-    """Run an act that sends; letters per second with the CPU of one."""
+    """Run an act that sends; give letters per second, with the CPU of one."""
     count = bench.scale.letters
     meter = bench.cluster.meter(inside.pid)
     before = meter.read()

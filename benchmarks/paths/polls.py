@@ -21,7 +21,7 @@ FLOORS = {
     "branches_100": "constant of branches",
     BY_SIZE: "poll_200",
 }
-"""Beside what each path is measured."""
+"""The floor with which each path is compared."""
 
 
 def measure(bench: Bench, rounds: int, wanted: Set[str]) -> Findings:

@@ -1,6 +1,6 @@
 """Readings (查询) of one caller: to-dos, exceptions, totals, form; each beside a constant.
 
-The floor is a constant JSON view of the same body: what the wire and the server alone take.
+The floor is a constant JSON view of the same body: the cost of the wire and the server alone.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from benchmarks.school.plan import MEMBER_PLACE, branches
 from benchmarks.targets import BESIDE
 
 OF_CONSTANT = 500
-"""How often a constant is asked in a slice."""
+"""Requests for a constant in one slice."""
 SLICE_SECONDS, MOST_TIMES = 1.5, 100
 SUMMARY, LETTERS = "summary of an assessment, ms", "letters of the year, ms"
 
@@ -27,7 +27,7 @@ Asked = Sequence[tuple[str, str]]
 
 
 def readings(bench: Bench) -> dict[str, Asked]:
-    """Give what is asked by its name."""
+    """List the questions of each path, by the name of the path."""
     every = list(branches(bench.scale))
     some = every[:: max(1, len(every) // 20)]
     reported = [b for b in every if b.stage == "report"] or every
@@ -69,7 +69,7 @@ def measure(bench: Bench, rounds: int, wanted: Set[str]) -> Findings:
 
 
 def _times(server: Server, asked: Asked) -> int:
-    """Choose how often to ask in a slice: less often what takes long."""
+    """Choose how often to ask in a slice: slow questions are asked less often."""
     began = time.perf_counter()
     server.body(*asked[0])
     return min(MOST_TIMES, max(1, round(SLICE_SECONDS / (time.perf_counter() - began))))

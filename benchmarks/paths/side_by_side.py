@@ -1,4 +1,4 @@
-"""Polls and moves side by side (轮询与推进同时): what each costs the other, how late a poll is."""
+"""Polls and moves side by side (轮询与推进同时): the cost of each to the other, delays of polls."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from benchmarks.paths.polls import PROGRESS
 from benchmarks.school.loading import SCHOOL
 
 MOVES_BESIDE, POLLS_BESIDE = 20, 50
-"""A second."""
+"""Moves and polls a second."""
 STALE_MOVES = 8
-"""In one round."""
+"""Moves in one round."""
 CALLERS = 4
-"""Connections that must all show a move: each process keeps an answer of its own."""
+"""Connections that must all show a move: each process of the server caches its own answer."""
 PAUSE_SECONDS = 0.01
 GIVE_UP_SECONDS = 10
 FOLLOWER_PAGE = 7
@@ -75,7 +75,7 @@ def _constant(bench: Bench, constant: Server) -> Slice:
 
 
 def _polls(bench: Bench, server: Server, inside: Inside) -> Slice:
-    """Poll as fast as it goes while moves are made at their pace."""
+    """Poll as fast as possible while moves are made at their pace."""
     inside.do("fold")
     polls = Crew(server.port, always(get(PROGRESS, OFFICE)), bench.scale.connections)
     moves = Crew(server.port, bench.moving.either, CALLERS, per_second=MOVES_BESIDE)
@@ -84,7 +84,7 @@ def _polls(bench: Bench, server: Server, inside: Inside) -> Slice:
 
 
 def _moves(bench: Bench, server: Server, polls_a_second: int) -> Slice:
-    """Move as fast as it goes, alone or while polls come at their pace."""
+    """Move as fast as possible, alone or while polls come at their pace."""
     moves = Crew(server.port, bench.moving.either, bench.scale.connections)
     polls = Crew(
         server.port, always(get(PROGRESS, OFFICE)), CALLERS, per_second=polls_a_second or None
@@ -177,7 +177,7 @@ def _counted(connection: psycopg.Connection[Any]) -> int:
 
 
 class Follower:
-    """Keeps rows by asking only what has changed, and compares them with rows read anew."""
+    """Keeps rows by asking only for changes, and compares them with rows read anew."""
 
     def __init__(self, server: Server) -> None:
         self.server = server
@@ -197,7 +197,7 @@ class Follower:
         caller.close()
 
     def compare(self) -> None:
-        """Read every row that was told once more. Raises BenchFailed where one differs."""
+        """Read every row it was told of once more. Raises BenchFailed where one differs."""
         self.go_on()
         caller = Caller(self.server)
         for code, told in self.rows.items():

@@ -58,7 +58,7 @@ def _command(bench: Bench, command: list[str]) -> Slice:
 
 
 def timed_command(bench: Bench, command: list[str], product: Product) -> Slice:
-    """Time a command from its start to its end; seconds with the CPU used. Raises BenchFailed."""
+    """Time a command; give its seconds with the CPU used. Raises BenchFailed."""
     meter = bench.cluster.meter()
     before, began = meter.read(), time.perf_counter()
     done = subprocess.run(

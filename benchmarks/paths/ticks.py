@@ -26,7 +26,7 @@ from benchmarks.school.loading import MILLION, SCHOOL
 IDLE, IDLE_MILLION, DUE, AGAIN = "tick_idle", "tick_idle_million", "tick_due", "tick_again"
 COPY = "letter_copy"
 IDLE_SECONDS, LEAST_TIMES = 1.0, 50
-"""CPU time comes in hundredths of a second: a slice is many ticks, as soon as they are short."""
+"""CPU time comes in hundredths of a second, so a slice has many ticks if they are short."""
 
 _BEAT = (
     "insert into worker_heartbeat (id, last_tick) values (1, now())"
@@ -74,7 +74,10 @@ def _floor_of(path: str) -> str:
 
 
 def _settle(inside: Inside, connection: Connection[Any], now: datetime) -> int:
-    """Tick until nothing is left to queue, to send or to fold; how many ticks make a slice."""
+    """Tick until nothing is left to queue, to send or to fold.
+
+    Give the number of ticks that make a slice.
+    """
     for _ in range(2):
         inside.do("tick", now=now.isoformat())
     left = connection.execute("select count(*) from letter where state = 'pending'").fetchone()
@@ -85,14 +88,14 @@ def _settle(inside: Inside, connection: Connection[Any], now: datetime) -> int:
 
 
 def _ticks(bench: Bench, inside: Inside, now: datetime, times: int) -> Slice:
-    """Run several ticks; the milliseconds of one."""
+    """Run several ticks; give the milliseconds of one."""
     return _act(bench, inside, "tick", now, times)[0]
 
 
 def _act(
     bench: Bench, inside: Inside, act: str, now: datetime, times: int = 1
 ) -> tuple[Slice, int]:
-    """Run an act; the milliseconds of one with the CPU used, and the count of all."""
+    """Run an act; give the milliseconds of one with the CPU used, and the count of all."""
     meter = bench.cluster.meter(inside.pid)
     before = meter.read()
     done = inside.do(act, now=now.isoformat(), times=times)
@@ -101,7 +104,7 @@ def _act(
 
 
 def _sql(bench: Bench, act: Callable[[], object], times: int = 1) -> Slice:
-    """Run SQL of the floor; the milliseconds of one with the CPU used."""
+    """Run SQL of the floor; give the milliseconds of one with the CPU used."""
     meter = bench.cluster.meter()
     before, began = meter.read(), time.perf_counter()
     for _ in range(times):
@@ -111,7 +114,7 @@ def _sql(bench: Bench, act: Callable[[], object], times: int = 1) -> Slice:
 
 
 def _least(bench: Bench, connection: Connection[Any]) -> Slice:
-    """Do the least of a tick: look what is due, look what waits, leave a heartbeat."""
+    """Do the least of a tick: look for what is due and what waits, leave a heartbeat."""
     days = [bench.schools.days.today]
 
     def least() -> None:
@@ -169,7 +172,7 @@ def _everything_due(
 
 
 def _columns(connection: Connection[Any]) -> str:
-    """Name the columns of a letter but its number, which the copy counts anew."""
+    """Name the columns of a letter except its number, which the copy counts anew."""
     found = connection.execute(
         "select string_agg(quote_ident(column_name), ', ') from information_schema.columns"
         " where table_name = 'letter' and column_name <> 'id'"

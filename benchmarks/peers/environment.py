@@ -1,6 +1,6 @@
 """The environment of the peers (同行的环境): made on first use beside the product's own.
 
-Nothing of it is installed where the product runs.
+Nothing of it is installed in the product's environment.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ class Kind:
 
     @property
     def folder(self) -> Path:
-        """Where its code is."""
+        """The folder of its code."""
         return HERE / self.name
 
 
@@ -53,7 +53,7 @@ class Peer:
 
     server: Server
     rewind: Callable[[], None]
-    """Puts every branch back to where it can be moved from."""
+    """Puts every branch back to the stage from which it can be moved."""
     codes: deque[int]
 
     def advance(self) -> Request:
@@ -130,7 +130,7 @@ _PAIRS = """
     (select 1 t, k p from generate_series(2, 22) k union all select 2, k
         from generate_series(3, 22, 2) k) pair
 """
-"""The secretary with everybody, and a second leader with every other."""
+"""Pairs of talkers: the secretary with everybody, a second leader with every other."""
 
 DJANGO = Kind(
     "django_peer",
@@ -179,4 +179,4 @@ PEERS: Mapping[str, Runs] = {
     "viewflow": partial(running, DJANGO),
     "orm": partial(running, FLASK),
 }
-"""By the path that measures them."""
+"""The peers, by the path that measures them."""

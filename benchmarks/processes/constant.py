@@ -1,8 +1,8 @@
-"""The constant view (常量视图): the floor of what is read, served by the product's own server.
+"""The constant view (常量视图): the floor of a reading, served by the product's own server.
 
-``python -m benchmarks.processes.constant PORT FOLDER`` answers ``/view/NAME`` with what the file
-FOLDER/NAME.json holds, written anew by Flask for each request, and ``/bytes/NAME`` with the same
-bytes before Flask.
+``python -m benchmarks.processes.constant PORT FOLDER`` answers ``/view/NAME`` with the content of
+the file FOLDER/NAME.json, written anew by Flask for each request, and ``/bytes/NAME`` with the same
+bytes without Flask.
 """
 
 from __future__ import annotations

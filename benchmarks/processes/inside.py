@@ -1,7 +1,7 @@
 """Acts of the worker (值守进程) in a process of their own: a line of JSON in, a line of JSON out.
 
-``{"act": "tick", "now": "2026-01-05T02:00:00+00:00", "times": 3}`` runs three ticks and is answered
-with the seconds that they took together.
+``{"act": "tick", "now": "2026-01-05T02:00:00+00:00", "times": 3}`` runs three ticks; the answer
+gives the seconds that they took together.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ def a_tick(now: str) -> int:
 
 
 def queue(now: str) -> int:
-    """Queue what is due; how many letters."""
+    """Queue the letters that are due and count them."""
     begin = partial(transaction, ENGINE, actor=WORKER)
     return queue_due(begin, datetime.fromisoformat(now), base_url=SETTINGS.base_url or "")
 
 
 def send() -> int:
-    """Deliver all that waits; how many letters."""
+    """Deliver all waiting letters and count them."""
     sent = 0
     while some := _deliver_some():
         sent += some

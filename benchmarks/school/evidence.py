@@ -1,6 +1,6 @@
 """The evidence of the first three stages (佐证记录): study, talks, self-reviews, meetings, ballots.
 
-Branches that are moved to and fro lack nothing; of the others each lacks something of its stage.
+Branches that are moved to and fro lack nothing; each of the others lacks something of its stage.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _NOTHING_NOTED = "\t".join([NULL] * 6)
 
 @dataclass(frozen=True)
 class Year:
-    """What the evidence refers to: the cycle, its days and what its plan asks."""
+    """The year of the evidence: the cycle, its days and the demands of its plan."""
 
     cycle: int
     branches: int
@@ -58,7 +58,7 @@ def record(b: Branch, place: int = 1) -> str:
 
 
 def lacks(b: Branch, stage: str) -> bool:
-    """Whether a branch stands there and something of this stage is missing."""
+    """Tell whether a branch is at this stage and lacks some of its evidence."""
     return b.stage == stage and not b.moves
 
 

@@ -12,7 +12,7 @@ from benchmarks.school.people import NOW
 from benchmarks.school.plan import Branch
 
 EXCELLENT = 5
-"""So many of 22 keep the quota of a quarter."""
+"""Excellent members of 22: within the quota of a quarter."""
 PROBLEMS, MEASURES = 4, 3
 _SECTIONS = json.dumps({f"C{n}": "已按要求落实" for n in range(1, 7)}, ensure_ascii=False)
 
@@ -104,7 +104,7 @@ def _attendance(b: Branch, year: Year) -> Iterator[str]:
 
 
 def _assessment(b: Branch, year: Year) -> int:
-    """Number the assessment of a branch: those of all branches follow their appraisals."""
+    """Number the assessment of a branch: the numbers follow those of all appraisals."""
     return year.branches + b.number
 
 

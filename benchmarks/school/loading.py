@@ -1,4 +1,4 @@
-"""Making the schools (建立学校): opened by the product's commands, filled past them."""
+"""Making the schools (建立学校): opened by the product's commands, filled without them."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ def product_on(cluster: Cluster, database: str, folder: Path) -> Product:
 
 @dataclass
 class Schools:
-    """The databases of a run, each made when it is first asked for.
+    """The databases of a run, each made on its first use.
 
-    ``kept``: the cluster is used again by later runs; what was loaded today by this code is copied
-    then, so that every run begins with the same rows.
+    ``kept``: the cluster is used again by later runs; rows loaded today by this code are then
+    copied, so that every run begins with the same rows.
     """
 
     cluster: Cluster
@@ -89,7 +89,7 @@ class Schools:
         return product_on(self.cluster, database, self.folder)
 
     def _key(self) -> str:
-        """Change with the day, the size, and the code that makes tables and rows."""
+        """Make a key from the day, the size, and the code that makes tables and rows."""
         seen = sha256(f"{self.scale}{self.days.today}".encode())
         here = Path(__file__).parent
         for file in sorted([*here.glob("*.py"), *(here.parents[1] / "migrations").rglob("*.py")]):
@@ -128,9 +128,9 @@ class Schools:
             yield connection
 
     def _open_a_year(self, database: str) -> int:
-        """Make a school with an office and a year, by commands; the cycle's number.
+        """Make a school with an office and a year, by commands; give the cycle's number.
 
-        It is published without giving each branch its process: they are written afterwards.
+        It is published without a process for each branch: they are written afterwards.
         """
         self.cluster.create(database, template=EMPTY, owner=migrations.OWNER_ROLE)
         product = product_on(self.cluster, database, self.folder)
@@ -178,7 +178,7 @@ def _year(connection: Connection[Any], cycle: int, scale: Scale, days: Days) -> 
 
 
 def _add_what_follows(connection: Connection[Any], year: Year) -> None:
-    """Add what hangs on numbers that COPY gave, and the one activity of the school."""
+    """Add the rows that need numbers given by COPY, and the one activity of the school."""
     connection.execute(
         "insert into talk_follow_up (talk_id, process_id, due_on, what, recorded_by, recorded_at)"
         " select distinct on (process_id) id, process_id, %s::date, '联系工会', talker, now()"
@@ -194,7 +194,7 @@ def _add_what_follows(connection: Connection[Any], year: Year) -> None:
 
 
 def _count(connection: Connection[Any]) -> None:
-    """Write what the triggers of processes would have written; a tick folds it."""
+    """Write the counts that the triggers of processes would have written; a tick folds them."""
     connection.execute(
         "insert into progress_delta (cycle_id, kind, stage, due_on, again, late, n)"
         " select cycle_id, kind, stage, coalesce(due_on, 'infinity'), false, false, count(*)"

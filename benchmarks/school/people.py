@@ -32,7 +32,7 @@ _PROBATIONARY = 11
 
 
 def load_people(connection: Connection[Any], scale: Scale, days: Days, cycle: int) -> None:
-    """Write who is in the school, and a process of both kinds with its roll for each branch."""
+    """Write the people of the school, and for each branch both kinds of process with the roll."""
     every = list(branches(scale))
     copy(
         connection,

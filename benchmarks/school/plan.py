@@ -1,4 +1,4 @@
-"""How the school is made up (学校的构成): sizes, days, numbers and names of everybody in it."""
+"""The make-up of the school (学校的构成): sizes, days, numbers and names of its people."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ TEN = 10
 
 @dataclass(frozen=True)
 class Scale:
-    """How large a run is."""
+    """The size of a run."""
 
     branches: int = 10_000
     members: int = 22
     million: int = 1_000_000
     connections: int = 16
     seconds: float = 3.0
-    """Of one slice of moves; slices of polls and records are two thirds of it."""
+    """Seconds of one slice of moves; slices of polls and records are two thirds of it."""
     letters: int = 400
-    """In one slice of mail."""
+    """Letters in one slice of mail."""
     roster_branches: int = 1_150
     roster_members: int = 25_200
 
@@ -42,7 +42,7 @@ class Days:
 
     @property
     def held_on(self) -> date:
-        """When talks and meetings were held."""
+        """The day of talks and meetings."""
         return self.today - timedelta(days=10)
 
     @property
@@ -52,17 +52,17 @@ class Days:
 
     @property
     def follow_up(self) -> date:
-        """When help that was promised is due: within the horizon of reminders, not near."""
+        """The day on which promised help is due: within the horizon of reminders, but not near."""
         return self.today + timedelta(days=45)
 
     def at_ten(self, days_ahead: int = 0) -> datetime:
-        """Ten in the morning of a day, as the school's clock says it."""
+        """Give ten in the morning of a day by the school's clock."""
         day = self.today + timedelta(days=days_ahead)
         return datetime(day.year, day.month, day.day, TEN, tzinfo=ZONE).astimezone(UTC)
 
     @property
     def when_due(self) -> datetime:
-        """Three days before the deadline: every branch is to be reminded."""
+        """The moment three days before the deadline: every branch is to be reminded."""
         return self.at_ten((self.deadline - self.today).days - 3)
 
 
@@ -76,7 +76,7 @@ _STAGES = (
     (96, "rectification"),
     (100, "report"),
 )
-"""Up to which hundredth of the branches stands where."""
+"""Stages of the branches: the hundredth up to which they are at this stage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class Branch:
 
     @property
     def code(self) -> str:
-        """Its natural key."""
+        """The natural key of the branch."""
         return f"B{self.number:05d}"
 
     @property
@@ -98,22 +98,22 @@ class Branch:
 
     @property
     def moves(self) -> bool:
-        """Whether nothing is missing, so that it can be moved to and fro."""
+        """True if nothing is missing, so that the branch can be moved to and fro."""
         return self.number % 100 < MOVERS
 
     @property
     def stage(self) -> str:
-        """Where its appraisal stands."""
+        """The stage of its appraisal."""
         return next(stage for share, stage in _STAGES if self.number % 100 < share)
 
     @property
     def has_committee(self) -> bool:
-        """Two of three have one."""
+        """True for two branches of three."""
         return self.number % 3 != 0
 
     @property
     def leaders(self) -> range:
-        """The places of those who lead: the committee of three, or the secretary alone."""
+        """The places of the leaders: the committee of three, or the secretary alone."""
         return range(1, min(3, self.members) + 1) if self.has_committee else range(1, 2)
 
     @property
@@ -122,15 +122,15 @@ class Branch:
         return range(1, self.members + 1)
 
     def staff_no(self, place: int) -> str:
-        """The 学工号 of somebody in it."""
+        """Give the 学工号 of the member at this place."""
         return f"{self.number:05d}{place:02d}"
 
     def person(self, place: int) -> int:
-        """The number of a person."""
+        """Give the number of the person at this place."""
         return PERSON_BASE + (self.number - 1) * self.members + place
 
     def token(self, place: int) -> str:
-        """The header by which somebody of the branch signs in."""
+        """Give the header by which the member at this place signs in."""
         return f"Bearer {secret_of(self.staff_no(place))}"
 
 
@@ -145,13 +145,13 @@ def secret_of(staff_no: str) -> str:
 
 
 def digest(secret: str) -> str:
-    """Make what the database keeps of a token."""
+    """Make the digest of a token that the database keeps."""
     return sha256(secret.encode()).hexdigest()
 
 
 OFFICE_TOKEN = f"Bearer {secret_of(OFFICE)}"
 MEMBER_PLACE = 5
-"""Of whom, beside the secretary, tokens are made."""
+"""The place of the member who has a token, as the secretary has."""
 
 SURNAMES = "王李张刘陈杨黄赵吴周徐孙马朱胡郭何高林罗郑梁谢宋唐许韩冯邓曹"
 GIVEN = "建文志国秀晓雪思海春华明芳军兰平红伟宁涛"

@@ -1,4 +1,4 @@
-"""A service on a fresh database with the cast in it, and clients who are signed in as each of them."""
+"""A service on a fresh database with the cast in it, and signed-in clients for each of them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Reply:
 
 @dataclass
 class Client:
-    """Somebody at the API: sends his token with every request."""
+    """A client of the API that sends its token with every request."""
 
     http: FlaskClient
     token: str
@@ -99,7 +99,7 @@ def school(engine: Engine) -> Engine:
 
 @pytest.fixture
 def sign_in(app: Flask, school: Engine) -> Callable[[str], Client]:
-    """``sign_in("张三")``: a client with his token."""
+    """Give a function: ``sign_in("张三")`` makes a client with their token."""
 
     def as_(name: str) -> Client:
         with transaction(school, actor="cli") as session:

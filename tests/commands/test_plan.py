@@ -1,4 +1,4 @@
-"""``zhibu plan``: all faults at once, and what changes from one plan to another."""
+"""``zhibu plan``: all faults at once, and the differences between two plans."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def run(*arguments: object) -> Result:
 
 @pytest.fixture
 def next_year(tmp_path: Path) -> Path:
-    """A plan of 2025 without K7, with one sign more and another ratio."""
+    """Make a plan of 2025 without K7, with one sign more and another ratio."""
     text = OF_2024.replace("year = 2024", "year = 2025").replace('ratio = "1/4"', 'ratio = "1/3"')
     text = re.sub(r"^K7 = .*\n", "", text, flags=re.MULTILINE)
     text = text.replace('    "逃避推脱组织安排的任务",\n', '    "逃避推脱组织安排的任务",\n    "长期不参加组织生活",\n')
@@ -90,9 +90,9 @@ def test_a_plan_that_is_not_there_is_told_with_those_that_are() -> None:
 # ── keys ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 SHOWN_WHOLE = {"year", "title", "guiding_text", "theme", "basis", "notice", "form", "stages", "clauses", "not_asked"}
-"""``GET /cycles/YEAR`` shows them as they stand, with all that is below them."""
+"""Keys that ``GET /cycles/YEAR`` shows whole, with all that is below them."""
 SHOWN_AS_WORDS = {"levels", "marks", "committee_items", "meeting_forms", "activity_kinds", "reading_cards", "summary_aspects"}
-"""Words: messages and pages are filled with them, and what is below them is a word each."""
+"""Keys of words that fill messages and pages: below them, each value is one word."""
 
 
 def keys_of(part: type[Part]) -> list[str]:

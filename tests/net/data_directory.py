@@ -1,10 +1,11 @@
-"""A data directory with a filled year, asked by this tree or another: does it open, and does it answer the same?
+"""A data directory with a filled year, opened and asked by this tree or another.
 
-    python -m tests.net.data_directory fill DIR           walk the year in a new data directory, and keep it
-    python -m tests.net.data_directory read DIR FILE      open it, ask all that is read as every role, write the answers
-    python -m tests.net.data_directory compare DIR FILE   the same, compared with the answers of another tree
+It shows whether a newer tree opens the directory and gives the same answers. Fill with the old
+tree, read with the old tree, compare with the new one::
 
-Fill with the old tree, read with the old tree, compare with the new one.
+    python -m tests.net.data_directory fill DIR           walk the year there, and keep it
+    python -m tests.net.data_directory read DIR FILE      GET everything as every role into FILE
+    python -m tests.net.data_directory compare DIR FILE   the same, compared with FILE
 """
 
 from __future__ import annotations
@@ -25,11 +26,14 @@ from tests.net.year.walk import filled, others
 from workflow.foundation.database import transaction
 
 LATER = datetime(2025, 3, 3, 2, 0, tzinfo=UTC)
-"""When the directory is read: after all that the walk has done."""
+"""The moment of reading, after the whole walk."""
 
 
 def fill(data_dir: Path) -> None:
-    """Walk the year in a new data directory, and keep in a file beside it how each role signs in."""
+    """Walk the year in a new data directory.
+
+    The tokens of each role are kept in a file beside it.
+    """
     with a_school(data_dir) as engine:
         with a_walk(engine) as walk:
             filled(walk)
@@ -41,7 +45,7 @@ def fill(data_dir: Path) -> None:
 
 
 def ask(data_dir: Path) -> list[Line]:
-    """Open a data directory with this tree, and ask all that is read as every role in both languages."""
+    """Open a data directory with this tree, and GET everything as every role in both languages."""
     keys = json.loads(_keys(data_dir).read_text(encoding="utf-8"))
     with a_school(data_dir) as engine, a_walk(engine) as walk:
         house = walk.house
@@ -58,7 +62,7 @@ def _keys(data_dir: Path) -> Path:
 
 
 def main(arguments: list[str]) -> int:
-    """Do one of the three; 1 when answers differ."""
+    """Run one of the three commands; give 1 when answers differ."""
     parser = argparse.ArgumentParser(prog="python -m tests.net.data_directory")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("fill").add_argument("dir", type=Path)

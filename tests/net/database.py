@@ -1,4 +1,4 @@
-"""Fresh databases for the net: one of its own in a new folder, or one that a data directory keeps."""
+"""Fresh databases for the net: a temporary one, or one that a data directory keeps."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from workflow.foundation.embedded import embedded_postgres
 
 @contextmanager
 def a_school(data_dir: Path) -> Iterator[Engine]:
-    """The migrated database of a data directory, made when it is missing, as the demo does it."""
+    """Open the database of a data directory, migrated and made if missing, as the demo does."""
     with embedded_postgres(data_dir) as superuser:
         owner, application = migrations.prepare_embedded(superuser)
         migrations.migrate(owner, application)
@@ -29,5 +29,5 @@ def a_school(data_dir: Path) -> Iterator[Engine]:
 
 
 def quiet() -> None:
-    """Log errors alone: each request is logged otherwise."""
+    """Log errors alone, because each request would be logged otherwise."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))

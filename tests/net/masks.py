@@ -1,4 +1,7 @@
-"""Fields that differ from run to run, each with its reason. Everything that is not listed here must be equal."""
+"""Fields that differ from run to run, each with its reason.
+
+All other fields must be equal.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,10 @@ class Mask:
     place: str
     """A pattern for "METHOD /path?query" of the answer, or "TABLE name"."""
     field: str
-    """A pattern for the path of JSON keys (``*`` for a place in a list); headers are below ``headers``."""
+    """A pattern for the path of JSON keys (``*`` for a place in a list).
+
+    Headers are below ``headers``.
+    """
     reason: str
 
 
@@ -40,7 +46,7 @@ MASKS = (
 
 @dataclass(frozen=True)
 class Secret:
-    """A secret inside of a text, wherever it stands. The first group is kept."""
+    """A secret inside a text, at any place. The first group of the pattern is kept."""
 
     pattern: re.Pattern[str]
     reason: str
@@ -62,7 +68,7 @@ def without_secrets(text: str) -> str:
 
 
 def masked(place: str, value: Any) -> Any:
-    """Replace in an answer what differs from run to run."""
+    """Mask the fields of an answer that differ from run to run."""
     fields = [re.compile(mask.field) for mask in MASKS if re.fullmatch(mask.place, place)]
 
     def walk(value: Any, at: str) -> Any:

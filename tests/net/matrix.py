@@ -1,4 +1,4 @@
-"""Every route asked as every role: all that is read in both languages, and how each change is refused.
+"""Every route asked as every role: readings in both languages, and the refusals of each change.
 
 The routes are those of the service's own description (OpenAPI), not the code that declares them.
 """
@@ -35,10 +35,10 @@ QUERIES: dict[str, tuple[str, ...]] = {
     "/cycles/{year}/branches/{code}/history": ("?limit=200",),
     "/cycles/{year}/assessments/{code}/history": ("?limit=200",),
 }
-"""What is asked instead of the bare address."""
+"""Queries that are asked instead of the bare address."""
 
 LAST = ("/disable", "/close")
-"""Changes after which others could not be asked any more: they come last."""
+"""Changes that come last, because after them the others would all be refused."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Operation:
     if_match: bool
     upload: bool
     fields: Mapping[str, Any]
-    """What its body takes: the schema of each field."""
+    """The fields of its body with the schema of each."""
 
     @property
     def wrong(self) -> dict[str, Any]:
@@ -62,7 +62,7 @@ class Operation:
         }
 
     def address(self, places: Addressed) -> str:
-        """Fill in whatever stands in the address."""
+        """Fill in the names in the address."""
         below = f"{self.path}/"
         record = next((number for name, number in places.records.items() if f"/{name}/" in below), 1)
         values: dict[str, Any] = {
@@ -77,7 +77,7 @@ class Operation:
 
 
 def operations(house: House) -> list[Operation]:
-    """Read the description of the service. In an order that does not depend on where routes are declared."""
+    """List the operations that the service describes, in an order independent of the code."""
     described: dict[str, Any] = house.app.test_client().get(f"{BASE}/openapi.json").get_json()
     schemas = described["components"]["schemas"]
 
@@ -102,7 +102,7 @@ def operations(house: House) -> list[Operation]:
 
 
 def look(house: House, recorder: Recorder, places: Addressed) -> None:
-    """Ask everything that is read, as every role, in both languages."""
+    """Ask every GET route as every role, in both languages."""
     for each in operations(house):
         if each.method == "GET":
             for query in QUERIES.get(each.path, ("",)):
@@ -112,7 +112,10 @@ def look(house: House, recorder: Recorder, places: Addressed) -> None:
 
 
 def try_every_change(house: House, recorder: Recorder, places: Addressed) -> None:
-    """Ask for every change as every role, with an empty and a wrong body; refusals in English too."""
+    """Ask for every change as every role, with an empty and a wrong body.
+
+    Refusals are asked for in English too.
+    """
     changes = [each for each in operations(house) if each.method != "GET"]
     for each in sorted(changes, key=lambda each: each.path.endswith(LAST)):
         path = each.address(places)
@@ -151,13 +154,16 @@ def _ask(
 
 
 def places_of(house: House, others: dict[str, str | int], staff_no: str) -> Addressed:
-    """Find what addresses are to name: of each collection of the branch the first record that stands."""
+    """Find the values for addresses.
+
+    From each collection of the branch it takes the first record that is valid.
+    """
     records = {below.rpartition("/")[2]: _standing(house, below) for below in _collections(house)}
     return Addressed(2024, HERE, staff_no, "2025-01-28", records, others)
 
 
 def _collections(house: House) -> Iterator[str]:
-    """Addresses of the lists whose records are read one by one, by number."""
+    """Give the addresses of lists whose records are also read one by one, by number."""
     for each in operations(house):
         found = re.fullmatch(r"(/cycles/\{year\}(?:/branches/\{code\})?/[a-z-]+)/\{record_id\}", each.path)
         if found is not None and each.method == "GET":

@@ -1,4 +1,7 @@
-"""Record the year anew: ``python -m tests.net.record``. Says what differs from the recording that it replaces."""
+"""Record the year anew: ``python -m tests.net.record``.
+
+It prints the differences from the recording that it replaces.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,10 @@ from tests.net.year.walk import recorded
 
 
 def main(file: Path = RECORDED) -> None:
-    """Walk the year on a new embedded PostgreSQL, and write what was answered."""
+    """Walk the year on a new embedded PostgreSQL, and write all answers."""
     quiet()
-    # Not below pytest's folder or a home: PostgreSQL runs as another user for root, and must reach it.
+    # Not below pytest's folder or a home: as root, PostgreSQL runs as another user, and that user
+    # must reach it.
     with TemporaryDirectory(prefix="zhibu-net-") as folder, a_school(Path(folder)) as engine:
         lines = recorded(engine).lines
     if file.exists():

@@ -1,4 +1,4 @@
-"""The recording: one line per answer, written to and read from a compressed file, and compared line by line."""
+"""The recording: one line per answer, kept in a compressed file and compared line by line."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ class Recorder:
     moment: str = "walk"
     """The part of the year that is being recorded."""
     names: dict[str, str] = field(default_factory=dict)
-    """From a token to whoever sends it."""
+    """The name of the person by their token."""
     role: str | None = None
-    """The word for whoever asks, where it is not found by token."""
+    """The word for the caller, used when there is no token to find them by."""
     answered_well: set[str] = field(default_factory=set)
     """Routes that were answered 2xx, as Flask calls them."""
 
@@ -85,7 +85,7 @@ class Recorder:
 
     @contextmanager
     def asked_as(self, who: str) -> Iterator[None]:
-        """Call whoever asks by this word as long as the block."""
+        """Name the caller by this word inside the block."""
         self.role = who
         try:
             yield
@@ -133,7 +133,10 @@ Name = tuple[object, ...]
 
 
 def named(lines: Iterable[Line]) -> dict[Name, Line]:
-    """Give each answer a name that does not move when others come or go: what was asked, and which time it is."""
+    """Give each answer a name that stays the same when other answers come or go.
+
+    The name is the request and a count of equal requests.
+    """
     found: dict[Name, Line] = {}
     times: Counter[Name] = Counter()
     for line in lines:
@@ -159,7 +162,7 @@ def differences(old: Sequence[Line], new: Sequence[Line]) -> Iterator[str]:
 
 
 def _history_sorted(lines: Sequence[Line]) -> list[Line]:
-    """Sort the rows of the table by what they say: one statement changes its rows in any order."""
+    """Sort rows of the table by content: one statement changes its rows in any order."""
     rows = [line for line in lines if line.get("path", "").startswith("history/")]
     says = [{**line["body"], "id": 0, "at": None} for line in rows]
     bodies = sorted(says, key=lambda body: json.dumps(body, sort_keys=True))
@@ -168,7 +171,7 @@ def _history_sorted(lines: Sequence[Line]) -> list[Line]:
 
 
 def report(old: Sequence[Line], new: Sequence[Line], *, at_most: int = 10) -> str:
-    """Describe the first answers that differ, or nothing."""
+    """Describe the first answers that differ; give an empty text if none do."""
     found = list(differences(old, new))
     if not found:
         return ""

@@ -1,4 +1,4 @@
-"""The recorded year: every answer of the walk is what it was, and every route is answered well in it."""
+"""The recorded year: all answers of the walk are unchanged, and every route succeeds in it."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ NOT_ANSWERED: dict[str, str] = {}
 
 @pytest.fixture(scope="module")
 def walked(superuser: str) -> Iterator[Recorder]:
-    """The year, walked once on the version it was recorded on, where no number was given yet.
+    """Walk the year once, on the PostgreSQL version of the recording, with all numbers unused.
 
-    Rows that one statement changes are written down in the order in which a version finds them.
+    Rows changed by one statement are recorded in an order that depends on that version.
     """
     with a_postgres("18") as own, a_template(own) as template, a_clone(own, template) as url:
         with administration(own) as connection:
@@ -52,7 +52,7 @@ def before() -> list[Line]:
 
 
 def test_every_answer_is_what_it_was(walked: Recorder, before: list[Line]) -> None:
-    """What is meant to differ is recorded by ``python -m tests.net.record``."""
+    """Record intended differences with ``python -m tests.net.record``."""
     found = report(before, walked.lines)
     assert not found, found
 
@@ -71,7 +71,7 @@ def test_all_that_is_read_is_asked_as_every_role_in_both_languages(before: list[
 
 
 def leaves(value: Any, at: str = "") -> Iterator[tuple[str, Any]]:
-    """Each value inside of an answer, with its path as masks name it."""
+    """Yield each value inside an answer, with its path in the form of the masks."""
     inner = value.items() if isinstance(value, dict) else (("*", each) for each in value) if isinstance(value, list) else ()
     yield at, value
     for name, each in inner:

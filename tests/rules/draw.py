@@ -1,7 +1,7 @@
 """Draw thirty rules by lot from all requirements, access rows, guards and constraints.
 
-It names rules by what they are called in the code, never by a path, so that files may move.
-It changes no rule: ``take_out.py`` does.
+It calls rules by their names in the code, never by a path, so that files may move. It changes no
+rule: ``take_out.py`` does.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ DRAWN = Path(__file__).with_name("drawn.txt")
 
 
 class Sort(StrEnum):
-    """Where a rule stands in the code."""
+    """The sorts of rules, by their place in the code."""
 
     REQUIREMENT = "requirement"
     ACCESS = "access"
@@ -38,17 +38,20 @@ class Sort(StrEnum):
 
 
 SHARES = {Sort.REQUIREMENT: 10, Sort.ACCESS: 5, Sort.GUARD: 9, Sort.CONSTRAINT: 6}
-"""How many of the thirty were drawn from each sort."""
+"""The number drawn from each sort, thirty together."""
 NO_GUARD_ANY_MORE = 1
-"""The range of a whole number is a validator of marshmallow now, and no ``raise`` of ours."""
+"""The number of drawn guards that are none now.
+
+The range of a whole number is a validator of marshmallow now, and no ``raise`` of ours.
+"""
 
 OTHER_REFUSALS = frozenset({"ValidationError", "CellFault"})
-"""Errors which refuse input too, but are no class of the tree of refusals."""
+"""Errors that refuse input too, but do not derive from ``Refusal``."""
 
 
 @dataclass(frozen=True, order=True)
 class Rule:
-    """One rule by its sort and name, as a line of ``drawn.txt`` has it."""
+    """One rule by its sort and name, as a line of ``drawn.txt`` gives it."""
 
     sort: Sort
     name: str
@@ -63,7 +66,7 @@ class Rule:
 
 
 def all_rules(project: Path = PROJECT) -> dict[Sort, list[Rule]]:
-    """Every rule that can be drawn, by sort, in the order of names."""
+    """Give every rule that can be drawn, by sort, in the order of names."""
     names = {
         Sort.REQUIREMENT: BY_NAME,
         Sort.ACCESS: [f"{action}:{role}" for action, roles in ACCESS.items() for role in roles],
@@ -74,7 +77,7 @@ def all_rules(project: Path = PROJECT) -> dict[Sort, list[Rule]]:
 
 
 def constraints() -> list[str]:
-    """Names of all CHECKs, unique keys, unique indexes and exclusions of the tables."""
+    """Name all CHECKs, unique keys, unique indexes and exclusions of the tables."""
     declared = [
         str(each.name)
         for table in METADATA.tables.values()
@@ -90,7 +93,7 @@ def constraints() -> list[str]:
 
 @dataclass(frozen=True)
 class Guard:
-    """One ``raise`` of a refusal: its function, its number among the function's, its error."""
+    """One ``raise`` of a refusal: its function, its number in that function, its error."""
 
     name: str
     module: Path
@@ -100,7 +103,10 @@ class Guard:
 
 @cache
 def guards(project: Path = PROJECT) -> dict[str, Guard]:
-    """Every guard of the product by name; functions of one name that both refuse are left out."""
+    """Find every guard of the product by name.
+
+    Functions of one name that both refuse are left out.
+    """
     found = list(_guards(project))
     written = Counter(guard.name for guard in found)
     return {guard.name: guard for guard in found if written[guard.name] == 1}
@@ -118,7 +124,7 @@ def _guards(project: Path) -> Iterator[Guard]:
 
 
 def _refusals(modules: Iterable[ast.Module]) -> set[str]:
-    """Names of ``Refusal`` and all classes below it, and of the other errors that refuse input."""
+    """Name ``Refusal``, all classes below it, and the other errors that refuse input."""
     bases = {
         each.name: {base.id for base in each.bases if isinstance(base, ast.Name)}
         for module in modules
@@ -132,7 +138,7 @@ def _refusals(modules: Iterable[ast.Module]) -> set[str]:
 
 
 def _functions(module: ast.Module) -> Iterator[tuple[str, list[ast.Raise]]]:
-    """Each function by its qualified name, with the ``raise`` statements of its own body."""
+    """Yield each function by its qualified name, with the ``raise`` statements of its own body."""
 
     def walk(node: ast.AST, within: str) -> Iterator[tuple[str, list[ast.Raise]]]:
         for child in ast.iter_child_nodes(node):
@@ -171,7 +177,7 @@ def draw(rules: dict[Sort, list[Rule]], seed: int = SEED) -> list[Rule]:
 
 
 def drawn() -> list[Rule]:
-    """The committed thirty."""
+    """Read the committed thirty."""
     return [Rule.read(line) for line in DRAWN.read_text(encoding="utf-8").splitlines() if line]
 
 

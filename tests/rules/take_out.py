@@ -1,7 +1,7 @@
 """Take rules out of a copy of the project, one at a time, and tell whether the short tests notice.
 
-``python -m tests.rules.take_out`` tries the thirty drawn ones, or those that are named. It never
-changes the project itself.
+``python -m tests.rules.take_out`` tries the thirty drawn rules, or those named in the command. It
+never changes the project itself.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ PYTEST = (
     "tests.rules.without",
     "--tb=line",
 )
-"""How the short tier is run; the first red test ends it."""
+"""The command of the short tier; the first red test ends it."""
 LEFT_OUT = "not still_in_the_code and not downgrading_leaves_nothing"
-"""Tests that see a rule is gone from the text or the migrations, and nothing of what it does."""
+"""Tests that see the missing text or migration of a rule, but nothing of its effect."""
 AT_MOST_SECONDS = 3600
 
 Change = Callable[[Path], tuple[Path, str]]
-"""Given the copy: the file to write, and its text without the rule."""
+"""Finds in the copy the file to write, and makes its text without the rule."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the tests said without a rule."""
+    """The answer of the tests when one rule is out."""
 
     rule: Rule
     word: str
@@ -70,7 +70,7 @@ def copy_of_the_project(target: Path) -> None:
 
 
 def without_requirement(name: str, copy: Path) -> tuple[Path, str]:
-    """Let the named requirement find nothing missing, whatever its query is."""
+    """Let the named requirement find nothing missing, for any query."""
     path, function = _one(copy, _is_function("requirement"))
     [declare] = [node for node in ast.walk(function) if _is_function("declare")(node)]
     assert isinstance(declare, ast.FunctionDef)
@@ -123,7 +123,7 @@ def without_guard(name: str, copy: Path) -> tuple[Path, str]:
 
 
 def _one(copy: Path, wanted: Callable[[ast.AST], bool]) -> tuple[Path, ast.AST]:
-    """The one statement at the top of a module of the product that is wanted."""
+    """Find the one wanted statement at the top of a module of the product."""
     found = [
         (path, node)
         for path in sorted((copy / "workflow").rglob("*.py"))
@@ -185,7 +185,7 @@ def _tested(tests: Sequence[str], copy: Path, environment: dict[str, str]) -> tu
 
 
 def likely_first(rule: Rule, copy: Path) -> list[str]:
-    """All test files: first those which name the rule, then those which try all of its sort."""
+    """List all test files: first those that name the rule, then those that try all of its sort."""
     function, _, _ = rule.name.partition("#")
     named = [rule.name, function.rpartition(".")[2], *TRY_ALL.get(rule.sort, ())]
     alike = re.findall(r"[A-Za-z0-9]+", rule.name)
@@ -208,7 +208,7 @@ TRY_ALL = {
     Sort.ACCESS: ("access.txt",),
     Sort.CONSTRAINT: ("constraints.txt",),
 }
-"""Words of tests which go through every rule of a sort."""
+"""Words of tests that go through every rule of a sort."""
 
 
 @click.command()

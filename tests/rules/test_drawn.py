@@ -1,4 +1,4 @@
-"""The thirty rules drawn by lot: each is still in the code under the name it was drawn by."""
+"""The thirty rules drawn by lot: each is still in the code under its drawn name."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.rules.draw import NO_GUARD_ANY_MORE, SHARES, Sort, all_rules, draw, d
 
 
 def test_each_drawn_rule_is_still_in_the_code() -> None:
-    """Red after a rule was renamed: write its new name into ``drawn.txt``, never draw again."""
+    """A renamed rule makes this red: write its new name into ``drawn.txt``, never draw again."""
     known = {rule for rules in all_rules().values() for rule in rules}
     assert [str(rule) for rule in drawn() if rule not in known] == []
 

@@ -27,7 +27,7 @@ KNOWN = """select 1 from pg_constraint where conname = :name
 
 
 def pytest_configure() -> None:
-    """Check what is imported, here and by other processes, and take the named constraint out."""
+    """Check that all imports come from the copy, also in other processes; drop the constraint."""
     copy = Path(os.environ[COPY])
     elsewhere = subprocess.run(
         [sys.executable, "-c", "import workflow; print(workflow.__path__[0])"],
@@ -49,7 +49,7 @@ def _names(table: Table) -> set[str]:
 
 
 def _take_out(name: str) -> None:
-    """Drop a constraint or unique index from its table, and from each database once migrated."""
+    """Drop a constraint or unique index from its table, and from each migrated database."""
     [table] = [each for each in METADATA.tables.values() if name in _names(each)]
     is_index = name in {index.name for index in table.indexes}
     table.constraints = {each for each in table.constraints if str(each.name) != name}
@@ -63,7 +63,7 @@ def _take_out(name: str) -> None:
             drop = f"alter table {table.name} drop constraint {name}"
         engine = create_engine(owner_url, poolclass=NullPool)
         with engine.begin() as connection:
-            # A database that was migrated before has it dropped already.
+            # A database that was migrated before has dropped it already.
             if connection.scalar(text(KNOWN), {"name": name}):
                 connection.execute(text(drop))
 

@@ -1,5 +1,6 @@
-"""What becomes of a letter when workers are killed or stopped, the database restarts, or the mail server misbehaves. Everything is real:
-processes, PostgreSQL, SMTP, signals.
+"""Letters when workers are killed or stopped, the database restarts, the mail server misbehaves.
+
+Everything is real: processes, PostgreSQL, SMTP, signals.
 """
 
 from __future__ import annotations
@@ -44,13 +45,13 @@ pytestmark = pytest.mark.slow
 
 PROJECT = Path(__file__).parents[2]
 SOON = 20
-"""Seconds that a test waits at most for something that takes a moment."""
+"""The most seconds that a test waits for an event."""
 YES, NO = "250 OK", "550 no"
 
 
 @dataclass(frozen=True)
 class Held:
-    """A letter that the server has, and has not answered yet."""
+    """A letter that the server has and has not answered yet."""
 
     recipient: str
     message_id: str
@@ -58,7 +59,10 @@ class Held:
 
 
 class HoldingServer(MailServer):
-    """A mail server that takes in each letter and then waits for the test to say its answer. ``DROP`` drops the line."""
+    """A mail server that takes each letter and then waits for the test to give its answer.
+
+    ``DROP`` drops the line.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -96,7 +100,7 @@ def server() -> Iterator[HoldingServer]:
 
 @dataclass(frozen=True)
 class Worker:
-    """A process of its own, and what it logs."""
+    """A worker process and its log."""
 
     process: subprocess.Popen[bytes]
     log: Path
@@ -114,7 +118,10 @@ class Worker:
 
 @pytest.fixture
 def start(tmp_path: Path, server: HoldingServer, database_url: str) -> Iterator[Callable[..., Worker]]:
-    """``start()``: one more worker; ``start("tests.schedulers.test_crashes")`` one whose clock stands at ``builders.NOW``."""
+    """``start()`` starts one more worker.
+
+    ``start("tests.schedulers.test_crashes")`` starts one whose clock begins at ``builders.NOW``.
+    """
     workers: list[Worker] = []
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ZHIBU_")}
 
@@ -142,7 +149,7 @@ def start(tmp_path: Path, server: HoldingServer, database_url: str) -> Iterator[
 
 
 def main() -> None:
-    """A worker for which it is ``builders.NOW``."""
+    """Run a worker whose clock begins at ``builders.NOW``."""
     settings, began, stop = read_settings(), time.monotonic(), Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     engine = engine_for(settings.database_url or "")
@@ -150,7 +157,7 @@ def main() -> None:
 
 
 def queue(engine: Engine, *names: str) -> None:
-    """One letter to each, to be sent now."""
+    """Queue one letter to each, to be sent now."""
     with transaction(engine, actor="cli") as session:
         now = datetime.now(UTC)
         for name in names:
@@ -163,19 +170,19 @@ def queue(engine: Engine, *names: str) -> None:
 
 
 def ledger(engine: Engine) -> dict[str, Letter]:
-    """The letters by the 学工号 of who is written to."""
+    """Read the letters, by the 学工号 of the recipient."""
     with transaction(engine, actor=None) as session:
         return {letter.recipient_name: letter for letter in letters_of(session, limit=1000)}
 
 
 def fate(engine: Engine, name: str = "w5") -> tuple[LetterState, int]:
-    """What became of a letter, after how many tries."""
+    """Read the state of a letter and the number of its tries."""
     letter = ledger(engine)[name]
     return letter.state, letter.attempts
 
 
 def until(holds: Callable[[], bool], what: Callable[[], object] = lambda: "") -> None:
-    """Wait until it holds. Fails when it does not before long."""
+    """Wait until it holds; fail when ``SOON`` is over."""
     give_up = time.monotonic() + SOON
     while not holds():
         assert time.monotonic() < give_up, what()
@@ -194,7 +201,7 @@ def test_two_workers_at_once_write_and_send_each_letter_once(engine: Engine, ser
             people = [f"b{number}s", f"b{number}c", f"b{number}k", f"b{number}m"]
             a_branch(session, code=f"X{number:03d}", members=people, committee=people[:3])
         open_processes(session, cycle_by_year(session, 2024), now=NOW)
-    expected = 1 + 2 + 12  # the office its week, and each secretary his own
+    expected = 1 + 2 + 12  # the week of the office, and a letter to each secretary
     for _ in range(expected):
         # Answered one behind the other, so that both workers hold a letter at a time.
         one, other = server.next(), server.arrived.get(timeout=SOON) if len(server.all) < expected else None
@@ -235,7 +242,8 @@ def test_a_letter_whose_two_senders_were_killed_stays_unknown(engine: Engine, se
         worker.kill()
     start(lease_seconds="1")
     until(lambda: fate(engine) == (LetterState.UNKNOWN, 2), lambda: fate(engine))
-    # Only now: a worker that starts within the lease would take this one first, and the server holds it until the test has answered.
+    # Only now: a worker that starts within the lease would take this one first, and the server
+    # holds it until the test has answered.
     queue(engine, "l4")
     server.next().answer.put(YES)
     until(lambda: fate(engine, "l4") == (LetterState.SENT, 1), lambda: fate(engine, "l4"))
@@ -281,7 +289,10 @@ def test_a_worker_that_is_told_to_stop_finishes_the_letter_in_flight_and_takes_n
 
 @contextmanager
 def a_database_of_its_own() -> Iterator[tuple[Path, str]]:
-    """A migrated database on a server that no other test uses: its folder, and the application's URL."""
+    """Run a migrated database on a server that no other test uses.
+
+    Yields its folder and the application's URL.
+    """
     with TemporaryDirectory(prefix="zhibu-tests-") as folder, embedded_postgres(Path(folder)) as superuser:
         owner, application = migrations.prepare_embedded(superuser)
         migrations.migrate(owner, application)
@@ -289,7 +300,7 @@ def a_database_of_its_own() -> Iterator[tuple[Path, str]]:
 
 
 def stop_postgres(folder: Path) -> None:
-    """Stop a server at once: whoever is connected is thrown out."""
+    """Stop a server at once; all its connections are cut."""
     file = folder / "postgres" / "postmaster.pid"
     os.kill(int(file.read_text().splitlines()[0]), signal.SIGINT)
     until(lambda: not file.exists())

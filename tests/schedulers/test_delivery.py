@@ -1,4 +1,7 @@
-"""Letters over a real SMTP connection: taken, put off, refused, and lost on the way, each once and no more."""
+"""Letters over a real SMTP connection: taken, put off, refused, or lost on the way.
+
+Each is sent once and no more.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,7 @@ def server() -> Iterator[MailServer]:
 
 
 def queue(engine: Engine, *names: str, address: str | None = None) -> None:
-    """One letter to each, queued at NOW."""
+    """Queue one letter to each at NOW."""
     with transaction(engine, actor="cli") as session:
         letters = []
         for name in names:
@@ -302,7 +305,10 @@ def test_a_sender_that_is_told_to_stop_takes_no_further_letter(engine: Engine, s
 
 @contextmanager
 def silent_after(said: list[bytes]) -> Iterator[str]:
-    """A server that answers each line with the next of these, and then nothing more; yields its address."""
+    """Run a server that answers each line with the next of these, and is silent afterwards.
+
+    Yields its address.
+    """
     listener = socket.create_server(("127.0.0.1", 0))
 
     def serve() -> None:

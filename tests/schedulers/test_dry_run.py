@@ -1,4 +1,7 @@
-"""``zhibu worker --dry-run --at``: who would be told what, and why, with nothing written and nothing sent."""
+"""``zhibu worker --dry-run --at``: each letter that would be sent, its recipient and its reason.
+
+Nothing is written and nothing is sent.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ pytestmark = pytest.mark.slow
 
 
 def dry_run(database_url: str, project: Path, at: str) -> list[list[str]]:
-    """The lines that it prints, cut at their tabs."""
+    """Run the command; give its lines, split at their tabs."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ZHIBU_")}
     ours = {"ZHIBU_DATABASE_URL": database_url, "ZHIBU_BASE_URL": "https://zhibu.example.edu.cn", "ZHIBU_SECRET_KEY": "a secret of the tests' own"}
     command = [sys.executable, "-m", "cli", "worker", "--dry-run", "--at", at]

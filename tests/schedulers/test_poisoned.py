@@ -1,4 +1,4 @@
-"""Rows that spoil their own letter: put aside, told by the doctor, taken up when mended."""
+"""Rows that spoil their own letter: put aside, told by the doctor, sent when corrected."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from workflow.workbooks.cells import Cell, person_name
 from workflow.year.cycle import process_of
 
 POISON = "赵六 =?utf-8?B?6LW15YW?="
-"""A name pasted out of a mail program, not whole: no header can be made of it."""
+"""A name pasted from a mail program and cut off: no header can be made of it."""
 MINUTE = timedelta(minutes=1)
 REMINDED = ["office@school.example", "z3@school.example", "z6@school.example"]
 
@@ -49,20 +49,20 @@ def settings(server: MailServer) -> Settings:
 
 @pytest.fixture
 def school(engine: Engine) -> Engine:
-    """At NOW both secretaries are reminded, and the office has its week."""
+    """At NOW both secretaries are reminded, and the office has its weekly letter."""
     with transaction(engine, actor="cli") as session:
         a_school(session)
     return engine
 
 
 def run(engine: Engine, statement: str, **values: object) -> None:
-    """Change a row behind the product's back."""
+    """Change a row without the product."""
     with transaction(engine, actor="cli") as session:
         session.execute(text(statement), values)
 
 
 def rename(engine: Engine, name: str) -> None:
-    """Call the secretary of D0201 something else, on the roster and on the roll."""
+    """Change the name of the secretary of D0201 on the roster and on the roll."""
     for table in ("person", "participant"):
         run(engine, f"update {table} set name = :name where staff_no = 'z6'", name=name)  # noqa: S608
 
@@ -78,14 +78,14 @@ def ledger(engine: Engine) -> list[Letter]:
 
 
 def sound(engine: Engine) -> bool:
-    """Whether the newest tick did all of its steps."""
+    """Tell whether the newest tick did all of its steps."""
     with transaction(engine, actor=None) as session:
         beat = heartbeat(session)
     return beat is not None and beat.failed is None
 
 
 def findings(engine: Engine) -> list[Finding]:
-    """What the doctor says of letters."""
+    """Read the doctor's findings about letters."""
     with transaction(engine, actor=None) as session:
         newest = str(session.scalar(text("select version_num from alembic_version")))
     url = engine.url.render_as_string(hide_password=False)
@@ -210,7 +210,7 @@ def test_a_plan_without_its_sentences_costs_the_letters_that_quote_them(
 
 
 def queue(engine: Engine, name: str) -> None:
-    """A letter of an event to 赵六 by this name, and one to 张三."""
+    """Queue a letter of an event to 赵六 by this name, and one to 张三."""
     with transaction(engine, actor="cli") as session:
         process = process_of(session, 2024, "D0201")
         letters = [

@@ -1,4 +1,4 @@
-"""The worker: one tick queues and delivers, leaves a heartbeat, and goes on after whatever happened."""
+"""The worker: one tick queues and delivers, leaves a heartbeat, and survives every failure."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from workflow.mail.outbox import NewLetter, enqueue, letters_of
 from workflow.readings.progress import ProgressCount
 
 EVERYBODY = ["office@school.example", "z3@school.example", "z6@school.example"]
-"""Who has a letter at NOW: both secretaries, and the office its week."""
+"""The recipients of letters at NOW: both secretaries, and the office for its week."""
 SOON = 5
-"""Seconds that a test waits at most for something that takes a moment."""
+"""The most seconds that a test waits for an event."""
 
 
 @pytest.fixture
@@ -45,7 +45,10 @@ def settings(server: MailServer) -> Settings:
 
 @pytest.fixture
 def school(engine: Engine) -> Engine:
-    """Two branches whose first stage is due on 25 December 2024; at NOW, five days before, the secretaries' second letter is due."""
+    """Two branches whose first stage is due on 25 December 2024.
+
+    At NOW, five days before, the secretaries' second letter is due.
+    """
     with transaction(engine, actor="cli") as session:
         a_school(session)
     return engine
@@ -182,7 +185,10 @@ def as_owner(owner_url: str, statement: str) -> None:
 
 
 def something_for_each_step(school: Engine) -> None:
-    """A letter to 王五 that waits, and an outcome that is kept too long; reminders are due anyhow."""
+    """Give each step of a tick something to do; reminders are due without it.
+
+    A letter to 王五 waits, and an outcome has been kept too long.
+    """
     with transaction(school, actor="cli") as session:
         to = person(session, "王五")
         words = Rendered("一封信", "您好。\n", "<p>您好。</p>\n")
@@ -246,7 +252,7 @@ def _has_ticked(engine: Engine) -> bool:
 
 
 def _until(holds: Callable[[], bool]) -> bool:
-    """Whether it comes to hold before long."""
+    """Tell whether it becomes true before ``SOON`` is over."""
     give_up = time.monotonic() + SOON
     while not holds():
         if time.monotonic() > give_up:

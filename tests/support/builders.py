@@ -1,4 +1,7 @@
-"""One cast of people for all tests: 张三 secretary, 李四 and 钱七 on the committee, 王五 and others members, 赵六 of another branch."""
+"""One cast of people for all tests.
+
+张三 is secretary, 李四 and 钱七 are on the committee, 王五 and others are members; 赵六 is of another branch.
+"""
 
 from __future__ import annotations
 
@@ -51,13 +54,13 @@ COMMITTEE = {"张三": (Post.SECRETARY, "书记"), "李四": (Post.COMMITTEE_MEM
 
 @cache
 def the_plan(coverage: Coverage = Coverage.DEFAULT) -> Plan:
-    """The packaged plan of 2024, in either reading of K2."""
+    """Read the packaged plan of 2024, in either reading of K2."""
     name, text = find_plan("2024", None)
     return read_plan(text.replace('coverage = "default"', f'coverage = "{coverage.value}"'), CLAUSES, name=name)
 
 
 def a_cycle(session: Session, *, coverage: Coverage = Coverage.DEFAULT, deadlines: dict[Stage, date] | None = None, now: datetime = NOW) -> Cycle:
-    """A draft of 2024."""
+    """Open a draft of 2024."""
     return open_cycle(session, the_plan(coverage), deadlines or DEADLINES, now=now)
 
 
@@ -71,7 +74,10 @@ def a_branch(
     probationary: Sequence[str] = (),
     since: date = date(2024, 1, 1),
 ) -> Branch:
-    """A branch whose people have accounts. Those of the committee who are three or more are one; fewer only hold posts."""
+    """Make a branch whose people have accounts.
+
+    From three people on, ``committee`` is a branch committee; fewer only hold posts.
+    """
     branch = Branch(code=code, name=name or f"{code}党支部", unit_code=code[:3], unit_name=f"{code[:3]}党委", has_committee=len(committee) >= 3)
     session.add(branch)
     session.flush()
@@ -99,7 +105,10 @@ def a_branch(
 
 
 def a_school(session: Session, *, coverage: Coverage = Coverage.DEFAULT, deadlines: dict[Stage, date] | None = None, now: datetime = NOW) -> Process:
-    """张三's branch D0101 and 赵六's D0201 in a published 2024, with an office. Returns the process of D0101."""
+    """Make 张三's branch D0101 and 赵六's D0201 in a published 2024, with an office.
+
+    Returns the process of D0101.
+    """
     usual = deadlines is None and now == NOW
     if not (usual and standing.put(session, coverage.value)):
         for step in steps_to_a_school(session, coverage, deadlines, now):
@@ -110,7 +119,7 @@ def a_school(session: Session, *, coverage: Coverage = Coverage.DEFAULT, deadlin
 def steps_to_a_school(
     session: Session, coverage: Coverage, deadlines: dict[Stage, date] | None = None, now: datetime = NOW
 ) -> list[Callable[[], None]]:
-    """The people and a draft of the year, and its publication."""
+    """Give the steps of ``a_school``: the people with a draft of the year, then its publication."""
 
     def draft() -> None:
         an_office(session)
@@ -125,13 +134,13 @@ def steps_to_a_school(
 
 
 def an_office(session: Session) -> None:
-    """One person for each role of the school: office, committee, auditor, administrator."""
+    """Make one officer for each role of the school: office, committee, auditor, administrator."""
     for role in (Role.OFFICE, Role.COMMITTEE, Role.AUDITOR, Role.ADMINISTRATOR):
         create_officer(session, staff_no=role.value, name=role.zh, role=role, now=NOW, email=f"{role.value}@school.example")
 
 
 def caller(session: Session, name: str, on: date = TODAY) -> Caller:
-    """Somebody of the cast, or an officer by his role, as one who acts."""
+    """Give one of the cast, or an officer by their role, as the caller of an act."""
     return caller_for(session, STAFF_NO.get(name, name), on)
 
 

@@ -1,4 +1,4 @@
-"""Every kind of letter in a situation of two branches, and what each letter must say.
+"""Every kind of letter in a situation of two branches, and the required words of each letter.
 
 The two are told different things at one moment, so that a mix-up shows in the words.
 """
@@ -31,12 +31,12 @@ from workflow.year.deadlines import change_deadlines, extend
 
 HERE, THERE = "D0101党支部", "D0201党支部"
 OF_SCHOOL = "优秀党支部名单"
-"""Tells of a list, not of a level."""
+"""A sentence about a list, not about a level."""
 
 
 @dataclass(frozen=True)
 class Told:
-    """A letter that must be written: its kind and recipient, what it says, and what it must not."""
+    """A letter that must be written: kind, recipient, required words and forbidden words."""
 
     kind: str
     recipient: str
@@ -50,7 +50,7 @@ class Told:
 
 @dataclass(frozen=True)
 class Case:
-    """What happened to both branches, and all letters of these kinds that follow from it."""
+    """Events in both branches, and all letters of these kinds that follow from them."""
 
     happens: Callable[[Session, Process, Process], None]
     letters: Sequence[Told]
@@ -87,7 +87,10 @@ DAY_HERE, DAY_THERE = "2024年12月31日（星期二）", "2024年12月30日（�
 
 
 def of_days(kind: str, here: str, there: str, written_on: date) -> Iterator[Told]:
-    """The letters of 31 December here and 30 December there, with how far off each says it is."""
+    """Give the letters of 31 December here and 30 December there.
+
+    ``here`` and ``there`` are the words for the time left.
+    """
     for recipient, duties in (("张三", ALL_HERE), ("李四", OWN_HERE), ("钱七", OWN_HERE)):
         says, silent = ("“谈心谈话”", DAY_HERE, here), (DAY_THERE, there, "“集中学习”")
         yield Told(kind, recipient, HERE, LINK_HERE, says, silent, duties, written_on)
@@ -138,7 +141,7 @@ def of_measures(kinds: tuple[str, str], days: tuple[str, str], written_on: date)
 
 
 def of_an_assessment(recipient: str, branch: str, code: str, other: str) -> Iterator[Told]:
-    """What a secretary himself owes of the assessment by the office's day."""
+    """Give the letter about a secretary's own duties in the assessment by the office's day."""
     says = ("党委考核支部", "述职与材料汇集", "2025年2月12日（星期三）", "还有1天", "需要您办理的事项")
     link, duties = f"/cycles/2024/assessments/{code}", ("【R1】（还差1项）",)
     yield Told("due-1", recipient, branch, link, says, (other, "R2"), duties, date(2025, 2, 11))

@@ -14,7 +14,7 @@ TABLE = Path(__file__).parents[1] / "expected" / "limits.txt"
 
 @dataclass(frozen=True)
 class Limit:
-    """One line of the table: what a field takes."""
+    """One line of the table: the limit of a field."""
 
     path: str
     kind: str
@@ -30,7 +30,7 @@ class Limit:
 
 
 def written_limits() -> dict[str, list[Limit]]:
-    """The lines of the table by body."""
+    """Read the lines of the table by body."""
     found: dict[str, list[Limit]] = {}
     for line in TABLE.read_text(encoding="utf-8").splitlines():
         if line and not line.startswith(" "):
@@ -45,7 +45,7 @@ LIMITS = written_limits()
 
 
 def at_most(body: str, **instead: Any) -> dict[str, Any]:
-    """A body whose texts, lists of texts and numbers are as long and large as they may be."""
+    """Make a body whose texts, lists of texts and numbers are as long and large as allowed."""
     by_path = {limit.path: limit for limit in LIMITS[body]}
     full: dict[str, Any] = {}
     for limit in by_path.values():
@@ -60,6 +60,6 @@ def at_most(body: str, **instead: Any) -> dict[str, Any]:
 
 
 def text_at_most(body: str, path: str) -> str:
-    """The longest text of one line of the table, such as ``aspects{}``."""
+    """Make the longest text of one line of the table, such as ``aspects{}``."""
     [limit] = [limit for limit in LIMITS[body] if limit.path == path]
     return "字" * limit.most

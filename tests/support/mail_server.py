@@ -1,4 +1,7 @@
-"""A real mail server on a free loopback port, that takes, puts off, refuses, or drops the line, as a test asks it to."""
+"""A real mail server on a free loopback port.
+
+It takes, puts off, refuses, or drops the connection, as a test asks.
+"""
 
 from __future__ import annotations
 
@@ -13,18 +16,21 @@ from typing import Any
 from aiosmtpd.controller import Controller
 
 DROP = "drop"
-"""The answer that is none: the line is dropped at that step."""
+"""The mark for no answer: the connection is dropped at that step."""
 
 
 class MailServer:
-    """What it received, and what it answers: each step takes its next answer, and says yes when there is none."""
+    """The handler of a mail server: its letters, and its answers.
+
+    Each step takes its next answer, and says yes if there is none.
+    """
 
     def __init__(self) -> None:
         self.port = free_port()
         self.received: list[EmailMessage] = []
         self.recipients: list[str] = []
         self.connections = 0
-        """How many lines were opened to it."""
+        """The number of connections opened to it."""
         self.answers: dict[str, list[str]] = {"MAIL": [], "RCPT": [], "DATA": []}
 
     @property
@@ -58,7 +64,7 @@ class MailServer:
 
 
 class _Counting(Controller):  # type: ignore[misc]
-    """Counts the lines that are opened, each of which gets a protocol of its own."""
+    """Counts the connections, each of which gets a protocol object of its own."""
 
     def factory(self) -> Any:
         self.handler.connections += 1
@@ -67,7 +73,7 @@ class _Counting(Controller):  # type: ignore[misc]
 
 @contextmanager
 def mail_server() -> Iterator[MailServer]:
-    """Running as long as the block."""
+    """Run the server until the block ends."""
     server = MailServer()
     controller = _Counting(server, hostname="127.0.0.1", port=server.port)
     controller.start()
@@ -80,7 +86,7 @@ def mail_server() -> Iterator[MailServer]:
 
 
 def free_port() -> int:
-    """A port that nobody listens on: the controller cannot be asked which one it got."""
+    """Find a port without a listener, as the controller cannot tell the port it got."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

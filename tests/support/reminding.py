@@ -22,12 +22,12 @@ NO_OVERRIDES: dict[date, bool] = {}
 
 
 def at(day: str, clock: str = "09:00") -> datetime:
-    """A moment by the school's clock, as the database keeps it."""
+    """Give a moment by the school's clock, in the form of the database."""
     return datetime.fromisoformat(f"{day}T{clock}").replace(tzinfo=SCHOOL_ZONE).astimezone(UTC)
 
 
 def due(session: Session, process: Process, now: datetime) -> dict[str, Due]:
-    """The letters of one process by the name of the recipient."""
+    """Find the letters of one process by the name of the recipient."""
     return {letter.recipient_name: letter for letter in letters_due(session, now, base_url=BASE) if letter.process_id == process.id}
 
 
@@ -36,7 +36,7 @@ def kinds(letters: Sequence[Due] | Sequence[Letter]) -> set[str]:
 
 
 def duties(words: Rendered) -> list[str]:
-    """The lines that say what is missing, without the plan's sentence."""
+    """Find the lines about missing things, without the plan's sentence."""
     return [line[line.index("【") : line.index("】") + 1] + line[line.index("（还差") :] for line in words.text.splitlines() if "【" in line]
 
 

@@ -1,4 +1,7 @@
-"""Workbooks in the official form, for every test that needs a roster: rows first, so that a test can spoil one cell."""
+"""Workbooks in the official form, for every test that needs a roster.
+
+The rows are made first, so that a test can spoil one cell.
+"""
 
 from __future__ import annotations
 
@@ -36,12 +39,12 @@ class RosterBranch:
 
 
 def member_rows(branches: Iterable[RosterBranch] = (RosterBranch(),)) -> list[Row]:
-    """The rows of the sheet 党员; 学工号 count up from 20240001 in the order of the rows."""
+    """Make the rows of the sheet 党员; 学工号 count up from 20240001 in their order."""
     return [row for row, _ in _people(branches)]
 
 
 def committee_rows(branches: Iterable[RosterBranch] = (RosterBranch(),)) -> list[Row]:
-    """The rows of the sheet 支部委员会."""
+    """Make the rows of the sheet 支部委员会."""
     people = [(row, branch) for row, branch in _people(branches) if row["姓名"] in branch.posts]
     return [{"所属党支部": b.name, "姓名": row["姓名"], "学工号": row["学工号"], "职务": b.posts[str(row["姓名"])]} for row, b in people]
 
@@ -81,19 +84,22 @@ def a_workbook(
     title: str | None = None,
     finish: Callable[[Workbook], None] = lambda _: None,
 ) -> bytes:
-    """The xlsx of these rows. ``finish`` may add to it before it is closed."""
+    """Make the xlsx of these rows. ``finish`` may add to it before it is closed."""
     sheets = {"党员": (member_headings, members), "支部委员会": (committee_headings, committee)}
     return workbook_of(sheets, title=title, finish=finish)
 
 
 def a_roster(branches: Iterable[RosterBranch] = (RosterBranch(),)) -> bytes:
-    """A workbook without a fault."""
+    """Make a workbook without a fault."""
     branches = list(branches)
     return a_workbook(member_rows(branches), committee_rows(branches))
 
 
 def school_branches(branches: int = 60, members: int = 1352) -> list[RosterBranch]:
-    """A school of invented people, always the same: five branches to a unit, every seventh member probationary in each second branch."""
+    """Invent a school, always the same: five branches to a unit.
+
+    In each second branch, every seventh member is probationary.
+    """
     names = (f"{surname}{first}{second}" for second in GIVEN_SECOND for first in GIVEN_FIRST for surname in SURNAMES)
     school = []
     for number in range(branches):
@@ -110,5 +116,5 @@ def school_branches(branches: int = 60, members: int = 1352) -> list[RosterBranc
 
 
 def a_school_roster(branches: int = 60, members: int = 1352) -> bytes:
-    """The roster of a whole school, at most 3,000 people."""
+    """Make the roster of a whole school, at most 3,000 people."""
     return a_roster(school_branches(branches, members))

@@ -1,4 +1,8 @@
-"""Services for tests: one in this process on a database of its own, and real server processes on loopback ports."""
+"""Services for tests.
+
+One runs in this process on a database of its own; others are real server processes on loopback
+ports.
+"""
 
 from __future__ import annotations
 
@@ -57,12 +61,12 @@ class Cast:
 
     @property
     def organiser(self) -> str:
-        """On the committee."""
+        """A member of the committee."""
         return f"{self.code}c"
 
     @property
     def publicist(self) -> str:
-        """On the committee too."""
+        """Another member of the committee."""
         return f"{self.code}k"
 
     @property
@@ -71,7 +75,7 @@ class Cast:
 
     @property
     def newcomer(self) -> str:
-        """A member too."""
+        """Another member."""
         return f"{self.code}n"
 
     @property
@@ -81,7 +85,10 @@ class Cast:
 
 @dataclass
 class House:
-    """A service in this process, with the school of ``builders.a_school`` and as many branches more as tests ask for."""
+    """A service in this process with the school of ``builders.a_school``.
+
+    Tests can add more branches.
+    """
 
     engine: Engine
     app: Flask
@@ -90,27 +97,33 @@ class House:
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     def as_(self, who: str) -> Client:
-        """Somebody signed in with a token: by name, by role of the school, or by 学工号."""
+        """Sign a person in with a token: by name, by role of the school, or by 学工号."""
         if who not in self._clients:
             with transaction(self.engine, actor="cli") as session:
                 self._clients[who] = Client(self.app.test_client(), token_of(session, who))
         return self._clients[who]
 
     def a_branch(self) -> Cast:
-        """One more branch in the published year."""
+        """Add one more branch to the published year."""
         cast = Cast(f"X{next(self._numbers):03d}")
         with transaction(self.engine, actor="cli") as session:
             add_branch(session, cast)
         return cast
 
     def state(self) -> Mapping[str, int]:
-        """How many rows each table has. History has one for every change, so equal states mean that nothing was changed."""
+        """Count the rows of each table.
+
+        History has one for every change, so equal counts mean that nothing was changed.
+        """
         with transaction(self.engine, actor=None) as session:
             return state_of(session)
 
 
 def add_branch(session: Session, cast: Cast) -> None:
-    """A branch with secretary, deputy, two more on the committee and two members, and its process in 2024."""
+    """Add a branch and its process in 2024.
+
+    It has a secretary, a deputy, two more on the committee and two members.
+    """
     branch = a_branch(session, code=cast.code, members=cast.everybody, committee=(cast.secretary, cast.organiser, cast.publicist))
     deputy = person(session, cast.deputy)
     session.add(
@@ -135,7 +148,7 @@ def state_of(session: Session) -> Mapping[str, int]:
 
 
 def kept_in(session: Session, words: str) -> set[str]:
-    """The tables with a row that has these words in a value or as a name."""
+    """Find the tables with a row that has these words in a value or as a name."""
     names = text("select tablename from pg_tables where schemaname = 'public'")
     holding = 'select exists (select from "{}" t where strpos(to_jsonb(t)::text, :words) > 0)'
     tables = {name: text(holding.format(name)) for name in session.scalars(names).all()}
@@ -144,7 +157,7 @@ def kept_in(session: Session, words: str) -> set[str]:
 
 @contextmanager
 def a_house(superuser: str, template: str, **settings: Any) -> Iterator[House]:
-    """A service in this process on a database of its own."""
+    """Run a service in this process on a database of its own."""
     with a_clone(superuser, template) as url:
         engine = engine_for(url)
         with transaction(engine, actor="cli") as session:
@@ -166,7 +179,10 @@ class Server:
 
 @contextmanager
 def a_server(database_url: str, log: Path) -> Iterator[Server]:
-    """A process that serves this database until the block ends. Its clock stands at ``builders.NOW``."""
+    """Run a process that serves this database until the block ends.
+
+    Its clock always shows ``builders.NOW``.
+    """
     port = free_port()
     command = [sys.executable, "-m", "tests.support.servers", database_url, str(port)]
     with log.open("ab") as output, subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=output, stderr=output) as process:
@@ -190,7 +206,7 @@ def _wait_for(address: str, process: subprocess.Popen[bytes], log: Path) -> None
 
 
 def tokens_of(engine: Engine, staff_nos: list[str]) -> dict[str, str]:
-    """A token for each of them."""
+    """Make a token for each of them."""
     with transaction(engine, actor="cli") as session:
         return {each: token_of(session, STAFF_NO.get(each, each)) for each in staff_nos}
 

@@ -1,4 +1,7 @@
-"""A situation: what a branch does so that a requirement is met, and what so that it is not; and what most of them begin with."""
+"""A situation: acts of a branch by which a requirement is met, and acts by which it is not.
+
+Acts that most situations begin with are here too.
+"""
 
 from __future__ import annotations
 
@@ -28,12 +31,12 @@ SUBSTANCE = {
     "exchange": "坦诚交流",
     "private_notes": "近来照顾老人，压力较大",
 }
-"""All that a talk can note (K3, K4, K5)."""
+"""Texts for every field of a talk (K3, K4, K5)."""
 
 
 @dataclass(frozen=True)
 class Situation:
-    """What a new branch does so that a requirement is met, and what else so that it is not."""
+    """Acts of a new branch by which a requirement is met, and acts by which it is not."""
 
     met: Callable[[Session, Process], object]
     unmet: Callable[[Session, Process], object]
@@ -41,7 +44,7 @@ class Situation:
 
 
 def nothing(session: Session, process: Process) -> None:
-    """A new branch as it is."""
+    """Leave a new branch as it is."""
 
 
 def a_study(
@@ -53,7 +56,7 @@ def a_study(
     exchange: str | None = "围绕两个文件交流了体会",
     by: str = "张三",
 ) -> StudySession:
-    """A session of study that these people attended."""
+    """Record a session of study that these people attended."""
     body = {"held_on": HELD_ON, "titles": list(titles), "present": [STAFF_NO.get(name, name) for name in present], "exchange": exchange}
     return SESSIONS.record(session, process, body, by=caller(session, by), now=NOW)
 
@@ -65,6 +68,6 @@ def on_roll(session: Session, process: Process, name: str) -> Participant:
 
 
 def a_talk(session: Session, process: Process, talker: str, partner: str, *, by: str | None = None, **fields: Any) -> Talk:
-    """A talk that ``talker`` held with ``partner`` and recorded himself, unless ``by`` did."""
+    """Record a talk of ``talker`` with ``partner``, by the talker or by another."""
     body = {"held_on": HELD_ON, "talker": STAFF_NO[talker], "partner": STAFF_NO[partner], "way": TalkWay.FACE, **fields}
     return TALKS.record(session, process, body, by=caller(session, by or talker), now=NOW)

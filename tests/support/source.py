@@ -9,5 +9,5 @@ from pathlib import Path
 
 @cache
 def parsed(path: Path) -> ast.Module:
-    """A file's syntax tree, for reading only."""
+    """Parse a file into its syntax tree, for reading only."""
     return ast.parse(path.read_text(encoding="utf-8"))

@@ -15,7 +15,7 @@ Row = dict[str, object]
 
 @dataclass(frozen=True)
 class Formula:
-    """A cell that holds a formula; ``value`` is what Excel last computed."""
+    """A cell with a formula; ``value`` is Excel's last result."""
 
     text: str
     value: str = ""
@@ -24,7 +24,10 @@ class Formula:
 def workbook_of(
     sheets: Mapping[str, tuple[Sequence[str], Sequence[Row]]], *, title: str | None = None, finish: Callable[[Workbook], None] = lambda _: None
 ) -> bytes:
-    """The xlsx of these sheets: headings, then rows by heading. ``finish`` may add to it before it is closed."""
+    """Make the xlsx of these sheets: headings, then rows by heading.
+
+    ``finish`` may add to it before it is closed.
+    """
     content = BytesIO()
     workbook = Workbook(content, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
     workbook.set_properties({"created": datetime(2024, 12, 1, tzinfo=UTC)})
@@ -48,7 +51,7 @@ def workbook_of(
 
 
 def repacked(data: bytes, parts: Mapping[str, bytes], compression: int = ZIP_DEFLATED) -> bytes:
-    """The same archive with some parts replaced or added."""
+    """Copy an archive with some parts replaced or added."""
     content = BytesIO()
     with ZipFile(BytesIO(data)) as source, ZipFile(content, "w", compression) as target:
         for part in {**{info.filename: b"" for info in source.infolist()}, **parts}:

@@ -1,4 +1,4 @@
-"""Two branches of one service with a record of every sort, and everybody who may ask for them."""
+"""Two branches of one service with a record of every sort, and every kind of caller."""
 
 from __future__ import annotations
 
@@ -113,12 +113,12 @@ def records(house: House, cast: Cast) -> dict[str, Any]:
 
 
 def latest(session: Session) -> Decision | None:
-    """The decision of the year: there is one for all branches."""
+    """Find the decision of the year: there is one for all branches."""
     return session.scalar(select(Decision))
 
 
 def an_invitation(house: House, staff_no: str) -> str:
-    """The code of the link that somebody was sent."""
+    """Invite a person, and find the code of the link in their letter."""
     assert house.as_("administrator").post(f"/accounts/{staff_no}/invitation").status == 200
     with transaction(house.engine, actor=None) as session:
         text = session.scalars(select(Letter.text).where(Letter.kind == INVITED).order_by(Letter.id.desc()).limit(1)).one()
@@ -126,14 +126,14 @@ def an_invitation(house: House, staff_no: str) -> str:
 
 
 def address(route: Route, cast: Cast, ids: dict[str, Any], staff_no: str | None = None) -> str:
-    """A route with everything filled in that stands in its address."""
+    """Fill in all values in the address of a route."""
     kind = next((name for name in ids if f"/{name}/" in route.rule), "")
     values = {**ids, "year": 2024, "day": "2025-01-26", "code": cast.code, "staff_no": staff_no or cast.member, "record_id": ids.get(kind, 1)}
     return re.sub(r"<(?:[^:<>]+:)?([^<>]+)>", lambda found: str(values[found[1]]), route.rule)
 
 
 def client_of(world: World, who: str) -> Client:
-    """Somebody of EVERYBODY but nobody, signed in."""
+    """Give the signed-in client of one of EVERYBODY except nobody."""
     if who in SCHOOL:
         return world.house.as_(who)
     return world.house.as_(world.there.secretary if who == ELSEWHERE else getattr(world.here, who))

@@ -1,4 +1,7 @@
-"""The demo as a new user meets it: started, walked by the README's own curl, killed, started again, stopped."""
+"""The demo as a new user meets it.
+
+It is started, walked by the README's own curl, killed, started again, stopped.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ PATIENCE_SECONDS = 60
 
 @contextmanager
 def demo(project: Path, data_dir: Path, port: int) -> Iterator[subprocess.Popen[str]]:
-    """A demo that answers, killed at the end if a test left it running."""
+    """Run a demo until the block ends; kill it if a test left it running."""
     process = subprocess.Popen(
         [sys.executable, "-m", "cli", "demo", "--port", str(port), "--data-dir", str(data_dir)],
         cwd=project,
@@ -79,7 +82,7 @@ def office_token(data_dir: Path) -> str:
 
 
 def tour(project: Path) -> str:
-    """The bash block of the README."""
+    """Find the bash block of the README."""
     found = re.search(r"```bash\n(.*?)```", (project / "README.md").read_text(encoding="utf-8"), re.DOTALL)
     assert found is not None
     return found.group(1)
@@ -123,7 +126,10 @@ def test_the_demo_shows_every_stage_and_the_readmes_tour_walks_it(project: Path,
 
 
 def must_show(project: Path, printed: str) -> None:
-    """The README's sample of the demo's output is what was printed, line by line; an ellipsis stands for the rest."""
+    """Compare what the demo printed with the sample in the README, line by line.
+
+    An ellipsis in the sample stands for any text.
+    """
     [sample] = re.findall(r"```text\n(服务地址.*?)```", (project / "README.md").read_text(encoding="utf-8"), re.DOTALL)
     lines = iter(printed.splitlines())
     for wanted in sample.splitlines():

@@ -1,4 +1,4 @@
-"""``zhibu doctor``: each thing that can be wrong is told in one line with what to do, and what is right is told as right."""
+"""``zhibu doctor``: each fault in one line with its remedy; a healthy part is reported as such."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def now() -> datetime:
 
 
 def nothing() -> None:
-    """A mail server that answers."""
+    """Act as a mail server that answers."""
 
 
 def look(
@@ -49,7 +49,7 @@ def look(
     greet: Callable[[], None] = nothing,
     **settings: Any,
 ) -> dict[str, list[Finding]]:
-    """What is found, by what was looked at; without a URL the embedded database cannot be used."""
+    """Give the findings by subject; without a URL the embedded database cannot be used."""
 
     @contextmanager
     def opened() -> Iterator[Urls]:
@@ -206,7 +206,7 @@ def mail() -> Iterator[MailServer]:
 
 
 def doctor(project: Path, **environment: str) -> tuple[int, dict[str, str]]:
-    """Its exit code, and the state of each line."""
+    """Run the command; give its exit code, and the state of each line."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ZHIBU_")}
     done = subprocess.run(
         [sys.executable, "-m", "cli", "doctor"], cwd=project, env={**kept, **environment}, capture_output=True, text=True, check=False

@@ -1,4 +1,7 @@
-"""流程种类: a new kind is its package, its words and a line in the list; everything else is made from its declaration."""
+"""A new kind of process (流程种类) needs a package, words, and a line in the list.
+
+Everything else is made from its declaration.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ WORDS = (
     ("\nSTAGES: dict[Kind, tuple[Stage, ...]] = {\n", "    Kind.TOY: (Stage.BEGUN, Stage.CHECKED, Stage.OVER),\n"),
     ("\nENDED = {", "Kind.TOY: (Stage.OVER,), "),
 )
-"""What a new kind adds to the vocabulary, each after a line that is there."""
+"""Words that a new kind adds to the vocabulary, each after an existing line."""
 LISTED = (
     ("from workflow import appraisal, assessment", "from workflow import appraisal, assessment, toy"),
     ("(appraisal.KIND, assessment.KIND)", "(appraisal.KIND, assessment.KIND, toy.KIND)"),
@@ -68,7 +71,10 @@ def test_a_toy_kind_of_three_stages_moves_asks_tells_and_is_remembered(enlarged:
 
 
 def test_a_kind_is_named_by_its_own_package_alone(project: Path) -> None:
-    """The vocabulary declares it; whoever else must speak of one reads it from the package or from the list."""
+    """The vocabulary declares it.
+
+    Other code that must speak of a kind reads it from the package or from the list.
+    """
     own = {"appraisal", "assessment", "foundation"}
     named = re.compile(r"(?<!\w)Kind\.[A-Z]")
     files = [path for top in ("workflow", "api", "schedulers") for path in sorted((project / top).rglob("*.py"))]

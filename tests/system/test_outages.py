@@ -1,4 +1,7 @@
-"""A database that stops and returns, and services that are told to stop: real server processes, a PostgreSQL of the tests' own."""
+"""A database that stops and returns, and services that are told to stop.
+
+The server processes are real, and the PostgreSQL is the tests' own.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,7 @@ from workflow.people.accounts import issue_token
 pytestmark = pytest.mark.slow
 PATIENCE_SECONDS = 30
 SOON_SECONDS = 8
-"""connect_timeout, and a little."""
+"""A little more than connect_timeout."""
 
 
 @dataclass
@@ -103,12 +106,12 @@ from workflow.foundation.database import engine_for
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 serve_in_this_process(create_app(engine_for(sys.argv[1]), settings_of_tests()), host="127.0.0.1", port=int(sys.argv[2]))
 """
-"""As the demo serves."""
+"""Code that serves with waitress, as the demo does."""
 
 
 @contextmanager
 def served(database: Database, project: Path, log: Path, by: str) -> Iterator[Service]:
-    """The school served by gunicorn (``zhibu serve``) or by waitress, until the block ends."""
+    """Serve the school by gunicorn (``zhibu serve``) or by waitress, until the block ends."""
     port = free_port()
     settings = settings_of_tests()
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ZHIBU_")}
@@ -144,7 +147,7 @@ def wait_until(true: object, service: Service, seconds: float = PATIENCE_SECONDS
 
 
 def path_of(rule: str) -> str:
-    """An address of this route; nobody is asked what stands there."""
+    """Make an address of this route; the values in it need not exist."""
     return "/api/v1" + re.sub(r"<int[^>]*:year>", "2024", re.sub(r"<(?!int[^>]*:year)[^>]*>", "1", rule)).replace("<", "")
 
 
@@ -188,7 +191,8 @@ def test_told_to_stop_a_service_finishes_what_it_has_taken_and_takes_nothing_new
             answer = threads.submit(extend, service)
             wait_until(lambda: waiting(database.engine), service)
             service.process.send_signal(signal.SIGTERM)
-            # Long enough for a server that forgets what it has taken to be gone, and longer than waitress waits by itself.
+            # Long enough for a server that would forget its open request to end, and longer than
+            # waitress waits by itself.
             wait_until(lambda: refused(service.port), service, 3)
             time.sleep(2.5 if by == "gunicorn" else 5.2)
             assert service.process.poll() is None
@@ -199,7 +203,7 @@ def test_told_to_stop_a_service_finishes_what_it_has_taken_and_takes_nothing_new
 
 
 def waiting(engine: Engine) -> bool:
-    """Whether somebody waits for a lock."""
+    """Tell whether a connection waits for a lock."""
     with engine.connect() as connection:
         return bool(connection.scalar(text("select count(*) from pg_stat_activity where wait_event_type = 'Lock'")))
 

@@ -1,4 +1,4 @@
-"""run.py: what it decides, and one real environment made from a tiny project without packages."""
+"""run.py: its decisions, and one real environment made from a tiny project without packages."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def main():
 
 
 def a_clone(folder: Path) -> Path:
-    """A fresh clone of a project of this shape, its locks without packages."""
+    """Make a fresh clone of a project of this shape, its locks without packages."""
     shutil.copy(run.__file__, folder)
     for name, text in [
         ("backend.py", BACKEND),
@@ -75,7 +75,7 @@ def builds(clone: Path) -> int:
 
 
 def pins(lock: str) -> dict[str, str]:
-    """Each requirement of a lock with its version and hashes."""
+    """Read each requirement of a lock with its version and hashes."""
     return dict(re.findall(r"^([\w.-]+)==((?:.*\\\n)*.*)", (ROOT / lock).read_text(), flags=re.MULTILINE))
 
 
@@ -126,7 +126,10 @@ def test_a_moved_clone_asks_for_a_new_environment(tmp_path: Path, monkeypatch: p
 
 
 def in_a_clone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let run.py look at a clone of a project of this shape, with an environment that has a Python."""
+    """Let run.py look at a clone of a project of this shape.
+
+    Its environment has a Python.
+    """
     a_clone(folder)
     places = {"ROOT": folder, "VENV": folder / ".venv", "PYTHON": folder / ".venv" / "python", "STAMP": folder / ".venv" / "ready"}
     for name, path in {**places, "RUNTIME": folder / "requirements.lock", "DEVELOPMENT": folder / "requirements-dev.lock"}.items():
@@ -170,7 +173,10 @@ def test_an_old_python_can_read_run_py_far_enough_to_be_told() -> None:
 
 @pytest.fixture
 def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The programs that checks call: each tells how it was called, and fails where it finds a file ``<name>-fails``."""
+    """The programs that checks call.
+
+    Each prints its arguments, and fails if there is a file ``<name>-fails``.
+    """
     for name in ("ruff", "lint-imports", "mypy", "pytest"):
         (tmp_path / name).write_text(f'#!/bin/sh\necho "{name} ran with: $*"\n! test -e "$0-fails"\n')
         (tmp_path / name).chmod(0o755)

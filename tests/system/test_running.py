@@ -1,4 +1,7 @@
-"""A school as it is run: what the log of a whole story tells of people (nothing), numbers of several processes, a backup that was restored."""
+"""A school in service: no personal data in the log, the metrics of several processes, a backup.
+
+The log is that of a whole story; the backup is restored.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,10 @@ def environment(database_url: str, **more: str) -> dict[str, str]:
 
 @contextmanager
 def running(project: Path, log: Path, environ: dict[str, str], *words: str, ready: int | None = None) -> Iterator[subprocess.Popen[bytes]]:
-    """``zhibu`` with these words, its whole output in a file, until the block ends; from when the port answers."""
+    """Run ``zhibu`` with these words until the block ends, with all output in a file.
+
+    The block begins when the port answers.
+    """
     with log.open("ab") as output:
         process = subprocess.Popen([sys.executable, "-m", "cli", *words], cwd=project, env=environ, stdout=output, stderr=output)
     try:
@@ -105,7 +111,10 @@ PASSWORD, WRONG = "canary-password-1", "canary-password-2"
 
 
 def ask_with_canaries(ask: Callable[..., httpx.Response], http: httpx.Client, secretary: tuple[str, str], office: tuple[str, str], url: str) -> None:
-    """Requests of every sort, each with personal data in it: taken, refused, missing, malformed, forbidden, unknown, stale, and one that fails."""
+    """Send requests of every sort, each with personal data in it.
+
+    They are taken, refused, missing, malformed, forbidden, unknown, stale; one fails.
+    """
     study = {"held_on": "2024-12-18", "titles": list(READING), "present": ["canaryz3", "canaryl4"], "exchange": TEXTS["exchange"]}
     kept = ask(secretary, "POST", f"{B}/study-sessions", json=study)
     assert kept.status_code == 201, kept.text
@@ -128,7 +137,7 @@ def ask_with_canaries(ask: Callable[..., httpx.Response], http: httpx.Client, se
     http.request("CANARY", "/me")
     returned = ask(office, "POST", f"{B}/extensions", json={"stage": "talks", "due_on": "2030-01-10", "reason": "金丝雀理由"})
     assert returned.status_code == 201, returned.text
-    # A fault of ours: its statement and its values stand in the words of the exception.
+    # A fault of ours: the exception's words contain its statement and its values.
     with engine_of_owner(url) as owner:
         owner.execute(text("alter table talk rename column affirmed to gone"))
         owner.commit()
@@ -138,7 +147,10 @@ def ask_with_canaries(ask: Callable[..., httpx.Response], http: httpx.Client, se
 
 
 def test_a_whole_story_leaves_nobodys_data_in_the_log(project: Path, tmp_path: Path, engine: Engine, database_url: str, mail: MailServer) -> None:
-    """Names, 学工号, texts, tokens, passwords, addresses, the secret key: none is in what the service and the worker write at DEBUG."""
+    """The log of the service and the worker at DEBUG has no personal data.
+
+    It holds no names, 学工号, texts, tokens, passwords, addresses, nor the secret key.
+    """
     with transaction(engine, actor="cli") as session:
         an_office(session)
         a_branch(session, members=MEMBERS, committee=MEMBERS[:3])
@@ -251,7 +263,7 @@ def test_a_backup_is_restored_with_every_row_and_the_service_goes_on_with_it(
         assert state_of(after)["history"] > 0
     again.dispose()
 
-    # Restored over what is there, it says so and changes nothing.
+    # Over existing data, the restore refuses with a message and changes nothing.
     assert deployed("restore.sh", another, backup).returncode != 0
 
     port = free_port()

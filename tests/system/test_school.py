@@ -1,7 +1,9 @@
-"""A school set up by the commands alone, with a roster of sixty branches, and one branch walked over HTTP on a running server.
+"""A school made by commands alone: sixty branches on the roster, one of them walked over HTTP.
 
-What the year is about, seen from outside: refused with every missing person named, one talk recorded and the list one shorter, waived with a
-reason, advanced, returned by the office with a new day, advanced again; its reminder read back from the mail server; the dashboard agrees.
+The core of a year, seen from outside on a running server. The branch is refused, and the refusal
+names every missing person; each recorded talk shortens the list. It waives with a reason, advances,
+is returned by the office with a new day, and advances again. Its reminder is read back from the
+mail server, and the dashboard agrees.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ YEAR = "/cycles/2024"
 
 @dataclass(frozen=True)
 class School:
-    """A running service, and how to be somebody at it."""
+    """A running service, with clients for its people."""
 
     project: Path
     environment: dict[str, str]
@@ -109,7 +111,7 @@ def mail() -> Iterator[MailServer]:
 
 
 def tick_at(school: School, mail: MailServer, moment: datetime) -> None:
-    """One tick of the worker at a moment, with the real mail server."""
+    """Run one tick of the worker at a moment, with the real mail server."""
     settings = read_settings({}, base_url=school.environment["ZHIBU_BASE_URL"], smtp_url=mail.url, mail_from="zhibu@school.example")
     engine = engine_for(school.environment["ZHIBU_DATABASE_URL"].replace("postgresql:", "postgresql+psycopg:"))
     tick(engine, settings, moment)
@@ -117,7 +119,7 @@ def tick_at(school: School, mail: MailServer, moment: datetime) -> None:
 
 
 def at_ten(day: date) -> datetime:
-    """Ten in the morning, as the school's clock says it."""
+    """Give ten in the morning by the school's clock."""
     return datetime(day.year, day.month, day.day, 10, tzinfo=SCHOOL_ZONE).astimezone(UTC)
 
 
@@ -132,7 +134,7 @@ def ok(answer: httpx.Response) -> Any:
 
 @dataclass(frozen=True)
 class Walker:
-    """A large branch on its way, as its secretary and the office see it."""
+    """A large branch on its way, with the clients of its secretary and of the office."""
 
     school: School
     row: dict[str, Any]
@@ -194,7 +196,7 @@ def test_a_branch_walks_study_and_talks_and_is_returned_and_walks_again(school: 
 
 
 def studies(walker: Walker) -> None:
-    """Refused with every missing person and title named, until all have studied."""
+    """Let the branch be refused, with every missing person and title, until all have studied."""
     people = walker.people
     refused = walker.advance()
     assert refused.status_code == 409
@@ -211,7 +213,10 @@ def studies(walker: Walker) -> None:
 
 
 def talks_with_all_but(walker: Walker, last: str) -> None:
-    """One talk recorded, and the list is one shorter; a committee member records his own."""
+    """Record talks with all others but the last; each record shortens the list.
+
+    A committee member records their own talk.
+    """
     leaders, others = walker.leaders, walker.others
     for number, one in enumerate(leaders):
         for other in leaders[number + 1 :]:
@@ -226,7 +231,10 @@ def talks_with_all_but(walker: Walker, last: str) -> None:
 
 
 def is_reminded_of_it(walker: Walker, mail: MailServer, last: str) -> None:
-    """The reminder of the day after tomorrow but one is read back from the mail server: his own duty, nobody's name."""
+    """Read the reminder of three days before the deadline back from the mail server.
+
+    It tells the secretary their own duty and has nobody else's name.
+    """
     tick_at(walker.school, mail, at_ten(TODAY))
     branch, secretary = walker.row["branch"], walker.people[0]["name"]
     [letter] = [each for each in mail.received if branch["name"] in each["Subject"] and secretary in str(each["To"])]
@@ -235,19 +243,22 @@ def is_reminded_of_it(walker: Walker, mail: MailServer, last: str) -> None:
     assert "还差1项" in text
     assert walker.others[last] not in text
     ledger = ok(walker.office.get(f"{YEAR}/letters", params={"branch": branch["code"], "recipient": walker.leaders[0]}))["items"]
-    # Before a weekend a nearer reminder than the third day's may be due already.
+    # Before a weekend a reminder nearer to the deadline may be due already.
     nearest = nearest_reminder(DEADLINES["talks"], at_ten(TODAY), {}, (7, 3, 1))
     assert [(each["kind"], each["state"]) for each in ledger] == [(f"due-{nearest}", "sent")]
 
 
 def is_returned_and_advances_again(walker: Walker, mail: MailServer) -> None:
-    """Returned by the office with a new day; the waiver stands, and the branch advances again."""
+    """Let the office return the branch with a new day.
+
+    The waiver stays valid, and the branch advances again.
+    """
     day = str(TODAY + timedelta(days=10))
     returned = ok(walker.move(walker.office, "return", to="talks", reason="请补充意见建议", due_on=day))
     assert (returned["stage"], returned["round"], returned["due_on"]) == ("talks", 2, day)
     progress = ok(walker.office.get(f"{YEAR}/progress", headers={"Cache-Control": "no-cache"}))
     assert (progress["by_stage"]["talks"], progress["returned"]) == (1, 1)
-    # The letter was queued by the server just now, which may be after ten.
+    # The server queued the letter just now, which may be after ten.
     tick_at(walker.school, mail, max(at_ten(TODAY), datetime.now(UTC)))
     assert any("退回" in each["Subject"] for each in mail.received)
     assert ok(walker.advance())["stage"] == "self_review"

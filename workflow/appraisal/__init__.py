@@ -1,4 +1,7 @@
-"""民主评议 (appraisal), track B of the plan: its moves, requirements and acts. Nothing registers itself; what counts is listed here."""
+"""民主评议 (appraisal), track B of the plan: its moves, requirements and acts.
+
+Nothing registers itself: the tuples here list all that counts.
+"""
 
 from __future__ import annotations
 

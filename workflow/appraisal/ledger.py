@@ -1,7 +1,8 @@
-"""整改台账 (the ledger of rectification): the problems that were found, and the measures against them with their progress.
+"""整改台账 (the ledger of rectification): problems that were found, and measures against them.
 
-It stands below all stages: this year's duty report tells of last year's measures (F9), and problems come up in talks and meetings. Who may
-write it, and what the plan asks of it, stands in the rooms of the fifth stage.
+Measures have their progress with them. The ledger stands below all stages, because this year's duty
+report tells of last year's measures (F9), and problems come up in talks and meetings. The rooms of
+the fifth stage say who may write it and what the plan asks of it.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from workflow.rules.evidence import STANDING, Evidence
 from workflow.year.cycle import Cycle, Participant, Process
 
 COMMITTEE = "committee"
-"""What a problem is about when it is not about a person."""
+"""The word in the place of a 学工号 for a problem that is about no person."""
 NOTHING_LAST_YEAR = "上年度无整改事项"
 
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -37,7 +38,7 @@ class Problem(Evidence, Base):
 
     source: Mapped[ProblemSource] = mapped_column(word(ProblemSource, name="source"))
     about: Mapped[str | None] = mapped_column(ForeignKey("person.staff_no", onupdate="CASCADE"))
-    """Whose it is; None is the committee's."""
+    """The person whose problem it is; None means the committee."""
     text: Mapped[str]
 
     @property
@@ -58,7 +59,7 @@ class Measure(Evidence, Base):
     """责任人, the secretary unless another is named (F8)."""
     due_on: Mapped[date | None]
     state: Mapped[MeasureState] = mapped_column(word(MeasureState, name="state"), default=MeasureState.OPEN)
-    """That of the last progress."""
+    """The state in the latest progress."""
 
     answers: Mapped[list[MeasureProblem]] = relationship(lazy="selectin", order_by="MeasureProblem.problem_id", cascade="all, delete-orphan")
     progress: Mapped[list[MeasureProgress]] = relationship(lazy="selectin", order_by="MeasureProgress.id")
@@ -72,7 +73,7 @@ class Measure(Evidence, Base):
 
 @tracked()
 class MeasureProblem(Base):
-    """A measure answers a problem (对应问题)."""
+    """The link between a measure and a problem that it answers (对应问题)."""
 
     __tablename__ = "measure_problem"
     __table_args__ = (PrimaryKeyConstraint("measure_id", "problem_id"), Index("ix_measure_problem_problem_id", "problem_id"))
@@ -86,7 +87,7 @@ class MeasureProblem(Base):
 
 @tracked()
 class MeasureProgress(Numbered, Base):
-    """How far a measure has come, and what shows it (整改进展、佐证). Follow-through: it never closes."""
+    """One step of progress of a measure, with its evidence (整改进展、佐证). No stage closes it."""
 
     __tablename__ = "measure_progress"
 
@@ -100,7 +101,7 @@ class MeasureProgress(Numbered, Base):
 
 @tracked()
 class MeasureComment(Numbered, Base):
-    """What somebody says of a measure (群众意见). Follow-through: it never closes."""
+    """A comment on a measure (群众意见). No stage closes it."""
 
     __tablename__ = "measure_comment"
 
@@ -149,7 +150,10 @@ personal(
 
 
 def problems_named(session: Session, process_id: int, field: str, ids: Collection[int]) -> Sequence[Problem]:
-    """The problems with these numbers. Raises Invalid for those that are not of this branch or count no more."""
+    """Find the problems with these numbers.
+
+    Raises Invalid for numbers that are not of this branch or no longer count.
+    """
     found = session.scalars(select(Problem).where(any_of(Problem.id, ids), Problem.process_id == process_id, Problem.counts)).all() if ids else []
     if wrong := sorted(set(ids) - {row.id for row in found}):
         raise Invalid({field: [Words(f"台账中没有编号为 {number} 的有效问题", f"there is no problem {number} that counts") for number in wrong]})
@@ -161,7 +165,7 @@ def problems_named(session: Session, process_id: int, field: str, ids: Collectio
 
 @dataclass(frozen=True)
 class LastYearsMeasure:
-    """A measure of the last cycle, as it stands today (上年度整改事项)."""
+    """A measure of the last cycle, with its present state (上年度整改事项)."""
 
     text: str
     owner: str | None
@@ -171,7 +175,10 @@ class LastYearsMeasure:
 
 
 def last_years_measures(session: Session, process: Process) -> list[LastYearsMeasure]:
-    """The measures that count of the same branch in its most recent earlier cycle. None when there was no such cycle."""
+    """List the measures that count in the branch's most recent earlier cycle.
+
+    The list is empty if there was no such cycle.
+    """
     last = (
         select(Process.id)
         .join(Cycle, Cycle.id == Process.cycle_id)
@@ -190,7 +197,7 @@ def last_years_measures(session: Session, process: Process) -> list[LastYearsMea
 
 
 def rectification_text(rows: Sequence[LastYearsMeasure]) -> str:
-    """What a duty report begins with: one line for each measure of last year."""
+    """Write the beginning of a duty report: one line for each measure of last year."""
     return "\n".join(f"{number}. {_line(row)}" for number, row in enumerate(rows, 1)) or NOTHING_LAST_YEAR
 
 

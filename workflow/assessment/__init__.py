@@ -1,4 +1,7 @@
-"""党委考核支部 (assessment), track A of the plan: its moves, requirements and acts. Nothing registers itself; what counts is listed here."""
+"""党委考核支部 (assessment), track A of the plan: its moves, requirements and acts.
+
+Nothing registers itself: the tuples here list all that counts.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +51,10 @@ ACTS: tuple[AnyAct, ...] = (
 
 
 def _stage_shown(by: Caller, stage: Stage) -> bool:
-    """What the office and the committee still lack is theirs to know: a branch sees what it is asked for itself."""
+    """Show a branch only the stage of collecting, in which it is asked itself.
+
+    Only the school's readers may know what the office and the committee still lack.
+    """
     return stage is Stage.COLLECTING or bool(by.school & SCHOOL_READERS)
 
 

@@ -1,10 +1,12 @@
-"""集中活动 (activities of the year): what the school held together, and who of each branch was there.
+"""集中活动 (activities of the year): the school's joint activities, and the attendance at them.
 
-The plan: 围绕各支部完成主要工作、参加重要集中活动……参加党员教育学习、文明创建、志愿服务等集中活动的出勤及表现情况。
+The plan: 围绕各支部完成主要工作、参加重要集中活动……参加党员教育学习、文明创建、志愿服务等集中活动的
+出勤及表现情况。
 
-Records: an activity of the year, and a line for each person who was expected at it, as the attendance sheet (出勤表) says. An activity belongs
-to the year; the line of a person to his branch's assessment, as the roll knew him when the sheet was applied. How a sheet is read and applied
-stands in ``attendance.py``.
+Records: an activity of the year, and a line for each person who was expected at it, as the
+attendance sheet (出勤表) says. An activity belongs to the year. The line of a person belongs to
+their branch's assessment, by the roll at the time when the sheet was applied. ``attendance.py``
+reads and applies sheets.
 """
 
 from __future__ import annotations
@@ -69,16 +71,19 @@ class Activity(Retractable, Base):
 
     cycle_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("cycle.id"))
     kind: Mapped[str] = mapped_column(String(32))
-    """Of the kinds that the plan names, or ``other``, which is listed and has no rate."""
+    """A kind that the plan names, or ``other``, which is listed and has no rate."""
     name: Mapped[str]
     held_on: Mapped[date]
     expected: Mapped[int | None]
-    """应到: how many people of the whole school were expected, where the office knows it; the sheet is compared with it."""
+    """应到: how many people of the whole school were expected, if the office knows it.
+
+    The sheet is compared with it.
+    """
 
 
 @tracked()
 class Attendance(Base):
-    """Somebody was expected at an activity and came, was on leave or stayed away (出勤)."""
+    """A person's presence, leave or absence at an activity where they were expected (出勤)."""
 
     __tablename__ = "attendance"
     __table_args__ = (PrimaryKeyConstraint("activity_id", "staff_no"), Index("ix_attendance_process", "process_id"))
@@ -86,7 +91,7 @@ class Attendance(Base):
     activity_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("activity.id"))
     staff_no: Mapped[str] = mapped_column(ForeignKey("person.staff_no", onupdate="CASCADE"))
     process_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("process.id"))
-    """The assessment of the branch that he counts for."""
+    """The assessment of the branch that the person counts for."""
     presence: Mapped[Presence] = mapped_column(word(Presence, name="presence"), info=notes("S4"))
 
     activity: Mapped[Activity] = relationship()
@@ -106,7 +111,7 @@ personal(
 
 
 class TurnoutSchema(Answered):
-    """How many of the whole school were expected, came, were on leave and stayed away, as the sheet says."""
+    """The turnout of the whole school by the sheet: expected, present, on leave, absent."""
 
     expected = Whole(dump_only=True, **about("应到", "expected", always=True))
     present = Whole(dump_only=True, **about("实到", "present", always=True))
@@ -125,7 +130,7 @@ class ActivitySchema(RecordSchema):
     attendance = fields.Nested(TurnoutSchema, dump_only=True, **about("出勤", "attendance", always=True))
 
     def shown_with(self, row: Activity, turnout: Turnout | None) -> dict[str, Any]:
-        """An activity with how many came; None before its sheet was applied."""
+        """Show an activity with its turnout; None before its sheet was applied."""
         counted = self.fields["attendance"].schema.shown(turnout or Turnout())  # type: ignore[attr-defined]
         return {**self.shown(row, frozenset({"imported", "attendance"})), "imported": turnout is not None, "attendance": counted}
 
@@ -137,7 +142,10 @@ ACTIVITIES = ActivitySchema()
 
 
 def record_activity(session: Session, cycle: Cycle, body: Sent, *, by: Caller, now: datetime) -> Activity:
-    """Record an activity that was held or is planned. Raises Invalid; Conflict once the year is closed; Exists when the same one stands."""
+    """Record an activity that was held or is planned.
+
+    Raises Invalid; Conflict once the year is closed; Exists when the same one stands.
+    """
     _must_be_about_the_year(cycle, body["held_on"])
     _must_be_of_the_plan(cycle, body["kind"])
     must_be_running(cycle)
@@ -150,9 +158,11 @@ def record_activity(session: Session, cycle: Cycle, body: Sent, *, by: Caller, n
 
 
 def amend_activity(session: Session, cycle: Cycle, row: Activity, body: Sent, *, seen: int, now: datetime) -> None:
-    """Correct an activity, held by who changes it. Raises Invalid, Stale, Conflict, Exists; StageClosed for a kind under which it was summarised.
+    """Correct an activity, which the caller holds.
 
-    Once its attendance is there it was held: it cannot be moved to a day that is still to come.
+    An activity with attendance was held: it cannot be moved to a day that is still to come. Raises
+    Invalid, Stale, Conflict, Exists; StageClosed for another kind when a branch was summarised with
+    it.
     """
     if "kind" in body:
         _must_be_of_the_plan(cycle, body["kind"])
@@ -175,7 +185,10 @@ def amend_activity(session: Session, cycle: Cycle, row: Activity, body: Sent, *,
 
 
 def withdraw_activity(session: Session, cycle: Cycle, row: Activity, *, by: Caller, now: datetime, reason: str) -> None:
-    """The office takes an activity back, and its attendance stops counting. Raises Conflict; StageClosed where it was summarised."""
+    """Take an activity back, as the office; its attendance stops counting.
+
+    Raises Conflict; StageClosed when a branch was summarised with it.
+    """
     must_be_running(cycle)
     _must_not_be_summarised(session, row)
     withdraw(row, by=by.staff_no, now=now, reason=reason)
@@ -183,19 +196,22 @@ def withdraw_activity(session: Session, cycle: Cycle, row: Activity, *, by: Call
 
 
 def _must_be_about_the_year(cycle: Cycle, day: date) -> None:
-    """Raises Invalid for a slip in the year: work of a year may begin in the one before and end in the next."""
+    """Refuse a slip in the year. Raises Invalid.
+
+    Work of a year may begin in the year before and end in the year after.
+    """
     first, last = cycle.year - 1, cycle.year + 1
     if not first <= day.year <= last:
         raise Invalid({"held_on": Words(f"{day} 不在 {first} 至 {last} 年之间", f"{day} is not between {first} and {last}")})
 
 
 def kinds_of(cycle: Cycle) -> dict[str, str]:
-    """The kinds of activity of a year, each with its words: those that its plan names, and the others."""
+    """List the kinds of activity of a year with their words: the plan's, and ``other``."""
     return {**cycle.plan["rules"]["activity_kinds"], OTHER: "其他活动"}
 
 
 def _must_be_of_the_plan(cycle: Cycle, kind: str) -> None:
-    """Raises Invalid for a kind that the year does not have."""
+    """Refuse a kind that the year does not have. Raises Invalid."""
     known = kinds_of(cycle)
     if kind not in known:
         said = "、".join(f"{name}（{zh}）" for name, zh in known.items())
@@ -203,7 +219,10 @@ def _must_be_of_the_plan(cycle: Cycle, kind: str) -> None:
 
 
 def _must_be_the_only_one(session: Session, cycle: Cycle, row: Activity) -> None:
-    """Raises Exists for a second one of the same kind, name and day. The index holds it also against two at once."""
+    """Refuse a second one of the same kind, name and day. Raises Exists.
+
+    The index refuses it too when two are recorded at once.
+    """
     same = (Activity.cycle_id == row.cycle_id, Activity.kind == row.kind, Activity.name == row.name, Activity.held_on == row.held_on)
     other = session.scalar(select(Activity.id).where(*same, Activity.counts, true() if row.id is None else Activity.id != row.id))
     if other is not None:
@@ -212,13 +231,16 @@ def _must_be_the_only_one(session: Session, cycle: Cycle, row: Activity) -> None
 
 
 def _must_not_be_summarised(session: Session, row: Activity) -> None:
-    """Raises StageClosed when attendance of a branch counts here whose material is summarised: what was summarised does not change behind it."""
+    """Refuse an activity with attendance of a branch that is summarised.
+
+    The material of such a branch must not change any more. Raises StageClosed.
+    """
     ids = session.scalars(select(Attendance.process_id).where(Attendance.activity_id == row.id).distinct()).all()
     must_be_collecting((each.branch.name, each.stage) for each in processes(session, ids, lock=Lock.EVIDENCE))
 
 
 def must_be_collecting(branches: Iterable[tuple[str, Stage]]) -> None:
-    """Raises StageClosed, naming the branches whose assessment has left collecting."""
+    """Refuse branches whose assessment has left collecting. Raises StageClosed, naming them."""
     if closed := [name for name, stage in branches if stage is not Stage.COLLECTING]:
         names = "、".join(closed)
         raise StageClosed(Words(f"{names}的考核材料已汇总，先退回再改动", f"the material of {names} is summarised: return it first"))
@@ -229,7 +251,10 @@ def must_be_collecting(branches: Iterable[tuple[str, Stage]]) -> None:
 
 @dataclass(frozen=True)
 class Turnout:
-    """How many were expected at an activity over the whole school (应到), came, were on leave and stayed away."""
+    """The turnout of an activity (应到), over the whole school or in a branch.
+
+    It counts people who were expected, came, were on leave, and stayed away.
+    """
 
     expected: int = 0
     present: int = 0
@@ -238,7 +263,7 @@ class Turnout:
 
 
 def activity_of(session: Session, cycle: Cycle, activity_id: int, *, held: bool = False) -> Activity:
-    """One activity of a year, ``held`` for who will change it or its attendance. Raises NotFound."""
+    """Find one activity of a year, ``held`` to change it or its attendance. Raises NotFound."""
     statement = select(Activity).where(Activity.cycle_id == cycle.id, Activity.id == activity_id)
     row = session.scalar(statement.with_for_update(key_share=True).execution_options(populate_existing=True) if held else statement)
     if row is None:
@@ -247,7 +272,10 @@ def activity_of(session: Session, cycle: Cycle, activity_id: int, *, held: bool 
 
 
 def activities_of(session: Session, cycle: Cycle, *, kind: str | None = None, after: int = 0, limit: int = 200) -> Sequence[Activity]:
-    """List activities in the order they were recorded, those taken back included. Raises Invalid for a kind that the year does not have."""
+    """List activities in the order they were recorded, those taken back included.
+
+    Raises Invalid for a kind that the year does not have.
+    """
     if kind is not None:
         _must_be_of_the_plan(cycle, kind)
     of_kind = true() if kind is None else Activity.kind == kind
@@ -257,19 +285,19 @@ def activities_of(session: Session, cycle: Cycle, *, kind: str | None = None, af
 
 
 def _counted(*by: Any) -> Select[Any]:
-    """Lines counted by presence, for each of what they are counted by."""
+    """Count lines by presence, grouped by these columns."""
     of_each = (func.count().filter(Attendance.presence == presence).label(presence.value) for presence in Presence)
     return select(*by, func.count().label("expected"), *of_each).select_from(Attendance).group_by(*by)
 
 
 def turnouts(session: Session, activity_ids: Sequence[int]) -> dict[int, Turnout]:
-    """The turnout of many activities, in one query; none where no sheet was applied."""
+    """Count the turnout of many activities, in one query; none where no sheet was applied."""
     rows = session.execute(_counted(Attendance.activity_id).where(any_of(Attendance.activity_id, activity_ids)))
     return {activity_id: Turnout(*numbers) for activity_id, *numbers in rows}
 
 
 def turnouts_of_branches(session: Session, process_ids: Sequence[int]) -> dict[tuple[int, int], Turnout]:
-    """The same by assessment and activity: how many people of each branch were expected and came."""
+    """Count the turnout of many branches, by assessment and activity, in one query."""
     counted = _counted(Attendance.process_id, Attendance.activity_id).where(any_of(Attendance.process_id, process_ids))
     return {(process_id, activity_id): Turnout(*numbers) for process_id, activity_id, *numbers in session.execute(counted)}
 
@@ -278,12 +306,12 @@ def turnouts_of_branches(session: Session, process_ids: Sequence[int]) -> dict[t
 
 
 def a_year(call: Call[object], year: int) -> Cycle:
-    """The year that an address names. Raises NotFound."""
+    """Find the year that an address names. Raises NotFound."""
     return cycle_by_year(call.session, year)
 
 
 def held_activity(call: Call[object], year: int, record_id: int) -> tuple[Cycle, Activity]:
-    """An activity and its year, for somebody who will change it. Raises NotFound."""
+    """Find and hold an activity, with its year, to change it. Raises NotFound."""
     cycle = cycle_by_year(call.session, year)
     return cycle, activity_of(call.session, cycle, record_id, held=True)
 
@@ -341,7 +369,7 @@ ACTS: tuple[AnyAct, ...] = (RECORD, AMEND, WITHDRAW)
 )
 def activities_without_attendance() -> Missing:
     """围绕各支部完成主要工作、参加重要集中活动，重点从以下方面汇总评价"""
-    # The first line by its index: asked as "not exists", every line of the school would be read to join it away.
+    # The first line by its index: "not exists" would read every line of the school to join it away.
     applied = select(Attendance.activity_id).where(Attendance.activity_id == Activity.id).correlate(Activity).order_by(Attendance.staff_no).limit(1)
     return (
         missing(Process.id, subject=Activity.id, name=Activity.name)

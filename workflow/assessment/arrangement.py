@@ -1,9 +1,10 @@
-"""述职安排 (arrangement): how a secretary gives his duty report to the party, and what the office says of the branch itself.
+"""述职安排 (arrangement): how a secretary gives the duty report to the party.
 
 The plan: 支部书记述职。根据情况，适时采取现场述职或书面述职的方式进行。
 
-One row for each process, which the office writes. It has no version of its own: it is part of what the assessment shows, and a change of it raises
-the version of the process.
+It also holds the office's own comment on the branch. One row for each process, which the office
+writes. It has no version of its own: it is part of what the assessment shows, and a change of it
+raises the version of the process.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ from workflow.year.deadlines import change_processes
 
 @tracked()
 class Arrangement(Base):
-    """How one branch reports, and the office's own words on it (述职安排、党办意见)."""
+    """One branch's way to report, and the office's own words on it (述职安排、党办意见)."""
 
     __tablename__ = "arrangement"
     __table_args__ = (
@@ -65,11 +66,11 @@ class Arrangement(Base):
     """The day of the session at which this branch reports (现场述职)."""
     place: Mapped[str | None]
     position: Mapped[int | None]
-    """Which one it is in the session's order, from 1."""
+    """The place of the branch in the order of the session, from 1."""
     conduct: Mapped[str | None] = mapped_column(info=notes("S4"))
     """表现: a short comment on how the branch took part."""
     extra: Mapped[str | None]
-    """等: whatever else the committee should have before it."""
+    """等: anything else that the committee should have before it."""
 
 
 personal(
@@ -90,7 +91,7 @@ personal(
 
 
 class OnSiteSchema(Answered):
-    """The session at which a branch reports (现场述职): when, where, and as which one in its order."""
+    """The session at which a branch reports (现场述职): day, place, and number in its order."""
 
     held_on = Day(**about("日期", "day", "哪一天现场述职", "the day of the session", example="2025-01-10"))
     place = Line(**about("地点", "place", "在哪里述职", "where it is held", example="行政楼报告厅"))
@@ -98,7 +99,7 @@ class OnSiteSchema(Answered):
 
 
 class ArrangementSchema(Answered):
-    """What the office sets for a branch. What is left out stays."""
+    """The office's settings for a branch. A setting that is left out stays."""
 
     mode = one_of(ReportMode, **about("述职方式", "mode", "现场或书面", "on site or in writing", example="on_site"))
     on_site = Inner(OnSiteSchema, **about("场次", "session", "现场述职的日期、地点、顺序", "of a report on site", example={"order": 1}))
@@ -115,18 +116,18 @@ ARRANGEMENT = ArrangementSchema()
 
 
 def arrangement_of(session: Session, process: Process) -> Arrangement | None:
-    """What the office has set for a branch, if anything."""
+    """Find the arrangement of a branch, if the office has set anything."""
     return session.get(Arrangement, process.id, populate_existing=True)
 
 
 def arrangements_of(session: Session, process_ids: Sequence[int]) -> dict[int, Arrangement]:
-    """The same of many, in one query."""
+    """Find the arrangements of many branches, in one query."""
     rows = session.scalars(select(Arrangement).where(any_of(Arrangement.process_id, process_ids)).execution_options(populate_existing=True))
     return {row.process_id: row for row in rows}
 
 
 def on_site(session: Session, cycle: Cycle) -> Sequence[tuple[Arrangement, Branch]]:
-    """Who reports on site in a year, by day, place and order; in one query."""
+    """List the branches that report on site, by day, place and order, in one query."""
     rows = session.execute(
         select(Arrangement, Branch)
         .join(Process, Process.id == Arrangement.process_id)
@@ -138,7 +139,10 @@ def on_site(session: Session, cycle: Cycle) -> Sequence[tuple[Arrangement, Branc
 
 
 def arrange(session: Session, process: Process, body: Sent, *, seen: int) -> None:
-    """Set how a branch reports, or what the office says of it. The process is held by Lock.MOVE. Raises Invalid, Stale, StageClosed, Conflict."""
+    """Set how a branch reports, or what the office says of it.
+
+    The caller holds the process by Lock.MOVE. Raises Invalid, Stale, StageClosed, Conflict.
+    """
     row = arrangement_of(session, process)
     mode = body.get("mode", row.mode if row else None)
     if "on_site" in body and mode is not ReportMode.ON_SITE:
@@ -164,10 +168,14 @@ def arrange(session: Session, process: Process, body: Sent, *, seen: int) -> Non
 
 
 def _must_be_free(session: Session, process: Process, row: Arrangement) -> None:
-    """Raises Conflict naming the branch that has this place in the order already. The index holds it also against two at once."""
+    """Refuse a place in the order that another branch has. Raises Conflict, naming it.
+
+    The index refuses it too when two are set at once.
+    """
     if None in (row.held_on, row.place, row.position):
         return
-    with session.no_autoflush:  # the index would speak first, and name nobody
+    # Without a flush: the index would refuse first, and name nobody.
+    with session.no_autoflush:
         other = session.scalar(
             select(Branch.name)
             .join(Process, Process.branch_id == Branch.id)

@@ -1,9 +1,11 @@
-"""出勤 (attendance): the sheet of an activity (出勤表), looked at first, then applied whole or not at all.
+"""出勤 (attendance): the sheet of an activity (出勤表), first read, then applied as a whole.
 
 The plan: 参加党员教育学习、文明创建、志愿服务等集中活动的出勤及表现情况。
 
-Somebody counts for the branch on whose roll he is now. What a branch was summarised with does not change behind it: a sheet may repeat the lines
-of such a branch, and change none. A later sheet for the same activity replaces the attendance of that activity whole.
+People count for the branch on whose roll they are now. If they moved after their old branch was
+decided, they are on two rolls, as the old one stays: their line stays where it was summarised, and
+a new one goes to the branch that still collects. A summarised branch does not change: a sheet may
+only repeat its lines. A later sheet replaces the attendance of its activity whole.
 """
 
 from __future__ import annotations
@@ -72,7 +74,7 @@ _WORDS |= {"未到": Presence.ABSENT, "×": Presence.ABSENT}
 
 
 def _presence(cell: Cell) -> Presence | None:
-    """出勤情况, in words or as the mark that is made on paper."""
+    """Read 出勤情况, in words or as the mark that is made on paper."""
     words = cells.text(cell)
     if words is None:
         return None
@@ -97,7 +99,7 @@ FORMS = {
 
 @dataclass(frozen=True)
 class SheetRow:
-    """A row of the sheet. ``faulty``: headings whose cell, or whole column, has been reported already."""
+    """A row of the sheet. ``faulty``: headings whose cell or whole column is reported already."""
 
     row: int
     faulty: frozenset[str] = frozenset()
@@ -112,7 +114,7 @@ class SheetRow:
 
 @dataclass(frozen=True)
 class Home:
-    """The branch that somebody counts for, and his name on its roll."""
+    """The branch that a person counts for, and their name on its roll."""
 
     process_id: int
     branch: str
@@ -130,10 +132,10 @@ class AttendanceLine:
 
 @dataclass(frozen=True)
 class AttendanceChanges:
-    """What applying a sheet would change."""
+    """The changes that a sheet would make."""
 
     homes: Mapping[str, Home]
-    """Everybody of the sheet who is on a roll of the year, by 学工号."""
+    """The people of the sheet who are on a roll of the year, by 学工号."""
     added: Mapping[str, AttendanceLine]
     changed: Mapping[str, AttendanceLine]
     """Lines whose presence or branch differs."""
@@ -143,12 +145,12 @@ class AttendanceChanges:
 
     @property
     def summary(self) -> dict[str, int]:
-        """How many, for the preview."""
+        """The number of changes of each sort, for the preview."""
         return {"added": len(self.added), "changed": len(self.changed), "removed": len(self.removed)}
 
     @property
     def touched(self) -> Iterator[tuple[str, Home]]:
-        """Whose line changes, with each branch whose attendance that changes."""
+        """The people whose line changes, with each branch whose attendance changes by it."""
         for staff_no in (*self.changed, *self.removed):
             yield staff_no, self.before[staff_no].home
         for staff_no, line in (*self.added.items(), *self.changed.items()):
@@ -156,7 +158,7 @@ class AttendanceChanges:
 
 
 def changes(session: Session, activity: Activity, rows: Mapping[str, Presence | None]) -> AttendanceChanges:
-    """Compare a sheet, as 学工号 to presence, with the rolls of the year and the attendance that stands: in two queries."""
+    """Compare a sheet (学工号 to presence) with rolls and present lines, in two queries."""
     before = {
         staff_no: AttendanceLine(Home(process_id, branch, stage, name), presence)
         for staff_no, presence, process_id, branch, stage, name in session.execute(
@@ -195,8 +197,7 @@ def changes(session: Session, activity: Activity, rows: Mapping[str, Presence | 
 
 
 def _home(on_rolls: Sequence[Home], before: AttendanceLine | None) -> Home:
-    """The roll that somebody counts on. Who moved away after his old branch was decided is on two, as that roll stays as it is: his line stays
-    where it was summarised, and a new one goes to the branch that is still collecting."""
+    """Choose the roll on which a person counts: their line's, or one that still collects."""
     stands_in = before.home.process_id if before is not None else None
     return max(on_rolls, key=lambda home: (home.process_id == stands_in, home.stage is Stage.COLLECTING, home.process_id))
 
@@ -211,7 +212,7 @@ def _differs(line: AttendanceLine, before: AttendanceLine) -> bool:
 def preview_attendance(
     session: Session, cycle: Cycle, activity: Activity, data: bytes, *, file_name: str, by: Caller, now: datetime
 ) -> AttendanceImport:
-    """Keep what a sheet says, with its problems and what it will change. AttendanceChanges nothing else.
+    """Keep a sheet, its problems and what it will change. Change nothing else.
 
     Raises Conflict unless the year is published and the activity stands.
     """
@@ -247,7 +248,7 @@ def preview_attendance(
 
 
 def _check(activity: Activity, lines: Sequence[SheetRow], found: AttendanceChanges) -> Iterator[SheetProblem]:
-    """What a sheet must hold against the rolls, and against what the activity says."""
+    """Check a sheet against the rolls and against what the activity says."""
     yield from _repeated(lines)
     for line in lines:
         yield from _against_the_roll(line, found.homes)
@@ -284,9 +285,9 @@ def _against_the_roll(line: SheetRow, homes: Mapping[str, Home]) -> Iterator[She
 
 
 def _summarised(lines: Sequence[SheetRow], found: AttendanceChanges, *, whole: bool) -> Iterator[SheetProblem]:
-    """One problem for each branch whose attendance would change though its material is summarised, at its first row.
+    """Find one problem, at its first row, for each summarised branch that would change.
 
-    Whom the sheet leaves out is known only when the whole of it was read without a fault.
+    The people left out by the sheet are known only if the whole sheet was read without a fault.
     """
     places = {line.staff_no: line.row for line in reversed(lines) if line.staff_no}
     of_branch: defaultdict[str, set[str]] = defaultdict(set)
@@ -307,7 +308,7 @@ def _summarised(lines: Sequence[SheetRow], found: AttendanceChanges, *, whole: b
 
 
 def attendance_import_of(session: Session, activity: Activity, import_id: int, *, held: bool = False) -> AttendanceImport:
-    """One sheet of an activity, ``held`` for who applies it. Raises NotFound."""
+    """Find one sheet of an activity, ``held`` to apply it. Raises NotFound."""
     row = import_by_id(session, AttendanceImport, import_id, for_update=held)
     if row.activity_id != activity.id:
         raise NotFound
@@ -315,10 +316,11 @@ def attendance_import_of(session: Session, activity: Activity, import_id: int, *
 
 
 def apply_attendance(session: Session, cycle: Cycle, activity: Activity, row: AttendanceImport, *, by: Caller, now: datetime) -> dict[str, int]:
-    """Make the attendance of an activity what the sheet says. All or nothing. Returns how many lines that changed.
+    """Make the attendance of an activity what the sheet says, all or nothing.
 
-    The activity is held. A sheet is applied once: again it changes nothing, also when another one was applied meanwhile. Raises Conflict while it
-    has errors or the day is still to come, or when somebody of it is on no roll any more; StageClosed for a branch that is summarised.
+    Returns how many lines changed. The activity is held. A sheet is applied once: again it changes
+    nothing, also if another one was applied since. Raises Conflict for errors, before the
+    activity's day, or for people on no roll any more; StageClosed for a summarised branch.
     """
     if row.applied_at is not None:
         return {"added": 0, "changed": 0, "removed": 0}
@@ -327,7 +329,7 @@ def apply_attendance(session: Session, cycle: Cycle, activity: Activity, row: At
     must_stand(activity)
     if activity.held_on > local_day(now):
         raise Conflict(Words(f"该活动在 {activity.held_on} 举行，还没有到", f"the activity is on {activity.held_on}, which is still to come"))
-    # All of the year, before the rolls are read: who is on which must not change between reading and writing.
+    # All of the year, before the rolls are read: they must not change between reading and writing.
     processes_of(session, cycle, Kind.ASSESSMENT, lock=Lock.EVIDENCE)
     found = changes(session, activity, {staff_no: Presence(presence) for staff_no, presence in row.rows.items()})
     if gone := [staff_no for staff_no in row.rows if staff_no not in found.homes]:
@@ -342,7 +344,7 @@ def apply_attendance(session: Session, cycle: Cycle, activity: Activity, row: At
 
 
 def _write(session: Session, activity: Activity, found: AttendanceChanges) -> None:
-    """Touch nothing that stands already, so that the history tells what changed alone."""
+    """Leave equal lines alone, so that the history tells only what changed."""
     if found.removed:
         session.execute(delete(Attendance).where(Attendance.activity_id == activity.id, any_of(Attendance.staff_no, list(found.removed))))
     lines = {**found.added, **found.changed}

@@ -1,6 +1,9 @@
-"""决定的要求 (what a decision must hold): each branch has a result, the committee was able to decide, no more are 优秀 than the plan allows.
+"""决定的要求 (requirements of a decision): its results, its quorum, and the number of 优秀.
 
 The plan: 党委会议研究决定……研究确定优秀党支部。
+
+Each branch has a result, the committee was able to decide, and no more branches are 优秀 than the
+plan allows.
 """
 
 from __future__ import annotations
@@ -43,7 +46,10 @@ def branch_without_a_result() -> Missing:
 
 
 def _excellent_after() -> ColumnElement[int]:
-    """How many branches are 优秀 once a decision is final: each by the last decision that names it."""
+    """Count the branches that are 优秀 once a decision is final.
+
+    The last decision that names a branch counts for it.
+    """
     named, by, later, later_by = aliased(DecisionResult), aliased(Decision), aliased(DecisionResult), aliased(Decision)
     overtaken = (
         select(later.decision_id)
@@ -63,7 +69,10 @@ def _excellent_after() -> ColumnElement[int]:
 
 
 def _pending() -> Subquery:
-    """The decisions that wait for the committee, a row for each: grouped, so that nothing is counted again for every branch that it names."""
+    """Select a row for each decision that waits for the committee.
+
+    It is grouped, so that nothing is counted again for every branch that a decision names.
+    """
     settings = Cycle.plan["rules"]["settings"]
     return (
         select(
@@ -84,7 +93,7 @@ def _pending() -> Subquery:
 
 
 def _named_by(pending: Subquery, *, name: object, amount: object = 1) -> Missing:
-    """A row for each branch that such a decision names."""
+    """Select a row for each branch that such a decision names."""
     here = missing(DecisionResult.process_id, subject=pending.c.id, name=name, amount=amount)
     return here.join(pending, pending.c.id == DecisionResult.decision_id)
 

@@ -1,10 +1,14 @@
-"""党委会研究决定 (decision): what the school committee decides on the branches, entered by the office and made final by the committee.
+"""党委会研究决定 (decision): the school committee's decision on the branches.
 
-The plan: 党委会议研究决定。校党委综合以上述职、参加活动和各支部对本支部委员会的评议结果等情况，研究确定优秀党支部。
+The office enters it, and the committee makes it final.
 
-Records: a decision with its meeting and a result for each branch that it names. It is never amended: one that is not final yet may be withdrawn or
-rejected and entered anew, a final one is corrected by another decision, which need name only the branches that it changes. Making a decision final
-moves all its branches at once; that act stands in ``workflow.machine.committee``.
+The plan: 党委会议研究决定。校党委综合以上述职、参加活动和各支部对本支部委员会的评议结果等情况，研究
+确定优秀党支部。
+
+Records: a decision with its meeting and a result for each branch that it names. It is never
+amended. One that is not final yet may be withdrawn or rejected and entered anew. A final one is
+corrected by another decision, which need name only the branches that it changes. Making a decision
+final moves all its branches at once: that act stands in ``workflow.machine.committee``.
 """
 
 from __future__ import annotations
@@ -79,9 +83,9 @@ class Decision(Retractable, Base):
     number: Mapped[str]
     """The number of the minutes (文号)."""
     due: Mapped[int | None]
-    """应到: how many the committee has."""
+    """应到: the number of members of the committee."""
     confirmed_by: Mapped[str | None]
-    """Who of the committee made it final; nothing of it changes any more."""
+    """The person of the committee who made it final; nothing of it changes any more."""
     confirmed_at: Mapped[datetime | None]
     published_by: Mapped[str | None]
     published_at: Mapped[datetime | None]
@@ -97,7 +101,7 @@ class Decision(Retractable, Base):
 
 @tracked()
 class DecisionAttendee(Base):
-    """Somebody was there (到会)."""
+    """A person's presence at the meeting (到会)."""
 
     __tablename__ = "decision_attendee"
     __table_args__ = (PrimaryKeyConstraint("decision_id", "staff_no"),)
@@ -108,9 +112,9 @@ class DecisionAttendee(Base):
 
 @tracked()
 class DecisionResult(Base):
-    """What was decided on one branch (考核结果).
+    """The result of one branch (考核结果).
 
-    The plan names 优秀党支部 alone; the other words are those that the summary's column 等次 is filled with.
+    The plan names 优秀党支部 alone; the other words are those of the summary's column 等次.
     """
 
     __tablename__ = "decision_result"
@@ -121,7 +125,10 @@ class DecisionResult(Base):
     result: Mapped[Level] = mapped_column(word(Level, name="result"))
     reason: Mapped[str | None]
     inputs: Mapped[dict[str, Any] | None] = mapped_column(JSONB, info=notes("D9"))
-    """What the committee had before it when it made this final, the members' appraisal of their committee among it: records may change later."""
+    """The material that the committee had when it made this final: records may change later.
+
+    The members' appraisal of their committee is part of it.
+    """
 
     decision: Mapped[Decision] = relationship(back_populates="results")
     process: Mapped[Process] = relationship()
@@ -175,9 +182,10 @@ class DecisionSchema(Body):
 
 
 def enter_decision(session: Session, cycle: Cycle, body: Sent, *, by: Caller, now: datetime) -> Decision:
-    """Enter what the committee's minutes say. Nothing of it holds before the committee has made it final.
+    """Enter a decision from the committee's minutes.
 
-    Raises Invalid; Exists while another one waits, or when the number is taken; Conflict unless the year runs.
+    Nothing of it holds before the committee has made it final. Raises Invalid; Exists while another
+    one waits, or when the number is taken; Conflict unless the year runs.
     """
     of_year = {process.branch.code: process for process in processes_of(session, cycle, Kind.ASSESSMENT, lock=Lock.EVIDENCE)}
     attendees, due = body.get("attendees", []), body.get("due")
@@ -216,7 +224,10 @@ def enter_decision(session: Session, cycle: Cycle, body: Sent, *, by: Caller, no
 
 
 def _must_be_the_only_one(session: Session, cycle: Cycle, number: str) -> None:
-    """The indexes hold it also against two at once."""
+    """Refuse a decision while one waits, or with a number that is taken. Raises Exists.
+
+    The indexes refuse it too when two are entered at once.
+    """
     for other in session.scalars(select(Decision).where(Decision.cycle_id == cycle.id, Decision.counts)):
         if not other.final:
             raise Exists(Words(f"“{other.number}”还待党委确认，请先确认、撤回或退回", f"{other.number} still waits for the committee"))
@@ -225,7 +236,7 @@ def _must_be_the_only_one(session: Session, cycle: Cycle, number: str) -> None:
 
 
 def must_be_pending(decision: Decision) -> None:
-    """Raises Conflict once a decision is final, or was taken back, or the year is closed."""
+    """Refuse a decision that is final or taken back, or in a closed year. Raises Conflict."""
     must_be_running(decision.cycle)
     if decision.final:
         raise Conflict(Words("党委已确认，不能再改动；如需更正，请由党委另作决定", "it is final: only another decision corrects it"))
@@ -237,13 +248,16 @@ def must_be_pending(decision: Decision) -> None:
 
 
 def whole_decisions(cycle: Cycle) -> Select[Decision]:
-    """Decisions of a year with the branches that they name: the same few queries for however many."""
+    """Select decisions of a year with the branches that they name.
+
+    The queries are the same few for any number of decisions.
+    """
     of_branch = selectinload(Decision.results).joinedload(DecisionResult.process).joinedload(Process.branch)
     return select(Decision).where(Decision.cycle_id == cycle.id).options(of_branch, selectinload(Decision.attendees))
 
 
 def decision_of(session: Session, cycle: Cycle, decision_id: int, *, held: bool = False) -> Decision:
-    """One decision of a year, ``held`` for who will change it. Raises NotFound."""
+    """Find one decision of a year, ``held`` to change it. Raises NotFound."""
     statement = whole_decisions(cycle).where(Decision.id == decision_id)
     row = session.scalar(statement.with_for_update(key_share=True, of=Decision).execution_options(populate_existing=True) if held else statement)
     if row is None:
@@ -252,12 +266,12 @@ def decision_of(session: Session, cycle: Cycle, decision_id: int, *, held: bool 
 
 
 def decisions_of(session: Session, cycle: Cycle, *, after: int = 0, limit: int = 200) -> Sequence[Decision]:
-    """Decisions in the order they were entered, those taken back included."""
+    """List decisions in the order they were entered, those taken back included."""
     return session.scalars(whole_decisions(cycle).where(Decision.id > after).order_by(Decision.id).limit(limit)).all()
 
 
 def latest_decision(session: Session, cycle: Cycle) -> Decision:
-    """The last one that stands, final or not. Raises NotFound."""
+    """Find the last decision that stands, final or not. Raises NotFound."""
     row = session.scalar(whole_decisions(cycle).where(Decision.counts).order_by(Decision.id.desc()).limit(1))
     if row is None:
         raise NotFound(Words("还没有登记党委会的决定", "no decision is entered"))
@@ -268,9 +282,10 @@ FINAL, PUBLISHED = Decision.confirmed_at.is_not(None), Decision.published_at.is_
 
 
 def results(session: Session, holds: ColumnElement[bool], *which: ColumnElement[bool]) -> Sequence[DecisionResult]:
-    """The result of each branch by the last decision that ``holds`` (FINAL, PUBLISHED) and names it, by branch code, in one query.
+    """Find the result of each branch by the last decision that ``holds`` and names it.
 
-    ``which`` narrows the decisions or the processes.
+    ``holds`` is a condition on decisions, such as FINAL or PUBLISHED; ``which`` narrows the
+    decisions or the processes. By branch code, in one query.
     """
     rows = session.scalars(
         select(DecisionResult)
@@ -285,37 +300,43 @@ def results(session: Session, holds: ColumnElement[bool], *which: ColumnElement[
 
 
 def result_of(session: Session, process: Process, holds: ColumnElement[bool]) -> DecisionResult | None:
-    """The same of one branch."""
+    """Find the result of one branch, as ``results`` does for many."""
     return next(iter(results(session, holds, DecisionResult.process_id == process.id)), None)
 
 
 def excellent_by(session: Session, decision: Decision) -> Sequence[DecisionResult]:
-    """The list of 优秀党支部 as a decision leaves it: each branch by the last final decision up to it that names it, or by itself."""
+    """List the 优秀党支部 as a decision leaves them.
+
+    Each branch counts by the last decision that names it: this one, or a final one before it.
+    """
     so_far = or_(FINAL, Decision.id == decision.id)
     here = results(session, so_far, Decision.cycle_id == decision.cycle_id, Decision.id <= decision.id)
     return [row for row in here if row.result is Level.EXCELLENT]
 
 
 def final_results(session: Session, process_ids: Sequence[int]) -> dict[int, DecisionResult]:
-    """The final result of each of many branches, by process, in one query."""
+    """Find the final result of each of many branches, by process, in one query."""
     return {row.process_id: row for row in results(session, FINAL, any_of(DecisionResult.process_id, process_ids))}
 
 
 def result_for(session: Session, process: Process, reader: Caller) -> DecisionResult | None:
-    """The result of one branch as far as a reader knows it: before it is published the school's readers alone."""
+    """Find the result of one branch, as far as a reader may know it.
+
+    Before it is published, only the school's readers may.
+    """
     return result_of(session, process, FINAL if reader.school & SCHOOL_READERS else PUBLISHED)
 
 
 @dataclass(frozen=True)
 class Announcement:
-    """The published decision that is the latest, and the 优秀党支部 of the year (公布的结果)."""
+    """The latest published decision, and the 优秀党支部 of the year (公布的结果)."""
 
     decision: Decision
     excellent: Sequence[Branch]
 
 
 def announcement(session: Session, cycle: Cycle) -> Announcement:
-    """What every branch reads of a year. Raises NotFound before anything is published."""
+    """Read what every branch may know of a year. Raises NotFound before anything is published."""
     held = results(session, PUBLISHED, Decision.cycle_id == cycle.id)
     if not held:
         raise NotFound

@@ -1,9 +1,12 @@
-"""述职报告 (duty report): what the secretary reports to the party, in the six contents that the committee assesses.
+"""述职报告 (duty report): the secretary's report to the party.
 
-The plan: 支部书记述职。……重点围绕六个方面的内容。……向上级党组织和党员大会述职时，应报告整改措施落实情况。
+It has the six contents that the committee assesses.
 
-Records: one report of a branch, a draft until it is submitted. What became of last year's measures is put before the secretary; where there were none
-the product says so.
+The plan: 支部书记述职。……重点围绕六个方面的内容。……向上级党组织和党员大会述职时，应报告整改措施落实
+情况。
+
+Records: one report of a branch, a draft until it is submitted. The product shows the secretary the
+results of last year's measures; if there were none, it says so.
 """
 
 from __future__ import annotations
@@ -50,7 +53,7 @@ from workflow.year.cycle import Cycle, Process
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-# A draft is the branch's: the history tells that it changed.
+# A draft is the branch's: the history tells only that it changed.
 @tracked(hidden=("sections", "rectification"))
 class DutyReport(Evidence, Base):
     """The report of the secretary of one branch (述职报告)."""
@@ -59,18 +62,18 @@ class DutyReport(Evidence, Base):
     __table_args__ = (Index("uq_duty_report_standing", "process_id", unique=True, postgresql_where=STANDING),)
 
     sections: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    """Content (C1 to C6) to text."""
+    """The text of each content (C1 to C6)."""
     rectification: Mapped[str | None]
-    """整改措施落实情况: what became of last year's measures (F9)."""
+    """整改措施落实情况: the results of last year's measures (F9)."""
     submitted: Mapped[bool]
-    """A draft until then, which only the branch reads."""
+    """False for a draft, which only the branch reads."""
     submitted_at: Mapped[datetime | None]
     late: Mapped[bool]
-    """Submitted after its day: a mark, never a block."""
+    """True if submitted after its day: a mark, never a block."""
 
     @property
     def record(self) -> DutyReport:
-        """Itself, as what every record answers is read from it."""
+        """The report itself: the answer reads from it what all records have in common."""
         return self
 
 
@@ -78,7 +81,7 @@ class DutyReport(Evidence, Base):
 class BegunReport:
     """A report that is not begun (尚未填写).
 
-    It tells of last year's measures as far as they have come (F9).
+    It tells of last year's measures, with their present state (F9).
     """
 
     rectification: str
@@ -110,7 +113,7 @@ personal(
 class DutyReportSchema(Answered):
     """A duty report, whole (述职报告).
 
-    A section may stand there empty; one that is left out is missing.
+    A section may be empty; a section that is left out is missing.
     """
 
     sections = ByName(
@@ -172,22 +175,23 @@ class SecretaryReport(Single[DutyReport]):
         if submitted and rectification is None and not last_years_measures(session, process):
             rectification = NOTHING_LAST_YEAR
         written = {"sections": sent["sections"], "rectification": rectification}
-        if row is not None and row.submitted:  # it was submitted when it was submitted first
+        # The time of the first submission stays.
+        if row is not None and row.submitted:
             return written
         late = submitted and process.overdue(local_day(now))
         return {**written, "submitted": submitted, "submitted_at": now if submitted else None, "late": late}
 
     def visible(self, reader: Caller, branch_code: str) -> ColumnElement[bool]:
-        """Whether a reader knows of it: a draft is seen by the leaders of its branch alone."""
+        """Show a draft only to the leaders of its branch."""
         return or_(DutyReport.submitted, literal(bool(reader.branches.get(branch_code, frozenset()) & {Role.SECRETARY, Role.COMMITTEE_MEMBER})))
 
     def before(self, call: Call[object]) -> BegunReport:
         return BegunReport(rectification_text(last_years_measures(call.session, call.process)))
 
     def held_visible(self, call: Call[object]) -> DutyReport:
-        """Find the one that stands, for somebody who will take it back.
+        """Find the report that stands, to take it back.
 
-        Raises NotFound, also to those who may not know of a draft.
+        Raises NotFound, also to readers who may not know of a draft.
         """
         row = self.of(call.session, call.process, visible=self.visible(call.by, call.process.branch.code), held=True)
         if row is None:
@@ -251,7 +255,10 @@ def duty_report_without_last_years_measures() -> Missing:
 
 
 def _section(clause: str, sentence: str) -> tuple[Requirement, Requirement]:
-    """H: the report has the section; S: it has text. Each stands beside its own sentence."""
+    """Make the two requirements for one section, each beside its own sentence.
+
+    H: the report has the section; S: it has text.
+    """
 
     def submitted() -> Missing:
         asked = Cycle.plan["rules"]["assessment_contents"].contains(cast(literal(f'[{{"id": "{clause}"}}]', Text), JSONB))
@@ -287,7 +294,7 @@ SECTIONS = {
 
 
 def _of_other_sections(lacks: Callable[[ColumnElement[str]], ColumnElement[bool]]) -> Missing:
-    """Contents that another year's plan has besides, a row each."""
+    """Select the contents that another year's plan has besides, a row each."""
     asked = func.jsonb_array_elements(Cycle.plan["rules"]["assessment_contents"]).table_valued(column("value", JSONB), name="asked")
     content = asked.c.value["id"].as_string()
     return (

@@ -1,8 +1,10 @@
-"""支部年度情况 (facts of the year): what a branch tells of its year for the summary. It is recorded and shown, never judged.
+"""支部年度情况 (facts of the year): a branch's account of its year, for the summary.
 
-The plan: 围绕各支部完成主要工作、参加重要集中活动，重点从以下方面汇总评价：1.三会一课制度落实；2.党员培养发展；3.党风廉政建设。
+The plan: 围绕各支部完成主要工作、参加重要集中活动，重点从以下方面汇总评价：1.三会一课制度落实；2.党
+员培养发展；3.党风廉政建设。
 
-One row for each process, which the branch fills and the office checks (核对); a change wants a new check.
+It is recorded and shown, never judged. One row for each process, which the branch fills and the
+office checks (核对); a change needs a new check.
 """
 
 from __future__ import annotations
@@ -66,16 +68,16 @@ class Facts(OnProcess, Base):
     confirmed: Mapped[int | None]
     clean_government: Mapped[str | None] = mapped_column(info=notes("S3"))
     clean_issues: Mapped[bool | None]
-    """Whether there was anything to tell of (有无违纪违规问题)."""
+    """True if there was a breach of discipline (有无违纪违规问题)."""
     recorded_by: Mapped[str]
     recorded_at: Mapped[datetime]
     checked_by: Mapped[str | None]
-    """Who of the office has checked it as it stands."""
+    """The person of the office who has checked it as it stands."""
     checked_at: Mapped[datetime | None]
 
     @property
     def three_meetings(self) -> Facts:
-        """Itself: what is sent and answered in groups stands here side by side."""
+        """The facts themselves: the groups of the schema are columns side by side here."""
         return self
 
     development = clean = three_meetings
@@ -99,11 +101,11 @@ personal(
 # ── what a valid record is ────────────────────────────────────────────────────────────────────────────────────────────
 
 _MOST = 10_000
-"""More of anything in one year is a slip of the pen."""
+"""The largest number: more of anything in one year is a slip of the pen."""
 
 
 class ThreeMeetingsSchema(Answered):
-    """三会一课: how often each was held."""
+    """三会一课: the number of each in the year."""
 
     general = Whole(
         at_most=_MOST, **about(THREE_MEETINGS["general"], "general meetings", "全年开了几次党员大会", "how many were held in the year", example=4)
@@ -118,7 +120,7 @@ class ThreeMeetingsSchema(Answered):
 
 
 class DevelopmentSchema(Answered):
-    """党员培养发展: how many people stand at each step."""
+    """党员培养发展: the number of people at each step."""
 
     applicants = Whole(at_most=_MOST, **about(DEVELOPMENT["applicants"], "applicants", "年末有多少名", "how many at the end of the year", example=6))
     activists = Whole(at_most=_MOST, **about(DEVELOPMENT["activists"], "activists", "年末有多少名", "how many at the end of the year", example=4))
@@ -128,7 +130,7 @@ class DevelopmentSchema(Answered):
 
 
 class CleanGovernmentSchema(Answered):
-    """党风廉政建设: what was done, and whether there was anything to tell of."""
+    """党风廉政建设: the work done, and whether there was a breach of discipline."""
 
     text = LongText(
         attribute="clean_government",
@@ -143,7 +145,7 @@ class CleanGovernmentSchema(Answered):
 class FactsSchema(Answered):
     """The facts of a branch's year, whole (年度工作情况).
 
-    What is left out is not known, and shown as missing.
+    A fact that is left out is not known, and is shown as missing.
     """
 
     main_work = LongText(**about("主要工作", "main work", "完成主要工作的情况（R4）", "the main work of the year (R4)", example="完成审核评估迎评"))
@@ -172,7 +174,7 @@ _TOLD = ("main_work", *THREE_MEETINGS, *DEVELOPMENT, "clean_government", "clean_
 
 
 class YearFacts(Single[Facts]):
-    """年度工作情况: told by the branch, checked by the office; a change wants a new check."""
+    """年度工作情况: told by the branch, checked by the office; a change needs a new check."""
 
     name, zh, en = "facts", "年度工作情况", "facts of the year"
     model, schema = Facts, FactsSchema()

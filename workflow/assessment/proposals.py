@@ -1,8 +1,9 @@
-"""考核结果建议 (proposal): what the office proposes for a branch to the committee, and why.
+"""考核结果建议 (proposal): the office's proposal for a branch to the committee, and its reason.
 
 The plan: 党办牵头汇总情况提出考核结果建议。
 
-One row for each process, which the office writes while it summarises. It proposes and decides nothing.
+One row for each process, which the office writes while it summarises. It proposes and decides
+nothing.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from workflow.year.cycle import Process
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-# What is proposed is known to nobody of the branch: its history answers to who reads the school's.
+# Nobody of the branch knows what is proposed: only readers of the school see its history.
 @tracked()
 class Proposal(OnProcess, Base):
     """A proposal of the office for one branch, with its reason (考核结果建议)."""
@@ -35,7 +36,10 @@ class Proposal(OnProcess, Base):
     __table_args__ = (CheckConstraint("version >= 1", name="version"),)
 
     result: Mapped[Level | None] = mapped_column(word(Level, name="result"))
-    """建议等次. The plan names 优秀党支部 alone; the other words are those with which the summary's column 党办建议等次 is filled."""
+    """建议等次.
+
+    The plan names 优秀党支部 alone; the other words are those of the summary's column 党办建议等次.
+    """
     reason: Mapped[str | None]
 
 
@@ -53,7 +57,7 @@ personal(
 
 
 class ProposalSchema(Answered):
-    """A proposal, whole (考核结果建议). What is left out is not proposed yet."""
+    """A proposal, whole (考核结果建议). A field that is left out is not proposed yet."""
 
     result = one_of(Level, **about("建议等次", "result", "党办建议的等次（R3）", "the result that the office proposes (R3)", example="qualified"))
     reason = LongText(at_most=2000, **about("理由", "reason", "为什么这样建议", "why it is proposed", example="完成各项任务"))
@@ -63,9 +67,9 @@ class ProposalSchema(Answered):
 
 
 def reads_proposals(reader: Caller) -> bool:
-    """Tell whether somebody reads what is proposed, wherever it stands.
+    """Tell whether somebody reads proposals, wherever they are shown.
 
-    By a role in the school, never by one in the branch.
+    A role in the school allows it, never a role in the branch.
     """
     return bool(reader.school & ACCESS[Action.READ_PROPOSAL].keys())
 

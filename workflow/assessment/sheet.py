@@ -1,9 +1,11 @@
-"""考核汇总表 (the summary sheet): what the committee has before it of one branch, and what is not there.
+"""考核汇总表 (the summary sheet): the committee's material on one branch, and what is missing.
 
-The plan: 党办牵头汇总情况提出考核结果建议。围绕各支部完成主要工作、参加重要集中活动，重点从以下方面汇总评价。
+The plan: 党办牵头汇总情况提出考核结果建议。围绕各支部完成主要工作、参加重要集中活动，重点从以下方面
+汇总评价。
 
-No score is made of it and no order: the committee weighs it. The members' appraisal of their committee stands there as a reference (D9) and never
-mixes with the members' results (T0). What is not there is named and never guessed.
+No score is made of it and no order: the committee weighs it. The members' appraisal of their
+committee stands there as a reference (D9) and never mixes with the members' results (T0). A missing
+part is named and never guessed.
 """
 
 from __future__ import annotations
@@ -25,13 +27,19 @@ from workflow.year.cycle import Participant, Process
 
 
 def rate(part: int, whole: int) -> float | None:
-    """A share in per cent with one decimal, a half rounded up: 2 of 3 are 66.7. None of nothing."""
+    """Compute a share in per cent with one decimal, a half rounded up.
+
+    2 of 3 are 66.7. None of nothing.
+    """
     return float((Decimal(part) * 100 / whole).quantize(Decimal("0.1"), ROUND_HALF_UP)) if whole else None
 
 
 @dataclass(frozen=True)
 class Section:
-    """One of the contents that the committee assesses (C1 to C6), as the plan calls it; ``text`` is None where the report says nothing."""
+    """One of the contents that the committee assesses (C1 to C6), as the plan calls it.
+
+    ``text`` is None where the report says nothing.
+    """
 
     id: str
     title: str
@@ -40,11 +48,14 @@ class Section:
 
 @dataclass(frozen=True)
 class Reported:
-    """述职: how the secretary reports, and what. A draft is the branch's own and does not stand here."""
+    """述职: the secretary's way to report, and the report.
+
+    A draft is the branch's own and does not stand here.
+    """
 
     mode: ReportMode | None
     submitted_at: datetime | None
-    """None: nothing is submitted, or it was taken back."""
+    """None if nothing is submitted, or if it was taken back."""
     late: bool
     sections: Sequence[Section]
     rectification: str | None
@@ -53,12 +64,18 @@ class Reported:
 
 @dataclass(frozen=True)
 class MeetingCount:
-    """三会一课 of one form: how often the branch says that it was held, how often the year expects it (a setting), and how many are short of that."""
+    """三会一课 of one form: how often the branch says that it was held, and how often expected.
+
+    The expected number is a setting of the year; ``gap`` is how many are short of it.
+    """
 
     held: int | None
     expected: int
     recorded: int | None
-    """How many of this form stand in the records of the branch's own year. None for lessons, which it does not record."""
+    """The number of this form in the records of the branch's own year.
+
+    None for lessons, which are not recorded there.
+    """
 
     @property
     def gap(self) -> int | None:
@@ -67,7 +84,7 @@ class MeetingCount:
 
 @dataclass(frozen=True)
 class Attended:
-    """出勤: how many were expected, came, or were on leave."""
+    """出勤: the numbers of people expected, present, and on leave."""
 
     required: int
     attended: int
@@ -75,13 +92,13 @@ class Attended:
 
     @property
     def rate(self) -> float | None:
-        """出勤率: who came, of all who were expected, those on leave among them."""
+        """出勤率: people who came, of all who were expected, those on leave included."""
         return rate(self.attended, self.required)
 
 
 @dataclass(frozen=True)
 class ActivityLine:
-    """One activity of the year, and how many of this branch were there."""
+    """One activity of the year, with the attendance of this branch."""
 
     id: int
     kind: str
@@ -99,7 +116,7 @@ class CommitteeAppraisal:
     valid: int
     void: int
     marks: Mapping[CommitteeItem, Mapping[str, int]]
-    """Per item the votes for each mark, and the abstentions."""
+    """The votes for each mark by item, and the abstentions."""
 
     @property
     def good(self) -> int:
@@ -107,13 +124,13 @@ class CommitteeAppraisal:
 
     @property
     def good_rate(self) -> float | None:
-        """好率: 好 of the 总体评价, of the valid ballots."""
+        """好率: the share of 好 for 总体评价 in the valid ballots."""
         return rate(self.good, self.valid)
 
     def seen_by(self, reader: Caller, process: Process) -> AppraisalReading:
         """Show it to a reader.
 
-        Of small branches their own readers see bands instead of votes, and of the rate too.
+        Readers in a small branch see bands instead of its votes and instead of the rate.
         """
         exact = sees_counts(reader, process, self.valid)
         return AppraisalReading(
@@ -138,20 +155,20 @@ class AppraisalReading:
     marks: Mapping[str, Mapping[str, Any]]
     good_rate: float | str | None
     bands: bool
-    """Whether votes and rate are told as bands."""
+    """True if votes and rate are told as bands."""
 
 
 @dataclass(frozen=True)
 class ExcellentShare:
-    """优秀党员比例, and how it stands to the quota of the year (D5)."""
+    """优秀党员比例, beside the quota of the year (D5)."""
 
     rated: int
     excellent: int
     base_count: int
-    """What the quota is a share of: the members rated, or all full members (a setting)."""
+    """The base of the quota: the members rated, or all full members (a setting)."""
     allowed: int
     approved: int | None
-    """How many a standing reason covers; None without one."""
+    """The number that a standing reason covers; None without one."""
 
     @property
     def rate(self) -> float | None:
@@ -172,22 +189,22 @@ class Rectified:
 
 @dataclass(frozen=True)
 class Filing:
-    """按时报送: until when the branch had to file its form in this round, and when it did."""
+    """按时报送: the day by which the branch had to file its form in this round, and the filing."""
 
     due_on: date | None
     filed: bool
-    """Whether it is filed now: it may have been returned or taken back since."""
+    """True if it is filed now: it may have been returned or taken back since."""
     filed_at: datetime | None
-    """When it was filed last."""
+    """The moment at which it was filed last."""
     late: bool | None
-    """None while it is not filed."""
+    """True if it was filed late; None while it is not filed."""
     returned: int
-    """How often the office sent it back, or opened it again."""
+    """The number of times the office sent it back, or opened it again."""
 
 
 @dataclass(frozen=True)
 class Lacking:
-    """What a sheet has not."""
+    """A part that a sheet lacks."""
 
     id: str
     name: str
@@ -200,9 +217,12 @@ class Sheet:
     process: Process
     secretary: Participant | None
     members: int
-    """Who is on the roll of the branch's own year."""
+    """The number of people on the roll of the branch's own year."""
     on_committee: int
-    """How many of them form a committee; none in a small branch, which has no committee's meetings to hold."""
+    """The number of them that form a committee.
+
+    Zero in a small branch, which has no committee's meetings to hold.
+    """
     report: Reported
     main_work: str | None
     three_meetings: Mapping[str, MeetingCount]
@@ -211,11 +231,11 @@ class Sheet:
     clean_issues: bool | None
     facts_told: bool
     facts_checked: bool
-    """Whether the office has checked what the branch told, as it stands."""
+    """True if the office has checked the account of the branch, as it stands."""
     attendance: Mapping[str, Attended]
-    """By the kind, of those that the plan names."""
+    """The attendance by kind, for the kinds that the plan names."""
     activities: Sequence[ActivityLine]
-    """All of the year, those without a rate included."""
+    """All activities of the year, those without a rate included."""
     conduct: str | None
     extra: str | None
     committee_appraisal: CommitteeAppraisal | None
@@ -224,10 +244,13 @@ class Sheet:
     rectified: Rectified
     filing: Filing
     proposal: Proposal | None
-    """For who reads the school's alone."""
+    """The proposal, only for readers of the school."""
 
     def inputs(self) -> dict[str, object]:
-        """What the plan names that the committee considers together (R6), and what was proposed, as plain JSON: a decision keeps it."""
+        """Give as plain JSON what the committee considers together (R6), for a decision to keep.
+
+        These are the inputs that the plan names, and the proposal.
+        """
         report, ballot, proposal = self.report, self.committee_appraisal, self.proposal
         return {
             "duty_report": {
@@ -243,7 +266,7 @@ class Sheet:
 
     @property
     def missing(self) -> Sequence[Lacking]:
-        """What is not there, in the order of the sheet."""
+        """The missing parts, in the order of the sheet."""
         return [Lacking(id_, name) for id_, name, lacks in _lacking(self) if lacks]
 
 
@@ -276,4 +299,7 @@ INPUTS = {
     "activities": "参加集中活动的出勤情况",
     "committee_appraisal": "党员对支部委员会的评议结果",
 }
-"""What the plan names that the committee considers together (R6): 述职、参加活动和各支部对本支部委员会的评议结果."""
+"""The inputs that the plan lets the committee consider together (R6).
+
+述职、参加活动和各支部对本支部委员会的评议结果.
+"""

@@ -1,6 +1,7 @@
-"""汇总 (the summary): the sheets of the branches, read from the records at the moment they are asked for.
+"""汇总 (the summary): the sheets of the branches, read from the records when asked for.
 
-The plan: 党办牵头汇总情况提出考核结果建议。……校党委综合以上述职、参加活动和各支部对本支部委员会的评议结果等情况，研究确定优秀党支部。
+The plan: 党办牵头汇总情况提出考核结果建议。……校党委综合以上述职、参加活动和各支部对本支部委员会的评
+议结果等情况，研究确定优秀党支部。
 
 The same few statements make one sheet or all of them.
 """
@@ -48,7 +49,7 @@ _FORMS = {"general": MeetingForm.GENERAL, "committee": MeetingForm.COMMITTEE, "g
 
 
 def sheets(session: Session, process_ids: Sequence[int]) -> list[Sheet]:
-    """The sheets of these assessments by branch code: eight statements, however many they are."""
+    """Read the sheets of these assessments, by branch code, in eight statements for any number."""
     rows = _beside_their_own_year(session, process_ids)
     named, arranged, proposed = secretaries(session, process_ids), arrangements_of(session, process_ids), PROPOSAL.of_many(session, process_ids)
     reports, told = DUTY_REPORT.of_many(session, process_ids, DutyReport.submitted), FACTS.of_many(session, process_ids)
@@ -75,7 +76,10 @@ NOBODY = Attended(0, 0, 0)
 
 
 def _beside_their_own_year(session: Session, process_ids: Sequence[int]) -> Sequence[Any]:
-    """Each assessment with the numbers of the same branch's appraisal in the same year, in one statement, so that they are of one moment."""
+    """Read each assessment with the numbers of the branch's appraisal in the same year.
+
+    One statement reads them, so that they are of one moment.
+    """
     assessed, f = aliased(Process, name="assessed"), figures().c
     last_filed = (
         select(func.max(StageChange.made_at))
@@ -110,12 +114,12 @@ def _beside_their_own_year(session: Session, process_ids: Sequence[int]) -> Sequ
 
 
 def _of_the_same_year(assessed: Any, appraised: Any) -> ColumnElement[bool]:
-    """That these are the assessment and the appraisal of one branch in one year."""
+    """Ask whether these are the assessment and the appraisal of one branch and year."""
     return and_(appraised.cycle_id == assessed.cycle_id, appraised.branch_id == assessed.branch_id, appraised.kind == Kind.APPRAISAL)
 
 
 def _activities(session: Session, cycle_ids: Iterable[int]) -> dict[int, list[Activity]]:
-    """The activities of each year, by day."""
+    """List the activities of each year, by day."""
     found: dict[int, list[Activity]] = {}
     statement = select(Activity).where(any_of(Activity.cycle_id, list(cycle_ids)), Activity.counts).order_by(Activity.held_on, Activity.id)
     for row in session.scalars(statement.execution_options(populate_existing=True)):
@@ -124,7 +128,7 @@ def _activities(session: Session, cycle_ids: Iterable[int]) -> dict[int, list[Ac
 
 
 def _attended(session: Session, process_ids: Sequence[int]) -> dict[tuple[int, int], Attended]:
-    """Attendance by assessment and activity."""
+    """Count attendance by assessment and activity."""
     found = turnouts_of_branches(session, process_ids)
     return {key: Attended(turnout.expected, turnout.present, turnout.on_leave) for key, turnout in found.items()}
 
@@ -179,7 +183,7 @@ def _all_of(kind: str, lines: Sequence[ActivityLine]) -> Attended:
 
 
 def _committee_appraisal(numbers: Mapping[str, Any]) -> CommitteeAppraisal:
-    """The counted ballot: one without a valid vote is never counted."""
+    """Read the counted ballot: one without a valid vote is never counted."""
     issued, returned, valid, void = (int(numbers[f"committee_{name}"]) for name in BALLOT)
     marks = {item: {mark: int(numbers[f"{item.value}_{mark}"]) for mark in MARKS} for item in CommitteeItem}
     return CommitteeAppraisal(issued, returned, valid, void, marks)

@@ -126,7 +126,7 @@ def name_substitute(session: Session, body: Sent, *, by: Caller, reach: Collecti
     if not posts or person.branch_id is None:
         raise Invalid({"staff_no": Words(f"{person.name} 届时没有支部职务，无须代行", f"{person.name} holds no post in a branch on that day")})
     if substitute.id == person.id:
-        raise Invalid({"substitute": Words("不能由本人代行", "nobody stands for himself")})
+        raise Invalid({"substitute": Words("不能由本人代行", "the substitute is another member")})
     if substitute.branch_id != person.branch_id or substitute.standing is not Standing.FULL:
         raise Invalid({"substitute": Words("代行人须是本支部的正式党员", "a substitute is a full member of the same branch")})
     if ends_on < starts_on:

@@ -127,7 +127,7 @@ def amend_roll(session: Session, process: Process, row: Participant, body: Sent,
         raise Invalid({"voting": Words("预备党员没有表决权", "a probationary member has no vote")})
     of_office = [name for name in OFFICE_ONLY if name in body]
     if of_office and Role.OFFICE not in by.roles:
-        raise Forbidden(Words("表决权、处分和评定支部由党办确定", "voting, punishment and where he is rated are the office's"))
+        raise Forbidden(Words("表决权、处分和评定支部由党办确定", "the office decides on voting, punishment and where a member is rated"))
     if row.version != seen:
         key = f"{row.process_id}:{row.person_id}"
         raise Stale(version=row.version, changed=changed_since(session, Participant, key, seen))

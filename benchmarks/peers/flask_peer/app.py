@@ -39,7 +39,7 @@ class Member(db.Model):
 
 
 class Token(db.Model):
-    """What a member signs in with."""
+    """A token by which a member signs in."""
 
     id: Mapped[int] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(unique=True)
@@ -124,7 +124,7 @@ class Flow:
         )
 
     def talked_with_everybody(self):
-        """Whether a leader has talked with every member."""
+        """Tell whether a leader has talked with every member."""
         talked = (
             select(Talk.partner_id)
             .join(Member, Member.id == Talk.talker_id)
@@ -136,7 +136,7 @@ class Flow:
         return db.session.scalar(left) == 0
 
     def leaders_talked_with_one_another(self):
-        """Whether each pair of leaders has talked."""
+        """Tell whether each pair of leaders has talked."""
         leads = select(Member.id).where(Member.branch_id == self.process.branch_id, Member.leads)
         count = len(db.session.scalars(leads).all())
         pairs = select(func.count(func.distinct(func.row(Talk.talker_id, Talk.partner_id)))).where(
@@ -147,7 +147,7 @@ class Flow:
         return db.session.scalar(pairs) >= count * (count - 1) // 2
 
     def secretary_has_a_focus_talk(self):
-        """Whether the secretary has held a focus talk and said why."""
+        """Tell whether the secretary has held a focus talk and said why."""
         found = (
             select(func.count(Talk.id))
             .join(Member, Member.id == Talk.talker_id)
@@ -162,7 +162,7 @@ class Flow:
 
 
 def signed_in(view):
-    """Refuse whoever has no token."""
+    """Refuse a request without a token."""
 
     @wraps(view)
     def checked(*args, **kwargs):

@@ -1,4 +1,4 @@
-"""Ratings, feedback, quota, patterns, aftercare over HTTP: who may what, which fields, and two at once."""
+"""Ratings, feedback, quota, patterns, aftercare over HTTP: access, fields, and two at once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LONG = "长" * 100_000
 
 
 def a_branch(house: House, *, voters: int | None = None, counted: bool = True) -> Cast:
-    """One more branch, whose ballot on the members is counted."""
+    """Add one more branch, with a counted ballot on the members."""
     cast = house.a_branch()
     if counted:
         with transaction(house.engine, actor="cli") as session:
@@ -49,7 +49,7 @@ def a_rating(cast: Cast, who: str, level: str = "qualified", **fields: Any) -> d
 
 
 def rated(house: House, cast: Cast, who: str, level: str = "qualified", *, told: bool = False) -> str:
-    """The address of a rating, told to its member or not yet."""
+    """Record a rating and give its address; ``told`` tells it to its member."""
     secretary, path = house.as_(cast.secretary), f"{cast.path}/ratings/{who}"
     made = secretary.post(f"{cast.path}/ratings", a_rating(cast, who, level))
     assert made.status == 201, made.body

@@ -1,4 +1,4 @@
-"""The reasons of all branches in one list: what the office reads, and what waits for it."""
+"""The waivers of all branches in one list, read by the office: all, and those waiting for it."""
 
 from __future__ import annotations
 

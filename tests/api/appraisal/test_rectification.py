@@ -1,4 +1,7 @@
-"""整改 over the API: who may what of problems, measures, commitments, publications and filings; wrong input; two at once; substitutes; last year."""
+"""Rectification (整改) over the API: problems, measures, commitments, publications and filings.
+
+Access, wrong input, two at once, substitutes, last year.
+"""
 
 from __future__ import annotations
 
@@ -109,7 +112,7 @@ def test_a_record_closes_with_its_stage(house: House, branch: Cast, secretary: C
         secretary.post(f"{path}/withdraw", RETRACTED),
     ):
         assert (refused.status, refused.body["type"]) == (409, "/docs/problems#stage-closed")
-    # Wrong input, and what somebody else has changed, are told before it.
+    # Wrong input and another person's change are told first.
     assert secretary.patch(path, {"no_such": 1}, seen=1).status == 422
     assert secretary.patch(path, CHANGES[name], seen=9).status == 412
     assert house.state() == before
@@ -294,7 +297,7 @@ def test_a_member_reads_and_writes_his_own_commitments_alone(house: House, branc
     before = house.state()
     assert newcomer.get(path).status == newcomer.patch(path, {"text": "改写"}, seen=1).status == 404
     assert newcomer.post(f"{path}/withdraw", RETRACTED).status == 404
-    # A committee member reads them and writes his own.
+    # A committee member reads the commitments of others and writes their own.
     organiser = house.as_(branch.organiser)
     assert (organiser.get(path).status, organiser.patch(path, {"text": "改写"}, seen=1).status) == (200, 403)
     assert organiser.post(f"{path}/withdraw", RETRACTED).status == 403

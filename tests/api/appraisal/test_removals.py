@@ -1,4 +1,7 @@
-"""For every requirement that blocks: a branch that has all but its evidence is refused for it alone, and goes on once the evidence comes."""
+"""Every requirement that blocks, in a branch that lacks only its evidence.
+
+The move is refused for that requirement alone, and succeeds when the evidence is there.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +22,15 @@ from workflow.year.plan_files import find_plan
 pytestmark = pytest.mark.slow
 
 CODES = {name: f"D{1 + number // 10:02d}{1 + number % 10:02d}" for number, name in enumerate(REMOVALS)}
-"""Each has a branch of its own."""
+"""The code of the branch of each removal."""
 
 
 @pytest.fixture(scope="module")
 def houses(superuser: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, House]]:
-    """A school in either reading of K2; in the usual one the year before has a measure of the branch that must report on it."""
+    """A school in either reading of K2.
+
+    In the usual one, the branch that must report has a measure of the year before.
+    """
     text = find_plan("2024", None)[1]
     folders = {name: tmp_path_factory.mktemp(name) for name in ("default", "strict")}
     a_plan(folders["default"], "2023", text.replace("year = 2024", "year = 2023", 1))
@@ -48,7 +54,7 @@ def a_plan(folder: Path, name: str, text: str) -> None:
 
 
 def a_roster_of_those(names: list[str], house: House) -> None:
-    """A branch of seven for each, three of them on the committee, one a leading cadre."""
+    """Import a branch of seven for each, with three on the committee and one leading cadre."""
     people = ("张三", "李四", "钱七", "王五", "孙八", "周九", "吴十")
     posts = dict(zip(people, COMMITTEE_POSTS[:3], strict=False))
     branches = [RosterBranch(CODES[name], f"{CODES[name]}党支部", people, posts, (), CODES[name][:3], f"{CODES[name][:3]}党委") for name in names]

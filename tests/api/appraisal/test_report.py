@@ -1,4 +1,4 @@
-"""The form, the archive and the school's totals over HTTP: who reads and writes them, their shape, and what never stands there."""
+"""The form, the archive and the school's totals over HTTP: access, shape, forbidden content."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def branch(house: House) -> Cast:
 
 @pytest.fixture
 def whole(house: House, branch: Cast) -> Cast:
-    """A branch that has done something of everything: 王五's part is played by ``member``, who is 基本合格."""
+    """A branch with some of everything: ``member``, rated 基本合格, plays 王五's part."""
     a_year(house, branch)
     return branch
 

@@ -1,4 +1,4 @@
-"""组织生活会·述职评议 over HTTP: input that nobody should send, the same twice at once, and lists."""
+"""The self-review stage (组织生活会·述职评议) over HTTP: invalid input, repetitions at once, lists."""
 
 from __future__ import annotations
 

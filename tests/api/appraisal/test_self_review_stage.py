@@ -1,4 +1,7 @@
-"""组织生活会·述职评议 over HTTP: shapes, who reads which fields, and refusals in their order."""
+"""The self-review stage (组织生活会·述职评议) over HTTP: shapes, readers of each field.
+
+Refusals come in their order.
+"""
 
 from __future__ import annotations
 
@@ -97,7 +100,10 @@ def as_reader(house: House, branch: Cast, who: str) -> Client:
 
 
 def reading(house: House, branch: Cast, path: str) -> dict[str, Any]:
-    """What each finds there; one who does not know of it finds it in no list either."""
+    """Read a record as each reader.
+
+    A reader who must not know of it finds it in no list either.
+    """
     found: dict[str, Any] = {}
     for who in READERS:
         client = as_reader(house, branch, who)

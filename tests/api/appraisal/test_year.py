@@ -1,4 +1,7 @@
-"""Twelve branches of all sizes go through the whole year over HTTP, each in its own way, from a roster to the office's acceptance."""
+"""Twelve branches of all sizes go through the whole year over HTTP.
+
+Each has its own way from a roster to the office's acceptance.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ LATE = datetime(2025, 1, 27, 2, 0, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Way:
-    """How one branch goes: its size, whether it has a committee, in which form it meets and who decides."""
+    """The way of one branch: size, committee, form of its meeting, and the body that decides."""
 
     size: int
     committee: bool
@@ -34,7 +37,7 @@ class Way:
     decides: str = "general"
     probationary: int = 0
     levels: Mapping[int, str] = field(default_factory=dict)
-    """By place on the roster, among the full members, counted from 0."""
+    """Levels by place on the roster, among the full members, counted from 0."""
 
 
 WAYS = {
@@ -64,7 +67,7 @@ def a_branch(code: str, way: Way) -> RosterBranch:
 
 @dataclass
 class School:
-    """The branches with their people, and what the office saw of them."""
+    """The branches with their people, and the office's readings of them."""
 
     house: House
     rows: list[Row]
@@ -77,11 +80,11 @@ class School:
         return self.house.as_("office")
 
     def number(self, code: str, place: int) -> str:
-        """The 学工号 at a place of a branch's part of the roster."""
+        """Find the 学工号 at a place of a branch's part of the roster."""
         return [str(row["学工号"]) for row in self.rows if row["所在党支部编码"] == code][place]
 
     def look(self, when: str) -> None:
-        """What the office sees at a moment: each branch's form, and the school's."""
+        """Keep the office's readings at a moment: each branch's form, and the school's."""
         forms = {code: ok(self.office.get(f"{branch.path}/form"), 200) for code, branch in self.branches.items()}
         self.seen[when] = {
             "forms": forms,
@@ -93,7 +96,7 @@ class School:
 
 @pytest.fixture(scope="module")
 def school(superuser: str, template: str) -> Iterator[School]:
-    """The whole year, gone through once."""
+    """The whole year, walked once."""
     with an_empty_house(superuser, template) as house:
         made = _with_people(house)
         for code, branch in made.branches.items():
@@ -114,7 +117,10 @@ def school(superuser: str, template: str) -> Iterator[School]:
 
 
 def _with_people(house: House) -> School:
-    """The roster is imported, the year published, and what the roster does not say is decided about people."""
+    """Import the roster, publish the year, and decide about people.
+
+    The decisions are those that the roster does not contain.
+    """
     roster = [a_branch(code, way) for code, way in WAYS.items()]
     school = School(house, member_rows(roster), committee_rows(roster))
     for code, place in CADRES:
@@ -137,7 +143,7 @@ def _comes_to_rating(school: School, code: str, branch: BranchYear) -> None:
 
 
 def _with_somebody_abroad(who: str, branch: BranchYear) -> None:
-    """Reasons stand for one member in each stage: E4, K2, G2, and later D6 and F2."""
+    """Waive for one member in each stage: E4, K2, G2, and later D6 and F2."""
     branch.study(without=[who])
     branch.waive("members_who_have_not_studied")
     branch.goes_on()
@@ -162,7 +168,10 @@ def _with_somebody_abroad(who: str, branch: BranchYear) -> None:
 
 
 def _files(school: School, code: str) -> None:
-    """The rest of the way; what was returned has all its records and goes on at once."""
+    """Walk the rest of the way.
+
+    A returned branch has all its records and goes on at once.
+    """
     branch, way = school.branches[code], WAYS[code]
     recorded = branch.secretary.get(branch.path).body["round"] > 1
     while (here := branch.stage) not in ("filed", "accepted"):
@@ -174,7 +183,10 @@ def _files(school: School, code: str) -> None:
 
 
 def _approved_over_the_quota(branch: BranchYear) -> None:
-    """Seven are 优秀 where five may be: refused, refused with a reason that nobody approved, and let through with the approval."""
+    """Let a branch pass with seven 优秀 where five are allowed.
+
+    It is refused, refused again with an unapproved reason, and let through after the approval.
+    """
     assert [(each["clause"], each["count"]) for each in branch.move("advance").body["unmet"]] == [("D5", 1)]
     reason = branch.waive("more_excellent_than_the_quota")
     assert reason["amount"] == 7
@@ -183,7 +195,10 @@ def _approved_over_the_quota(branch: BranchYear) -> None:
 
 
 def _somebody_moves(school: School) -> None:
-    """A second roster has one member in another branch, after both have voted: he is rated in neither until the office says where."""
+    """Import a second roster in which one member is in another branch, after both have voted.
+
+    The member is rated in neither until the office decides where.
+    """
     who, place = school.number(MOVED_FROM, 40), school.branches[MOVED_TO]
     line = next(row for row in school.rows if row["学工号"] == who)
     there = next(row for row in school.rows if row["所在党支部编码"] == MOVED_TO)
@@ -197,7 +212,10 @@ def _somebody_moves(school: School) -> None:
 
 
 def numbers(form: Any) -> Any:
-    """What of a form is counted; a check holds in the school when it holds everywhere."""
+    """Take the counted figures of a form.
+
+    A check holds in the school if it holds in every branch.
+    """
     counted = {name: form[name] for name in ("basics", "committee", "levels", "fed_back", "quota_allowed", "rectification")}
     return {**counted, "checks": {each["name"]: each["holds"] for each in form["checks"]}}
 

@@ -1,4 +1,7 @@
-"""The activities of the year over HTTP: recorded by the office, read by who leads, and attendance that is looked at first and applied whole."""
+"""The activities of the year over HTTP: recorded by the office, read by leaders.
+
+Attendance is previewed first and then applied whole.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,7 @@ def office(house: House) -> Client:
 
 @pytest.fixture
 def activity(house: House, office: Client) -> Any:
-    """An activity of its own for each test."""
+    """A new activity for each test."""
     return ok(office.post(EVERY, {**BODY, "name": f"主题党日（{house.state()['activity']}）"}))
 
 
@@ -137,7 +140,7 @@ def test_what_is_wrong_changes_nothing(house: House, office: Client, activity: A
     before = house.state()
     refused = office.post(EVERY, {**BODY, "name": "新的活动", **wrong})
     assert (refused.status, list(refused.body["errors"])) == (422, list(wrong))
-    if wrong != {"kind": None}:  # null means left out, which a correction may do
+    if wrong != {"kind": None}:  # null leaves a field out, which is allowed in a correction
         assert office.patch(path_of(activity), wrong, seen=1).status == 422
     assert house.state() == before
 

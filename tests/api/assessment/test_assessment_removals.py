@@ -1,4 +1,7 @@
-"""For every requirement of the assessment that blocks: a branch that has all but it is refused for it alone, and goes on once it comes."""
+"""Every requirement of the assessment that blocks, in a branch that lacks only this one.
+
+The move is refused for it alone, and succeeds when it is met.
+"""
 
 from __future__ import annotations
 
@@ -66,16 +69,22 @@ REMOVALS: Mapping[str, Callable[[AssessmentYear], Mend]] = {
     "proposal_incomplete": without_a_reason,
 }
 BY_DECISION = ("branch_without_a_result", "decision_without_a_quorum", "no_excellent_branch", "more_excellent_branches_than_allowed")
-"""Those that one act over all branches lacks."""
+"""Requirements on one act over all branches."""
 OF_OTHER_PLANS = ("duty_report_without_other_sections",)
-"""Asked where a plan has more contents than that of 2024: ``tests/workflow/year/test_another_years_words.py``."""
+"""Requirements of plans with more contents than that of 2024.
+
+See ``tests/workflow/year/test_another_years_words.py``.
+"""
 CODES = {name: f"D01{number:02d}" for number, name in enumerate(REMOVALS, 1)}
 REPORTING = CODES["duty_report_without_last_years_measures"]
 
 
 @pytest.fixture(scope="module")
 def house(superuser: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """A branch of three for each removal; one of them had a measure in the year before. At most two branches may be 优秀党支部."""
+    """A branch of three people for each removal.
+
+    One of them had a measure in the year before. At most two branches may be 优秀党支部.
+    """
     folder, text = tmp_path_factory.mktemp("plans"), find_plan("2024", None)[1]
     (folder / "plans").mkdir()
     two = text.replace("bands_below = 10", "bands_below = 10\nexcellent_branches_at_most = 2", 1)

@@ -1,4 +1,7 @@
-"""Sixty branches are assessed over HTTP, from the secretaries' reports to the published list, beside their own meetings."""
+"""Sixty branches are assessed over HTTP, from the secretaries' reports to the published list.
+
+Two of them also go through their own year.
+"""
 
 from __future__ import annotations
 
@@ -24,10 +27,10 @@ pytestmark = pytest.mark.slow
 
 BRANCHES = 60
 ON_SITE = 20
-"""So many report on site, the others in writing."""
+"""The number of branches that report on site; the others report in writing."""
 CODES = [f"D{1 + number // 5:02d}{1 + number % 5:02d}" for number in range(BRANCHES)]
 MEETS, LARGE = CODES[:2], CODES[1]
-"""Those whose own year is gone through beside: the second has more than ten raters."""
+"""Branches that go through their own year too; the second has more than ten raters."""
 EXCELLENT = CODES[3:9]
 CORRECTED = CODES[3]
 
@@ -44,7 +47,7 @@ def a_branch(code: str) -> RosterBranch:
 
 @dataclass
 class School:
-    """The branches, and what was seen of them on the way."""
+    """The branches, and the readings made on the way."""
 
     house: House
     people: list[Row]
@@ -57,7 +60,10 @@ class School:
         return self.house.as_("office")
 
     def look(self, when: str) -> None:
-        """What is seen at a moment: the sheets of all, and what a member, a secretary and the office read."""
+        """Keep the readings of a moment.
+
+        They are the sheets of all, and the views of a member, a secretary and the office.
+        """
         branch = self.branches[CORRECTED]
         member, secretary = self.house.as_(branch.holder(None)), branch.secretary
         self.seen[when] = {
@@ -72,7 +78,7 @@ class School:
 
 @pytest.fixture(scope="module")
 def school(superuser: str, template: str) -> Iterator[School]:
-    """The whole assessment, gone through once."""
+    """The whole assessment, walked once."""
     roster = [a_branch(code) for code in CODES]
     with an_empty_house(superuser, template) as house:
         made = School(house, member_rows(roster))
@@ -105,7 +111,7 @@ def school(superuser: str, template: str) -> Iterator[School]:
 
 
 def _report(school: School) -> None:
-    """Modes and sessions, activities with who came, the reports and facts of all branches."""
+    """Record modes and sessions, activities with attendance, reports and facts of all branches."""
     for number, branch in enumerate(school.branches.values()):
         if number < ON_SITE:
             day = f"2025-01-{8 + number // 10:02d}"

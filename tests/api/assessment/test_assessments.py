@@ -1,4 +1,7 @@
-"""The assessment of a branch over HTTP: arrangement, duty report, facts, moves of many, and what each reader sees of it."""
+"""The assessment of a branch over HTTP: arrangement, duty report, facts, moves of many.
+
+Each reader has their own view of it.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,7 @@ def move(client: Client, trigger: str, path: str = A, **body: Any) -> Any:
 
 
 def collected(office: Client, secretary: Client, path: str = A) -> None:
-    """All that must be there to leave the first stage."""
+    """Record all that a branch needs to leave the first stage."""
     assert arrange(office, path, mode="written").status == 200
     assert secretary.put(f"{path}/duty-report", WHOLE).status == 200
 

@@ -1,4 +1,7 @@
-"""考核汇总 over HTTP: the sheet as each reader has it, bands for few raters, the school's list, and what the office proposes."""
+"""The summary (考核汇总) over HTTP: the sheet for each reader, bands for few raters.
+
+The school's list and the office's proposals are tested too.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +52,7 @@ def branch(house: House) -> Cast:
 
 @pytest.fixture
 def whole(house: House, branch: Cast) -> Cast:
-    """A branch with all that a sheet can hold, a proposal among it."""
+    """A branch with all that a sheet can hold, including a proposal."""
     with transaction(house.engine, actor="cli") as session:
         a_whole_year(session, an_assessment(session, branch.code))
     assert house.as_("office").put(f"{at(branch)}/proposal", PROPOSED).status == 200
@@ -76,7 +79,7 @@ def stand_at(house: House, branch: Cast, stage: Stage) -> None:
 
 
 def a_ballot(house: House, branch: Cast, valid: int, good: int) -> None:
-    """The members' marks for their committee, entered by two tellers."""
+    """Enter the members' marks for their committee, by two tellers."""
     counts = {item: {"good": good, "fairly_good": valid - good} for item in ("work", "style", "overall")}
     body = {"subject": "committee", "issued": valid, "returned": valid, "valid": valid, "void": 0, "counts": counts}
     for teller in (branch.organiser, branch.member):
@@ -366,7 +369,8 @@ def test_of_two_who_propose_first_at_once_one_is_told_that_there_is_one(house: H
 
     with ThreadPoolExecutor(2) as pool:
         answers = list(pool.map(put, bodies))
-    # The slower one finds none and is told so, or finds the other's and must have seen it.
+    # The slower one finds no proposal and is refused, or finds the other's, which it had to see
+    # first.
     assert [answer.status for answer in answers].count(200) == 1
     assert {answer.status for answer in answers} <= {200, 412, 428}
     kept = house.as_("office").get(path)

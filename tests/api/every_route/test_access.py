@@ -1,4 +1,4 @@
-"""Who may what: every route × every role, and who reads which field of a talk."""
+"""Access: every route for every role, and the readers of each field of a talk."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from workflow.people.access import ACCESS, Action
 
 
 def expected(route: Route, who: str) -> int:
-    """The status before anything of the request is looked at; 422 stands for "let in": each request carries an unknown parameter."""
+    """Give the status of an answer before the content of the request is read.
+
+    422 stands for "let in", because each request carries an unknown parameter.
+    """
     if route.action is None:
         return 422
     if who == "nobody":
@@ -56,7 +59,7 @@ def test_no_route_is_declared_twice() -> None:
 
 
 OF_THE_COMMITTEE = {Action.MOVE_ASSESSMENT, Action.CONFIRM_DECISION}
-"""What the school committee does itself: it decides what the assessment of a branch comes to."""
+"""Acts of the school committee itself, which decides the result of a branch's assessment."""
 
 
 def test_the_auditor_changes_nothing_and_the_committee_nothing_but_the_assessments() -> None:
@@ -76,7 +79,7 @@ def test_the_administrator_reads_and_writes_accounts_alone() -> None:
 
 
 def told(answer: tuple[int, dict[str, Any]], *numbers: str) -> str:
-    """An answer without what tells requests apart: its id, its address, and the 学工号 that was asked for."""
+    """Write an answer without the parts that differ: its id, its address, the 学工号 in question."""
     status, body = answer
     text = json.dumps([status, {name: value for name, value in body.items() if name not in ("request_id", "instance")}], ensure_ascii=False)
     return re.sub("|".join(map(re.escape, numbers)), "…", text) if numbers else text
@@ -116,7 +119,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "DispositionCaseSchema": {"facts": "无故缺席"},
     "StepSchema": {"step": "talk", "on": "2024-12-19"},
 }
-"""What each route of a record takes."""
+"""Bodies for each route of a record."""
 
 
 @pytest.mark.parametrize("route", [route for route in OF_BRANCH if "record_id" in route.rule], ids=lambda route: f"{route.method} {route.rule}")

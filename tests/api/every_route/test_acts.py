@@ -76,7 +76,7 @@ def test_of_a_repeated_act_the_outcome_is_kept_and_never_what_was_written(superu
 
 
 def test_a_repetition_shows_the_record_as_it_stands_under_the_version_of_then(superuser: str, template: str) -> None:
-    """Whoever changes it by that version learns that something happened in between."""
+    """A change with that old version is refused, so the client learns of the change in between."""
     with a_house(superuser, template) as house:
         branch = house.a_branch()
         secretary = house.as_(branch.secretary)

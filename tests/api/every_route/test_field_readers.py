@@ -18,12 +18,12 @@ NONE, WHAT_WAS_SAID, ALL = frozenset[str](), frozenset(TEXTS), frozenset((*TEXTS
 
 @dataclass(frozen=True)
 class Talks:
-    """Four talks of one branch, each of whose texts names its talk and field."""
+    """Four talks of one branch; each of their texts names its talk and field."""
 
     house: House
     cast: Cast
     ids: dict[str, int]
-    """From "talker–partner" to the record's id."""
+    """The record's id by "talker–partner"."""
 
 
 PAIRS = {
@@ -34,7 +34,7 @@ PAIRS = {
 }
 
 READS: dict[str, dict[str, frozenset[str] | None]] = {
-    # None: this reader does not know that there was such a talk
+    # None: the existence of the talk is hidden from this reader
     "organiser–member": {"organiser": ALL, "member": WHAT_WAS_SAID, "secretary": ALL, "deputy": ALL, "newcomer": None},
     "organiser–secretary": {"organiser": ALL, "secretary": WHAT_WAS_SAID, "deputy": WHAT_WAS_SAID, "member": None, "newcomer": None},
     "organiser–deputy": {"organiser": ALL, "secretary": ALL, "deputy": WHAT_WAS_SAID, "member": None, "newcomer": None},
@@ -68,7 +68,7 @@ def talks(world: World) -> Talks:
 
 
 def markers(answer: Any, pair: str = "") -> frozenset[str]:
-    """Which texts of a talk stand anywhere in an answer."""
+    """Find the texts of a talk anywhere in an answer."""
     text = json.dumps(answer.body, ensure_ascii=False)
     return frozenset(field for found, field in re.findall(r"<([^:<>]+):([^:<>]+)>", text) if pair in ("", found))
 
@@ -146,7 +146,10 @@ def test_an_answer_to_a_change_shows_no_more_than_reading_does(talks: Talks) -> 
 )
 @pytest.mark.parametrize("who", ["secretary", "deputy"])
 def test_naming_other_people_opens_no_private_notes(talks: Talks, who: str, change: dict[str, str]) -> None:
-    """思想状况 of a talk with the secretary is for the talker alone, whatever becomes of the talk."""
+    """Only the talker reads 思想状况 of a talk with the secretary.
+
+    No change of the talk opens it to others.
+    """
     house, cast = talks.house, talks.house.a_branch()
     path = f"{cast.path}/talks/{house.as_(cast.organiser).post(f'{cast.path}/talks', a_talk(cast, 'organiser–secretary')).body['id']}"
     reader = house.as_(who_is(cast, who))

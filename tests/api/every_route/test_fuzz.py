@@ -24,16 +24,19 @@ ROLES = {
     "administrator": {Role.ADMINISTRATOR},
 }
 HERE = {"year": 2024, "code": "D0101", "staff_no": "w5", "record_id": 1}
-"""Records of the school. A closed year answers 409 to everything, so closing this one is not asked."""
+"""Records of the school.
+
+A closed year answers 409 to everything, so this one is never closed.
+"""
 
 
 def admitted(route: Route, who: str) -> bool:
-    """Tell whether a route reads what this person sends, or refuses them whatever it is."""
+    """Tell whether a route reads this person's request; it refuses others unread."""
     return route.action is None or bool(ROLES[who] & ACCESS[route.action].keys())
 
 
 def known_of(route: Route) -> dict[str, Any]:
-    """The values of a route's address by which it finds a record of the school."""
+    """Give the values of a route's address that name a record of the school."""
     if route.rule.endswith("/close"):
         return {}
     return {name: value for name, value in HERE.items() if f"{name}>" in route.rule}

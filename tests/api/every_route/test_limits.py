@@ -1,6 +1,7 @@
-"""Every limit of every body and query: its most is taken, and one beyond it is refused.
+"""Every limit of every body and query: its maximum is taken, and one more is refused.
 
-The limits are those of ``tests/expected/limits.txt``. What the database bears is tried over HTTP.
+The limits are those of ``tests/expected/limits.txt``. The limits of the database are tried over
+HTTP.
 """
 
 from __future__ import annotations
@@ -19,14 +20,14 @@ from workflow.foundation.fields import load
 
 DAY = "2024-12-19"
 READ_BY_THEIR_VERB: tuple[type[Schema], ...] = (CommitteeCounts, MemberCounts)
-"""Bodies that stand in another one and are read after it."""
+"""Bodies inside another one that are read after it."""
 
 
 # ── every field has its line ──────────────────────────────────────────────────────────────────
 
 
 def all_bodies() -> dict[str, type[Schema]]:
-    """What any route reads, with the bodies inside, by name."""
+    """Find all bodies and queries of the routes, and the bodies inside, by name."""
     found: dict[str, type[Schema]] = {}
 
     def add(body: type[Schema]) -> None:
@@ -46,7 +47,7 @@ def all_bodies() -> dict[str, type[Schema]]:
 
 
 def parts(path: str, each: fields.Field[Any]) -> Iterator[tuple[str, fields.Field[Any]]]:
-    """A field, its items ``[]``, its names ``{key}`` and its values ``{}``."""
+    """Yield a field, its items ``[]``, its names ``{key}`` and its values ``{}``."""
     yield path, each
     if isinstance(each, fields.List):
         yield from parts(f"{path}[]", each.inner)
@@ -73,7 +74,7 @@ SAMPLES = {"day": DAY, "clock": "14:30", "email": "a@school.example", "moment": 
 
 
 def sample(limit: Limit, number: int = 0) -> Any:
-    """A value that the line allows; another one for another number."""
+    """Make a value that the line allows; another number gives another value."""
     if limit.kind in ("text", "line"):
         return str(number)[: limit.most]
     if limit.kind in ("number", "digits"):
@@ -86,12 +87,12 @@ def sample(limit: Limit, number: int = 0) -> Any:
 
 
 def whole(body: str) -> dict[str, Any]:
-    """An object of this body with every field in it."""
+    """Make an object of this body with every field in it."""
     return {limit.path: sample(limit) for limit in LIMITS[body] if limit.path.isidentifier()}
 
 
 Tries = tuple[list[Any], list[Any]]
-"""What must be taken, and what must be refused."""
+"""The values that must be taken, and those that must be refused."""
 
 
 def of_text(limit: Limit) -> Tries:
@@ -143,7 +144,7 @@ def tries(limit: Limit, by_path: Mapping[str, Limit]) -> Tries:
 
 
 def put(limit: Limit, value: Any, by_path: Mapping[str, Limit]) -> tuple[dict[str, Any], str]:
-    """The body with only this value in it, and the name under which it is refused."""
+    """Make a body with only this value, and the name under which it is refused."""
     name = re.split(r"[\[{]", limit.path)[0]
     match limit.path[len(name) :]:
         case "":

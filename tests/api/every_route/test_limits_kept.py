@@ -1,4 +1,4 @@
-"""The database bears the most that bodies may hold: over HTTP nothing is cut off or refused."""
+"""The database holds the largest bodies: over HTTP nothing is cut off or refused."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def house(superuser: str, template: str) -> Iterator[House]:
 
 
 def texts(sent: Any) -> set[str]:
-    """All texts in a body."""
+    """Collect all texts in a body."""
     if isinstance(sent, str):
         return {sent}
     inner = sent.values() if isinstance(sent, dict) else sent if isinstance(sent, list) else ()
@@ -33,14 +33,14 @@ def texts(sent: Any) -> set[str]:
 
 
 def taken(answer: Reply, sent: dict[str, Any]) -> Any:
-    """The answer to a body that was taken whole: each of its texts stands in it."""
+    """Check that a body was taken whole and the answer has each of its texts."""
     assert answer.status in (200, 201), answer.body
     assert {text for text in texts(sent) if len(text) > 8} <= texts(answer.body)
     return answer.body
 
 
 def record(client: Client, path: str, sent: dict[str, Any]) -> str:
-    """Record something at its largest. Returns its address."""
+    """Record something at its largest; give its address."""
     made = taken(client.post(path, sent), sent)
     return f"{path}/{made.get('id')}"
 

@@ -1,4 +1,4 @@
-"""A branch walks through study and talks over HTTP: the main job of the product, seen from outside."""
+"""A branch walks through study and talks over HTTP: the product's main job, seen from outside."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""重复提交 over HTTP: a POST with an Idempotency-Key has its effect once, however often, wherever and in whatever misfortune it is sent."""
+"""Repeated requests (重复提交) over HTTP: a POST with an Idempotency-Key has its effect once.
+
+It does not matter how often and to which process it is sent, or what fails meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -168,7 +171,7 @@ def test_an_upload_is_the_same_by_the_content_of_its_file(house: House, key: dic
 
 
 def test_an_advance_with_a_key_costs_two_statements_more(house: House, branch: Cast, secretary: Client, key: dict[str, str]) -> None:
-    """Six of the move, one to sign in, one to look and lock, one to keep."""
+    """Six for the move, one to sign in, one to look and lock, one to keep the outcome."""
     assert secretary.post(f"{branch.path}/study-sessions", a_study(branch)).status == 201
     with statements(house.engine) as sent:
         assert secretary.post(f"{branch.path}/moves", {"trigger": "advance"}, seen=1, **key).status == 201

@@ -1,4 +1,7 @@
-"""重复提交 at once: equal requests at two server processes, and at one that is killed between effect and answer."""
+"""Repeated requests (重复提交) at the same time, at two server processes.
+
+Another server is killed between effect and answer.
+"""
 
 from __future__ import annotations
 
@@ -86,7 +89,10 @@ def record_study(client: httpx.Client, cast: Cast, key: dict[str, str]) -> httpx
 
 
 ACTS = {"study-sessions": (record_study, 2), "moves": (advance, 1)}
-"""What is sent, and how many records there are then: the branch has studied once before."""
+"""The act by kind, and the number of records afterwards.
+
+The branch has studied once before.
+"""
 
 
 def twenty_at_once(town: Town, cast: Cast, act: Callable[..., httpx.Response], key: dict[str, str]) -> list[httpx.Response]:
@@ -95,7 +101,7 @@ def twenty_at_once(town: Town, cast: Cast, act: Callable[..., httpx.Response], k
 
     def start(client: httpx.Client) -> httpx.Response:
         with client:
-            client.get("/me")  # the connection stands
+            client.get("/me")  # the connection is open
             barrier.wait()
             return act(client, cast, key)
 
@@ -122,7 +128,7 @@ def test_of_twenty_equal_requests_at_two_processes_one_is_done(town: Town, what:
 
 @contextmanager
 def a_mortal_server(database_url: str, log: Path) -> Iterator[tuple[Server, subprocess.Popen[bytes]]]:
-    """A server that will be killed."""
+    """Run a server that will be killed."""
     port = free_port()
     command = [sys.executable, "-m", "tests.support.servers", database_url, str(port)]
     with log.open("ab") as output, subprocess.Popen(command, cwd=Path(__file__).parents[3], stdout=output, stderr=output) as process:
@@ -141,7 +147,7 @@ def a_mortal_server(database_url: str, log: Path) -> Iterator[tuple[Server, subp
 
 @contextmanager
 def held_before_the_answer_is_kept(town: Town) -> Iterator[None]:
-    """The effect is written, and waits to keep its answer."""
+    """Hold a request that has written its effect and waits to keep its answer."""
     with town.engine.begin() as connection:
         connection.execute(text("lock table kept_outcome in exclusive mode"))
         yield
@@ -149,7 +155,7 @@ def held_before_the_answer_is_kept(town: Town) -> Iterator[None]:
 
 @contextmanager
 def held_in_its_commit(town: Town) -> Iterator[None]:
-    """All is written, and COMMIT was sent: nobody can take it back."""
+    """Hold a request that has written everything and sent COMMIT: nobody can take it back."""
     with town.owner.begin() as connection:
         body = "begin perform pg_advisory_xact_lock(7); return null; end"
         connection.execute(text(f"create function wait_a_while() returns trigger language plpgsql as '{body}'"))
@@ -205,7 +211,7 @@ def until(holds: Callable[[], bool]) -> None:
 
 
 def until_answered(ask: Callable[[], httpx.Response]) -> Iterator[httpx.Response]:
-    """Again while the database still works on the request of the dead."""
+    """Ask again while the database still works on the killed server's request."""
     end = time.monotonic() + 8
     while (answer := ask()).status_code == 409 and time.monotonic() < end:
         yield answer

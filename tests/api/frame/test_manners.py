@@ -1,4 +1,4 @@
-"""The manners of the API: the order of its answers, what it does with input that nobody should send, and how it says no."""
+"""The manners of the API: the order of its refusals, their words, and its handling of bad input."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ def branch(house: House) -> Cast:
 
 
 def refusal(house: House, status: int, method: str, path: str, *, token: str | None = None, body: bytes | None = None, **headers: str) -> Any:
-    """Ask as bytes, expect this refusal in the shape of RFC 9457, and nothing changed."""
+    """Send bytes, expect this refusal in the shape of RFC 9457.
+
+    Nothing may change.
+    """
     before = house.state()
     sent = {**({"Authorization": f"Bearer {token}"} if token else {}), **headers}
     answer = house.app.test_client().open(f"/api/v1{path}", method=method, data=body, headers=sent)
@@ -113,7 +116,7 @@ def test_a_year_that_does_not_exist_is_missing_before_anything_else_is_looked_at
 
 
 def in_talks(house: House, branch: Cast) -> tuple[str, str]:
-    """A branch that has left study and talks, with a record of each."""
+    """Bring a branch past study and talks, with a record of each."""
     secretary, everything = house.as_(branch.secretary), {"titles": list(READING), "present": branch.everybody, "exchange": "交流了体会"}
     held = secretary.post(f"{branch.path}/study-sessions", {"held_on": "2024-12-18", **everything}).body["id"]
     talk = a_talk(house, branch)
@@ -122,7 +125,7 @@ def in_talks(house: House, branch: Cast) -> tuple[str, str]:
 
 
 def leave(house: House, branch: Cast) -> None:
-    """Move on through talks, with reasons where talks are missing."""
+    """Move on through talks, with reasons for missing talks."""
     secretary = house.as_(branch.secretary)
     assert secretary.post(f"{branch.path}/moves", {"trigger": "advance"}, seen=1).status == 201
     refused = secretary.post(f"{branch.path}/moves", {"trigger": "advance"}, seen=2)

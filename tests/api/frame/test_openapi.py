@@ -1,4 +1,7 @@
-"""The description of the API says what the API does, and ``/docs``, ``/healthz``, ``/readyz`` stand at the root."""
+"""The description of the API agrees with its behaviour.
+
+``/docs``, ``/healthz`` and ``/readyz`` are at the root.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,7 @@ def house(superuser: str, template: str) -> Iterator[House]:
 
 @contextmanager
 def a_house_with_records(superuser: str, template: str) -> Iterator[House]:
-    """A house with one record of each kind, numbered 1."""
+    """A school with one record of each kind, numbered 1."""
     with a_house(superuser, template) as made:
         secretary, branch = made.as_("张三"), "/cycles/2024/branches/D0101"
         for path, body in (
@@ -94,7 +97,7 @@ def path_of(rule: str) -> str:
 
 
 def address(route: Route, values: Mapping[str, str]) -> str:
-    """The route's address with these values in it, and 1 for every other number."""
+    """Make the route's address with these values, and 1 for every other number."""
     return PARAMETER.sub(lambda part: values.get(part[1], "1"), route.rule)
 
 
@@ -208,7 +211,7 @@ GOOD: dict[str, Any] = {
 
 
 def sent(body: Body) -> dict[str, Any]:
-    """The fields of a body by the names by which they are sent."""
+    """List the fields of a body by their names in requests."""
     return {field.data_key or name: field for name, field in body.load_fields.items()}
 
 
@@ -250,7 +253,7 @@ def test_what_a_move_conflicts_with_is_described(house: House, document: Any) ->
 
 UNKNOWN = {"year": "2023", "code": "D0999", "staff_no": "nobody", "invitation_code": "x" * 43}
 ALWAYS_THERE = {"day"}
-"""Every day is in the calendar."""
+"""Every day exists in the calendar."""
 
 
 def test_what_an_address_names_and_is_not_there_is_not_found(house: House) -> None:

@@ -1,4 +1,4 @@
-"""What the one who runs the service sees: request ids, logs without anybody's data, liveness, readiness and numbers."""
+"""The operator's view: request ids, logs without personal data, liveness, readiness, metrics."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ CANARY = "张三和李四的谈话"
 
 @pytest.fixture
 def nowhere() -> Iterator[Engine]:
-    """An engine of a database that is not there."""
+    """An engine of a database that does not exist."""
     engine = engine_for(f"postgresql+psycopg://nobody@127.0.0.1:{free_port()}/nothing")
     yield engine
     engine.dispose()
@@ -66,7 +66,7 @@ def test_only_our_own_proxy_names_a_request_and_only_by_a_safe_name(house: House
 
 @contextmanager
 def logs_of_this_process(**how: Any) -> Iterator[StringIO]:
-    """Logs as a command configures them, into a string; put back as they were at the end."""
+    """Write logs in a command's format into a string; restore the settings at the end."""
     root = logging.getLogger()
     quiet = {logging.getLogger(name): logging.getLogger(name).level for name in QUIET}
     handlers, level, hooks = root.handlers, root.level, (sys.excepthook, threading.excepthook)
@@ -88,7 +88,10 @@ def logs_of_this_process(**how: Any) -> Iterator[StringIO]:
 
 @pytest.fixture
 def logs() -> Iterator[Callable[[], list[dict[str, Any]]]]:
-    """Logs as ``serve`` writes them, at DEBUG. Called, it gives what was written since the last time."""
+    """The logs of ``serve`` at DEBUG.
+
+    Each call of this function gives the lines written since the last one.
+    """
     with logs_of_this_process(level="DEBUG") as written:
 
         def since() -> list[dict[str, Any]]:

@@ -1,5 +1,8 @@
-"""轮询: what the office asks all day. One process asks the database at most twice a second; no client misses anything, and none hears the same twice
-in two ways."""
+"""Polling (轮询): the request that the office repeats all day.
+
+One process asks the database at most twice a second. No client misses a change, and none is told
+two versions of one state.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +60,7 @@ def office(house: House) -> Client:
 
 
 def moved(session: Session, code: str, stage: Stage) -> None:
-    """Write what a move writes, whatever the branch lacks."""
+    """Write the rows of a move, even if requirements are not met."""
     process = process_of(session, 2024, code, lock=Lock.MOVE)
     change_processes(session, [process], {"stage": stage, "version": process.version + 1, "entered_at": NOW})
 
@@ -108,7 +111,7 @@ def test_however_many_poll_the_database_is_asked_twice_a_second(house: House, of
 
 
 def test_a_slow_answer_is_shared_by_all_who_waited_for_it(house: House, office: Client) -> None:
-    """While one question waits for the database, those who come do not queue up with questions of their own."""
+    """While one query waits for the database, new polls do not queue up queries of their own."""
     clients = [Client(house.app.test_client(), office.token) for _ in range(8)]
     time.sleep(AGAIN_AFTER_SECONDS)
     with ThreadPoolExecutor(8) as pool, statements(house.engine) as sent:
@@ -186,7 +189,7 @@ CODES = [f"D01{number:02d}" for number in range(1, 9)]
 
 
 def a_reading(session: Session, chance: random.Random) -> None:
-    """Apply a roster: another name here, another secretary there."""
+    """Apply a roster with some other names and secretaries."""
     branches = [
         RosterBranch(
             code=code,
@@ -241,7 +244,10 @@ def test_two_processes_answer_the_same(town: Town) -> None:
 
 @pytest.mark.slow
 def test_equal_tags_mean_equal_answers_in_any_process_and_at_any_time(town: Town) -> None:
-    """Also where the counts are those of before: an extension that changes none of them, a branch that went on and came back."""
+    """This holds too when the counts are the old ones.
+
+    An extension changes none of them; a branch goes on and comes back.
+    """
     seen: dict[str, str] = {}
 
     def look(offices: Sequence[httpx.Client]) -> None:
@@ -283,7 +289,7 @@ def test_a_commit_by_another_process_is_seen_within_a_second(town: Town) -> None
 
 
 class Follower:
-    """A client that holds rows by code and only asks what has changed, now the one process, now the other."""
+    """A client that keeps rows by code and asks for changes only, at both processes in turn."""
 
     def __init__(self, town: Town, limit: int) -> None:
         self.town, self.limit, self.asked = town, limit, 0
@@ -301,7 +307,7 @@ class Follower:
 
 
 def writes(chance: random.Random) -> Callable[[Session], None]:
-    """One change of a kind that shows in the rows."""
+    """Choose one change that shows in the rows."""
 
     def some_moves(session: Session) -> None:
         for code in sorted(chance.sample(CODES[:-1], 2)):
@@ -317,7 +323,7 @@ def writes(chance: random.Random) -> Callable[[Session], None]:
 
 
 def of_all(session: Session, chance: random.Random) -> None:
-    """One change of every branch at once."""
+    """Make one change of every branch at once."""
     if chance.random() < 0.5:
         a_reading(session, chance)
     else:

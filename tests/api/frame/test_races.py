@@ -1,4 +1,7 @@
-"""Many at once, against two real server processes on one PostgreSQL: nothing is lost, nobody waits for another branch."""
+"""Many requests at once, against two real server processes on one PostgreSQL.
+
+Nothing is lost, and nobody waits for another branch.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ REPEATS = 20
 
 @dataclass
 class Town:
-    """Two servers, their database, and people who ask now the one, now the other."""
+    """Two servers, their database, and clients of either."""
 
     engine: Engine
     servers: Sequence[Server]
@@ -43,7 +46,10 @@ class Town:
             return self.servers[server].client(token_of(session, who))
 
     def a_branch(self, *, ready_for: str = "talks") -> Cast:
-        """One more branch, with all that it needs to go on to ``talks`` or, having talked, to ``self_review``."""
+        """Add a branch that is ready to go on to ``talks`` or to ``self_review``.
+
+        For the latter it has talked.
+        """
         cast = Cast(f"R{next(self.numbers):03d}")
         with transaction(self.engine, actor="cli") as session:
             add_branch(session, cast)
@@ -90,7 +96,7 @@ def advance(client: httpx.Client, cast: Cast, version: int) -> httpx.Response:
 
 
 def at_once(*acts: Callable[[], httpx.Response]) -> list[httpx.Response]:
-    """All of them from the same moment on."""
+    """Start all of them at the same moment."""
     barrier = Barrier(len(acts))
 
     def start(act: Callable[[], httpx.Response]) -> httpx.Response:
@@ -102,20 +108,23 @@ def at_once(*acts: Callable[[], httpx.Response]) -> list[httpx.Response]:
 
 
 def waiting(connection: Connection) -> int:
-    """How many sessions of this database wait for a lock."""
+    """Count the sessions of this database that wait for a lock."""
     return connection.scalar(text("select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'")) or 0
 
 
 @contextmanager
 def held(engine: Engine, statement: str, **values: Any) -> Iterator[Connection]:
-    """A transaction of somebody else that holds a row as long as the block."""
+    """Hold a row in another transaction until the block ends."""
     with engine.connect() as connection, connection.begin():
         assert connection.execute(text(statement), values).all()
         yield connection
 
 
 def until_waiting(engine: Engine, number: int, futures: Sequence[Future[httpx.Response]] = ()) -> None:
-    """Until so many sessions wait for a lock. They must, since the row that they want is held."""
+    """Wait until so many sessions wait for a lock.
+
+    They must, since the row that they want is held.
+    """
     with engine.connect() as connection:
         end = time.monotonic() + 8
         while waiting(connection) < number:
@@ -144,7 +153,7 @@ def test_of_twenty_who_advance_a_branch_at_once_one_does(town: Town) -> None:
 
 
 def back_in_talks(client: httpx.Client, cast: Cast) -> int:
-    """The version of a branch that stands in talks, stepped back when it had gone on."""
+    """Step a branch back to talks if it has gone on; give its version."""
     seen = client.get(cast.path).json()
     if seen["stage"] == "self_review":
         body = {"trigger": "step_back", "to": "talks", "reason": "补谈话"}
@@ -154,7 +163,10 @@ def back_in_talks(client: httpx.Client, cast: Cast) -> int:
 
 
 def latest(engine: Engine, cast: Cast, what: str) -> int:
-    """The number of the last line of history about a branch's talks or moves: they are numbered in the order they were written."""
+    """Find the number of the last line of history about a branch's talks or moves.
+
+    The lines are numbered in the order of writing.
+    """
     with engine.connect() as connection:
         return int(
             connection.scalar(
@@ -223,7 +235,10 @@ def test_the_last_talk_recorded_while_the_branch_advances_is_counted_or_missed_b
 
 
 def both_wait(town: Town, statement: str, values: dict[str, Any], *acts: Callable[[], httpx.Response]) -> list[httpx.Response]:
-    """Both acts run into a row that somebody else holds, so that each has looked at it before either may write."""
+    """Let both acts wait for a row that another transaction holds.
+
+    So each has read it before either may write.
+    """
     with ThreadPoolExecutor(len(acts)) as pool:
         with held(town.engine, statement, **values):
             futures = [pool.submit(act) for act in acts]
@@ -297,7 +312,7 @@ def test_one_session_is_made_up_once(town: Town) -> None:
 
 
 def small_branches(town: Town, number: int) -> list[Cast]:
-    """So many branches of one person each, ready to leave study."""
+    """Make so many branches of one person each, ready to leave study."""
     casts = [Cast(f"M{next(town.numbers):03d}") for _ in range(number)]
     with transaction(town.engine, actor="cli") as session:
         for cast in casts:
@@ -347,7 +362,7 @@ def test_a_move_locks_its_branch_and_not_the_year(town: Town) -> None:
 
 
 def test_a_branch_is_returned_while_the_days_of_the_year_are_being_changed(town: Town) -> None:
-    """A letter points to its year: who changes the year's days must not make it wait."""
+    """A letter points to its year, so a change of the year's days must not make it wait."""
     held_up, returned = town.a_branch(ready_for="self_review"), town.a_branch(ready_for="self_review")
     body = {"trigger": "return", "to": "study", "reason": "材料不全"}
     with town.client("office", 0) as office, town.client("office", 1) as colleague, ThreadPoolExecutor(2) as pool:

@@ -11,7 +11,7 @@ from tests.support.builders import READING
 from tests.support.servers import YEAR, Cast, House
 
 UNMET = {"clause", "requirement", "stage", "severity", "message", "sentence", "count", "subjects", "waivable", "link"}
-"""An unmet requirement as the contract has it."""
+"""The fields of an unmet requirement in the contract."""
 RECORD = {"id", "recorded_by", "recorded_at", "withdrawn", "rejected"}
 
 

@@ -27,7 +27,7 @@ def administrator(house: House) -> Client:
 
 @pytest.fixture
 def browser(house: House, administrator: Client) -> FlaskClient:
-    """A browser of 党办, who has a password."""
+    """A browser of 党办, whose account has a password."""
     assert administrator.post("/accounts", {"staff_no": "office", "password": PASSWORD}).status == 201
     return house.app.test_client()
 

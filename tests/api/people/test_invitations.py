@@ -1,4 +1,7 @@
-"""How people get in over the API: invited, a password set, forgotten, set again; and that nothing of it can be overheard."""
+"""Access for people over the API: invited, a password set, forgotten, set again.
+
+No secret of it is left in tables or logs.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,7 @@ def administrator(house: House) -> Client:
 
 @pytest.fixture
 def anybody(house: House) -> Client:
-    """Somebody who is not signed in."""
+    """A client that is not signed in."""
     return Client(house.app.test_client(), "")
 
 
@@ -60,7 +63,7 @@ def code_for(house: House, staff_no: str) -> str:
 
 
 def alike(*replies: Reply) -> bool:
-    """Whether nobody could tell these answers apart."""
+    """Tell whether these answers look the same to a client."""
     told = [
         (each.status, {k: v for k, v in each.body.items() if k not in ("request_id", "instance")}, each.headers.get("Retry-After"))
         for each in replies
@@ -156,7 +159,7 @@ def test_one_address_asks_for_twenty_and_no_more(house: House, anybody: Client) 
 
 
 def kept_in(house: House, secrets: list[str]) -> dict[str, set[str]]:
-    """Which of these stand in which tables."""
+    """Find these secrets in the tables, by table."""
     kept: dict[str, set[str]] = {}
     with transaction(house.engine, actor=None) as session:
         for table in session.scalars(text("select tablename from pg_tables where schemaname = 'public'")).all():

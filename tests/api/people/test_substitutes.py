@@ -1,4 +1,4 @@
-"""Substitutes over the API: named, seen, at work, ended; and whom the history names."""
+"""Substitutes over the API: named, seen, at work, ended; and their names in the history."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Guessing passwords: over any number of processes and whatever a header claims, a few tries and no more."""
+"""Guessing passwords: a few tries and no more.
+
+The limit holds over any number of processes, whatever a header claims.
+"""
 
 from __future__ import annotations
 

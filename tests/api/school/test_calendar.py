@@ -11,7 +11,7 @@ from workflow.foundation.calendar import Source
 
 
 def all_days(client: Client, year: int) -> dict[str, dict[str, Any]]:
-    """Every day of a year, page by page."""
+    """Read every day of a year, page by page."""
     found, after = [], ""
     while True:
         page = client.get(f"/calendar?year={year}&limit=200{after}").body

@@ -1,4 +1,4 @@
-"""The ledger over the API: who was told what, and what became of it."""
+"""The ledger over the API: letters with their recipients and states."""
 
 from __future__ import annotations
 

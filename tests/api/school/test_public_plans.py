@@ -1,6 +1,7 @@
-"""别处的方案: six plans that others have published, written as files, each taking a branch to 已接收 over the API.
+"""Plans of others (别处的方案): six published plans as files; by each a branch comes to 已接收.
 
-The files have the facts of each; sentences that it lacks are ours. What none of them can say is listed in ``docs/plans.md``.
+The files have the facts of each plan; missing sentences are ours. Demands that no file can express
+are listed in ``docs/plans.md``.
 """
 
 from __future__ import annotations

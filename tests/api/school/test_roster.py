@@ -1,4 +1,7 @@
-"""Importing a roster over HTTP: looked at first, applied whole, again without effect; and what is no roster."""
+"""Importing a roster over HTTP: previewed first, applied whole, and again without effect.
+
+Files that are no roster are refused.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ SMALL = 256 * 1024
 
 @pytest.fixture(scope="module")
 def house(superuser: str, template: str) -> Iterator[House]:
-    """A school that has its office and a draft of the year, and nobody else yet."""
+    """A school with its office and a draft of the year, and nobody else yet."""
     with a_clone(superuser, template) as url:
         engine = engine_for(url)
         with transaction(engine, actor="cli") as session:
@@ -50,7 +53,7 @@ def changed(before: Mapping[str, int], after: Mapping[str, int]) -> set[str]:
 
 @pytest.fixture(scope="module")
 def applied(house: House) -> Any:
-    """The roster of a whole school, previewed and applied; and the year published."""
+    """The roster of a whole school, previewed and applied, in a published year."""
     office, before = house.as_("office"), house.state()
     preview = upload(office, a_school_roster(**SCHOOL))
     assert preview.status == 201, preview.body

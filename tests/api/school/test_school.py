@@ -1,4 +1,7 @@
-"""Moves over HTTP, and what the school sees of them: /next, /requirements, /progress, /branches, /exceptions, days and extensions."""
+"""Moves over HTTP, and the school's views of them.
+
+They are /next, /requirements, /progress, /branches, /exceptions, days and extensions.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ from workflow.year.cycle import Lock, process_of
 
 UNMET = {"clause", "requirement", "stage", "severity", "message", "sentence", "count", "subjects", "waivable", "link"}
 FRESH = {"Cache-Control": "no-cache"}
-"""After a move of one's own: a poll may be half a second old."""
+"""A header for a poll after one's own move: it may be half a second old otherwise."""
 WORKING = ("study", "talks", "self_review", "rating", "rectification", "report")
 
 
@@ -47,7 +50,7 @@ def office(house: House) -> Client:
 
 
 def move(client: Client, branch: Cast, trigger: str, **body: Any) -> Reply:
-    """Read, then move with what was read, as a client does."""
+    """Read, then move with the version that was read, as a client does."""
     return client.post(f"{branch.path}/moves", {"trigger": trigger, **body}, seen=client.get(branch.path).etag)
 
 
@@ -74,13 +77,13 @@ def bring_to(client: Client, branch: Cast, stage: str) -> None:
 
 
 def record_the_rest(client: Client, branch: Cast) -> None:
-    """All that the later stages ask, recorded ahead."""
+    """Record ahead all that the later stages ask for."""
     with transaction(client.http.application.extensions["zhibu"].engine, actor="cli") as session:
         all_after_the_talks(session, process_of(session, 2024, branch.code, lock=Lock.EVIDENCE))
 
 
 def progress_agrees(office: Client, day: str = "2024-12-20") -> Any:
-    """The counts are those of the rows."""
+    """Check that the counts agree with the rows."""
     seen, rows = office.get(f"{YEAR}/progress", **FRESH).body, office.get(f"{YEAR}/branches?limit=200").body["items"]
     by_stage = Counter(row["stage"] for row in rows)
     assert seen["by_stage"] == {stage.value: by_stage[stage.value] for stage in STAGES[Kind.APPRAISAL]}

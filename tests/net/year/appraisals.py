@@ -1,4 +1,4 @@
-"""The appraisal in the walk: four branches from study to acceptance, with all that goes wrong on the way."""
+"""The appraisal in the walk: four branches from study to acceptance, with many refusals."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from tests.support.years.branch_year import BranchYear, ok
 
 
 def of_here(walk: Walk) -> BranchYear:
-    """The branch whose people are asked; one of its members is 优秀."""
+    """Give the branch whose people are asked; one of its members is 优秀."""
     return walk.branch(HERE, {"王五": "excellent"})
 
 
 def of_there(walk: Walk) -> BranchYear:
-    """Another branch, with somebody 基本合格 and somebody 不合格."""
+    """Give another branch, with one member 基本合格 and one 不合格."""
     return walk.branch(THERE, {"何四": "basic", "吕五": "unqualified"})
 
 
@@ -25,7 +25,7 @@ def refused(walk: Walk, branch: BranchYear, trigger: str = "advance", *, by: str
 
 
 def checked(walk: Walk, branch: BranchYear) -> None:
-    """Read what is missing, as the secretary and as the office do."""
+    """Read the missing items, as the secretary and as the office do."""
     for who in ("张三", "office"):
         for below in ("/next", "/requirements"):
             walk.by(who).get(f"{branch.path}{below}")
@@ -33,7 +33,7 @@ def checked(walk: Walk, branch: BranchYear) -> None:
 
 
 def studies(walk: Walk) -> None:
-    """Study: refused, waived, made up for; a later day; and the move with its key."""
+    """Record study: refused, waived, made up for; a later day; the move with its key."""
     branch, office, secretary = of_here(walk), walk.office, walk.by("张三")
     walk.both(secretary, "POST", f"{branch.path}/moves", {"trigger": "advance"})
     walk.both(secretary, "POST", f"{branch.path}/moves", {"trigger": "advance"}, seen=99)
@@ -61,7 +61,7 @@ def studies(walk: Walk) -> None:
 
 
 def waivers(walk: Walk, branch: BranchYear) -> None:
-    """Reasons: refused, given, taken back, rejected, approved."""
+    """Give waivers: refused, given, taken back, rejected, approved."""
     secretary, office, path = walk.by("张三"), walk.office, f"{branch.path}/waivers"
     whole = {"requirement": "members_who_have_not_studied", "reason": "出国访学"}
     walk.both(secretary, "POST", path, {**whole, "requirement": "no_such_requirement"})
@@ -80,7 +80,7 @@ def waivers(walk: Walk, branch: BranchYear) -> None:
 
 
 def talks(walk: Walk) -> None:
-    """Talks, with one reason for somebody who is abroad."""
+    """Record talks, with a waiver for a member who is abroad."""
     branch = of_here(walk)
     records.of_talks(walk, branch)
     refused(walk, branch)
@@ -92,7 +92,7 @@ def talks(walk: Walk) -> None:
 
 
 def self_reviews(walk: Walk) -> None:
-    """Self-reviews, meetings and the ballot; a step back and forth again."""
+    """Record self-reviews, meetings and the ballot; step back and go forth again."""
     branch = of_here(walk)
     records.of_self_reviews(walk, branch)
     records.of_meetings(walk, branch)
@@ -110,7 +110,7 @@ def self_reviews(walk: Walk) -> None:
 
 
 def ratings(walk: Walk) -> None:
-    """Ratings, told and acknowledged, and the meeting that decides."""
+    """Rate members, tell them, let them acknowledge; hold the deciding meeting."""
     branch = of_here(walk)
     records.of_ratings(walk, branch)
     refused(walk, branch)
@@ -124,7 +124,7 @@ def ratings(walk: Walk) -> None:
 
 
 def rectification(walk: Walk) -> None:
-    """Problems, measures, commitments; what is published and sent up."""
+    """Record problems, measures, commitments; publish them and send them up."""
     branch = of_here(walk)
     refused(walk, branch)
     records.of_rectification(walk, branch)
@@ -134,7 +134,7 @@ def rectification(walk: Walk) -> None:
 
 
 def reports(walk: Walk) -> None:
-    """The form, the archive, filing and taking it back, the office's return, and filing again."""
+    """Write the form, read the archive, file, take it back, be returned, and file again."""
     branch, office = of_here(walk), walk.office
     refused(walk, branch, "file")
     walk.both(walk.by("张三"), "PATCH", f"{branch.path}/form", {"phone": "8888 0101"})
@@ -155,7 +155,7 @@ def reports(walk: Walk) -> None:
 
 
 def accepted(walk: Walk) -> None:
-    """The office accepts, opens again, and accepts what is filed once more."""
+    """Let the office accept, reopen, and accept the second filing."""
     branch = of_here(walk)
     refused(walk, branch, "accept")
     ok(branch.move("accept", by="office"))
@@ -168,17 +168,20 @@ def accepted(walk: Walk) -> None:
 
 
 def small_to(walk: Walk, stage: str) -> None:
-    """The branch without a committee comes to a stage."""
+    """Bring the branch without a committee to a stage."""
     walk.branch(SMALL, {"褚二": "excellent"}).comes_to(stage)
 
 
 def there_to(walk: Walk, stage: str) -> None:
-    """The other branch comes to a stage; it meets in groups."""
+    """Bring the other branch to a stage; it meets in groups."""
     of_there(walk).comes_to(stage, form="group")
 
 
 def slow_to_filed(walk: Walk) -> None:
-    """The branch that is late files, with one more 优秀 than the quota, which the office approves."""
+    """Let the late branch file, with one more 优秀 than the quota.
+
+    The office approves it.
+    """
     branch = walk.branch(SLOW, {"曹二": "excellent"})
     branch.comes_to("rating")
     branch.does("rating")
@@ -192,7 +195,7 @@ def slow_to_filed(walk: Walk) -> None:
 
 
 def moved(walk: Walk) -> None:
-    """Somebody who has changed branches is rated where the office says."""
+    """Rate a member who has changed branches where the office decides."""
     branch = walk.branch(SMALL)
     walk.office.get(f"{branch.path}/roll")
     walk.office.get(f"{of_there(walk).path}/roll")

@@ -1,4 +1,7 @@
-"""The assessment of branches in the walk: from their reports to the published decision and its correction."""
+"""Assessments of branches in the walk, from the reports to the published decision.
+
+The decision is corrected later.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ CODES = [branch.code for branch in ROSTER]
 
 
 def of(walk: Walk, code: str) -> AssessmentYear:
-    """One branch's assessment."""
+    """Give one branch's assessment."""
     return AssessmentYear(walk.house, code)
 
 
@@ -31,7 +34,10 @@ def arranged(walk: Walk) -> None:
 
 
 def activities(walk: Walk) -> None:
-    """Activities of the year, corrected and taken back; sheets of attendance with faults and without."""
+    """Record activities, correct and take them back.
+
+    Attendance sheets are uploaded with faults and without.
+    """
     office, path = walk.office, f"{YEAR}/activities"
     body = {"kind": "study", "name": "专题党课", "held_on": "2024-10-10", "expected": 20}
     walk.both(office, "POST", path, {**body, "held_on": "2026-10-10"})
@@ -66,7 +72,10 @@ def _line(row: Row, number: int) -> Row:
 
 
 def reports(walk: Walk) -> None:
-    """Duty reports: a draft, submitted, taken back, rejected, submitted again; and the facts of the year."""
+    """Write duty reports: a draft, submitted, taken back, rejected, submitted again.
+
+    The facts of the year are recorded too.
+    """
     here, office = of(walk, HERE), walk.office
     path, secretary = f"{here.path}/duty-report", here.secretary
     walk.both(secretary, "PUT", path, {"sections": {"C7": "多一段"}})
@@ -104,7 +113,10 @@ def refused(walk: Walk, code: str, trigger: str = "advance", **body: str) -> Non
 
 
 def proposed(walk: Walk) -> None:
-    """Summarise: one alone, then all together; return one; propose; and bring all before the committee."""
+    """Summarise one assessment alone, then all together; return one; propose.
+
+    At the end all are brought before the committee.
+    """
     office, here = walk.office, of(walk, HERE)
     here.goes_on()
     refused(walk, HERE, "return")

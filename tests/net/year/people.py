@@ -1,4 +1,4 @@
-"""People in the walk: the roster, accounts, invitations, tokens, posts, substitutes and the calendar."""
+"""People in the walk: roster, accounts, invitations, tokens, posts, substitutes and calendar."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PASSWORD = "一个足够长的口令 2024"
 
 
 def outside(walk: Walk) -> None:
-    """Ask for all that is open to everybody."""
+    """Ask for the routes that are open to everybody."""
     client = walk.house.app.test_client()
     for path in ("/", "/healthz", "/readyz", "/cycles/2024/branches/D0101", "/invitations/0815", "/docs", "/nowhere"):
         client.get(path)
@@ -32,7 +32,10 @@ def outside(walk: Walk) -> None:
 
 
 def roster(walk: Walk) -> None:
-    """Import the roster: what is no workbook, one with faults, a good one with a key, and its replay."""
+    """Import the roster: a file that is no workbook, then a workbook with faults.
+
+    Then a good one with a key, and the same request again.
+    """
     upload(walk.office, "/roster-imports", b"no workbook", "名册.xlsx")
     faulty = [{**row} for row in members()]
     faulty[1]["学工号"] = faulty[0]["学工号"]
@@ -87,14 +90,17 @@ def accounts(walk: Walk) -> None:
 
 
 def _code(walk: Walk) -> str:
-    """The code of the newest letter with a link."""
+    """Find the code in the newest letter with a link."""
     with transaction(walk.house.engine, actor=None) as session:
         statement = select(Letter.text).where(Letter.text.contains("/invitations/")).order_by(Letter.id.desc()).limit(1)
         return str(re.findall(r"/invitations/(\S+)", session.scalars(statement).one())[0])
 
 
 def invitations(walk: Walk) -> None:
-    """Invite one and a branch, set a password by the link, sign in and out as a browser."""
+    """Invite one person and a whole branch.
+
+    Set a password by the link, sign in and out as a browser.
+    """
     administrator, number = walk.by("administrator"), NUMBERS["孙八"]
     walk.both(administrator, "POST", f"/accounts/{NUMBERS['严三']}/invitation", {})
     ok(administrator.post(f"/accounts/{number}/invitation"), 200)
@@ -126,7 +132,7 @@ def throttled(walk: Walk) -> None:
 
 
 def posts(walk: Walk) -> None:
-    """Give and end posts; name who stands for whom, and let them act."""
+    """Give and end posts; name substitutes, and let them act."""
     office, number = walk.office, NUMBERS["周九"]
     walk.both(office, "POST", "/appointments", {"staff_no": number, "starts_on": "2024-12-01"})
     given = ok(office.post("/appointments", {"staff_no": number, "role": "auditor", "starts_on": "2024-12-01"}))
@@ -139,7 +145,7 @@ def posts(walk: Walk) -> None:
 
 
 def substitutes(walk: Walk) -> None:
-    """Name who stands for a secretary, and let them act."""
+    """Name a substitute of a secretary, and let them act."""
     secretary, office = walk.by("张三"), walk.office
     body = {"substitute": NUMBERS["孙八"], "starts_on": "2024-12-20", "ends_on": "2024-12-31"}
     walk.both(secretary, "POST", "/substitutes", {**body, "ends_on": "2024-12-01"})
@@ -166,7 +172,7 @@ def calendar(walk: Walk) -> None:
 
 
 def rolls(walk: Walk) -> None:
-    """Excuse, take back, confirm; and what the office decides of people."""
+    """Excuse a member, take it back, confirm it; enter the office's decisions about people."""
     branch = walk.branch(HERE)
     path = f"{branch.path}/roll/{NUMBERS['周九']}"
     secretary, office = walk.by("张三"), walk.office
@@ -185,7 +191,7 @@ def rolls(walk: Walk) -> None:
 
 
 def refused_bodies(walk: Walk) -> None:
-    """Send what is no body: of another type, no JSON, a key twice, too deep."""
+    """Send invalid bodies: of another type, no JSON, a key twice, too deep."""
     path, token = f"/api/v1/cycles/2024/branches/{HERE}/problems", walk.by("张三").token
     client = walk.by("张三").http
     bodies: list[tuple[str, Any]] = [

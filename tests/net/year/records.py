@@ -1,4 +1,7 @@
-"""Records of one branch beside those it needs: each kind is recorded, corrected, taken back and rejected, as far as that goes."""
+"""More records of one branch, of every kind: recorded, corrected, taken back and rejected.
+
+A kind that does not allow one of these steps leaves it out.
+"""
 
 from __future__ import annotations
 
@@ -55,14 +58,14 @@ def repeated(walk: Walk, branch: BranchYear, kind: str, body: Body) -> None:
 
 
 def of_study(walk: Walk, branch: BranchYear) -> None:
-    """Study sessions beside the one that counts."""
+    """Record study sessions beside the one that counts."""
     body = {"held_on": "2024-12-10", "form": "领学", "titles": ["党章"], "present": [NUMBERS["张三"], NUMBERS["王五"]]}
     spare(walk, branch, "study-sessions", body, {"exchange": "补记交流情况", "form": "讨论"}, by="张三")
     walk.both(walk.by("张三"), "POST", f"{branch.path}/study-sessions", {**body, "held_on": "2025-12-10"})
 
 
 def of_talks(walk: Walk, branch: BranchYear) -> None:
-    """Talks with texts and private notes, and help that was promised."""
+    """Record talks with texts and private notes, and promised help."""
     body = {
         "held_on": "2024-12-11",
         "talker": NUMBERS["钱七"],
@@ -93,7 +96,7 @@ def of_talks(walk: Walk, branch: BranchYear) -> None:
 
 
 def of_self_reviews(walk: Walk, branch: BranchYear) -> None:
-    """A draft of one's own, corrected, submitted, taken back, written again and rejected."""
+    """Write one's own draft: corrected, submitted, taken back, written again and rejected."""
     number = NUMBERS["王五"]
     body = {"staff_no": number, "aspects": {"A1": "<初稿>"}, "level": "qualified"}
     path, member = f"{branch.path}/self-reviews", walk.by("王五")
@@ -111,7 +114,7 @@ def of_self_reviews(walk: Walk, branch: BranchYear) -> None:
 
 
 def of_meetings(walk: Walk, branch: BranchYear) -> None:
-    """Minutes that are corrected, confirmed, taken back and rejected."""
+    """Write minutes that are corrected, confirmed, taken back and rejected."""
     body = {
         "purpose": "report",
         "form": "general",
@@ -132,7 +135,10 @@ def of_meetings(walk: Walk, branch: BranchYear) -> None:
 
 
 def of_tallies(walk: Walk, branch: BranchYear) -> None:
-    """Entries of two tellers: one that does not add up, two that differ, one corrected, taken back and rejected."""
+    """Enter the counts of two tellers: one does not add up, two differ.
+
+    One is corrected, taken back and rejected.
+    """
     first, second = (walk.house.as_(each) for each in branch.tellers())
     body, path = branch.ballot("committee"), f"{branch.path}/tallies"
     walk.both(first, "POST", path, {**body, "returned": body["issued"] + 1})
@@ -153,7 +159,10 @@ def of_tallies(walk: Walk, branch: BranchYear) -> None:
 
 
 def of_ratings(walk: Walk, branch: BranchYear) -> None:
-    """A rating that is corrected, taken back, given again and rejected; help and disposition beside it."""
+    """Give a rating, correct it, take it back, give it again, reject it.
+
+    Help plans and disposition cases are recorded beside it.
+    """
     number = NUMBERS["孙八"]
     body = {"staff_no": number, "level": "excellent", "opinion": "<意见>"}
     spare(walk, branch, "ratings", body, {"level": "qualified", "opinion": "<改意见>"}, by="张三", key="staff_no")
@@ -174,7 +183,10 @@ def of_ratings(walk: Walk, branch: BranchYear) -> None:
 
 
 def of_rectification(walk: Walk, branch: BranchYear) -> None:
-    """Problems, measures with progress and comments, commitments, publications and what is sent up."""
+    """Record problems, measures, commitments, publications and filings.
+
+    Measures get progress and comments.
+    """
     problem = {"source": "tally", "about": NUMBERS["李四"], "text": "深入群众不够"}
     spare(walk, branch, "problems", problem, {"text": "深入群众不够多"}, by="钱七")
     repeated(walk, branch, "problems", problem)

@@ -1,4 +1,4 @@
-"""The school of the recorded year: four branches, their people, and whoever is asked as each role."""
+"""The school of the recorded year: four branches, their people, and the caller of each role."""
 
 from __future__ import annotations
 
@@ -30,11 +30,14 @@ ROSTER = (
     RosterBranch("D0202", "化学学院离退休党支部", ("孔一", "曹二", "严三"), {"孔一": "书记"}, (), "D02", "化学学院党委"),
 )
 HERE, SMALL, THERE, SLOW = (branch.code for branch in ROSTER)
-"""The branch whose people are asked; one without a committee; another; and one that comes too late."""
+"""Codes of the four branches.
+
+The branch whose people are asked; one without a committee; another one; one that is late.
+"""
 
 
 def members(roster: tuple[RosterBranch, ...] = ROSTER) -> list[Row]:
-    """The rows of the sheet 党员; one person has no address, and one is a cadre."""
+    """Make the rows of the sheet 党员; one person has no email address, and one is a cadre."""
     rows = member_rows(roster)
     for row in rows:
         if row["姓名"] == "严三":
@@ -45,7 +48,7 @@ def members(roster: tuple[RosterBranch, ...] = ROSTER) -> list[Row]:
 
 
 def committees(roster: tuple[RosterBranch, ...] = ROSTER) -> list[Row]:
-    """The rows of the sheet 支部委员会."""
+    """Make the rows of the sheet 支部委员会."""
     return committee_rows(roster)
 
 
@@ -61,18 +64,18 @@ ROLES: dict[str, str | None] = {
     "another branch's secretary": NUMBERS["赵六"],
     "nobody": None,
 }
-"""Everybody whom each route is asked as, by 学工号."""
+"""The callers of each route, by 学工号."""
 
 
 @dataclass(frozen=True)
 class Addressed:
-    """What stands in the addresses that are asked as each role."""
+    """Values of the addresses that are asked as each role."""
 
     year: int
     code: str
     staff_no: str
     day: str
     records: dict[str, int]
-    """A record's number by the collection that its address names."""
+    """The number of a record, by the collection in its address."""
     others: dict[str, str | int]
-    """Whatever else an address names, by the name in the rule."""
+    """Other values in addresses, by their name in the rule."""

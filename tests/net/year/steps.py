@@ -1,4 +1,4 @@
-"""What the steps of the walk share: the service with its clock, its mail, and the recorder."""
+"""Shared parts of the walk's steps: the service with its clock, its mail, and the recorder."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WHY = {"reason": "登记有误，重新填写"}
 
 @dataclass
 class RecordedHouse(House):
-    """A service whose answers are recorded with whoever asked."""
+    """A service whose answers are recorded together with the caller."""
 
     recorder: Recorder = field(default_factory=Recorder)
 
@@ -38,7 +38,7 @@ class RecordedHouse(House):
         return client
 
     def signed_in(self, who: str, token: str) -> None:
-        """Let somebody ask with a token that they have."""
+        """Let a person ask with a token that they have."""
         self._clients[who] = Client(self.app.test_client(), token)
 
 
@@ -49,10 +49,10 @@ class Walk:
     house: RecordedHouse
     mail: MailServer
     kept: dict[str, Any] = field(default_factory=dict)
-    """What later steps need of earlier ones; numbers that addresses name among it."""
+    """Results that later steps need, among them numbers in addresses."""
 
     def by(self, name: str) -> Client:
-        """Somebody by name, by role of the school or by 学工号, signed in."""
+        """Sign in a person, given by name, by role of the school or by 学工号."""
         return self.house.as_(NUMBERS.get(name, name))
 
     @property
@@ -60,11 +60,11 @@ class Walk:
         return self.house.as_("office")
 
     def branch(self, code: str, levels: dict[str, str] | None = None) -> BranchYear:
-        """A branch; ``levels`` are those that it gives, by name."""
+        """Give a branch; ``levels`` are those that it gives, by name."""
         return BranchYear(self.house, code, {NUMBERS[name]: level for name, level in (levels or {}).items()})
 
     def both(self, client: Client, method: str, path: str, body: Any = None, *, seen: int | str | None = None) -> Reply:
-        """Ask for what is refused, in English and in Chinese."""
+        """Send a request that is refused, in English and in Chinese."""
         client(method, path, body, seen=seen, **EN)
         return client(method, path, body, seen=seen)
 
@@ -73,13 +73,13 @@ class Walk:
         self.house.clock.now = datetime(year, month, day, hour, minute, tzinfo=UTC)
 
     def tick(self) -> None:
-        """Let the worker tick: letters that are due are queued and sent."""
+        """Let the worker tick once: due letters are queued and sent."""
         tick(self.house.engine, settings_of_tests(smtp_url=self.mail.url), self.house.clock.now)
 
 
 @contextmanager
 def a_walk(engine: Engine) -> Iterator[Walk]:
-    """A recorded service on this database, with a mail server of its own."""
+    """Run a recorded service on this database, with a mail server of its own."""
     clock = Clock()
     with mail_server() as mail:
         yield Walk(RecordedHouse(engine, create_app(engine, settings_of_tests(), clock=clock), clock), mail)

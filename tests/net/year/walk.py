@@ -1,4 +1,4 @@
-"""The walk of the year, step by step, and what else of it is recorded: letters and history."""
+"""The walk of the year, step by step; letters and history are recorded too."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from tests.support.builders import an_office
 from workflow.foundation.database import transaction
 
 TABLES = ("letter", "history")
-"""Whose rows are recorded as they are: the ledger with its letters' texts, and who changed what."""
+"""Tables whose rows are recorded as they are: letters with their texts, and the history of changes.
+"""
 
 
 def recorded(engine: Engine) -> Recorder:
-    """Walk the year on an empty database, and return all that was answered."""
+    """Walk the year on an empty database, and return all answers."""
     with a_walk(engine) as walk:
         _begun(walk)
         _asked(walk, "begun")
@@ -41,7 +42,7 @@ def filled(walk: Walk) -> None:
 
 
 def _begun(walk: Walk) -> None:
-    """From an empty database to a published year."""
+    """Walk from an empty database to a published year."""
     with transaction(walk.house.engine, actor="cli") as session:
         an_office(session)
     people.outside(walk)
@@ -60,7 +61,10 @@ def _begun(walk: Walk) -> None:
 
 
 def _half(walk: Walk) -> None:
-    """To where every kind of record stands, the branches are in different stages, and the committee has decided."""
+    """Walk to the middle of the year.
+
+    Then every kind of record exists, branches are in different stages, the committee has decided.
+    """
     appraisals.studies(walk)
     walk.at(2024, 12, 23, 1, 30)
     walk.tick()
@@ -86,7 +90,7 @@ def _half(walk: Walk) -> None:
 
 
 def _whole(walk: Walk) -> None:
-    """To the end of the year."""
+    """Walk to the end of the year."""
     walk.at(2025, 1, 13, 1, 30)
     walk.mail.answers["RCPT"] = ["550 no such mailbox"]
     walk.mail.answers["DATA"] = ["451 later"]
@@ -109,7 +113,7 @@ def _whole(walk: Walk) -> None:
 
 
 def _asked(walk: Walk, moment: str) -> None:
-    """Ask for all that is read at this moment."""
+    """Ask every GET route at this moment."""
     recorder = walk.house.recorder
     recorder.moment = moment
     look(walk.house, recorder, places_of(walk.house, others(walk), NUMBERS["王五"]))
@@ -117,7 +121,10 @@ def _asked(walk: Walk, moment: str) -> None:
 
 
 def _refused(walk: Walk) -> None:
-    """Try every change. The last of them closes the year, and what it then refuses is asked for."""
+    """Try every change; the last of them closes the year.
+
+    Then ask for the refusals of a closed year.
+    """
     recorder = walk.house.recorder
     recorder.moment = "every change"
     try_every_change(walk.house, recorder, places_of(walk.house, others(walk), NUMBERS["王五"]))
@@ -126,13 +133,13 @@ def _refused(walk: Walk) -> None:
 
 
 def others(walk: Walk) -> dict[str, str | int]:
-    """What addresses name beside records of the branch."""
+    """Collect the values of addresses that are no records of the branch."""
     names = ("import_id", "sheet_id", "token_id", "appointment_id", "substitute_id", "decision_id", "follow_up_id")
     return {"invitation_code": "no-such-link", **{name: walk.kept.get(name, 1) for name in names}}
 
 
 def rows(engine: Engine, table: str) -> list[dict[str, Any]]:
-    """All rows of a table, as JSON has them."""
+    """Read all rows of a table as JSON."""
     with transaction(engine, actor=None) as session:
         statement = text(f"select to_jsonb(t) from {table} t order by id")  # noqa: S608
         return list(session.scalars(statement))

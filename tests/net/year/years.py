@@ -1,4 +1,4 @@
-"""The year itself in the walk: opened, changed, published, closed; and what the office polls."""
+"""The year itself in the walk: opened, changed, published, closed; and the office's polls."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def opened(walk: Walk) -> None:
 
 
 def polled(walk: Walk) -> None:
-    """Read what the office polls, with filters, pages and since when."""
+    """Read the office's polls, with filters, pages and "changed since"."""
     office = walk.office
     seen = ok(office.get(f"{YEAR}/progress", **FRESH), 200)
     office.get(f"{YEAR}/progress?kind=assessment", **FRESH)

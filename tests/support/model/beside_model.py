@@ -1,4 +1,7 @@
-"""A branch at the service with its model beside it: each act says what the service must answer, asks it, and notes what was done."""
+"""A branch at the service, and its model beside it.
+
+Each act predicts the answer of the service, asks for it, and notes the effect in the model.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,10 @@ BLOCKING = [each for each in REQUIREMENTS if each.blocks]
 
 
 def a_new_branch(house: House, code: str, *, with_committee: bool) -> BesideModel:
-    """A secretary, two or three more, one of them a leading cadre, and a probationary member."""
+    """Make a branch in the service and in the model.
+
+    A secretary, two or three more, one of them a leading cadre, and a probationary member.
+    """
     names = [f"{code}{letter}" for letter in ("smon" if not with_committee else "sckmn")]
     committee = names[:3] if with_committee else names[:1]
     *_, cadre, newcomer = names
@@ -60,13 +66,16 @@ def a_new_branch(house: House, code: str, *, with_committee: bool) -> BesideMode
 
 @dataclass
 class BesideModel:
-    """The service and the model. ``do`` is the one place where they are compared for what was asked."""
+    """The service and the model.
+
+    ``do`` is the one place that compares the answer to a request; ``agree`` compares the state.
+    """
 
     house: House
     code: str
     model: Model
     gives: str = "qualified"
-    """The level that most are given where it is missing."""
+    """The level that most ratings get where one is missing."""
     looked: int = 0
 
     @property
@@ -82,7 +91,10 @@ class BesideModel:
         return answer
 
     def agree(self) -> None:
-        """Stage, round, version are the same, and what is missing in this stage and, in turn, in each other one."""
+        """Compare stage, round, version and missing subjects with the model.
+
+        The subjects are those of the present stage and, in turn, of each other stage.
+        """
         model = self.model
         self.looked += 1
         asked = [each for each in BLOCKING if each.stage in (model.stage, WORKING[self.looked % len(WORKING)])]
@@ -99,7 +111,11 @@ class BesideModel:
     # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def record(self, kind: str, body: dict[str, Any], *, by: str | None = None, fault: int = 0, once: str | None = None) -> Record | None:
-        """Record one. ``fault`` is what else refuses it; ``once`` the field of which there may be one."""
+        """Record one.
+
+        ``fault`` is the status of another refusal; at most one record may have the same value in
+        the field ``once``.
+        """
         who = by or self.model.secretary
         twice = once is not None and bool(self.model.of(kind, **{once: body[once]}))
         refused = fault if fault == INVALID else NOT_NOW if self.model.closed(kind, body.get("purpose")) or twice else fault
@@ -111,13 +127,20 @@ class BesideModel:
         return row
 
     def hidden(self, row: Record, reader: str) -> bool:
-        """A draft is its writer's; the first entry of a tally its teller's, though the office knows that there is one."""
+        """Tell whether a record is hidden from this reader.
+
+        Only its author sees a draft. Only its teller sees the first entry of a tally, but the
+        office knows that there is one.
+        """
         draft = row.kind == "self-reviews" and not row["submitted"] and reader not in (row["staff_no"], row.by)
         waits = row.kind == "tallies" and len(row.tellers) < 2 and reader not in (*row.tellers, "office")
         return draft or waits
 
     def take_back(self, row: Record, *, office: bool) -> None:
-        """The branch withdraws it, or the office rejects it. Of a rating the one is meant that stands, or else the latest."""
+        """Let the branch withdraw it, or the office reject it.
+
+        Of several ratings of a member, the valid one is meant, or else the latest.
+        """
         who, verb = ("office", "reject") if office else (self.model.secretary, "withdraw")
         row = self.latest(row)
         closed = self.model.stage == "accepted" if office else self.model.closed(row.kind, row["purpose"])
@@ -172,7 +195,10 @@ class BesideModel:
         row.confirmed |= set() if refused else {who}
 
     def ballot(self, subject: str, favoured: str | None = None) -> dict[str, Any]:
-        """What a ballot comes to today: all vote 合格 for each, but one who is ``favoured`` and gets 优秀 from all."""
+        """Make the result of a ballot today.
+
+        All vote 合格 for each, except for a ``favoured`` member, who gets 优秀 from all.
+        """
         voters = [each.staff_no for each in self.model.voters()]
         body = {"subject": subject, **dict.fromkeys(("issued", "returned", "valid"), len(voters)), "void": 0}
         if subject == "committee":
@@ -180,7 +206,10 @@ class BesideModel:
         return {**body, "counts": {who: {"excellent" if who == favoured else "qualified": len(voters) - 1, "abstain": 1} for who in voters}}
 
     def count(self, teller: str, body: dict[str, Any]) -> None:
-        """A teller's entry: the first waits, an equal second counts, and nothing else is taken."""
+        """Enter a teller's count.
+
+        The first entry waits, an equal second one makes it count, and every other entry is refused.
+        """
         who = self.model.people[teller]
         waiting = next(iter(self.model.of("tallies", subject=body["subject"])), None)
         second = waiting is not None and len(waiting.tellers) == 1 and teller not in waiting.tellers and waiting.body == body
@@ -216,7 +245,7 @@ class BesideModel:
             row.told = True
 
     def of_member(self, kind: str, who: str, **fields: Any) -> None:
-        """A help plan or a disposition case."""
+        """Record a help plan or a disposition case."""
         self.record(kind, {"staff_no": who, **fields}, fault=INVALID if self.model.people[who].left else 0, once="staff_no")
 
     def help_plan(self, who: str, *, whole: bool = True) -> None:
@@ -250,7 +279,7 @@ class BesideModel:
     # ── reasons, people, moves ────────────────────────────────────────────────────────────────────────────────────────
 
     def waive(self, requirement: str, subjects: Sequence[str] | None) -> None:
-        """Give a reason. It takes the amounts of this moment."""
+        """Give a reason; it covers the amounts of this moment."""
         model, open_ = self.model, self.model.open(requirement)
         wanted = list(open_) if subjects is None else list(subjects)
         if requirement not in (*PER_SUBJECT, *AS_A_WHOLE) or (requirement in PER_SUBJECT and subjects is None):
@@ -266,7 +295,7 @@ class BesideModel:
             model.reasons.append(Reason(str(answer.body["id"]), requirement, {subject: open_[subject] for subject in wanted}))
 
     def decide(self, reason: Reason, verb: str) -> None:
-        """The office approves or rejects a reason; the branch takes it back."""
+        """Let the office approve or reject a reason, or the branch take it back."""
         approving = verb == "approve"
         left = STAGES.index(self.model.stage) > STAGES.index(MISSING[reason.requirement][0])
         closed = left if verb == "withdraw" else self.model.stage == "accepted"
@@ -278,7 +307,7 @@ class BesideModel:
             reason.approved, reason.stands = reason.approved or approving, approving
 
     def excuse(self, who: str, verb: str) -> None:
-        """The branch excuses somebody or takes it back; the office confirms it."""
+        """Let the branch excuse a member or take it back, or the office confirm it."""
         person, filed = self.model.people[who], self.model.stage not in WORKING
         if verb == "ask":
             refused = person.left or filed
@@ -292,7 +321,7 @@ class BesideModel:
             person.excused = {"ask": "asked", "confirm": "confirmed", "withdraw": ""}[verb]
 
     def leave(self, who: str) -> None:
-        """Somebody is transferred out; a filed roll follows only after a return."""
+        """Transfer a member out; a filed roll follows only after a return."""
         with transaction(self.house.engine, actor="cli") as session:
             process = process_of(session, 2024, self.code)
             person(session, who).branch_id = None
@@ -302,7 +331,7 @@ class BesideModel:
         self.model.roll_follows()
 
     def move(self, who: str, role: str, trigger: str, *, to: str | None = None, reason: bool = True, stale: bool = False) -> None:
-        """Make a move as somebody, who may or may not."""
+        """Make a move as a person with or without the right to it."""
         model = self.model
         body = {"trigger": trigger, **({"to": to} if to else {}), **({"reason": "谈话记录不完整"} if reason else {})}
         expected = self._moving(role, trigger, to, reason=reason, stale=stale)
@@ -317,7 +346,7 @@ class BesideModel:
             assert {each["requirement"]: {subject["id"] for subject in each["subjects"]} for each in answer.body["unmet"]} == model.blocks()
 
     def _moving(self, role: str, trigger: str, to: str | None, *, reason: bool, stale: bool) -> int:
-        """What a move is answered with, in the order in which that is asked."""
+        """Predict the status of a move; the checks have the order of the service."""
         model = self.model
         here, anywhere = targets(trigger, model.stage), {each for stage in STAGES for each in targets(trigger, stage)}
         if role not in ("office", "secretary"):
@@ -332,7 +361,7 @@ class BesideModel:
         return DONE if meant and not (trigger in ("advance", "file") and model.blocks()) else NOT_NOW
 
     def next_agrees(self) -> None:
-        """What can be done next is what the model allows, for office and secretary."""
+        """Compare the next moves of office and secretary with those of the model."""
         model = self.model
         triggers = ("advance", "file", *OF_OFFICE, "step_back", "withdraw")
         declared: Mapping[tuple[str, str], bool] = {

@@ -1,4 +1,7 @@
-"""A branch's year as a small model in plain Python: facts in lists, and what is missing by loops over them. It knows nothing of the product."""
+"""A branch's year as a small model in plain Python.
+
+Facts are in lists, and loops over them find what is missing. It knows nothing of the product.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ NEEDS_APPROVAL = "more_excellent_than_the_quota"
 
 
 def targets(trigger: str, source: str) -> tuple[str, ...]:
-    """Where a trigger leads from a stage."""
+    """Give the stages to which a trigger leads from a stage."""
     place = STAGES.index(source)
     earlier = STAGES[:place]
     leads: dict[str, tuple[str, ...]] = {
@@ -45,7 +48,7 @@ def targets(trigger: str, source: str) -> tuple[str, ...]:
 
 @dataclass
 class Person:
-    """Somebody on the roll."""
+    """A person on the roll."""
 
     staff_no: str
     full: bool = True
@@ -56,13 +59,13 @@ class Person:
     excused: str = ""
     """``asked``, then ``confirmed``."""
     gone: bool = False
-    """No more of this branch; on its roll he is until the roll follows."""
+    """True after a transfer; the roll keeps the person until it follows."""
     left: bool = False
 
 
 @dataclass
 class Record:
-    """One piece of evidence: its kind, what was sent, and what happened to it since."""
+    """One piece of evidence: its kind, its body, and its later history."""
 
     kind: str
     key: str
@@ -101,14 +104,14 @@ CLOSED_BY = {
     **dict.fromkeys(("problems", "measures", "commitments", "publications", "rectification-filings"), "rectification"),
     "form": "report",
 }
-"""The stage that closes each kind of evidence; of a meeting, its purpose says which."""
+"""The stage that closes each kind of evidence; for a meeting its purpose decides."""
 
 Missing = dict[str, int]
 
 
 @dataclass
 class Model:
-    """What is known of one branch."""
+    """The facts of one branch."""
 
     people: dict[str, Person]
     stage: str = "study"
@@ -128,14 +131,14 @@ class Model:
         return [each for each in self.people.values() if not each.left]
 
     def attending(self) -> list[Person]:
-        """Without those whose excuse is confirmed."""
+        """List the people on the roll without a confirmed excuse."""
         return [each for each in self.present() if each.excused != "confirmed"]
 
     def voters(self) -> list[Person]:
         return [each for each in self.attending() if each.full]
 
     def of(self, kind: str, **which: Any) -> list[Record]:
-        """The records of a kind that stand."""
+        """List the valid records of a kind."""
         return [row for row in self.records if row.kind == kind and row.stands and all(row[name] == value for name, value in which.items())]
 
     def closed(self, kind: str, purpose: str | None = None) -> bool:
@@ -143,7 +146,7 @@ class Model:
         return STAGES.index(self.stage) > STAGES.index(stage)
 
     def studies(self) -> list[Record]:
-        """Sessions that a meeting may follow."""
+        """List the sessions that a meeting may follow."""
         return [row for row in self.of("study-sessions") if row["present"] and row["exchange"]]
 
     def meetings(self, *purposes: str) -> list[Record]:
@@ -153,7 +156,7 @@ class Model:
         return next((row for row in self.of("tallies", subject=subject) if len(row.tellers) == 2), None)
 
     def rated(self) -> Iterator[tuple[Person, Record]]:
-        """Those on the roll who have a level."""
+        """Yield the people on the roll who have a level."""
         for row in self.of("ratings"):
             person = self.people[row["staff_no"]]
             if row["level"] and not person.left:
@@ -173,7 +176,7 @@ class Model:
     # ── what is missing ───────────────────────────────────────────────────────────────────────────────────────────────
 
     def open(self, requirement: str) -> Missing:
-        """What is missing of one requirement and no reason covers."""
+        """Find the missing subjects of one requirement that no reason covers."""
         reasons = [each for each in self.reasons if each.requirement == requirement]
         return {
             subject: amount
@@ -182,7 +185,7 @@ class Model:
         }
 
     def blocks(self) -> dict[str, set[str]]:
-        """What stands between the branch and its next stage: requirement to subjects."""
+        """Find the obstacles to the next stage: requirement to subjects."""
         found = {name: set(self.open(name)) for name, (stage, _) in MISSING.items() if stage == self.stage}
         return {name: subjects for name, subjects in found.items() if subjects}
 
@@ -230,7 +233,10 @@ def _met_too_early(model: Model) -> Missing:
 
 
 def _reported(model: Model, *fields: str) -> bool:
-    """In a general meeting. Where there was nothing last year, a duty report says so by itself."""
+    """Tell whether a general meeting heard one of these reports.
+
+    A duty report after a year without measures says so itself.
+    """
     return any(row["form"] == "general" and any(row[name] for name in fields) for row in model.meetings("life", "report"))
 
 
@@ -312,7 +318,7 @@ def _too_many(model: Model) -> Missing:
 
 
 def _sums(model: Model) -> Missing:
-    """The checks of the form that do not hold."""
+    """Find the checks of the form that fail."""
     levels = {who.staff_no: row["level"] for who, row in model.rated()}
     reasons = {row["staff_no"] for row in model.of("ratings") if row["not_rated_reason"]}
     due = {each.staff_no for each in model.voters()}
@@ -384,4 +390,4 @@ MISSING: Mapping[str, tuple[str, Callable[[Model], Missing]]] = {
     "form_does_not_add_up": ("report", _sums),
     "no_secretary_named": ("report", lambda model: {}),
 }
-"""Each requirement that blocks: its stage, and what is missing of it."""
+"""Each blocking requirement: its stage, and the function that finds its missing subjects."""

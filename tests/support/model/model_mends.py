@@ -1,4 +1,4 @@
-"""What a branch does about each thing that is missing, so that a model test comes through all stages and not only the first."""
+"""The acts of a branch on each missing subject, so that a model test comes through all stages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ EARLIEST, MET_ON = "2024-12-16", "2024-12-18"
 
 
 def mend_all(at: BesideModel) -> None:
-    """Do something about all that blocks, three times over: one thing may lay bare another. Some is beyond this stage and stays."""
+    """Act on all that blocks, three times, because one act may reveal another gap.
+
+    Some gaps cannot be closed in this stage and stay.
+    """
     for _ in range(3):
         for name in at.model.blocks():
             if missing := at.model.open(name):
@@ -102,7 +105,7 @@ def _tell(at: BesideModel, missing: Missing) -> None:
 
 
 def _reason(requirement: str) -> Callable[[BesideModel, Missing], None]:
-    """A reason; and, the next time it is still missing, the office's approval of it."""
+    """Give a reason; if the subjects are still missing next time, let the office approve it."""
 
     def act(at: BesideModel, missing: Missing) -> None:
         waiting = [each for each in at.model.reasons if each.requirement == requirement and each.stands and not each.approved]
@@ -153,7 +156,10 @@ def _form(at: BesideModel, missing: Missing) -> None:
 
 
 def _sums(at: BesideModel, missing: Missing) -> None:
-    """Ratings that do not add up are of an earlier stage, which is closed: the office takes them back."""
+    """Let the office take back ratings that do not add up.
+
+    The branch cannot, because they belong to an earlier, closed stage.
+    """
     for _, row in list(at.model.rated()):
         at.take_back(row, office=True)
 

@@ -1,4 +1,7 @@
-"""The committee's assessment of a branch, in short; and for each of its requirements a situation that lacks it and one that has it."""
+"""The committee's assessment of a branch, in short acts.
+
+For each of its requirements there is a situation that lacks it and one that meets it.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ REPORTED = {clause: f"{sentence}：……" for clause, sentence in SECTIONS.item
 
 
 def an_assessment(session: Session, code: str = "D0101", *, lock: Lock = Lock.NONE) -> Process:
-    """The assessment of a branch in 2024, which is there once the year is published."""
+    """Find the assessment of a branch in 2024; it exists once the year is published."""
     return process_of(session, 2024, code, kind=Kind.ASSESSMENT, lock=lock)
 
 
@@ -34,19 +37,22 @@ def _secretary(session: Session, process: Process) -> Caller:
 
 
 def arranged(session: Session, process: Process, mode: ReportMode = ReportMode.WRITTEN, **more: Any) -> None:
-    """The office sets how the secretary reports, and whatever else it says of the branch."""
+    """Let the office set the way of the secretary's report, and other fields about the branch."""
     arrange(session, process, {"mode": mode, **more}, seen=process.version)
 
 
 def a_duty_report(session: Session, process: Process, sections: Mapping[str, str] = REPORTED, *, submitted: bool = True, **fields: Any) -> DutyReport:
-    """The secretary writes his report whole and submits it, or goes on with the one that he has begun."""
+    """Let the secretary write the whole report and submit it.
+
+    A report that was begun before is continued.
+    """
     row = DUTY_REPORT.of(session, process)
     body = {"sections": dict(sections), "submitted": submitted, **fields}
     return DUTY_REPORT.write(session, process, row, body, seen=row.version if row else None, by=_secretary(session, process), now=NOW)
 
 
 def facts(session: Session, process: Process, **fields: Any) -> Facts:
-    """The branch tells its year; what is given as None it leaves out."""
+    """Let the branch report the facts of its year, without those given as None."""
     body = {
         "main_work": "完成本科教学工作审核评估迎评",
         "three_meetings": dict.fromkeys(THREE_MEETINGS, 4),
@@ -60,14 +66,17 @@ def facts(session: Session, process: Process, **fields: Any) -> Facts:
 
 
 def all_assessment(session: Session, process: Process) -> None:
-    """All that must be there for an assessment to come to its decision."""
+    """Record all that an assessment needs to come to its decision."""
     arranged(session, process)
     a_duty_report(session, process)
     facts(session, process)
 
 
 def a_decision(session: Session, process: Process, result: str = "excellent", *, also: Collection[str] = (), **fields: Any) -> Decision:
-    """The office enters that the committee has decided on this branch, and on ``also`` by their codes; it is not final yet."""
+    """Let the office enter the committee's decision on this branch, and on ``also`` by their codes.
+
+    The decision is not final yet.
+    """
     body = {"held_on": TODAY, "number": "党委会〔2024〕12号", "attendees": ["committee", "auditor"], "due": 3}
     results = {code: {"result": Level(result)} for code in (process.branch.code, *also)}
     return enter_decision(session, process.cycle, {**body, "results": results, **fields}, by=caller(session, "office"), now=NOW)
@@ -97,7 +106,7 @@ def _empty_in(clause: str) -> Callable[[Session, Process], object]:
 
 
 def _asked_also(**told: str) -> Callable[[Session, Process], object]:
-    """A report in a year whose plan has a seventh content, with what it tells of that."""
+    """Write a report in a year whose plan has a seventh content, with a text for it."""
 
     def done(session: Session, process: Process) -> object:
         rules = process.cycle.plan["rules"]
@@ -159,4 +168,7 @@ insert into decision_attendee (decision_id, staff_no) select d.id, 'committee' f
 insert into decision_result (decision_id, process_id, result)
     select d.id, p.id, 'qualified' from decision d join process p on p.cycle_id = d.cycle_id and p.kind = 'assessment' where p.id % 20 <> 8;
 """
-"""The assessments of 10,000 branches, a twentieth of what they record missing. To be run last: the rest is of every process there is."""
+"""The assessments of 10,000 branches, a twentieth of their records missing.
+
+To be run last: it covers every process there is by then.
+"""

@@ -1,4 +1,7 @@
-"""Activities of the year and their attendance sheets, in short; and for each of their requirements a situation that lacks it and one that has it."""
+"""Activities of the year and their attendance sheets, in short acts.
+
+For each of their requirements there is a situation that lacks it and one that meets it.
+"""
 
 from __future__ import annotations
 
@@ -24,43 +27,43 @@ HELD_ON = date(2024, 10, 10)
 
 
 def an_activity(session: Session, cycle: Cycle, **fields: Any) -> Activity:
-    """The office records an activity that was held in October."""
+    """Let the office record an activity that was held in October."""
     body = {"kind": "study", "name": "主题党日", "held_on": HELD_ON, **fields}
     return record_activity(session, cycle, body, by=caller(session, "office"), now=NOW)
 
 
 def sheet_rows(presence: Mapping[str, str] = OF_BOTH) -> list[Row]:
-    """A row for each of the cast by name, as the sheet has it; the first stands in row 2."""
+    """Make a row for each of the cast by name, as in the sheet; the first is in row 2."""
     return [{"学工号": STAFF_NO[name], "姓名": name, "所在党支部": BRANCH_OF[name], "出勤情况": words} for name, words in presence.items()]
 
 
 def a_sheet(rows: Sequence[Row], *, headings: Sequence[str] = HEADINGS, name: str = SHEET) -> bytes:
-    """The xlsx of these rows."""
+    """Make the xlsx of these rows."""
     return workbook_of({name: (headings, rows)})
 
 
 def read(session: Session, activity: Activity, data: bytes) -> AttendanceImport:
-    """The office uploads a workbook for an activity, and looks at what it says."""
+    """Let the office upload a workbook for an activity, and preview it."""
     cycle = session.get_one(Cycle, activity.cycle_id)
     return preview_attendance(session, cycle, activity, data, file_name="出勤表.xlsx", by=caller(session, "office"), now=NOW)
 
 
 def applied(session: Session, activity: Activity, row: AttendanceImport) -> dict[str, int]:
-    """The office applies a sheet. Returns how many lines that changed."""
+    """Let the office apply a sheet; give the number of changed lines."""
     cycle = session.get_one(Cycle, activity.cycle_id)
     held = activity_of(session, cycle, activity.id, held=True)
     return apply_attendance(session, cycle, held, attendance_import_of(session, held, row.id, held=True), by=caller(session, "office"), now=NOW)
 
 
 def attended(session: Session, activity: Activity, presence: Mapping[str, str] = OF_BOTH) -> dict[str, int]:
-    """A sheet without a fault is uploaded and applied."""
+    """Upload and apply a sheet without a fault."""
     row = read(session, activity, a_sheet(sheet_rows(presence)))
     assert row.applicable, row.problems
     return applied(session, activity, row)
 
 
 def lines(session: Session, activity: Activity) -> dict[str, tuple[str, int]]:
-    """The attendance that stands: presence and process by 学工号."""
+    """Read the valid attendance: presence and process by 学工号."""
     rows = session.execute(select(Attendance.staff_no, Attendance.presence, Attendance.process_id).where(Attendance.activity_id == activity.id))
     return {staff_no: (presence.value, process_id) for staff_no, presence, process_id in rows}
 

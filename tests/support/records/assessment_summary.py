@@ -1,4 +1,7 @@
-"""The summary of the committee's assessment in short: what stands on a sheet, what is proposed; and a situation for each of its requirements."""
+"""The summary of the committee's assessment, in short acts: inputs of a sheet, and proposals.
+
+There is a situation for each of its requirements.
+"""
 
 from __future__ import annotations
 
@@ -31,17 +34,17 @@ PROPOSED: Mapping[str, Any] = {"result": Level.EXCELLENT, "reason": "基层党�
 
 
 def assessed(session: Session, process: Process) -> Process:
-    """The assessment of the branch whose appraisal this is."""
+    """Find the assessment of the branch with this appraisal."""
     return process_of(session, process.cycle.year, process.branch.code, kind=Kind.ASSESSMENT)
 
 
 def appraised(session: Session, process: Process) -> Process:
-    """The appraisal of the branch whose assessment this is."""
+    """Find the appraisal of the branch with this assessment."""
     return process_of(session, process.cycle.year, process.branch.code)
 
 
 def checked_facts(session: Session, process: Process, **fields: Any) -> Facts:
-    """What the branch tells of its year, checked by the office."""
+    """Record the branch's facts of its year, and let the office check them."""
     return check_facts(session, process, facts(session, process, **fields), by=caller(session, "office"), now=NOW)
 
 
@@ -49,7 +52,7 @@ KINDS = {"study": "党员教育学习", "civility": "文明创建", "volunteerin
 
 
 def an_activity(session: Session, process: Process, kind: str = "study", **fields: Any) -> Activity:
-    """An activity of the year."""
+    """Make an activity of the year."""
     given = {"name": KINDS[kind], "held_on": date(2024, 5, 4), "expected": None, "recorded_by": "office", "recorded_at": NOW, **fields}
     row = Activity(cycle_id=process.cycle_id, kind=kind, **given)
     session.add(row)
@@ -58,25 +61,28 @@ def an_activity(session: Session, process: Process, kind: str = "study", **field
 
 
 def attended(session: Session, process: Process, activity: Activity, presence: Mapping[str, Presence] | None = None) -> None:
-    """The attendance of a branch, everybody being there unless ``presence`` says another by 学工号."""
+    """Record the attendance of a branch.
+
+    Everybody is present unless ``presence`` gives another value by 学工号.
+    """
     given = {row.staff_no: Presence.PRESENT for row in roll(session, process.id)} if presence is None else presence
     session.add_all(Attendance(activity_id=activity.id, staff_no=no, process_id=process.id, presence=each) for no, each in given.items())
     session.flush()
 
 
 def propose(session: Session, process: Process, row: Proposal | None, fields: Mapping[str, Any], *, seen: int | None) -> Proposal:
-    """The office writes what it proposes, which it has seen in this version."""
+    """Let the office write its proposal, seen in this version."""
     return PROPOSAL.write(session, process, row, fields, seen=seen, by=caller(session, "office"), now=NOW)
 
 
 def a_proposal(session: Session, process: Process, **fields: Any) -> Proposal:
-    """What the office proposes, anew where it has proposed something."""
+    """Write the office's proposal, again if there is one."""
     row = PROPOSAL.of(session, process)
     return propose(session, process, row, {**PROPOSED, **fields}, seen=row.version if row else None)
 
 
 def all_inputs(session: Session, process: Process) -> None:
-    """The three that the committee considers together."""
+    """Record the three inputs that the committee considers together."""
     a_duty_report(session, process)
     attended(session, process, an_activity(session, process))
     a_tally(session, appraised(session, process), TallySubject.COMMITTEE)
@@ -88,7 +94,7 @@ def sheet_of(session: Session, process: Process) -> Sheet:
 
 
 def a_whole_year(session: Session, process: Process) -> None:
-    """All that a sheet can hold."""
+    """Record all that a sheet can hold."""
     own = appraised(session, process)
     all_evidence_of(session, own)
     arranged(session, process, conduct="按时到场，讨论积极")
@@ -109,7 +115,7 @@ def all_evidence_of(session: Session, own: Process) -> None:
 
 
 def _without(what: Callable[[Session, Process], object]) -> Callable[[Session, Process], None]:
-    """Everything was there, and something of it counts no more."""
+    """Record everything, then do an act by which something counts no more."""
 
     def done(session: Session, process: Process) -> None:
         all_inputs(session, process)
@@ -120,7 +126,7 @@ def _without(what: Callable[[Session, Process], object]) -> Callable[[Session, P
 
 
 def a_draft_again(session: Session, process: Process) -> None:
-    """The report is taken back and begun anew."""
+    """Take the report back and begin it anew."""
     report = session.scalars(select(DutyReport).where(DutyReport.process_id == process.id)).one()
     withdraw(report, by=report.recorded_by, now=NOW, reason="需要补充")
     session.flush()
@@ -155,4 +161,7 @@ insert into attendance (activity_id, staff_no, process_id, presence)
 insert into proposal (process_id, result, reason, version)
     select p.id, 'qualified', case when p.id % 20 <> 10 then '工作扎实' end, 1 from process p where p.kind = 'assessment' and p.id % 20 <> 11;
 """
-"""What 10,000 branches have in the summary, a twentieth of it missing. To be run after the assessments are there."""
+"""The summary of 10,000 branches, a twentieth of it missing.
+
+To be run when the assessments are there.
+"""

@@ -1,4 +1,4 @@
-"""A sheet of attendance over two branches, whole or spoilt, and what reading it finds."""
+"""A sheet of attendance over two branches, whole or spoilt, and the problems found in it."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ class School:
 
 
 def found(row: AttendanceImport) -> list[tuple[int | None, str | None, str, str]]:
-    """The problems of a sheet: row, heading, severity, message."""
+    """List the problems of a sheet: row, heading, severity, message."""
     assert {problem["sheet"] for problem in row.problems} <= {SHEET}
     return [(problem["row"], problem["heading"], problem["severity"], problem["message"]) for problem in row.problems]
 
 
 def spoilt(place: int, **cells: object) -> list[Row]:
-    """The sheet of both branches with one row changed."""
+    """Make the sheet of both branches with one row changed."""
     rows = sheet_rows()
     rows[place] |= cells
     return rows
@@ -46,7 +46,7 @@ def looked_at(session: Session, school: School, rows: Sequence[Row]) -> Attendan
 
 
 def moves(session: Session, name: str, to: str) -> None:
-    """Somebody is transferred to another branch, and the rolls follow."""
+    """Transfer a member to another branch, and let the rolls follow."""
     person(session, name).branch_id = session.scalars(select(Branch.id).where(Branch.code == to)).one()
     session.flush()
     rolls_follow(session, now=NOW)

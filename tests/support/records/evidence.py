@@ -1,4 +1,7 @@
-"""What a branch does, in short: studies, talks, excuses, moves; and for each requirement a situation that lacks it and one that has it."""
+"""Acts of a branch, in short: studies, talks, excuses, moves.
+
+For each requirement there is a situation that lacks it and one that meets it.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,7 @@ from workflow.year.roll import amend_roll, confirm_excuse, rolls_follow
 
 
 def a_small_branch(session: Session, *, coverage: Coverage = Coverage.DEFAULT) -> Process:
-    """A branch without a committee, 张三 its secretary, with 王五 and 孙八, in a published 2024."""
+    """Make a branch without a committee: 张三 its secretary, 王五 and 孙八, in a published 2024."""
     an_office(session)
     a_branch(session, members=("张三", "王五", "孙八"), committee=("张三",))
     publish(session, a_cycle(session, coverage=coverage), now=NOW)
@@ -41,17 +44,17 @@ def a_small_branch(session: Session, *, coverage: Coverage = Coverage.DEFAULT) -
 
 
 def a_make_up(session: Session, process: Process, study: StudySession, name: str) -> StudyMakeUp:
-    """Somebody studied later what he had missed."""
+    """Record a member's later study of missed titles."""
     return record_make_up(session, process, study, {"staff_no": STAFF_NO[name], "made_up_on": TODAY}, by=caller(session, "张三"), now=NOW)
 
 
 def a_follow_up(session: Session, process: Process, talk: Talk, *, by: str = "张三") -> TalkFollowUp:
-    """Help that was promised in a talk."""
+    """Record help that was promised in a talk."""
     return record_follow_up(session, process, talk, {"due_on": date(2025, 1, 10), "what": "联系工会帮助"}, by=caller(session, by), now=NOW)
 
 
 def all_talks(session: Session, process: Process) -> None:
-    """A talk of every pair in which one leads, the secretary's being focus talks."""
+    """Record a talk of every pair with a leader; the secretary's are focus talks."""
     line = [row for row in roll(session, process.id) if row.left_on is None]
     for one, other in combinations(line, 2):
         if one.leads or other.leads:
@@ -61,14 +64,14 @@ def all_talks(session: Session, process: Process) -> None:
 
 
 def all_evidence(session: Session, process: Process) -> None:
-    """All that a branch must record to come to its last stage."""
+    """Record all that a branch needs to come to its last stage."""
     a_study(session, process, [row.name for row in roll(session, process.id) if row.left_on is None])
     all_talks(session, process)
     all_after_the_talks(session, process)
 
 
 def all_after_the_talks(session: Session, process: Process) -> None:
-    """What the later stages ask."""
+    """Record all that the later stages ask for."""
     self_review.all_self_review(session, process)
     rating.all_rating(session, process)
     rectification.all_rectification(session, process)
@@ -76,7 +79,7 @@ def all_after_the_talks(session: Session, process: Process) -> None:
 
 
 def excused(session: Session, process: Process, name: str, *, confirmed: bool = True) -> Participant:
-    """The branch excuses somebody; the office confirms it or has not yet."""
+    """Let the branch excuse a member, and the office confirm it unless ``confirmed`` is false."""
     row = on_roll(session, process, name)
     amend_roll(session, process, row, {"excused_reason": "长期病休"}, seen=row.version, by=caller(session, "张三"))
     if confirmed:
@@ -85,34 +88,34 @@ def excused(session: Session, process: Process, name: str, *, confirmed: bool = 
 
 
 def leaves(session: Session, name: str) -> None:
-    """Somebody is transferred out, and the rolls follow."""
+    """Transfer a member out, and let the rolls follow."""
     person(session, name).branch_id = None
     session.flush()
     rolls_follow(session, now=NOW)
 
 
 def stand_at(session: Session, process: Process, stage: Stage) -> Process:
-    """Put a process into a stage, whatever it lacks."""
+    """Put a process into a stage, even if requirements are not met."""
     change_processes(session, [process], {"stage": stage})
     return process
 
 
 def a_waiver(session: Session, process: Process, requirement: str, *subjects: str, reason: str = "外出访学") -> Waiver:
-    """The branch gives a reason in place of what is missing."""
+    """Let the branch give a reason for what is missing."""
     body = {"requirement": requirement, "reason": reason, **({"subjects": list(subjects)} if subjects else {})}
     return waive(session, process, body, by="z3", now=NOW)
 
 
 def lacking(session: Session, process: Process, requirement: str) -> list[str]:
-    """The subjects that a requirement misses in a process and no waiver covers."""
+    """List the subjects that a requirement misses in a process and that no waiver covers."""
     return [subject.id for each in unmet(session, process, [BY_NAME[requirement]], today=TODAY) for subject in each.open]
 
 
 def rows_of(session: Session, process: Process, requirement: Requirement) -> list[tuple[str, int | None]]:
-    """The subject and the person of each row that a requirement gives for a process."""
+    """Give the subject and the person of each row of a requirement for a process."""
     rows = requirement.query().subquery()
     asked = select(rows.c.subject_id, rows.c.person_id).where(rows.c.process_id == process.id)
-    # As the gate does it: some signs are asked for a day, which the driver fills in.
+    # As the gate does it: some signs depend on the day, which the driver fills in.
     sql = str(asked.compile(dialect=psycopg.dialect(), compile_kwargs={"literal_binds": True}))  # type: ignore[no-untyped-call]
     session.flush()
     found = session.connection().exec_driver_sql(sql, {"today": TODAY})
@@ -121,7 +124,7 @@ def rows_of(session: Session, process: Process, requirement: Requirement) -> lis
 
 @contextmanager
 def statements(database: Engine) -> Iterator[list[str]]:
-    """What is sent to the database meanwhile, blanks as one."""
+    """Collect the statements sent to the database inside the block, with single spaces."""
     sent: list[str] = []
 
     def listen(conn: Any, cursor: Any, statement: str, *rest: Any) -> None:
@@ -135,7 +138,7 @@ def statements(database: Engine) -> Iterator[list[str]]:
 
 
 def said(rows: Sequence[Unmet]) -> list[tuple[str, str, tuple[str, ...], tuple[str, ...]]]:
-    """Branch, requirement, open subjects, waived subjects."""
+    """Give branch, requirement, open subjects and waived subjects of each row."""
     return [(row.at.branch_code, row.requirement.name, tuple(s.id for s in row.open), tuple(s.id for s in row.waived)) for row in rows]
 
 
@@ -143,12 +146,12 @@ def said(rows: Sequence[Unmet]) -> list[tuple[str, str, tuple[str, ...], tuple[s
 
 
 def again(session: Session) -> Process:
-    """The process as it stands, held for a move."""
+    """Read the process anew, locked for a move."""
     return process_of(session, 2024, "D0101", lock=Lock.MOVE)
 
 
 def go(session: Session, trigger: Trigger, to: Stage | None = None, *, by: str | None = None, now: datetime = NOW, **more: Any) -> StageChange:
-    """Make a move as who may make it."""
+    """Make a move as a person who may make it."""
     process = again(session)
     who = next(each.who for each in MOVES[Kind.APPRAISAL] if each.trigger is trigger)
     if next(each for each in MOVES[Kind.APPRAISAL] if each.trigger is trigger).asks_reason:
@@ -158,7 +161,7 @@ def go(session: Session, trigger: Trigger, to: Stage | None = None, *, by: str |
 
 
 def came_to(session: Session, stage: Stage, *, now: datetime = NOW) -> Process:
-    """The process after it came to a stage on its own way."""
+    """Move the process forward until it comes to a stage."""
     while (process := again(session)).stage is not stage:
         go(session, {Stage.REPORT: Trigger.FILE, Stage.FILED: Trigger.ACCEPT}.get(process.stage, Trigger.ADVANCE), now=now)
     return process
@@ -199,7 +202,7 @@ SITUATIONS: dict[str, Situation] = {
     **assessment_activities.SITUATIONS,
     **assessment_summary.SITUATIONS,
 }
-"""By the requirement's name. A new requirement needs its line here."""
+"""Situations by the requirement's name. A new requirement needs its line here."""
 
 OF_ALL_BRANCHES = {
     "branch_without_a_result",
@@ -209,11 +212,17 @@ OF_ALL_BRANCHES = {
     "activities_without_attendance",
     "inputs_missing",
 }
-"""They read one act or activity of all branches: see the tests of the decision and activities."""
+"""Requirements that read one act or activity of all branches.
+
+See the tests of the decision and activities.
+"""
 
 
 def in_situation(session: Session, name: str, *, met: bool) -> Process:
-    """The process of 张三's branch that a requirement is asked of, after what meets it was done, or what leaves it lacking."""
+    """Make the school, and put 张三's branch into the situation of a requirement.
+
+    Either the requirement is met or something is missing. Returns the process to which it applies.
+    """
     situation = SITUATIONS[name]
     branch = a_school(session, coverage=situation.coverage).branch
     process = process_of(session, 2024, branch.code, kind=BY_NAME[name].kind)
@@ -264,13 +273,16 @@ insert into waiver (process_id, requirement, covers, names, reason, needs_approv
 
 MANY_ALL = f"{MANY}{self_review.MANY}{rating.MANY}{rectification.MANY}{report.MANY}{assessment.MANY}{assessment_summary.MANY}"
 WHOLE = {"decision", "decision_attendee", "decision_result"}
-"""A decision is one act over all branches: whether it names enough of them is asked of the whole of it."""
+"""Tables of one act over all branches: to check that it names enough, all of it is read."""
 LARGE = frozenset(re.findall(r"alter table (\w+) disable", MANY_ALL)) - WHOLE
-"""The tables that are large then: no gate reads one of them through."""
+"""The tables that are large then: no gate reads the whole of one."""
 
 
 def many_branches(owner_url: str, branches: int) -> None:
-    """Branches of six people with studies, talks and waivers, a twentieth of it missing, beside what the one cycle has already. Keeps no history."""
+    """Add branches of six people with studies, talks and waivers, a twentieth of it missing.
+
+    The one cycle keeps its other branches. No history is written.
+    """
     engine = create_engine(owner_url, poolclass=NullPool)
     with engine.begin() as connection:
         for statement in f"{MANY_ALL}analyze;\n".split(";\n"):

@@ -1,4 +1,4 @@
-"""The assessment at any moment: what a branch may or may not have recorded, drawn by dice."""
+"""The assessment at any moment: records that a branch may have or not, drawn by dice."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ from workflow.year.cycle import Process, StageChange, roll
 
 
 def some_activities(session: Session, processes: Sequence[Process], dice: Random) -> None:
-    """Two of each kind, two of them taken back; whoever was expected came, was on leave or stayed away."""
+    """Make two activities of each kind, and take two of all back.
+
+    Each expected member came, was on leave or stayed away.
+    """
     rows = [
         an_activity(session, processes[0], kind, name=f"{KINDS[kind]}{number}", held_on=date(2024, dice.randint(1, 12), 3))
         for kind in KINDS
@@ -42,7 +45,10 @@ def some_activities(session: Session, processes: Sequence[Process], dice: Random
 
 
 def some_report(session: Session, process: Process, dice: Random) -> None:
-    """None, a draft, one that was taken back, one that came late, one without a section."""
+    """Make no report, or a draft, or one that was taken back, or a late one.
+
+    A section may be missing or empty.
+    """
     process.due_on = TODAY - timedelta(days=1) if dice.random() < 0.4 else None
     kind = dice.randrange(5)
     sections = {clause: dice.choice(("", text)) for clause, text in REPORTED.items() if dice.random() < 0.8}
@@ -69,7 +75,7 @@ def some_facts(session: Session, process: Process, dice: Random) -> None:
 
 
 def some_filing(session: Session, own: Process, dice: Random) -> None:
-    """Filed once or twice, perhaps late, and now perhaps back on its way."""
+    """File once or twice or not at all, perhaps late; the filing may be on its way back."""
     for hours in range(dice.randint(0, 2)):
         change = {"source": Stage.REPORT, "target": Stage.FILED, "round": 1, "version": 2, "due_on": None, "reason": None, "late": False}
         session.add(StageChange(process_id=own.id, trigger=Trigger.FILE, made_by="z3", made_at=NOW + timedelta(hours=hours), **change))
@@ -78,7 +84,7 @@ def some_filing(session: Session, own: Process, dice: Random) -> None:
 
 
 def a_reason_for_more(session: Session, own: Process, dice: Random) -> None:
-    """Over the quota with a reason: one that covers, one that waits, one that was taken back."""
+    """Waive a quota that is exceeded; the waiver is approved, waiting or rejected."""
     if lacking(session, own, "more_excellent_than_the_quota"):
         waiver = waive(session, own, {"requirement": "more_excellent_than_the_quota", "reason": "青年教师集中"}, by="office", now=NOW)
         if dice.random() < 0.7:

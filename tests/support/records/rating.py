@@ -1,4 +1,7 @@
-"""The fourth stage in short: a ballot, ratings, feedback, the deciding meeting, aftercare; and what lacks and what meets each requirement."""
+"""The fourth stage in short acts: a ballot, ratings, feedback, the deciding meeting, aftercare.
+
+For each requirement there is a situation that lacks it and one that meets it.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,10 @@ PROPOSED_ON = date(2024, 12, 19)
 
 
 def a_branch_of(session: Session, members: int, *, probationary: Sequence[str] = ()) -> Process:
-    """A branch of so many, 张三 its secretary, the others called 党员1, 党员2 …; a committee of three from seven on."""
+    """Make a branch of so many members: 张三 its secretary, the others called 党员1, 党员2 …
+
+    From seven members on there is a committee of three.
+    """
     an_office(session)
     others = [f"党员{number}" for number in range(1, members)]
     for number, name in enumerate(others, 1):
@@ -44,7 +50,10 @@ def present_of(session: Session, process: Process) -> list[Participant]:
 def a_counted_ballot(
     session: Session, process: Process, votes: Mapping[str, Mapping[str, int]] | None = None, *, voters: int | None = None, now: datetime = NOW
 ) -> Tally:
-    """The ballot on the members, entered by two tellers: everybody votes 合格 and abstains on himself, unless ``votes`` says other by name."""
+    """Enter the ballot on the members by two tellers.
+
+    Everybody votes 合格 and abstains on themselves, unless ``votes`` gives other numbers by name.
+    """
     line = present_of(session, process)
     valid = sum(row.voting for row in line) if voters is None else voters
     counts = {row.staff_no: {"qualified": valid - 1, ABSTAIN: 1, **_cleared(votes, row.name)} for row in members_on_ballot(line).values()}
@@ -63,7 +72,7 @@ def secretary_of(session: Session, process: Process) -> str:
 
 
 def a_rating(session: Session, process: Process, name: str, level: Level | None = QUALIFIED, *, told: bool = False, **fields: Any) -> Rating:
-    """The opinion on somebody, and perhaps its feedback."""
+    """Rate a member, with feedback if ``told``."""
     by = caller(session, secretary_of(session, process))
     body = {"staff_no": STAFF_NO.get(name, name), "level": level, "opinion": "履行职责较好", **fields}
     row = RATINGS.record(session, process, {key: value for key, value in body.items() if value is not None}, by=by, now=NOW)
@@ -73,7 +82,7 @@ def a_rating(session: Session, process: Process, name: str, level: Level | None 
 
 
 def ratings(session: Session, process: Process, levels: Mapping[str, Level], **fields: Any) -> dict[str, Rating]:
-    """Ratings by name."""
+    """Rate several members, by name."""
     return {name: a_rating(session, process, name, level, **fields) for name, level in levels.items()}
 
 
@@ -84,7 +93,7 @@ def amended(session: Session, process: Process, row: Rating, *, hours: int = 0, 
 
 
 def a_feedback(session: Session, process: Process, row: Rating) -> Rating:
-    """The opinion is told to its member."""
+    """Tell a member the opinion on them."""
     by = caller(session, secretary_of(session, process))
     give_feedback(session, process, row, {"given_on": TODAY, "way": FeedbackWay.FACE}, by=by, now=NOW)
     return row
@@ -105,7 +114,10 @@ def a_decision(
     confirmed: bool = True,
     **fields: Any,
 ) -> Meeting:
-    """A deciding meeting of everybody, unless ``present`` says who, at which all agreed, unless ``yes`` says how many."""
+    """Record a deciding meeting of everybody, or of those in ``present``.
+
+    All agreed, unless ``yes`` gives the number of those who did.
+    """
     line = {row.staff_no: row for row in present_of(session, process)}
     there = sorted(line) if present is None else [STAFF_NO.get(name, name) for name in present]
     voters = [each for each in there if (line[each].leads if form is MeetingForm.COMMITTEE else line[each].voting)]
@@ -130,14 +142,14 @@ def a_decision(
 
 
 def a_help_plan(session: Session, process: Process, name: str, **fields: Any) -> HelpPlan:
-    """A whole help plan by the secretary, unless ``fields`` leave something out as None."""
+    """Make a complete help plan by the secretary, without ``fields`` that are None."""
     secretary = secretary_of(session, process)
     body = {"staff_no": STAFF_NO.get(name, name), "helper": secretary, "first_step": "每月谈心一次", "review_on": date(2025, 3, 31), **fields}
     return HELP_PLANS.record(session, process, _given(body), by=caller(session, secretary), now=NOW)
 
 
 def a_case(session: Session, process: Process, name: str, **fields: Any) -> DispositionCase:
-    """A disposition case with its sign and facts, unless ``fields`` leave something out as None."""
+    """Open a disposition case with its sign and facts, without ``fields`` that are None."""
     body = {"staff_no": STAFF_NO.get(name, name), "signs": [1], "facts": FACTS, "proposed_on": PROPOSED_ON, **fields}
     return CASES.record(session, process, _given(body), by=caller(session, secretary_of(session, process)), now=NOW)
 
@@ -147,7 +159,10 @@ def _given(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def all_rating(session: Session, process: Process) -> None:
-    """All that the fourth stage asks, for everybody on the roll, after the ballot was counted: one 优秀 where the quota lets one be."""
+    """Record all that the fourth stage asks for, for everybody on the roll, after the ballot.
+
+    One member gets 优秀 if the quota allows one.
+    """
     those = list(members_on_ballot(present_of(session, process)))
     for number, staff_no in enumerate(those):
         best = {"level": EXCELLENT, "reason": "承担了全部支教任务"} if number == 0 and len(those) >= 4 else {"level": QUALIFIED}
@@ -163,7 +178,7 @@ FOUR_AND_ONE = {**dict.fromkeys(CAST, QUALIFIED), "张三": EXCELLENT}
 
 
 def _after(*acts: Act) -> Act:
-    """One thing after another, once the ballot is counted."""
+    """Do one act after another, once the ballot is counted."""
 
     def done(session: Session, process: Process) -> None:
         for act in (a_counted_ballot, *acts):
@@ -243,7 +258,7 @@ SITUATIONS: dict[str, tuple[Act, Act]] = {
         _after(_one(UNQUALIFIED)),
     ),
 }
-"""By the requirement's name: what meets it, and what leaves it lacking."""
+"""Situations by the requirement's name: one that meets it, and one that lacks it."""
 
 MANY = """
 alter table rating disable trigger user; alter table help_plan disable trigger user; alter table help_plan_review disable trigger user;
@@ -271,4 +286,7 @@ insert into disposition_case (process_id, staff_no, signs, facts, proposed_on, v
 insert into disposition_step (case_id, process_id, step, taken_on, recorded_by, recorded_at)
     select id, process_id, 'superior_filing', '2024-12-20', 'z3', now() from disposition_case where id % 2 = 0;
 """
-"""What 10,000 branches record in this stage, a twentieth of it missing. Meetings and ballots are those of the third stage's own."""
+"""The records of 10,000 branches in this stage, a twentieth of them missing.
+
+Meetings and ballots are those of the third stage.
+"""

@@ -1,4 +1,7 @@
-"""What a branch does in its fifth stage, in short: problems, measures, commitments, publications, filings; and a situation for each requirement."""
+"""The fifth stage in short acts: problems, measures, commitments, publications, filings.
+
+There is a situation for each requirement.
+"""
 
 from __future__ import annotations
 
@@ -31,13 +34,13 @@ def _secretary(session: Session, process: Process) -> str:
 
 
 def a_problem(session: Session, process: Process, text: str = "“三会一课”质量不高", **fields: Any) -> Problem:
-    """A problem of the committee that came up in its meeting."""
+    """Record a problem of the committee that came up in its meeting."""
     body = {"source": ProblemSource.MEETING, "whose": "committee", "text": text, **fields}
     return PROBLEMS.record(session, process, body, by=caller(session, _secretary(session, process)), now=NOW)
 
 
 def a_measure(session: Session, process: Process, *problems: Problem, owner: str | None = None, **fields: Any) -> Measure:
-    """A measure against these problems, the secretary's unless another owns it."""
+    """Record a measure against these problems; the secretary owns it unless ``owner`` is given."""
     body = {"problems": [row.id for row in problems], "text": "完善“三会一课”制度", "due_on": DUE_ON, **fields}
     body |= {} if owner is None else {"owner": STAFF_NO.get(owner, owner)}
     stated = {name: value for name, value in body.items() if value is not None}
@@ -45,21 +48,21 @@ def a_measure(session: Session, process: Process, *problems: Problem, owner: str
 
 
 def a_commitment(session: Session, process: Process, name: str, *, by: str | None = None, **fields: Any) -> Commitment:
-    """A commitment that a member records himself, unless ``by`` does."""
+    """Record a commitment of a member, by themselves or by another."""
     body = {"staff_no": STAFF_NO.get(name, name), "problem": "学习不够深入", "text": "每周自学一次", "due_on": DUE_ON, **fields}
     stated = {field: value for field, value in body.items() if value is not None}
     return COMMITMENTS.record(session, process, stated, by=caller(session, by or name), now=NOW)
 
 
 def a_publication(session: Session, process: Process, **fields: Any) -> Publication:
-    """The measures hang on the notice board for a week."""
+    """Record a publication of the measures on the notice board for a week."""
     body = {"place": "学院公示栏", "from_on": date(2024, 12, 20), "to_on": date(2024, 12, 27), **fields}
     stated = {name: value for name, value in body.items() if value is not None}
     return PUBLICATIONS.record(session, process, stated, by=caller(session, _secretary(session, process)), now=NOW)
 
 
 def a_filing(session: Session, process: Process, **fields: Any) -> RectificationFiling:
-    """The measures went up to the party committee of the faculty."""
+    """Record that the measures were sent up to the faculty's party committee."""
     body = {"sent_to": "计算机学院党委", "sent_on": TODAY, **fields}
     return FILINGS.record(session, process, body, by=caller(session, _secretary(session, process)), now=NOW)
 
@@ -67,32 +70,32 @@ def a_filing(session: Session, process: Process, **fields: Any) -> Rectification
 def progress(
     session: Session, process: Process, measure: Measure, state: MeasureState, evidence: str | None = None, *, by: str = "张三", now: datetime = NOW
 ) -> MeasureProgress:
-    """Somebody notes how far a measure has come."""
+    """Note the progress of a measure."""
     body = {"state": state, **({} if evidence is None else {"evidence": evidence})}
     return record_progress(session, process, measure, body, by=caller(session, by), now=now)
 
 
 def a_comment(session: Session, process: Process, measure: Measure, *, by: str = "李四", now: datetime = NOW) -> MeasureComment:
-    """Somebody says something of a measure."""
+    """Comment on a measure."""
     return record_comment(session, process, measure, {"text": "建议明确到人"}, by=caller(session, by), now=now)
 
 
 def received(session: Session, process: Process) -> RectificationFiling:
-    """A filing that the office has confirmed."""
+    """Make a filing that the office has confirmed."""
     row = a_filing(session, process)
     confirm_receipt(session, row, by=caller(session, "office"), now=NOW)
     return row
 
 
 def all_commitments(session: Session, process: Process) -> None:
-    """A commitment of everybody who is still on the roll."""
+    """Record a commitment of everybody who is still on the roll."""
     for row in roll(session, process.id):
         if row.left_on is None:
             a_commitment(session, process, row.staff_no)
 
 
 def all_rectification(session: Session, process: Process) -> None:
-    """All that a branch must record to leave its fifth stage."""
+    """Record all that a branch needs to leave its fifth stage."""
     a_measure(session, process, a_problem(session, process))
     all_commitments(session, process)
     a_publication(session, process)
@@ -100,12 +103,12 @@ def all_rectification(session: Session, process: Process) -> None:
 
 
 def the_year_after(session: Session, process: Process, year: int = 2025) -> Process:
-    """The same branch in a later year."""
+    """Make the appraisal of the same branch in a later year."""
     return another_year(session, process, year)
 
 
 def another_year(session: Session, process: Process, year: int) -> Process:
-    """The appraisal of the same branch in another year, without a roll."""
+    """Make the appraisal of the same branch in another year, without a roll."""
     before = process.cycle
     cycle = Cycle(year=year, title="", theme="", plan=before.plan, deadlines=before.deadlines, changed_at=NOW, published_at=NOW, closed_at=None)
     cycle.status = before.status
@@ -126,7 +129,7 @@ def another_year(session: Session, process: Process, year: int) -> Process:
 
 
 def whole(session: Session, process: Process, **fields: Any) -> Measure:
-    """A measure against a problem of its own."""
+    """Record a measure against a problem of its own."""
     return a_measure(session, process, a_problem(session, process), **fields)
 
 
@@ -143,12 +146,12 @@ taken_back = pytest.mark.parametrize("take_back", [by_withdrawal, by_rejection])
 
 
 def ids(*rows: Evidence) -> list[str]:
-    """As ``lacking`` has them: text, in the order of text."""
+    """Give the numbers as ``lacking`` does: as text, in the order of text."""
     return sorted(str(row.id) for row in rows)
 
 
 def actors(session: Session, name: str) -> set[int | None]:
-    """Who must act on the rows of a requirement."""
+    """Find the people who must act on the rows of a requirement."""
     rows = BY_NAME[name].query().subquery()
     return set(session.scalars(select(rows.c.person_id)))
 
@@ -161,7 +164,7 @@ def mine(session: Session, who: str, name: str) -> list[str]:
 
 
 def _nothing(session: Session, process: Process) -> None:
-    """A new branch as it is."""
+    """Leave a new branch as it is."""
 
 
 def _closed(evidence: str | None) -> _Recorded:
@@ -198,7 +201,7 @@ SITUATIONS: dict[str, tuple[_Recorded, _Recorded]] = {
         lambda session, process: a_comment(session, process, whole(session, process)),
     ),
 }
-"""By the requirement's name: what meets it, and what leaves it lacking."""
+"""Situations by the requirement's name: one that meets it, and one that lacks it."""
 
 
 # ── a large school ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -230,4 +233,8 @@ insert into publication (process_id, place, from_on, to_on, version, recorded_by
 insert into rectification_filing (process_id, sent_to, sent_on, version, recorded_by, recorded_at)
     select id, '学院党委', '2025-01-10', 1, 'z3', now() from process where id % 20 <> 1;
 """
-"""To be run after the branches and their rolls, before ``analyze``: each statement ends with a semicolon at the end of a line."""
+"""The records of 10,000 branches in this stage, a twentieth of them missing.
+
+To be run after the branches and their rolls, before ``analyze``. Each statement ends with a
+semicolon at the end of a line.
+"""

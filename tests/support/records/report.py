@@ -1,4 +1,7 @@
-"""The sixth stage in short: the form, and a situation that lacks and one that has each of its requirements."""
+"""The sixth stage in short acts: the form.
+
+For each of its requirements there is a situation that lacks it and one that meets it.
+"""
 
 from __future__ import annotations
 
@@ -20,18 +23,18 @@ WRITTEN = {"prepared_by": "王五", "phone": "8888 0101"}
 
 
 def write_form(session: Session, process: Process, fields: Mapping[str, str], *, seen: int) -> Form:
-    """The secretary writes on the form, which they have seen in this version."""
+    """Let the secretary write on the form, seen in this version."""
     by = caller(session, secretaries(session, [process.id])[process.id].staff_no)
     return FORM.write(session, process, FORM.of(session, process, held=True), fields, seen=seen, by=by, now=NOW)
 
 
 def a_form(session: Session, process: Process, **fields: Any) -> Form:
-    """Who prepared the form, and his phone."""
+    """Fill in the form's author and their phone."""
     return write_form(session, process, {**WRITTEN, **fields}, seen=0)
 
 
 def _a_year(session: Session, process: Process) -> None:
-    """Every paper that a branch keeps."""
+    """Record every paper that a branch keeps."""
     a_study(session, process)
     a_talk(session, process, "张三", "王五", **SUBSTANCE)
     all_self_review(session, process)
@@ -97,4 +100,4 @@ alter table form disable trigger user;
 insert into form (process_id, prepared_by, phone, version)
     select id, '填表人', case when id % 20 <> 0 then '8888' end, 1 from process where id % 20 <> 1;
 """
-"""What 10,000 branches record in this stage, a twentieth of it missing."""
+"""The records of 10,000 branches in this stage, a twentieth of them missing."""

@@ -1,4 +1,7 @@
-"""The third stage in short: self-reviews, meetings, tallies; and for each of its requirements a situation that lacks it and one that has it."""
+"""The third stage in short acts: self-reviews, meetings, tallies.
+
+For each of its requirements there is a situation that lacks it and one that meets it.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ CRITICISM = {"matter": "主题党日两次迟到", "shown": "作为支委没有�
 
 
 def a_self_review(session: Session, process: Process, name: str, *, by: str | None = None, submitted: bool = True, **fields: Any) -> SelfReview:
-    """What somebody wrote of himself."""
+    """Record a member's self-review."""
     body = {"staff_no": STAFF_NO.get(name, name), "aspects": ANSWERED, "submitted": submitted, **fields}
     return SELF_REVIEWS.record(session, process, body, by=caller(session, by or name), now=NOW)
 
@@ -41,7 +44,10 @@ def a_meeting(
     by: str = "张三",
     **fields: Any,
 ) -> Meeting:
-    """A meeting whose minutes are complete: the secretary takes the chair and the next one on the roll the minutes."""
+    """Record a meeting with complete minutes.
+
+    The secretary takes the chair, and the next member on the roll writes the minutes.
+    """
     there = [row.staff_no for row in present_of(session, process)]
     secretary = next(row.staff_no for row in present_of(session, process) if row.post is Post.SECRETARY)
     body = {
@@ -68,7 +74,10 @@ def confirmed_by_both(session: Session, process: Process, row: Meeting) -> None:
 
 
 def a_life_meeting(session: Session, process: Process, **fields: Any) -> Meeting:
-    """A self-review meeting that is the general meeting too: the secretary reports, and each criticises himself."""
+    """Record a self-review meeting that is the general meeting too.
+
+    The secretary reports and criticises themselves.
+    """
     secretary = next(row.staff_no for row in present_of(session, process) if row.post is Post.SECRETARY)
     given = {
         "duty_report": "代表支委会述职",
@@ -84,13 +93,16 @@ def present_of(session: Session, process: Process) -> list[Participant]:
 
 
 def tellers_of(session: Session, process: Process) -> tuple[str, str]:
-    """Two full members who are not the secretary."""
+    """Find two full members other than the secretary."""
     one, other, *_ = (row.staff_no for row in present_of(session, process) if row.standing is Standing.FULL and row.post is not Post.SECRETARY)
     return one, other
 
 
 def a_ballot(session: Session, process: Process, subject: TallySubject, levels: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """What a ballot came to in which everybody voted alike: 合格 for each unless ``levels`` says another, and 好 for the committee."""
+    """Make the result of a ballot in which everybody voted alike.
+
+    It is 合格 for each unless ``levels`` gives another, and 好 for the committee.
+    """
     voters = sum(row.voting for row in present_of(session, process))
     numbers = {"subject": subject, "issued": voters, "returned": voters, "valid": voters, "void": 0}
     if subject is TallySubject.COMMITTEE:
@@ -100,7 +112,7 @@ def a_ballot(session: Session, process: Process, subject: TallySubject, levels: 
 
 
 def a_tally(session: Session, process: Process, subject: TallySubject, *, tellers: int = 2, levels: Mapping[str, str] | None = None) -> Tally:
-    """What a ballot came to, entered by one teller or by two."""
+    """Enter the result of a ballot, by one teller or by two."""
     body = a_ballot(session, process, subject, levels)
     rows = [TALLIES.record(session, process, body, by=caller(session, who), now=NOW) for who in tellers_of(session, process)[:tellers]]
     return rows[-1]
@@ -112,7 +124,7 @@ def tallies(session: Session, process: Process) -> None:
 
 
 def all_self_review(session: Session, process: Process) -> None:
-    """All that the third stage asks, for everybody on the roll."""
+    """Record all that the third stage asks for, for everybody on the roll."""
     for row in present_of(session, process):
         if row.excused_confirmed_by is None:
             a_self_review(session, process, row.staff_no)
@@ -258,4 +270,4 @@ insert into tally_of_item (tally_id, item, process_id, good, fairly_good, fair, 
     select t.id, w.item, t.process_id, 6, 0, 0, 0, 0
     from tally t, (values ('work'), ('style'), ('overall')) w (item) where t.subject = 'committee' and t.recorded_by like 'B%';
 """
-"""What 10,000 branches record in this stage, a twentieth of it missing."""
+"""The records of 10,000 branches in this stage, a twentieth of them missing."""

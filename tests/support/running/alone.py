@@ -1,4 +1,7 @@
-"""Turns of several workers: a test that judges time waits until no other runs, and the others wait for it."""
+"""Turns of several workers, for tests that judge time.
+
+Such a test waits until no other runs, and the others wait for it.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,11 @@ from portalocker import LockFlags
 
 
 class Turns:
-    """The turns of one worker. The kernel gives back what a worker held that died.
+    """The turns of one worker. The kernel releases the turn of a worker that died.
 
-    1. Whoever wants a turn passes the door, one at a time.
-    2. Most share the room, and leave the door open behind them.
-    3. One who wants to be alone stays in the door until the room is empty.
+    1. Each worker that wants a turn passes the door, one at a time.
+    2. Most workers share the room, and leave the door open behind them.
+    3. A worker that wants to be alone stays in the door until the room is empty.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -38,7 +41,7 @@ class Turns:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Inside a shared turn: have the room for oneself."""
+        """Have the room alone, inside a shared turn."""
         portalocker.unlock(self._room)
         self._enter(LockFlags.EXCLUSIVE)
         try:

@@ -1,4 +1,7 @@
-"""What one PostgreSQL took is planned by another version as well: every statement that the tests made the product send."""
+"""The check that another version of PostgreSQL plans the same statements.
+
+They are all statements that the product sent in the tests.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,10 @@ from sqlalchemy.exc import DBAPIError
 from workflow.foundation.database import APPLICATION_ROLE
 
 PLANNED = ("select", "insert", "update", "delete", "merge", "with")
-"""How a statement begins that EXPLAIN takes. It plans and does not run it. Several in one are the tests' own."""
+"""The first words of statements that EXPLAIN plans without running them.
+
+A text with several statements is the tests' own and is left out.
+"""
 
 
 class Sent:
@@ -23,7 +29,7 @@ class Sent:
 
     @contextmanager
     def recorded(self) -> Iterator[None]:
-        """Record while the block runs."""
+        """Record statements until the block ends."""
         event.listen(Engine, "after_cursor_execute", self._note)
         try:
             yield
@@ -31,7 +37,7 @@ class Sent:
             event.remove(Engine, "after_cursor_execute", self._note)
 
     def refused_by(self, engine: Engine) -> dict[str, str]:
-        """The statements that another PostgreSQL does not plan, with what it says."""
+        """Find the statements that another PostgreSQL does not plan, with its error."""
         refused = {}
         for statement, values in self._first_values.items():
             try:

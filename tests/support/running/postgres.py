@@ -1,4 +1,4 @@
-"""The PostgreSQL of the tests: its version, where its data lies, and what it leaves out to be quick."""
+"""The PostgreSQL of the tests: its version, the place of its data, the settings for speed."""
 
 from __future__ import annotations
 
@@ -25,16 +25,22 @@ from workflow.foundation.settings import read_settings
 from workflow.foundation.vocabulary import Coverage
 
 VERSIONS = (16, 18)
-"""The oldest that is served, and the one that is embedded."""
+"""The oldest supported version, and the embedded one."""
 SERVER = "server"
 NOT_ASKED_OF_TESTS = ("fsync", "synchronous_commit", "full_page_writes")
-"""They guard against a machine that stops. Tests of crashes start a PostgreSQL of their own, which keeps them."""
+"""Settings against a crash of the machine, turned off in tests.
+
+Tests of crashes start a PostgreSQL of their own, which keeps them.
+"""
 _numbers = count(1)
 MEMORY, MEMORY_BYTES = Path("/dev/shm"), 4 << 30  # noqa: S108
 
 
 def version_of(config: pytest.Config) -> str:
-    """The version that was asked for; else 18, and of several workers every other one has 16, the other one each day."""
+    """Choose the version that was asked for, or else 18.
+
+    With several workers every other one has 16, and the two change places each day.
+    """
     if asked := config.getoption("--postgres"):
         return str(asked)
     worker = os.environ.get("PYTEST_XDIST_WORKER")
@@ -45,13 +51,14 @@ def version_of(config: pytest.Config) -> str:
 
 @contextmanager
 def a_postgres(version: str) -> Iterator[str]:
-    """The URL of a superuser on a server of the tests' own, or on the real one that was named."""
+    """Run a server of the tests' own, or take the named real one; yields a superuser's URL."""
     if version == SERVER:
         url = read_settings().test_database_url
         assert url, "--postgres=server wants ZHIBU_TEST_DATABASE_URL"
         yield url
         return
-    # Not below pytest's own folder: another session of pytest takes the permissions back that PostgreSQL needs there.
+    # Not below pytest's own folder: another session of pytest takes back the permissions that
+    # PostgreSQL needs there.
     with (
         TemporaryDirectory(prefix="zhibu-tests-", dir=_quick_folder()) as folder,
         embedded_postgres(Path(folder), version=int(version)) as url,
@@ -64,7 +71,10 @@ def a_postgres(version: str) -> Iterator[str]:
 
 
 def _quick_folder() -> Path | None:
-    """Memory, where there is plenty: on a disk each new database of 650 files may take half a second."""
+    """Choose memory if there is plenty, else the default.
+
+    On a disk each new database of 650 files may take half a second.
+    """
     if not os.access(MEMORY, os.W_OK):
         return None
     roomy = psutil.disk_usage(str(MEMORY)).free >= MEMORY_BYTES and psutil.virtual_memory().available >= 2 * MEMORY_BYTES
@@ -73,7 +83,10 @@ def _quick_folder() -> Path | None:
 
 @contextmanager
 def a_template(superuser: str) -> Iterator[str]:
-    """A migrated database that others are cloned from. The school of ``builders.a_school`` can be put into its clones."""
+    """Make a migrated database that others are cloned from.
+
+    The school of ``builders.a_school`` can be put into its clones.
+    """
     name = f"zhibu_template_{os.getpid()}"
     owner, application = (
         url_of(superuser, name, migrations.OWNER_ROLE),
@@ -117,7 +130,7 @@ def _keep_the_schools(superuser: str, template: str) -> dict[str, int]:
 
 @contextmanager
 def a_clone(superuser: str, template: str) -> Iterator[str]:
-    """The application's URL of a fresh database."""
+    """Clone a fresh database; yields the application's URL."""
     name = f"{standing.CLONES}{os.getpid()}_{next(_numbers)}"
     with administration(superuser) as connection:
         connection.execute(text(f"create database {name} template {template} owner {migrations.OWNER_ROLE}"))
@@ -129,20 +142,20 @@ def a_clone(superuser: str, template: str) -> Iterator[str]:
 
 
 def administration(superuser: str) -> Connection:
-    """A connection that creates and drops databases."""
+    """Open a connection that creates and drops databases."""
     return create_engine(superuser, poolclass=NullPool, isolation_level="AUTOCOMMIT").connect()
 
 
 def url_of(superuser: str, database: str, role: str) -> str:
-    """The URL of a database for a role."""
+    """Make the URL of a database for a role."""
     return make_url(superuser).set(database=database, username=role).render_as_string(hide_password=False)
 
 
 def refused_by_another_version(sent: Sent, superuser: str, version: str) -> dict[str, str]:
-    """The statements that another version does not plan, with what it says.
+    """Find the statements that another version does not plan, with its error.
 
-    Left out is what this version does not plan either on a fresh database: it spoke of a table or a
-    function that a test had made.
+    A statement is left out if this version does not plan it on a fresh database either: it names a
+    table or a function that a test made.
     """
     own = _refused_on(sent, superuser)
     with a_postgres(version) as another:

@@ -1,7 +1,8 @@
-"""The school of ``builders.a_school`` as rows: built once in each worker, then put into other databases as it was.
+"""The school of ``builders.a_school`` as rows: built once in each worker, then put into databases.
 
-Putting it in takes a fifth of building it. The rows go in as the builder's did, by the application's role and through
-every trigger, so history, counts and changes of branches come of themselves.
+To put it in takes a fifth of the time to build it. The rows go in as the builder's did, by the
+application's role and through every trigger, so history, counts and changes of branches follow by
+themselves.
 """
 
 from __future__ import annotations
@@ -16,20 +17,20 @@ from sqlalchemy.orm import Session
 from migrations.tables import METADATA
 
 CLONES = "zhibu_test_"
-"""The names of databases whose numbering leaves room for the rows begin like this."""
+"""The first part of the names of databases whose numbering leaves room for the rows."""
 WRITTEN_BY_TRIGGERS = {"history", "progress_delta", "branch_change"}
 TABLES = [each for each in METADATA.sorted_tables if each.name not in WRITTEN_BY_TRIGGERS]
 
 _kept: dict[str, str] = {}
 
 Rows = dict[str, dict[str, str]]
-"""Of each table: the rows as JSON, by their key."""
+"""The rows of each table as JSON, by their key."""
 
 
 def keep(session: Session, name: str, *steps: Callable[[], object]) -> dict[str, int]:
-    """Build a school step by step in an empty database, and keep its rows; count those of each table.
+    """Build a school step by step in an empty database, keep its rows, count them by table.
 
-    A step ends where a row that it wrote is to be changed by the next one: that change is kept as a change.
+    A step ends before a change of a row that it wrote, so that the change is kept as a change.
     """
     statements, before = [], _rows(session)
     for step in steps:
@@ -43,7 +44,7 @@ def keep(session: Session, name: str, *steps: Callable[[], object]) -> dict[str,
 
 
 def put(session: Session, name: str) -> bool:
-    """Put a kept school into the session's database; False where it has to be built."""
+    """Put a kept school into the session's database; give False if it has to be built."""
     database = session.get_bind().engine.url.database or ""
     if name not in _kept or not database.startswith(CLONES):
         return False
@@ -71,7 +72,7 @@ def _rows(session: Session) -> Rows:
 
 
 def _changes(before: Rows, after: Rows) -> list[str]:
-    """The statements that bring the rows from one state to the next."""
+    """Make the statements that bring the rows from one state to the next."""
     statements = []
     for table in TABLES:
         old, new = before.get(table.name, {}), after.get(table.name, {})

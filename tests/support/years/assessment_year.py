@@ -1,4 +1,7 @@
-"""The committee's assessment of branches over HTTP: a short act for each thing that somebody does, each signed in as himself."""
+"""The committee's assessment of branches over HTTP, in short acts.
+
+Each person acts signed in as themselves.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,7 @@ SESSION = {"held_on": "2025-01-08", "place": "第一会议室"}
 
 @dataclass(frozen=True)
 class AssessmentYear:
-    """A branch that is assessed."""
+    """A branch in the committee's assessment."""
 
     house: House
     code: str
@@ -56,19 +59,19 @@ class AssessmentYear:
         return every(self.office, f"{self.year}/branches/{self.code}/roll")
 
     def holder(self, post: str | None) -> str:
-        """The 学工号 of who holds a post, or of a plain member."""
+        """Find the 学工号 of the holder of a post, or of a plain member."""
         return next(str(row["staff_no"]) for row in self.roll if row["post"] == post)
 
     def arrange(self, **body: Any) -> Any:
         return ok(self.office.patch(self.path, body, seen=self.office.get(self.path).etag), 200)
 
     def put(self, what: str, body: Mapping[str, Any], *, by: Client | None = None) -> Any:
-        """Read, then put with what was read, as a client does."""
+        """Read, then put with the version that was read, as a client does."""
         client, path = by or self.secretary, f"{self.path}/{what}"
         return ok(client.put(path, body, seen=client.get(path).headers.get("ETag")), 200)
 
     def report(self, *, without: Iterable[str] = (), **fields: Any) -> Any:
-        """The secretary submits his duty report."""
+        """Let the secretary submit a duty report."""
         sections = {name: text for name, text in SECTIONS.items() if name not in without}
         return self.put("duty-report", {"sections": sections, "submitted": True, **fields})
 
@@ -90,7 +93,7 @@ class AssessmentYear:
         return str(ok(self.office.get(self.path), 200)["stage"])
 
     def does(self, stage: str) -> None:
-        """All that a stage asks for this branch."""
+        """Do all that a stage asks for from this branch."""
         if stage == "collecting":
             self.arrange(mode="written")
             self.report()
@@ -104,7 +107,7 @@ class AssessmentYear:
 
 
 def attendance_sheet(rows: Iterable[Row]) -> bytes:
-    """The xlsx of an attendance sheet."""
+    """Make the xlsx of an attendance sheet."""
     return workbook_of({"出勤表": (HEADINGS, list(rows))})
 
 
@@ -122,7 +125,7 @@ def apply_attendance(office: Client, activity: Mapping[str, Any], rows: Iterable
 
 
 def a_decision(results: Mapping[str, str], *, number: str = "党委会〔2025〕3号", **fields: Any) -> dict[str, Any]:
-    """What the office enters from the minutes."""
+    """Make the body of a decision that the office enters from the minutes."""
     body = {
         "held_on": "2024-12-20",
         "number": number,
@@ -134,6 +137,6 @@ def a_decision(results: Mapping[str, str], *, number: str = "党委会〔2025〕
 
 
 def decide(house: House, results: Mapping[str, str], **fields: Any) -> Any:
-    """A decision is entered by the office and made final by the committee."""
+    """Let the office enter a decision and the committee make it final."""
     made = ok(house.as_("office").post(f"{YEAR}/decision", a_decision(results, **fields)))
     return ok(house.as_("committee").post(f"{YEAR}/decisions/{made['id']}/confirm"), 200)

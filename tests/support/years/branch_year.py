@@ -1,4 +1,7 @@
-"""One branch's whole year over HTTP: a short act for each stage, done by whoever does it in a branch, each signed in as himself."""
+"""One branch's whole year over HTTP: a short act for each stage.
+
+Each act is done by the person who does it in a branch, signed in as themselves.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ Line = dict[str, Any]
 
 
 def ok(answer: Reply, status: int = 201) -> Any:
-    """The body of what was done."""
+    """Check the status and give the body."""
     assert answer.status == status, answer.body
     return answer.body
 
@@ -35,7 +38,7 @@ def ok(answer: Reply, status: int = 201) -> Any:
 
 @contextmanager
 def an_empty_house(superuser: str, template: str, **settings: Any) -> Iterator[House]:
-    """A service whose school has its office and nothing else."""
+    """Run a service whose school has its office and nothing else."""
     with a_clone(superuser, template) as url:
         engine = engine_for(url)
         with transaction(engine, actor="cli") as session:
@@ -46,7 +49,7 @@ def an_empty_house(superuser: str, template: str, **settings: Any) -> Iterator[H
 
 
 def import_roster(office: Client, members: Sequence[Row], committee: Sequence[Row]) -> Any:
-    """Upload a workbook and apply it. Returns what it changed."""
+    """Upload a workbook and apply it; give its changes."""
     content, headers = BytesIO(a_workbook(members, committee)), {"Authorization": f"Bearer {office.token}"}
     answer = office.http.post("/api/v1/roster-imports", data={"file": (content, "名册.xlsx")}, headers=headers)
     assert answer.status_code == 201, answer.get_json()
@@ -56,13 +59,13 @@ def import_roster(office: Client, members: Sequence[Row], committee: Sequence[Ro
 
 
 def open_year(office: Client, plan: str = "2024") -> None:
-    """The office opens a year with the days of the tests, and publishes it."""
+    """Let the office open a year with the days of the tests, and publish it."""
     ok(office.post("/cycles", {"plan": plan, "deadlines": {stage.value: day.isoformat() for stage, day in DEADLINES.items()}}))
     ok(office.post(f"/cycles/{plan}/publish"), 200)
 
 
 def every(client: Client, path: str) -> list[Any]:
-    """A whole list, page by page."""
+    """Read a whole list, page by page."""
     items, after = [], ""
     while True:
         page = ok(client.get(f"{path}{'&' if '?' in path else '?'}limit=200{after}"), 200)
@@ -77,7 +80,10 @@ def every(client: Client, path: str) -> list[Any]:
 
 @dataclass(frozen=True)
 class BranchYear:
-    """A branch in a year, and how it goes through it. ``levels`` are those it gives by 学工号; who is not named is 合格."""
+    """A branch in a year, and its way through it.
+
+    ``levels`` are its ratings by 学工号; members without one are 合格.
+    """
 
     house: House
     code: str
@@ -106,18 +112,18 @@ class BranchYear:
         return self.house.as_(self.holder("secretary"))
 
     def holder(self, post: str) -> str:
-        """The 学工号 of who holds a post."""
+        """Find the 学工号 of the holder of a post."""
         return next(str(row["staff_no"]) for row in self.roll() if row["post"] == post)
 
     def roll(self) -> list[Line]:
-        """Who is on the roll and has not left."""
+        """List the people on the roll who have not left."""
         return [row for row in every(self.office, f"{self.path}/roll") if row["left_on"] is None]
 
     def numbers(self, which: Callable[[Line], Any] = lambda row: True) -> list[str]:
         return [row["staff_no"] for row in self.roll() if which(row)]
 
     def record(self, what: str, body: Mapping[str, Any], *, by: str | None = None) -> Any:
-        """Record one, by the secretary unless another does."""
+        """Record one, by the secretary unless ``by`` names another."""
         return ok((self.house.as_(by) if by else self.secretary).post(f"{self.path}/{what}", body))
 
     def amend(self, what: str, record: Mapping[str, Any], changes: Mapping[str, Any], *, by: str | None = None) -> Any:
@@ -128,12 +134,12 @@ class BranchYear:
         return self.record("waivers", {"requirement": requirement, "reason": "长期在国外访学", **({"subjects": list(subjects)} if subjects else {})})
 
     def move(self, trigger: str, *, by: str | None = None, **body: Any) -> Reply:
-        """Read, then move with what was read, as a client does."""
+        """Read, then move with the version that was read, as a client does."""
         client = self.house.as_(by) if by else self.secretary
         return client.post(f"{self.path}/moves", {"trigger": trigger, **body}, seen=client.get(self.path).etag)
 
     def goes_on(self) -> str:
-        """Leave the present stage. Returns the next."""
+        """Leave the present stage; give the next."""
         return str(ok(self.move("file" if self.stage == "report" else "advance"))["stage"])
 
     @property
@@ -141,12 +147,12 @@ class BranchYear:
         return str(ok(self.office.get(self.path), 200)["stage"])
 
     def on_roll(self, staff_no: str, changes: Mapping[str, Any], *, by: Client | None = None) -> None:
-        """What is decided about one person: by the office, or by another."""
+        """Decide about one person on the roll, by the office or by another."""
         client, path = by or self.office, f"{self.path}/roll/{staff_no}"
         ok(client.patch(path, changes, seen=client.get(path).etag), 200)
 
     def excuse(self, staff_no: str) -> None:
-        """The branch excuses somebody, and the office confirms it."""
+        """Let the branch excuse a member, and the office confirm it."""
         self.on_roll(staff_no, {"excused_reason": "长期病休"}, by=self.secretary)
         ok(self.office.post(f"{self.path}/roll/{staff_no}/confirm"), 200)
 
@@ -166,7 +172,10 @@ class BranchYear:
         self.record("talks", {**body, **({"focus": True, "focus_reason": "新到支部"} if focus else {})}, by=talker)
 
     def talks(self, *, without: Collection[str] = (), focus: bool = True) -> None:
-        """Each pair of the leaders, and each other member with one of them; ``without`` names a member or a pair ``a:b``."""
+        """Record talks of each pair of leaders, and of each other member with one of them.
+
+        ``without`` names a member or a pair ``a:b`` that does not talk.
+        """
         leaders, others = self.numbers(lambda row: row["leads"]), self.numbers(lambda row: not row["leads"])
         secretary = self.holder("secretary")
         pairs = [(one, other) for one, other in combinations(leaders, 2) if ":".join(sorted((one, other))) not in without]
@@ -193,7 +202,10 @@ class BranchYear:
                 self.self_review(row["staff_no"], rated=row["standing"] == "full")
 
     def meeting(self, purpose: str, form: str = "general", *, present: Sequence[str] | None = None, confirmed: bool = True, **fields: Any) -> Any:
-        """A meeting with whole minutes: of the members, of the committee and the cadres, or of whom ``present`` says."""
+        """Record a meeting with complete minutes.
+
+        It is of the members, of the committee and the cadres, or of those in ``present``.
+        """
         in_committee = form == "committee"
         due = self.numbers(lambda row: row["excused_confirmed_by"] is None and (not in_committee or row["on_committee"] or row["cadre"]))
         there, chair = sorted(due if present is None else present), self.holder("secretary")
@@ -215,7 +227,7 @@ class BranchYear:
         return made
 
     def confirm(self, meeting: Mapping[str, Any], *roles: str) -> None:
-        """Chair and recorder confirm the minutes, each for himself, or the one that is named."""
+        """Let chair and recorder confirm the minutes, or only the roles that are named."""
         for role in roles or ("chair", "recorder"):
             ok(self.house.as_(meeting[role]).post(f"{self.path}/meetings/{meeting['id']}/confirm"), 200)
 
@@ -224,7 +236,7 @@ class BranchYear:
         return {"criticisms": [{"speaker": leaders[0], "about": leaders[-1], **CRITICISM}]}
 
     def life_meetings(self, form: str = "general") -> None:
-        """The self-review meeting in its form, and the secretary's report to a general meeting."""
+        """Record the self-review meeting in its form, and the report to a general meeting."""
         report: Line = {"duty_report": "代表支委会述职"}
         if form == "general":
             self.meeting("life", **report, **self.criticism())
@@ -244,7 +256,10 @@ class BranchYear:
         return [row for row in self.roll() if row["standing"] == "full" and row["rated_here"] and row["excused_confirmed_by"] is None]
 
     def ballot(self, subject: str) -> Line:
-        """What a ballot came to in which everybody voted for the level that is given, and for nobody's own."""
+        """Make the result of a ballot: everybody votes for each member's level in ``levels``.
+
+        Nobody votes on themselves.
+        """
         voters = self.voters()
         numbers = {"subject": subject, "issued": voters, "returned": voters, "valid": voters, "void": 0}
         if subject == "committee":
@@ -276,7 +291,7 @@ class BranchYear:
             self.tell(staff_no)
 
     def tell(self, staff_no: str) -> None:
-        """The opinion is told to its member, who acknowledges it."""
+        """Tell a member the opinion on them, and let them acknowledge it."""
         ok(self.secretary.post(f"{self.path}/ratings/{staff_no}/feedback", {"given_on": TODAY, "way": "face"}), 200)
         ok(self.house.as_(staff_no).post(f"{self.path}/ratings/{staff_no}/acknowledge", {"remark": "同意"}), 200)
 
@@ -300,7 +315,7 @@ class BranchYear:
         )
 
     def aftercare(self) -> None:
-        """What follows for who is rated 基本合格 or 不合格."""
+        """Record help plans and cases for members rated 基本合格 or 不合格."""
         for staff_no, level in self.levels.items():
             if level == "basic":
                 self.help_plan(staff_no)
@@ -328,7 +343,7 @@ class BranchYear:
         return self.record("publications", {"place": "学院公示栏", "from": TODAY, "to": "2024-12-27", **fields})
 
     def sent_up(self) -> None:
-        """The measures go up, and the office confirms that it has them."""
+        """Send the measures up, and let the office confirm the receipt."""
         made = self.record("rectification-filings", {"to": "学院党委", "sent_on": TODAY})
         ok(self.office.post(f"{self.path}/rectification-filings/{made['id']}/receive"), 200)
 
@@ -340,7 +355,7 @@ class BranchYear:
     # ── a whole stage ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     def does(self, stage: str, *, form: str = "general", decides: str = "general") -> None:
-        """All that a stage asks of this branch."""
+        """Do all that a stage asks for from this branch."""
         acts: Mapping[str, Sequence[Callable[[], object]]] = {
             "study": [self.study],
             "talks": [self.talks],
@@ -353,7 +368,7 @@ class BranchYear:
             act()
 
     def comes_to(self, stage: str, *, form: str = "general", decides: str = "general") -> None:
-        """Does all and moves on, stage after stage, until it stands there."""
+        """Do all and move on, stage after stage, until the branch is there."""
         while (here := self.stage) != stage:
             self.does(here, form=form, decides=decides)
             self.goes_on()

@@ -1,4 +1,7 @@
-"""What a branch can lack at each requirement that blocks: how everything but its evidence is there, and how the evidence comes."""
+"""The gap of a branch at each requirement that blocks.
+
+Each function leaves out only the evidence of its requirement, and returns the act that adds it.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +19,11 @@ EXCELLENT = {1: "excellent"}
 
 @dataclass(frozen=True)
 class Removal:
-    """``lacks`` does all that the stage asks but one thing, and returns how that comes."""
+    """``lacks`` does all acts of the stage except one, and returns that one."""
 
     lacks: Callable[[BranchYear], Mend]
     before: Callable[[BranchYear], object] = lambda branch: None
-    """What was done ahead."""
+    """The act done beforehand."""
     levels: Mapping[int, str] = field(default_factory=lambda: EXCELLENT)
     """Levels by place on the roster."""
     coverage: str = "default"
@@ -35,7 +38,10 @@ def no_exchange(branch: BranchYear) -> Mend:
 
 
 def one_title_unread(branch: BranchYear) -> Mend:
-    """Who has not read what nobody has read is asked for too (E4), so a reason stands for that first."""
+    """Let nobody read one title.
+
+    E4 then asks for every member who has not read it, so a waiver covers that first.
+    """
     branch.study(titles=READING[:1])
     branch.waive("members_who_have_not_studied")
     return branch.study
@@ -72,7 +78,7 @@ def no_focus_talk(branch: BranchYear) -> Mend:
 
 
 def a_member(branch: BranchYear) -> str:
-    """The last on the roll."""
+    """Find the last member on the roll."""
     return branch.numbers()[-1]
 
 
@@ -97,7 +103,7 @@ def studied_again(branch: BranchYear) -> None:
 
 
 def met_before_the_study_that_counts(branch: BranchYear) -> Mend:
-    """The office rejects the study before the meeting; there is one on the day after it."""
+    """Let the office reject the study before the meeting; another was held on the day after it."""
     _all_but_the_meeting(branch)
     meeting = branch.meeting("life", **REPORT, **branch.criticism())
     study = min(every(branch.office, f"{branch.path}/study-sessions"), key=lambda row: str(row["held_on"]))
@@ -106,12 +112,12 @@ def met_before_the_study_that_counts(branch: BranchYear) -> Mend:
 
 
 def _corrected(branch: BranchYear, meeting: Mapping[str, Any], **changes: Any) -> Mend:
-    """Minutes that are corrected must be confirmed again."""
+    """Correct minutes and confirm them again, as corrected minutes must be."""
     return lambda: branch.confirm(branch.amend("meetings", meeting, changes))
 
 
 def a_meeting_short_of(mended: Mapping[str, Any], /, **given: Any) -> Callable[[BranchYear], Mend]:
-    """A self-review meeting that is recorded otherwise, and what mends it."""
+    """Record a self-review meeting with other fields; ``mended`` are those that correct it."""
 
     def lacks(branch: BranchYear) -> Mend:
         _all_but_the_meeting(branch)
@@ -189,7 +195,7 @@ def one_not_told(branch: BranchYear) -> Mend:
 
 
 def rated(mend: Callable[[BranchYear], object]) -> Callable[[BranchYear], Mend]:
-    """All are rated, told and decided on; nothing follows for anybody yet."""
+    """Rate, tell and decide on all; nothing follows from it for anybody yet."""
 
     def lacks(branch: BranchYear) -> Mend:
         branch.ratings()
@@ -200,7 +206,7 @@ def rated(mend: Callable[[BranchYear], object]) -> Callable[[BranchYear], Mend]:
 
 
 def not_approved_over_the_quota(branch: BranchYear) -> Mend:
-    """There is a reason, and the office has not agreed to it yet."""
+    """Give a reason that the office has not approved yet."""
     rated(lambda _: None)(branch)
     reason = branch.waive("more_excellent_than_the_quota")
     return lambda: ok(branch.office.post(f"{branch.path}/waivers/{reason['id']}/approve"), 200)
@@ -256,7 +262,7 @@ def eleven_measures(branch: BranchYear) -> Mend:
 
 
 def an_owner_nobody_named(branch: BranchYear) -> Mend:
-    """While the branch has no secretary, its deputy records a measure and names no owner."""
+    """Let a deputy record a measure without an owner while the branch has no secretary."""
     rectified(measure=False)(branch)
     problem, deputy = branch.problem(), branch.holder("deputy")
     no_secretary(branch)
@@ -266,7 +272,7 @@ def an_owner_nobody_named(branch: BranchYear) -> Mend:
 
 
 def no_secretary(branch: BranchYear) -> Mend:
-    """The secretary's post ends; the office gives it to another."""
+    """End the secretary's post; the office gives it to another."""
     was, deputy = branch.holder("secretary"), branch.holder("deputy")
     post = next(row for row in every(branch.office, "/appointments") if row["staff_no"] == was)
     ok(branch.office.post(f"/appointments/{post['id']}/end", {"ends_on": DECIDED_ON}), 200)
@@ -304,7 +310,10 @@ def no_phone(branch: BranchYear) -> Mend:
 
 
 def a_rating_rejected(branch: BranchYear) -> Mend:
-    """The office does not accept somebody's rating: the levels make the total no more, and the branch steps back to rate him again."""
+    """Let the office reject a member's rating.
+
+    The levels then do not make the total, and the branch steps back to rate them again.
+    """
     branch.form()
     who = a_member(branch)
     ok(branch.office.post(f"{branch.path}/ratings/{who}/reject", {"reason": "评定意见过于笼统"}), 200)
@@ -365,4 +374,4 @@ REMOVALS: Mapping[str, Removal] = {
     "form_does_not_add_up": Removal(a_rating_rejected),
     "no_secretary_named": Removal(without_a_secretary),
 }
-"""By the requirement's name."""
+"""Removals by the requirement's name."""

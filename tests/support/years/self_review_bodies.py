@@ -1,4 +1,4 @@
-"""What the third stage is sent over HTTP: a whole self-review, a whole meeting, a whole tally of a branch."""
+"""Bodies of the third stage over HTTP: a whole self-review, meeting and tally of a branch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""集中活动: what the office records of the year, and the sign for what nobody's attendance is known of."""
+"""Activities (集中活动): the office's records of the year, and the sign for missing attendance."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SIGN = "activities_without_attendance"
 
 @pytest.fixture
 def here(session: Session) -> Process:
-    """The assessment of 张三's branch, beside 赵六's."""
+    """The assessment of 张三's branch; there is also that of 赵六's."""
     a_school(session)
     return an_assessment(session)
 
@@ -197,7 +197,8 @@ def test_what_a_branch_was_summarised_with_keeps_its_kind_and_stands(session: Se
             change()
         assert refused.value.detail.zh == "D0101党支部的考核材料已汇总，先退回再改动"
     assert (row.kind, row.counts) == ("study", True)
-    amend(session, row, kind="study", name="党纪学习教育")  # what nothing is counted by may be corrected
+    # a correction of a field that counts nothing is allowed
+    amend(session, row, kind="study", name="党纪学习教育")
     stand_at(session, here, Stage.COLLECTING)
     amend(session, row, kind="civility")
     take_back(session, row)
@@ -260,7 +261,8 @@ def test_each_branch_shows_each_activity_until_one_sheet_is_applied(session: Ses
     for process in (here, there):
         assert set(lacking(session, process, SIGN)) == {str(row.id) for row in rows}
     attended(session, rows[0], {name: words for name, words in OF_BOTH.items() if name == "赵六"})
-    for process in (here, there):  # school-wide: a branch of which nobody was expected is not asked for a sheet of its own
+    # one sheet is for the school: a branch without expected members needs none of its own
+    for process in (here, there):
         assert lacking(session, process, SIGN) == [str(rows[1].id)]
 
 

@@ -1,4 +1,7 @@
-"""出勤表: what a sheet must hold against the rolls, and that it is applied whole, once, and changes nothing that was summarised."""
+"""Attendance sheets (出勤表): checked against the rolls.
+
+A sheet is applied whole, once, and changes nothing that was summarised.
+"""
 
 from __future__ import annotations
 
@@ -147,7 +150,7 @@ def test_who_moved_counts_for_the_branch_where_he_is_now(session: Session, schoo
 
 @pytest.mark.parametrize(("name", "to"), [("赵六", "D0101"), ("王五", "D0201")])
 def test_whose_old_branch_was_decided_counts_for_the_one_that_still_collects(session: Session, school: School, name: str, to: str) -> None:
-    """A decided branch's roll stays as it is: he stands on both."""
+    """The roll of a decided branch stays as it is, so the member is on both rolls."""
     old, new = (school.there, school.here) if to == "D0101" else (school.here, school.there)
     stand_at(session, old, Stage.DECIDED)
     moves(session, name, to)
@@ -156,7 +159,7 @@ def test_whose_old_branch_was_decided_counts_for_the_one_that_still_collects(ses
 
 
 def test_who_came_to_a_branch_that_was_decided_counts_for_none(session: Session, school: School) -> None:
-    """He is on the roll of its own year, and not on that of its assessment."""
+    """The member is on the roll of the branch's own year, and not on that of its assessment."""
     stand_at(session, school.here, Stage.DECIDED)
     moves(session, "赵六", "D0101")
     row = looked_at(session, school, sheet_rows({"赵六": "出勤"}))

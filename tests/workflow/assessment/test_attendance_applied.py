@@ -1,4 +1,4 @@
-"""出勤表: applied whole, once, and by many at once."""
+"""Attendance sheets (出勤表): applied whole, once, and by many at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The committee's decision: entered once, refused whole, final once, corrected only by another, published to the branches."""
+"""The committee's decision: entered once, refused whole, final once, published to the branches.
+
+Only another decision corrects it.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,7 @@ GOOD = {ONE: "excellent", OTHER: "qualified"}
 
 @pytest.fixture
 def cycle(session: Session) -> Cycle:
-    """A published 2024 with two branches whose proposals are made."""
+    """A published 2024 with two branches that have proposals."""
     a_school(session)
     for code in (ONE, OTHER):
         stand_at(session, an_assessment(session, code), Stage.PROPOSED)

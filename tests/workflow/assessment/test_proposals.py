@@ -1,4 +1,7 @@
-"""考核结果建议: what the office proposes for a branch, until when, and what the summary asks of it (R3)."""
+"""Proposals of results (考核结果建议), by the office for a branch.
+
+They are open until the summary is left, and the summary asks for them (R3).
+"""
 
 from __future__ import annotations
 

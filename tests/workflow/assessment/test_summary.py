@@ -1,4 +1,7 @@
-"""考核汇总: every number of a sheet against a count in plain Python over the records, at any moment; and what the sheet says is not there."""
+"""The summary (考核汇总): each number of a sheet against a count of the records in plain Python.
+
+It agrees at any moment, and the sheet names its own gaps.
+"""
 
 from __future__ import annotations
 
@@ -68,12 +71,12 @@ def branch(session: Session) -> Process:
 
 
 def per_cent(part: int, whole: int) -> float | None:
-    """With one decimal, in whole numbers."""
+    """Compute a rate with one decimal, in whole numbers."""
     return (2000 * part + whole) // (2 * whole) / 10 if whole else None
 
 
 def written(sheet: Sheet) -> dict[str, Any]:
-    """What stands on a sheet, in plain values."""
+    """Give the content of a sheet in plain values."""
     report, ballot, share, filing = sheet.report, sheet.committee_appraisal, sheet.excellent, sheet.filing
     return {
         "secretary": sheet.secretary and sheet.secretary.name,
@@ -96,7 +99,7 @@ def written(sheet: Sheet) -> dict[str, Any]:
 
 
 def by_hand(session: Session, process: Process) -> dict[str, Any]:
-    """The same by loops over the rows."""
+    """Count the same content by loops over the rows."""
     own = appraised(session, process)
     numbers = counted(session, own)
     arrangement, facts, proposal = session.get(Arrangement, process.id), session.get(Facts, process.id), session.get(Proposal, process.id)
@@ -155,7 +158,7 @@ def by_hand(session: Session, process: Process) -> dict[str, Any]:
 
 
 def attendance_by_hand(session: Session, process: Process) -> tuple[list[tuple[Any, ...]], dict[str, tuple[int, int, int]]]:
-    """Each activity that counts, by day, and the kinds of them."""
+    """List each activity that counts, by day, and add them up by kind."""
     rows = [row for row in session.scalars(select(Activity)) if row.cycle_id == process.cycle_id and not (row.withdrawn_at or row.rejected_at)]
     lines, kinds = [], dict.fromkeys(("study", "civility", "volunteering", "other"), (0, 0, 0))
     for row in sorted(rows, key=lambda row: (row.held_on, row.id)):
@@ -168,7 +171,7 @@ def attendance_by_hand(session: Session, process: Process) -> tuple[list[tuple[A
 
 
 def all_agree(session: Session, processes: Sequence[Process]) -> None:
-    """Each sheet is what a count gives, and the sheets of many are those of each."""
+    """Check each sheet against the count, and the sheets of many against each alone."""
     session.flush()
     session.expire_all()
     many = sheets(session, [row.id for row in processes])

@@ -1,4 +1,4 @@
-"""At the size of a large university: what is asked of one branch, person or page reads no table through."""
+"""In a large university: a query for one branch, person or page reads no table through."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def read_through(plan: Any) -> set[str]:
-    """The large tables that a plan reads from end to end."""
+    """Find the large tables that a plan reads from end to end."""
     scans = (node for node in nodes(plan[0]["Plan"]) if node["Node Type"] == "Seq Scan")
     return {node["Relation Name"] for node in scans} & LARGE
 
@@ -60,7 +60,8 @@ def test_among_ten_thousand_branches_the_gate_of_one_reads_no_table_through(
             with statements(large_school) as sent:
                 unmet(session, process, requirements_of(kind, stage), today=TODAY)
             for sql in sent:
-                # Both as it is planned for these values, and as a prepared statement is planned for any.
+                # As planned for these values, and as a prepared statement is planned for any
+                # values.
                 for mode in ("force_custom_plan", "force_generic_plan"):
                     connection = session.connection()
                     connection.exec_driver_sql(f"set local plan_cache_mode = {mode}")
@@ -93,7 +94,7 @@ def test_among_ten_thousand_branches_a_persons_to_dos_and_a_late_page_of_excepti
             before = monotonic()
             assert ask()
             took[name] = monotonic() - before
-    # A fraction of what reading every branch through takes, so that a slow or busy machine does not matter.
+    # A fraction of the time to read every branch, so that a slow or busy machine does not matter.
     assert {name for name, seconds in took.items() if seconds > 2} == set(), took
 
 
@@ -112,7 +113,7 @@ def test_among_ten_thousand_branches_a_page_of_sheets_reads_no_table_through(
 
 
 def asked_for(session: Session, ids: Any) -> list[tuple[str, Any]]:
-    """The statements that make these sheets, with their parameters."""
+    """Collect the statements that make these sheets, with their parameters."""
     asked: list[tuple[str, Any]] = []
     connection = session.connection()
 

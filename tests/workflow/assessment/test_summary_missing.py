@@ -1,4 +1,7 @@
-"""考核汇总, what is not there: each thing that a sheet has not is named by itself, and what the committee considers together is asked for (R6)."""
+"""Gaps of the summary (考核汇总): each missing part of a sheet is named by itself.
+
+The parts that the committee considers together are asked for (R6).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Working days: the official calendar where it is known, Monday to Friday and a remark where it is not."""
+"""Working days: the official calendar in the years for which it is known.
+
+In other years Monday to Friday, with a remark.
+"""
 
 from __future__ import annotations
 

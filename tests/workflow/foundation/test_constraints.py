@@ -1,4 +1,4 @@
-"""The tables themselves refuse what ``tests/expected/constraints.txt`` says, name by name."""
+"""The tables themselves enforce ``tests/expected/constraints.txt``, name by name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from migrations.tables import METADATA
 
 TABLE = Path(__file__).parents[2] / "expected" / "constraints.txt"
 OF_WORDS = "one of its words"
-"""What is written of a list of words: ``test_schema`` compares it with its vocabulary."""
+"""The text for a list of words: ``test_schema`` compares the list with its vocabulary."""
 
 DEFINED = text("""
     select conname as name, pg_get_constraintdef(oid) as says from pg_constraint

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL with real processes: who starts it, who stops it, what a killed one leaves behind."""
+"""The embedded PostgreSQL with real processes: its start, its stop, and traces of a killed one."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ with embedded_postgres(Path(sys.argv[1])) as url:
 
 
 class Guest:
-    """A process of its own inside the embedded PostgreSQL, until it is told to leave or is killed."""
+    """A process that uses the embedded PostgreSQL until it is told to leave or is killed."""
 
     def __init__(self, data_dir: Path, *how: str) -> None:
         command = [sys.executable, "-c", GUEST, str(data_dir), *how]
@@ -60,7 +60,7 @@ Enter = Callable[..., Guest]
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One data directory for the module, made once; each test leaves it stopped."""
+    """The one data directory of the module, made once; each test leaves it stopped."""
     data_dir = tmp_path_factory.mktemp("embedded") / "made when missing"
     with embedded_postgres(data_dir):
         pass
@@ -87,7 +87,7 @@ def enter(data_dir: Path) -> Iterator[Enter]:
 
 
 def servers(data_dir: Path) -> list[psutil.Process]:
-    """The living PostgreSQL processes of a data directory, the children of the postmaster too."""
+    """List the living PostgreSQL processes of a data directory, with the postmaster's children."""
     found = []
     for process in psutil.process_iter():
         try:
@@ -198,7 +198,7 @@ def test_a_pid_file_whose_pid_is_a_zombie_is_no_server_though_others_are_inside(
     server.kill()
     while server in servers(data_dir):
         pass
-    # What a killed server is in a container whose first process does not reap.
+    # A killed server looks like this in a container whose first process does not reap.
     zombie = subprocess.Popen(["true"], user=(data_dir / "postgres").stat().st_uid)
     while psutil.Process(zombie.pid).status() != psutil.STATUS_ZOMBIE:
         pass

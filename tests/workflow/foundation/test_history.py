@@ -1,4 +1,4 @@
-"""变更记录: no path around it, what it keeps of a change, and what it never keeps."""
+"""The history (变更记录): no path around it, the content of a change, and forbidden content."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""重复提交: an outcome is kept with its effect, told again to the same request alone, and forgotten after seven days."""
+"""Repeated requests (重复提交): an outcome is kept with its effect and forgotten after seven days.
+
+It is told again to the same request alone.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ from workflow.foundation.idempotency import (
 
 @pytest.fixture
 def asked(engine: Engine) -> Repeatable:
-    """王五's request."""
+    """A request of 王五."""
     with transaction(engine, actor="cli") as session:
         a_branch(session)
         return Repeatable(person(session, "王五").id, "POST /x", "key", "digest")
@@ -92,7 +95,10 @@ def test_a_key_that_was_used_for_something_else_is_refused(engine: Engine, asked
 
 
 def test_of_two_that_both_saw_nothing_one_is_refused_by_the_table(engine: Engine, asked: Repeatable) -> None:
-    """Who looked just before the other was done gets its lock just after: the insert at the end is the fence."""
+    """The insert at the end refuses the second one.
+
+    One that looks just before the other ends gets its lock just afterwards.
+    """
     with transaction(engine, actor=None) as session:
         keep(session, asked)
     with pytest.raises(IntegrityError) as refused, transaction(engine, actor=None) as session:
@@ -113,7 +119,10 @@ def test_a_key_that_is_empty_too_long_or_not_plain_is_refused(key: str) -> None:
 
 
 def test_what_an_older_release_did_is_not_done_again(engine: Engine, asked: Repeatable) -> None:
-    """It kept what was answered, which is not kept any more: the caller is told that it was done."""
+    """An older release kept the answer, which is not kept any more.
+
+    So the caller is told that it was done.
+    """
     with transaction(engine, actor=None) as session:
         keep_outcome(session, asked, rows=[], facts=None, version=None, now=NOW)
         with pytest.raises(Exists, match="在升级之前已经办结"):

@@ -1,4 +1,4 @@
-"""What would be a way round a rule, and is none."""
+"""Possible ways around a rule, each of them closed."""
 
 from __future__ import annotations
 

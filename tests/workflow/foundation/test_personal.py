@@ -1,4 +1,4 @@
-"""Every column is declared: what of a person it keeps, or that it says nothing of one."""
+"""Every column is declared: its data about a person, or that it has none."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_what_is_kept_has_a_name_a_reason_and_readers(data: Data) -> None:
 
 
 def a_school(*, declared: bool = True, hidden: tuple[str, ...] = ()) -> MetaData:
-    """People, shelves, and parcels, of which the phone is not declared."""
+    """Declare people, shelves and parcels; the phone of a parcel is not declared."""
 
     class Elsewhere(DeclarativeBase):
         metadata = MetaData()

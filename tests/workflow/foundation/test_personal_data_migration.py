@@ -1,4 +1,4 @@
-"""What was kept of people without a use goes by its migration, and only that."""
+"""The migration that deletes unused personal data, and nothing else."""
 
 from __future__ import annotations
 
@@ -102,12 +102,12 @@ insert into letter (key, kind, recipient_id, recipient_name, address, subject, t
     ) as letter (state, next_at, leased_until, sent_at)
     where staff_no = 'z3'
 """
-"""A school of the time before: all that is to go, and what stays beside it."""
+"""A school of the old release: data to be deleted, and data that stay."""
 
 
 @pytest.fixture
 def old(engine: Engine, owner_url: str) -> Engine:
-    """A database as it was, with rows."""
+    """A database of the old release, with rows."""
     command.downgrade(migrations.configuration(owner_url), BEFORE)
     with transaction(engine, actor="cli") as session:
         for statement in FILL.split(";"):
@@ -119,7 +119,7 @@ def old(engine: Engine, owner_url: str) -> Engine:
 
 @pytest.fixture
 def present(old: Engine, owner_url: str) -> Engine:
-    """The same, migrated."""
+    """The same database after the migration."""
     command.upgrade(migrations.configuration(owner_url), "head")
     return old
 

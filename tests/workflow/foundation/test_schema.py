@@ -1,4 +1,7 @@
-"""The schema: what migrations make is what the code declares, on either PostgreSQL, down and up again; words, names and grants."""
+"""The schema: migrations make what the code declares, on both versions of PostgreSQL.
+
+They do so after a downgrade too. Words, names and grants are tested as well.
+"""
 
 from __future__ import annotations
 
@@ -32,12 +35,12 @@ MAY = {
     "progress_delta": {"select", "update", "delete"},
     "branch_change": {"select", "delete"},
 }
-"""What the application may do with a table where it is less than reading and changing."""
+"""The rights of the application on tables where they are less than reading and changing."""
 
 
 @pytest.fixture(scope="module", params=VERSIONS)
 def postgres_version(request: pytest.FixtureRequest) -> str:
-    """Either version, whatever this worker has. A named server is the only one."""
+    """Each version in turn, not only this worker's. A named server is the only one."""
     asked: str | None = request.config.getoption("postgres")
     if asked == SERVER and request.param != VERSIONS[0]:
         pytest.skip("the named server is asked once")
@@ -66,7 +69,7 @@ def shared_engine(superuser: str, template: str) -> Iterator[Engine]:
 
 @pytest.fixture
 def empty_url(superuser: str, template: str, database_url: str) -> Iterator[str]:
-    """The owner's URL of a database with nothing in it."""
+    """The owner's URL of an empty database."""
     name = f"{make_url(database_url).database}_empty"
     with create_engine(superuser, poolclass=NullPool, isolation_level="AUTOCOMMIT").connect() as administration:
         administration.execute(text(f"create database {name} owner {migrations.OWNER_ROLE}"))
@@ -76,7 +79,10 @@ def empty_url(superuser: str, template: str, database_url: str) -> Iterator[str]
 
 @pytest.fixture
 def dump(postgres_version: str) -> Callable[[str], str]:
-    """The schema of a database as pg_dump writes it, without its comments and Alembic's own table."""
+    """Give a function that dumps the schema of a database by pg_dump.
+
+    It leaves out comments and Alembic's own table.
+    """
     program = shutil.which("pg_dump") if postgres_version == SERVER else str(bin_path(int(postgres_version)) / "pg_dump")
     assert program, "no pg_dump on the PATH"
 
@@ -84,7 +90,7 @@ def dump(postgres_version: str) -> Callable[[str], str]:
         address = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
         told = [program, "--schema-only", "--no-owner", "--exclude-table=alembic_version", address]
         lines = subprocess.run(told, check=True, capture_output=True, text=True, encoding="utf-8").stdout.splitlines()
-        # \restrict and \unrestrict carry a word that is new with every dump.
+        # \restrict and \unrestrict carry a word that is new in every dump.
         return "\n".join(line for line in lines if line and not line.startswith(("--", "\\")))
 
     return dumped
@@ -125,7 +131,7 @@ CHECKS = """
     select c.conrelid::regclass::text, a.attname, pg_get_constraintdef(c.oid)
     from pg_constraint c join pg_attribute a on a.attrelid = c.conrelid and c.conkey = array[a.attnum] where c.contype = 'c'
 """
-"""Those that speak of one column alone: a CHECK of several columns is no list of words."""
+"""Checks of one column alone: a CHECK of several columns is no list of words."""
 
 
 def test_a_column_of_words_takes_exactly_the_words_of_its_vocabulary(session: Session) -> None:

@@ -1,4 +1,4 @@
-"""Branches at the beginning of their year, with all that they will need."""
+"""Branches at the beginning of their year, with all the records that they will need."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from workflow.year.cycle import Process
 
 @pytest.fixture
 def branch(session: Session) -> Process:
-    """张三's branch at the beginning, with all the evidence it will need, and 孙八 its deputy."""
+    """张三's branch at the beginning, with all the evidence it will need, and 孙八 as its deputy."""
     process = a_school(session)
     appoint(session, {"staff_no": "s8", "branch": "D0101", "post": Post.DEPUTY, "starts_on": date(2024, 3, 1)}, now=NOW)
     all_evidence(session, process)
@@ -29,7 +29,7 @@ def branch(session: Session) -> Process:
 
 @pytest.fixture
 def assessments(session: Session, branch: Process) -> list[int]:
-    """The assessments of the two branches at the beginning, with all that they will need."""
+    """The assessments of the two branches at the beginning, with all the records they will need."""
     found = [an_assessment(session, code) for code in ("D0101", "D0201")]
     for process in found:
         all_assessment(session, process)

@@ -1,4 +1,7 @@
-"""The gate: one evaluation in one round trip, told alike to the move, the checklist, the to-dos and the office."""
+"""The gate: one evaluation in one round trip.
+
+The move, the checklist, the to-dos and the office are told the same.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,7 @@ from workflow.year.opening import close_cycle, publish
 
 @pytest.fixture
 def branch(session: Session) -> Process:
-    """张三's branch at the beginning, beside 赵六's."""
+    """张三's branch at the beginning; there is also 赵六's."""
     return a_school(session)
 
 
@@ -210,7 +213,11 @@ def test_to_dos_are_those_of_the_stage_where_the_branch_stands(session: Session,
 
 @pytest.fixture
 def compiled_anew() -> Iterator[None]:
-    """Let no statement that was built before or within the test be used outside of it: requirements are constants elsewhere."""
+    """Clear the built statements before and after the test.
+
+    Requirements are constants elsewhere, so statements built before or in the test are wrong
+    outside.
+    """
     built = (evaluation.of_a_person, evaluation.of_the_school, evaluation.of_everybody)
     for each in built:
         each.cache_clear()
@@ -253,7 +260,10 @@ def test_a_to_do_says_where_it_is_and_until_when(session: Session, branch: Proce
 
 @pytest.fixture
 def four_branches(session: Session) -> list[Process]:
-    """Four branches of two units, in different stages, with different things missing of either kind."""
+    """Four branches of two units, in different stages.
+
+    In either kind of process different things are missing.
+    """
     an_office(session)
     for code in ("D0102", "D0101", "D0202", "D0201"):
         a_branch(session, code=code, members=[f"p{code}-0", f"p{code}-1"], committee=[f"p{code}-0"])

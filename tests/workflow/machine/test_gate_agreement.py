@@ -1,4 +1,4 @@
-"""Gate, checklist, to-dos and exceptions cannot disagree, whatever a branch did."""
+"""Gate, checklist, to-dos and exceptions always agree, for any acts of a branch."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ from workflow.year.cycle import Participant, Process, process_of, roll
 
 @dataclass(frozen=True)
 class Story:
-    """What a branch did, in whatever order and however little."""
+    """The acts of a branch, in any order and number."""
 
     present: frozenset[str]
     titles: frozenset[str]
     talks: frozenset[tuple[str, str, bool, bool]]
-    """Talker, partner, whether it is a focus talk with all its texts, whether it was taken back."""
+    """Talker, partner, focus talk with all its texts or not, taken back or not."""
     excused: str | None
     left: str | None
     waived: bool
     stage: Stage
     mode: ReportMode | None
     on_site: frozenset[str]
-    """What is set of the session, where there is one."""
+    """The fields of the on-site session that are set, if there is one."""
     report: frozenset[str] | None
-    """The contents that the duty report has."""
+    """The contents of the duty report."""
     submitted: bool
     told: bool
-    """Of the year's main work."""
+    """True if the year's main work is told."""
     assessed: Stage
-    """Where the assessment stands."""
+    """The stage of the assessment."""
 
 
 STORIES = st.builds(
@@ -92,7 +92,7 @@ def lived(session: Session, process: Process, story: Story) -> None:
 
 
 def assessed(session: Session, story: Story) -> None:
-    """What was done for the assessment of the same branch."""
+    """Do the acts for the assessment of the same branch."""
     process = an_assessment(session)
     if story.mode is not None:
         on_site = {name: value for name, value in ON_SITE.items() if name in story.on_site}
@@ -116,7 +116,7 @@ def test_gate_checklist_to_dos_and_exceptions_cannot_disagree(session: Session, 
 
 
 def _agree(session: Session, both: Sequence[Process]) -> None:
-    """The two processes of a branch: what is said of each, and of both together."""
+    """Compare all readings of the two processes of a branch, for each and for both together."""
     shown = {process.id: checklist(session, process, process.stage, today=TODAY) for process in both}
     for process in both:
         asked = shown[process.id]
@@ -125,7 +125,7 @@ def _agree(session: Session, both: Sequence[Process]) -> None:
         assert blocking_together(session, {process.id: process.stage}, both).get(process.id, []) == blocking(session, process)
         mine = [row for row in exceptions(session, 2024, today=TODAY, unit=process.branch.unit_code) if row.process_id == process.id]
         assert said(mine) == said([row for row in unmet(session, process, _told_of(process), today=TODAY) if row.open])
-    # The rows of each query by itself, without the union, say who must act.
+    # The rows of each query alone, without the union, name the people who must act.
     line = {row.person_id: row for process in both for row in roll(session, process.id)}
     everybody: dict[int, set[tuple[str, str]]] = {number: set() for number in line}
     of_office: set[tuple[str, str]] = set()
@@ -149,13 +149,13 @@ def _agree(session: Session, both: Sequence[Process]) -> None:
 
 
 def _asked_now(process: Process) -> list[Requirement]:
-    """What the to-dos of a process's stage include."""
+    """List the requirements of the to-dos in a process's stage."""
     order = STAGES[process.kind].index
     return [each for each in REQUIREMENTS[process.kind] if order(each.asked_from) <= order(process.stage) <= order(each.asked_until)]
 
 
 def _told_of(process: Process) -> list[Requirement]:
-    """The exceptions are what is asked now, and the signs of the stages before."""
+    """List the requirements of the exceptions: those asked now, and signs of earlier stages."""
     order = STAGES[process.kind].index
     signs = [each for each in REQUIREMENTS[process.kind] if not each.blocks and order(each.asked_until) < order(process.stage)]
     now = _asked_now(process)

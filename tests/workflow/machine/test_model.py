@@ -1,4 +1,7 @@
-"""The service against a small model of it, over thousands of steps: stages, triggers, roles, evidence, reasons, people who leave."""
+"""The service against a small model of it, over thousands of steps.
+
+The steps vary stages, triggers, roles, evidence, reasons, and people who leave.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ _numbers = count(1)
 
 
 class Year(RuleBasedStateMachine):
-    """Anything that can be done in a branch's year, in any order."""
+    """All acts of a branch's year, in any order."""
 
     house: House
 
@@ -34,7 +37,7 @@ class Year(RuleBasedStateMachine):
         somebody_leaves=YES_NO,
     )
     def begin(self, with_committee: bool, moves: int, gives: str, excuse: tuple[str, ...], somebody_leaves: bool) -> None:
-        """In one stage or another, perhaps with a confirmed excuse, perhaps after somebody left."""
+        """Begin in some stage, perhaps with a confirmed excuse, perhaps after somebody left."""
         self.at: BesideModel = a_new_branch(self.house, f"Y{next(_numbers):04d}", with_committee=with_committee)
         self.at.gives = gives
         for verb in excuse:
@@ -53,7 +56,7 @@ class Year(RuleBasedStateMachine):
         return data.draw(st.sampled_from([each.staff_no for each in people]), label="who")
 
     def some(self, data: st.DataObject) -> list[str]:
-        """Mostly all who are here."""
+        """Choose people, mostly all who are here."""
         here = [each.staff_no for each in self.at.model.people.values() if not each.gone]
         return data.draw(st.one_of(st.just(here), st.lists(st.sampled_from(self.everybody), unique=True)), label="present")
 
@@ -162,7 +165,7 @@ class Year(RuleBasedStateMachine):
 
     @rule(data=st.data(), office=YES_NO)
     def take_back(self, data: st.DataObject, office: bool) -> None:
-        """Of any kind, as often of a kind with few records as of one with many."""
+        """Take back a record of any kind; kinds with few records are as likely as others."""
         kinds = sorted({row.kind for row in self.at.model.records})
         if kinds and (row := self.a_record(data, data.draw(st.sampled_from(kinds), label="kind"))):
             self.at.take_back(row, office=office)
@@ -220,7 +223,7 @@ class Year(RuleBasedStateMachine):
     @precondition(lambda self: self.at.model.stage != "study")
     @rule(data=st.data())
     def go_back(self, data: st.DataObject) -> None:
-        """By who may, to a stage that is declared, with a reason."""
+        """Move back to a declared stage, by a person who may, with a reason."""
         ways = [(trigger, to) for trigger in ("return", "step_back", "withdraw", "reopen") for to in targets(trigger, self.at.model.stage)]
         trigger, to = data.draw(st.sampled_from(ways), label="way")
         role = "office" if trigger in OF_OFFICE else "secretary"
@@ -265,7 +268,8 @@ def compare(house: House, *, examples: int, steps: int) -> None:
         derandomize=True,
         database=None,
         suppress_health_check=list(HealthCheck),
-        phases=[Phase.generate],  # a step cannot be undone in the database, so there is nothing to shrink cheaply
+        # A step cannot be undone in the database, so there is nothing to shrink cheaply.
+        phases=[Phase.generate],
         report_multiple_bugs=False,
         print_blob=False,
     )
@@ -281,7 +285,7 @@ def test_the_service_does_what_the_model_says(house: House) -> None:
 
 
 def test_a_reason_covers_what_the_model_says_before_its_approval_and_after_and_no_greater_amount(house: House) -> None:
-    """What chance seldom brings: a reason that waits, is approved, and is outgrown."""
+    """A case that chance seldom brings: a reason waits, is approved, and is outgrown."""
     at = a_new_branch(house, f"Y{next(_numbers):04d}", with_committee=True)
     while at.model.stage != "rating":
         mend_all(at)

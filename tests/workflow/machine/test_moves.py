@@ -1,4 +1,7 @@
-"""Moves: every stage × every trigger × every role as the plan's table says; rounds, days, late marks, reasons, and what a move leaves alone."""
+"""Moves: every stage for every trigger for every role, by the plan's table.
+
+Rounds, days, late marks, reasons, and data that a move does not change, are tested too.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,10 @@ from workflow.year.opening import close_cycle
 ALL, WORK = STAGES[Kind.APPRAISAL], WORKING_STAGES[Kind.APPRAISAL]
 OURS = MOVES[Kind.APPRAISAL]
 WHO = ("office", "committee", "张三", "孙八", "李四", "王五", "赵六", "auditor")
-"""Office, school committee, secretary, deputy, committee member, member, the secretary of another branch, auditor."""
+"""The callers: office, school committee, secretary, deputy, committee member, member.
+
+Then the secretary of another branch, and the auditor.
+"""
 SECRETARIES = ("张三", "孙八")
 ROLES = {("office",): Role.OFFICE, ("committee",): Role.COMMITTEE, SECRETARIES: Role.SECRETARY}
 
@@ -36,7 +42,7 @@ ROLES = {("office",): Role.OFFICE, ("committee",): Role.COMMITTEE, SECRETARIES: 
 
 
 def the_plans_table() -> Iterator[tuple[Trigger, Stage, Stage, tuple[str, ...]]]:
-    """Trigger, from, to, who may: written down a second time, as the design says it."""
+    """Yield trigger, from, to, roles: the design's table, written a second time."""
     yield from ((Trigger.ADVANCE, source, target, SECRETARIES) for source, target in pairwise(WORK))
     yield Trigger.FILE, Stage.REPORT, Stage.FILED, SECRETARIES
     yield Trigger.ACCEPT, Stage.FILED, Stage.ACCEPTED, ("office",)
@@ -52,7 +58,7 @@ def the_plans_table() -> Iterator[tuple[Trigger, Stage, Stage, tuple[str, ...]]]
 
 
 def the_assessments_table() -> Iterator[tuple[Trigger, Stage, Stage, tuple[str, ...]]]:
-    """The same of an assessment."""
+    """Yield the same for an assessment."""
     office, committee = ("office",), ("committee",)
     yield Trigger.ADVANCE, Stage.COLLECTING, Stage.SUMMARISED, office
     yield Trigger.ADVANCE, Stage.SUMMARISED, Stage.PROPOSED, office

@@ -1,4 +1,7 @@
-"""不要求的条款: what a plan drops is asked nowhere, and a stage of which it asks nothing is passed through."""
+"""Clauses that a plan drops (不要求的条款) are asked nowhere.
+
+A stage without any clause is passed through.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ STUDY, TALKS = ("E1", "E3", "E4"), ("K1", "K2", "K3", "K4", "K5", "K6", "K7")
 
 
 def a_year_without(session: Session, *clauses: str) -> Process:
-    """张三's branch in a year whose plan does not ask these clauses."""
+    """Make 张三's branch in a year whose plan does not ask these clauses."""
     an_office(session)
     a_branch(session)
     plan = the_plan().model_copy(update={"not_asked": dict.fromkeys(clauses, "本年度不要求")})

@@ -1,4 +1,4 @@
-"""Every requirement: it can be lacked and met, has its five columns, and weighs as the rules say."""
+"""Every requirement can be lacked and met, has five columns, and weighs as the rules say."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from workflow.machine.asked import BY_NAME
 from workflow.year.cycle import process_of
 
 ASKS_A_REASON = {"E4", "K6", "M4", "M6", "D4", "D5", "F4"}
-"""What a branch passes with one written reason."""
+"""Clauses that a branch passes with one written reason."""
 
 
-# All others are tried in ``test_two_branches``, beside a branch where it is the other way round.
+# All others are in ``test_two_branches``, beside a branch in the opposite situation.
 @pytest.mark.parametrize("name", sorted(OF_ALL_BRANCHES))
 def test_what_reads_all_branches_can_be_lacked_and_met(session: Session, name: str) -> None:
     with session.begin_nested() as attempt:
@@ -82,7 +82,7 @@ def test_someone_who_has_left_is_in_no_requirement(session: Session, mode: Cover
 
 
 def names(rows: list[tuple[str, int | None]], person_id: int | None) -> list[tuple[str, int | None]]:
-    """The rows that 李四 must act on, or that are about him."""
+    """List the rows that 李四 must act on, or that are about 李四."""
     return [row for row in rows if row[1] == person_id or "l4" in row[0].split(":")]
 
 

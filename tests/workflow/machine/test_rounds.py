@@ -1,4 +1,7 @@
-"""Rounds: what a return, a withdrawal and a reopening open again, what they leave alone, and what a move costs."""
+"""Rounds: the effect of a return, a withdrawal and a reopening, and their limits.
+
+The cost of a move is tested too.
+"""
 
 from __future__ import annotations
 

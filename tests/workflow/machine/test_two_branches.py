@@ -1,4 +1,4 @@
-"""Each requirement asks every branch by itself: what one branch has done meets nothing for another.
+"""Each requirement judges every branch alone: one branch's records meet nothing for another.
 
 Both branches have the same people on their rolls, so that not even a member can stand for them.
 """
@@ -38,7 +38,7 @@ def test_each_requirement_sees_only_what_its_own_branch_did(session: Session, st
 
 
 def _confused(session: Session, requirement: Requirement) -> list[str]:
-    """Say in which order of the two branches a requirement takes one for the other."""
+    """Name the orders of the two branches in which a requirement takes one for the other."""
     wrong = []
     for unmet_first in (True, False):
         with session.begin_nested() as attempt:
@@ -55,7 +55,7 @@ def _confused(session: Session, requirement: Requirement) -> list[str]:
 
 
 def _after(session: Session, requirement: Requirement, *, met: bool) -> tuple[Process, Lack]:
-    """The process of D0101 after a situation, with what it lacks at that moment."""
+    """Bring D0101 into a situation; give its process and its gaps at that moment."""
     situation = SITUATIONS[requirement.name]
     process = process_of(session, 2024, "D0101", kind=requirement.kind)
     (situation.met if met else situation.unmet)(session, process)
@@ -68,7 +68,7 @@ def _lack(session: Session, process: Process, requirement: Requirement) -> Lack:
 
 
 def _give_to_another_branch(session: Session, done: Process) -> None:
-    """Give all that D0101 did, with its rolls, to a new branch; D0101 begins anew."""
+    """Give all records of D0101, with its rolls, to a new branch; D0101 begins anew."""
     unit = {"unit_code": "D01", "unit_name": "D01党委"}
     other = Branch(code="D0102", name="D0102党支部", has_committee=True, **unit)
     session.add(other)

@@ -1,4 +1,7 @@
-"""豁免: a reason in place of what is missing, for what it names, as much as it was, as long as it stands."""
+"""Waivers (豁免): a reason in place of missing subjects.
+
+It covers what it names, in the amount of its day, as long as it is valid.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +50,7 @@ def covered(session: Session, process: Process, requirement: str) -> list[str]:
 
 
 def for_approval(session: Session, process: Process, requirement: str, covers: dict[str, int]) -> Waiver:
-    """One that needs the office's approval. No clause asks that yet: D5 will."""
+    """Make a waiver that needs the office's approval, of any requirement."""
     row = Waiver(
         process_id=process.id,
         requirement=requirement,
@@ -96,7 +99,7 @@ def test_no_reason_stands_in_place_of_any_other(session: Session) -> None:
 
 
 def refused_for(session: Session, process: Process, requirement: Requirement) -> list[str] | None:
-    """The fields for which a reason in place of a requirement is refused; None when it is taken."""
+    """Find the fields for which a waiver is refused; give None if it is taken."""
     try:
         a_waiver(session, process, requirement.name, "")
     except Invalid as refused:

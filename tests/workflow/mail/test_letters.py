@@ -1,4 +1,4 @@
-"""The letters as they are read, compared with what was agreed, and the message around them."""
+"""The letters as people read them, compared with the agreed texts, and the message around them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every kind of letter says what its own recipient and branch are told, beside another branch's."""
+"""Every kind of letter, for two branches at once: each tells its own recipient and branch."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ TEMPLATES = {
     "returned",
     "waiver_decided",
 }
-"""What letters are made of: a new one needs its case in ``letters_told``."""
+"""Templates of letters: a new one needs its case in ``letters_told``."""
 
 
 def test_each_letter_says_its_own_branch_link_and_day_and_no_others(session: Session) -> None:
@@ -108,7 +108,7 @@ def _duties(text: str) -> list[str]:
 
 
 def _plain(html: str) -> str:
-    """HTML as it is read, without its title, without numbers of items and colons of tables."""
+    """Read HTML as text, without its title, numbers of items and colons of tables."""
     body = re.sub(r"<title>.*?</title>", "", html, flags=re.DOTALL)
     return _without_blanks(unescape(re.sub(r"<[^>]+>", "", body)))
 

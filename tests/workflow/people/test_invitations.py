@@ -1,4 +1,7 @@
-"""邀请: a link sets a password once, the newest link alone, and its code stands in the letter and nowhere else."""
+"""Invitations (邀请): a link sets a password once, and only the newest link.
+
+Its code is in the letter and nowhere else.
+"""
 
 from __future__ import annotations
 

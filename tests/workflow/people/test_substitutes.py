@@ -1,4 +1,7 @@
-"""代行: who may be named by whom, what he then may, and that he is nobody's again the moment it ends."""
+"""Substitutes (代行): the people who may name and be named, and the rights of a substitute.
+
+The rights end the moment the substitution ends.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""限次: no more tries than the limit, whoever counts, and whose tries are counted."""
+"""Limits on tries (限次): never more than the limit in all processes; the counted addresses."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MANY = Limit("many", 100, timedelta(minutes=15))
 
 
 def tries_left(session: Session, whom: str = "w5", limit: Limit = THREE) -> int:
-    """How many more get through."""
+    """Count the tries that still get through."""
     for number in range(limit.at_most + 1):
         try:
             take(session, [(limit, whom)], NOW)
@@ -57,7 +57,8 @@ def test_a_try_that_one_limit_refuses_is_not_counted_by_the_other(session: Sessi
         with pytest.raises(TooManyTries), session.begin_nested():
             take(session, [(THREE, "w5"), (MANY, "127.0.0.1")], NOW)
     session.expire_all()
-    assert session.scalars(select(Attempt.count).order_by(Attempt.count)).all() == [4]  # the one that tries_left did not undo
+    # the one that tries_left did not undo
+    assert session.scalars(select(Attempt.count).order_by(Attempt.count)).all() == [4]
 
 
 def test_what_is_given_back_may_be_tried_again_and_never_more(session: Session) -> None:
@@ -88,7 +89,7 @@ def test_counters_that_are_over_are_swept_by_the_next_try(session: Session) -> N
 
 
 def test_however_many_try_at_the_same_moment_three_get_through(engine: Engine, database_url: str) -> None:
-    """Two engines stand for two processes; each try names the pair in another order."""
+    """Two engines act as two processes; each try names the pair in another order."""
     other = engine_for(database_url)
 
     def one(number: int) -> bool:
@@ -120,7 +121,7 @@ def test_a_setting_that_makes_no_sense_stops_the_start_and_is_named(name: str, v
     [
         ("203.0.113.7", "203.0.113.7"),
         ("2001:db8::1", "2001:db8::/64"),
-        ("2001:db8::ffff:2", "2001:db8::/64"),  # whoever has one address has the network
+        ("2001:db8::ffff:2", "2001:db8::/64"),  # the owner of one address has the whole network
         ("::ffff:203.0.113.7", "203.0.113.7"),
         ("unknown", "unknown"),
         ("", ""),

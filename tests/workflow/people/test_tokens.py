@@ -1,4 +1,4 @@
-"""令牌: whoever cannot sign in gets no token for programs either."""
+"""Tokens (令牌): a person who cannot sign in gets no token for programs either."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TOMORROW = NOW + timedelta(days=1)
 
 @pytest.fixture
 def member(session: Session) -> Person:
-    """王五, who has an account."""
+    """王五, a person with an account."""
     a_school(session)
     return person(session, "王五")
 

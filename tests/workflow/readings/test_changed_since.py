@@ -1,4 +1,7 @@
-"""Who only follows the changes (changed_since) holds what a fresh listing gives. Committed transactions: what is told depends on their numbers."""
+"""A client that only follows changes (changed_since) has the rows of a fresh listing.
+
+The transactions are committed, because the answers depend on their numbers.
+"""
 
 from __future__ import annotations
 
@@ -28,14 +31,14 @@ WORKING = [stage for stages in WORKING_STAGES.values() for stage in stages]
 
 
 class Follower:
-    """A client that holds the rows of a kind and only ever asks what has changed since."""
+    """A client that holds the rows of a kind and only asks for changes since its last question."""
 
     def __init__(self, engine: Engine, *, limit: int = 200, today: date = TODAY, since: Cursor = BEGINNING, kind: Kind = Kind.APPRAISAL) -> None:
         self.engine, self.limit, self.today, self.since, self.kind = engine, limit, today, since, kind
         self.rows: dict[str, tuple[object, ...]] = {}
 
     def ask(self) -> list[str]:
-        """One page: the codes of its rows."""
+        """Read one page; give the codes of its rows."""
         with transaction(self.engine, actor=None) as session:
             cycle = cycle_by_year(session, 2024)
             (rows, named), self.since = changed_branches(session, cycle, self.since, limit=self.limit, today=self.today, kind=self.kind)
@@ -45,14 +48,14 @@ class Follower:
         return list(told)
 
     def catch_up(self) -> set[str]:
-        """Until a whole sweep tells nothing more."""
+        """Read until a whole sweep tells nothing more."""
         told: set[str] = set()
         while page := self.sweep():
             told |= set(page)
         return told
 
     def sweep(self) -> list[str]:
-        """Page by page until one is the last."""
+        """Read page by page until the last one."""
         told = self.ask()
         while self.since.at is not None:
             told += self.ask()
@@ -78,7 +81,7 @@ def shape(row: Process, secretary: Participant | None, today: date) -> tuple[obj
 
 
 def listing(engine: Engine, today: date = TODAY, kind: Kind = Kind.APPRAISAL) -> dict[str, tuple[object, ...]]:
-    """What a fresh listing gives."""
+    """Read the rows of a fresh listing."""
     with transaction(engine, actor=None) as session:
         rows, named = branches(session, cycle_by_year(session, 2024), today=today, limit=1000, kind=kind)
         return {str(row.id): shape(row, named.get(row.id), today) for row in rows}
@@ -94,14 +97,14 @@ def school(engine: Engine) -> Engine:
 
 @contextmanager
 def open_since_long(engine: Engine) -> Iterator[Session]:
-    """A transaction that has its number already and stays open."""
+    """Keep open a transaction that already has its number."""
     with transaction(engine, actor="cli") as session:
         session.execute(select(func.pg_current_xact_id()))
         yield session
 
 
 def follow(engine: Engine, limit: int = 200, kind: Kind = Kind.APPRAISAL) -> Follower:
-    """A follower that is up to date, and was told of all branches."""
+    """Make a follower that is up to date and was told of all branches."""
     follower = Follower(engine, limit=limit, kind=kind)
     follower.catch_up()
     assert follower.rows == listing(engine, kind=kind)
@@ -129,7 +132,7 @@ A_SECRETARY: dict[str, Any] = {
 
 
 def new_secretary(session: Session) -> None:
-    """The post goes from one to the other, and the roll follows."""
+    """Give the post to another member, and let the roll follow."""
     was, now_is = person(session, "D0001a"), person(session, "D0001b")
     session.execute(delete(Appointment).where(Appointment.person_id == was.id))
     branch = of_branch(session, "D0001")
@@ -151,7 +154,7 @@ def gone_secretary(session: Session) -> None:
 
 
 def secretary_from_elsewhere(session: Session) -> None:
-    """Who comes to the roll comes as its secretary."""
+    """Move a member to the branch as its secretary at once."""
     newcomer, branch = person(session, "D0002b"), of_branch(session, "D0001")
     newcomer.branch_id = branch.id
     session.add(Appointment(person_id=newcomer.id, branch_id=branch.id, **A_SECRETARY))
@@ -184,7 +187,10 @@ OF_ONE_KIND = {
     **dict.fromkeys(("a move", "an extension", "an extension of a later stage", "the days of the year"), Kind.APPRAISAL),
     **dict.fromkeys(("a move of an assessment", "an extension of an assessment", "the days of the assessments"), Kind.ASSESSMENT),
 }
-"""What changes no row of the other kind. What changes a branch or its secretary changes its row in both."""
+"""Changes in the rows of one kind alone.
+
+A change of a branch or its secretary changes its row in both kinds.
+"""
 
 
 @pytest.mark.parametrize("name", CHANGES)
@@ -227,7 +233,7 @@ def test_a_change_that_commits_late_under_an_old_number_is_not_missed(school: En
 
 
 def test_a_change_written_late_by_an_old_transaction_is_not_missed_after_folding(school: Engine) -> None:
-    """The row that says so has an older number than the one that is there, and is forgotten for it."""
+    """The late row has an older number than the present one, and folding forgets it."""
     follower = follow(school)
     with open_since_long(school) as slow:
         change(school, lambda session: moved(session, "D0001", Stage.TALKS))
@@ -290,7 +296,7 @@ def test_a_cursor_of_another_era_means_all(school: Engine, era: str) -> None:
 
 
 def test_a_cursor_that_is_ahead_of_the_database_means_all(school: Engine) -> None:
-    """A school that was set back to yesterday's backup counts its transactions from there."""
+    """After a restore of yesterday's backup, the school counts its transactions from there."""
     follower = follow(school)
     follower.since = Cursor(follower.since.era, follower.since.since + 1000)
     assert sorted(follower.ask()) == CODES

@@ -1,4 +1,4 @@
-"""流程图: what is drawn of each kind of process is what is declared of it."""
+"""The diagram (流程图): each kind of process is drawn as it is declared."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ WAY = re.compile(r"(?m)^    (\w+) --> (\w+): \S+ (\w+)(（.+）)?$")
 
 
 def drawn(kind: Kind) -> dict[tuple[str, str, str], str]:
-    """Source, target and trigger of each arrow, and what it is marked with."""
+    """Find source, target and trigger of each arrow, with its mark."""
     return {(source, target, trigger): mark for source, target, trigger, mark in WAY.findall(mermaid(kind))}
 
 

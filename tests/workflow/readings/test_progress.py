@@ -1,4 +1,4 @@
-"""总体进度: the counts are those of the rows after whatever happens."""
+"""The progress (总体进度): the counts agree with the rows after any change."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LATER_DAYS = (date(2025, 1, 10), date(2025, 2, 20), date(2025, 3, 1))
 
 
 def a_small_school(session: Session) -> Cycle:
-    """Six branches of two people each, in a published 2024."""
+    """Make six branches of two people each, in a published 2024."""
     an_office(session)
     for code in CODES:
         a_branch(session, code=code, members=(f"{code}a", f"{code}b"), committee=(f"{code}a",))
@@ -34,7 +34,7 @@ def a_small_school(session: Session) -> Cycle:
 
 
 def counted(session: Session, cycle: Cycle, today: date, kind: Kind) -> dict[str, object]:
-    """The same numbers, by counting the rows one after the other."""
+    """Count the same numbers row by row."""
     ours = select(Process).where(Process.cycle_id == cycle.id, Process.kind == kind).execution_options(populate_existing=True)
     rows = session.scalars(ours).all()
     return {
@@ -52,7 +52,7 @@ def numbers(seen: Overview) -> dict[str, object]:
 
 
 def agrees(session: Session, cycle: Cycle, now: datetime = NOW) -> dict[Kind, Overview]:
-    """What is seen of each kind of process."""
+    """Check the overview of each kind of process, and give it."""
     seen = {kind: overview(session, cycle, now=now, kind=kind) for kind in Kind}
     for kind, each in seen.items():
         assert numbers(each) == counted(session, cycle, each.today, kind)
@@ -64,7 +64,7 @@ def held(session: Session, code: str, kind: Kind = Kind.APPRAISAL) -> Process:
 
 
 def moved(session: Session, code: str, stage: Stage, **values: object) -> None:
-    """Write what a move writes, whatever the branch lacks."""
+    """Write the rows of a move, even if requirements are not met."""
     process = held(session, code, KIND_OF[stage])
     change_processes(session, [process], {"stage": stage, "version": process.version + 1, "entered_at": NOW, **values})
 
@@ -82,7 +82,7 @@ def days_changed(session: Session, **days: date | None) -> None:
 
 
 def something_happens(session: Session, chance: random.Random) -> None:
-    """One thing of all that moves a branch from one count to another."""
+    """Do one of the changes that move a branch from one count to another."""
     code, kind = chance.choice(CODES), chance.choice(tuple(Kind))
     process, working = held(session, code, kind), WORKING_STAGES[kind]
     match chance.randrange(8):

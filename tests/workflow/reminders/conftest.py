@@ -13,7 +13,7 @@ from workflow.year.deadlines import change_processes
 
 @pytest.fixture
 def branch(session: Session) -> Process:
-    """张三's branch while talks are held, to be done by Tuesday, 31 December 2024."""
+    """张三's branch in its talks, due on Tuesday, 31 December 2024."""
     process = a_school(session)
     change_processes(session, [process], {"stage": Stage.TALKS})
     return process

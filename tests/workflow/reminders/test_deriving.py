@@ -1,4 +1,4 @@
-"""One derivation per tick: its cost, what happens beside it, and what its failures stop."""
+"""One derivation per tick: its cost, concurrent changes, and the effect of its failures."""
 
 from __future__ import annotations
 
@@ -38,7 +38,10 @@ from workflow.year.cycle import Process, process_of
 from workflow.year.deadlines import change_processes
 
 DAY = date(2025, 1, 10)
-"""The promised help and a measure are due; the first stage is overdue, and a week has begun."""
+"""A day for letters of every source.
+
+The promised help and a measure are due; the first stage is overdue, and a week has begun.
+"""
 THEN = at("2025-01-09")
 EVERYTHING = {"overdue-15", "follow-up-1", "measure-due-1", "digest"}
 
@@ -55,7 +58,7 @@ def school(engine: Engine) -> Engine:
 
 @pytest.fixture
 def owner(owner_url: str, school: Engine) -> Iterator[Callable[[str], None]]:
-    """Run a statement as the owner of the tables."""
+    """Give a function that runs a statement as the owner of the tables."""
     engine = create_engine(owner_url, poolclass=NullPool)
 
     def run(statement: str) -> None:
@@ -111,7 +114,7 @@ def test_one_derivation_answers_what_is_due_and_what_is_told(school: Engine) -> 
 
 @contextmanager
 def once_before(engine: Engine, part: str, act: Callable[[], object]) -> Iterator[None]:
-    """Let something happen before the first statement that contains these words."""
+    """Do an act before the first statement that contains these words."""
     waiting = [act]
 
     def listen(conn: object, cursor: object, statement: str, *rest: object) -> None:

@@ -1,4 +1,7 @@
-"""后续帮助: help promised in a talk is told of the day before and on the day, to those who talked and recorded it."""
+"""Letters on promised help (后续帮助), the day before and on the day.
+
+They go to the talker and to the person who recorded it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Letters to the owners of measures: when, to whom, how many; after filing and after the year is closed; and what they never say."""
+"""Letters to the owners of measures: times, recipients, numbers.
+
+They go on after filing and after the year is closed, and some content is forbidden.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ def branch(session: Session) -> Process:
 
 
 def told(session: Session, day: str, clock: str = "09:00") -> dict[str, Due]:
-    """The letters of measures by the name of their recipient."""
+    """Find the letters on measures by the name of their recipient."""
     return {letter.recipient_name: letter for letter in letters_due(session, at(day, clock), base_url=BASE) if letter.kind.startswith("measure-")}
 
 

@@ -1,4 +1,7 @@
-"""The office's own days: one letter for all branches that it must bring on, and none of it to a branch."""
+"""The office's own days: one letter for all branches that it must move on.
+
+No branch gets a letter on them.
+"""
 
 from __future__ import annotations
 
@@ -25,12 +28,12 @@ from workflow.year.deadlines import change_deadlines, change_processes
 from workflow.year.roll import rolls_follow
 
 DAY = date(2025, 2, 12)
-"""A Wednesday after all the branches' own days, whose letters would else be due too."""
+"""A Wednesday after all the branches' own days: else their letters would be due too."""
 
 
 @pytest.fixture
 def year(session: Session) -> None:
-    """Two branches that are assessed, to be collected and summarised by the same day."""
+    """Two branches in their assessment, to be collected and summarised by the same day."""
     a_school(session)
     cycle = cycle_by_year(session, 2024)
     days = {**dict.fromkeys(DEADLINES, date(2025, 6, 30)), Stage.COLLECTING: DAY, Stage.SUMMARISED: DAY}

@@ -1,4 +1,4 @@
-"""Which letters are due at a moment: when, to whom, with which duty, and each once."""
+"""Letters due at a moment: their times, recipients and duties, each sent once."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_nothing_goes_before_nine_even_after_a_gap(session: Session, branch: Pro
 
 
 def test_the_letter_counts_the_days_from_its_own_day(session: Session, branch: Process) -> None:
-    # Three days before the 31st is a Saturday: the letter goes on Friday, when there are four.
+    # Three days before the 31st is a Saturday: the letter goes on Friday, with four days left.
     letter = due(session, branch, at("2024-12-27"))["张三"]
     assert letter.kind == "due-3"
     assert "还有4天到期" in letter.words.subject

@@ -1,4 +1,4 @@
-"""每周汇总: one letter a week to everyone of the office, which says what the overview says."""
+"""The weekly letter (每周汇总): one to each person of the office, with the overview's content."""
 
 from __future__ import annotations
 

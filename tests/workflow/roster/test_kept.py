@@ -1,4 +1,4 @@
-"""What is kept of people: of a workbook only what the product needs, and only as long."""
+"""Personal data of a workbook: only those that the product needs, and no longer than needed."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from workflow.roster.workbook import read_workbook
 REMARK, JOINED, CONFIRMED = "困难补助对象", date(1991, 2, 3), date(1992, 4, 5)
 VALUES = ('"女"', '"男"', REMARK, str(JOINED), str(CONFIRMED))
 NAMES = ("gender", "joined_on", "confirmed_on")
-"""What must stand nowhere, neither a value nor the name of a column or key that held it."""
+"""Names of columns and keys that must not be kept anywhere, and neither must their values."""
 
 
 def imported(session: Session, *, faulty: bool = False) -> RosterImport:
-    """A roster with all that its form has is looked at."""
+    """Preview a roster with all fields of its form."""
     members = member_rows()
     for row in members:
         row.update({"备注": REMARK, "入党时间": JOINED, "转正时间": CONFIRMED})

@@ -1,4 +1,4 @@
-"""The roster's workbook: its form, and what it makes of cells."""
+"""The roster's workbook: its form, and the values made from its cells."""
 
 from __future__ import annotations
 

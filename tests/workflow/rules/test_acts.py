@@ -1,4 +1,7 @@
-"""Acts: all that can be done is declared once, with words for people, and every edge reads the declaration."""
+"""Acts: every possible act is declared once, with words for people.
+
+Every edge reads the declaration.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,7 @@ def test_what_is_done_to_a_process_holds_it_and_closes_with_a_stage_of_its_own_k
 
 
 def all_bodies() -> dict[str, Body]:
-    """Every schema that an act is sent, with those inside of it."""
+    """Collect the schemas of all acts' bodies, with those inside."""
     found: dict[str, Body] = {}
 
     def add(body: Body) -> None:
@@ -54,7 +57,10 @@ def all_bodies() -> dict[str, Body]:
 
 
 def test_each_field_says_what_it_is_in_both_languages() -> None:
-    """A form, a paper and a client show the same words: label, a sentence of help, an example that could be typed."""
+    """A form, a paper and a client show the same words.
+
+    They are a label, a sentence of help, and an example that could be typed.
+    """
     said = {f"{name}.{field}": each.metadata for name, body in all_bodies().items() for field, each in body.load_fields.items()}
     assert len(said) > 100
     assert [name for name, metadata in said.items() if not isinstance(metadata.get("label"), Words)] == []
@@ -68,4 +74,4 @@ def _helps(metadata: Any) -> bool:
 
 
 SAY_ENOUGH: set[str] = set()
-"""Fields whose label says it all."""
+"""Fields whose label needs no more help."""

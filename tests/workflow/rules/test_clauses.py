@@ -1,4 +1,7 @@
-"""The plan's clauses and the code in step: each is asked for or recorded, and nothing names a clause that the plan has not."""
+"""The plan's clauses and the code agree: each clause is either asked for or recorded.
+
+Nothing names a clause that is not in the plan.
+"""
 
 from __future__ import annotations
 

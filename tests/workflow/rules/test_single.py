@@ -1,4 +1,7 @@
-"""一份记录: a record that a process has once; of two who both find none, the slower one is told."""
+"""A single record (一份记录): a process has one of it.
+
+Of two writers who both find none, the slower one is told.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,7 @@ def branch(session: Session) -> Process:
 
 
 def written(session: Session, kind: Single[Any], branch: Process, row: Any = None, *, seen: int | None = None) -> Any:
-    """张三 writes it in their branch."""
+    """Let 张三 write it in their branch."""
     process = process_of(session, 2024, branch.branch.code, kind=kind.kind)
     return kind.write(session, process, row, KINDS[kind], seen=seen, by=caller(session, "张三"), now=NOW)
 

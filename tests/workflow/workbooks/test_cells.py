@@ -1,4 +1,4 @@
-"""Cells as offices fill them in."""
+"""Cells in the ways that offices fill them in."""
 
 from __future__ import annotations
 

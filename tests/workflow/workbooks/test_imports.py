@@ -1,4 +1,4 @@
-"""What every import of a workbook is, whatever it holds: kept, found, refused while it has errors, marked once."""
+"""Rules for every import of a workbook: kept, found, refused with errors, marked once."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def kept(session: Session, *, applicable: bool = True) -> RosterImport:
 
 
 def a_table() -> Table:
-    """The table of a kind of import that the school does not have."""
+    """Declare the table of a kind of import that the school does not have."""
 
     class Elsewhere(DeclarativeBase):
         metadata = MetaData(naming_convention=NAMING)

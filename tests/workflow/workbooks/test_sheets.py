@@ -1,4 +1,4 @@
-"""Sheets as they come in, against a form of two: how they are read, and what a hostile file does (nothing)."""
+"""Uploaded sheets against a form of two: the reading, and hostile files without effect."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def a_list(
     title: str | None = None,
     finish: Callable[[Workbook], None] = lambda _: None,
 ) -> bytes:
-    """A workbook of both sheets."""
+    """Make a workbook of both sheets."""
     return workbook_of({"名单": (headings, people() if rows is None else rows), "附表": NOTES}, title=title, finish=finish)
 
 
@@ -75,7 +75,7 @@ def with_sheet(change: Callable[[str], str]) -> bytes:
 
 
 def only(name: str) -> bytes:
-    """The list as the only sheet of its workbook, called so."""
+    """Make a workbook with the list as its only sheet, under this name."""
     return workbook_of({name: (HEADINGS, people())})
 
 
@@ -239,7 +239,7 @@ def test_a_lone_sheet_that_has_the_name_of_another_form_is_that_one() -> None:
     assert (len(tables["附表"].rows), tables["名单"].rows) == (3, [])
 
 
-# Files that are none, or mean harm
+# Files that are no workbooks, or harmful
 
 
 @pytest.mark.parametrize(
@@ -283,7 +283,8 @@ def test_a_truncated_file_is_one_problem(size: float) -> None:
 def test_a_zip_bomb_is_refused_without_unpacking_it(part: str, megabytes: int, words: str) -> None:
     data = bytearray(repacked(a_list(), {part: bytes(megabytes * 2**20)}))
     packed = data.index(part.encode()) + len(part)
-    data[packed : packed + 100] = bytes(100)  # unpacking would fail, and say that the file is damaged
+    # Unpacking would fail, and say that the file is damaged.
+    data[packed : packed + 100] = bytes(100)
     assert words in the_problem(bytes(data)).message
 
 

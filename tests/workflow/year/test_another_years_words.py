@@ -1,4 +1,7 @@
-"""另一年度的方案: lists of any length are asked and shown, and people read the plan's own words and days."""
+"""Another year's plan (另一年度的方案): lists of any length are asked and shown.
+
+People read the plan's own words and days.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +40,10 @@ from workflow.year.plan import Plan
 
 
 def a_year(session: Session, **changed: Any) -> Process:
-    """张三's branch in a year whose plan says something else; a list is added to, anything else takes the place of what was there."""
+    """Make 张三's branch in a year with a changed plan.
+
+    Values of a list are added to it; any other value replaces the old one.
+    """
     kept = the_plan().model_dump(mode="json")
     said = {key: [*kept[key], *value] if isinstance(value, list) else value for key, value in changed.items()}
     plan = Plan.model_validate_json(json.dumps({**kept, **said}))

@@ -1,4 +1,7 @@
-"""年度: opened from a plan and six days, published once, closed once; a process that is found, locked and counted."""
+"""The year (年度): opened from a plan and six days, published once, closed once.
+
+A process is found, locked and counted.
+"""
 
 from __future__ import annotations
 
@@ -230,7 +233,7 @@ def test_evidence_is_recorded_side_by_side_and_a_move_is_alone_with_its_process(
             process_of(one, 2024, "D0101", lock=held)
             with transaction(engine, actor="z6") as other:
                 other.execute(text("set local lock_timeout = '60ms'"))
-                # Another branch of the same year never waits, nor does whoever only reads.
+                # Another branch of the same year never waits, nor does a reader.
                 process_of(other, 2024, "D0201", lock=Lock.MOVE)
                 process_of(other, 2024, "D0101")
                 if not waits:

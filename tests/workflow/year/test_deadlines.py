@@ -1,4 +1,4 @@
-"""期限: the day of a stage, of a round, of an extension; what is overdue, and what was filed late."""
+"""Days (期限): of a stage, of a round, of an extension; overdue stages, and late filing."""
 
 from __future__ import annotations
 

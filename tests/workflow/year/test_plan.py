@@ -1,4 +1,4 @@
-"""The year's plan: the one that comes with the product, another year's, and every way a file can be wrong."""
+"""The year's plan: the packaged one, another year's, and every possible fault of a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""名册: each process's own copy of who belongs to it, who leads it, whose voice counts, and who need not come."""
+"""The roll (名册): each process's own copy of its people.
+
+It says who leads, whose vote counts, and who is excused.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ def names(session: Session, process: Process) -> list[str]:
 
 
 def moved(session: Session, name: str, to: str) -> None:
-    """Somebody is transferred to another branch, and the rolls follow."""
+    """Transfer a member to another branch, and let the rolls follow."""
     person(session, name).branch_id = session.scalars(select(Branch.id).where(Branch.code == to)).one()
     session.flush()
     rolls_follow(session, now=NOW)

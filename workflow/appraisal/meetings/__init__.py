@@ -1,4 +1,7 @@
-"""Meetings and tallies (会议、计票): records that several stages use. What is asked of them stands with the stages."""
+"""Meetings and tallies (会议、计票): records that several stages use.
+
+The rooms of the stages hold the plan's requirements for them.
+"""
 
 from __future__ import annotations
 

@@ -1,11 +1,13 @@
-"""会议 (meetings): the self-review meeting, the report to the general meeting, the deciding meeting, and their minutes.
+"""会议 (meetings): the self-review, report and deciding meetings, and their minutes.
 
-The plan: 党支部根据党员人数等实际情况，以党员大会、党支部委员会会议或者党小组会形式，召开组织生活会，并组织开展民主评议党员。党支部书记代表党支部
-委员会向党员大会述职……党支部委员会开展批评和自我批评要联系具体人、具体事，直接点问题、摆表现，不说空话套话，不搞一团和气。党员领导干部参加所在
-党支部组织生活会。……各支部要注意做好会议记录。
+The plan: 党支部根据党员人数等实际情况，以党员大会、党支部委员会会议或者党小组会形式，召开组织生活
+会，并组织开展民主评议党员。党支部书记代表党支部委员会向党员大会述职……党支部委员会开展批评和自我批评
+要联系具体人、具体事，直接点问题、摆表现，不说空话套话，不搞一团和气。党员领导干部参加所在党支部组织
+生活会。……各支部要注意做好会议记录。
 
-Records: a meeting with its purpose, form, attendance, criticisms and vote, confirmed by its recorder and by its chair. How it is recorded stands in
-``recording``, what a stage asks of its meetings in ``self_review`` and ``rating``.
+Records: a meeting with its purpose, form, attendance, criticisms and vote, confirmed by its
+recorder and by its chair. ``recording`` records meetings; ``self_review`` and ``rating`` say what a
+stage asks of its meetings.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ STAGE: Mapping[MeetingPurpose, Stage] = {
     MeetingPurpose.REPORT: Stage.SELF_REVIEW,
     MeetingPurpose.DECIDING: Stage.RATING,
 }
-"""Which stage closes a meeting."""
+"""The stage that closes a meeting, by its purpose."""
 
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -51,7 +53,7 @@ class Vote:
 
 @dataclass(frozen=True)
 class Confirmation:
-    """When the minutes were confirmed (确认), by each of the two."""
+    """The moments at which chair and recorder confirmed the minutes (确认)."""
 
     chair: datetime | None
     recorder: datetime | None
@@ -71,10 +73,13 @@ class Meeting(Timed, Evidence, Base):
     )
 
     purpose: Mapped[MeetingPurpose] = mapped_column(word(MeetingPurpose, name="purpose"), info=notes("B0"))
-    """One flow: the self-review meeting and the appraisal may be one meeting, or one after the other."""
+    """The purpose: one flow (B0).
+
+    The self-review meeting and the appraisal may be one meeting, or one after the other.
+    """
     form: Mapped[MeetingForm] = mapped_column(word(MeetingForm, name="form"))
     group_name: Mapped[str | None]
-    """Which group (党小组) met; several group meetings may make one self-review meeting."""
+    """The group (党小组) that met; several group meetings may make one self-review meeting."""
     held_on: Mapped[date]
     place: Mapped[str | None]
     chair: Mapped[str | None] = mapped_column(ForeignKey("person.staff_no", onupdate="CASCADE"))
@@ -83,9 +88,9 @@ class Meeting(Timed, Evidence, Base):
     """主题 (G1): the cycle's, unless the branch wrote another."""
     agenda: Mapped[list[str]]
     duty_report: Mapped[str | None]
-    """What the secretary reported for the committee (述职, M2)."""
+    """The secretary's report for the committee (述职, M2)."""
     rectification_report: Mapped[str | None]
-    """What became of last year's measures (F9)."""
+    """The report on the results of last year's measures (F9)."""
     vote_yes: Mapped[int | None]
     vote_no: Mapped[int | None]
     vote_abstain: Mapped[int | None]
@@ -93,7 +98,7 @@ class Meeting(Timed, Evidence, Base):
     chair_confirmed_at: Mapped[datetime | None]
     recorder_confirmed_at: Mapped[datetime | None]
     guests: Mapped[list[Any]] = mapped_column(JSONB, sort_order=101)
-    """列席人员: name and capacity of each."""
+    """列席人员: the name and capacity of each guest."""
 
     attendance: Mapped[list[MeetingAttendance]] = relationship(lazy="selectin", order_by="MeetingAttendance.staff_no", cascade="all, delete-orphan")
     criticisms: Mapped[list[MeetingCriticism]] = relationship(lazy="selectin", order_by="MeetingCriticism.number", cascade="all, delete-orphan")
@@ -108,7 +113,7 @@ class Meeting(Timed, Evidence, Base):
 
     @property
     def criticised(self) -> dict[str, int]:
-        """How often each was criticised."""
+        """The number of criticisms of each person."""
         return dict(sorted(Counter(each.about for each in self.criticisms).items()))
 
     @property
@@ -128,7 +133,7 @@ class Meeting(Timed, Evidence, Base):
 
 @tracked()
 class MeetingAttendance(Base):
-    """Somebody was there, or was not and why (到会、请假)."""
+    """A member's presence at a meeting, or absence with its reason (到会、请假)."""
 
     __tablename__ = "meeting_attendance"
     __table_args__ = (PrimaryKeyConstraint("meeting_id", "staff_no"), CheckConstraint("not present or reason is null", name="reason"))
@@ -142,7 +147,10 @@ class MeetingAttendance(Base):
 
 @tracked()
 class MeetingCriticism(Numbered, Base):
-    """One line of criticism or self-criticism (批评与自我批评): to whom, which matter, how it showed, what follows. Never judged by us."""
+    """One line of criticism or self-criticism (批评与自我批评).
+
+    It names a person, a matter, how the matter showed, and what follows. We never judge it.
+    """
 
     __tablename__ = "meeting_criticism"
 
@@ -194,14 +202,14 @@ personal(
 
 
 class GuestSchema(Answered):
-    """A guest (列席人员), and in which capacity they came."""
+    """A guest (列席人员), with the capacity in which they came."""
 
     name = Line(required=True, at_most=50, **about("姓名", "name", "谁列席", "the guest", example="李明"))
     capacity = Line(at_most=100, **about("身份", "capacity", "以什么身份列席", "in which capacity", example="学院党委委员"))
 
 
 class AbsenceSchema(Answered):
-    """An absent member (缺席), and why they were not there."""
+    """An absent member (缺席), with the reason."""
 
     staff_no = StaffNo(required=True, **about("何人", "who", "没有到会的党员", "the member who was not there", example="20160005"))
     reason = Line(**about("原因", "reason", "为什么没有到会", "why they were not there", example="出差"))
@@ -216,7 +224,8 @@ class CriticismSchema(Answered):
     speaker = StaffNo(required=True, **_about("发言人", "speaker", "发言的党员", "who spoke", example="20160001"))
     about = StaffNo(required=True, **_about("对象", "about", "批评谁；自我批评填本人", "of whom; the speaker in self-criticism", example="20160001"))
     matter = LongText(at_most=2000, **_about("具体事", "matter", "联系哪一件具体事", "which matter", example="主题党日两次迟到"))
-    shown = LongText(  # type: ignore[assignment]  # marshmallow takes its fields out of the class: the method is there
+    # marshmallow takes its fields out of the class: the method is there.
+    shown = LongText(  # type: ignore[assignment]
         at_most=2000, **_about("表现", "how it showed", "有什么表现、问题", "how it showed", example="没有带头遵守时间")
     )
     improve = LongText(at_most=2000, **_about("改进", "what follows", "今后怎样改进", "what will be better", example="今后提前十分钟到会"))
@@ -231,14 +240,14 @@ class VoteSchema(Answered):
 
 
 class ConfirmationSchema(Answered):
-    """When the minutes were confirmed (确认), by each of the two."""
+    """The moments at which chair and recorder confirmed the minutes (确认)."""
 
     chair = Moment(dump_only=True, **about("主持人确认的时间", "by the chair"))
     recorder = Moment(dump_only=True, **about("记录人确认的时间", "by the recorder"))
 
 
 class MeetingSchema(RecordSchema):
-    """A meeting and its minutes (会议记录). Theme and agenda left out are those of the year."""
+    """A meeting and its minutes (会议记录). Theme and agenda left out are the year's."""
 
     purpose = one_of(MeetingPurpose, required=True, **about("会议内容", "purpose", "开什么会", "what the meeting is for", example="life"))
     form = one_of(MeetingForm, required=True, **about("会议形式", "form", "以什么形式开会", "who meets", example="general"))

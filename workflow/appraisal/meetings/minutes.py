@@ -1,6 +1,7 @@
-"""会议记录 (minutes): what the minutes of a meeting must hold, asked by the stages whose meetings they are.
+"""会议记录 (minutes): the contents that the minutes of a meeting must have.
 
-The plan: 各支部要注意做好会议记录 (Q4). Selects for requirements; nothing is recorded here.
+The plan: 各支部要注意做好会议记录 (Q4). Each stage asks for the minutes of its own meetings. This
+file makes selects for requirements; it records nothing.
 """
 
 from __future__ import annotations
@@ -18,16 +19,19 @@ from workflow.year.cycle import Participant
 
 
 def minutes_incomplete(*purposes: MeetingPurpose) -> Missing:
-    """Meetings whose minutes lack place, chair, recorder, attendance or text (Q4)."""
+    """Select meetings whose minutes lack place, chair, recorder, attendance or text (Q4)."""
     attended = exists().where(MeetingAttendance.meeting_id == Meeting.id, MeetingAttendance.present).correlate(Meeting)
     blank = or_(*(each.is_(None) for each in (Meeting.place, Meeting.chair, Meeting.recorder, Meeting.minutes)))
     return missing(Meeting.process_id, subject=Meeting.id, name=meeting_name()).where(Meeting.counts, held_for(purposes), or_(blank, ~attended))
 
 
 def minutes_unconfirmed(*purposes: MeetingPurpose) -> Missing:
-    """Meetings whose recorder or chair has not confirmed the minutes (Q4): a row for each of the two who has not."""
+    """Select meetings whose recorder or chair has not confirmed the minutes (Q4).
+
+    There is a row for each of the two who has not.
+    """
     secretary = aliased(Participant, name="secretary")
-    # Where he has left, the secretary must name another.
+    # If they have left, the secretary must name another.
     first = (
         select(func.min(secretary.person_id))
         .where(secretary.process_id == Meeting.process_id, secretary.post == Post.SECRETARY, secretary.left_on.is_(None))
@@ -52,16 +56,19 @@ def minutes_unconfirmed(*purposes: MeetingPurpose) -> Missing:
 
 
 def a_meeting(*which: ColumnElement[bool] | InstrumentedAttribute[bool]) -> ExistsClause:
-    """That there is a meeting of this kind that counts; correlate it with what it belongs to."""
+    """Ask whether there is such a meeting that counts.
+
+    The caller correlates it with the row to which the meeting belongs.
+    """
     return exists().where(Meeting.counts, *which)
 
 
 def meeting_name() -> ColumnElement[str]:
-    """How a meeting is named where something of it is missing: 2025-01-08 组织生活会."""
+    """Name a meeting in a list of what is missing: 2025-01-08 组织生活会."""
     words = case(*((Meeting.purpose == each, each.zh) for each in MeetingPurpose))
     return func.concat(Meeting.held_on, " ", words)
 
 
 def held_for(purposes: Sequence[MeetingPurpose]) -> ColumnElement[bool]:
-    """Meetings of one of these purposes."""
+    """Limit meetings to these purposes."""
     return or_(*(Meeting.purpose == each for each in purposes))

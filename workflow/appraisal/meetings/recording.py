@@ -1,6 +1,7 @@
-"""登记会议 (recording): how a meeting and its minutes are recorded, corrected and confirmed.
+"""登记会议 (recording): to record, correct and confirm a meeting and its minutes.
 
-The plan: 各支部要注意做好会议记录。What is not true of a meeting is refused here; what the minutes still lack is asked by the stages.
+The plan: 各支部要注意做好会议记录。This file refuses what is not true of a meeting; the stages ask
+for what the minutes still lack.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class Meetings(Records[Meeting]):
         _check(session, process, whole, now)
 
     def closes(self, row: Meeting | None, sent: Sent) -> Collection[Stage]:
-        """The stage of its purpose; of a purpose that changes both."""
+        """Find the stages that close a meeting: both stages if its purpose changes."""
         purposes = [*([row.purpose] if row else []), *([sent["purpose"]] if "purpose" in sent else [])]
         return dict.fromkeys(STAGE[purpose] for purpose in purposes)
 
@@ -57,7 +58,7 @@ class Meetings(Records[Meeting]):
         return {"theme": process.cycle.theme, "agenda": agenda, "guests": []}
 
     def fill(self, session: Session, process: Process, row: Meeting, sent: Sent, *, by: Caller, now: datetime) -> None:
-        """Write what was sent; what was confirmed before must be confirmed again."""
+        """Write what was sent; both must confirm the minutes again."""
         if _loses_its_group(sent):
             row.group_name = None
         self.write_columns(row, sent)
@@ -74,11 +75,11 @@ class Meetings(Records[Meeting]):
         row.chair_confirmed_at = row.recorder_confirmed_at = None
 
     def visible(self, reader: Caller, branch_code: str) -> ColumnElement[bool]:
-        """Which meetings this reader knows of: a plain member those whose minutes they confirm."""
+        """Show a plain member only the meetings whose minutes they confirm."""
         return or_(Meeting.chair == reader.staff_no, Meeting.recorder == reader.staff_no) if reader.plain_member(branch_code) else true()
 
     def seen_by(self, call: Call[object]) -> Callable[[Meeting], dict[str, object]]:
-        """Meetings; how often each was criticised is for the chair alone (M5)."""
+        """Show meetings; only the chair sees how often each person was criticised (M5)."""
         return lambda row: self.schema.shown(row, without=frozenset() if call.by.staff_no == row.chair else _FOR_THE_CHAIR)
 
 
@@ -86,7 +87,10 @@ MEETINGS = Meetings()
 
 
 def confirm_minutes(session: Session, process: Process, row: Meeting, *, by: Caller, now: datetime) -> None:
-    """Confirm the minutes as their recorder or as their chair. Raises Forbidden, Conflict, StageClosed."""
+    """Confirm the minutes as their recorder or as their chair.
+
+    Raises Forbidden, Conflict, StageClosed.
+    """
     if by.staff_no not in (row.chair, row.recorder):
         raise Forbidden(Words("会议记录由记录人和主持人本人确认", "minutes are confirmed by their recorder and by their chair"))
     must_stand(row)
@@ -94,7 +98,8 @@ def confirm_minutes(session: Session, process: Process, row: Meeting, *, by: Cal
     name = "chair_confirmed_at" if by.staff_no == row.chair else "recorder_confirmed_at"
     if getattr(row, name) is not None:
         raise Conflict(Words("您已经确认过", "you have confirmed it already"))
-    act_as(session, actor=by.staff_no)  # nobody confirms in another's name, whomever they stand in for
+    # Nobody confirms in another's name, not even as a substitute.
+    act_as(session, actor=by.staff_no)
     setattr(row, name, now)
     row.version += 1
     session.flush()
@@ -112,21 +117,25 @@ ACTS = (*MEETINGS.acts, CONFIRM)
 
 
 def _loses_its_group(sent: Sent) -> bool:
-    """Tell whether it becomes another than a group meeting: only a group meeting has a group."""
+    """Tell whether a change turns the meeting into another form and names no group.
+
+    Only a group meeting has a group.
+    """
     return sent.get("form", MeetingForm.GROUP) is not MeetingForm.GROUP and "group_name" not in sent
 
 
 def _nothing_last_year(session: Session, process: Process, row: Meeting) -> None:
-    """Say in a duty report that last year left no measures, where it left none (F9).
+    """Note in a duty report if last year left no measures (F9).
 
-    Where it left some the secretary reports of them: a text that nobody has read would report nothing.
+    If it left some, the secretary reports on them: a ready-made text that nobody has read would
+    report nothing.
     """
     if row.duty_report is not None and row.rectification_report is None and not last_years_measures(session, process):
         row.rectification_report = NOTHING_LAST_YEAR
 
 
 def _as_sent(row: Meeting) -> dict[str, object]:
-    """Give what is checked together of a meeting, as it would be sent."""
+    """Give the parts of a meeting that are checked together, as they would be sent."""
     kept = {
         **{name: getattr(row, name) for name in ("purpose", "form", "group_name", "held_on", "chair", "recorder")},
         "present": row.present,
@@ -137,7 +146,10 @@ def _as_sent(row: Meeting) -> dict[str, object]:
 
 
 def _fill_attendance(process: Process, row: Meeting, body: Sent) -> None:
-    """Bring the lines into step; one that says the same stays, so that the history tells only what changed."""
+    """Update the lines of attendance.
+
+    A line that says the same stays, so that the history tells only what changed.
+    """
     present = set(body["present"]) if "present" in body else set(row.present)
     reasons = {each.staff_no: each.reason for each in row.attendance if not each.present}
     if "absent" in body:
@@ -151,7 +163,7 @@ def _fill_attendance(process: Process, row: Meeting, body: Sent) -> None:
 
 
 def _check(session: Session, process: Process, body: Sent, now: datetime) -> None:
-    """Raises Invalid with every fault."""
+    """Check a meeting against plan, roll and other records. Raises Invalid with every fault."""
     must_have_happened("held_on", body["held_on"], now)
     present, absent = body.get("present", ()), [each["staff_no"] for each in body.get("absent", ())]
     named = participants(
@@ -190,7 +202,10 @@ def _check(session: Session, process: Process, body: Sent, now: datetime) -> Non
 
 
 def _vote_fault(form: MeetingForm, vote: Mapping[str, int], present: Sequence[Participant]) -> Words | None:
-    """Find more votes than people present who may vote: in a committee meeting the committee, else all with the right to."""
+    """Find more votes than people present who may vote.
+
+    In a committee meeting the committee may vote, else everybody with the right to.
+    """
     may = [each for each in present if each.voting and (each.leads or form is not MeetingForm.COMMITTEE)]
     given = sum(vote.values())
     if given <= len(may):

@@ -1,9 +1,11 @@
-"""计票 (tallies): what a ballot on paper came to, and who reads how much of it.
+"""计票 (tallies): the result of a ballot on paper, and how much of it each reader sees.
 
-The plan: 党员对支部委员会的工作、作风等进行评议。……支部委员会会议或者党员大会根据民主测评情况……提出评定意见。
+The plan: 党员对支部委员会的工作、作风等进行评议。……支部委员会会议或者党员大会根据民主测评情况……提出
+评定意见。
 
-The first teller's entry is theirs alone until a second teller enters the same numbers (``tellers``). The tally informs and never decides. With few
-raters the branch sees bands, since whoever knows all marks but one knows the last.
+The first teller's entry is theirs alone until a second teller enters the same numbers
+(``tellers``). The tally informs and never decides. With few raters the branch sees bands: a reader
+who knows all marks but one would know the last.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ MARKS = (*(mark.value for mark in Mark), ABSTAIN)
 
 
 class CommitteeItem(Word):
-    """What of the committee is marked (评议项目)."""
+    """The sides of the committee that are marked (评议项目)."""
 
     WORK = "work", "工作"
     STYLE = "style", "作风"
@@ -41,10 +43,11 @@ class CommitteeItem(Word):
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-# Figures are for the readers of a tally: the history tells who entered and corrected, never the numbers.
+# Figures are for the readers of a tally: the history tells who entered and corrected it, never
+# the numbers.
 @tracked(hidden=(*NUMBERS, "comments"))
 class Tally(Evidence, Base):
-    """What one ballot came to (计票单). ``recorded_by`` is the first teller."""
+    """The result of one ballot (计票单). ``recorded_by`` is the first teller."""
 
     __tablename__ = "tally"
     __table_args__ = (
@@ -54,7 +57,7 @@ class Tally(Evidence, Base):
     )
 
     subject: Mapped[TallySubject] = mapped_column(word(TallySubject, name="subject"), info=notes("T0"))
-    """The committee and its members are never mixed."""
+    """The subject: the committee and its members are never mixed (T0)."""
     issued: Mapped[int]
     returned: Mapped[int]
     valid: Mapped[int]
@@ -70,7 +73,7 @@ class Tally(Evidence, Base):
 
     @property
     def figures(self) -> dict[str, dict[str, int]]:
-        """Per member (学工号) the levels, or per item the marks, with the abstentions."""
+        """The levels by member (学工号), or the marks by item, with the abstentions."""
         of_members = {each.staff_no: {name: getattr(each, name) for name in LEVELS} for each in self.of_members}
         return of_members or {each.item.value: {name: getattr(each, name) for name in MARKS} for each in self.of_items}
 
@@ -139,7 +142,7 @@ personal(TallyOfItem, Area.APPRAISAL, "对支委会的票数", other="item good 
 
 
 class TallySchema(RecordSchema):
-    """A teller's entry (计票单), and what of it this reader may know."""
+    """A teller's entry (计票单), as far as this reader may know it."""
 
     subject = one_of(TallySubject, required=True, **about("评议对象", "subject", "评议支部委员会还是党员", "who was marked", example="committee"))
     issued = Whole(required=True, **about("发出", "issued", "发出的测评票数", "ballots issued", example=12))
@@ -159,9 +162,13 @@ class TallySchema(RecordSchema):
             example={item.value: {"good": 12} for item in CommitteeItem},
         ),
     )
-    """Of ``committee``: ``work``, ``style``, ``overall`` → mark → votes, and ``comments``. Of ``members``: 学工号 → level → votes."""
+    """The votes.
+
+    - For ``committee``: ``work``, ``style``, ``overall`` → mark → votes, and ``comments``.
+    - For ``members``: 学工号 → level → votes.
+    """
     bands = Truth(dump_only=True, **about("是否只有区间", "bands"))
-    """Whether ``counts`` holds bands."""
+    """True if ``counts`` holds bands."""
     tellers = fields.List(StaffNo(), dump_only=True, **about("计票人", "tellers", always=True))
     counted_at = Moment(dump_only=True, **about("计票时间", "counted at"))
 
@@ -173,23 +180,29 @@ BANDS = ("三分之二以上", "过半数", "未过半数")
 
 
 def band(votes: int, valid: int) -> str:
-    """Say about how many of the valid ballots, for those who must not see how many."""
+    """Name the band of some votes, for readers who must not see numbers."""
     return BANDS[0] if valid and votes * 3 >= valid * 2 else BANDS[1] if votes * 2 > valid else BANDS[2]
 
 
 def banded(votes: Mapping[str, int], valid: int) -> dict[str, str]:
-    """Votes as bands."""
+    """Turn votes into bands."""
     return {name: band(count, valid) for name, count in votes.items()}
 
 
 def sees_counts(reader: Caller, process: Process, valid: int) -> bool:
-    """Tell whether a reader sees how many votes each got. Below ten raters (setting) the branch sees bands."""
+    """Tell whether a reader sees how many votes each got.
+
+    Below ten raters (setting) the branch sees bands.
+    """
     few = valid < process.cycle.plan["rules"]["settings"]["bands_below"]
     return not few or bool(reader.roles_in(process.branch.code) & {Role.OFFICE, Role.COMMITTEE, Role.AUDITOR})
 
 
 def members_on_ballot(rows: Iterable[Participant]) -> dict[str, Participant]:
-    """List who is on the ballot: full members who are rated here and not excused. Probationary members stand on none."""
+    """List the members on the ballot: full members, rated here and not excused.
+
+    Probationary members are on no ballot.
+    """
     return {
         row.staff_no: row
         for row in rows

@@ -1,6 +1,7 @@
-"""计票人 (tellers): how two tellers enter what a ballot came to.
+"""计票人 (tellers): two tellers enter the result of a ballot.
 
-The first teller's entry waits for a second teller, who enters the same numbers: then it is counted. Different numbers are refused with both shown.
+The first teller's entry waits for a second teller, who enters the same numbers: then it is counted.
+Different numbers are refused, and both are shown.
 """
 
 from __future__ import annotations
@@ -92,10 +93,10 @@ class TallyMismatch(Conflict):
 
 
 class Entry:
-    """One teller's entry, read and found to balance."""
+    """One teller's entry, read from what was sent; ``faults`` checks its sums."""
 
     def __init__(self, subject: TallySubject, sent: Sent) -> None:
-        """Raises Invalid for figures that are not of this subject."""
+        """Read an entry. Raises Invalid for figures that are not of this subject."""
         self.subject = subject
         self.numbers: dict[str, int] = {name: sent[name] for name in NUMBERS}
         if subject is TallySubject.COMMITTEE:
@@ -107,7 +108,7 @@ class Entry:
             self.figures = load(_MEMBER_COUNTS, {"counts": sent["counts"]})["counts"]
 
     def faults(self) -> dict[str, Words]:
-        """Find what does not balance."""
+        """Find the numbers that do not balance."""
         issued, returned, valid, void = (self.numbers[name] for name in NUMBERS)
         clause = "M3" if self.subject is TallySubject.COMMITTEE else "D2"
         errors: dict[str, Words] = {}
@@ -147,16 +148,21 @@ class Tallies(Records[Tally]):
     name, zh, en = "tallies", "计票单", "tally"
     model, schema = Tally, TallySchema()
     answers = TallySchema(partial=True)
-    """Numbers are left out for those who may not know them yet."""
+    """The schema of answers: numbers are left out for readers who may not know them yet."""
     stages = (Stage.SELF_REVIEW,)
     read, write = Action.READ_TALLIES, Action.ENTER_TALLY
 
     def record(self, session: Session, process: Process, sent: Sent, *, by: Caller, now: datetime) -> Tally:
-        """Enter a tally: the first entry waits, an equal second counts it. Raises Invalid, Forbidden, StageClosed, Exists, TallyMismatch."""
-        _must_be_teller(session, process, by)  # first: what a wrong entry is told names who is on the ballot
+        """Enter a tally: the first entry waits, an equal second one counts it.
+
+        Raises Invalid, Forbidden, StageClosed, Exists, TallyMismatch.
+        """
+        # First: the answer to a wrong entry names the members on the ballot.
+        _must_be_teller(session, process, by)
         entry = _read(session, process, sent["subject"], sent)
         must_be_open(process, Stage.SELF_REVIEW)
-        act_as(session, actor=by.staff_no)  # nobody counts in another's name, whomever they stand in for
+        # Nobody counts in another's name, not even as a substitute.
+        act_as(session, actor=by.staff_no)
         first = {"process_id": process.id, "subject": entry.subject, **entry.numbers, "comments": entry.comments, "recorded_by": by.staff_no}
         added = session.scalar(insert(Tally).values(**first, recorded_at=now, version=1).on_conflict_do_nothing().returning(Tally.id))
         if added is None:
@@ -167,7 +173,10 @@ class Tallies(Records[Tally]):
         return row
 
     def amend(self, session: Session, process: Process, row: Tally, sent: Sent, *, seen: int, by: Caller, now: datetime) -> None:
-        """Correct an entry that waits, as its teller. Raises Invalid, Forbidden, Stale, Conflict, StageClosed."""
+        """Correct an entry that waits, as its teller.
+
+        Raises Invalid, Forbidden, Stale, Conflict, StageClosed.
+        """
         kept = {**{name: getattr(row, name) for name in NUMBERS}, "counts": {**row.figures, **_commented(row)}}
         if sent.get("subject", row.subject) is not row.subject:
             raise Invalid({"subject": Words("录错对象的，请撤回后重新录入", "withdraw it and enter another")})
@@ -187,9 +196,11 @@ class Tallies(Records[Tally]):
         session.flush()
 
     def visible(self, reader: Caller, branch_code: str) -> ColumnElement[bool]:
-        """Which tallies this reader knows of: a plain member those they entered, a first entry its teller alone.
+        """Limit the tallies to those that this reader may know of.
 
-        The office knows that there is one, without its numbers: when a teller is gone it can be rejected.
+        A plain member knows those they entered; a first entry is known to its teller alone. The
+        office knows that there is one, without its numbers: when a teller is gone it can be
+        rejected.
         """
         own = or_(Tally.recorded_by == reader.staff_no, Tally.counted_by == reader.staff_no)
         if Role.OFFICE in reader.roles_in(branch_code):
@@ -201,7 +212,7 @@ class Tallies(Records[Tally]):
             raise Forbidden(Words("由计票人或书记撤回", "its tellers or the secretary take it back"))
 
     def seen_by(self, call: Call[object]) -> Callable[[Tally], dict[str, object]]:
-        """Tallies with their numbers once they are counted, with votes or with bands."""
+        """Show tallies with their numbers once they are counted, as votes or as bands."""
 
         def seen(row: Tally) -> dict[str, object]:
             typed_it = call.by.staff_no in row.tellers
@@ -265,7 +276,10 @@ def _fill(process: Process, row: Tally, entry: Entry) -> None:
 
 
 def _must_be_teller(session: Session, process: Process, by: Caller) -> None:
-    """Let any full member of the branch enter it but the secretary; them too where there are not two others. Raises Forbidden."""
+    """Let only full members of the branch enter a tally, but not the secretary.
+
+    The secretary too may enter it if there are not two others. Raises Forbidden.
+    """
     may = [row for row in roll(session, process.id) if row.left_on is None and row.standing is Standing.FULL]
     line = next((row for row in may if row.person_id == by.person_id), None)
     if line is None:

@@ -1,4 +1,7 @@
-"""评定 (rating), the fourth stage: who decides, the levels, their quota and patterns, and the care that follows."""
+"""评定 (rating), the fourth stage: the decision, the levels and the care that follows.
+
+The levels have their quota and their patterns.
+"""
 
 from __future__ import annotations
 

@@ -1,10 +1,12 @@
-"""教育帮扶与组织处置 (aftercare): what follows for a member who is rated 基本合格 or 不合格.
+"""教育帮扶与组织处置 (aftercare): the care for a member who is rated 基本合格 or 不合格.
 
-The plan: 对评定为“基本合格”的党员，要进行教育帮扶。对评定为“不合格”的党员，要按规定程序作出相应组织处置……不合格党员。逃避推脱组织安排的
-任务，思想和行为与学校各项规章制度相违背，与《党章》要求有一定差距，经教育仍自行其是。
+The plan: 对评定为“基本合格”的党员，要进行教育帮扶。对评定为“不合格”的党员，要按规定程序作出相应组织
+处置……不合格党员。逃避推脱组织安排的任务，思想和行为与学校各项规章制度相违背，与《党章》要求有一定差
+距，经教育仍自行其是。
 
-Records: a help plan with its reviews; a disposition case with the signs of A7, their facts, and the steps that the rules want in order. Both are
-opened by people: the software keeps the checklist and never chooses the measure. Reviews and steps are follow-through and never close.
+Records: a help plan with its reviews; a disposition case with the signs of A7, their facts, and the
+steps that the rules want in order. People open both: the software keeps the checklist and never
+chooses the measure. No stage closes reviews and steps.
 """
 
 from __future__ import annotations
@@ -61,7 +63,7 @@ class Step(Word):
 
 @tracked()
 class HelpPlan(OfMember, Base):
-    """Who helps a member, how it begins, and when it is looked at again (教育帮扶)."""
+    """A plan of help for a member: helper, first step, day of review (教育帮扶)."""
 
     __tablename__ = "help_plan"
     __table_args__ = (
@@ -78,7 +80,7 @@ class HelpPlan(OfMember, Base):
 
 @tracked()
 class HelpPlanReview(Numbered, Base):
-    """How the help went, seen on a day (帮扶回访)."""
+    """A review of the help, on a day (帮扶回访)."""
 
     __tablename__ = "help_plan_review"
 
@@ -92,7 +94,7 @@ class HelpPlanReview(Numbered, Base):
 
 @tracked()
 class DispositionCase(OfMember, Base):
-    """What is proposed to the superior for an unqualified member (组织处置)."""
+    """A proposal to the superior for an unqualified member (组织处置)."""
 
     __tablename__ = "disposition_case"
     __table_args__ = (
@@ -101,7 +103,7 @@ class DispositionCase(OfMember, Base):
     )
 
     signs: Mapped[list[int]] = mapped_column(JSONB)
-    """Which signs of A7 they show, counted from 1 as the plan lists them."""
+    """The signs of A7 that the member shows, counted from 1 as the plan lists them."""
     facts: Mapped[str | None]
     proposed_on: Mapped[date]
 
@@ -109,7 +111,7 @@ class DispositionCase(OfMember, Base):
 
     @property
     def procedure(self) -> list[DispositionStep]:
-        """Every step in the order of the rules; one that was not taken yet has no day."""
+        """Every step in the order of the rules; one not taken yet has no day."""
         taken = {each.step: each for each in self.steps}
         return [taken.get(step) or DispositionStep(step=step) for step in Step]
 
@@ -172,14 +174,14 @@ personal(
 
 
 class ReviewSchema(EntrySchema):
-    """A look at how the help went (帮扶回访)."""
+    """A review of the help (帮扶回访)."""
 
     on = Day(required=True, attribute="reviewed_on", **about("回访日期", "day", "哪一天回访的", "the day of the review", example="2024-12-20"))
     note = LongText(at_most=2000, **about("情况", "note", "帮扶的情况", "how it went", example="按时参加活动"))
 
 
 class HelpPlanSchema(RecordSchema):
-    """A help plan (教育帮扶). What D7 wants beyond the member may follow."""
+    """A help plan (教育帮扶). Only the member is required; the other contents of D7 may follow."""
 
     staff_no = StaffNo(required=True, **about("帮扶对象", "member", "帮扶谁", "who is helped", example="20160005"))
     helper = StaffNo(**about("帮扶人", "helper", "谁来帮扶，应为另一名党员（D7）", "another member who helps (D7)", example="20160001"))
@@ -200,7 +202,7 @@ class StepSchema(Answered):
 
 
 class ProcedureSchema(StepSchema):
-    """One step of the procedure (处置程序); without a day it was not taken yet."""
+    """One step of the procedure (处置程序); a step without a day was not taken yet."""
 
     on = Day(dump_only=True, attribute="taken_on", **about("日期", "day"))
 
@@ -243,14 +245,14 @@ class HelpPlans(Records[HelpPlan]):
         helper = {"helper": sent["helper"]} if "helper" in sent else {}
         _on_roll(session, process, {"staff_no": staff_no, **helper})
         if sent.get("helper") == staff_no:
-            raise Invalid({"helper": Words("帮扶人应为另一名党员", "somebody else helps him")})
+            raise Invalid({"helper": Words("帮扶人应为另一名党员", "the helper is another member")})
 
 
 HELP_PLANS = HelpPlans()
 
 
 def record_review(session: Session, process: Process, plan: HelpPlan, sent: Sent, *, by: Caller, now: datetime) -> HelpPlanReview:
-    """Note how the help went. It never closes. Raises Invalid, Conflict."""
+    """Note how the help went. No stage closes it. Raises Invalid, Conflict."""
     must_have_happened("on", sent["reviewed_on"], now)
     must_stand(plan)
     row = HelpPlanReview(
@@ -307,7 +309,7 @@ CASES = DispositionCases()
 
 
 def record_step(session: Session, process: Process, case: DispositionCase, sent: Sent, *, by: Caller, now: datetime) -> DispositionStep:
-    """Note a step that was taken. It never closes. Raises Invalid, Conflict, Exists."""
+    """Note a step that was taken. No stage closes it. Raises Invalid, Conflict, Exists."""
     must_have_happened("on", sent["taken_on"], now)
     if sent["taken_on"] < case.proposed_on:
         raise Invalid({"on": Words(f"不能早于提出处置建议的 {case.proposed_on}", f"must not be before the proposal of {case.proposed_on}")})
@@ -351,13 +353,13 @@ ACTS = (*HELP_PLANS.acts, REVIEW, *CASES.acts, STEP)
 
 
 def _on_roll(session: Session, process: Process, named: Mapping[str, str]) -> None:
-    """Raises Invalid for who is not, or no more, on the roll."""
+    """Refuse people who are not, or no longer, on the roll. Raises Invalid."""
     found = participants(session, process.id, {name: [staff_no] for name, staff_no in named.items()})
     if left := {name: found[staff_no].name for name, staff_no in named.items() if found[staff_no].left_on is not None}:
         raise Invalid({name: Words(f"{who} 已不在本支部", f"{who} has left this branch") for name, who in left.items()})
 
 
 def _must_be_of_the_same(staff_no: str, sent: Sent) -> None:
-    """Raises Invalid for a record that would become another member's."""
+    """Refuse to turn a record into another member's. Raises Invalid."""
     if sent.get("staff_no", staff_no) != staff_no:
         raise Invalid({"staff_no": Words("写错人的，请撤回后重新登记", "withdraw it and enter another")})

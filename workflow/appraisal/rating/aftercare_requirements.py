@@ -1,6 +1,9 @@
-"""教育帮扶与组织处置的要求 (aftercare requirements): what the fourth stage asks for members rated 基本合格 or 不合格.
+"""教育帮扶与组织处置的要求 (aftercare requirements): what D7, D8 and A7 ask of the branch.
 
-The plan: 对评定为“基本合格”的党员，要进行教育帮扶。对评定为“不合格”的党员，要按规定程序作出相应组织处置。
+They concern members rated 基本合格 or 不合格 in the fourth stage.
+
+The plan: 对评定为“基本合格”的党员，要进行教育帮扶。对评定为“不合格”的党员，要按规定程序作出相应组织
+处置。
 """
 
 from __future__ import annotations
@@ -65,7 +68,7 @@ def cases_without_facts() -> Missing:
 
 
 def _of(kind: type[HelpPlan | DispositionCase]) -> Any:
-    """The record of this line of the roll that counts."""
+    """Join a line of the roll with its record that counts."""
     return and_(kind.process_id == Participant.process_id, kind.staff_no == Participant.staff_no, kind.counts)
 
 

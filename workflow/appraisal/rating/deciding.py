@@ -1,9 +1,10 @@
-"""评定会议 (the deciding meeting): who decides on the ratings, with which quorum and which vote, and that the minutes say so.
+"""评定会议 (the deciding meeting): its quorum, its vote on the ratings, and its minutes.
 
-The plan: 支部委员会会议或者党员大会根据民主测评情况，综合党员日常表现情况，实事求是地对每名党员提出评定意见……各支部要注意做好会议记录。
+The plan: 支部委员会会议或者党员大会根据民主测评情况，综合党员日常表现情况，实事求是地对每名党员提出
+评定意见……各支部要注意做好会议记录。
 
-It names no quorum: shares are settings of the year. At least half of those who should attend must be there, and more than half of them, not of
-those present, must agree.
+The plan names no quorum: shares are settings of the year. At least half of those who should attend
+must be there. More than half of those who should attend, not of those present, must agree.
 """
 
 from __future__ import annotations
@@ -24,7 +25,11 @@ DECIDING = MeetingPurpose.DECIDING
 
 
 def deciding_meetings() -> Subquery:
-    """A row for each deciding meeting that counts: how many should attend, how many did, whether quorum and vote hold, and when it was confirmed."""
+    """Select a row for each deciding meeting that counts.
+
+    Columns: how many should attend, how many did, whether quorum and vote hold, and when the
+    minutes were confirmed.
+    """
     votes = Cycle.plan["rules"]["settings"]["votes"]
     in_committee = Meeting.form == MeetingForm.COMMITTEE
     may_vote = case(
@@ -65,7 +70,7 @@ def deciding_meetings() -> Subquery:
 
 
 def reaches(some: ColumnElement[int], due: ColumnElement[int], share: ColumnElement[str]) -> ColumnElement[bool]:
-    """Whether some of those due are at least a share of them, written ``1/2``."""
+    """Ask whether ``some`` are at least a share of ``due``; a share is written ``1/2``."""
     return some * _lower(share) >= due * _upper(share)
 
 

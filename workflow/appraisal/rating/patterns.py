@@ -1,9 +1,11 @@
-"""评定的提示 (patterns of the ratings): all alike, last year's names in turn, far from the ballot; and what the office looks at.
+"""评定的提示 (patterns of the ratings): ratings that ask for a reason, and signs for the office.
 
-The plan: 不搞好人主义，不搞平衡照顾……真正评议出群众一致公认的先进，处置不合格党员，确保民主评议党员不走过场。
+The plan: 不搞好人主义，不搞平衡照顾……真正评议出群众一致公认的先进，处置不合格党员，确保民主评议党员
+不走过场。
 
-Nothing here says that a rating is wrong: D4 asks the branch for one reason. Its rows name nobody, since committee and office read them too; who is
-concerned is for secretary and deputy.
+The patterns: all alike, last year's names in turn, far from the ballot. No pattern says that a
+rating is wrong: D4 asks the branch for one reason. The rows name nobody, since committee and office
+read them too; only secretary and deputy see which members are concerned.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from workflow.year.cycle import Cycle, Participant, Process
 
 
 class Pattern(Word):
-    """What may look like 好人主义 or 平衡照顾 (评定的规律; D4)."""
+    """The patterns that may look like 好人主义 or 平衡照顾 (评定的规律; D4)."""
 
     SAME = "same", "全部评为同一等次"
     ROTATED = "rotated", "与上年度优秀名单全部轮换"
@@ -59,14 +61,17 @@ def _pattern(which: Pattern, process_id: Any, people: Any) -> Any:
 
 
 def _same() -> Any:
-    """Three or more, all alike. Where the quota lets nobody be excellent, all 合格 is what is left."""
+    """Select processes with three or more ratings, all alike.
+
+    All 合格 does not count where the quota lets nobody be excellent: nothing else is left.
+    """
     given = levels_given().c
     nothing_else = and_(given.qualified == given.rated, given.allowed == 0)
     return _pattern(Pattern.SAME, given.process_id, given.rated).where(given.rated >= 3, given.levels == 1, ~nothing_else)
 
 
 def _rotated() -> Any:
-    """Two or more excellent last year and this year, and nobody in both."""
+    """Select processes with at least two excellent last year and this, nobody twice."""
     given, last = levels_given().c, aliased(Rating, name="last")
     before = _last_year(given.process_id)
     excellent = (last.process_id == before, last.counts, last.level == Level.EXCELLENT)
@@ -86,7 +91,7 @@ def _of(given: Any) -> tuple[Any, ...]:
 
 
 def _last_year(process_id: Any) -> Any:
-    """The process of the same branch in the latest year before."""
+    """Select the process of the same branch in the latest earlier year."""
     this, its, other, years = aliased(Process, name="this"), aliased(Cycle, name="its"), aliased(Process, name="other"), aliased(Cycle, name="years")
     return (
         select(other.id)
@@ -103,7 +108,7 @@ def _last_year(process_id: Any) -> Any:
 
 
 def _far() -> Any:
-    """Levels that are none of those with most votes, without a reason of their own."""
+    """Count levels with fewer votes than another level and without a reason of their own."""
     return (
         _pattern(Pattern.FAR, Rating.process_id, func.count())
         .join(Participant, and_(of_member(), Participant.left_on.is_(None)))
@@ -117,7 +122,7 @@ def _far() -> Any:
 
 
 def _votes() -> ColumnElement[int]:
-    """How many voted for the level that was given."""
+    """Select how many voted for the level that was given."""
     return case(*((Rating.level == level, getattr(TallyOfMember, level.value)) for level in Level))
 
 
@@ -130,7 +135,10 @@ def _most_votes() -> ColumnElement[int]:
 
 @dataclass(frozen=True)
 class Concerned:
-    """Somebody in a pattern (有关党员), with the level they were given and those that most voted for."""
+    """A member in a pattern (有关党员).
+
+    They have the level they were given, and the levels that got most votes.
+    """
 
     staff_no: str
     name: str
@@ -139,7 +147,7 @@ class Concerned:
 
 
 def patterns_of(session: Session, process: Process) -> list[tuple[Pattern, list[Concerned]]]:
-    """The patterns of a branch with the people in them, for secretary and deputy alone."""
+    """List the patterns of a branch with their people, for secretary and deputy alone."""
     rows = patterns_without_a_reason.query().subquery()
     shown = set(session.scalars(select(rows.c.subject_id).where(rows.c.process_id == process.id)))
     if not shown:
@@ -156,7 +164,10 @@ def patterns_of(session: Session, process: Process) -> list[tuple[Pattern, list[
 
 
 def patterns_seen(call: Call[object]) -> list[tuple[Pattern, list[Concerned]]]:
-    """The patterns as a reader sees them: without what most voted for, where so few voted that only bands are told."""
+    """List the patterns as this reader sees them.
+
+    Where so few voted that only bands are told, the levels with most votes are left out.
+    """
     found, tally = patterns_of(call.session, call.process), members_tally(call.session, call.process.id)
     if tally is not None and sees_counts(call.by, call.process, tally.valid):
         return found

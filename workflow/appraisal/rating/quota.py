@@ -1,9 +1,10 @@
-"""优秀比例 (quota): how many may be rated excellent, counted once for the meter, the gate and the form.
+"""优秀比例 (quota): how many members may be rated excellent.
 
 The plan: 评定为“优秀”的党员比例一般不超过四分之一。
 
-It names neither base nor rounding, and 一般 makes it soft: more ask for a written reason and, unless the year's settings say otherwise, for the
-office's approval, for that number and no greater one.
+The quota is counted once for the meter, the gate and the form. The plan names neither base nor
+rounding, and 一般 makes the quota soft: a higher number needs a written reason and, unless the
+year's settings say otherwise, the office's approval. Both hold for that number and no greater one.
 """
 
 from __future__ import annotations
@@ -20,7 +21,11 @@ from workflow.year.cycle import Cycle, Participant, Process
 
 
 def levels_given() -> Subquery:
-    """A row for each process: how many of its roll are rated, at which levels, and how many the quota lets be excellent."""
+    """Select a row for each process: the levels given, and the quota.
+
+    Columns: how many of the roll are at each level, how many are rated, and how many the quota lets
+    be excellent.
+    """
     full = and_(Participant.standing == Standing.FULL, *present())
     roll = (
         select(
@@ -51,7 +56,10 @@ def levels_given() -> Subquery:
 
 
 def _share(base: ColumnElement[int], ratio: ColumnElement[str], rounding: ColumnElement[str]) -> ColumnElement[int]:
-    """A share of a number, in whole numbers: 7 people at 1/4 are 1 rounded down, 2 rounded up or to the nearest."""
+    """Take a share of a number, as a whole number.
+
+    A share of 1/4 of 7 people is 1 rounded down, 2 rounded up or to the nearest.
+    """
     upper, lower = (cast(func.split_part(ratio, "/", place), Integer) for place in (1, 2))
     return case(
         (rounding == "up", (base * upper + lower - 1) // lower),
@@ -79,7 +87,10 @@ def more_excellent_than_the_quota() -> Missing:
 
 
 def covered() -> ColumnElement[int | None]:
-    """How many excellent ones a standing reason of a process covers; null without one."""
+    """Select how many excellent members a standing reason of a process covers.
+
+    Null without a standing reason.
+    """
     return (
         select(func.max(cast(Waiver.covers[""].as_string(), BigInteger)))
         .where(Waiver.process_id == Process.id, Waiver.requirement == more_excellent_than_the_quota.name, Waiver.stands)
@@ -90,7 +101,7 @@ def covered() -> ColumnElement[int | None]:
 
 @dataclass(frozen=True)
 class Quota:
-    """The quota of a branch (优秀限额): the rule, what it comes to, and how many there are."""
+    """The quota of a branch (优秀限额): the rule, the number it allows, the excellent members."""
 
     ratio: str
     base: str
@@ -99,7 +110,7 @@ class Quota:
     allowed: int
     excellent: int
     approved: int | None
-    """How many a standing reason covers; None without one."""
+    """The number that a standing reason covers; None without one."""
 
     @property
     def over(self) -> int:
@@ -107,7 +118,7 @@ class Quota:
 
 
 def quota_of(session: Session, process: Process) -> Quota:
-    """How a branch stands to the quota."""
+    """Find the quota of a branch, and how many are excellent."""
     given = levels_given()
     approved = covered().label("approved")
     statement = select(*given.c, approved).select_from(Process).join(given, given.c.process_id == Process.id).where(Process.id == process.id)

@@ -1,9 +1,11 @@
-"""评定 (rating), the fourth stage: the opinion on each member, and how it is told to him.
+"""评定 (rating), the fourth stage: the opinion on each member, and its feedback.
 
-The plan: 支部委员会会议或者党员大会根据民主测评情况，综合党员日常表现情况，实事求是地对每名党员提出评定意见……对党员的评定意见要向本人反馈。
+The plan: 支部委员会会议或者党员大会根据民主测评情况，综合党员日常表现情况，实事求是地对每名党员提出
+评定意见……对党员的评定意见要向本人反馈。
 
-Records: a rating with its level and opinion, or why somebody is not rated; the feedback, which is of that opinion and of no later one; the
-member's acknowledgement, which gates nothing and never closes. The ballot informs and never decides, and comes first.
+Records: a rating with its level and opinion, or the reason for none; feedback, which holds for that
+opinion and no later one; the member's acknowledgement, which blocks nothing and which no stage
+closes. The ballot comes first; it informs and never decides.
 """
 
 from __future__ import annotations
@@ -49,7 +51,7 @@ from workflow.year.cycle import Participant, Process, participants
 
 @dataclass(frozen=True)
 class Feedback:
-    """When and how the opinion was told to the member (反馈)."""
+    """The day and way in which the member was told the opinion (反馈)."""
 
     given_on: date
     way: FeedbackWay
@@ -57,7 +59,7 @@ class Feedback:
 
 @dataclass(frozen=True)
 class Acknowledgement:
-    """When the member confirmed that they were told (已知悉), and what they added."""
+    """The member's confirmation that they were told (已知悉), with a remark."""
 
     at: datetime
     remark: str | None
@@ -78,11 +80,11 @@ class Rating(OfMember, Base):
 
     level: Mapped[Level | None] = mapped_column(word(Level))
     level_set_at: Mapped[datetime | None]
-    """When the level last changed: Q2 compares it with the decision."""
+    """The moment at which the level last changed: Q2 compares it with the decision."""
     not_rated_reason: Mapped[str | None]
     opinion: Mapped[str | None]
     reason: Mapped[str | None]
-    """Why the level is far from the ballot (D4)."""
+    """The reason for a level far from the ballot (D4)."""
     feedback_on: Mapped[date | None]
     feedback_way: Mapped[FeedbackWay | None] = mapped_column(word(FeedbackWay))
     acknowledged_at: Mapped[datetime | None]
@@ -122,21 +124,21 @@ personal(
 
 
 class FeedbackSchema(Answered):
-    """When and how the opinion was told to the member (反馈)."""
+    """The day and way in which the member was told the opinion (反馈)."""
 
     given_on = Day(required=True, **about("反馈日期", "day", "哪一天向本人反馈的", "the day on which they were told", example="2024-12-20"))
     way = one_of(FeedbackWay, required=True, **about("反馈方式", "way", "当面还是书面", "face to face or in writing", example="face"))
 
 
 class AcknowledgeSchema(Answered):
-    """The member has been told (已知悉), and what they add."""
+    """The member's confirmation that they were told (已知悉), with a remark."""
 
     at = Moment(dump_only=True, **about("确认时间", "at", always=True))
     remark = LongText(at_most=2000, **about("本人的话", "remark", "本人想补充的话，可以不填", "what the member adds, if anything", example="同意"))
 
 
 class RatingSchema(RecordSchema):
-    """A rating (评定意见): a level with its opinion, or why there is none; beside it what it should be weighed against."""
+    """A rating (评定意见): a level and opinion or the reason for none, with facts beside it."""
 
     staff_no = StaffNo(required=True, **about("何人", "member", "评定谁", "whom it is of", example="20160005"))
     level = one_of(Level, **about("评定等次", "level", "评定为哪一等次（D3）", "the level (D3)", example="qualified"))
@@ -166,13 +168,13 @@ class TallyFirst(Conflict):
 # ── verbs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 _TOLD = ("level", "not_rated_reason", "opinion")
-"""What the member is told."""
+"""The columns that the member is told."""
 _BESIDE = frozenset({"tally", "facts", "self_level"})
-"""What is answered beside a rating and is no part of it."""
+"""The fields that are answered beside a rating and are no part of it."""
 
 
 class Ratings(Records[Rating]):
-    """Ratings (评定意见): written by the secretary, read by their member once they were told."""
+    """Ratings (评定意见): written by the secretary, read by their member after the feedback."""
 
     name, zh, en = "ratings", "评定意见", "rating"
     model, schema = Rating, RatingSchema()
@@ -187,15 +189,20 @@ class Ratings(Records[Rating]):
         _check(session, process, sent, staff_no)
 
     def must_fit(self, session: Session, process: Process, row: Rating | None, sent: Sent) -> None:
-        """Raises TallyFirst; Conflict for a level of a member who came after the ballot: the form would not add up."""
+        """Refuse ratings before the ballot, and levels of members who were not on it.
+
+        Raises TallyFirst, and Conflict for such a level: the form would not add up.
+        """
         tally = members_tally(session, process.id)
         if tally is None:
             raise TallyFirst
         if "level" in sent and (row.staff_no if row else sent["staff_no"]) not in tally.figures:
-            raise Conflict(Words("不在民主测评票上，请写明不评定的理由（D2）", "he was not on the ballot: give the reason not to rate him (D2)"))
+            raise Conflict(
+                Words("不在民主测评票上，请写明不评定的理由（D2）", "this member was not on the ballot: give the reason for no level (D2)")
+            )
 
     def fill(self, session: Session, process: Process, row: Rating, sent: Sent, *, by: Caller, now: datetime) -> None:
-        """Write what was sent: a level replaces a reason not to rate, and the reverse; what was told before is void."""
+        """Write what was sent; level and reason replace each other; a change voids feedback."""
         told, was = [getattr(row, name) for name in _TOLD], row.level
         replaced = {"level": None, "not_rated_reason": None} if not sent.keys().isdisjoint(("level", "not_rated_reason")) else {}
         self.write_columns(row, {**replaced, **sent})
@@ -205,12 +212,12 @@ class Ratings(Records[Rating]):
             row.feedback_on = row.feedback_way = row.acknowledged_at = row.remark = None
 
     def visible(self, reader: Caller, branch_code: str) -> ColumnElement[bool]:
-        """Which ratings this reader knows of: a plain member their own, once it was told to them."""
+        """Show a plain member only their own rating, after the feedback."""
         told = and_(Rating.staff_no == reader.staff_no, Rating.feedback_on.is_not(None))
         return told if reader.plain_member(branch_code) else true()
 
     def seen_by(self, call: Call[object]) -> Callable[[Rating], dict[str, object]]:
-        """Ratings with votes, attendance and self-review beside them, each asked once for all of them."""
+        """Show ratings with votes, attendance and self-review beside them, each read once."""
         votes = cache(lambda: _votes(call))
         attendance = cache(lambda: attendance_of(call.session, call.process.id))
         levels = cache(lambda: _self_levels(call))
@@ -227,7 +234,7 @@ RATINGS = Ratings()
 
 
 def _votes(call: Call[object]) -> Mapping[str, object]:
-    """What the ballot said of each member, as far as this reader may know it."""
+    """Find the votes on each member, as far as this reader may know them."""
     tally = None if call.by.plain_member(call.process.branch.code) else members_tally(call.session, call.process.id)
     if tally is None:
         return {}
@@ -236,7 +243,7 @@ def _votes(call: Call[object]) -> Mapping[str, object]:
 
 
 def _self_levels(call: Call[object]) -> dict[str, Level | None]:
-    """The level that each wrote of themselves, once it is submitted."""
+    """Find the level that each member wrote in their submitted self-review."""
     submitted = (SelfReview.process_id == call.process.id, SelfReview.counts, SelfReview.submitted)
     return {row.staff_no: row.level for row in call.session.scalars(select(SelfReview).where(*submitted))}
 
@@ -256,9 +263,9 @@ def give_feedback(session: Session, process: Process, row: Rating, body: Sent, *
 
 
 def acknowledge(session: Session, row: Rating, *, remark: str | None, by: Caller, now: datetime) -> None:
-    """Confirm as the member that one was told (已知悉). It never closes. Raises Forbidden, Conflict."""
+    """Confirm as member that one was told (已知悉), at any stage. Raises Forbidden, Conflict."""
     if row.staff_no != by.staff_no:
-        raise Forbidden(Words("由党员本人确认已知悉", "the member himself acknowledges it"))
+        raise Forbidden(Words("由党员本人确认已知悉", "only the member may acknowledge it"))
     must_stand(row)
     if row.feedback_on is None:
         raise Conflict(Words("评定意见还没有反馈给您", "you have not been told yet"))
@@ -277,7 +284,7 @@ def _give_feedback(call: Call[Rating], sent: Sent) -> Rating:
 
 
 def _to_acknowledge(call: Call[object], staff_no: str) -> Rating:
-    """Find a rating to be acknowledged; a member's own also before they were told, to learn that they were not yet."""
+    """Find a rating to acknowledge; one's own even before feedback, to learn there is none."""
     visible = None if staff_no == call.by.staff_no else RATINGS.visible(call.by, call.process.branch.code)
     return record_of_member(call.session, Rating, call.process.id, staff_no, visible=visible, held=True)
 
@@ -304,17 +311,17 @@ ACTS = (*RATINGS.acts, GIVE_FEEDBACK, ACKNOWLEDGE)
 
 
 def members_tally(session: Session, process_id: int) -> Tally | None:
-    """The counted ballot on the members, if there is one."""
+    """Find the counted ballot on the members, if there is one."""
     return session.scalar(select(Tally).where(Tally.process_id == process_id, of_members()))
 
 
 def of_members() -> ColumnElement[bool]:
-    """That a tally is the counted ballot on the members."""
+    """Ask whether a tally is the counted ballot on the members."""
     return and_(Tally.subject == TallySubject.MEMBERS, Tally.counts, Tally.counted_at.is_not(None))
 
 
 def _check(session: Session, process: Process, sent: Sent, staff_no: str) -> None:
-    """Raises Invalid for a member who has left, and for a level that this member cannot have."""
+    """Refuse a member who has left, or a level that they cannot have. Raises Invalid."""
     who = participants(session, process.id, {"staff_no": [staff_no]})[staff_no]
     errors: dict[str, Words] = {}
     if who.left_on is not None:
@@ -323,7 +330,7 @@ def _check(session: Session, process: Process, sent: Sent, staff_no: str) -> Non
         if who.standing is Standing.PROBATIONARY:
             errors["level"] = Words("预备党员不评定等次（D3）", "a probationary member has no level (D3)")
         elif who.excused_confirmed_by is not None:
-            errors["level"] = Words(f"{who.name} 经党办确认不参加，请写明不评定的理由", f"{who.name} is excused: give the reason not to rate him")
+            errors["level"] = Words(f"{who.name} 经党办确认不参加，请写明不评定的理由", f"{who.name} is excused: give the reason for no level")
         elif not who.rated_here:
             errors["level"] = Words(f"{who.name} 不在本支部评定", f"{who.name} is not rated in this branch")
         if "not_rated_reason" in sent:
@@ -339,7 +346,7 @@ _asked = partial(requirement, stage=Stage.RATING, severity=Severity.HARD, todo_f
 
 
 def rated(*which: ColumnElement[bool] | InstrumentedAttribute[bool], person: object = None) -> Missing:
-    """Members on the roll whose rating is such: a row each, with the member as its subject."""
+    """Select members on the roll with such a rating, each the subject of a row."""
     return (
         missing(Participant.process_id, subject=Participant.staff_no, name=Participant.name, person=person)
         .join(Rating, of_member())
@@ -348,7 +355,7 @@ def rated(*which: ColumnElement[bool] | InstrumentedAttribute[bool], person: obj
 
 
 def of_member() -> ColumnElement[bool]:
-    """The rating of this line of the roll that counts."""
+    """Join a line of the roll with its rating that counts."""
     return and_(Rating.process_id == Participant.process_id, Rating.staff_no == Participant.staff_no, Rating.counts)
 
 

@@ -1,8 +1,8 @@
-"""整改承诺 (commitments): what each member promises to mend.
+"""整改承诺 (commitments): each member's promise to mend something.
 
 The plan: 党员要作出整改承诺。整改措施和整改承诺要对着问题去，落在具体实事上，实打实、可操作。
 
-Records: a commitment with the problem it goes to, in words or as one of the ledger, and its day.
+Records: a commitment with its day and the problem it goes to, in words or as one of the ledger.
 """
 
 from __future__ import annotations
@@ -50,15 +50,15 @@ class Commitment(Evidence, Base):
 
     staff_no: Mapped[str] = mapped_column(ForeignKey("person.staff_no", onupdate="CASCADE"))
     problem_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("problem.id"))
-    """One of the ledger, or else"""
+    """The problem, if it is one of the ledger."""
     problem_text: Mapped[str | None]
-    """what is wrong, in the member's words."""
+    """The problem in the member's words, if it is not."""
     text: Mapped[str]
     due_on: Mapped[date | None]
 
     @property
     def problem(self) -> str | int | None:
-        """In the member's words, or the number of one in the ledger."""
+        """The problem in the member's words, or its number in the ledger."""
         return self.problem_text if self.problem_id is None else self.problem_id
 
 
@@ -93,7 +93,7 @@ class CommitmentSchema(RecordSchema):
 
 
 class Commitments(Records[Commitment]):
-    """整改承诺: members record their own, the secretary any."""
+    """整改承诺: members record their own, the secretary anybody's."""
 
     name, zh, en = "commitments", "整改承诺", "commitment"
     model, schema = Commitment, CommitmentSchema()
@@ -101,7 +101,10 @@ class Commitments(Records[Commitment]):
     read, write = Action.READ_COMMITMENTS, Action.COMMIT
 
     def check(self, session: Session, process: Process, row: Commitment | None, sent: Sent, *, by: Caller, now: datetime) -> None:
-        """Raises Forbidden before Invalid: another's commitment is none of the caller's business."""
+        """Check a commitment. Raises Forbidden, Invalid.
+
+        Forbidden comes first: the caller may learn nothing of another's commitment.
+        """
         whose = sent["staff_no"] if row is None else sent.get("staff_no", row.staff_no)
         for staff_no in (whose,) if row is None else (row.staff_no, whose):
             may_commit(session, process, by, staff_no)
@@ -111,7 +114,8 @@ class Commitments(Records[Commitment]):
             (found,) = problems_named(session, process.id, "problem", [sent["problem"]])
             if found.about not in (None, whose):
                 wrong = Words(f"台账中没有编号为 {found.id} 的有效问题", f"there is no problem {found.id} that counts")
-                raise Invalid({"problem": wrong})  # one of somebody else is not theirs, and not to be found by trying numbers
+                # Problems of other people are not theirs, and must not be found by trying numbers.
+                raise Invalid({"problem": wrong})
 
     def fill(self, session: Session, process: Process, row: Commitment, sent: Sent, *, by: Caller, now: datetime) -> None:
         self.write_columns(row, sent)
@@ -120,7 +124,7 @@ class Commitments(Records[Commitment]):
             row.problem_id, row.problem_text = (sent["problem"], None) if named else (None, sent["problem"])
 
     def visible(self, reader: Caller, branch_code: str) -> ColumnElement[bool]:
-        """A plain member: their own."""
+        """Show a plain member only their own."""
         return Commitment.staff_no == reader.staff_no if reader.plain_member(branch_code) else true()
 
     def may_withdraw(self, by: Caller, process: Process, row: Commitment) -> None:
@@ -135,7 +139,10 @@ COMMITMENTS = Commitments()
 
 
 def may_commit(session: Session, process: Process, by: Caller, staff_no: str) -> None:
-    """Raises Forbidden to members who write another's commitment and are not the secretary."""
+    """Let members write only their own commitment, the secretary any.
+
+    Raises Forbidden.
+    """
     _must_be_theirs(by, process, staff_no)
     if staff_no == by.staff_no and process.branch.code in by.stands_for:
         # They promise it themselves, not for the secretary whose substitute they are.
@@ -144,7 +151,7 @@ def may_commit(session: Session, process: Process, by: Caller, staff_no: str) ->
 
 def _must_be_theirs(by: Caller, process: Process, staff_no: str) -> None:
     if Role.SECRETARY not in by.roles_in(process.branch.code) and staff_no != by.staff_no:
-        raise Forbidden(Words("党员只登记自己的整改承诺", "a member records his own commitment"))
+        raise Forbidden(Words("党员只登记自己的整改承诺", "members record only their own commitment"))
 
 
 # ── requirements ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,9 +1,11 @@
-"""整改 (rectification), the fifth stage: the measures, how far they have come, and what is said of them.
+"""整改 (rectification), the fifth stage: the measures, their progress, and comments on them.
 
-The plan: 根据查摆出的问题和党员群众的意见建议，党支部委员会要制定整改措施……整改措施和整改承诺要对着问题去，落在具体实事上，实打实、可操作，
-定一条、做一条、兑现一条，不放空炮，不搞大而全……整改措施要向党员群众公开，向上级党组织报备，接受各方面监督。党支部书记是党支部委员会整改第一责任人。
+The plan: 根据查摆出的问题和党员群众的意见建议，党支部委员会要制定整改措施……整改措施和整改承诺要对着
+问题去，落在具体实事上，实打实、可操作，定一条、做一条、兑现一条，不放空炮，不搞大而全……整改措施要向
+党员群众公开，向上级党组织报备，接受各方面监督。党支部书记是党支部委员会整改第一责任人。
 
-The records stand in the ledger, below; problems, commitments, publications and filings have rooms of their own.
+The records stand in the ledger, below; problems, commitments, publications and filings have rooms
+of their own.
 """
 
 from __future__ import annotations
@@ -45,7 +47,7 @@ from workflow.year.cycle import Cycle, Participant, Process, participants, secre
 
 
 class ProgressSchema(EntrySchema):
-    """A step of a measure (整改进展): how far it has come."""
+    """A step of a measure (整改进展): its state and the evidence."""
 
     state = one_of(
         MeasureState,
@@ -62,7 +64,7 @@ class CommentSchema(EntrySchema):
 
 
 class MeasureSchema(RecordSchema):
-    """A measure (整改措施); ``problems`` are those that its reader may know of."""
+    """A measure (整改措施); ``problems`` holds those that its reader may know of."""
 
     problems = many(
         Whole(at_least=1),
@@ -83,7 +85,7 @@ class MeasureSchema(RecordSchema):
 def problems_shown(reader: Caller, row: Measure, branch_code: str) -> list[int]:
     """List the problems that a reader sees behind a measure.
 
-    What is public says nothing of a person, nor of what was said in a talk.
+    The public part tells nothing of a person, nor of what was said in a talk.
     """
     whole = row.owner == reader.staff_no or not reader.plain_member(branch_code)
     return [each.problem_id for each in row.answers if whole or (each.problem.about is None and each.problem.source is not ProblemSource.TALK)]
@@ -117,14 +119,14 @@ class Measures(Records[Measure]):
             row.answers = [there.get(number) or MeasureProblem(problem_id=number, process_id=process.id) for number in sorted(sent["problems"])]
 
     def visible(self, reader: Caller, branch_code: str) -> ColumnElement[bool]:
-        """A plain member: those they own, and all that count once they are published."""
+        """Show a plain member the measures they own, and all that count once published."""
         if not reader.plain_member(branch_code):
             return true()
         hangs = exists().where(Publication.process_id == Measure.process_id, shown()).correlate(Measure)
         return or_(Measure.owner == reader.staff_no, and_(Measure.counts, hangs))
 
     def seen_by(self, call: Call[object]) -> Callable[[Measure], dict[str, object]]:
-        """Measures without the problems that this reader does not see."""
+        """Show measures without the problems that this reader may not see."""
         code = call.process.branch.code
         return lambda row: {**self.schema.shown(row, _PROBLEMS), "problems": problems_shown(call.by, row, code)}
 
@@ -136,9 +138,10 @@ MEASURES = Measures()
 def record_progress(session: Session, process: Process, row: Measure, body: Sent, *, by: Caller, now: datetime) -> MeasureProgress:
     """Note how far a measure has come. Raises Forbidden, Conflict.
 
-    Its owner notes it, or the secretary, who alone closes it (销号).
+    The owner or the secretary notes it; only the secretary closes a measure (销号).
 
-    It goes on after the branch has filed and after the year is closed: the next year's duty report tells of it.
+    It goes on after the branch has filed and after the year is closed: the next year's duty report
+    tells of it.
     """
     leads, owns = Role.SECRETARY in by.roles_in(process.branch.code), row.owner == by.staff_no
     if not (leads or owns):
@@ -166,7 +169,7 @@ def record_progress(session: Session, process: Process, row: Measure, body: Sent
 
 
 def record_comment(session: Session, process: Process, row: Measure, body: Sent, *, by: Caller, now: datetime) -> MeasureComment:
-    """Say something of a measure; the office enters letters so.
+    """Comment on a measure; the office enters letters in this way.
 
     Raises Conflict to a plain member before the measures are published.
     """
@@ -292,7 +295,7 @@ def measures_without_an_owner_on_the_roll() -> Missing:
 
 
 def _measures() -> Missing:
-    """Select the measures that count, each named by how its text begins."""
+    """Select the measures that count, each named by the beginning of its text."""
     return missing(Measure.process_id, subject=Measure.id, name=func.left(Measure.text, 30)).where(Measure.counts)
 
 

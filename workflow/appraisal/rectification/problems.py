@@ -1,4 +1,6 @@
-"""查摆问题 (problems): what came to light in meetings, talks, tallies and letters. Each can be answered by a measure or a commitment.
+"""查摆问题 (problems): problems that came to light in meetings, talks, tallies and letters.
+
+Each can be answered by a measure or a commitment.
 
 The plan: 根据查摆出的问题和党员群众的意见建议，党支部委员会要制定整改措施，党员要作出整改承诺。
 """

@@ -2,7 +2,8 @@
 
 The plan: 整改措施要向党员群众公开，向上级党组织报备，接受各方面监督。
 
-Records: a publication with its place and days; a filing with whom it went to, and the receipt, which is follow-through.
+Records: a publication with its place and days; a filing with its addressee, and the receipt, which
+no stage closes.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ from workflow.year.cycle import Process
 
 @tracked()
 class Publication(Evidence, Base):
-    """The measures were shown (公开、公示)."""
+    """A notice by which the measures were shown (公开、公示)."""
 
     __tablename__ = "publication"
     __table_args__ = (CheckConstraint("to_on >= from_on", name="days"),)
@@ -52,14 +53,14 @@ class Publication(Evidence, Base):
 
 @tracked()
 class RectificationFiling(Evidence, Base):
-    """The measures were sent up (报备)."""
+    """A filing by which the measures were sent up (报备)."""
 
     __tablename__ = "rectification_filing"
 
     sent_to: Mapped[str]
     sent_on: Mapped[date]
     received_by: Mapped[str | None]
-    """回执: who of the office confirmed it. Follow-through: it never closes."""
+    """回执: the person of the office who confirmed it. No stage closes it."""
     received_at: Mapped[datetime | None]
 
 
@@ -78,7 +79,7 @@ personal(
 
 
 class PublicationSchema(RecordSchema):
-    """A notice with the measures (公开、公示): where it hangs and when."""
+    """A notice with the measures (公开、公示), its place and days."""
 
     place = Line(**about("地点", "place", "在哪里公开", "where they are shown", example="学院公示栏"))
     from_on = Day(required=True, data_key="from", **about("开始", "from", "哪一天开始公开", "the first day", example="2024-12-19"))
@@ -86,7 +87,7 @@ class PublicationSchema(RecordSchema):
 
 
 class FilingSchema(RecordSchema):
-    """The measures were sent up (报备), and the receipt."""
+    """A filing by which the measures were sent up (报备), and the receipt."""
 
     sent_to = Line(required=True, data_key="to", **about("报给谁", "to", "报给哪个上级党组织", "which committee above", example="学院党委"))
     sent_on = Day(required=True, **about("日期", "day", "哪一天报送的", "the day on which they were sent", example="2024-12-19"))
@@ -121,7 +122,7 @@ def published(session: Session, process_id: int) -> bool:
 
 
 def shown() -> ColumnElement[bool]:
-    """Ask for a publication that counts and says where and until when (F5)."""
+    """Ask for a publication that counts and names its place and last day (F5)."""
     return and_(Publication.counts, Publication.place.is_not(None), Publication.to_on.is_not(None))
 
 

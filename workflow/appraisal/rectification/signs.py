@@ -1,4 +1,7 @@
-"""整改的提示 (signs of rectification): what is not answered, overdue or still open. A sign never blocks; owners are asked on after filing."""
+"""整改的提示 (signs of rectification): problems and measures unanswered, overdue or still open.
+
+A sign never blocks; owners are still asked after filing.
+"""
 
 from __future__ import annotations
 
@@ -106,7 +109,10 @@ def _under_way() -> ColumnElement[bool]:
 
 
 def _of_owners() -> Missing:
-    """Measures that count, each with its owner, who must act; where he has left, the secretary, who answers for all of them first (F8)."""
+    """Select the measures that count, each with its owner, who must act.
+
+    If the owner has left, the secretary must act, who answers for all measures first (F8).
+    """
     owner, secretary = aliased(Participant, name="owner"), aliased(Participant, name="secretary")
     first = (
         select(func.min(secretary.person_id))
@@ -118,7 +124,8 @@ def _of_owners() -> Missing:
     return (
         missing(Measure.process_id, subject=Measure.id, name=func.left(Measure.text, 30), person=someone)
         .outerjoin(owner, and_(owner.process_id == Measure.process_id, owner.staff_no == Measure.owner, owner.left_on.is_(None)))
-        # With neither it would be asked of every member; that it has no owner blocks the branch already.
+        # With neither, every member would be asked; a measure without an owner blocks the branch
+        # already.
         .where(Measure.counts, someone.is_not(None))
     )
 

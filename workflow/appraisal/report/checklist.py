@@ -32,7 +32,7 @@ from workflow.year.cycle import Participant, Process
 
 
 def _people(*which: Condition) -> ColumnElement[int]:
-    """How many of the roll there are, by the rating of each."""
+    """Count people of the roll, each with their rating."""
     return (
         select(func.count())
         .select_from(Participant)
@@ -44,11 +44,12 @@ def _people(*which: Condition) -> ColumnElement[int]:
 
 
 def _papers() -> dict[str, tuple[str, ColumnElement[int], ColumnElement[int] | int]]:
-    """Each paper of 归档目录 in its order: what it is called, how many there are, how many there must be."""
+    """List the papers of 归档目录 in order: name, number there is, number needed."""
     purpose, confirmed = Meeting.purpose, and_(Meeting.chair_confirmed_at.is_not(None), Meeting.recorder_confirmed_at.is_not(None))
     opinions = or_(Talk.opinions_branch.is_not(None), Talk.opinions_committee.is_not(None))
     asked_for = records(Talk, opinions) + records(Problem, Problem.source == ProblemSource.OPINIONS)
-    # Two counts, not one with "or": that would read all plans and cases of the school to answer for one branch.
+    # Two counts, not one with "or": "or" would read all plans and cases of the school to answer for
+    # one branch.
     looked_after = _people(Rating.level == Level.BASIC, has(HelpPlan)) + _people(Rating.level == Level.UNQUALIFIED, has(DispositionCase))
     in_trouble = or_(Rating.level == Level.BASIC, Rating.level == Level.UNQUALIFIED)
     return {
@@ -76,7 +77,7 @@ _written_form = select(func.count()).where(Form.process_id == Process.id, Form.p
 
 @cache
 def papers() -> Subquery:
-    """A row for each paper of each process: how many there are, and how many there must be."""
+    """Select a row for each paper of each process: number there is, number needed."""
     listed = _papers()
     rows = (
         func.unnest(
@@ -108,7 +109,7 @@ class Paper:
 
 
 def archive_of(session: Session, process: Process) -> list[Paper]:
-    """Every paper of a branch, in the order of the list."""
+    """List every paper of a branch, in the order of the list."""
     rows = papers()
     found: dict[str, Any] = {
         row.paper: Paper(row.paper, row.name, row.have, row.need) for row in session.execute(select(rows).where(rows.c.process_id == process.id))
@@ -117,6 +118,9 @@ def archive_of(session: Session, process: Process) -> list[Paper]:
 
 
 def kept_until(process: Process) -> date | None:
-    """The day until which the papers of a year are kept: so many years after it as its plan says. None: for good."""
+    """Find the last day on which the papers of a year are kept.
+
+    The year's plan says how many years they are kept. None: for good.
+    """
     years = process.cycle.plan["rules"]["settings"].get("retention_years")
     return date(process.cycle.year + years, 12, 31) if years else None

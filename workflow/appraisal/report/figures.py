@@ -1,8 +1,9 @@
-"""情况表的数字 (the figures of the form): every number of the 情况表, computed from the records, and the checks that they agree.
+"""情况表的数字 (the figures of the form): every number of the 情况表, and checks that they agree.
 
 The plan: 将《2024年度民主评议情况表》交党委办公室。
 
-One row of numbers for each process. A branch's form, the gate before filing and the school's totals all read it, so that they cannot disagree.
+All are computed from the records: one row of numbers for each process. A branch's form, the gate
+before filing and the school's totals all read it, so that they cannot disagree.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ BALLOT = ("issued", "returned", "valid", "void")
 
 
 def _on_roll() -> LateralFromClause:
-    """What is counted over the roll, one pass over it."""
+    """Count the roll by standing, post, rating and the like, in one pass over it."""
     here = Participant.left_on.is_(None)
     full, excused = Participant.standing == Standing.FULL, Participant.excused_confirmed_by.is_not(None)
     due = and_(full, ~excused, Participant.rated_here)
@@ -67,7 +68,7 @@ def _on_roll() -> LateralFromClause:
 
 
 def has(model: type[HelpPlan] | type[DispositionCase] | type[SelfReview] | type[Commitment], *which: Condition) -> ColumnElement[bool]:
-    """That there is such a record of this line of the roll, and counts."""
+    """Ask whether this line of the roll has such a record that counts."""
     return (
         select(model.id)
         .where(model.process_id == Participant.process_id, model.staff_no == Participant.staff_no, model.counts, *which)
@@ -92,7 +93,10 @@ def _on_ballot() -> ColumnElement[bool]:
 
 
 def _ballot(subject: TallySubject) -> LateralFromClause:
-    """The counted ballot: its four numbers, and how many of its rows do not add up to the valid ballots."""
+    """Select the counted ballot: its four numbers, and the number of wrong rows.
+
+    A wrong row is one whose votes do not add up to the valid ballots.
+    """
     lines = TallyOfMember if subject is TallySubject.MEMBERS else TallyOfItem
     votes = sum((getattr(lines, name) for name in (LEVELS if subject is TallySubject.MEMBERS else MARKS)), literal(0))
     off = select(func.count()).where(lines.tally_id == Tally.id, votes != Tally.valid).correlate(Tally).scalar_subquery()
@@ -105,7 +109,7 @@ def _ballot(subject: TallySubject) -> LateralFromClause:
 
 
 def _marks() -> LateralFromClause:
-    """The marks for the committee: a column for each item and mark, ``work_good``."""
+    """Select the marks for the committee: a column for each item and mark, ``work_good``."""
     return (
         select(
             *(
@@ -122,12 +126,12 @@ def _marks() -> LateralFromClause:
 
 
 def records(model: type[Evidence], *which: Condition) -> ColumnElement[int]:
-    """How many records of a process count."""
+    """Count the records of a process that count."""
     return select(func.count()).where(model.process_id == Process.id, model.counts, *which).correlate(Process).scalar_subquery()
 
 
 def _talks(*, in_committee: bool) -> ColumnElement[int]:
-    """Talks inside the committee, or all others."""
+    """Count the talks inside the committee, or all others."""
     one, other = aliased(Participant), aliased(Participant)
     both = and_(one.on_committee, other.on_committee)
     return (
@@ -143,7 +147,7 @@ def _talks(*, in_committee: bool) -> ColumnElement[int]:
 
 @cache
 def figures() -> Subquery:
-    """A row of numbers for each process."""
+    """Select a row of numbers for each process."""
     on_roll, marks, given = _on_roll(), _marks(), levels_given()
     ballots = [_ballot(subject) for subject in TallySubject]
     approved = (
@@ -192,7 +196,7 @@ def figures() -> Subquery:
 
 @dataclass(frozen=True)
 class Check:
-    """Sums that must agree (核对). ``holds`` is asked of a row of ``figures``."""
+    """A check that sums agree (核对). ``holds`` takes a row of ``figures``."""
 
     name: str
     zh: str
@@ -215,7 +219,7 @@ def _levels(f: Any) -> ColumnElement[int]:
 
 
 def checked(f: object) -> tuple[array[object], array[object], array[object]]:
-    """Names, Chinese names and outcomes of all checks over a row of figures, for ``unnest``."""
+    """List names, Chinese names and outcomes of all checks over a row, for ``unnest``."""
     columns: list[list[Any]] = [[literal(each.name) for each in CHECKS], [literal(each.zh) for each in CHECKS], [each.holds(f) for each in CHECKS]]
     names, words, outcomes = map(array, columns)
     return names, words, outcomes
@@ -226,7 +230,7 @@ def checked(f: object) -> tuple[array[object], array[object], array[object]]:
 
 @dataclass(frozen=True)
 class Figures:
-    """The numbers of one branch, or of a whole school, and which checks hold."""
+    """The numbers of one branch, or of a whole school, and the outcome of each check."""
 
     numbers: Mapping[str, int]
     checks: Mapping[str, bool]
@@ -243,16 +247,17 @@ def _read(session: Session, statement: Select[*tuple[object, ...]]) -> Figures:
 
 
 def figures_of(session: Session, process_id: int) -> Figures:
-    """The numbers of one branch."""
+    """Read the numbers of one branch."""
     f = figures()
     outcomes = [each.holds(f.c).label(f"check_{each.name}") for each in CHECKS]
     return _read(session, select(*_numbers(), *outcomes).where(f.c.process_id == process_id))
 
 
 def totals_of(session: Session, cycle: Cycle) -> tuple[int, Figures]:
-    """How many branches there are in a cycle, and the sums of their numbers: in one statement, so that they are of one moment.
+    """Read the number of branches in a cycle, and the sums of their numbers.
 
-    A check of the school holds when it holds in every branch.
+    One statement reads them all, so that they are of one moment. A check of the school holds when
+    it holds in every branch.
     """
     f = figures()
     sums = [func.coalesce(func.sum(column), 0).label(column.name) for column in _numbers()]

@@ -79,7 +79,7 @@ class WrittenForm(Single[Form]):
             raise Invalid({"prepared_by": Words("没有要填写的内容", "nothing to write")})
 
     def before(self, call: Call[object]) -> Form:
-        """An empty one, whose version is 0."""
+        """Make an empty one, whose version is 0."""
         return Form(process_id=call.process.id, version=0)
 
 

@@ -1,7 +1,10 @@
-"""报送 (report), the sixth stage: the 情况表, what stands before its filing, and signs of merely going through the motions.
+"""报送 (report), the sixth stage: the 情况表, its filing, and signs of a mere formality.
 
-The plan: 1月26日前将《2024年度民主评议情况表》交党委办公室。……各支部要切实加强对民主评议党员工作的组织领导，党支部书记为第一责任人……确保民主评议党员
-不走过场。
+The plan: 1月26日前将《2024年度民主评议情况表》交党委办公室。……各支部要切实加强对民主评议党员工作的
+组织领导，党支部书记为第一责任人……确保民主评议党员不走过场。
+
+Here are the requirements that must be met before the form is filed, and the signs that a branch
+only went through the motions.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""情况表 (the form) as data: beside its figures what it says of each member, of the meetings, and of those who are helped or disposed of.
+"""情况表 (the form) as data: its rows on members, meetings, and help or disposition.
 
-The plan: 将《2024年度民主评议情况表》交党委办公室。 The headings of the paper are those that party offices use; here are the rows below them.
+The plan: 将《2024年度民主评议情况表》交党委办公室。 The headings of the paper are those that party
+offices use; here are the rows below them, which stand beside the figures.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from workflow.year.cycle import Participant, Process
 
 @dataclass(frozen=True)
 class MemberLine:
-    """One member (党员名册): their own level, how the ballot went, how they were rated."""
+    """One member (党员名册): their own level, the votes, the rating."""
 
     person: Participant
     self_level: Level | None
@@ -38,14 +39,14 @@ class MemberLine:
 
     @property
     def remark(self) -> str | None:
-        """Why there is no level."""
+        """The reason why there is no level."""
         excused = self.person.excused_reason if self.person.excused_confirmed_by else None
         return (self.rating.not_rated_reason if self.rating else None) or excused
 
 
 @dataclass(frozen=True)
 class AbsentLine:
-    """A member who was not at a meeting (缺席), and why."""
+    """A member who was not at a meeting (缺席), with the reason."""
 
     name: str
     reason: str | None
@@ -53,7 +54,7 @@ class AbsentLine:
 
 @dataclass(frozen=True)
 class MeetingLine:
-    """One life meeting (组织生活会): who was due, came or was absent, and which cadres came."""
+    """One life meeting (组织生活会): numbers due and present, the absent, the cadres present."""
 
     form: MeetingForm
     group: str | None
@@ -66,7 +67,7 @@ class MeetingLine:
 
 @dataclass(frozen=True)
 class AftercareLine:
-    """One member who is helped or disposed of (教育帮扶、处置)."""
+    """One member with a help plan or a disposition (教育帮扶、处置)."""
 
     staff_no: str
     name: str
@@ -79,7 +80,7 @@ class AftercareLine:
 
 
 Votes = Mapping[str, int] | Mapping[str, str]
-"""By level or mark: how many, or about how many."""
+"""The votes by level or mark: numbers, or bands."""
 
 
 @dataclass(frozen=True)
@@ -96,13 +97,17 @@ class FormPaper:
     publications: Sequence[Publication]
     filings: Sequence[RectificationFiling]
     comments: Sequence[str]
-    """What was written on the ballots about the committee."""
+    """The texts about the committee that were on the ballots."""
     valid: int
     """Valid ballots on the members."""
     over_quota_reason: str | None
 
     def due_at(self, meeting: Meeting) -> int:
-        """应到: the committee of a committee meeting; of a general meeting who belonged to the branch that day and was not excused."""
+        """Count the members who should attend a meeting (应到).
+
+        Of a group meeting those it lists; of a committee meeting the committee of that day; of a
+        general meeting all who belonged to the branch that day and were not excused.
+        """
         if meeting.form is MeetingForm.GROUP:
             return len(meeting.attendance)
         then = [row for row in self.people.values() if row.left_on is None or row.left_on > meeting.held_on]
@@ -112,7 +117,7 @@ class FormPaper:
 
     @property
     def meeting_lines(self) -> Sequence[MeetingLine]:
-        """The meetings as the form tells of them, people by their names."""
+        """The meetings as rows of the form, with people by their names."""
         people = self.people
 
         def name(staff_no: str) -> str:
@@ -163,7 +168,7 @@ class FormReading:
     figures: Figures
     paper: FormPaper
     exact: bool
-    """Whether the reader sees how many votes each got; else bands."""
+    """True if the reader sees how many votes each got; else they see bands."""
 
     @property
     def marks(self) -> Mapping[str, Votes]:
@@ -171,12 +176,15 @@ class FormReading:
         return marks_of(self.figures, exact=self.exact)
 
     def votes_on(self, line: MemberLine) -> Votes | None:
-        """The votes on one member, if they were on the ballot."""
+        """Find the votes on one member, if they were on the ballot."""
         return line.votes if self.exact or line.votes is None else banded(line.votes, self.paper.valid)
 
 
 def marks_of(figures: Figures, *, exact: bool = True) -> Mapping[str, Votes]:
-    """Group the votes on committees by item; as bands for those who must not see how many."""
+    """Group the votes on committees by item.
+
+    Readers who must not see numbers get bands.
+    """
     numbers = figures.numbers
     counted = {item.value: {mark: numbers[f"{item.value}_{mark}"] for mark in MARKS} for item in CommitteeItem}
     return counted if exact else {item: banded(votes, numbers["committee_valid"]) for item, votes in counted.items()}
@@ -192,7 +200,7 @@ def form_for(session: Session, process: Process, reader: Caller) -> FormReading:
 
 
 def paper_of(session: Session, process: Process) -> FormPaper:
-    """The rows of one branch's form."""
+    """Read the rows of one branch's form."""
     lines = _lines(session, process)
     tallies = {
         row.subject: row for row in session.scalars(select(Tally).where(Tally.process_id == process.id, Tally.counts, Tally.counted_at.is_not(None)))
@@ -226,7 +234,7 @@ def paper_of(session: Session, process: Process) -> FormPaper:
 
 
 def _lines(session: Session, process: Process) -> list[MemberLine]:
-    """A line for everybody who is or was on the roll."""
+    """Read a line for everybody who is or was on the roll."""
     rows = session.execute(
         select(Participant, SelfReview.level, TallyOfMember, Rating)
         .outerjoin(

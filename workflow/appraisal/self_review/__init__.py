@@ -1,4 +1,4 @@
-"""组织生活会·述职评议 (self-review), the third stage: what members write, and what the meeting must have."""
+"""组织生活会·述职评议 (self-review), the third stage: members' texts and the meeting."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""组织生活会的要求 (review meeting): what the third stage asks of its meetings and ballots.
+"""组织生活会的要求 (review meeting): the requirements for meetings and ballots of the third stage.
 
-The plan: 党支部根据党员人数等实际情况，以党员大会、党支部委员会会议或者党小组会形式，召开组织生活会，并组织开展民主评议党员。党支部书记代表党支部
-委员会向党员大会述职，党员对支部委员会的工作、作风等进行评议。
+The plan: 党支部根据党员人数等实际情况，以党员大会、党支部委员会会议或者党小组会形式，召开组织生活
+会，并组织开展民主评议党员。党支部书记代表党支部委员会向党员大会述职，党员对支部委员会的工作、作风等
+进行评议。
 """
 
 from __future__ import annotations
@@ -164,7 +165,7 @@ def vague_criticisms() -> Missing:
     length = func.char_length(func.concat(*said))
     short = length < Cycle.plan["rules"]["settings"]["criticism_characters_at_least"].as_integer()
     blank = or_(*(each.is_(None) for each in (*said, MeetingCriticism.improve)))
-    # Neither who spoke nor of whom: only the chair is shown how often each was criticised.
+    # Names neither speaker nor person: only the chair is shown how often each was criticised.
     return (
         missing(Meeting.process_id, subject=MeetingCriticism.id, name=func.concat(meeting_name(), " 第", MeetingCriticism.number, "条"))
         .join(MeetingCriticism, MeetingCriticism.meeting_id == Meeting.id)
@@ -200,7 +201,7 @@ def _of_process(*which: ColumnElement[bool]) -> ColumnElement[bool]:
 
 
 def _general() -> tuple[ColumnElement[bool], ...]:
-    """述职 is to the general meeting, whatever form the self-review meeting had."""
+    """Limit meetings to general ones of this stage: 述职 is always to the general meeting."""
     return Meeting.form == MeetingForm.GENERAL, or_(Meeting.purpose == LIFE, Meeting.purpose == REPORT)
 
 

@@ -1,9 +1,11 @@
-"""组织生活会·述职评议 (self-review), the third stage: what each member writes of himself, and what the meeting must have.
+"""组织生活会·述职评议 (self-review), the third stage: the self-review of each member.
 
-The plan: 进行自我检查、党性分析，开展批评和自我批评。……评议党员主要围绕履行党员义务和履行岗位职责，对照以下7各方面情形进行评议。
+The plan: 进行自我检查、党性分析，开展批评和自我批评。……评议党员主要围绕履行党员义务和履行岗位职责，
+对照以下7各方面情形进行评议。
 
-Six of the seven aspects are standards that a member reviews himself against; the seventh lists the signs of an unqualified member and stands with
-the disposition cases. Records: a self-review, a draft until it is submitted. Meetings and tallies have rooms of their own.
+Six of the seven aspects are standards for the review of oneself; the seventh lists the signs of an
+unqualified member and stands with the disposition cases. Records: a self-review, a draft until it
+is submitted. Meetings and tallies have rooms of their own.
 """
 
 from __future__ import annotations
@@ -48,26 +50,26 @@ from workflow.rules.requirement import Missing, Requirement, missing, present, r
 from workflow.year.cycle import Cycle, Participant, Process, participants
 
 ASPECTS = ("A1", "A2", "A3", "A4", "A5", "A6")
-"""Those that have a clause of their own."""
+"""The aspects that have a clause of their own."""
 
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-# A draft is its writer's: the history tells that it changed.
+# A draft is its writer's: the history tells only that it changed.
 @tracked(hidden=("aspects", "level"))
 class SelfReview(Evidence, Base):
-    """What a member writes of himself by the six aspects (个人自评)."""
+    """A member's review of themselves by the six aspects (个人自评)."""
 
     __tablename__ = "self_review"
     __table_args__ = (Index("uq_self_review_standing", "process_id", "staff_no", unique=True, postgresql_where=STANDING),)
 
     staff_no: Mapped[str] = mapped_column(ForeignKey("person.staff_no", onupdate="CASCADE"))
     aspects: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    """Aspect (A1 to A6) to text."""
+    """The text of each aspect (A1 to A6)."""
     level: Mapped[Level | None] = mapped_column(word(Level))
     """自评等次; none for a probationary member."""
     submitted: Mapped[bool]
-    """A draft until then, which nobody else reads."""
+    """False for a draft, which only its member and its writer read."""
 
 
 personal(
@@ -87,7 +89,7 @@ personal(
 
 
 class ParticipationSchema(Answered):
-    """How often somebody took part in what their branch held (到会情况)."""
+    """A member's attendance at what their branch held (到会情况)."""
 
     studies = Whole(dump_only=True, **about("集中学习次数", "study sessions", always=True))
     studied = Whole(dump_only=True, **about("参加学习次数", "studied", always=True))
@@ -126,7 +128,7 @@ class SelfReviewSchema(RecordSchema):
 
 @dataclass(frozen=True)
 class Participation:
-    """How often somebody took part in what their branch held (到会情况): shown beside A6."""
+    """A member's attendance at what their branch held (到会情况): shown beside A6."""
 
     studies: int
     studied: int
@@ -144,7 +146,8 @@ def attendance_of(session: Session, process_id: int, staff_nos: Sequence[str] | 
     of_him = [MeetingAttendance.meeting_id == Meeting.id, MeetingAttendance.staff_no == Participant.staff_no]
     of_branch = [Meeting.process_id == process_id, Meeting.counts]
     listed = select(MeetingAttendance.meeting_id).where(*of_him).correlate(Meeting, Participant).exists()
-    # A general meeting calls everybody, one of the committee the committee, one of a group whom it lists.
+    # A general meeting calls everybody, a committee meeting the committee, a group meeting those it
+    # lists.
     calls = or_(listed, Meeting.form == MeetingForm.GENERAL, and_(Meeting.form == MeetingForm.COMMITTEE, Participant.leads))
     called = select(func.count()).select_from(Meeting).where(*of_branch, calls)
     came = select(func.count()).where(*of_branch, *of_him, MeetingAttendance.present)
@@ -161,11 +164,11 @@ def attendance_of(session: Session, process_id: int, staff_nos: Sequence[str] | 
 
 
 _BESIDE = frozenset({"attendance"})
-"""What is answered beside a self-review and is no part of it."""
+"""The fields that are answered beside a self-review and are no part of it."""
 
 
 class SelfReviews(Records[SelfReview]):
-    """Self-reviews (个人自评): written by each member, and by the secretary when one came on paper."""
+    """Self-reviews (个人自评): written by each member, or by the secretary from paper."""
 
     name, zh, en = "self-reviews", "个人自评", "self-review"
     model, schema = SelfReview, SelfReviewSchema()
@@ -178,7 +181,8 @@ class SelfReviews(Records[SelfReview]):
             raise Invalid({"staff_no": Words("自评写错人的，请撤回后重新登记", "withdraw it and enter another")})
         who = _check(session, process, sent, staff_no)
         may_write(by, process, staff_no)
-        if who.standing is Standing.PROBATIONARY and "level" in sent:  # asked last: others would learn by it who is probationary
+        # Asked last: the answer would tell others which members are probationary.
+        if who.standing is Standing.PROBATIONARY and "level" in sent:
             raise Invalid({"level": Words("预备党员不评定等次，也不填自评等次（D3）", "a probationary member has no level (D3)")})
 
     def begin(self, session: Session, process: Process, sent: Sent) -> Mapping[str, object]:
@@ -187,14 +191,20 @@ class SelfReviews(Records[SelfReview]):
     def fill(self, session: Session, process: Process, row: SelfReview, sent: Sent, *, by: Caller, now: datetime) -> None:
         """Write what was sent; aspects that are left out stay."""
         if by.staff_no == (row.staff_no or sent["staff_no"]):
-            act_as(session, actor=by.staff_no)  # a substitute of the secretary writes of themselves as themselves
+            # A substitute of the secretary writes their own self-review in their own name.
+            act_as(session, actor=by.staff_no)
         self.write_columns(row, {**sent, "aspects": {**row.aspects, **sent.get("aspects", {})}})
 
     def amend(self, session: Session, process: Process, row: SelfReview, sent: Sent, *, seen: int, by: Caller, now: datetime) -> None:
-        """Go on with one. Raises Invalid, Forbidden, Stale, Conflict (also for a submitted one as a draft), StageClosed."""
+        """Go on with a self-review.
+
+        Raises Invalid, Forbidden, Stale, StageClosed; Conflict, also for turning a submitted one
+        back into a draft.
+        """
         self.check(session, process, row, sent, by=by, now=now)
         amendable(session, row, seen=seen)
-        if row.submitted and sent.get("submitted") is False:  # told before the stage is
+        # This is refused first, before a closed stage is.
+        if row.submitted and sent.get("submitted") is False:
             raise Conflict(Words("已经提交，不再改回草稿；可以继续修改，或者撤回后重新填写", "it was submitted: go on correcting it, or withdraw it"))
         must_be_open(process, Stage.SELF_REVIEW)
         self.fill(session, process, row, sent, by=by, now=now)
@@ -202,7 +212,7 @@ class SelfReviews(Records[SelfReview]):
         session.flush()
 
     def visible(self, reader: Caller, branch_code: str) -> ColumnElement[bool]:
-        """A draft is seen by its member and by its writer; a plain member sees their own alone."""
+        """Show a draft only to its member and writer; plain members see only their own."""
         own = or_(SelfReview.staff_no == reader.staff_no, SelfReview.recorded_by == reader.staff_no)
         return own if reader.plain_member(branch_code) else or_(SelfReview.submitted, own)
 
@@ -210,7 +220,7 @@ class SelfReviews(Records[SelfReview]):
         may_write(by, process, row.staff_no)
 
     def seen_by(self, call: Call[object]) -> Callable[[SelfReview], dict[str, object]]:
-        """Self-reviews with the attendance of their members, asked once for all of them."""
+        """Show self-reviews with the attendance of their members, read once for all of them."""
         attendance = cache(lambda: attendance_of(call.session, call.process.id))
         return lambda row: self.schema.shown(row, without=_BESIDE) | {"attendance": PARTICIPATION.shown(attendance()[row.staff_no])}
 
@@ -225,7 +235,11 @@ def may_write(by: Caller, process: Process, staff_no: str) -> None:
 
 
 def _check(session: Session, process: Process, sent: Sent, staff_no: str) -> Participant:
-    """Raises Invalid for an aspect that is not of the year, and for a member who is not on the roll or has left."""
+    """Check aspects and member.
+
+    Raises Invalid for an aspect that is not of the year, and for a member who is not on the roll or
+    has left.
+    """
     known = {aspect["id"] for aspect in process.cycle.plan["rules"]["aspects"]}
     errors = {
         f"aspects.{name}": Words(f"本年度方案没有这一方面；自评的方面为 {'、'.join(sorted(known))}", f"no such aspect; there are {sorted(known)}")
@@ -266,7 +280,10 @@ def members_without_a_self_review() -> Missing:
 
 
 def _aspect(clause: str, sentence: str) -> Requirement:
-    """S: each aspect answered. A sign for each that the plan of 2024 has, so that each stands beside its own sentence."""
+    """Make the sign (S) for a self-review that does not answer one aspect.
+
+    Each aspect of the plan of 2024 has a sign of its own, beside its own sentence.
+    """
 
     def query() -> Missing:
         asked = Cycle.plan["rules"]["aspects"].contains(cast(literal(f'[{{"id": "{clause}"}}]', Text), JSONB))

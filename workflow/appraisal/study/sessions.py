@@ -1,9 +1,11 @@
 """集中学习 (study), the first stage.
 
-The plan: 党支部召开组织生活会和开展民主评议党员前，要采取适当方式组织党员集中学习、相互交流。重点学习《中国共产党纪律处分条例》
-《中国共产党支部工作条例（试行）》。通过深化学习……把党支部职责任务搞清楚，把合格党员标准搞清楚，打牢开好组织生活会和开展民主评议党员的思想基础。
+The plan: 党支部召开组织生活会和开展民主评议党员前，要采取适当方式组织党员集中学习、相互交流。重点学
+习《中国共产党纪律处分条例》《中国共产党支部工作条例（试行）》。通过深化学习……把党支部职责任务搞清
+楚，把合格党员标准搞清楚，打牢开好组织生活会和开展民主评议党员的思想基础。
 
-Records: a study session with the titles that were read, who was present and what was exchanged; make-ups by those who were not there.
+Records: a study session with its titles, the members present and the exchange of views; make-ups by
+members who were not there.
 """
 
 from __future__ import annotations
@@ -68,9 +70,12 @@ class StudySession(Evidence, Base):
     form: Mapped[str | None] = mapped_column(info=notes("E2"))
     """领学、辅导、讨论、自学 …: free, 采取适当方式 (E2)."""
     titles: Mapped[list[str]] = mapped_column(JSONB)
-    """What was read, without 《》. The cycle's required titles are compared letter by letter."""
+    """The titles that were read, without 《》.
+
+    They are compared letter by letter with the cycle's required titles.
+    """
     exchange: Mapped[str | None]
-    """相互交流: what was exchanged."""
+    """相互交流: the exchange of views."""
 
     attendance: Mapped[list[StudyAttendance]] = relationship(lazy="selectin", order_by="StudyAttendance.staff_no", cascade="all, delete-orphan")
     make_ups: Mapped[list[StudyMakeUp]] = relationship(lazy="selectin", order_by="StudyMakeUp.id")
@@ -82,7 +87,7 @@ class StudySession(Evidence, Base):
 
 @tracked()
 class StudyAttendance(Base):
-    """Someone was there (到会)."""
+    """A member's presence at a session (到会)."""
 
     __tablename__ = "study_attendance"
     __table_args__ = (PrimaryKeyConstraint("session_id", "staff_no"),)
@@ -94,7 +99,7 @@ class StudyAttendance(Base):
 
 @tracked()
 class StudyMakeUp(Numbered, Base):
-    """Someone who was not there studied it later (补学). Follow-through: it never closes."""
+    """A member's later study of a session that they missed (补学). No stage closes it."""
 
     __tablename__ = "study_make_up"
     __table_args__ = (UniqueConstraint("session_id", "staff_no"),)
@@ -136,7 +141,7 @@ personal(
 
 
 class MakeUpSchema(EntrySchema):
-    """Somebody has made a session up."""
+    """A make-up of a session."""
 
     staff_no = StaffNo(required=True, **about("补学人", "who", "没有到会、后来补学的党员", "the member who was not there", example="20160005"))
     on = Day(required=True, attribute="made_up_on", **about("补学日期", "day", "哪一天补学的", "the day of the make-up", example="2024-12-21"))
@@ -144,7 +149,7 @@ class MakeUpSchema(EntrySchema):
 
 
 class StudySessionSchema(RecordSchema):
-    """A session, with who was there and who has made it up."""
+    """A session, with the members present and the make-ups."""
 
     held_on = Day(required=True, **about("日期", "day", "集中学习的日期", "the day of the session", example="2024-12-19"))
     form = Line(**about("形式", "form", "领学、讨论、参观等", "how it was held", example="支部书记领学"))
@@ -190,12 +195,16 @@ SESSIONS = StudySessions()
 
 
 def _plain(titles: list[str]) -> list[str]:
-    """Titles as the plan keeps them: people write the book marks or not."""
+    """Write titles as the plan keeps them: people write the book marks or not."""
     return [bare_title(title) for title in titles]
 
 
 def record_make_up(session: Session, process: Process, row: StudySession, body: Sent, *, by: Caller, now: datetime) -> StudyMakeUp:
-    """Record that someone made a session up. Raises Invalid, Exists when he was there or has made it up already."""
+    """Record that a member made a session up.
+
+    Raises Invalid; Conflict if the session was withdrawn or rejected; Exists if the member was
+    there or has made it up already.
+    """
     must_have_happened("on", body["made_up_on"], now)
     who = participants(session, process.id, {"staff_no": [body["staff_no"]]})[body["staff_no"]]
     if not row.counts:
@@ -251,7 +260,10 @@ def no_study_with_exchange() -> Missing:
 
 
 def a_study(*which: ColumnElement[bool]) -> ExistsClause:
-    """That there is a session that the meeting may follow: it counts, somebody attended, and it notes what was exchanged (E1)."""
+    """Ask whether there is a study session that the meeting may follow (E1).
+
+    It counts, somebody attended, and it notes an exchange of views.
+    """
     attended = exists().where(StudyAttendance.session_id == StudySession.id).correlate(StudySession)
     return exists().where(StudySession.counts, StudySession.exchange.is_not(None), attended, *which)
 
@@ -320,7 +332,7 @@ def members_who_have_not_studied() -> Missing:
 
 
 def _required_titles() -> TableValuedAlias:
-    """The cycle's required titles (必读文件), a row each."""
+    """Select the cycle's required titles (必读文件), a row each."""
     return func.jsonb_array_elements_text(Cycle.plan["rules"]["required_reading"]).table_valued(column("value", Text), name="required")
 
 

@@ -1,4 +1,4 @@
-"""谈心谈话 (talks), the second stage: who talked with whom, and what a talk should hold."""
+"""谈心谈话 (talks), the second stage: the talks, and the contents that the plan asks of a talk."""
 
 from __future__ import annotations
 

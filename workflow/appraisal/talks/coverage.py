@@ -1,4 +1,4 @@
-"""The coverage matrix of the talks (谈心谈话覆盖表): who has talked with whom."""
+"""The coverage matrix of the talks (谈心谈话覆盖表): the pairs that have and have not talked."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from workflow.year.cycle import Participant, Process
 
 @dataclass(frozen=True)
 class CoverageMatrix:
-    """Who has talked with whom (谈心谈话覆盖表): people, talks of each pair, and the pairs that are still missing."""
+    """The coverage matrix (谈心谈话覆盖表): people, talks of each pair, pairs still missing."""
 
     mode: Coverage
     people: Sequence[Participant]
@@ -31,8 +31,11 @@ class CoverageMatrix:
 
 
 def coverage(session: Session, process: Process) -> CoverageMatrix:
-    """The matrix of a branch. What is missing is what K1 and the K2 of this cycle return; in the default reading a member nobody
-    talked with is missing with every leader, since any of them would do."""
+    """Build the matrix of a branch.
+
+    The missing pairs are the rows of K1 and of the K2 of this cycle. In the default reading a
+    member nobody talked with is missing with every leader, since a talk with any of them would do.
+    """
     people = session.scalars(
         select(Participant).where(Participant.process_id == process.id, *present(excused_count=True)).order_by(Participant.staff_no)
     ).all()

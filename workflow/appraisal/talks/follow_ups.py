@@ -1,4 +1,7 @@
-"""后续帮助 (follow-ups): help that was promised in a talk, and what became of it. It gates nothing and never closes."""
+"""后续帮助 (follow-ups): help that was promised in a talk, and its result.
+
+It blocks nothing, and no stage closes it.
+"""
 
 from __future__ import annotations
 
@@ -21,19 +24,19 @@ from workflow.year.cycle import Process
 
 
 class DoneSchema(Body):
-    """When the help was given."""
+    """The day on which the help was given."""
 
     on = Day(required=True, **about("办成日期", "day", "哪一天办成的", "the day on which it was done", example="2024-12-19"))
 
 
 def may_follow_up(session: Session, process: Process, talk: Talk, by: Caller) -> None:
-    """Follow-ups are for who reads them. Raises Forbidden."""
+    """Let only readers of the private notes write follow-ups. Raises Forbidden."""
     if not reads_notes_of(session, process, by, talk.talker, talk.partner):
         raise Forbidden(Words("后续帮助由主谈人或书记登记", "follow-ups are recorded by the talker or the secretary"))
 
 
 def record_follow_up(session: Session, process: Process, talk: Talk, body: Sent, *, by: Caller, now: datetime) -> TalkFollowUp:
-    """Promise help with a day. Raises Forbidden, Conflict, Invalid."""
+    """Record promised help with its day. Raises Forbidden, Conflict, Invalid."""
     if body["due_on"] < talk.held_on:
         raise Invalid({"due_on": Words(f"不能早于谈话日期 {talk.held_on}", f"must not be before the talk on {talk.held_on}")})
     may_follow_up(session, process, talk, by)
@@ -48,7 +51,7 @@ def record_follow_up(session: Session, process: Process, talk: Talk, body: Sent,
 
 
 def follow_up_of(talk: Talk, follow_up_id: int) -> TalkFollowUp:
-    """One follow-up of a talk. Raises NotFound."""
+    """Find one follow-up of a talk. Raises NotFound."""
     row = next((each for each in talk.follow_ups if each.id == follow_up_id), None)
     if row is None:
         raise NotFound

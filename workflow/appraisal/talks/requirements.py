@@ -1,6 +1,8 @@
-"""谁还没有谈 (who has not been talked with): what the stage asks of the talks. In which reading of K2 the plan of the year says.
+"""谁还没有谈 (who has not been talked with): what the stage asks of the talks.
 
 The plan: 党支部委员之间、党支部委员与党员之间普遍进行一次谈心谈话。
+
+The plan of the year says which of the two readings of K2 holds.
 """
 
 from __future__ import annotations
@@ -77,7 +79,11 @@ def _mode(mode: Coverage) -> ColumnElement[bool]:
 
 
 def _pairs_without_a_talk(which: Any, *, only_first: bool = False) -> Missing:
-    """Pairs of the roll that have no talk. Either of a pair of leaders may act, so there is a row for each; else only the leader acts."""
+    """Select the pairs of the roll that have no talk.
+
+    Either of two leaders may act, so their pair has a row for each. With ``only_first`` the first
+    of the pair, the leader, acts alone.
+    """
     one, other = aliased(Participant, name="one"), aliased(Participant, name="other")
     low, high = (
         func.least(one.staff_no.collate("C"), other.staff_no.collate("C")),

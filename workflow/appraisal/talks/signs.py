@@ -1,4 +1,7 @@
-"""谈心谈话的提示 (signs of the talks): what the plan says of a talk's substance. A sign never blocks; it is shown beside the form."""
+"""谈心谈话的提示 (signs of the talks): the plan's words on the substance of a talk.
+
+A sign never blocks; it is shown beside the form.
+"""
 
 from __future__ import annotations
 
@@ -67,12 +70,15 @@ def talks_without_substance() -> Missing:
 def focus_talks_without_a_follow_up() -> Missing:
     """表达组织关怀，做好心理疏导，针对思想实际给予帮助和引导。"""
     followed = exists().where(TalkFollowUp.talk_id == Talk.id).correlate(Talk)
-    # The partner is not named: whom the branch cares for is in no public list.
+    # The partner is not named: no public list tells which members the branch cares for.
     return _talks(name=lambda talker: func.concat(Talk.held_on, " ", talker.name)).where(Talk.focus, ~followed)
 
 
 def _talks(name: Any = None) -> Missing:
-    """Talks that count, between people who are still on the roll, each with its talker, who must act."""
+    """Select the talks that count, each with its talker, who must act.
+
+    Both people must still be on the roll.
+    """
     talker, partner = aliased(Participant, name="talker"), aliased(Participant, name="partner")
     return (
         missing(

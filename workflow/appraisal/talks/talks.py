@@ -1,10 +1,12 @@
 """谈心谈话 (talks), the second stage.
 
-The plan: 党支部委员之间、党支部委员与党员之间普遍进行一次谈心谈话，谈心谈话要诚恳听取党员对支部工作和班子成员的意见建议，注意了解党员工作
-生活情况、思想状况和心理状态，肯定成绩、指出不足，沟通思想、交换意见。党支部委员特别是支部书记要有所侧重地重点谈，表达组织关怀，做好心理疏导，
-针对思想实际给予帮助和引导。
+The plan: 党支部委员之间、党支部委员与党员之间普遍进行一次谈心谈话，谈心谈话要诚恳听取党员对支部工作
+和班子成员的意见建议，注意了解党员工作生活情况、思想状况和心理状态，肯定成绩、指出不足，沟通思想、交
+换意见。党支部委员特别是支部书记要有所侧重地重点谈，表达组织关怀，做好心理疏导，针对思想实际给予帮助
+和引导。
 
-Records: a talk between two people of the roll, with texts that have readers of their own; follow-ups with a day.
+Records: a talk between two people of the roll, with texts that have readers of their own;
+follow-ups with a day.
 """
 
 from __future__ import annotations
@@ -40,9 +42,12 @@ from workflow.rules.records import EntrySchema, Records, RecordSchema, end_time,
 from workflow.year.cycle import Participant, Process, participants, secretaries
 
 TEXTS = ("focus_reason", "opinions_branch", "opinions_committee", "affirmed", "shortcomings", "exchange")
-"""What was said: for talker, partner and secretary."""
+"""The texts of the talk: for talker, partner and secretary."""
 PRIVATE = ("private_notes",)
-"""工作生活、思想状况、心理状态 (K4): for talker and secretary; when the partner is the secretary, for the talker alone."""
+"""工作生活、思想状况、心理状态 (K4): for talker and secretary.
+
+If the partner is the secretary: for the talker alone.
+"""
 
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -77,7 +82,7 @@ class Talk(Timed, Evidence, Base):
 
     @classmethod
     def between(cls, one: type[Participant], other: type[Participant]) -> ColumnElement[bool]:
-        """A talk that counts and was held by these two, whoever led it."""
+        """Select talks that count between these two, whoever of them led it."""
         return and_(
             cls.process_id == one.process_id,
             cls.counts,
@@ -90,7 +95,7 @@ class Talk(Timed, Evidence, Base):
 
 @tracked(hidden=("what",))
 class TalkFollowUp(Numbered, Base):
-    """Help that was promised in a talk, with its day (后续帮助). Follow-through: it never closes."""
+    """Help that was promised in a talk, with its day (后续帮助). No stage closes it."""
 
     __tablename__ = "talk_follow_up"
 
@@ -144,7 +149,7 @@ class FollowUpSchema(EntrySchema):
 
 
 class TalkSchema(RecordSchema):
-    """A talk. What a reader does not see is left out."""
+    """A talk without the fields that its reader may not see."""
 
     held_on = Day(required=True, **about("日期", "day", "谈话的日期", "the day of the talk", example="2024-12-19"))
     started_at, ended_at = start_time(), end_time()
@@ -189,17 +194,19 @@ class TalkSchema(RecordSchema):
 
 
 def reads_notes(reader: Caller, talker: str, partner: str, branch_code: str, secretary: str | None) -> bool:
-    """Whether somebody reads, and so may write, the private notes and follow-ups of a talk between these two.
+    """Tell whether the reader may read and write a talk's private notes and follow-ups.
 
-    ``secretary`` is the 学工号 of the secretary on the roll: of a talk with him the talker alone.
+    ``secretary`` is the 学工号 of the secretary on the roll: only the talker reads the notes of a
+    talk with the secretary.
     """
     return reader.staff_no == talker or (Role.SECRETARY in reader.roles_in(branch_code) and partner not in (reader.staff_no, secretary))
 
 
 def hidden_from(reader: Caller, talk: Talk, branch_code: str, secretary: str | None) -> frozenset[str]:
-    """The fields of a talk that this reader does not see.
+    """List the fields of a talk that this reader may not see.
 
-    The office, the committee and the auditor see that a talk was held, not what was said; so do other committee members.
+    The office, the committee, the auditor and other committee members see that a talk was held, but
+    not what was said.
     """
     texts = reader.staff_no in (talk.talker, talk.partner) or Role.SECRETARY in reader.roles_in(branch_code)
     private = reads_notes(reader, talk.talker, talk.partner, branch_code, secretary)
@@ -207,7 +214,10 @@ def hidden_from(reader: Caller, talk: Talk, branch_code: str, secretary: str | N
 
 
 def visible_history(reader: Caller, branch_code: str, secretary: str | None) -> ColumnElement[bool]:
-    """Follow-ups are in the history for who reads them; that there is one says whom the branch cares for."""
+    """Limit follow-ups in the history to readers of the private notes.
+
+    A follow-up alone would already tell that the branch cares for this member.
+    """
     leads_branch = Role.SECRETARY in reader.roles_in(branch_code)
     by_secretary = and_(literal(leads_branch), Talk.partner != reader.staff_no, Talk.partner != (secretary or ""))
     readable = (
@@ -224,7 +234,7 @@ def visible_history(reader: Caller, branch_code: str, secretary: str | None) -> 
 
 
 class Talks(Records[Talk]):
-    """谈心谈话: a committee member records those he led, the secretary any."""
+    """谈心谈话: a committee member records the talks they led, the secretary any talk."""
 
     name, zh, en = "talks", "谈心谈话", "talk"
     model, schema = Talk, TalkSchema()
@@ -235,7 +245,7 @@ class Talks(Records[Talk]):
         was = {name: getattr(row, name) for name in ("held_on", "talker", "partner")} if row else {}
         whole = {**was, **sent}
         if whole["talker"] == whole["partner"]:
-            raise Invalid({"partner": Words("不能同自己谈话", "nobody talks with himself")})
+            raise Invalid({"partner": Words("不能同自己谈话", "a talk is between two people")})
         must_have_happened("held_on", whole["held_on"], now)
         must_end_after_it_began(row, sent)
         participants(session, process.id, {"talker": [whole["talker"]], "partner": [whole["partner"]]})
@@ -246,14 +256,14 @@ class Talks(Records[Talk]):
             _may_write_notes(session, process, by, sent, each["talker"], each["partner"])
 
     def visible(self, reader: Caller, branch_code: str) -> ColumnElement[bool]:
-        """A plain member those he took part in."""
+        """Show a plain member only the talks they took part in."""
         return or_(Talk.partner == reader.staff_no, Talk.talker == reader.staff_no) if reader.plain_member(branch_code) else true()
 
     def may_withdraw(self, by: Caller, process: Process, row: Talk) -> None:
         may_write(by, process, row.talker)
 
     def seen_by(self, call: Call[object]) -> Callable[[Talk], dict[str, object]]:
-        """Talks without the fields that this reader does not see."""
+        """Show talks without the fields that this reader may not see."""
         code = call.process.branch.code
         secretary = secretaries(call.session, [call.process.id]).get(call.process.id)
         return lambda row: self.schema.shown(row, without=hidden_from(call.by, row, code, secretary.staff_no if secretary else None))
@@ -263,13 +273,20 @@ TALKS = Talks()
 
 
 def may_write(by: Caller, process: Process, talker: str) -> None:
-    """The secretary writes any talk of his branch, a committee member those he led. Raises Forbidden."""
+    """Let the secretary write any talk of the branch, a committee member those they led.
+
+    Raises Forbidden.
+    """
     if Role.SECRETARY not in by.roles_in(process.branch.code) and talker != by.staff_no:
-        raise Forbidden(Words("支委只登记自己主谈的谈话", "a committee member records the talks he led himself"))
+        raise Forbidden(Words("支委只登记自己主谈的谈话", "a committee member records only the talks they led"))
 
 
 def _may_write_notes(session: Session, process: Process, by: Caller, body: Sent, talker: str, partner: str) -> None:
-    """Who may not read the notes of a talk does not write them, nor names other people, by which he would come to read them."""
+    """Let only readers of the private notes write them or change talker and partner.
+
+    Otherwise a writer could make themselves a party of the talk, and so come to read its notes.
+    Raises Forbidden.
+    """
     renames = any(body.get(name, present) != present for name, present in (("talker", talker), ("partner", partner)))
     if not renames and body.keys().isdisjoint(PRIVATE):
         return
@@ -278,6 +295,6 @@ def _may_write_notes(session: Session, process: Process, by: Caller, body: Sent,
 
 
 def reads_notes_of(session: Session, process: Process, by: Caller, talker: str, partner: str) -> bool:
-    """The same, asked of the roll who the secretary is."""
+    """Tell the same as ``reads_notes``, with the secretary taken from the roll."""
     secretary = secretaries(session, [process.id]).get(process.id)
     return reads_notes(by, talker, partner, process.branch.code, secretary.staff_no if secretary else None)

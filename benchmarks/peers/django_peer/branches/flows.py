@@ -9,14 +9,14 @@ OFFICE = "office@school.example"
 
 
 def talked_with_everybody(flow):
-    """Whether a leader has talked with every member."""
+    """Tell whether a leader has talked with every member."""
     talked = Talk.objects.filter(process=flow.process, talker__leads=True).values("partner")
     members = Member.objects.filter(branch=flow.process.branch_id, leads=False)
     return not members.exclude(pk__in=talked).exists()
 
 
 def leaders_talked_with_one_another(flow):
-    """Whether each pair of leaders has talked."""
+    """Tell whether each pair of leaders has talked."""
     leaders = Member.objects.filter(branch=flow.process.branch_id, leads=True).count()
     pairs = (
         Talk.objects.filter(process=flow.process, talker__leads=True, partner__leads=True)
@@ -28,7 +28,7 @@ def leaders_talked_with_one_another(flow):
 
 
 def secretary_has_a_focus_talk(flow):
-    """Whether the secretary has held a focus talk and said why."""
+    """Tell whether the secretary has held a focus talk and said why."""
     return (
         Talk.objects.filter(process=flow.process, talker__post=Member.Post.SECRETARY, focus=True)
         .exclude(focus_reason="")

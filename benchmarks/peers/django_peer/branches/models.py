@@ -1,4 +1,4 @@
-"""Branches, their people, their talks, and where each stands."""
+"""Branches, their people, their talks, and the stage of each branch."""
 
 from django.conf import settings
 from django.db import models

@@ -26,7 +26,7 @@ class MoveSerializer(serializers.Serializer):
 
 
 class ProcessSerializer(serializers.ModelSerializer):
-    """Where a branch stands."""
+    """The stage of a branch."""
 
     code = serializers.CharField(source="branch.code")
     name = serializers.CharField(source="branch.name")

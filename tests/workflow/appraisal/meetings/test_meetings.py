@@ -1,4 +1,4 @@
-"""会议记录: what minutes may say, who confirms them, and which stage closes which meeting."""
+"""Minutes (会议记录): their allowed content, their confirmation, and the stage that closes them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ GENERAL, COMMITTEE, GROUP = MeetingForm
 
 @pytest.fixture
 def branch(session: Session) -> Process:
-    """张三's branch, which has studied."""
+    """张三's branch after its study."""
     process = a_school(session)
     a_study(session, process)
     return process
@@ -50,7 +50,7 @@ def confirmed(session: Session, process: Process, row: Meeting, *by: str) -> Mee
 
 
 def refused(act: Callable[[], object]) -> list[str]:
-    """The fields that are found wrong."""
+    """Give the fields that are refused."""
     with pytest.raises(Invalid) as error:
         act()
     return sorted(error.value.errors)

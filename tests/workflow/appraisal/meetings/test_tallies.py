@@ -1,4 +1,7 @@
-"""计票: what must balance, who counts, two entries that agree or do not, and who reads how much of it."""
+"""Tallies (计票): the sums, the tellers, two entries that agree or differ.
+
+Each reader sees their own part of a tally.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +55,7 @@ def amended(session: Session, process: Process, row: Tally, body: dict[str, Any]
 
 
 def refused(act: Callable[[], object]) -> list[str]:
-    """The fields that are found wrong."""
+    """Give the fields that are refused."""
     with pytest.raises(Invalid) as error:
         act()
     return sorted(error.value.errors)

@@ -1,4 +1,7 @@
-"""计票, what becomes of it: two tellers at once, corrections, taken back, who reads how much, and what the gate asks."""
+"""Changes of tallies (计票): two tellers at once, corrections, taken back.
+
+The readers and the gate see the result.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""教育帮扶与组织处置 (A7, D7, D8): plans and cases that people open, and what of them is still missing."""
+"""Help and disposition (教育帮扶与组织处置: A7, D7, D8): plans and cases, and their gaps."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ A7, D7, D8 = cases_without_facts.name, basic_without_a_help_plan.name, unqualifi
 
 @pytest.fixture
 def branch(session: Session) -> Process:
-    """张三's branch, whose ballot is counted."""
+    """张三's branch with a counted ballot."""
     process = a_school(session)
     a_counted_ballot(session, process)
     return stand_at(session, process, Stage.RATING)

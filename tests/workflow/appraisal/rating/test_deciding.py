@@ -1,4 +1,7 @@
-"""评定会议 (D1, Q2, Q4): quorum and vote of either form, minutes, and levels that change after the decision."""
+"""The deciding meeting (评定会议: D1, Q2, Q4): quorum and vote of either form, minutes.
+
+Levels may change after the decision.
+"""
 
 from __future__ import annotations
 
@@ -81,7 +84,7 @@ def test_due_are_those_who_vote_are_not_excused_and_have_not_left(session: Sessi
     excused(session, process, "党员5", confirmed=False)
     on_roll(session, process, "党员4").voting = False
     leaves(session, "党员3")
-    # Left: 张三, 党员1, 党员2, 党员5.
+    # Due: 张三, 党员1, 党员2, 党员5.
     row = a_decision(session, process, present=["张三", "党员4", "党员6", "党员7"], yes=1)
     assert why(session, process) == [(str(row.id), "应到 4，实到 1，不足半数")]
     another = a_decision(session, process, present=["张三", "党员1", "党员5", "党员7"], yes=2)

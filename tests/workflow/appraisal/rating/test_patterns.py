@@ -1,4 +1,7 @@
-"""不搞好人主义，不搞平衡照顾 (D4, Q3): what asks the branch for a reason, and what the office looks at."""
+"""Ratings that please everybody or take turns (不搞好人主义，不搞平衡照顾: D4, Q3).
+
+Some patterns ask the branch for a reason, others are signs for the office.
+"""
 
 from __future__ import annotations
 
@@ -97,7 +100,7 @@ def test_a_rating_without_a_level_or_taken_back_is_no_level(session: Session, br
 
 
 def two_years(session: Session, before: Mapping[str, Level], now: Mapping[str, Level]) -> Process:
-    """The same branch of eight in 2024 and, after it was closed, in 2025."""
+    """Make the same branch of eight in 2024 and, after 2024 was closed, in 2025."""
     last = a_branch_of(session, 8)
     a_counted_ballot(session, last)
     ratings(session, last, before)

@@ -1,4 +1,4 @@
-"""优秀比例 (D5): how many the quota lets be excellent, and for how many a reason stands."""
+"""The quota (优秀比例: D5): the allowed number of 优秀, and the number that a reason covers."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def branch(session: Session) -> Process:
 
 
 def rule(session: Session, process: Process, **changed: Any) -> None:
-    """Another quota in the plan of the year."""
+    """Put another quota into the year's plan."""
     rules = process.cycle.plan["rules"]
     process.cycle.plan = {**process.cycle.plan, "rules": {**rules, "quota": {**rules["quota"], **changed}}}
     session.flush()
@@ -54,7 +54,7 @@ def everybody_is(session: Session, process: Process, level: Level) -> list[str]:
 
 
 def excellent(session: Session, process: Process, how_many: int) -> None:
-    """So many are excellent, all others qualified."""
+    """Rate so many members excellent, all others qualified."""
     for number, row in enumerate(present_of(session, process)):
         a_rating(session, process, row.staff_no, EXCELLENT if number < how_many else QUALIFIED)
 

@@ -1,4 +1,4 @@
-"""评定意见: what a valid rating is, how it is told to the member, and who is still without one (D2, D3, D6)."""
+"""Ratings (评定意见): valid ones, feedback to the member, members without one (D2, D3, D6)."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ EVERYBODY = ["l4", "q7", "s8", "w5", "z3"]
 
 @pytest.fixture
 def branch(session: Session) -> Process:
-    """张三's branch, whose ballot on the members is counted."""
+    """张三's branch with a counted ballot on the members."""
     process = stand_at(session, a_school(session), Stage.SELF_REVIEW)
     a_counted_ballot(session, process)
     return stand_at(session, process, Stage.RATING)

@@ -1,4 +1,7 @@
-"""整改: what the fifth stage asks for before a branch may report: problems, measures, commitments, publication, filing, owners."""
+"""The demands of the fifth stage (整改) on a branch before it may report.
+
+They are problems, measures, commitments, publication, filing, owners.
+"""
 
 from __future__ import annotations
 
@@ -134,7 +137,7 @@ def test_a_measure_is_bound_to_no_problem_that_was_taken_back(session: Session, 
     take_back(problem)
     with pytest.raises(Invalid):
         a_measure(session, branch, problem)
-    # What is not sent is not judged again.
+    # A field that is not sent is not checked again.
     MEASURES.amend(session, branch, measure, {"text": "完善议事规则"}, seen=1, by=caller(session, "张三"), now=NOW)
     assert [each.problem_id for each in measure.answers] == [problem.id]
 
@@ -245,7 +248,7 @@ def test_a_publication_does_not_end_before_it_begins(session: Session, branch: P
         a_publication(session, branch, to_on=date(2024, 12, 19))
     assert set(refused.value.errors) == {"to"}
     shown, by = a_publication(session, branch), caller(session, "张三")
-    # Neither is it recorded before it hangs: what is not shown yet is not public.
+    # A publication is not recorded before it hangs: until then it is not public.
     for change in ({"from_on": date(2024, 12, 28)}, {"to_on": date(2024, 12, 18)}, {"from_on": date(2024, 12, 21)}):
         with pytest.raises(Invalid):
             PUBLICATIONS.amend(session, branch, shown, change, seen=1, by=by, now=NOW)

@@ -1,4 +1,4 @@
-"""整改台账: who may write what of it and when, and what the next year tells of it."""
+"""Records of rectification (整改台账): their writers and times, and their use in the next year."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""定一条、做一条、兑现一条: too many measures, overdue, still open, closed without evidence, commented and not taken up."""
+"""Signs on measures (定一条、做一条、兑现一条).
+
+Too many, overdue, still open, closed without evidence, commented and not answered.
+"""
 
 from __future__ import annotations
 

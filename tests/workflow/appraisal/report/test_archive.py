@@ -1,4 +1,7 @@
-"""归档目录 and 情况表的填写项: each paper as present or missing (Q5), and who prepared the form."""
+"""The archive (归档目录): each paper as present or missing (Q5).
+
+The fields of the form (情况表的填写项) name its author.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +54,7 @@ ORDER = [
     "receipt",
     "aftercare",
 ]
-"""As forms.md lists them: the ledger and the commitments are two papers there too."""
+"""The order of forms.md, which lists the ledger and the commitments as two papers too."""
 
 
 @pytest.fixture
@@ -64,7 +67,7 @@ def kept(session: Session) -> Process:
 
 
 def gone(session: Session, process: Process) -> list[str]:
-    """The papers that are missing. The sign names just these."""
+    """Find the missing papers, and check that the sign names exactly these."""
     missing = [each.paper for each in archive_of(session, process) if not each.present]
     assert sorted(missing) == lacking(session, process, papers_missing.name)
     return missing
@@ -75,7 +78,7 @@ def all_of(session: Session, process: Process, model: type[Evidence]) -> Iterato
 
 
 def without(model: type[Evidence], *, one: bool = False) -> Act:
-    """All records of a kind are taken back, or the first of them."""
+    """Take back all records of a kind, or only the first of them."""
 
     def act(session: Session, process: Process) -> None:
         for number, row in enumerate(list(all_of(session, process, model))):
@@ -87,7 +90,7 @@ def without(model: type[Evidence], *, one: bool = False) -> Act:
 
 
 def changed(statement: str) -> Act:
-    """One column says otherwise."""
+    """Change one column of a row."""
     return lambda session, process: session.execute(text(f"update {statement} and process_id = :process"), {"process": process.id})
 
 

@@ -1,4 +1,7 @@
-"""情况表的数字: every number of the form against a count in plain Python over the rows, and the school's as the sum of its branches."""
+"""Figures of the form (情况表的数字): each number against a count of the rows in plain Python.
+
+The school's figures are the sum of its branches.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,10 @@ R = TypeVar("R", bound=Evidence)
 
 
 def a_school_of(session: Session, sizes: Mapping[str, int]) -> Cycle:
-    """Branches of so many, one in seven probationary; from seven on with a committee of three."""
+    """Make branches of these sizes, with one member in seven probationary.
+
+    From seven members on there is a committee of three.
+    """
     an_office(session)
     for code, size in sizes.items():
         names = [f"{code}-{number:02d}" for number in range(size)]
@@ -53,7 +59,7 @@ def a_school_of(session: Session, sizes: Mapping[str, int]) -> Cycle:
 
 
 def a_mixed_year(session: Session, process: Process, dice: Random) -> None:
-    """Something of everything: whole, in part, and taken back."""
+    """Record something of everything: complete, in part, and taken back."""
     line = list(roll(session, process.id))
     secretary = caller(session, secretary_of(session, process))
     for _ in range(3):
@@ -94,7 +100,10 @@ def rate(session: Session, process: Process, dice: Random) -> None:
 
 
 def on_the_roll(session: Session, process: Process, line: Sequence[Participant], dice: Random) -> None:
-    """Some have left, some are excused, some are rated elsewhere, and one is no longer on the ballot."""
+    """Change the roll: some members have left, are excused, or are rated elsewhere.
+
+    One is no longer on the ballot.
+    """
     others = [row for row in line if row.post is None]
     for row, column, value in zip(
         dice.sample(others, min(5, len(others))),
@@ -109,13 +118,13 @@ def on_the_roll(session: Session, process: Process, line: Sequence[Participant],
 
 
 def standing(session: Session, model: type[R], process: Process) -> list[R]:
-    """The records that count, chosen in Python."""
+    """Choose the records that count, in Python."""
     rows = session.scalars(select(model).where(model.process_id == process.id)).all()
     return [row for row in rows if row.withdrawn_at is None and row.rejected_at is None]
 
 
 def counted(session: Session, process: Process) -> dict[str, int]:
-    """Every number of the form, by loops over the rows."""
+    """Count every number of the form, by loops over the rows."""
     everybody = {row.staff_no: row for row in roll(session, process.id)}
     here = {no: row for no, row in everybody.items() if row.left_on is None}
     due = {no for no, row in here.items() if row.standing is Standing.FULL and row.excused_confirmed_by is None and row.rated_here}
@@ -183,7 +192,7 @@ def processes_of(session: Session, sizes: Mapping[str, int] = SIZES) -> list[Pro
 
 
 def summed(forms: Sequence[Figures]) -> Figures:
-    """What the forms of all branches come to."""
+    """Add up the forms of all branches."""
     numbers = {name: sum(form.numbers[name] for form in forms) for name in forms[0].numbers}
     return Figures(numbers, {each.name: all(form.checks[each.name] for form in forms) for each in CHECKS})
 
@@ -341,5 +350,5 @@ def test_a_form_costs_the_same_for_three_members_and_for_twenty_two(session: Ses
             whole = (figures_of(session, process.id), paper_of(session, process), archive_of(session, process))
         assert whole[1].members
         asked.append(len(sent))
-    small, middle, large = asked  # with no plan and no case there is nothing to ask of them
+    small, middle, large = asked  # without plans and cases there is nothing to ask about them
     assert small <= middle == large < 25

@@ -1,4 +1,4 @@
-"""报送: what the form still lacks before it is filed (Q6), who is named and until when (Q1)."""
+"""Reporting (报送): gaps of the form before it is filed (Q6), its named people and dates (Q1)."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ def branch(session: Session) -> Process:
 
 @pytest.fixture
 def rated(session: Session, branch: Process) -> Process:
-    """张三's branch, with both ballots counted and everybody rated."""
+    """张三's branch with both ballots counted and everybody rated."""
     tallies(session, branch)
     all_rating(session, branch)
     return branch
 
 
 def broken(session: Session, process: Process) -> list[str]:
-    """The checks that do not hold. The gate names just these."""
+    """Find the checks that fail, and check that the gate names exactly these."""
     failing = [name for name, holds in figures_of(session, process.id).checks.items() if not holds]
     assert sorted(failing) == lacking(session, process, ADDS_UP)
     return failing
@@ -76,7 +76,7 @@ def rating_of(session: Session, process: Process, name: str) -> Rating:
 
 
 def joins(session: Session, process: Process, name: str, *, standing: Standing = Standing.FULL) -> None:
-    """Somebody comes into the branch, and the roll follows."""
+    """Add a person to the branch, and let the roll follow."""
     session.add(Person(staff_no=STAFF_NO[name], name=name, email=None, branch_id=process.branch_id, standing=standing))
     session.flush()
     rolls_follow(session, now=NOW)

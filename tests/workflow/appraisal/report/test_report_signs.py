@@ -1,4 +1,7 @@
-"""Signs of merely going through the motions (Q3): meetings on the day of their study or talks, and words copied from another."""
+"""Signs of going through the motions only (Q3).
+
+Meetings on the day of their study or talks, and texts copied from another.
+"""
 
 from __future__ import annotations
 
@@ -98,7 +101,7 @@ def test_the_sign_is_of_each_self_review_meeting_that_counts_and_of_no_other(ses
 
 
 def written(name: str, **other: str) -> dict[str, str]:
-    """A self-review in his own words, but for what is given."""
+    """Write a self-review in the member's own words, except for the given aspects."""
     return {**{aspect: f"{name}：{said}" for aspect, said in ANSWERED.items()}, **other}
 
 

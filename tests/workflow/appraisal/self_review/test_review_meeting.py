@@ -1,4 +1,7 @@
-"""组织生活会·述职评议, its meetings: the form, the report to the general meeting, the minutes, criticism, and who had to be there."""
+"""The self-review meeting (组织生活会·述职评议): its form, the report to the general meeting.
+
+Minutes, criticism, and attendance are tested too.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +61,7 @@ TAKE_BACK = pytest.mark.parametrize("take_back", [withdraw, reject])
 
 @pytest.fixture
 def branch(session: Session) -> Process:
-    """张三's branch, which has studied."""
+    """张三's branch after its study."""
     process = a_school(session)
     a_study(session, process)
     return process

@@ -1,4 +1,4 @@
-"""个人自评: who writes it and who reads a draft, what stands beside A6, and whose to-do it is."""
+"""Self-reviews (个人自评): their writer, the readers of a draft, the rest of A6, the to-do."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def test_a_probationary_member_writes_a_self_review_without_a_level(session: Ses
     assert "s8" not in lacking(session, process, G2)
     with pytest.raises(Invalid):
         amended(session, process, row, by="孙八", level=Level.QUALIFIED)
-    # Who may not write it does not learn by its fault who is probationary.
+    # A person who may not write it does not learn from its faults that somebody is probationary.
     with pytest.raises(Forbidden):
         a_self_review(session, process, "孙八", by="王五", level=Level.QUALIFIED)
 

@@ -1,4 +1,4 @@
-"""集中学习: a session with who was there and what was exchanged, both titles, and everybody who must have read them."""
+"""Study (集中学习): a session with attendance and exchange, both titles, and all its readers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""谈心谈话, its records: who writes a talk, when it closes, and who reads what was said."""
+"""Records of talks (谈心谈话): their writers, their closing, the readers of their texts."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_talk_with_oneself_with_a_stranger_or_of_tomorrow_is_refused(
 
 @pytest.mark.parametrize(("began", "ended"), [(time(14, 30), time(14, 29)), (None, time(9, 0))])
 def test_a_talk_does_not_end_before_it_began(session: Session, branch: Process, began: time | None, ended: time) -> None:
-    """Either may stand on the record already."""
+    """One of the two times may already be on the record."""
     talk = a_talk(session, branch, "李四", "王五", started_at=began or time(9, 1))
     with pytest.raises(Invalid, match="不能早于开始时间") as refused:
         TALKS.amend(session, branch, talk, {"ended_at": ended}, seen=1, by=caller(session, "张三"), now=NOW)

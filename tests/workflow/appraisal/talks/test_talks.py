@@ -1,4 +1,7 @@
-"""谈心谈话: committee members with one another, committee and members, in both readings; what a talk should note; who reads it."""
+"""Talks (谈心谈话): committee members with one another and with members, in both readings.
+
+The content of a talk and its readers are tested too.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,7 @@ SIGNS = (talks_without_opinions.name, talks_without_private_notes.name, talks_wi
 
 @pytest.fixture
 def branch(session: Session) -> Process:
-    """张三's branch, where one talk of a committee member with each member will do."""
+    """张三's branch, where each member needs a talk with only one committee member."""
     return a_school(session)
 
 
