@@ -1,4 +1,7 @@
-"""The ``zhibu`` commands (命令行): the one place that knows both edges. Errors are one line in Chinese, and exit code 1."""
+"""The ``zhibu`` commands (命令行): the one place that knows both edges.
+
+Errors are one line in Chinese, and exit code 1.
+"""
 
 from __future__ import annotations
 
@@ -34,8 +37,9 @@ LOG_LEVEL = click.option(
 
 @click.group(help="zhibu：党建考核暨组织生活会的工作流服务。")
 def main() -> None:
-    """Every command reads its settings from ``ZHIBU_*`` variables."""
-    # As an exception it passes through what must be closed: an embedded PostgreSQL would else stay up.
+    """Prepare a command. Each reads its settings from ``ZHIBU_*`` variables."""
+    # As an exception it passes through all code that must close something: otherwise an embedded
+    # PostgreSQL would stay up.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
 
@@ -55,7 +59,8 @@ def migrate() -> None:
 @LOG_LEVEL
 @told_plainly
 def serve(host: str, port: int, workers: int, log_level: str) -> None:
-    from api.server.serving import serve_forever  # noqa: PLC0415  (a web server is not for the other commands)
+    # Other commands need no web server.
+    from api.server.serving import serve_forever  # noqa: PLC0415
 
     configure_logs(level=log_level)
     settings = read_settings()
@@ -167,7 +172,8 @@ def demo(port: int, data_dir: Path | None, accounts_file: Path | None) -> None:
 @click.option("--data-dir", type=click.Path(path_type=Path, file_okay=False), default=None, help="保留数据库的目录，再测时不必重建；默认用临时目录")
 def bench(only: str, as_json: bool, rounds: int | None, data_dir: Path | None) -> None:
     try:
-        from benchmarks.command import measured  # noqa: PLC0415  (the bench is no part of an installed service)
+        # The bench is no part of an installed service.
+        from benchmarks.command import measured  # noqa: PLC0415
         from benchmarks.frame.errors import BenchFailed  # noqa: PLC0415
     except ModuleNotFoundError:
         raise click.ClickException("测量只能在源码目录里运行") from None

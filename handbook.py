@@ -1,4 +1,4 @@
-"""Refresh what the documents say of the code (文档中由代码生成的段落): ``python3 run.py docs``.
+"""Refresh the parts of the documents made from code (文档中由代码生成的段落): ``python3 run.py docs``.
 
 A page marks a block with ``<!-- generated: name -->`` and ``<!-- end -->``. Reads declarations
 only: no database, no network.
@@ -125,12 +125,15 @@ def recorded_table(sentences: Mapping[str, str]) -> str:
 
 
 def plan_key_table(part: type[Part]) -> str:
-    """Tabulate the keys of a plan file with what each does, in the order of the classes that read it."""
+    """Tabulate the keys of a plan file with their effects.
+
+    In the order of the classes that read it.
+    """
     return table(("键", "不写时", "写什么，有什么用"), _plan_keys(part, ""))
 
 
 def _plan_keys(part: type[Part], path: str) -> Iterator[tuple[str, str, str]]:
-    # A plan's own keys before those that clauses are judged by, as the file has them.
+    # A plan's own keys before the keys that clauses are judged by, as in the file.
     for name, field in sorted(part.model_fields.items(), key=lambda each: part is Plan and each[0] in Rules.model_fields):
         key = f"{path}{name}"
         below = [each for each in (field.annotation, *get_args(field.annotation)) if isinstance(each, type) and issubclass(each, Part)]
@@ -192,7 +195,7 @@ def records() -> list[type[Base]]:
 
 
 def _declared(each: type) -> tuple[str, int]:
-    """Sort by module and place in it, whatever was imported first."""
+    """Sort by module and place in it, in whatever order they were imported."""
     return each.__module__, list(vars(sys.modules[each.__module__])).index(each.__name__)
 
 

@@ -1,13 +1,14 @@
 """Start here (从这里开始): makes the environment beside itself, then becomes the command.
 
     python3 run.py                      the demo
-    python3 run.py test …               everything CI runs; what follows goes to pytest
-    python3 run.py test --fast …        only what needs neither a database nor processes
+    python3 run.py test …               everything CI runs; further words go to pytest
+    python3 run.py test --fast …        only checks without a database and without processes
     python3 run.py test --thorough …    the long tier (docs/tests.md)
     python3 run.py COMMAND …            is  zhibu COMMAND …
 
-Standard library only, in syntax that an old Python can read, so that it gets a sentence instead of a traceback. Words about the
-installation go to standard error: ``token create`` prints a token and nothing else, on a fresh clone too.
+Standard library only, in syntax that an old Python can read, so that it gets a sentence instead of
+a traceback. Words about the installation go to standard error: ``token create`` prints a token and
+nothing else, on a fresh clone too.
 """
 
 import hashlib
@@ -34,7 +35,7 @@ OLDEST = (3, 11)
 
 
 def too_old(version: "tuple[Any, ...]") -> str:
-    """What to tell an old Python, or nothing."""
+    """Return the message for a Python that is too old, or nothing."""
     if tuple(version[:2]) >= OLDEST:
         return ""
     newer = [name for name in ("python3.14", "python3.13", "python3.12", "python3.11") if shutil.which(name)]
@@ -64,7 +65,8 @@ STATIC = (
     ("lint-imports",),
     ("mypy",),
 )
-# Two workers, each with a PostgreSQL of another version. A file stays with one of them: its tests share a service.
+# Two workers, each with a PostgreSQL of another version. A file stays with one of them: its tests
+# share a service.
 PYTEST = ("pytest", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder")
 EDGES = ("tests/workflow", "tests/api", "tests/schedulers")
 ON_SERVER = (("pytest", "-m", "not slow", "--postgres=server", *EDGES),) if TEST_SERVER else ()
@@ -78,11 +80,14 @@ TIERS = {
         (*PYTEST, "--postgres=18", "--both-versions", "--thorough"),
     ),
 }
-"""The checks of each tier, pytest last: its closing line is the last one. CI runs the first tier."""
+"""The checks of each tier, pytest last: its closing line is the last one.
+
+CI runs the first tier.
+"""
 
 
 def main(words: list[str]) -> NoReturn:
-    # A shell starts what it puts in the background with SIGINT ignored, and the command would inherit that.
+    # A shell starts background commands with SIGINT ignored, and the command would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     # As an exception, so that children are stopped: they would outlive us.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
@@ -109,14 +114,14 @@ def prepare(lock: Path) -> None:
                 return
             stamp = read_stamp()
             if VENV.exists() and (not PYTHON.exists() or (stamp and stamp[0] != identity())):
-                # Moved, or its Python is gone: its scripts name paths that are no more.
+                # Moved, or its Python is gone: its scripts name paths that do not exist any more.
                 shutil.rmtree(VENV)
             STAMP.unlink(missing_ok=True)
             for title, command in steps(lock, shutil.which("uv")):
                 say(f"{title} …")
                 if run(command, stdout=sys.stderr, env={**os.environ, "PIP_USER": "0"}, **inheriting(held)) != 0:
                     sys.exit(f"没有完成：{title}。请看上面的提示，检查网络后重新运行。\nNot done: see above, check the network and run again.")
-            # The lock with everything holds all of the runtime's: it serves both.
+            # The lock with everything holds the runtime's too: it serves both.
             satisfied = {RUNTIME, lock}
             fresh = STAMP.with_suffix(".new")
             fresh.write_text("\n".join([identity(), *(digest(each) for each in satisfied)]), encoding="utf-8")
@@ -127,7 +132,10 @@ def prepare(lock: Path) -> None:
 
 
 def steps(lock: Path, uv: str | None) -> list[tuple[str, list[str]]]:
-    """The title and the command of each step, by uv where there is one, else by venv and pip. Each may run again over a half-finished one."""
+    """List the title and the command of each step.
+
+    By uv where there is one, else by venv and pip. Each may run again over a half-finished one.
+    """
     python = getattr(sys, "_base_executable", sys.executable)
     if uv:
         make = [uv, "venv", "--quiet", "--allow-existing", "--python", python, str(VENV)]
@@ -148,17 +156,20 @@ def steps(lock: Path, uv: str | None) -> list[tuple[str, list[str]]]:
 
 
 def digest(lock: Path) -> str:
-    """Changes with the lock and with what else decides the environment."""
+    """Return a digest that changes with the lock and with the rest that decides the environment."""
     return hashlib.sha256(lock.read_bytes() + (ROOT / "pyproject.toml").read_bytes()).hexdigest()
 
 
 def identity() -> str:
-    """Where the environment is and which Python it stands on: an environment cannot be moved."""
+    """Return the place of the environment and its Python: an environment cannot be moved."""
     return f"{VENV} {PYTHON.resolve()}"
 
 
 def read_stamp() -> list[str]:
-    """The identity and the digests the environment satisfies; nothing while it is not finished."""
+    """Read the identity and the digests that the environment satisfies.
+
+    Empty while it is not finished.
+    """
     try:
         return STAMP.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
@@ -172,7 +183,10 @@ def is_ready(lock: Path) -> bool:
 
 @contextmanager
 def one_at_a_time() -> Iterator[int]:
-    """Of two starts at once on a fresh clone the second waits. Locked is this very file: it is always there. Gives the descriptor."""
+    """Let one start in at a time: of two at once on a fresh clone the second waits.
+
+    The lock is on this very file: it is always there. Gives the descriptor.
+    """
     with Path(__file__).open("rb") as file:
         said_at = 0.0
         while not try_lock(file.fileno()):
@@ -197,7 +211,10 @@ def try_lock(descriptor: int) -> bool:
 
 
 def inheriting(descriptor: int) -> dict[str, Any]:
-    """An installer that outlives us (kill -9) keeps the lock until it is done."""
+    """Return options by which an installer keeps the lock until it is done.
+
+    It keeps the lock also if it outlives us (kill -9).
+    """
     return {} if sys.platform == "win32" else {"pass_fds": (descriptor,)}
 
 

@@ -1,1 +1,4 @@
-"""The ``zhibu`` commands by noun (命令): what runs one on the school of the settings, and the groups. ``cli.py`` joins them."""
+"""The ``zhibu`` commands by noun (命令): the groups, and the frame that runs one on a school.
+
+The school is that of the settings. ``cli.py`` joins the groups.
+"""

@@ -1,4 +1,7 @@
-"""What every command shares (命令行的公共部分): the school of the settings, one transaction, refusals in one line."""
+"""The common part of all commands (命令行的公共部分).
+
+The school of the settings, one transaction, refusals in one line.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,10 @@ class Urls:
 
 @contextmanager
 def database(settings: Settings) -> Iterator[Urls]:
-    """The database that the settings name, or else the embedded one of the data directory for as long as the block lasts."""
+    """Give the database that the settings name.
+
+    Or else the embedded one of the data directory, for as long as the block lasts.
+    """
     if settings.database_url is not None:
         yield Urls(settings.owner_database_url or settings.database_url, settings.database_url)
         return
@@ -45,20 +51,20 @@ def database(settings: Settings) -> Iterator[Urls]:
 
 @contextmanager
 def acting() -> Iterator[Call[object]]:
-    """A transaction in which the command line acts on the school of the settings."""
+    """Open a transaction in which the command line acts on the school of the settings."""
     settings = read_settings()
     with school(settings) as engine, transaction(engine, actor=ACTOR) as session:
         yield Call(session, utc_now(), settings)
 
 
 def done(call: Call[object], act: Act[T, U], sent: Any, **address: Any) -> U:
-    """Do an act as every edge does, but that whoever may run the command may do it."""
+    """Do an act as every edge does, but for anybody who may run the command."""
     return perform(find(call, act, address), act, sent)
 
 
 @contextmanager
 def school(settings: Settings) -> Iterator[Engine]:
-    """The engine of a school whose migrations are complete."""
+    """Give the engine of a school whose migrations are complete."""
     with database(settings) as urls:
         engine = engine_for(urls.application)
         try:
@@ -70,7 +76,7 @@ def school(settings: Settings) -> Iterator[Engine]:
 
 
 def told_plainly(command: Callable[..., Any]) -> Callable[..., Any]:
-    """A refusal is told in one line, not as a traceback."""
+    """Wrap a command so that a refusal is told in one line, not as a traceback."""
 
     @wraps(command)
     def told(*args: Any, **kwargs: Any) -> Any:

@@ -135,7 +135,7 @@ def plan_diff(before: str, after: str) -> None:
 
 
 def _plan(given: str) -> Plan:
-    """The plan in a file, or of a name that ``cycle open`` would take."""
+    """Read the plan in a file, or of a name that ``cycle open`` would take."""
     path = Path(given)
     name, text = plan_file(path) if path.is_file() else find_plan(given, read_settings().data_dir)
     return read_plan(text, CLAUSES, name=name)

@@ -1,7 +1,7 @@
-"""Migrations (数据库迁移): bringing a school's database to the form this version of the code expects.
+"""Migrations (数据库迁移): bring a school's database to the form that this version of the code needs.
 
-``migrate`` runs as the login that owns the tables. It makes the application's group if it can, and lets the application's login into it;
-the migrations themselves only grant to the group.
+``migrate`` runs as the login that owns the tables. It makes the application's group if it can, and
+lets the application's login into it; the migrations themselves only grant to the group.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ DATABASE = "zhibu"
 
 
 class MigrationRefused(Refusal):
-    """The database does not let us prepare it; the message says what an administrator must run."""
+    """A database that refuses to be prepared; the message has the commands for an administrator."""
 
     slug = "migration-refused"
     title = Words("数据库准备不成", "The database cannot be prepared")
 
 
 def configuration(owner_url: str) -> Config:
-    """Alembic's configuration, without an ini file."""
+    """Make Alembic's configuration, without an ini file."""
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent))
     config.attributes["url"] = owner_url
@@ -39,7 +39,10 @@ def configuration(owner_url: str) -> Config:
 
 
 def migrate(owner_url: str, application_url: str) -> None:
-    """Make the application's group, let its login in, and run the migrations that are missing. Raises MigrationRefused."""
+    """Make the application's group, let its login in, and run the missing migrations.
+
+    Raises MigrationRefused.
+    """
     engine = create_engine(owner_url, poolclass=NullPool)
     login = make_url(application_url).username or ""
     try:
@@ -66,7 +69,10 @@ def _prepare_group(connection, login: str) -> None:  # type: ignore[no-untyped-d
 
 
 def prepare_embedded(superuser_url: str) -> tuple[str, str]:
-    """Make both roles and the database on an embedded server, if they are not there. Returns the owner's and the application's URL."""
+    """Make both roles and the database on an embedded server, if they are not there.
+
+    Returns the owner's and the application's URL.
+    """
     engine = create_engine(superuser_url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         # Two commands may start on one data directory at once.
@@ -81,7 +87,7 @@ def prepare_embedded(superuser_url: str) -> tuple[str, str]:
 
 
 def is_current(engine: Engine) -> bool:
-    """Whether the database stands at the newest migration."""
+    """Tell whether the database has the newest migration."""
     with engine.connect() as connection:
         present = MigrationContext.configure(connection).get_current_revision()
     return present == ScriptDirectory.from_config(configuration("")).get_current_head()

@@ -1,4 +1,7 @@
-"""Alembic's entry: one connection as the owner, one transaction, no wait for locks longer than ten seconds."""
+"""Alembic's entry: one connection as the owner, one transaction.
+
+No wait for locks longer than ten seconds.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All tables (全部数据表): importing this module has declared every one of them on ``METADATA``."""
+"""All tables (全部数据表): importing this module declares every one of them on ``METADATA``."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The time edge (定时): when things are done, never whether. No rule lives here."""
+"""The time edge (定时): decides the time of things, never the thing itself. No rule lives here."""

@@ -1,4 +1,7 @@
-"""The demo's mail catcher (本地邮箱): a real SMTP server on this machine that keeps every letter as a file and sends none on."""
+"""The demo's mail catcher (本地邮箱): a real SMTP server on this machine.
+
+It keeps every letter as a file and sends none on.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,8 @@ class _Keeper:
     def __init__(self, folder: Path, tell: Callable[[str], object]) -> None:
         self.folder, self.tell = folder, tell
 
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802  (aiosmtpd's name)
+    # aiosmtpd's name.
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
         letter = message_from_bytes(envelope.content, policy=default)
         number = len(list(self.folder.glob("*.eml"))) + 1
         path = self.folder / f"{number:04}.eml"

@@ -1,9 +1,10 @@
 """Delivery (投递): letters from the outbox to the school's mail server, one message to one recipient.
 
-A row is claimed and committed before anything is said to the server, and settled in another transaction afterwards: no lock is held while
-the network is waited for, and a sender that dies leaves a lease that runs out. While the database is away the outcome is kept in hand for as
-long as the lease holds: a letter that was taken is not sent again because nobody could write that down. Neither log nor ledger has an
-address or a text in it.
+A row is claimed and committed before anything is said to the server, and settled in another
+transaction afterwards: no lock is held during a wait for the network, and a sender that dies leaves
+a lease that runs out. While the database is away the outcome is kept in memory for as long as the
+lease holds, so that a letter which was taken is not sent again because nobody could write that
+down. Neither log nor ledger has an address or a text in it.
 """
 
 from __future__ import annotations
@@ -32,25 +33,28 @@ from workflow.mail.letters import NotAnAddress, Rendered, message
 from workflow.mail.outbox import CONTENT, Claimed, claim, settle_abandoned, settle_failed, settle_retry, settle_sent, settle_unknown
 
 WORKER = "worker"
-"""As history calls it."""
+"""The worker's name in the history."""
 LEASE = timedelta(minutes=10)
-"""Longer than all waits of one letter together: connecting, signing in and handing over wait some dozen times."""
+"""Longer than all waits of one letter together.
+
+Connecting, signing in and handing over wait some dozen times.
+"""
 TIMEOUT = timedelta(seconds=30)
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=1)
 GIVE_UP_AFTER = timedelta(days=3)
-"""A letter that the server put off for so long has failed."""
+"""The time after which a letter that the server always put off has failed."""
 AT_MOST = 1000
-"""Letters in one tick, so that ticks end and the heartbeat tells of it."""
+"""The most letters in one tick, so that ticks end and the heartbeat shows it."""
 RETRY_SECONDS = 0.5
-"""Between two tries to write an outcome down while the database is away."""
+"""The pause between two tries to write an outcome down while the database is away."""
 LINE_OF_A_DOT = re.compile(rb"^\.", re.MULTILINE)
-"""A dot alone ends a letter, so that one which begins a line is doubled (RFC 5321, 4.5.2)."""
+"""A dot that begins a line: it is doubled, since a dot alone ends a letter (RFC 5321, 4.5.2)."""
 
 log = structlog.get_logger()
 
 
 class Outcome(StrEnum):
-    """What became of one try."""
+    """The outcome of one try."""
 
     SENT = "sent"
     PUT_OFF = "put_off"
@@ -59,7 +63,10 @@ class Outcome(StrEnum):
 
 
 class NotTaken(Exception):
-    """The server did not take a letter: at which step, and with which code (None: the connection was lost)."""
+    """A letter that the server did not take, with the step and the code.
+
+    None as code: the connection was lost.
+    """
 
     def __init__(self, step: str, code: int | None = None) -> None:
         super().__init__(f"{step} {code or 'lost'}")
@@ -75,7 +82,7 @@ class NotTaken(Exception):
 
 @dataclass(frozen=True)
 class _Clock:
-    """The moment that a tick speaks of, going on while it works."""
+    """The moment that a tick speaks of; it goes on while the tick works."""
 
     began: datetime
     at: float
@@ -85,16 +92,19 @@ class _Clock:
 
 
 class Unavailable(Exception):
-    """The mail server cannot be reached, or does not let us send at all: no fault of this letter, and no use in trying the next one."""
+    """A mail server that cannot be reached, or does not let us send at all.
+
+    It is no fault of this letter, and there is no use in trying the next one.
+    """
 
 
 class Courier:
-    """One connection to the mail server, opened for the first letter and again after it was lost."""
+    """One connection to the mail server: opened for the first letter, and again after a loss."""
 
     def __init__(self, url: str, sender: str, *, timeout: timedelta = TIMEOUT) -> None:
         self.url = urlsplit(url)
         self.timeout = timeout.total_seconds()
-        """For which each answer of the server is waited for."""
+        """The longest wait for each answer of the server, in seconds."""
         self.sender = parseaddr(sender)[1]
         self.server: smtplib.SMTP | None = None
 
@@ -109,17 +119,19 @@ class Courier:
                 self.server.close()
 
     def hand_over(self, address: str, content: bytes) -> None:
-        """Returns when the server has taken the letter. Raises NotTaken, Unavailable."""
+        """Return when the server has taken the letter. Raises NotTaken, Unavailable."""
         self.server = server = self.server or self._connect()
         try:
             self._step("MAIL", lambda: server.mail(self.sender))
             self._step("RCPT", lambda: server.rcpt(address))
-            # Not ``server.data``: it does not tell a line that is lost before the letter was handed over from one that is lost after.
+            # Not ``server.data``: it does not tell whether a connection was lost before or after
+            # the letter was handed over.
             self._step("DATA", lambda: server.docmd("DATA"), good=3)
             self._step("CONTENT", lambda: self._say(server, content))
         except NotTaken as refusal:
             self._get_ready_again(server, refusal)
-            # The recipient has not been named yet: it is us who may not send, and every letter would fail alike.
+            # The recipient has not been named yet: we ourselves may not send, and every letter
+            # would fail alike.
             if refusal.step == "MAIL" and refusal.outcome is Outcome.REFUSED:
                 raise Unavailable(str(refusal)) from refusal
             raise
@@ -170,7 +182,7 @@ class Courier:
     def _log_in(self, server: smtplib.SMTP, tls: ssl.SSLContext) -> None:
         server.ehlo_or_helo_if_needed()
         if self.url.username:
-            # A password does not go in the clear where the server can do better.
+            # A password is not sent in the clear where the server offers TLS.
             if self.url.scheme == "smtp" and server.has_extn("starttls"):
                 server.starttls(context=tls)
             server.login(unquote(self.url.username), unquote(self.url.password or ""))
@@ -179,7 +191,7 @@ class Courier:
 def deliver(
     engine: Engine, *, smtp_url: str, sender: str, now: datetime, stop: Event | None = None, lease: timedelta = LEASE, timeout: timedelta = TIMEOUT
 ) -> Counter[Outcome]:
-    """Send what is due, until nothing is or the mail server is away, and tell how often each outcome was."""
+    """Send due letters until there are none or the mail server is away; count the outcomes."""
     clock = _Clock(now, time.monotonic())
     outcomes: Counter[Outcome] = Counter()
     with transaction(engine, actor=WORKER) as session:
@@ -214,7 +226,8 @@ def _hand_over(courier: Courier, letter: Claimed, sender: str) -> tuple[Outcome,
         content = _content(letter, sender)
     except NotAnAddress:
         return Outcome.REFUSED, "address"
-    # Of any type: it comes from one letter's names and words, and must not cost others theirs.
+    # Errors of any type: they come from one letter's names and words, and must not cost others
+    # theirs.
     except Exception as error:
         reason = f"{CONTENT} {type(error).__name__}"
         if letter.error != reason:
@@ -228,7 +241,10 @@ def _hand_over(courier: Courier, letter: Claimed, sender: str) -> tuple[Outcome,
 
 
 def _write_down(engine: Engine, letter: Claimed, outcome: Outcome, error: str, clock: _Clock) -> bool:
-    """Settle a letter, trying as long as its lease holds. False when another sender has it by then."""
+    """Settle a letter, trying as long as its lease holds.
+
+    False when another sender has it by then.
+    """
     while True:
         try:
             with transaction(engine, actor=WORKER) as session:
@@ -262,5 +278,8 @@ def _settle(session: Session, letter: Claimed, outcome: Outcome, error: str, now
 
 
 def _pause(letter: Claimed) -> timedelta:
-    """A minute after the first try, twice as long after each further one, an hour at most."""
+    """Return the pause before the next try.
+
+    A minute after the first try, twice as long after each further one, an hour at most.
+    """
     return min(FIRST_PAUSE * (1 << min(letter.attempts - 1, 10)), LONGEST_PAUSE)

@@ -1,7 +1,7 @@
-"""The worker (值守进程): ticks, and at each tick queues the letters that are due and delivers what waits.
+"""The worker (值守进程): at each tick it queues the letters that are due and delivers waiting ones.
 
-APScheduler only says when. What is due is derived anew at every tick and the truth is in the tables, so that any number of workers,
-restarts and jumps of the clock give each letter once.
+APScheduler only sets the time. Due letters are derived anew at every tick and the truth is in the
+tables, so that any number of workers, restarts and jumps of the clock give each letter once.
 """
 
 from __future__ import annotations
@@ -29,9 +29,10 @@ log = structlog.get_logger()
 
 
 def run_worker(engine: Engine, settings: Settings, stop: Event, *, clock: Callable[[], datetime] = utc_now) -> None:
-    """Tick at once and then every ``tick_seconds``, until ``stop`` is set and the tick that runs has ended. Raises SettingsInvalid.
+    """Tick at once and then every ``tick_seconds``, until ``stop`` is set.
 
-    ``clock`` says when it is that letters are due; the ticks themselves come by the machine's own clock.
+    Returns when the last tick has ended. ``clock`` gives the time for which letters are due; the
+    ticks themselves come by the machine's own clock. Raises SettingsInvalid.
     """
     settings.required("smtp_url", "base_url")
     scheduler = BackgroundScheduler(jobstores={"default": MemoryJobStore()}, timezone=UTC)
@@ -56,10 +57,10 @@ def run_worker(engine: Engine, settings: Settings, stop: Event, *, clock: Callab
 
 
 def tick(engine: Engine, settings: Settings, now: datetime, stop: Event | None = None) -> None:
-    """Do all that is to be done at ``now``. A step that fails is logged and stops no other.
+    """Do all the work of the moment ``now``. A step that fails is logged and stops no other.
 
     1. derive: find which reminders are due, and queue their letters.
-    2. deliver: hand what waits to the mail server.
+    2. deliver: hand waiting letters to the mail server.
     3. forget: drop the outcomes kept for repeated requests that are older than a week.
     4. fold: add the changes of branches to the counts of the dashboard.
     5. beat: write down that the tick has ended, and which of the steps failed.
@@ -80,7 +81,10 @@ def tick(engine: Engine, settings: Settings, now: datetime, stop: Event | None =
 
 
 def _failure(name: str, step: Callable[[], object]) -> str | None:
-    """Do a step and return the types of its errors, if any. Raises DBAPIError for no database."""
+    """Do a step and return the types of its errors, if any.
+
+    Raises DBAPIError if there is no database.
+    """
     try:
         step()
     except Exception as error:

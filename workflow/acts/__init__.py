@@ -1,4 +1,7 @@
-"""Acts of all rooms (办理事项总表): the one list from which routes, pages, commands and the walk of who may what are held to be complete."""
+"""The acts of all rooms (办理事项总表): the one complete list of them.
+
+Routes, pages, commands and the test of every role's rights are compared with it.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,9 @@ from workflow.roster import imports, posts
 from workflow.rules.acts import AnyAct
 
 OF_SCHOOL: tuple[AnyAct, ...] = (*people.ACTS, *posts.ACTS, *imports.ACTS, *years.ACTS)
-"""Those that belong to no kind of process."""
+"""The acts that belong to no kind of process."""
 OF_KIND: Mapping[Kind, tuple[AnyAct, ...]] = {
     kind: (*processes.OF_KIND[kind].all, *each.acts, *(committee.ACTS if kind is committee.KIND else ())) for kind, each in KINDS.items()
 }
-"""Those of each kind: what every process has, what its rooms record, what the committee does with it."""
+"""The acts of each kind: of every process, of its rooms' records, and of the committee."""
 ACTS: tuple[AnyAct, ...] = (*OF_SCHOOL, *(act for acts in OF_KIND.values() for act in acts))

@@ -73,7 +73,10 @@ from workflow.rules.acts import (
 )
 
 SAME_TIME_SECONDS = 0.25
-"""Answering a forgotten password takes this long, whatever there was to do: longer than writing a letter."""
+"""The least time to answer a forgotten password, in seconds.
+
+The answer always takes this long; it is longer than writing a letter takes.
+"""
 
 
 # ── what is sent ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -90,7 +93,7 @@ class SignInSchema(Body):
 
 
 class AccountSchema(Answered):
-    """An account: of somebody who is known, or with ``name`` and ``role`` of an officer of the school."""
+    """An account of a known person, or with ``name`` and ``role`` of an officer of the school."""
 
     staff_no = StaffNo(required=True, **_OF_PERSON)
     name = Line(
@@ -106,7 +109,10 @@ class AccountSchema(Answered):
 
 
 class TokenSchema(Answered):
-    """A token: whose, what for, until when (default: a year). What it opens with is shown once, when it is made."""
+    """A token: its person, its use, its end (default: a year).
+
+    Its secret is shown once, when it is made.
+    """
 
     id = Whole(dump_only=True, **about("编号", "number", always=True))
     staff_no = StaffNo(required=True, **_OF_PERSON)
@@ -138,7 +144,7 @@ class ForgottenSchema(Body):
 
 
 def _named(call: Call[object], staff_no: str) -> Person:
-    """The person that was named. Raises Invalid at that field for somebody unknown."""
+    """Find the person that was named. Raises Invalid at that field for an unknown one."""
     try:
         return person_by_staff_no(call.session, staff_no)
     except NotFound as missing:
@@ -157,7 +163,7 @@ class SignedIn:
 
 
 def _beside(call: Call[object]) -> Engine:
-    """Where a transaction of its own is opened beside that of the act."""
+    """Return the engine for a transaction of its own beside that of the act."""
     engine = call.session.get_bind()
     assert isinstance(engine, Engine)  # noqa: S101
     return engine
@@ -165,7 +171,8 @@ def _beside(call: Call[object]) -> Engine:
 
 def _sign_in(call: Call[object], sent: Sent) -> SignedIn:
     staff_no, network = sent["staff_no"], network_of(call.origin)
-    # Committed before the password is looked at: the count stands whatever becomes of this sign-in.
+    # Committed before the password is looked at: the count stays, whatever the result of this
+    # sign-in.
     with transaction(_beside(call), actor=None) as counting:
         take(counting, [(SIGN_IN_TO_ACCOUNT, staff_no), (SIGN_IN_FROM_ADDRESS, network)], call.now)
     issued = sign_in(call.session, staff_no=staff_no, password=sent["password"], now=call.now, hours=call.settings.session_hours)
@@ -189,12 +196,16 @@ def _desk(call: Call[object]) -> Desk:
 
 
 def _forgotten(call: Call[object], sent: Sent) -> None:
-    """Mail a link, if there is such an account. It takes as long and ends alike whether there is one or not."""
+    """Mail a link, if there is such an account.
+
+    It takes as long and ends alike whether there is one or not.
+    """
     began = time.monotonic()
     with transaction(_beside(call), actor=None) as counting:
         take(counting, [(FORGOTTEN_FROM_ADDRESS, network_of(call.origin))], call.now)
     try:
-        # On a connection of its own, and committed before the wait: how long this took must not be seen.
+        # On a connection of its own, and committed before the wait: the time of the work must not
+        # be seen.
         with transaction(_beside(call), actor="anonymous") as writing:
             take(writing, [(FORGOTTEN_OF_ACCOUNT, sent["staff_no"])], call.now)
             forget_password(writing, sent["staff_no"], desk=_desk(call))
@@ -250,7 +261,7 @@ OPEN_ACCOUNT: Act[Any, Account] = Act(
 
 
 def _and_the_account(does: Callable[[Call[Account]], object]) -> Callable[[Call[Account], Sent], Account]:
-    """Do something to an account, which is what came of it."""
+    """Wrap a function of an account, so that the act returns the account."""
 
     def done(call: Call[Account], sent: Sent) -> Account:
         does(call)
@@ -288,7 +299,7 @@ INVITE: Act[Account, Invitation] = Act(
 
 
 def _invite_branch(call: Call[object], sent: Sent) -> Done:
-    """Mail everyone of a branch who has no password. The rows are those who have no address."""
+    """Mail everyone of a branch who has no password. The rows are the people without an address."""
     try:
         branch = branch_by_code(call.session, sent["branch"])
     except NotFound as missing:

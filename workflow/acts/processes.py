@@ -1,4 +1,7 @@
-"""Acts that every process has (流程通用事项), made for each kind from its declaration: moves, extensions, reasons, its roll."""
+"""The acts of every process (流程通用事项), made for each kind: moves, extensions, reasons, its roll.
+
+They are made from the kind's declaration.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +46,7 @@ _REASON = about("理由", "reason", "写清楚为什么", "say why", example="�
 
 
 class MoveSchema(Body):
-    """A move: where to, why, and until when, as its trigger asks."""
+    """A move: its target, its reason, and its day, as its trigger asks."""
 
     trigger = one_of(Trigger, required=True, **about("动作", "trigger", "推进、报送、退回等", "advance, file, return …", example="advance"))
     to = one_of(Stage, **about("到哪个环节", "to", "有几个去处时填写", "where there are several", example="talks"))
@@ -104,7 +107,7 @@ def _advance_many(kind: Kind) -> Callable[[Call[Cycle], Sent], Done]:
 
 def _advance_schema(kind: Kind) -> Body:
     class AdvanceSchema(Body):
-        """To which stage, and which branches: all that stand before it, unless some are named."""
+        """The target stage, and the branches: all at the stage before it, unless some are named."""
 
         to = one_of(
             Stage,
@@ -143,7 +146,7 @@ def _reject(call: Call[Waiver], sent: Sent) -> Waiver:
 
 
 def _told(call: Call[Waiver]) -> Waiver:
-    """Tell the branch what was decided."""
+    """Tell the branch the office's decision."""
     waivers.tell_decided(call.session, call.process, call.on, now=call.now, base_url=call.base_url)
     return call.on
 
@@ -161,7 +164,7 @@ def _line(call: Call[object], staff_no: str) -> Participant:
 
 
 def _and_the_line(does: Callable[[Call[Participant], Sent], object]) -> Callable[[Call[Participant], Sent], Participant]:
-    """Do something to a line of the roll, which is what came of it."""
+    """Wrap a function of a line of the roll, so that the act returns the line."""
 
     def done(call: Call[Participant], sent: Sent) -> Participant:
         does(call, sent)
@@ -175,15 +178,18 @@ def _and_the_line(does: Callable[[Call[Participant], Sent], object]) -> Callable
 
 @dataclass(frozen=True)
 class ProcessActs:
-    """What can be done with the processes of a kind, whatever is recorded below them (流程通用事项)."""
+    """The acts on the processes of a kind, whatever is recorded below them (流程通用事项)."""
 
     move: Act[Any, StageChange]
     extend: Act[Any, Extension]
     advance_many: Act[Cycle, Done] | None
     waivers: Mapping[str, Act[Any, Waiver]]
-    """``give``, ``approve``, ``reject``, ``withdraw``; none where no requirement of the kind can be waived."""
+    """The acts ``give``, ``approve``, ``reject``, ``withdraw``.
+
+    None where no requirement of the kind can be waived.
+    """
     roll: Mapping[str, Act[Participant, Participant]]
-    """``change``, ``withdraw``, ``confirm``; none where the kind excuses nobody."""
+    """The acts ``change``, ``withdraw``, ``confirm``; none where the kind excuses nobody."""
 
     @property
     def all(self) -> tuple[AnyAct, ...]:

@@ -1,4 +1,7 @@
-"""The year and its calendar as acts (年度、工作日历): open, change its days, publish, close; set a day, forget it."""
+"""The year and its calendar as acts (年度、工作日历).
+
+Open a year, change its days, publish, close; set a day of the calendar, forget it.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,7 @@ _DAYS = about("各环节期限", "deadlines", "报送的期限必填，其余可
 
 
 class OpenSchema(Body):
-    """Which plan, and the days the office sets: the report's is required."""
+    """The plan, and the days that the office sets: the report's is required."""
 
     plan = Line(required=True, at_most=32, **about("方案", "plan", "方案文件的名称", "the name of the plan's file", example="2024"))
     deadlines = fields.Nested(Deadlines, required=True, **_DAYS)
@@ -70,7 +73,7 @@ def _open(call: Call[object], sent: Sent) -> Cycle:
 
 
 def a_year(call: Call[object], year: int) -> Cycle:
-    """The year that an address names. Raises NotFound."""
+    """Find the year that an address names. Raises NotFound."""
     return cycle_by_year(call.session, year)
 
 
@@ -79,7 +82,7 @@ def _held(call: Call[object], year: int) -> Cycle:
 
 
 def _and_the_year(does: Callable[[Call[Cycle], Sent], object]) -> Callable[[Call[Cycle], Sent], Cycle]:
-    """Do something to a year, which is what came of it."""
+    """Wrap a function of a year, so that the act returns the year."""
 
     def done(call: Call[Cycle], sent: Sent) -> Cycle:
         does(call, sent)
@@ -108,14 +111,14 @@ CLOSE_YEAR = _act("close_year", "关闭年度", "close a year", lambda call, sen
 
 
 class CalendarSchema(Body):
-    """What the office says of a day."""
+    """The office's setting of a day."""
 
     working = Truth(required=True, **about("工作日", "working day", "是否上班", "whether the school works", example=True))
     note = Line(**about("说明", "note", "为什么", "why", example="校庆调休"))
 
 
 def a_day(call: Call[object], day: str) -> date:
-    """The day of an address. Raises NotFound for what is no day."""
+    """Read the day of an address. Raises NotFound for text that is no day."""
     try:
         if not Day.PATTERN.fullmatch(day) or not 1900 <= int(day[:4]) <= 2999:
             raise ValueError(day)

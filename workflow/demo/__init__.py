@@ -1,6 +1,7 @@
-"""The demo school (示范学校): twelve invented branches, made by the same verbs as a real one, with one branch or more in every stage.
+"""The demo school (示范学校): twelve invented branches, one or more in every stage.
 
-Its year is 2024 with the plan's own day, 2025-01-26; a few branches have later days near the day of the demo, so that their letters are due.
+They are made by the same verbs as a real one. The year is 2024 with the plan's own day, 2025-01-26;
+a few branches have later days near the day of the demo, so that their letters are due.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ from workflow.year.opening import open_cycle, publish
 from workflow.year.plan_files import find_plan, read_plan
 
 ACTOR = "cli"
-PASSWORD = "zhibu-demo-2024"  # noqa: S105  (everybody's, and printed at the start: a demo has no secrets)
+# Everybody's, and printed at the start: a demo has no secrets.
+PASSWORD = "zhibu-demo-2024"  # noqa: S105
 TOKEN_NAME = "演示"  # noqa: S105
 YEAR = 2024
 DEADLINES = {
@@ -59,7 +61,10 @@ FIRST = "D0101"
 
 @dataclass(frozen=True)
 class Sketch:
-    """One branch of the demo: how large, how far, and in how many days from the demo it is due, if it has a later day."""
+    """One branch of the demo: its size, its stage, and its later day, if it has one.
+
+    The day is given as days from the demo.
+    """
 
     code: str
     name: str
@@ -96,13 +101,16 @@ _OFFICERS = {
 
 
 def is_there(engine: Engine) -> bool:
-    """Whether this database has a year already: the demo then keeps what it finds."""
+    """Tell whether this database has a year already: the demo then keeps what it finds."""
     with transaction(engine, actor=None) as session:
         return session.scalar(select(Cycle.id).limit(1)) is not None
 
 
 def build(engine: Engine, *, now: datetime, base_url: str) -> Iterator[str]:
-    """Make the school, a step at a time, telling each branch as it is done. All of it or nothing: one transaction."""
+    """Make the school, a step at a time, and name each branch as it is done.
+
+    All of it or nothing: one transaction.
+    """
     with transaction(engine, actor=ACTOR) as session:
         for role in SCHOOL_ROLES:
             staff_no, name = _OFFICERS[role]
@@ -166,7 +174,7 @@ def _post(number: int, committee: int) -> tuple[Post | None, str | None]:
 
 
 def _walk(session: Session, sketch: Sketch, office: Caller, now: datetime, base_url: str) -> None:
-    """Record what a branch has done in each stage, and move it to where it stands."""
+    """Record the work of a branch in each stage, and move it to its last one."""
     process = process_of(session, YEAR, sketch.code, lock=Lock.MOVE)
     people = roll(session, process.id)
     first = next(each for each in people if each.post is Post.SECRETARY)
@@ -201,7 +209,7 @@ def _walk(session: Session, sketch: Sketch, office: Caller, now: datetime, base_
 
 @dataclass(frozen=True)
 class DemoAccount:
-    """One line of the accounts file: a person with his highest role."""
+    """One line of the accounts file: a person with their highest role."""
 
     role: Role
     staff_no: str
@@ -213,9 +221,10 @@ class DemoAccount:
 
 
 def issue_accounts(engine: Engine, *, now: datetime, password_hash: Callable[[str], str] = hash_password) -> list[DemoAccount]:
-    """A password and a new token for the officers, for every branch's secretary, and for a deputy, a committee member and members of one branch.
+    """Give a password and a new token to the people of the demo.
 
-    The tokens of the last start are revoked.
+    They are the officers, every branch's secretary, and a deputy, a committee member and members of
+    one branch. The tokens of the last start are revoked.
     """
     secret_hash = password_hash(PASSWORD)
     with transaction(engine, actor=ACTOR) as session:
@@ -229,7 +238,11 @@ def issue_accounts(engine: Engine, *, now: datetime, password_hash: Callable[[st
 
 
 def _people(session: Session) -> Iterator[tuple[Role, Post | None, Person, str | None]]:
-    """Officers of the school; every branch's secretary; of one branch whoever else leads it, and three members."""
+    """List the people who get accounts.
+
+    Officers of the school; every branch's secretary; of one branch also its other leaders, and
+    three members.
+    """
     held = session.scalars(
         select(Appointment)
         .options(joinedload(Appointment.person), joinedload(Appointment.branch))

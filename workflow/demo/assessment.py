@@ -1,4 +1,7 @@
-"""The committee's assessment in the demo (示范学校的考核): the office collects, some branches have reported, by the same verbs as a real one."""
+"""The committee's assessment in the demo (示范学校的考核), by the same verbs as a real one.
+
+The office collects, some branches have reported.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ from workflow.year.cycle import Cycle, Lock, Participant, Process, processes_of,
 
 BEGUN, REPORTED = date(2024, 12, 10), date(2024, 12, 23)
 ON_SITE, IN_WRITING = ("D0301", "D0402", "D0501"), ("D0202", "D0403", "D0404")
-"""The others are still to be set."""
+"""The branches that report on site, and those in writing; the others are still to be set."""
 SUBMITTED, DRAFT = ("D0202", "D0403", "D0301"), "D0402"
 ACTIVITIES = (
     ("study", "党纪学习教育专题党课", date(2024, 5, 15)),
@@ -43,7 +46,7 @@ _DONE = (
 
 
 def begin_assessment(session: Session, cycle: Cycle, office: Caller) -> None:
-    """Modes and sessions, the activities of the year with who came, and what some branches have reported."""
+    """Record modes and sessions, the year's activities with attendance, and some reports."""
     act_as(session, actor=office.staff_no)
     of_year = processes_of(session, cycle, KIND.kind, lock=Lock.MOVE)
     by_code = {process.branch.code: process for process in of_year}
@@ -62,7 +65,7 @@ def begin_assessment(session: Session, cycle: Cycle, office: Caller) -> None:
 
 
 def _sheet(people: Sequence[tuple[Process, Participant]], activity: int) -> bytes:
-    """The attendance sheet as the office would have filled it in."""
+    """Make the attendance sheet as the office would have filled it in."""
     book = Workbook()
     page = book.active
     assert page is not None  # noqa: S101  (a new workbook has one sheet)
@@ -77,7 +80,10 @@ def _sheet(people: Sequence[tuple[Process, Participant]], activity: int) -> byte
 
 
 def _reports(session: Session, process: Process, office: Caller, now: datetime, *, submitted: bool) -> None:
-    """The secretary reports and tells the year of his branch; the office checks what was submitted and writes a word on it."""
+    """Record the secretary's report and the facts of the branch's year, and the office's part.
+
+    The office checks a submitted report and writes a word on it.
+    """
     secretary = caller_for(session, secretaries(session, [process.id])[process.id].staff_no, now.date())
     act_as(session, actor=secretary.staff_no)
     told = dict(zip(SECTIONS, _DONE, strict=True))

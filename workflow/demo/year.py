@@ -1,4 +1,7 @@
-"""A branch's year in the demo (示范支部的一年): what it records in each stage, by the same verbs as a real one, each act by who does it."""
+"""A branch's year in the demo (示范支部的一年): its records in each stage.
+
+They are made by the same verbs as real ones, each act by the person who would do it.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +57,7 @@ STUDIED, TALKED, WROTE, MET, DECIDED, MENDED, FILLED = (
     date(2025, 1, 8),
 )
 STILL_TO_TALK = 3
-"""How many of the branch of the tour are still to be talked with."""
+"""The number of people in the branch of the tour who are still to be talked with."""
 
 _STRONG = ("政治立场坚定", "服务师生热心", "守纪律讲规矩", "学习抓得紧", "教学科研扎实", "按时参加组织生活")
 _WEAK = ("理论联系实际不够", "深入一线还不够多", "有时制度执行不够严", "学习的系统性不强", "创新办法不多", "主动承担任务少")
@@ -90,18 +93,21 @@ class Year:
 
     @property
     def tellers(self) -> list[Participant]:
-        """Two full members from the end of the roll, so that they are none of the committee in a large branch."""
+        """Return two full members from the end of the roll.
+
+        In a large branch they are then not of the committee.
+        """
         may = [each for each in self.people if each.standing is Standing.FULL and each.post is not Post.SECRETARY]
         return may[-2:]
 
     def acts(self, who: Participant | Caller, day: date, hour: int = 17) -> dict[str, Any]:
-        """``by`` and ``now`` of an act of this person, which the history then tells of him."""
+        """Return ``by`` and ``now`` for an act of this person, and name them to the history."""
         by = who if isinstance(who, Caller) else caller_for(self.session, who.staff_no, day)
         act_as(self.session, actor=by.staff_no)
         return {"by": by, "now": at(day, hour)}
 
     def record(self, stage: Stage, *, whole: bool) -> None:
-        """What the branch records in a stage: all of it, or as much as leaves something to do."""
+        """Make the branch's records of a stage: all, or so few that something is left to do."""
         _RECORDS[stage](self, whole)
 
 
@@ -194,13 +200,13 @@ def _of_the_meeting(year: Year) -> dict[str, object]:
 
 
 def _votes(year: Year, valid: int) -> dict[str, dict[str, int]]:
-    """How the ballot went: each abstains on himself, and the level he gets has most votes."""
+    """Make the ballot's result: each abstains on themselves, all others vote for their level."""
     levels = _levels(year)
     return {staff_no: {levels[staff_no].value: valid - 1, ABSTAIN: 1} for staff_no in members_on_ballot(year.people)}
 
 
 def _levels(year: Year) -> dict[str, Level]:
-    """A quarter excellent, rounded down, and in a larger branch one 基本合格."""
+    """Give a quarter excellent, rounded down, and in a larger branch one 基本合格."""
     ballot = list(members_on_ballot(year.people))
     best = set(ballot[: len(ballot) // 4])
     weak = ballot[-1] if len(ballot) >= 15 else None
@@ -208,7 +214,7 @@ def _levels(year: Year) -> dict[str, Level]:
 
 
 def _meeting(year: Year, purpose: MeetingPurpose, day: date, **fields: Any) -> None:
-    """A general meeting of everybody, its minutes confirmed by the two whose they are."""
+    """Record a general meeting of everybody, its minutes confirmed by chair and recorder."""
     body = {
         "purpose": purpose,
         "form": MeetingForm.GENERAL,

@@ -1,8 +1,11 @@
-"""Chinese working days (工作日): the official calendar, with its holidays and the make-up days that are worked at weekends (调休), and the days
-that the office of this school sets itself, which go before it.
+"""Chinese working days (工作日): official holidays, make-up days (调休), the office's own days.
 
-The State Council announces a year's days off in the autumn before it. For a year that is not announced yet nobody knows them: Monday to
-Friday are taken as working days then, and ``unannounced`` is what the product says about it.
+A make-up day is a weekend day that is worked. A day that the office of this school sets goes before
+the official calendar.
+
+The State Council announces a year's days off in the autumn before it. Before that nobody knows
+them: Monday to Friday are taken as working days, and ``unannounced`` makes the sentence by which
+the product says so.
 """
 
 from __future__ import annotations
@@ -27,11 +30,11 @@ FRIDAY = 4
 _HOLIDAYS = {holiday.value: holiday.chinese for holiday in chinese_calendar.Holiday}
 
 Overrides = Mapping[date, bool]
-"""Whether the school works on the days that its office has set itself."""
+"""The days that the office has set itself, each with True if the school works on it."""
 
 
 class Source(Word):
-    """Why a day is a working day or none (依据)."""
+    """The reason that a day is a working day or none (依据)."""
 
     OFFICIAL = "official", "国家放假调休安排"
     WEEKEND = "weekend", "周一至周五上班"
@@ -40,7 +43,10 @@ class Source(Word):
 
 @tracked()
 class CalendarOverride(Base):
-    """A day that the office has set itself (校历调整): the school's winter holiday, or a day worked for another."""
+    """A day that the office has set itself (校历调整).
+
+    For example the school's winter holiday, or a day worked in place of another.
+    """
 
     __tablename__ = "calendar_override"
 
@@ -54,7 +60,7 @@ personal(CalendarOverride, Area.SYSTEM, "校历调整", other="day working note"
 
 @dataclass(frozen=True)
 class CalendarDay:
-    """A day, whether the school works on it, and why."""
+    """A day with its reason, and True in ``working`` if the school works on it."""
 
     day: date
     working: bool
@@ -66,7 +72,7 @@ class CalendarDay:
 
 
 def year_is_known(year: int) -> bool:
-    """Whether the days off of a year have been announced, as far as this release knows (2004 to 2026)."""
+    """Tell whether the days off of a year are announced: this release knows 2004 to 2026."""
     try:
         chinese_calendar.is_workday(date(year, 1, 1))
     except NotImplementedError:
@@ -75,7 +81,10 @@ def year_is_known(year: int) -> bool:
 
 
 def unannounced(year: int) -> Words | None:
-    """What letters and ``doctor`` say of a year whose days off are not known; None when they are."""
+    """Return the warning that the days off of a year are not known; None when they are.
+
+    Letters and ``doctor`` show it.
+    """
     if year_is_known(year):
         return None
     return Words(
@@ -85,26 +94,30 @@ def unannounced(year: int) -> Words | None:
 
 
 def is_working_day(day: date, overrides: Overrides) -> bool:
-    """Whether the school works on a day: a make-up Sunday is one, a holiday's Monday is none, and what the office says goes before both."""
+    """Tell whether the school works on a day.
+
+    A make-up Sunday is a working day, a Monday in a holiday is none. A day that the office has set
+    goes before both.
+    """
     working = overrides.get(day)
     return _without_the_office(day).working if working is None else working
 
 
 def working_day_on_or_before(day: date, overrides: Overrides) -> date:
-    """The day itself when the school works on it, else the last working day before it."""
+    """Return the day itself if the school works on it, else the last working day before it."""
     while not is_working_day(day, overrides):
         day -= timedelta(days=1)
     return day
 
 
 def working_day_on_or_after(day: date, overrides: Overrides) -> date:
-    """The day itself when the school works on it, else the next working day."""
+    """Return the day itself if the school works on it, else the next working day."""
     while not is_working_day(day, overrides):
         day += timedelta(days=1)
     return day
 
 
-# A tick asks it of two thousand days, and nothing of it changes while the program runs.
+# A tick asks for two thousand days, and the answers never change while the program runs.
 @cache
 def _without_the_office(day: date) -> CalendarDay:
     weekday = day.weekday() <= FRIDAY
@@ -121,12 +134,12 @@ def _without_the_office(day: date) -> CalendarDay:
 
 
 def overrides_of(session: Session) -> dict[date, bool]:
-    """All days that the office has set, read once for a tick."""
+    """Return all days that the office has set: read once for a tick."""
     return {row.day: row.working for row in session.scalars(select(CalendarOverride))}
 
 
 def set_day(session: Session, day: date, *, working: bool, note: str | None) -> CalendarDay:
-    """The office sets a day, or sets it anew."""
+    """Set a day for the office, or change a day that it has set."""
     values = {"working": working, "note": note}
     statement = insert(CalendarOverride).values(day=day, **values)
     session.execute(statement.on_conflict_do_update(index_elements=[CalendarOverride.day], set_=values))
@@ -134,14 +147,17 @@ def set_day(session: Session, day: date, *, working: bool, note: str | None) -> 
 
 
 def forget_day(session: Session, day: date) -> None:
-    """The official calendar holds for a day again. Raises NotFound when the office had not set it."""
+    """Delete a day of the office, so that the official calendar holds for it again.
+
+    Raises NotFound when the office had not set it.
+    """
     gone = session.scalars(delete(CalendarOverride).where(CalendarOverride.day == day).returning(CalendarOverride.day)).all()
     if not gone:
         raise NotFound(Words(f"{day} 没有另行设定", f"{day} is not set by the office"))
 
 
 def days_of(session: Session, year: int, *, after: date | None = None, limit: int = 366) -> list[CalendarDay]:
-    """The days of a year in order, each with why."""
+    """List the days of a year in order, each with its reason."""
     first, last = date(year, 1, 1), date(year, 12, 31)
     if after is not None and after >= first:
         first = min(after, last) + timedelta(days=1)

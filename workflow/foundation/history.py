@@ -1,7 +1,9 @@
-"""History (变更记录): who changed what, from what, to what, kept by the database itself so that no path can forget it.
+"""History (变更记录): the actor, the old and the new values of every change.
 
-A trigger on every tracked table writes a row per change with the actor of the transaction, and refuses any change while no actor is set.
-Fields with readers of their own and secrets are left out: ``"changed"`` stands for their values.
+The database keeps it itself, so that no path can forget it. A trigger on every tracked table writes
+a row for each change with the actor of the transaction, and refuses any change while no actor is
+set. Secrets and fields that have their own readers are left out: ``"changed"`` stands for their
+values.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from workflow.foundation.database import APPLICATION_ROLE, Base, Numbered, ddl, 
 from workflow.foundation.personal import Area, Data, personal
 
 HIDDEN = "hidden"
-"""The key of ``Table.info`` for the columns of which the history tells no values."""
+"""The key of ``Table.info`` for the columns whose values the history leaves out."""
 
 
 class History(Numbered, Base):
@@ -84,7 +86,7 @@ event.listen(Base.metadata, "before_create", ddl(RECORD))
 
 
 def grant_statements(table: str, privileges: str) -> str:
-    """What the application may do with a table."""
+    """Write the statement that grants the application these privileges on a table."""
     return f"grant {privileges} on {table} to {APPLICATION_ROLE}"
 
 
@@ -102,9 +104,10 @@ def granted(privileges: str = "select, insert, update, delete") -> Callable[[typ
 
 
 def tracked(*, hidden: Sequence[str] = ()) -> Callable[[type[M]], type[M]]:
-    """Grant the table of a mapped class and keep its history (decorator): of ``hidden`` columns only that they changed.
+    """Grant the table of a mapped class and keep its history (decorator).
 
-    The trigger hangs on the metadata, so that ``create_all`` has it as the migration does.
+    Of ``hidden`` columns it records only that they changed. The trigger hangs on the metadata, so
+    that ``create_all`` has it as the migration does.
     """
 
     def track(model: type[M]) -> type[M]:
@@ -117,7 +120,7 @@ def tracked(*, hidden: Sequence[str] = ()) -> Callable[[type[M]], type[M]]:
 
 
 def trigger_statement(table: Table, hidden: Sequence[str] = ()) -> str:
-    """The text of the trigger that keeps the history of a table."""
+    """Write the trigger that keeps the history of a table."""
     keys = ",".join(column.name for column in table.primary_key.columns)
     return (
         f"create trigger zhibu_history after insert or update or delete on {table.name} "
@@ -142,12 +145,15 @@ personal(
 
 
 def history_of(process_id: int, visible: ColumnElement[bool], *, after: int = 0, limit: int = 200) -> Select[History]:
-    """What happened to one process, oldest first, as far as its reader may know of it."""
+    """Select the changes of one process, oldest first, that the reader may see."""
     return select(History).where(History.process_id == process_id, visible, History.id > after).order_by(History.id).limit(limit)
 
 
 def changed_since(session: Session, model: type[Any], key: object, version: int) -> list[dict[str, Any]]:
-    """Who changed which fields of a versioned row since a version of it was seen: what a 412 tells."""
+    """List the changes of a versioned row since a version: who, when, which fields.
+
+    A 412 answer tells them.
+    """
     if version < 0:
         return []
     seen_version = History.new["version"].as_string().cast(BigInteger)

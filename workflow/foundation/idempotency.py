@@ -1,7 +1,8 @@
-"""Repeated calls (重复提交): a request with an Idempotency-Key has its effect once, however often it is sent.
+"""Repeated calls (重复提交): a request with an Idempotency-Key has its effect once.
 
-The key and the outcome are written last in the effect's own transaction, so that they exist exactly when the effect does: a process that dies
-between the two leaves neither. Only what succeeded is kept; a refusal changed nothing, and asking again may go better.
+It may be sent any number of times. The key and the outcome are written last in the effect's own
+transaction, so that they exist exactly when the effect does: a process that dies between the two
+leaves neither. Only success is kept; a refusal changed nothing, and the next try may go better.
 """
 
 from __future__ import annotations
@@ -22,11 +23,14 @@ from workflow.foundation.personal import Area, Data, personal
 KEPT = timedelta(days=7)
 LONGEST_KEY = 255
 UNIQUE = "pk_kept_outcome"
-"""The constraint that refuses the slower of two equal requests: it rolls back, and replays the other's."""
+"""The constraint that refuses the slower of two equal requests.
+
+The slower one rolls back, and replays the outcome of the other.
+"""
 
 
 class RequestInProgress(Conflict):
-    """The same request is being done at this moment."""
+    """The same request, still running at this moment."""
 
     slug = "request-in-progress"
     title = Words("同一请求正在处理，请稍候", "the same request is still running")
@@ -34,9 +38,11 @@ class RequestInProgress(Conflict):
 
 @granted("select, insert, delete")
 class KeptOutcome(Base):
-    """What came of an act (已办结的请求). No history: its row is the record, and it is forgotten after seven days.
+    """The outcome of an act (已办结的请求).
 
-    Which rows, and in which version: never what anybody wrote. An edge that is asked again shows them anew.
+    It has no history: the row is the record, and it is forgotten after seven days. It names the
+    rows and their version, never what anybody wrote. An edge that is asked again shows the rows
+    anew.
     """
 
     __tablename__ = "kept_outcome"
@@ -44,14 +50,20 @@ class KeptOutcome(Base):
 
     person_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("person.id"))
     route: Mapped[str]
-    """As its edge calls the act and what it is done to: method and path."""
+    """Method and path: the name that its edge has for the act and its object."""
     key: Mapped[str]
     sent: Mapped[str]
-    """SHA-256 of what was sent with it."""
+    """SHA-256 of the content that was sent."""
     rows: Mapped[list[Any]] = mapped_column(JSONB)
-    """Each as its table and its key. None, and no facts: an older release kept what was answered instead."""
+    """Each row as its table and its key.
+
+    Empty, and no facts: an older release kept the answer instead.
+    """
     facts: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
-    """What no row tells, such as how many it changed; null where the outcome is one row."""
+    """Facts that no row tells, such as a number of changed rows.
+
+    Null where the outcome is one row.
+    """
     version: Mapped[int | None]
     at: Mapped[datetime]
 
@@ -73,7 +85,7 @@ personal(
 
 @dataclass(frozen=True)
 class Repeatable:
-    """An act that may be repeated: whose, on what, under which key, and what was sent."""
+    """An act that may be repeated: its person, its object, its key, and the content sent."""
 
     person_id: int
     route: str
@@ -82,7 +94,7 @@ class Repeatable:
 
 
 def checked_key(key: str) -> str:
-    """Raises Invalid for a key that is empty, too long, or not plain ASCII."""
+    """Return a key that is usable. Raises Invalid for an empty, too long, or non-ASCII one."""
     if not 1 <= len(key) <= LONGEST_KEY or not key.isascii() or not key.isprintable():
         raise Invalid(
             {"Idempotency-Key": Words(f"应为 1 至 {LONGEST_KEY} 个可见的 ASCII 字符", f"must be 1 to {LONGEST_KEY} visible ASCII characters")}
@@ -91,14 +103,17 @@ def checked_key(key: str) -> str:
 
 
 def kept_before(session: Session, asked: Repeatable) -> KeptOutcome | None:
-    """Return what came of it before, or None when it is ours to do: nobody else does it while this transaction lasts.
+    """Return the earlier outcome, or None when this transaction must do the act.
 
-    Raises RequestInProgress while another does it, Invalid when the key was used for something else, Exists for what an older release did.
+    With None, nobody else does it while this transaction lasts. Raises RequestInProgress while
+    another does it, Invalid when the key was used for something else, Exists for an act that an
+    older release did.
     """
     number = func.hashtextextended(f"{asked.person_id} {asked.route} {asked.key}", 0)
     lock = select(func.pg_try_advisory_xact_lock(number).label("ours")).subquery("lock")
     same = and_(KeptOutcome.person_id == asked.person_id, KeptOutcome.route == asked.route, KeptOutcome.key == asked.key)
-    # The look may be older than the lock: then the insert at the end is refused, and the request is asked again.
+    # The read may be older than the lock: then the insert at the end is refused, and the request is
+    # tried again.
     ours, kept = session.execute(select(lock.c.ours, KeptOutcome).select_from(lock).outerjoin(KeptOutcome, same)).one()
     if kept is None and not ours:
         raise RequestInProgress
@@ -110,12 +125,12 @@ def kept_before(session: Session, asked: Repeatable) -> KeptOutcome | None:
 
 
 def keep_outcome(session: Session, asked: Repeatable, *, rows: list[Any], facts: dict[str, Any] | None, version: int | None, now: datetime) -> None:
-    """Remember what came of it, as the last statement of the effect's transaction."""
+    """Keep the outcome, as the last statement of the effect's transaction."""
     session.add(KeptOutcome(**vars(asked), rows=rows, facts=facts, version=version, at=now))
     session.flush()
 
 
 def forget_old_outcomes(session: Session, now: datetime) -> int:
-    """Forget what is older than seven days; returns how many."""
+    """Delete outcomes older than seven days; return how many."""
     done = session.execute(delete(KeptOutcome).where(KeptOutcome.at < now - KEPT))
     return cast(CursorResult[Any], done).rowcount

@@ -1,7 +1,9 @@
-"""Logs (日志): one JSON line for each event of ours and of the libraries, with the request's id and without personal data.
+"""Logs (日志): one JSON line for each event, with the request's id and without personal data.
 
-Configured once, by the command that starts a process. What a library wants to say may hold anything: a path with a 学工号, a statement with a
-talk in it. So of its sentences only the part that stands in its code is kept, and numbers; of an exception only its type and where it was raised.
+Events come from our code and from the libraries. Logs are configured once, by the command that
+starts a process. A message of a library may hold anything: a path with a 学工号, a statement with a
+talk in it. So of its sentences only the part that stands in its code is kept, and numbers; of an
+exception only its type and the place where it was raised.
 """
 
 from __future__ import annotations
@@ -19,10 +21,10 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 FRAMES = 6
-"""Of a traceback, the innermost are told."""
+"""The number of innermost frames of a traceback that are logged."""
 WITHHELD = "…"
 QUIET = ("alembic", "apscheduler", "asyncio", "mail.log", "sqlalchemy")
-"""Libraries that tell of everything they do: heard only when something is wrong, or at DEBUG."""
+"""Libraries that report everything they do: logged only from a warning up, or at DEBUG."""
 
 READY_MADE = re.compile(r"[A-Za-z ,.-]*")
 
@@ -35,9 +37,10 @@ class _Withheld:
 
 
 def configure_logs(*, readable: bool = False, level: str = "INFO") -> None:
-    """Make every logger of this process write to standard error: JSON lines, or lines for people (the demo).
+    """Make every logger of this process write to standard error.
 
-    At DEBUG the libraries tell of each statement and connection, without its values.
+    It writes JSON lines, or lines for people (the demo). At DEBUG the libraries report each
+    statement and connection, without its values.
     """
     before: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -70,7 +73,7 @@ def configure_logs(*, readable: bool = False, level: str = "INFO") -> None:
 
 
 def frames(trace: TracebackType | None) -> list[str]:
-    """Where an exception was raised, as ``file:line:function``, outermost first."""
+    """List the places of a traceback as ``file:line:function``, outermost first."""
     return [f"{Path(frame.filename).name}:{frame.lineno}:{frame.name}" for frame in traceback.extract_tb(trace)[-FRAMES:]]
 
 
@@ -81,7 +84,8 @@ def _json() -> Processor:
 def _sentence_without_values(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     sentence, given = str(event["event"]).strip(), event.pop("positional_args", ())
     if not given:
-        # Put together already: kept is what comes before the first thing that may be a value.
+        # The values are in the sentence already: keep the part before the first thing that may be a
+        # value.
         event["event"] = re.match(READY_MADE, sentence).group().strip()  # type: ignore[union-attr]
         return event
     try:

@@ -1,4 +1,4 @@
-"""Personal data (个人信息): what of whom each table keeps, why, who reads it and how long.
+"""Personal data (个人信息): what each table keeps of a person, with reason, readers and time limit.
 
 It declares and does nothing else: no row is read, refused or deleted because of it.
 """
@@ -40,7 +40,10 @@ TRACES = {
     "given_by": "准许延期的人",
     "given_at": "准许延期的时间",
 }
-"""Who acted and when: columns that many tables have, for one reason (Q2), declared here once."""
+"""The columns for the people who acted and the times.
+
+Many tables have them, for one reason (Q2), so they are declared here once.
+"""
 STRUCTURE = frozenset({"id", "version"})
 
 
@@ -56,25 +59,28 @@ class Area(Word):
 
 @dataclass(frozen=True)
 class Data:
-    """Columns of one table that are kept for one reason, for the same readers, as long."""
+    """Columns of one table that have the same reason, the same readers and the same time limit."""
 
     columns: str
-    """Each with what it is in Chinese: ``talker 谈话人, partner 谈话对象``."""
+    """The columns, each with its Chinese name: ``talker 谈话人, partner 谈话对象``."""
     why: str
     read_by: str
-    """An action of the table of who may do what, or words in Chinese."""
+    """An action of the access table, or words in Chinese."""
     kept: str = ""
-    """Words in Chinese; empty: as the area. Settings may stand in it: ``{session_hours}``."""
+    """Words in Chinese for the time; empty: the same as the area.
+
+    Settings may stand in it: ``{session_hours}``.
+    """
 
     @property
     def named(self) -> dict[str, str]:
-        """The columns, with what they are."""
+        """Return the columns with their Chinese names."""
         return dict(each.split(" ", 1) for each in self.columns.split(", "))
 
 
 @dataclass(frozen=True)
 class Declaration:
-    """What a table keeps of people, and its columns that say nothing of a person."""
+    """The personal data of a table, and its columns that say nothing of a person."""
 
     area: Area
     zh: str
@@ -91,10 +97,10 @@ def personal(
     of: str = "",
     other: str = "",
 ) -> None:
-    """Declare what a table keeps of people, and which columns say nothing of a person.
+    """Declare the personal data of a table, and its columns that say nothing of a person.
 
-    ``of``: whose data it is; ``other``: the other columns, with blanks between.
-    Raises KeyError for a column that the table has not.
+    ``of``: the people whose data it is; ``other``: the other columns, with blanks between. Raises
+    KeyError for a column that the table does not have.
     """
     table: Table = model.__table__
     rest = frozenset(other.split())
@@ -110,7 +116,7 @@ def declaration_of(table: Table) -> Declaration | None:
 
 
 def undeclared(metadata: MetaData) -> list[str]:
-    """List the columns that neither say what of a person they keep nor that it is nothing."""
+    """List the columns that are declared neither as personal data nor as other."""
     return [
         f"{table.name}.{column.name}"
         for table in metadata.sorted_tables
@@ -130,6 +136,9 @@ def _is_declared(column: AnyColumn, declared: Declaration | None) -> bool:
 
 
 def _is_structure(column: AnyColumn) -> bool:
-    """Tell whether a column points to a record or a branch: what points to a person is personal."""
+    """Tell whether a column points to a record or a branch.
+
+    A column that points to a person is personal.
+    """
     referred = {key.column.table.name for key in column.foreign_keys}
     return bool(referred) and "person" not in referred

@@ -1,4 +1,7 @@
-"""Settings (设置): the ``ZHIBU_*`` variables. A missing, malformed or misspelt one stops the start with one message naming it."""
+"""Settings (设置): the ``ZHIBU_*`` variables.
+
+A missing, malformed or misspelt one stops the start with one message naming it.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +19,20 @@ PREFIX = "ZHIBU_"
 
 
 class Settings(BaseModel):
-    """What a school sets once. Units stand in the names."""
+    """The settings of a school, set once. Units stand in the names."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     database_url: str | None = None
-    """The application's own login; without it an embedded PostgreSQL starts in the data directory."""
+    """The application's own login.
+
+    Without it an embedded PostgreSQL starts in the data directory.
+    """
     owner_database_url: str | None = None
-    """The login that owns the tables, for ``migrate`` alone; default: the same as ``database_url``."""
+    """The login that owns the tables, for ``migrate`` alone.
+
+    Default: the same as ``database_url``.
+    """
     test_database_url: str | None = None
     """A superuser on a real server that the tests may make databases on."""
     smtp_url: str | None = None
@@ -31,19 +40,25 @@ class Settings(BaseModel):
     mail_from: str = "zhibu@localhost"
     secret_key: SecretStr | None = None
     base_url: str | None = None
-    """Where people reach the service, as the links in letters say it."""
+    """The address where people reach the service, as the links in letters have it."""
     data_dir: Path = Path("zhibu-data")
     session_hours: int = 12
     token_days: int = 365
     invitation_hours: int = 72
-    """How long the link in a letter sets a password."""
+    """The number of hours in which the link in a letter can set a password."""
     trusted_proxies: int = 0
-    """How many proxies of our own stand before the service: so many entries of ``X-Forwarded-For``, from its end, are believed."""
+    """The number of our own proxies in front of the service.
+
+    So many entries of ``X-Forwarded-For``, from its end, are believed.
+    """
     tick_seconds: float = 30
     lease_seconds: float = 600
-    """How long a letter is in one worker's hand before another may take it; keep it twenty times as long as the wait below."""
+    """The time a letter belongs to one worker before another may take it.
+
+    Keep it twenty times as long as the wait below.
+    """
     smtp_timeout_seconds: float = 30
-    """How long each answer of the mail server is waited for."""
+    """The longest wait for each answer of the mail server."""
     upload_bytes: int = 10 * 1024 * 1024
 
     @field_validator("database_url", "owner_database_url", "test_database_url")

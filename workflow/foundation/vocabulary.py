@@ -1,6 +1,6 @@
-"""The words of the house: what a stage, a trigger, a role is called, in code and in Chinese.
+"""The words of the house: stages, triggers, roles and others, in code and in Chinese.
 
-Values are what the API says and what the database keeps; ``.zh`` is what a person reads.
+Values are used by the API and kept in the database; ``.zh`` is for people.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from typing import Self
 from zoneinfo import ZoneInfo
 
 SCHOOL_ZONE = ZoneInfo("Asia/Shanghai")
-"""The school lives here; the database keeps UTC. A deadline is the end of that local day."""
+"""The time zone of the school; the database keeps UTC. A deadline is the end of that local day."""
 
 
 def utc_now() -> datetime:
-    """What the clock of the machine says."""
+    """Return the time of the machine's clock."""
     return datetime.now(UTC)
 
 
 def local_day(moment: datetime) -> date:
-    """The day of the school at a moment."""
+    """Return the day of the school at a moment."""
     return moment.astimezone(SCHOOL_ZONE).date()
 
 
@@ -40,7 +40,7 @@ class Kind(Word):
     """A kind of process (流程种类)."""
 
     address: str
-    """What addresses call its processes, below the year."""
+    """The word for its processes in addresses, after the year."""
 
     def __new__(cls, value: str, zh: str = "", address: str = "") -> Self:
         member = str.__new__(cls, value)
@@ -55,7 +55,7 @@ class Kind(Word):
 
 
 class Stage(Word):
-    """Where a branch stands (环节). Each stage belongs to one kind of process."""
+    """A stage of a branch (环节). Each belongs to one kind of process."""
 
     STUDY = "study", "集中学习"
     TALKS = "talks", "谈心谈话"
@@ -86,12 +86,19 @@ STAGES: dict[Kind, tuple[Stage, ...]] = {
     ),
     Kind.ASSESSMENT: (Stage.COLLECTING, Stage.SUMMARISED, Stage.PROPOSED, Stage.DECIDED, Stage.PUBLISHED),
 }
-"""The stages of each kind, in order; ``cycle.py`` builds the CHECK and the first stage from them."""
+"""The stages of each kind, in order.
+
+``cycle.py`` builds the CHECK and the first stage from them.
+"""
 
 ENDED = {Kind.APPRAISAL: (Stage.FILED, Stage.ACCEPTED), Kind.ASSESSMENT: (Stage.DECIDED, Stage.PUBLISHED)}
-"""The stages after the work: of the plan's six, and of what the office puts before the committee."""
+"""The stages after the work is done.
+
+For the appraisal, after the plan's six stages; for the assessment, after the office's proposals to
+the committee.
+"""
 MAIN = Kind.APPRAISAL
-"""The branches' own year: meant wherever no kind is named."""
+"""The branches' own year: meant where no kind is named."""
 
 WORKING_STAGES: dict[Kind, tuple[Stage, ...]] = {
     kind: tuple(stage for stage in stages if stage not in ENDED[kind]) for kind, stages in STAGES.items()
@@ -102,7 +109,7 @@ KIND_OF: dict[Stage, Kind] = {stage: kind for kind, stages in STAGES.items() for
 
 
 class Trigger(Word):
-    """What moves a branch (动作)."""
+    """An act that moves a branch to another stage (动作)."""
 
     ADVANCE = "advance", "进入下一环节"
     FILE = "file", "报送"
@@ -116,7 +123,7 @@ class Trigger(Word):
 
 
 class Role(Word):
-    """What a person may be towards a branch or the school (角色), widest first."""
+    """A role of a person towards a branch or the school (角色), widest first."""
 
     OFFICE = "office", "党委办公室"
     COMMITTEE = "committee", "学校党委"
@@ -147,7 +154,7 @@ class Standing(Word):
 
 
 class Severity(Word):
-    """How a requirement weighs (性质): ``hard`` and ``soft`` block, a ``sign`` is only shown."""
+    """The weight of a requirement (性质): ``hard`` and ``soft`` block, a ``sign`` is only shown."""
 
     HARD = "hard", "必须满足"
     SOFT = "soft", "需说明理由"
@@ -155,7 +162,7 @@ class Severity(Word):
 
 
 class Waivable(Word):
-    """How far a requirement may be waived (豁免范围)."""
+    """The extent to which a requirement may be waived (豁免范围)."""
 
     NO = "no", "不可豁免"
     PER_SUBJECT = "per_subject", "逐项说明理由"
@@ -179,7 +186,7 @@ class CycleStatus(Word):
 
 
 class TalkWay(Word):
-    """How a talk was held (谈话方式)."""
+    """The way in which a talk was held (谈话方式)."""
 
     FACE = "face", "面谈"
     PHONE = "phone", "电话"
@@ -204,11 +211,11 @@ class Mark(Word):
 
 
 ABSTAIN = "abstain"
-"""弃权: beside the levels and beside the marks."""
+"""The choice 弃权: beside the levels and beside the marks."""
 
 
 class MeetingPurpose(Word):
-    """What a meeting is for, and so which stage closes it (会议事项)."""
+    """The purpose of a meeting (会议事项): it decides which stage closes the meeting."""
 
     LIFE = "life", "组织生活会"
     REPORT = "report", "述职大会"
@@ -216,7 +223,7 @@ class MeetingPurpose(Word):
 
 
 class MeetingForm(Word):
-    """In which form a meeting is held (会议形式)."""
+    """The form in which a meeting is held (会议形式)."""
 
     GENERAL = "general", "党员大会"
     COMMITTEE = "committee", "党支部委员会会议"
@@ -224,21 +231,21 @@ class MeetingForm(Word):
 
 
 class TallySubject(Word):
-    """What a ballot was about (测评对象)."""
+    """The subject of a ballot (测评对象)."""
 
     COMMITTEE = "committee", "支部委员会"
     MEMBERS = "members", "党员"
 
 
 class FeedbackWay(Word):
-    """How an opinion was told to the member (反馈方式)."""
+    """The way in which an opinion was told to the member (反馈方式)."""
 
     FACE = "face", "面谈"
     WRITTEN = "written", "书面"
 
 
 class ProblemSource(Word):
-    """Where a problem came to light (问题来源)."""
+    """The source of a problem (问题来源)."""
 
     MEETING = "meeting", "会议查摆"
     TALK = "talk", "谈心谈话"
@@ -250,14 +257,14 @@ class ProblemSource(Word):
 
 
 class ReportMode(Word):
-    """How a secretary gives his duty report to the party (述职方式)."""
+    """The way in which a secretary gives a duty report to the party (述职方式)."""
 
     ON_SITE = "on_site", "现场述职"
     WRITTEN = "written", "书面述职"
 
 
 class Presence(Word):
-    """Whether somebody who was expected came (出勤情况)."""
+    """The presence of a person who was expected (出勤情况)."""
 
     PRESENT = "present", "出勤"
     ON_LEAVE = "on_leave", "请假"
@@ -265,7 +272,7 @@ class Presence(Word):
 
 
 class MeasureState(Word):
-    """How far a measure has come (完成情况)."""
+    """The progress of a measure (完成情况)."""
 
     OPEN = "open", "未开始"
     DOING = "doing", "进行中"
@@ -274,7 +281,7 @@ class MeasureState(Word):
 
 
 class LetterState(Word):
-    """The fate of a letter (信件状态)."""
+    """The state of a letter (信件状态)."""
 
     PENDING = "pending", "待发"
     SENDING = "sending", "发送中"

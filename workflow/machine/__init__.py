@@ -1,1 +1,4 @@
-"""The machinery that knows every kind (推进): the gate, the moves, waivers, the committee's acts over many branches."""
+"""The machinery for every kind (推进): the gate, the moves, waivers, the committee's acts.
+
+The committee acts over many branches at once.
+"""

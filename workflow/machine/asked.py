@@ -1,4 +1,4 @@
-"""Requirements of all kinds (各项要求): which there are, of which stage, and who holds the role that must act."""
+"""Requirements of all kinds (各项要求): their list, their stages, the holders of their roles."""
 
 from __future__ import annotations
 
@@ -27,11 +27,17 @@ HOLDERS: Mapping[Role, str] = {
     Role.COMMITTEE_MEMBER: f"(r.leads or {_IS_SECRETARY})",
     Role.MEMBER: "true",
 }
-"""Who on a roll holds a role that must act, as SQL over its line ``r``. The school's roles stand on no roll."""
+"""The condition that a person holds a role which must act, as SQL over a line ``r`` of a roll.
+
+The school's roles stand on no roll.
+"""
 
 
 def passed_through(plan: Plan) -> list[Stage]:
-    """The stages that a year passes through: its plan drops every clause that they ask, and nobody has to act there but to go on."""
+    """List the stages that a year passes through.
+
+    Its plan drops every clause that they ask, and nobody has to act there except to go on.
+    """
     led_on = {move.source for each in KINDS.values() for move in each.moves if move.trigger is Trigger.ADVANCE}
     asked = {stage: {each.clause for each in BY_NAME.values() if each.stage is stage} for stage in Stage if stage in led_on}
     return [stage for stage, clauses in asked.items() if clauses and clauses <= plan.not_asked.keys()]

@@ -1,6 +1,7 @@
-"""The school committee acts (党委): a decision is made final over all branches that it names at once, and published.
+"""The school committee's acts (党委): making a decision final, and publishing it.
 
-Either act is ``move_together``: every branch moves, or none does and all that stands in the way is told.
+A decision becomes final over all the branches that it names at once. Either act is
+``move_together``: every branch moves, or none does and the refusal lists all obstacles.
 """
 
 from __future__ import annotations
@@ -37,7 +38,10 @@ KIND = assessment.KIND.kind
 
 
 def enter(session: Session, cycle: Cycle, body: Sent, *, by: Caller, now: datetime, base_url: str) -> Decision:
-    """Enter a decision, and tell the committee that it waits for them. Raises what ``enter_decision`` does."""
+    """Enter a decision, and tell the committee that it waits for them.
+
+    Raises the refusals of ``enter_decision``.
+    """
     decision = enter_decision(session, cycle, body, by=by, now=now)
     today = local_day(now)
     enqueue(
@@ -69,9 +73,11 @@ def enter(session: Session, cycle: Cycle, body: Sent, *, by: Caller, now: dateti
 
 
 def make_final(session: Session, cycle: Cycle, decision: Decision, *, by: Caller, now: datetime) -> Sequence[Process]:
-    """The committee makes a decision final, and each branch that it names is decided. The year's first decision is over all branches.
+    """Make a decision final for the committee, and move each branch that it names to decided.
 
-    Takes the locks. Raises Conflict, Forbidden for who has entered it himself, MoveNotPossible and BranchesLack naming every branch in the way.
+    The year's first decision is over all branches. Takes the locks. Raises Conflict, Forbidden for
+    the person who entered the decision, MoveNotPossible and BranchesLack naming every branch in the
+    way.
     """
     # A branch that was dissolved meanwhile has nobody left to report, and nothing to be decided on.
     of_year = with_people(session, processes_of(session, cycle, KIND, lock=Lock.MOVE))
@@ -93,9 +99,10 @@ def make_final(session: Session, cycle: Cycle, decision: Decision, *, by: Caller
 
 
 def publish_decision(session: Session, cycle: Cycle, *, by: Caller, now: datetime, base_url: str) -> Sequence[Decision]:
-    """Publish what is final and not published yet, to every branch that it concerns: secretaries and deputies are told that there is a result.
+    """Publish the decisions that are final and not published yet, to every branch they concern.
 
-    Raises Conflict when there is nothing to publish.
+    Secretaries and deputies are told that there is a result. Raises Conflict when there is nothing
+    to publish.
     """
     decided = [each for each in processes_of(session, cycle, KIND, lock=Lock.MOVE) if each.stage is Stage.DECIDED]
     unpublished = session.scalars(

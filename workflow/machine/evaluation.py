@@ -1,7 +1,8 @@
-"""The compiler of requirements (要求的求值): from their names to the SQL that answers all of them at once.
+"""The compiler of requirements (要求的求值): makes one SQL statement for many requirements.
 
-The requirements are joined into one UNION ALL with the filter outside and the waivers beside each row. Each statement is built once and kept: what
-is asked for again and again is never compiled again. No input is ever written into it.
+The requirements are joined into one UNION ALL with the filter outside and the waivers beside each
+row. Each statement is built once and kept: a repeated question is never compiled again. No input is
+ever written into it.
 """
 
 from __future__ import annotations
@@ -20,11 +21,14 @@ from workflow.machine.asked import BY_NAME, HOLDERS
 Names = tuple[str, ...]
 
 BRANCHES_AT_ONCE = 100
-"""A page of exceptions asks so many branches at a time until it is full."""
+"""The number of branches that a page of exceptions asks at a time until it is full."""
 
 
 def run(session: Session, sql: str, parameters: Mapping[str, Any]) -> Sequence[Any]:
-    """Run a statement of this room: the session does not know what it reads, so what waits to be written is written first."""
+    """Run a statement of this room.
+
+    The session does not know which tables it reads, so waiting changes are written first.
+    """
     session.flush()
     return session.connection().exec_driver_sql(sql, dict(parameters)).all()
 
@@ -34,21 +38,25 @@ def run(session: Session, sql: str, parameters: Mapping[str, Any]) -> Sequence[A
 
 @cache
 def of_process(names: Names) -> str:
-    """A row (requirement, process_id, open, waived) for each requirement that the process ``process_id`` lacks."""
+    """Make a row (requirement, process_id, open, waived) for each unmet requirement.
+
+    For the process ``process_id``.
+    """
     return _grouped(f"{_rows(names)} where m.process_id = %(process_id)s")
 
 
 @cache
 def of_processes(names: Names) -> str:
-    """The same of the processes ``processes``."""
+    """Make the rows of ``of_process`` for the processes ``processes``."""
     return _grouped(f"{_rows(names)} where m.process_id = any(%(processes)s::bigint[])")
 
 
 @cache
 def counted(names: Names) -> str:
-    """How many subjects of each requirement block: a row for each process, and one for each person who must act.
+    """Count the subjects of each requirement that block.
 
-    The processes of each kind are a parameter of its name: each kind's requirements are asked of its own.
+    A row for each process, and one for each person who must act. The processes of each kind are a
+    parameter with the kind's name: the requirements of a kind are asked only of its own processes.
     """
     of_kinds = [f"{_rows(ours)} where m.process_id = any(%({kind.value})s::bigint[])" for kind, ours in _by_kind(names).items()]
     return f"""
@@ -72,9 +80,10 @@ NEXT_BRANCHES = f"""
 
 @cache
 def of_the_school(names: Names) -> str:
-    """What is missing in ``year`` from ``code`` and ``number`` to ``last``.
+    """Find everything that is missing in ``year`` from ``code`` and ``number`` to ``last``.
 
-    Signs are told until the branch has come to the last stage, which is what the office looks at them for.
+    Signs are listed until the branch has reached the last stage: the office looks at them to decide
+    on that stage.
     """
     order = tuple(Stage).index
     until = {
@@ -91,9 +100,11 @@ def of_the_school(names: Names) -> str:
 
 @cache
 def of_a_person(names: Names) -> str:
-    """What is missing from the person ``me``: rows that name them, and rows for every holder of a role that they have on that roll.
+    """Find everything that is missing from the person ``me``.
 
-    Somebody who stands in for another today is asked what the other's role is asked, not what is asked of the other by name.
+    These are rows that name them, and rows for every holder of a role that they have on that roll.
+    A person who stands in for another today is asked what the other's role is asked, not what is
+    asked of the other by name.
     """
     return _everywhere(
         _own_stages(names),
@@ -107,7 +118,7 @@ def of_a_person(names: Names) -> str:
 
 @cache
 def of_everybody(names: Names) -> str:
-    """What is missing from those who hold a role of the school."""
+    """Find everything that is missing from the holders of a role of the school."""
     return _everywhere(_own_stages(names))
 
 
@@ -120,11 +131,12 @@ _PLACE_OF_STAGE = "array_position(array[" + ", ".join(f"'{stage.value}'" for sta
 
 
 def _everywhere(until: Mapping[str, Stage], *, processes: str = "", rows: str = "", groups: str = "") -> str:
-    """The evaluation over the processes of published cycles, for the requirements that are asked at their stage.
+    """Evaluate the requirements asked at their stage over the processes of published cycles.
 
-    Three conditions, each beginning with ``and``: on processes (p, c), on missing rows (m), on grouped rows (b, asked). The processes are an array,
-    which PostgreSQL pushes into each arm of the union; a semi-join it would not, and read every table whole. A plan comes once, with the first row
-    of its year.
+    Three conditions, each beginning with ``and``: on processes (p, c), on missing rows (m), on
+    grouped rows (b, asked). The processes are an array, because PostgreSQL pushes an array into
+    each arm of the union; with a semi-join it would not, and would read every table whole. A plan
+    comes once, with the first row of its year.
     """
     order, places = tuple(BY_NAME).index, {stage: number for number, stage in enumerate(Stage, 1)}
     asked = ", ".join(
@@ -160,7 +172,10 @@ def _everywhere(until: Mapping[str, Stage], *, processes: str = "", rows: str = 
 
 
 def _rows(names: Names) -> str:
-    """A row for each subject that is missing, with whether a reason covers it; to be ended with a condition on ``m``."""
+    """Make a row for each subject that is missing, with true if a reason covers it.
+
+    The caller ends it with a condition on ``m``.
+    """
     arms = [select(literal(name).label("requirement"), *BY_NAME[name].query().subquery(name).columns) for name in names]
     rows = str(union_all(*arms).compile(dialect=psycopg.dialect(), compile_kwargs={"literal_binds": True}))  # type: ignore[no-untyped-call]
     return f"""
@@ -173,7 +188,7 @@ def _rows(names: Names) -> str:
 
 
 def _grouped(rows: str) -> str:
-    """A row for each process and requirement, with its subjects as JSON."""
+    """Make a row for each process and requirement, with its subjects as JSON."""
     return f"""
         select requirement, process_id,
             coalesce(jsonb_agg(distinct jsonb_build_array(subject_id, subject_name, amount)) filter (where not waived), '[]') as open,
@@ -183,7 +198,7 @@ def _grouped(rows: str) -> str:
 
 
 def _by_kind(names: Names) -> dict[Kind, Names]:
-    """The requirements of each kind among these."""
+    """Group these requirements by their kind."""
     of_kind = {kind: tuple(name for name in names if BY_NAME[name].kind is kind) for kind in Kind}
     return {kind: ours for kind, ours in of_kind.items() if ours}
 
@@ -193,7 +208,7 @@ def _own_stages(names: Names) -> dict[str, Stage]:
 
 
 def _holds_the_role(row: str) -> str:
-    """The condition that the roll's line ``r`` holds the role which must act on a missing row."""
+    """Write the condition that the roll's line ``r`` has the role for a missing row."""
     by_role: dict[Role, list[str]] = {}
     for each in BY_NAME.values():
         if each.todo_for in HOLDERS:

@@ -1,7 +1,8 @@
-"""The gate (关口): what is missing, asked once and told to everyone alike.
+"""The gate (关口): finds everything that is missing, once, and tells everyone the same.
 
-The refusal of a move, a branch's checklist, a person's to-dos, the office's exceptions and the letters are all one evaluation with another filter.
-How it is asked of the database stands in ``evaluation.py``.
+The refusal of a move, a branch's checklist, a person's to-dos, the office's exceptions and the
+letters are all one evaluation with different filters. The SQL of the evaluation stands in
+``evaluation.py``.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from workflow.year.plan import words_of
 
 @dataclass(frozen=True, order=True)
 class Subject:
-    """What is missing: a member, a pair, a title, a record, or the branch itself (``''``)."""
+    """A missing thing: a member, a pair, a title, a record, or the branch itself (``''``)."""
 
     id: str
     name: str
@@ -35,7 +36,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Place:
-    """Where something is missing, and until when."""
+    """The place where something is missing, and its deadline."""
 
     kind: Kind
     year: int
@@ -49,7 +50,10 @@ class Place:
 
 @dataclass(frozen=True)
 class Unmet:
-    """A requirement of one process with what it lacks: ``open`` blocks, ``waived`` is covered by a reason."""
+    """A requirement of one process with its missing subjects.
+
+    ``open`` blocks, ``waived`` is covered by a reason.
+    """
 
     requirement: Requirement
     process_id: int
@@ -67,12 +71,12 @@ class Unmet:
 
     @property
     def sentence(self) -> str:
-        """The plan's sentence behind it."""
+        """Return the plan's sentence behind it."""
         return self.at.plan["clauses"].get(self.requirement.clause) or self.requirement.sentence
 
     @property
     def message(self) -> Words:
-        """What is missing, with the names of all of it."""
+        """Tell what is missing, with all the names."""
         subjects = self.open or self.waived
         if not subjects:
             return Words("已满足", "met")
@@ -80,9 +84,10 @@ class Unmet:
 
 
 def unmet(session: Session, process: Process, requirements: Sequence[Requirement] | None = None, *, today: date | None = None) -> list[Unmet]:
-    """What a process lacks of these requirements (default: those of its stage), in one round trip, in the order they are declared.
+    """List the unmet requirements of a process, in the order they are declared.
 
-    Signs may ask for the day; what blocks does not depend on it.
+    Default: those of its stage. One round trip. Signs may ask for the day; a requirement that
+    blocks does not depend on it.
     """
     declared = requirements_of(process.kind, process.stage) if requirements is None else requirements
     asked = tuple(each for each in declared if process.cycle.asks(each.clause))
@@ -96,13 +101,20 @@ def unmet(session: Session, process: Process, requirements: Sequence[Requirement
 
 
 def blocking(session: Session, process: Process, stage: Stage | None = None) -> list[Unmet]:
-    """What stands between a process and its next stage: hard and soft requirements (of ``stage``: the present one) that no waiver covers."""
+    """List the obstacles between a process and its next stage.
+
+    These are the hard and soft requirements (of ``stage``; default: the present one) that no waiver
+    covers.
+    """
     asked = [each for each in requirements_of(process.kind, stage or process.stage) if each.blocks]
     return [each for each in unmet(session, process, asked) if each.blocks]
 
 
 def blocking_together(session: Session, asked: Mapping[int, Stage], among: Sequence[Process]) -> dict[int, list[Unmet]]:
-    """The same of many processes at once, each for the stage that it is asked for: one round trip for each stage, however many they are."""
+    """List the obstacles of many processes as ``blocking`` does, each for its own asked stage.
+
+    One round trip for each stage, however many processes there are.
+    """
     found: dict[int, list[Unmet]] = {}
     for stage in sorted(set(asked.values()), key=tuple(Stage).index):
         names = tuple(each.name for each in requirements_of(KIND_OF[stage], stage) if each.blocks)
@@ -118,12 +130,12 @@ def blocking_together(session: Session, asked: Mapping[int, Stage], among: Seque
 
 
 def signs(session: Session, process: Process, *, today: date) -> list[Unmet]:
-    """Every sign of a process, whatever its stage: what is shown beside its form."""
+    """List the signs of a process that are not met, of every stage; they show beside its form."""
     return unmet(session, process, [each for each in REQUIREMENTS[process.kind] if not each.blocks], today=today)
 
 
 def checklist(session: Session, process: Process, stage: Stage, *, today: date) -> list[Unmet]:
-    """Every requirement of a stage as met, unmet or waived, signs included."""
+    """List every requirement of a stage as met, unmet or waived, signs included."""
     asked = [each for each in requirements_of(process.kind, stage) if process.cycle.asks(each.clause)]
     found = {each.requirement.name: each for each in unmet(session, process, asked, today=today)}
     return [found.get(each.name) or Unmet(each, process.id, _place(process)) for each in asked]
@@ -139,10 +151,11 @@ def exceptions(
     after: tuple[str, int] = ("", 0),
     limit: int = 100,
 ) -> list[Unmet]:
-    """All that is missing school-wide in one year: the gate's own rows without the branch filter, by branch code.
+    """List everything that is missing school-wide in one year, by branch code.
 
-    Signs are told until the branch has come to the last stage, which is what the office looks at them for. A page asks as many branches as fill
-    it, some hundred at a time, however many there are.
+    These are the gate's own rows without the branch filter. Signs are listed until the branch has
+    reached the last stage: the office looks at them to decide on that stage. A page asks as many
+    branches as are needed to fill it, some hundred at a time, however many there are.
     """
     names = tuple(name for name, each in BY_NAME.items() if clause is None or each.clause == clause)
     found: list[Unmet] = []
@@ -158,15 +171,16 @@ def exceptions(
 
 
 def place_in_list(row: Unmet) -> tuple[str, int]:
-    """Where an exception stands in the list, for the cursor that continues after it."""
+    """Return the place of an exception in the list, for the cursor that continues after it."""
     return row.at.branch_code, tuple(BY_NAME).index(row.requirement.name)
 
 
 def todos(session: Session, person_id: int, *, today: date, school: Collection[Role] = ()) -> list[Unmet]:
-    """What is missing from one person, in all branches and cycles: rows that name him, and rows for every holder of a role he has on that roll,
-    or in the school.
+    """List everything that is missing from one person, in all branches and cycles.
 
-    Who stands in for somebody today sees what that one's role asks, not what is asked of that one by name.
+    These are rows that name them, and rows for every holder of a role they have on that roll, or in
+    the school. A person who stands in for another today sees what the other's role asks, not what
+    is asked of the other by name.
     """
     asked = {"me": person_id, "today": today, "limit": MOST_TODOS}
     of_rolls = tuple(name for name, each in BY_NAME.items() if each.todo_for in HOLDERS)
@@ -176,7 +190,7 @@ def todos(session: Session, person_id: int, *, today: date, school: Collection[R
 
 
 def _located(session: Session, sql: str, parameters: Mapping[str, object]) -> list[Unmet]:
-    """What is missing in published cycles, each with its branch."""
+    """List everything that is missing in published cycles, each row with its branch."""
     found = run(session, sql, {"published": CycleStatus.PUBLISHED.value, **parameters})
     plans = {row.year: row.plan for row in found if row.plan is not None}
     return [_unmet(row, Place(Kind(row.kind), row.year, row.code, row.branch_name, row.unit_name, row.due_on, plans[row.year])) for row in found]
@@ -186,9 +200,11 @@ MOST_TODOS = 1000
 
 
 def duties(session: Session, processes: Sequence[Process]) -> dict[tuple[int, int | None], dict[str, int]]:
-    """How many subjects of each requirement block: by process and person who must act, and by process and None for the whole branch.
+    """Count the subjects of each requirement that block.
 
-    One query over all of them. Signs are left out: they show in the exceptions and beside the form, not in letters.
+    By process and person who must act, and by process and None for the whole branch. One query over
+    all of them. Signs are left out: they show in the exceptions and beside the form, not in
+    letters.
     """
     asked = {process.id: _asked_now(process) for process in processes}
     names = tuple(name for name in BY_NAME if any(name in each for each in asked.values()))
@@ -204,7 +220,7 @@ def duties(session: Session, processes: Sequence[Process]) -> dict[tuple[int, in
 
 
 def _asked_now(process: Process) -> frozenset[str]:
-    """The blocking requirements that to-dos and letters of a process's stage include."""
+    """Name the blocking requirements that to-dos and letters of a process's stage include."""
     order, cycle = STAGES[process.kind].index, process.cycle
     here = order(process.stage)
     declared = [each for each in REQUIREMENTS[process.kind] if each.blocks and order(each.asked_from) <= here <= order(each.asked_until)]

@@ -1,7 +1,14 @@
-"""Moving a branch (推进): one shared machine per kind, one ``move`` for every trigger.
+"""Moving a branch (推进): one shared machine for each kind, one ``move`` for every trigger.
 
-A move locks the process row, checks who may, compares the version that was seen, asks the requirements in a later statement than its lock,
-fires the machine, writes the StageChange and the letters. The edge's transaction commits it once.
+A move does these steps:
+
+1. lock the process row;
+2. check the caller's right, and compare the version that was seen;
+3. ask the requirements, in a later statement than the lock;
+4. fire the machine;
+5. write the StageChange and the letters.
+
+The edge's transaction commits it once.
 """
 
 from __future__ import annotations
@@ -34,7 +41,10 @@ MOVES: Mapping[Kind, tuple[Move, ...]] = {kind: each.moves for kind, each in KIN
 
 
 def _machine(kind: Kind) -> Machine:
-    """One immutable machine for all processes of a kind. No model is ever added to it: that would overwrite the state of a loaded row."""
+    """Make one immutable machine for all processes of a kind.
+
+    No model is ever added to it: that would overwrite the state of a loaded row.
+    """
     return Machine(
         model=None,
         states=[stage.value for stage in STAGES[kind]],
@@ -62,14 +72,17 @@ MACHINES: Mapping[Kind, Machine] = {kind: _machine(kind) for kind in MOVES}
 
 @dataclass
 class _Token:
-    """What the machine moves: the place of a process, apart from the row, which one UPDATE writes."""
+    """The thing that the machine moves: the place of a process.
+
+    It is apart from the row, which one UPDATE writes.
+    """
 
     place: str
 
 
 @dataclass(frozen=True)
 class Option:
-    """A move that is declared from where a process stands, and what stands in its way."""
+    """A move that is declared from the present stage of a process, and its obstacles."""
 
     move: Move
     allowed: bool
@@ -82,22 +95,22 @@ def _moves_of(kind: Kind, empty: frozenset[Stage]) -> tuple[Move, ...]:
 
 
 def moves_of(process: Process) -> tuple[Move, ...]:
-    """Every move of a process's kind, as the plan of its year has it."""
+    """List every move of a process's kind, as the plan of its year has it."""
     return _moves_of(process.kind, process.cycle.passed_through)
 
 
 def moves_from(process: Process) -> list[Move]:
-    """Every move that is declared from a process's stage, whoever asks."""
+    """List every move that is declared from a process's stage, for any caller."""
     return [move for move in moves_of(process) if move.source is process.stage]
 
 
 def may_make(move: Move, by: Caller, process: Process) -> bool:
-    """Whether this person has the role that the move belongs to."""
+    """Tell whether this person has the role that the move belongs to."""
     return move.who in by.roles_in(process.branch.code)
 
 
 def options(session: Session, process: Process, *, by: Caller) -> list[Option]:
-    """What can be done next, with everything that is missing, told before anything is tried."""
+    """List the possible next moves, with everything that is missing, before anything is tried."""
     declared = moves_from(process)
     missing = {stage: blocking(session, process, stage) for stage in {each.asks for each in declared} if stage is not None}
     return [
@@ -122,7 +135,8 @@ def move(
 ) -> StageChange:
     """Move a process that is held by Lock.MOVE.
 
-    ``seen`` is the version the caller saw (If-Match). Raises Invalid, Forbidden, Stale, MoveNotPossible, RequirementsUnmet; nothing is changed then.
+    ``seen`` is the version the caller saw (If-Match). Raises Invalid, Forbidden, Stale,
+    MoveNotPossible, RequirementsUnmet; nothing is changed then.
     """
     declared = _declared(process, trigger, to)
     _check_arguments(process, trigger, declared, to=to, reason=reason, due_on=due_on, now=now)
@@ -150,9 +164,10 @@ def move_together(
     to: Stage | None = None,
     reason: str | None = None,
 ) -> list[StageChange]:
-    """One act over many processes of a kind, held by Lock.MOVE in id order: all of them move to one stage (``to``, where there are several), or none.
+    """Move many processes of a kind by one act: all of them to one stage, or none.
 
-    Raises Forbidden, MoveNotPossible and BranchesLack, each naming every branch that stands in the way.
+    They are held by Lock.MOVE in id order. ``to`` names the stage, where there are several. Raises
+    Forbidden, MoveNotPossible and BranchesLack, each naming every branch that stands in the way.
     """
     declared = {process.id: _declared(process, trigger, to) for process in processes}
     for process in processes:
@@ -180,13 +195,16 @@ def move_together(
 
 
 def _must_be_theirs(process: Process, trigger: Trigger, by: Caller) -> None:
-    """Raises Forbidden when no move of this trigger belongs to a role of theirs."""
+    """Raise Forbidden if no move of this trigger belongs to a role of the caller."""
     if not any(may_make(each, by, process) for each in MOVES[process.kind] if each.trigger is trigger):
         raise Forbidden(Words(f"“{trigger.zh}”不由您办理", f"{trigger.value} is not yours to do"))
 
 
 def _declared(process: Process, trigger: Trigger, to: Stage | None) -> Move | None:
-    """The declared move that is meant: the only one of this trigger, or the one to the stage that is named."""
+    """Find the declared move that is meant.
+
+    It is the only one of this trigger, or the one to the stage that is named.
+    """
     found = [each for each in moves_from(process) if each.trigger is trigger and (to is None or each.target is to)]
     return found[0] if len(found) == 1 else None
 
@@ -194,7 +212,11 @@ def _declared(process: Process, trigger: Trigger, to: Stage | None) -> Move | No
 def _check_arguments(
     process: Process, trigger: Trigger, declared: Move | None, *, to: Stage | None, reason: str | None, due_on: date | None, now: datetime
 ) -> None:
-    """Raises Invalid. What is checked here depends on the trigger and the present stage alone, so it comes before roles and versions."""
+    """Raise Invalid for wrong arguments of a move.
+
+    The checks here depend on the trigger and the present stage alone, so they come before roles and
+    versions.
+    """
     errors: dict[str, Words] = {}
     candidates = [each for each in moves_of(process) if each.trigger is trigger]
     here = [each for each in candidates if each.source is process.stage]
@@ -226,7 +248,10 @@ def _fire(
     due_on: date | None = None,
     base_url: str = "",
 ) -> list[StageChange]:
-    """Fire the machine for processes that make one trigger's moves to one target, and write it: the same few statements for any number of them."""
+    """Fire the machine for processes that make one trigger's moves to one target, and write it.
+
+    The same few statements for any number of processes.
+    """
     sources = [process.stage for process in processes]
     (trigger,), (target,), (opens_round,) = ({key(each) for each in moves} for key in (_TRIGGER, _TARGET, _OPENS_ROUND))
     for process, made in zip(processes, moves, strict=True):
@@ -267,14 +292,17 @@ _TRIGGER, _TARGET, _OPENS_ROUND = attrgetter("trigger"), attrgetter("target"), a
 
 
 def _late(trigger: Trigger, now: datetime) -> object:
-    """The mark of lateness that a move leaves: what was filed after its day stays so until it is filed again."""
+    """Return the mark of lateness that a move leaves.
+
+    A report that was filed after its day stays late until it is filed again.
+    """
     if trigger is Trigger.FILE:
         return func.coalesce(Process.due_on < local_day(now), literal(False))
     return Process.late if trigger is Trigger.ACCEPT else False
 
 
 def _tell_returned(session: Session, processes: Sequence[Process], reason: str, *, now: datetime, base_url: str) -> None:
-    """Tell secretary and deputy that their branch was returned: where to, why, and until when."""
+    """Tell secretary and deputy that their branch was returned: to which stage, why, until when."""
 
     def says(process: Process) -> dict[str, object]:
         return {"stage": process.stage, "round": process.round, "reason": reason, "due_on": process.due_on, "kind": process.kind}
@@ -283,7 +311,7 @@ def _tell_returned(session: Session, processes: Sequence[Process], reason: str, 
 
 
 def moves_made(session: Session, process_id: int, *, after: int = 0, limit: int = 200) -> Sequence[StageChange]:
-    """Moves in the order they were made."""
+    """List the moves in the order they were made."""
     return session.scalars(
         select(StageChange).where(StageChange.process_id == process_id, StageChange.id > after).order_by(StageChange.id).limit(limit)
     ).all()

@@ -1,4 +1,4 @@
-"""Waiving (豁免): a reason in place of what is missing, taken at the amount it has at that moment."""
+"""Waiving (豁免): a reason in place of something missing, for the amount missing at that moment."""
 
 from __future__ import annotations
 
@@ -37,7 +37,10 @@ class WaiverSchema(Body):
 
 
 def waive(session: Session, process: Process, body: Sent, *, by: str, now: datetime) -> Waiver:
-    """Give a reason for what is missing. The process is held by Lock.EVIDENCE. Raises Invalid, StageClosed, Conflict when nothing is missing."""
+    """Give a reason for what is missing. The process is held by Lock.EVIDENCE.
+
+    Raises Invalid, StageClosed, Conflict when nothing is missing.
+    """
     requirement = BY_NAME.get(body["requirement"])
     if requirement is None or requirement.kind is not process.kind:
         raise Invalid({"requirement": Words("没有这一项要求", "there is no such requirement")})
@@ -71,7 +74,10 @@ def waive(session: Session, process: Process, body: Sent, *, by: str, now: datet
 
 
 def waivers_of_year(session: Session, cycle: Cycle, *, pending: bool, after: int, limit: int) -> Sequence[tuple[Waiver, Branch]]:
-    """The reasons that the branches of a year gave, in the order they were given; ``pending``: those that still wait for the office."""
+    """List the reasons that the branches of a year gave, in the order they were given.
+
+    ``pending``: those that still wait for the office.
+    """
     statement = (
         select(Waiver, Branch)
         .join(Process, Process.id == Waiver.process_id)
@@ -86,7 +92,10 @@ def waivers_of_year(session: Session, cycle: Cycle, *, pending: bool, after: int
 
 
 def approve(waiver: Waiver, *, by: str, now: datetime) -> None:
-    """The office agrees, for that amount and no greater one. Raises Conflict when it was taken back or asks for no approval."""
+    """Approve a reason for the office, for that amount and no greater one.
+
+    Raises Conflict when it was taken back or asks for no approval.
+    """
     if not waiver.needs_approval:
         raise Conflict(Words("这一项说明理由即可，不需要批准", "this one needs no approval"))
     if not waiver.counts or waiver.approved_at is not None:
@@ -96,13 +105,20 @@ def approve(waiver: Waiver, *, by: str, now: datetime) -> None:
 
 
 def take_back(process: Process, waiver: Waiver, *, by: str, now: datetime, reason: str) -> None:
-    """The branch takes a reason back. Raises StageClosed, Conflict when it does not stand any more."""
+    """Take a reason back for the branch.
+
+    Raises StageClosed, Conflict when it does not stand any more.
+    """
     must_be_open(process, BY_NAME[waiver.requirement].stage)
     withdraw(waiver, by=by, now=now, reason=reason)
 
 
 def tell_decided(session: Session, process: Process, waiver: Waiver, *, now: datetime, base_url: str) -> None:
-    """Tell secretary and deputy what the office has decided: which clause, and why if it was refused; never whom the reason covers."""
+    """Tell secretary and deputy the office's decision on a reason.
+
+    The letter names the clause, and the reason of a refusal; never the people whom the reason
+    covers.
+    """
     clause = BY_NAME[waiver.requirement].clause
     tell_leaders(
         session,

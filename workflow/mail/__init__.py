@@ -1,1 +1,4 @@
-"""Mail (信件): what the school tells people, as rows first. Knows recipient and process by foreign key only; letters take plain values."""
+"""Mail (信件): the letters of the product, stored as rows first.
+
+Knows recipient and process by foreign key only; letters take plain values.
+"""

@@ -1,7 +1,7 @@
-"""Letters put aside (搁置的信): what could not be written, and why, while every other letter goes.
+"""Letters put aside (搁置的信): letters that could not be written, while every other letter goes.
 
-They are none of the outbox: nobody was told anything. Neither the letter's words nor those of the
-error are kept, which may quote a name.
+They are not in the outbox: nobody was told anything. The letter's words and those of the error are
+not kept, since they may quote a name.
 """
 
 from __future__ import annotations
@@ -19,21 +19,24 @@ from workflow.foundation.history import granted
 from workflow.foundation.personal import Area, Data, personal
 
 REST = timedelta(hours=1)
-"""After which a letter that was put aside is tried again."""
+"""The time after which a letter that was put aside is tried again."""
 
 
 @granted()
 class LetterAside(Base):
-    """A letter that could not be written (搁置的信). The row goes when it is written, or told no more."""
+    """A letter that could not be written (搁置的信).
+
+    The row goes when the letter is written, or is not wanted any more.
+    """
 
     __tablename__ = "letter_aside"
 
     key: Mapped[str] = mapped_column(primary_key=True)
-    """As the letter's would be."""
+    """The key that the letter would have."""
     kind: Mapped[str]
     process_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("process.id"))
     error: Mapped[str]
-    """The type of what went wrong."""
+    """The type of the error."""
     since: Mapped[datetime]
     next_at: Mapped[datetime]
 
@@ -64,7 +67,7 @@ def letters_aside(session: Session) -> dict[str, LetterAside]:
 
 
 def put_aside(session: Session, letters: Sequence[Unwritten], now: datetime) -> None:
-    """Put letters aside for an hour, or for another."""
+    """Put letters aside for an hour, or for one more."""
     if letters:
         rows = [{**vars(each), "since": now, "next_at": now + REST} for each in letters]
         statement = insert(LetterAside).values(rows)
@@ -73,6 +76,6 @@ def put_aside(session: Session, letters: Sequence[Unwritten], now: datetime) -> 
 
 
 def take_up(session: Session, keys: Collection[str]) -> None:
-    """Forget that these letters were put aside: they are written, or told no more."""
+    """Forget that these letters were put aside: they are written, or not wanted any more."""
     if keys:
         session.execute(delete(LetterAside).where(any_of(LetterAside.key, keys)))

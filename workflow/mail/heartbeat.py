@@ -1,4 +1,4 @@
-"""The worker's heartbeat (后台心跳): when its last tick ended, what of it failed, how long the oldest letter waits."""
+"""The worker's heartbeat (后台心跳): its last tick, its failures, and the oldest waiting letter."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from workflow.mail.outbox import Letter
 
 @granted("select, insert, update")
 class WorkerHeartbeat(Base):
-    """When the worker last finished a tick (心跳), one row: what ``/readyz`` shows."""
+    """The time of the worker's last finished tick (心跳), one row: ``/readyz`` shows it."""
 
     __tablename__ = "worker_heartbeat"
     __table_args__ = (
@@ -31,20 +31,20 @@ class WorkerHeartbeat(Base):
 
     id: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
     last_tick: Mapped[datetime | None]
-    """The newest of which every step was done; None before the first."""
+    """The newest tick of which every step was done; None before the first."""
     oldest_unsent: Mapped[datetime | None]
-    """When the oldest letter that still may be sent was written."""
+    """The time at which the oldest letter that still may be sent was written."""
     failed: Mapped[str | None]
-    """The steps of the newest tick that were not done, with the types of their errors."""
+    """The failed steps of the newest tick, with the types of their errors."""
 
 
 personal(WorkerHeartbeat, Area.SYSTEM, "后台心跳", other="last_tick oldest_unsent failed")
 
 
 def beat(session: Session, now: datetime, failed: str | None = None) -> WorkerHeartbeat:
-    """Write down that a tick has ended, what of it failed, and since when the oldest letter waits.
+    """Write down that a tick has ended, its failures, and the time of the oldest waiting letter.
 
-    A tick of which a step failed leaves ``last_tick`` alone: whoever watches it sees it age.
+    A tick with a failed step leaves ``last_tick`` alone: anyone who watches it sees it age.
     """
     oldest = select(func.min(Letter.created_at)).where(Letter.next_at.is_not(None))
     values = {"failed": failed, "oldest_unsent": session.scalar(oldest)}
@@ -54,5 +54,5 @@ def beat(session: Session, now: datetime, failed: str | None = None) -> WorkerHe
 
 
 def heartbeat(session: Session) -> WorkerHeartbeat | None:
-    """The worker's last sign of life; None before its first tick."""
+    """Return the worker's last sign of life; None before its first tick."""
     return session.get(WorkerHeartbeat, 1, populate_existing=True)

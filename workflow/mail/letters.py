@@ -1,7 +1,8 @@
-"""Letters (信件): the words of what the product mails, in the language of an office.
+"""Letters (信件): the words of all mail from the product, in the language of an office.
 
-A letter names the recipient's own duty and a link: never other people, levels, or what was said in a talk. It is made of plain values, so
-that the same values give the same letter; the message around it is built when it is sent.
+A letter names the recipient's own duty and a link: never other people, levels, or what was said in
+a talk. It is made of plain values, so that the same values give the same letter; the message around
+it is built when it is sent.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from workflow.foundation.vocabulary import MAIN, Kind, Stage, Trigger
 
 REMINDER, OVERDUE = "due-", "overdue-"
 OF_A_DEADLINE = (REMINDER, OVERDUE)
-"""How kinds begin that a move makes moot; the days before or after the day follow."""
+"""The beginnings of kinds that a move makes moot; the days before or after the day follow."""
 RETURNED = "returned"
 WAIVER_APPROVED, WAIVER_REJECTED = "waiver-approved", "waiver-rejected"
 DECISION_ENTERED, PUBLISHED = "decision-entered", "published"
@@ -33,17 +34,20 @@ _ADDRESS = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[\w.-]+", re.ASCII)
 
 
 def reminder_kind(days_before: int) -> str:
-    """``due-7``, ``due-3``, ``due-1``, ``due-0``; ``overdue-1`` and so on once the day is over."""
+    """Name the kind of a reminder.
+
+    ``due-7``, ``due-3``, ``due-1``, ``due-0``; ``overdue-1`` and so on once the day is over.
+    """
     return f"{REMINDER}{days_before}" if days_before >= 0 else f"{OVERDUE}{-days_before}"
 
 
 def school_link(base_url: str, year: int) -> str:
-    """Where a letter sends the office: the overview of the year."""
+    """Return the link for letters to the office: the overview of the year."""
     return f"{base_url}/cycles/{year}"
 
 
 def kind_link(base_url: str, kind: Kind, year: int) -> str:
-    """Where a letter sends a reader of all processes of a kind."""
+    """Return the link for a reader of all processes of a kind."""
     return f"{school_link(base_url, year)}/{kind.address}"
 
 
@@ -58,7 +62,7 @@ class Rendered:
 
 @dataclass(frozen=True)
 class Duty:
-    """How much of one clause is still missing: the plan's own sentence and a count, never whose."""
+    """The count of what is missing of one clause, with the plan's sentence, without names."""
 
     clause: str
     sentence: str
@@ -67,10 +71,10 @@ class Duty:
 
 @dataclass(frozen=True, kw_only=True)
 class Addressed:
-    """What every letter says: to whom, on which day, and where to go on."""
+    """The content of every letter: its recipient, its day, and a link."""
 
     template: ClassVar[str]
-    """Its words: three files of this name in ``templates``."""
+    """The name of its three template files in ``templates``."""
     recipient: str
     today: date
     link: str
@@ -81,7 +85,7 @@ class OfADay(Addressed):
     """A letter whose day follows from the calendar."""
 
     remark: str | None = None
-    """For instance that the year's days off are not announced yet."""
+    """A remark, for instance that the year's days off are not announced yet."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +101,7 @@ class OfADueDay(OfADay):
 
 @dataclass(frozen=True, kw_only=True)
 class Counted(OfADueDay):
-    """A letter that counts what its reader owes a branch by a day, and says no more of it."""
+    """A letter that counts its reader's duties in a branch by a day, and says no more of them."""
 
     branch: str
     count: int
@@ -105,9 +109,9 @@ class Counted(OfADueDay):
 
 @dataclass(frozen=True, kw_only=True)
 class Reminder(OfADueDay):
-    """A deadline comes near (到期提醒), or is over (逾期).
+    """A letter about a deadline that comes near (到期提醒), or is over (逾期).
 
-    ``leads`` is whether the recipient answers for the whole branch, else the duties are their own.
+    ``leads`` is true if the recipient answers for the whole branch; else the duties are their own.
     """
 
     template = "reminder"
@@ -125,7 +129,10 @@ class Reminder(OfADueDay):
 
 @dataclass(frozen=True, kw_only=True)
 class OfficeReminder(OfADueDay):
-    """A day that is the office's own comes near or is over (党办的期限): how many branches stand where, and how much of each clause it owes."""
+    """A letter about a day of the office's own that comes near or is over (党办的期限).
+
+    It has the number of branches in each stage, and the office's own duties by clause.
+    """
 
     template = "office_reminder"
     year: int
@@ -140,7 +147,10 @@ class OfficeReminder(OfADueDay):
 
 @dataclass(frozen=True, kw_only=True)
 class Returned(Addressed):
-    """The office has returned the branch to an earlier stage (退回). ``due_on`` is the day it now has, if any."""
+    """A letter about a branch that the office has returned to an earlier stage (退回).
+
+    ``due_on`` is the branch's new day, if any.
+    """
 
     template = "returned"
     branch: str
@@ -154,7 +164,10 @@ class Returned(Addressed):
 
 @dataclass(frozen=True, kw_only=True)
 class WaiverDecided(Addressed):
-    """The office has agreed to a reason in place of what is missing, or has not, and then says why (豁免审批). Never whom it covers."""
+    """A letter about the office's approval or refusal of a waiver (豁免审批).
+
+    A refusal has its reason. Never the people whom the waiver covers.
+    """
 
     template = "waiver_decided"
     branch: str
@@ -171,7 +184,10 @@ class WaiverDecided(Addressed):
 
 @dataclass(frozen=True, kw_only=True)
 class DecisionEntered(Addressed):
-    """The office has entered what the committee decided, which waits to be confirmed (决定待确认). Never what was decided."""
+    """A letter about an entered decision of the committee, which waits to be confirmed (决定待确认).
+
+    Never what was decided.
+    """
 
     template = "decision_entered"
     year: int
@@ -181,7 +197,10 @@ class DecisionEntered(Addressed):
 
 @dataclass(frozen=True, kw_only=True)
 class Published(Addressed):
-    """The committee's decision on the branches is published (考核结果公布): that there is a result, never which."""
+    """A letter about the published decision of the committee on the branches (考核结果公布).
+
+    It says that there is a result, never which.
+    """
 
     template = "published"
     branch: str
@@ -190,21 +209,24 @@ class Published(Addressed):
 
 @dataclass(frozen=True, kw_only=True)
 class FollowUpDue(Counted):
-    """The day of help that was promised in a talk (后续帮助到期): how much, never to whom or what."""
+    """A letter on due help, promised in a talk (后续帮助到期): how much, never to whom or what."""
 
     template = "follow_up_due"
 
 
 @dataclass(frozen=True, kw_only=True)
 class MeasureDue(Counted):
-    """The day of measures that the recipient owns (整改到期、逾期): how many, never what they say."""
+    """A letter about the day of the recipient's measures (整改到期、逾期): how many, never their words."""
 
     template = "measure_due"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Digest(OfADay):
-    """The office's week (每周汇总): how many branches stand where, as the overview counts them on that day."""
+    """A letter on the office's week (每周汇总).
+
+    It has the number of branches in each stage, as the overview counts them on that day.
+    """
 
     template = "digest"
     year: int
@@ -215,18 +237,22 @@ class Digest(OfADay):
     returned: int
     kind: Kind = MAIN
     assessed: Sequence[tuple[Stage, int]] = ()
-    """The stages of the committee's assessment in which branches stand; none in a year that assesses nobody."""
+    """The stages of the committee's assessment with their numbers of branches.
+
+    None in a year that assesses nobody.
+    """
 
 
 class NotAnAddress(ValueError):
-    """A recipient's address is none."""
+    """A recipient's address that is no mail address."""
 
 
 def sendable(words: Rendered, *, recipient: str, address: str) -> Rendered:
-    """Return the words of a letter. Raises what its message would raise when it is sent.
+    """Return the words of a letter. Raises the errors that its message would raise when sent.
 
-    Headers break on what looks like an encoded word, or cannot be printed: only that is tried, since
-    a message costs ten times the words. What is no address is for the sender to find.
+    A header fails on text that looks like an encoded word, or cannot be printed: only that is
+    tried, since a message costs ten times the words. A wrong address is left for the sender to
+    find.
     """
     header = f"{_one_line(recipient)}{words.subject}"
     if _ADDRESS.fullmatch(address) and ("=?" in header or not header.isprintable()):
@@ -243,9 +269,10 @@ def sendable(words: Rendered, *, recipient: str, address: str) -> Rendered:
 
 
 def message(*, sender: str, recipient: str, address: str, words: Rendered, message_id: str, written_at: datetime) -> EmailMessage:
-    """One message to one recipient, as it goes to the mail server; sent again it is the same to the byte but for its boundary.
+    """Build one message to one recipient, as it goes to the mail server.
 
-    The Message-ID is the row's, in the sender's domain. Raises NotAnAddress.
+    Sent again it is the same to the byte except for its boundary. The Message-ID is the row's, in
+    the sender's domain. Raises NotAnAddress.
     """
     if not _ADDRESS.fullmatch(address):
         raise NotAnAddress("not an address")
@@ -256,7 +283,7 @@ def message(*, sender: str, recipient: str, address: str, words: Rendered, messa
     mail["Subject"] = words.subject
     mail["Date"] = written_at
     mail["Message-ID"] = f"<{message_id}@{plain.rpartition('@')[2]}>"
-    # So that no holiday notice answers a machine.
+    # This stops automatic replies, such as holiday notices.
     mail["Auto-Submitted"] = "auto-generated"
     mail.set_content(words.text, cte="base64")
     mail.add_alternative(words.html, subtype="html", cte="base64")

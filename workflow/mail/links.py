@@ -1,4 +1,4 @@
-"""Letters with a link (邀请信): an invitation to set a first password, and the answer to a forgotten one."""
+"""Letters with a link (邀请信): an invitation to set a first password, or a forgotten one."""
 
 from __future__ import annotations
 
@@ -10,12 +10,18 @@ from workflow.mail.letters import Addressed
 INVITED = "invitation"
 PASSWORD_FORGOTTEN = "password"  # noqa: S105  (the kind of a letter)
 SECRET = (INVITED, PASSWORD_FORGOTTEN)
-"""Kinds whose text holds a link that opens an account: it is blanked as soon as the letter is sent, or will not be."""
+"""The kinds whose text holds a link that opens an account.
+
+The text is blanked as soon as the letter is sent, or will not be.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Invited(Addressed):
-    """A link by which somebody new sets their password. ``expires_at`` is in the school's time."""
+    """A letter with a link by which a new person sets their password.
+
+    ``expires_at`` is in the school's time.
+    """
 
     template = "invitation"
     staff_no: str
@@ -24,6 +30,6 @@ class Invited(Addressed):
 
 @dataclass(frozen=True, kw_only=True)
 class PasswordForgotten(Invited):
-    """The same link for somebody who has forgotten their password."""
+    """A letter with the same link, for a person who has forgotten their password."""
 
     template = "password"

@@ -1,13 +1,17 @@
-"""The outbox (发件箱): every letter as a row before it is sent, and after it. The rows answer "who was told what, when".
+"""The outbox (发件箱): every letter as a row, before it is sent and after it.
 
-A letter has one key in words. Whoever queues it a second time, after a restart or from another worker, queues nothing. A sender claims one
-row with a lease, commits, sends, and settles the row in a second transaction; what it settles counts only while the lease is still its own.
+The rows answer "who was told what, when". A letter has one key in words. A second queueing of it,
+after a restart or from another worker, queues nothing. A sender claims one row with a lease,
+commits, sends, and settles the row in a second transaction; the settling counts only while the
+lease is still its own.
 
-``next_at`` is when a letter may be tried, and null when it may not be tried any more. One whose connection was lost after DATA may have
-arrived: it is ``unknown`` and is sent once more, with the same Message-ID, by which the reader's mailbox knows the second one.
+``next_at`` is the time from which a letter may be tried; null when it may not be tried any more. A
+letter whose connection was lost after DATA may have arrived: it is ``unknown`` and is sent once
+more with the same Message-ID, so that the reader's mailbox knows the second one as the same.
 
 The table has no history: its row is the record. The text of a letter is kept as long as it may be
-sent; afterwards the ledger has its kind, subject, recipient and fate, and nobody reads more of it.
+sent; afterwards the ledger has its kind, subject, recipient and result, and nobody reads more of
+it.
 """
 
 from __future__ import annotations
@@ -48,11 +52,11 @@ from workflow.mail.letters import OF_A_DEADLINE, Rendered
 from workflow.mail.links import SECRET
 
 AT_ONCE = 500
-"""Rows in one INSERT."""
+"""The number of rows in one INSERT."""
 WITHOUT_TEXT = {"text": "", "html": ""}
 """A letter that will not be sent any more: its text is personal, and may open an account."""
 CONTENT = "content"
-"""How the error of a letter begins whose message cannot be built; its type follows."""
+"""The beginning of the error of a letter whose message cannot be built; its type follows."""
 _NO_TEXT = "text = '' and html = ''"
 
 
@@ -83,7 +87,7 @@ class Letter(Numbered, Base):
     recipient_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("person.id"))
     recipient_name: Mapped[str]
     address: Mapped[str | None]
-    """As it was on the day: a later change of it does not change who was told."""
+    """The address on that day: a later change of it does not change who was told."""
     subject: Mapped[str]
     text: Mapped[str]
     html: Mapped[str]
@@ -96,7 +100,10 @@ class Letter(Numbered, Base):
     leased_until: Mapped[datetime | None]
     sent_at: Mapped[datetime | None]
     error: Mapped[str | None]
-    """Why it was not sent: the step of SMTP and its code, never what the server wrote, which names the address."""
+    """The reason that it was not sent: the step of SMTP and its code.
+
+    Never the server's own words, which name the address.
+    """
     message_id: Mapped[str] = mapped_column(unique=True)
     """The Message-ID before its ``@``."""
 
@@ -124,7 +131,7 @@ personal(
 
 @dataclass(frozen=True)
 class NewLetter:
-    """A letter to be queued. Without an address it is kept as one that nobody could be sent."""
+    """A letter to be queued. Without an address it is kept as one that could be sent to nobody."""
 
     kind: str
     recipient_id: int
@@ -136,18 +143,21 @@ class NewLetter:
     round: int = 1
     due_on: date | None = None
     record: int | None = None
-    """The record it speaks of, where a process may have several: each is told of."""
+    """The record it speaks of, where a process may have several: each has a letter of its own."""
 
     @property
     def key(self) -> str:
-        """What makes a letter the same letter: kind, process (and record) or else cycle, round, day, recipient."""
+        """Return the key: two letters with one key are the same letter.
+
+        It is made of kind, process (and record) or else cycle, round, day, recipient.
+        """
         told = reminder_of(self.kind, process_id=self.process_id, cycle_id=self.cycle_id, round_=self.round, due_on=self.due_on, record=self.record)
         return letter_key(told, self.recipient_id)
 
 
 @dataclass(frozen=True)
 class Claimed:
-    """A letter in one sender's hand until ``leased_until``."""
+    """A letter that one sender holds until ``leased_until``."""
 
     id: int
     kind: str
@@ -161,24 +171,25 @@ class Claimed:
     attempts: int
     leased_until: datetime
     error: str | None
-    """Why the last try failed."""
+    """The reason that the last try failed."""
     once_more: bool
-    """It may have arrived already: this is the one resend."""
+    """True if it may have arrived already: this is the one resend."""
 
 
 # ── queueing ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def enqueue(session: Session, letters: Sequence[NewLetter], now: datetime) -> int:
-    """Queue the letters that are not queued yet, and tell how many that were.
+    """Queue the letters that are not queued yet; return how many that were.
 
-    They go in one order, process by process and then by key: two ticks that insert the same letters, or a tick and a move of many processes,
-    would else wait for one another in a circle.
+    They go in one order, process by process and then by key. Otherwise two ticks that insert the
+    same letters, or a tick and a move of many processes, could wait for one another in a circle.
     """
     rows = [_row(letter, now) for letter in sorted(letters, key=lambda letter: (letter.process_id or 0, letter.key))]
     if not rows:
         return 0
-    # Without naming the key: of two ticks in one moment the Message-ID is the same too, and either constraint may speak first.
+    # Without naming the key: two ticks in one moment make the same Message-ID too, so either
+    # constraint may refuse first.
     statement = insert(Letter).on_conflict_do_nothing().returning(Letter.id)
     return len(session.scalars(statement, rows, execution_options={"insertmanyvalues_page_size": AT_ONCE}).all())
 
@@ -201,13 +212,14 @@ def _row(letter: NewLetter, now: datetime) -> dict[str, object]:
         "due_on": letter.due_on,
         "attempts": 0,
         "next_at": now if address else None,
-        # With the moment: numbers of processes and people are the same in every school, Message-IDs must not be.
+        # With the time: numbers of processes and people are the same in every school, Message-IDs
+        # must not be.
         "message_id": sha256(f"{letter.key} {now.isoformat()}".encode()).hexdigest()[:32],
     }
 
 
 def fates(session: Session, keys: Sequence[str]) -> dict[str, LetterState]:
-    """Those of the keys that have a letter already, with what became of it."""
+    """Return the state of each key's letter, for those keys that have one."""
     return {row.key: row.state for row in session.execute(select(Letter.key, Letter.state).where(any_of(Letter.key, keys)))}
 
 
@@ -227,11 +239,11 @@ def retire_links(session: Session, recipient_ids: Collection[int]) -> None:
 
 
 def retire_reminders_except(session: Session, kinds: Sequence[str], current: Collection[str], *, up_to: int) -> None:
-    """Cancel queued reminders that are told no more: only the nearest one is sent.
+    """Cancel queued reminders that are out of date: only the nearest one is sent.
 
     ``kinds`` are beginnings of kinds, ``current`` holds keys without their recipient
-    (``reminder_of``), and letters queued after number ``up_to`` are not judged by it. A row in
-    another's hand is left alone and not waited for.
+    (``reminder_of``). Letters queued after number ``up_to`` are not judged by it. A row that
+    another transaction holds is left alone and not waited for.
     """
     reminder = func.regexp_replace(Letter.key, ":[0-9]+$", "")
     told = all_(literal(list(current), ARRAY(Text)))
@@ -243,13 +255,13 @@ def retire_reminders_except(session: Session, kinds: Sequence[str], current: Col
 def reminder_of(
     kind: str, *, process_id: int | None = None, cycle_id: int | None = None, round_: int = 1, due_on: date | None, record: int | None = None
 ) -> str:
-    """A letter's key without its recipient: one reminder to however many people."""
+    """Return a letter's key without its recipient: one reminder to any number of people."""
     about = f"p{process_id}" if process_id is not None else f"c{cycle_id}"
     return f"{kind}:{about}{'' if record is None else f'.{record}'}:r{round_}:{due_on or '-'}"
 
 
 def letter_key(told: str, recipient_id: int) -> str:
-    """The key of a letter: what is told, and to whom."""
+    """Return the key of a letter, from its reminder and its recipient."""
     return f"{told}:{recipient_id}"
 
 
@@ -262,7 +274,7 @@ def _waiting(kinds: Sequence[str]) -> ColumnElement[bool]:
 
 
 def _moot(*which: ColumnElement[bool]) -> Update:
-    # One that may have arrived stays unknown, and is not sent again.
+    # A letter that may have arrived stays unknown, and is not sent again.
     state = case((Letter.state == LetterState.PENDING, literal(LetterState.MOOT, Letter.state.type)), else_=Letter.state)
     ended = update(Letter).where(*which).values(state=state, next_at=None, **WITHOUT_TEXT)
     return ended.execution_options(synchronize_session=False)
@@ -272,9 +284,10 @@ def _moot(*which: ColumnElement[bool]) -> Update:
 
 
 def claim(session: Session, now: datetime, lease: timedelta, limit: int = 1) -> list[Claimed]:
-    """Take letters into one's hand until ``now + lease``, those that wait longest first. What another sender looks at is skipped.
+    """Claim letters until ``now + lease``, those that wait longest first.
 
-    Taken again are letters whose sender let the lease run out: it died or hung, perhaps after DATA, so that this is their one resend.
+    Rows that another sender holds are skipped. A letter is claimed again when its sender let the
+    lease run out: the sender died or hung, perhaps after DATA, so this is the letter's one resend.
     """
     in_hand = Letter.state == LetterState.SENDING
     free = (
@@ -304,27 +317,39 @@ _CLAIMED = ("id", "kind", "recipient_name", "address", "subject", "text", "html"
 
 
 def settle_sent(session: Session, letter: Claimed, now: datetime) -> bool:
-    """The server has taken it. False, here and below, when the lease had run out and the letter is in another's hand."""
+    """Settle a letter that the server has taken.
+
+    False, here and below, when the lease had run out and another sender has the letter.
+    """
     return _settle(session, letter, state=LetterState.SENT, sent_at=now, next_at=None, error=None)
 
 
 def settle_failed(session: Session, letter: Claimed, error: str) -> bool:
-    """The server refuses it for good. A resend that is refused says nothing of the first one: that stays unknown."""
+    """Settle a letter that the server refuses for good.
+
+    A refused resend says nothing about the first sending: that stays unknown.
+    """
     return _settle(session, letter, state=LetterState.UNKNOWN if letter.once_more else LetterState.FAILED, next_at=None, error=error)
 
 
 def settle_retry(session: Session, letter: Claimed, next_at: datetime, error: str) -> bool:
-    """Nothing was handed over this time: try again at ``next_at``."""
+    """Settle a try that handed nothing over: try again at ``next_at``."""
     return _settle(session, letter, state=LetterState.UNKNOWN if letter.once_more else LetterState.PENDING, next_at=next_at, error=error)
 
 
 def settle_unknown(session: Session, letter: Claimed, next_at: datetime, error: str) -> bool:
-    """The connection was lost after DATA: once more at ``next_at``, unless this was the resend."""
+    """Settle a try whose connection was lost after DATA: once more at ``next_at``.
+
+    Not once more if this was the resend.
+    """
     return _settle(session, letter, state=LetterState.UNKNOWN, next_at=None if letter.once_more else next_at, error=error)
 
 
 def settle_abandoned(session: Session, now: datetime) -> int:
-    """Resends whose sender let the lease run out are not tried a third time: their fate stays unknown."""
+    """Settle resends whose sender let the lease run out: their state stays unknown.
+
+    They are not tried a third time.
+    """
     abandoned = and_(Letter.state == LetterState.SENDING, Letter.next_at.is_(None), Letter.leased_until <= now)
     values = {"state": LetterState.UNKNOWN, "leased_until": None, "error": "lease", **WITHOUT_TEXT}
     return _changed(session, update(Letter).where(abandoned).values(**values))
@@ -353,7 +378,10 @@ def letters_of(
     after: int = 0,
     limit: int = 100,
 ) -> Sequence[Letter]:
-    """Who was told what, when: letters in the order they were written, without their texts. What is None does not filter."""
+    """List letters in the order they were written, without their texts.
+
+    They tell who was told what, and when. An argument that is None does not filter.
+    """
     statement = select(Letter).options(defer(Letter.text, raiseload=True), defer(Letter.html, raiseload=True))
     if cycle_id is not None:
         statement = statement.where(Letter.cycle_id == cycle_id)

@@ -1,1 +1,1 @@
-"""People (人员): who belongs where, who holds which post, who may do what."""
+"""People (人员): their branches, their posts and their rights."""

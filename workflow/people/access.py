@@ -1,6 +1,7 @@
-"""The one table of who may do what (权限表). A route or verb that is not in it is refused.
+"""The one table of access rights (权限表). A route or verb that is not in it is refused.
 
-What is not yours answers like what does not exist (NotFound); what your role never does is Forbidden.
+A thing that is not yours answers like a thing that does not exist (NotFound); an act that your role
+never does is Forbidden.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from workflow.foundation.vocabulary import SCHOOL_ROLES, Post, Role
 
 
 class Scope(StrEnum):
-    """How far a role reaches (范围)."""
+    """The reach of a role (范围)."""
 
     ALL = "all"
     BRANCH = "branch"
@@ -22,7 +23,7 @@ class Scope(StrEnum):
 
 
 class Action(StrEnum):
-    """What can be asked for (操作). Each route names exactly one."""
+    """A kind of request (操作). Each route names exactly one."""
 
     READ_SELF = "read_self"
     READ_DEFINITION = "read_definition"
@@ -87,7 +88,7 @@ class Action(StrEnum):
 _OFFICE = {Role.OFFICE: Scope.ALL}
 _SCHOOL_READERS = {Role.OFFICE: Scope.ALL, Role.COMMITTEE: Scope.ALL, Role.AUDITOR: Scope.ALL}
 SCHOOL_READERS = frozenset(_SCHOOL_READERS)
-"""Who reads what concerns the whole school."""
+"""The roles that read the matters of the whole school."""
 _BRANCH_READERS = {**_SCHOOL_READERS, Role.SECRETARY: Scope.BRANCH, Role.COMMITTEE_MEMBER: Scope.BRANCH}
 _SECRETARY = {Role.SECRETARY: Scope.BRANCH}
 _LEADERS = {Role.SECRETARY: Scope.BRANCH, Role.COMMITTEE_MEMBER: Scope.BRANCH}
@@ -161,12 +162,19 @@ ROLES_OF_POST: Mapping[Post, tuple[Role, ...]] = {
     Post.COMMITTEE_MEMBER: (Role.COMMITTEE_MEMBER, Role.MEMBER),
     Post.GROUP_LEADER: (Role.MEMBER,),
 }
-"""Secretary and deputy act as secretary, which includes committee_member; a group leader has no more than a member."""
+"""The roles that each post gives.
+
+Secretary and deputy act as secretary, which includes committee_member; a group leader has no more
+than a member.
+"""
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Somebody who acts (操作人), with all roles of the day. Someone with several posts has the union of them."""
+    """A person who acts (操作人), with all roles of the day.
+
+    Somebody with several posts has the union of their roles.
+    """
 
     person_id: int
     staff_no: str
@@ -175,26 +183,32 @@ class Caller:
     branches: Mapping[str, frozenset[Role]] = field(default_factory=dict)
     """Roles by branch code."""
     stands_for: Mapping[str, str] = field(default_factory=dict)
-    """By branch code the 学工号 of the one whose substitute this person is today; his roles are among those above."""
+    """The person whose substitute this one is today, as 学工号 by branch code.
+
+    The roles of the other are among those above.
+    """
 
     def roles_in(self, branch_code: str | None) -> frozenset[Role]:
-        """What this person is towards one branch, school roles included."""
+        """Return the roles of this person in one branch, school roles included."""
         here = self.branches.get(branch_code, frozenset()) if branch_code is not None else frozenset()
         return self.school | here
 
     def plain_member(self, branch_code: str) -> bool:
-        """Whether this person is a member of a branch and nothing more: he reads of it what is his own, and what is published."""
+        """Tell whether this person is a member of a branch and nothing more.
+
+        Such a member reads in the branch only their own records, and what is published.
+        """
         return not self.roles_in(branch_code) - {Role.MEMBER, Role.ADMINISTRATOR}
 
     @property
     def roles(self) -> frozenset[Role]:
-        """Everything this person is anywhere."""
+        """Return all roles of this person, in the school and in any branch."""
         return self.school.union(*self.branches.values())
 
     def may(self, action: Action, branch_code: str | None = None) -> Mapping[Role, Scope]:
-        """The roles, with their reach, by which this person may do that here.
+        """Return the roles, with their reach, by which this person may do that here.
 
-        Raises Forbidden when no role of his ever does it, NotFound when his do, but not here.
+        Raises Forbidden when no role of theirs ever does it, NotFound when one does, but not here.
         """
         rows = ACCESS.get(action, {})
         if not any(role in rows for role in self.roles):
@@ -207,7 +221,10 @@ class Caller:
 
 
 def roles_of(branch_code: str | None, held: Sequence[tuple[str, str | None]]) -> tuple[frozenset[Role], dict[str, frozenset[Role]]]:
-    """Roles of a member of a branch who holds these posts, each as (role or post, branch code or None)."""
+    """Return the roles of a branch member who holds these posts.
+
+    Each post is (role or post, branch code or None).
+    """
     school: set[Role] = set()
     branches: dict[str, set[Role]] = {}
     if branch_code is not None:

@@ -1,7 +1,8 @@
-"""Accounts (账号): who may sign in, by password or by a token for programs.
+"""Accounts (账号): the sign-in of people, by password or by a token for programs.
 
-Passwords are argon2 hashes. Sessions, tokens and invitations are random 256-bit values of which only the SHA-256 is kept, so that a copy of
-these tables opens nothing; each has an end and can be revoked at once.
+Passwords are argon2 hashes. Sessions, tokens and invitations are random 256-bit values. Only their
+SHA-256 is kept, so that a copy of these tables opens nothing; each has an end and can be revoked at
+once.
 """
 
 from __future__ import annotations
@@ -36,14 +37,20 @@ from workflow.people.organisation import Appointment, Person, in_post
 PASSWORD_LENGTH = range(10, 129)
 _hasher = PasswordHasher()
 _at_once = BoundedSemaphore(2)
-"""A hash takes 64 MB and a fifth of a second: more than a few at once would starve everybody else."""
+"""The limit of hashes at the same time.
+
+A hash takes 64 MB and a fifth of a second: more than a few at once would starve everybody else.
+"""
 _NOBODY = _hasher.hash(secrets.token_hex())
-"""Verified against when there is no such account, so that the time it takes says nothing."""
+"""A hash to verify when there is no such account, so that the time it takes says nothing."""
 
 
 @tracked(hidden=["password_hash"])
 class Account(Base):
-    """The sign-in of a person (账号). Without a password it opens nothing, until an invitation sets one."""
+    """The sign-in of a person (账号).
+
+    Without a password it opens nothing, until an invitation sets one.
+    """
 
     __tablename__ = "account"
 
@@ -61,7 +68,7 @@ class Account(Base):
 
 @tracked(hidden=["hash"])
 class Token(Numbered, Base):
-    """A named bearer token (令牌) for programs: shown once, expiring, revocable."""
+    """A named bearer token (令牌) for programs: shown once, with an end, revocable."""
 
     __tablename__ = "token"
     __table_args__ = (CheckConstraint("expires_at > created_at", name="expires"),)
@@ -104,7 +111,7 @@ class Invitation(Numbered, Base):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
-    """When it was used, or replaced by a newer one."""
+    """The time at which it was used, or replaced by a newer one."""
 
     person: Mapped[Person] = relationship()
 
@@ -161,7 +168,7 @@ personal(
 
 @dataclass(frozen=True)
 class Issued:
-    """A secret as it is shown, once, and the row that remembers it."""
+    """A secret, shown once, and the row that remembers it."""
 
     secret: str
     id: int
@@ -169,12 +176,18 @@ class Issued:
 
 
 def digest(secret: str) -> str:
-    """What is kept of a session, token or invitation. Random 256 bits need no salt and no slow hash."""
+    """Hash the secret of a session, token or invitation: only the hash is kept.
+
+    Random 256 bits need no salt and no slow hash.
+    """
     return sha256(secret.encode()).hexdigest()
 
 
 def open_account(session: Session, person: Person, *, now: datetime, password: str | None = None) -> Account:
-    """Give a person an account, or set the password of the one there is. Raises Invalid for a password that is too short."""
+    """Give a person an account, or set the password of the account they have.
+
+    Raises Invalid for a password that is too short.
+    """
     account = session.get(Account, person.id)
     if account is None:
         account = Account(person_id=person.id, password_hash=None, created_at=now, disabled_at=None)
@@ -186,16 +199,20 @@ def open_account(session: Session, person: Person, *, now: datetime, password: s
 
 
 def set_password(session: Session, account: Account, password: str, *, now: datetime) -> None:
-    """Set it, and end what the old one opened: sign-ins by browsers, and a link that would set another one.
+    """Set the password, and end the sign-ins by browsers and a link that would set another one.
 
-    Tokens stay: an administrator gave them, no password opens them, and a program goes on while somebody forgets his. Raises Invalid.
+    Tokens stay: an administrator gave them, no password opens them, and a program must go on when
+    somebody forgets a password. Raises Invalid.
     """
     account.password_hash = hash_password(password)
     _end_sign_ins(session, account.person_id, now)
 
 
 def disable(session: Session, account: Account, *, by: Caller, now: datetime) -> None:
-    """Nobody acts by this account from now on: sessions, tokens and invitations end with it, for good. Raises Conflict for one's own."""
+    """Disable an account: nobody acts by it from now on.
+
+    Sessions, tokens and invitations end with it, for good. Raises Conflict for one's own.
+    """
     if account.person_id == by.person_id:
         raise Conflict(Words("不能停用自己的账号", "you cannot disable your own account"))
     account.disabled_at = account.disabled_at or now
@@ -204,7 +221,7 @@ def disable(session: Session, account: Account, *, by: Caller, now: datetime) ->
 
 
 def enable(session: Session, account: Account) -> None:
-    """The password that he had opens it again; tokens are made anew."""
+    """Enable an account again with its old password; tokens must be made anew."""
     account.disabled_at = None
     session.flush()
 
@@ -216,7 +233,7 @@ def _end_sign_ins(session: Session, person_id: int, now: datetime) -> None:
 
 
 def account_of(session: Session, staff_no: str, *, for_update: bool = False) -> Account:
-    """Raises NotFound."""
+    """Find the account of a person. Raises NotFound."""
     statement = select(Account).join(Account.person).options(contains_eager(Account.person)).where(Person.staff_no == staff_no)
     account = session.scalar(statement.with_for_update(of=Account) if for_update else statement)
     if account is None:
@@ -227,7 +244,10 @@ def account_of(session: Session, staff_no: str, *, for_update: bool = False) -> 
 def create_officer(
     session: Session, *, staff_no: str, name: str, role: Role, now: datetime, email: str | None = None, password: str | None = None
 ) -> Person:
-    """An account with a role in the school: office, committee, auditor or administrator. Raises Exists when it holds that role already."""
+    """Make an account with a role in the school: office, committee, auditor or administrator.
+
+    Raises Exists when the person holds that role already.
+    """
     if role not in SCHOOL_ROLES:
         raise Invalid(
             {
@@ -253,7 +273,7 @@ def create_officer(
 
 
 def hash_password(password: str) -> str:
-    """Raises Invalid when the password is shorter than ten or longer than 128 characters."""
+    """Hash a password. Raises Invalid if it has fewer than ten or more than 128 characters."""
     if len(password) not in PASSWORD_LENGTH:
         raise Invalid({"password": Words("口令须为 10 至 128 个字符", "a password has 10 to 128 characters")})
     with _at_once:
@@ -261,7 +281,10 @@ def hash_password(password: str) -> str:
 
 
 def sign_in(session: Session, *, staff_no: str, password: str, now: datetime, hours: int) -> Issued:
-    """Start a browser's session. Raises Unauthenticated, in the same time and words whether the account exists or not."""
+    """Start a browser's session.
+
+    Raises Unauthenticated, in the same time and words whether the account exists or not.
+    """
     account = session.scalar(select(Account).join(Person).where(Person.staff_no == staff_no, Account.disabled_at.is_(None)))
     stored = account.password_hash if account is not None else None
     with _at_once:
@@ -280,9 +303,11 @@ def sign_in(session: Session, *, staff_no: str, password: str, now: datetime, ho
 
 
 def _stands(session: Session, person_id: int, stored: str | None) -> bool:
-    """Whether the account is as it was read before the hash was computed; until this transaction ends it stays so.
+    """Tell whether the account is the same as before the hash was computed, and keep it so.
 
-    Whoever sets a password or disables the account meanwhile is either seen here, or waits and then ends the session that begins here.
+    It stays the same until this transaction ends. If somebody sets a password or disables the
+    account meanwhile, this function sees it, or that change waits and then ends the session that
+    begins here.
     """
     same = (Account.person_id == person_id, Account.password_hash == stored, Account.disabled_at.is_(None))
     return session.scalar(select(Account.person_id).where(*same).with_for_update(read=True)) is not None
@@ -296,7 +321,10 @@ def sign_out(session: Session, *, secret: str, now: datetime) -> None:
 
 
 def issue_token(session: Session, person: Person, *, name: str, now: datetime, expires_at: datetime) -> Issued:
-    """A bearer token for programs. Raises Invalid for an end that is not ahead, Conflict for someone without an account."""
+    """Make a bearer token for programs.
+
+    Raises Invalid for an end that is not ahead, Conflict for a person without an account.
+    """
     if expires_at <= now:
         raise Invalid({"expires_at": Words("须晚于现在", "must lie ahead")})
     account = session.get(Account, person.id)
@@ -312,7 +340,7 @@ def issue_token(session: Session, person: Person, *, name: str, now: datetime, e
 
 
 def revoke_token(session: Session, token_id: int, *, now: datetime) -> Token:
-    """Raises NotFound. Revoking twice changes nothing."""
+    """Revoke a token. Raises NotFound. Revoking twice changes nothing."""
     token = session.get(Token, token_id)
     if token is None:
         raise NotFound
@@ -321,16 +349,16 @@ def revoke_token(session: Session, token_id: int, *, now: datetime) -> Token:
     return token
 
 
-# Each is built once: building it takes longer than asking it, and every request asks it.
+# Each statement is built once: building takes longer than running it, and every request runs it.
 
 
 def tokens_after(session: Session, token_id: int, limit: int) -> Sequence[Token]:
-    """Tokens in the order they were made, without their secrets, which nobody has."""
+    """List tokens in the order they were made, without their secrets, which nobody has."""
     return session.scalars(select(Token).options(joinedload(Token.person)).where(Token.id > token_id).order_by(Token.id).limit(limit)).all()
 
 
 def accounts_after(session: Session, staff_no: str, limit: int) -> Sequence[Account]:
-    """Accounts in the order of their 学工号, after one of them."""
+    """List accounts in the order of their 学工号, after one of them."""
     return session.scalars(
         select(Account)
         .join(Account.person)

@@ -1,4 +1,7 @@
-"""Callers (办理人): who acts, by a token, a session or a 学工号, with roles, branches and substitutes in one statement."""
+"""Callers (办理人): the person who acts, found by a token, a session or a 学工号.
+
+Roles, branches and substitutes come in the same statement.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,10 @@ from workflow.people.substitutes import Substitute, standing
 
 
 def caller_by_secret(session: Session, kind: type[Token | WebSession], secret: str, now: datetime) -> Caller:
-    """Who is calling, with all roles of the day, in one statement. Raises Unauthenticated."""
+    """Find the caller of a secret, with all roles of the day, in one statement.
+
+    Raises Unauthenticated.
+    """
     on = local_day(now)
     caller = _caller(session, _by_secret(kind), {"hash": digest(secret), "now": now, "on": on})
     if caller is None:
@@ -37,7 +43,10 @@ def caller_by_secret(session: Session, kind: type[Token | WebSession], secret: s
 
 
 def caller_for(session: Session, staff_no: str, on: date) -> Caller:
-    """A person as somebody who acts, for the command line and the demo. Raises NotFound for someone without an account."""
+    """Find a person as a caller, for the command line and the demo.
+
+    Raises NotFound for a person without an account.
+    """
     caller = _caller(session, _by_staff_no(), {"staff_no": staff_no, "on": on})
     if caller is None:
         raise NotFound(Words(f"{person_by_staff_no(session, staff_no).name} 没有账号", "no account"))
@@ -78,7 +87,10 @@ def _by_staff_no() -> Select[object]:
 
 
 def _callers() -> Select[object]:
-    """Select whoever has an account, with the posts they hold or stand in for on a day ``on``."""
+    """Select the people with an account, and their posts on a day ``on``.
+
+    These are the posts that they hold or stand in for.
+    """
     on: BindParameter[date] = bindparam("on", type_=Date)
     of_post, absent = aliased(Branch), aliased(Person)
     word = func.coalesce(Appointment.role, Appointment.post, literal(""))

@@ -1,7 +1,7 @@
-"""Invitations (邀请): how people get in. A letter brings a one-time link, and who opens it sets the password of his account.
+"""Invitations (邀请): letters with a one-time link by which people set the password of their account.
 
-The link's code is in that letter and nowhere else: the invitation keeps its hash, and no answer carries it. A newer link replaces the older
-one. A forgotten password goes the same way.
+The link's code is in that letter and nowhere else: the invitation keeps its hash, and no answer
+carries it. A newer link replaces the older one. A forgotten password is replaced in the same way.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from workflow.people.organisation import Branch, Person
 
 @dataclass(frozen=True)
 class Desk:
-    """What letters with a link are written with."""
+    """The settings for letters with a link."""
 
     now: datetime
     base_url: str
     hours: int
-    """How long a link is good for."""
+    """The number of hours for which a link is valid."""
 
     @property
     def expires_at(self) -> datetime:
@@ -40,14 +40,17 @@ class Desk:
 
 @dataclass(frozen=True)
 class BranchInvited:
-    """How many letters to a branch were written, and who of those without a password has no address."""
+    """The number of letters to a branch, and the people with neither password nor address."""
 
     letters: int
     no_address: Sequence[Person]
 
 
 def invite(session: Session, staff_no: str, *, desk: Desk) -> Invitation:
-    """Mail somebody a link to set a password, also one who has a password. Raises NotFound, Conflict without an address or when disabled."""
+    """Mail a person a link to set a password, even if they have one.
+
+    Raises NotFound, Conflict without an address or when disabled.
+    """
     account = account_of(session, staff_no, for_update=True)
     if account.disabled_at is not None:
         raise Conflict(Words(f"{account.person.name} 的账号已停用", f"the account of {account.person.name} is disabled"))
@@ -72,7 +75,10 @@ def invite_branch(session: Session, branch: Branch, *, desk: Desk) -> BranchInvi
 
 
 def forget_password(session: Session, staff_no: str, *, desk: Desk) -> None:
-    """Mail a link to whoever forgot his password, if there is such an account and it has an address. Tells nobody whether."""
+    """Mail a link to a person who forgot their password.
+
+    Only if there is such an account and it has an address. Nobody is told whether a letter went.
+    """
     try:
         account = account_of(session, staff_no, for_update=True)
     except NotFound:
@@ -82,13 +88,20 @@ def forget_password(session: Session, staff_no: str, *, desk: Desk) -> None:
 
 
 def open_invitation(session: Session, code: str, *, now: datetime) -> Invitation:
-    """The invitation of a link. Raises NotFound alike for a wrong code, a spent, a replaced and an expired one."""
+    """Find the invitation of a link.
+
+    Raises NotFound alike for a wrong code, a spent, a replaced and an expired one.
+    """
     return _still_open(session, digest(code), now)
 
 
 def accept_invitation(session: Session, invitation: Invitation, password: str, *, now: datetime) -> None:
-    """Set the password by a link, which is spent with it; sign-ins with an older password end. Raises NotFound, Invalid."""
-    # The account orders who uses, replaces and disables: what was read before is asked again with it in hand.
+    """Set the password by a link, and spend the link; sign-ins with an older password end.
+
+    Raises NotFound, Invalid.
+    """
+    # The account's lock puts using, replacing and disabling in order: after it, the state is read
+    # again.
     account = session.scalars(select(Account).where(Account.person_id == invitation.person_id).with_for_update()).one()
     _still_open(session, invitation.hash, now)
     set_password(session, account, password, now=now)
@@ -106,7 +119,10 @@ def _still_open(session: Session, hashed: str, now: datetime) -> Invitation:
 
 
 def _write(session: Session, accounts: Sequence[Account], kind: str, desk: Desk) -> list[Invitation]:
-    """A new link for each of them, whose rows are held, and the letters that carry the links."""
+    """Make a new link for each account, and the letters that carry the links.
+
+    The rows of the accounts are held.
+    """
     ended = update(Invitation).where(any_of(Invitation.person_id, [account.person_id for account in accounts]), Invitation.ended_at.is_(None))
     session.execute(ended.values(ended_at=desk.now))
     codes = [secrets.token_urlsafe(32) for _ in accounts]
@@ -126,7 +142,8 @@ def _write(session: Session, accounts: Sequence[Account], kind: str, desk: Desk)
                 recipient_name=account.person.name,
                 address=account.person.email,
                 words=_words(account.person, kind, code, desk),
-                round=row.id,  # so that each link is a letter of its own
+                # Each link is a letter of its own.
+                round=row.id,
             )
             for account, code, row in zip(accounts, codes, rows, strict=True)
         ],

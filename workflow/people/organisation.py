@@ -1,6 +1,7 @@
-"""The school's party organisation (组织): branches, people, and the posts they hold between two days.
+"""The school's party organisation (组织): branches, people, and their posts between two days.
 
-What a process needs of it is copied to its roll (``cycle.Participant``): nothing that judges a process reads these tables.
+A process copies what it needs to its roll (``cycle.Participant``): code that judges a process never
+reads these tables.
 """
 
 from __future__ import annotations
@@ -30,12 +31,15 @@ class Branch(Numbered, Base):
     unit_code: Mapped[str]
     unit_name: Mapped[str]
     has_committee: Mapped[bool]
-    """Whether the committee sheet of the roster names three or more."""
+    """True if the committee sheet of the roster names three or more."""
 
 
 @tracked()
 class Person(Numbered, Base):
-    """A person (人员), known by the 学工号. A party member has a branch and a standing; an officer of the school need not."""
+    """A person (人员), known by the 学工号.
+
+    A party member has a branch and a standing; an officer of the school need not.
+    """
 
     __tablename__ = "person"
     __table_args__ = (
@@ -50,7 +54,7 @@ class Person(Numbered, Base):
     branch_id: Mapped[int | None] = mapped_column(ForeignKey("branch.id"))
     standing: Mapped[Standing | None] = mapped_column(word(Standing))
     cadre: Mapped[bool] = mapped_column(default=False)
-    """党员领导干部: takes part in the meeting of his own branch (M6)."""
+    """The mark 党员领导干部: takes part in the meeting of their own branch (M6)."""
 
     branch: Mapped[Branch | None] = relationship()
 
@@ -84,7 +88,7 @@ class Appointment(Numbered, Base):
     title: Mapped[str | None]
     """The roster's own words: 组织委员、宣传委员 …"""
     on_committee: Mapped[bool] = mapped_column(default=False)
-    """Whether the committee sheet names this person (支部委员会)."""
+    """True if the committee sheet names this person (支部委员会)."""
     starts_on: Mapped[date]
     ends_on: Mapped[date | None]
     """The last day in the post; the day before ``starts_on`` for one that never took effect."""
@@ -119,18 +123,18 @@ personal(
 
 
 def in_post(on: date | ColumnElement[date]) -> tuple[ColumnElement[bool], ...]:
-    """The condition that an appointment holds on a day."""
+    """Return the condition that an appointment holds on a day."""
     return (Appointment.starts_on <= on, or_(Appointment.ends_on.is_(None), Appointment.ends_on >= on))
 
 
 def holders_of(session: Session, role: Role, on: date) -> Sequence[Person]:
-    """Who holds a role of the school on a day."""
+    """List the people who hold a role of the school on a day."""
     held = select(Appointment.person_id).where(Appointment.role == role, *in_post(on))
     return session.scalars(select(Person).where(Person.id.in_(held)).order_by(Person.id)).all()
 
 
 def person_by_staff_no(session: Session, staff_no: str) -> Person:
-    """Raises NotFound."""
+    """Find a person by 学工号. Raises NotFound."""
     person = session.scalar(select(Person).where(Person.staff_no == staff_no))
     if person is None:
         raise NotFound(Words(f"没有学工号为 {staff_no} 的人员", f"nobody has the number {staff_no}"))
@@ -138,12 +142,12 @@ def person_by_staff_no(session: Session, staff_no: str) -> Person:
 
 
 def staff_nos(session: Session, person_ids: Sequence[int]) -> dict[int, str]:
-    """The 学工号 of people, in one query."""
+    """Return the 学工号 of people, in one query."""
     return {row.id: row.staff_no for row in session.execute(select(Person.id, Person.staff_no).where(any_of(Person.id, person_ids)))}
 
 
 def branch_by_code(session: Session, code: str) -> Branch:
-    """Raises NotFound."""
+    """Find a branch by its code. Raises NotFound."""
     branch = session.scalar(select(Branch).where(Branch.code == code))
     if branch is None:
         raise NotFound(Words(f"没有编码为 {code} 的党支部", f"there is no branch {code}"))

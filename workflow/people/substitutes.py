@@ -1,7 +1,8 @@
-"""Substitutes (代行): for a dated period one member of a branch acts with the posts of another; history then says "A for B".
+"""Substitutes (代行): a member who acts with the posts of another member of the branch for some days.
 
-Who is stood for keeps his posts and may act himself. A substitute has what the other's own appointments give on the day, in that branch alone:
-never an office of the school, and never what the other has as somebody's substitute.
+History then says "A for B". The absent person keeps their posts and may act too. A substitute has
+what the other's own appointments give on the day, in that branch alone: never an office of the
+school, and never what the other has as somebody's substitute.
 """
 
 from __future__ import annotations
@@ -32,12 +33,12 @@ from workflow.people.access import Action, Caller, Scope
 from workflow.people.organisation import Appointment, Branch, Person, in_post, person_by_staff_no
 
 LEADING = (Post.SECRETARY, Post.DEPUTY)
-"""Who names his own substitute."""
+"""The posts whose holders name their own substitute."""
 
 
 @tracked()
 class Substitute(Numbered, Base):
-    """One who stands for another (代行人) from a first day to a last one."""
+    """A person who stands for another (代行人) from a first day to a last one."""
 
     __tablename__ = "substitute"
     __table_args__ = (
@@ -49,12 +50,12 @@ class Substitute(Numbered, Base):
 
     branch_id: Mapped[int] = mapped_column(ForeignKey("branch.id"))
     person_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("person.id"))
-    """Who is stood for."""
+    """The person who is stood for."""
     substitute_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("person.id"))
     starts_on: Mapped[date]
     ends_on: Mapped[date]
     ended_at: Mapped[datetime | None]
-    """When it was ended before its last day."""
+    """The time at which it was ended before its last day."""
     recorded_by: Mapped[str]
     recorded_at: Mapped[datetime]
 
@@ -105,14 +106,15 @@ class EndSubstituteSchema(Body):
 
 
 def standing(on: date | ColumnElement[date]) -> tuple[ColumnElement[bool], ...]:
-    """The condition that a substitute stands on a day."""
+    """Return the condition that a substitute stands on a day."""
     return (Substitute.starts_on <= on, Substitute.ends_on >= on, Substitute.ended_at.is_(None))
 
 
 def name_substitute(session: Session, body: Sent, *, by: Caller, reach: Collection[Scope], now: datetime) -> Substitute:
-    """Name who stands for somebody: the secretary or deputy for himself, the office for all.
+    """Name a substitute: a secretary or deputy for themselves, the office for anybody.
 
-    Raises Forbidden, Invalid, and Exists when either of the two is named for some of these days already.
+    Raises Forbidden, Invalid, and Exists when either of the two is named for some of these days
+    already.
     """
     staff_no = body.get("staff_no", by.staff_no)
     if Scope.ALL not in reach and staff_no != by.staff_no:
@@ -133,7 +135,7 @@ def name_substitute(session: Session, body: Sent, *, by: Caller, reach: Collecti
         raise Invalid({"ends_on": Words(f"早于开始日期 {starts_on}", f"before it begins on {starts_on}")})
     if ends_on < local_day(now):
         raise Invalid({"ends_on": Words("代行期已经过去", "lies in the past")})
-    # The branch's row orders who names at the same moment; what refers to it does not wait.
+    # The branch's row puts simultaneous namings in order; rows that refer to it do not wait.
     session.execute(select(Branch.id).where(Branch.id == person.branch_id).with_for_update(key_share=True))
     in_these_days = (Substitute.starts_on <= ends_on, Substitute.ends_on >= starts_on, Substitute.ended_at.is_(None))
     same = or_(Substitute.person_id == person.id, Substitute.substitute_id == substitute.id)
@@ -157,7 +159,11 @@ def name_substitute(session: Session, body: Sent, *, by: Caller, reach: Collecti
 def end_substitute(
     session: Session, row: Substitute, *, by: Caller, reach: Collection[Scope], now: datetime, ends_on: date | None = None
 ) -> Substitute:
-    """End it at once, or give it an earlier last day: he for whom it stands, or the office. Raises Forbidden, Invalid, Conflict when it has ended."""
+    """End it at once, or give it an earlier last day.
+
+    Only the person it stands for and the office may. Raises Forbidden, Invalid, Conflict when it
+    has ended.
+    """
     if Scope.ALL not in reach and row.person_id != by.person_id:
         raise Forbidden(Words("只能结束自己的代行安排", "you end your own substitute alone"))
     session.refresh(row, ["ends_on", "ended_at"], with_for_update={"key_share": True})
@@ -174,7 +180,10 @@ def end_substitute(
 
 
 def substitutes_after(session: Session, substitute_id: int, limit: int, *, branches: Collection[str] | None = None) -> Sequence[Substitute]:
-    """Substitutes in the order they were named, past ones included, of all branches or of some."""
+    """List substitutes in the order they were named, past ones included.
+
+    Of all branches or of some.
+    """
     statement = _rows().where(Substitute.id > substitute_id)
     if branches is not None:
         statement = statement.join(Substitute.branch).where(any_of(Branch.code, branches))
@@ -182,7 +191,7 @@ def substitutes_after(session: Session, substitute_id: int, limit: int, *, branc
 
 
 def substitute_by_id(session: Session, substitute_id: int, *, branches: Collection[str] | None = None) -> Substitute:
-    """Raises NotFound, also for one of another branch than these."""
+    """Find a substitute. Raises NotFound, also for one of another branch than these."""
     row = session.scalar(_rows().where(Substitute.id == substitute_id))
     if row is None or (branches is not None and row.branch.code not in branches):
         raise NotFound
@@ -190,7 +199,7 @@ def substitute_by_id(session: Session, substitute_id: int, *, branches: Collecti
 
 
 def branches_within(by: Caller, granted: Mapping[Role, Scope]) -> list[str] | None:
-    """The branches that a caller's roles reach in this; None is all."""
+    """List the branches that these roles of a caller reach; None is all."""
     if Scope.ALL in granted.values():
         return None
     return [code for code, roles in by.branches.items() if roles & granted.keys()]

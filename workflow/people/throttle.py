@@ -1,7 +1,9 @@
-"""Throttling (限次): how often something may be tried, counted in the database, so that all processes count together.
+"""Throttling (限次): a limit of tries, counted in the database for all processes together.
 
-A try is counted before it is made, by one upsert that is committed at once: however many guess at the same moment, no more than the limit get
-through. What turns out to have been no guess is given back. Counters hold a hash of what they count: people type passwords into the wrong field.
+A try is counted before it is made, by one upsert that is committed at once: even of many
+simultaneous guesses no more than the limit get through. A try that turns out to be no guess is
+given back. Counters hold a hash of the account or address: people type passwords into the wrong
+field.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from workflow.foundation.personal import Area, Data, personal
 
 
 class TooManyTries(Refusal):
-    """This was tried too often; after ``retry_after`` seconds it may be tried again."""
+    """Too many tries; after ``retry_after`` seconds it may be tried again."""
 
     slug = "too-many-tries"
     title = Words("尝试次数过多，请稍后再试", "too many tries, please wait")
@@ -37,7 +39,7 @@ class TooManyTries(Refusal):
 
 @dataclass(frozen=True)
 class Limit:
-    """How often in how long a time, from the first try on."""
+    """A number of tries in a length of time, from the first try on."""
 
     what: str
     at_most: int
@@ -54,13 +56,16 @@ SWEPT_AT_ONCE = 100
 
 @granted()
 class Attempt(Base):
-    """How often something was tried since its first try (尝试次数). No history: it says nothing of anybody, and is soon forgotten."""
+    """The count of tries since the first one (尝试次数).
+
+    No history: it says nothing of anybody, and is soon forgotten.
+    """
 
     __tablename__ = "attempt"
     __table_args__ = (Index("ix_attempt_ends_at", "ends_at"),)
 
     key: Mapped[str] = mapped_column(primary_key=True)
-    """SHA-256 of the limit's name and of whom it counts."""
+    """SHA-256 of the limit's name and of the account or address that it counts."""
     count: Mapped[int]
     ends_at: Mapped[datetime]
 
@@ -76,12 +81,14 @@ personal(
 
 
 def take(session: Session, tries: Sequence[tuple[Limit, str]], now: datetime) -> None:
-    """Count one try of each, for instance of an account and from an address, in a transaction that is committed before the try is made.
+    """Count one try of each limit, for instance of an account and from an address.
 
-    Raises TooManyTries, with the longest wait, when one of them has had all of its tries: then none is counted.
+    The transaction is committed before the try is made. Raises TooManyTries, with the longest wait,
+    when one of them has had all of its tries: then none is counted.
     """
     limits = {_key(limit, whom): limit for limit, whom in tries}
-    # In one order: two who count the same would else wait for one another in a circle.
+    # Always in the same order: otherwise two that count the same keys could wait for each other in
+    # a circle.
     rows = [{"key": key, "count": 1, "ends_at": now + limits[key].within} for key in sorted(limits)]
     counting = insert(Attempt).values(rows)
     over = Attempt.ends_at <= now
@@ -96,17 +103,20 @@ def take(session: Session, tries: Sequence[tuple[Limit, str]], now: datetime) ->
 
 
 def give_back(session: Session, limit: Limit, whom: str) -> None:
-    """That try was none: the password was right."""
+    """Take one try back: it was no guess, the password was right."""
     session.execute(update(Attempt).where(Attempt.key == _key(limit, whom), Attempt.count > 0).values(count=Attempt.count - 1))
 
 
 def forget(session: Session, limit: Limit, whom: str) -> None:
-    """Begin to count anew."""
+    """Delete a counter, so that the count begins anew."""
     session.execute(delete(Attempt).where(Attempt.key == _key(limit, whom)))
 
 
 def network_of(address: str) -> str:
-    """The network that a client's address stands for. An IPv6 address has the 2**64 of its network too, so those count as one."""
+    """Return the network of a client's address.
+
+    A client with an IPv6 address has the 2**64 addresses of its network too, so those count as one.
+    """
     try:
         client = ip_address(address)
     except ValueError:
@@ -117,7 +127,7 @@ def network_of(address: str) -> str:
 
 
 def _sweep(session: Session, now: datetime, but: Sequence[str]) -> None:
-    # Never waits, and comes last: whoever counts cannot be held up by who sweeps.
+    # It never waits, and comes last: deleting old counters cannot hold up a count.
     over = select(Attempt.key).where(Attempt.ends_at <= now, not_(any_of(Attempt.key, but))).limit(SWEPT_AT_ONCE).with_for_update(skip_locked=True)
     session.execute(delete(Attempt).where(Attempt.key.in_(over.scalar_subquery())), execution_options={"synchronize_session": False})
 

@@ -1,1 +1,4 @@
-"""Readings (读数): values for pages and answers that are not one record. Nothing here changes anything."""
+"""Readings (读数): values for pages and answers that are not one record.
+
+Nothing here changes anything.
+"""

@@ -10,9 +10,11 @@ FORWARD = (Trigger.ADVANCE, Trigger.FILE, Trigger.ACCEPT, Trigger.DECIDE, Trigge
 
 
 def mermaid(kind: Kind) -> str:
-    """A mermaid state diagram: every way forward, and each way back once, with the stage it may reach back to.
+    """Draw a mermaid state diagram of a kind.
 
-    A way forward that leads no further puts right what was done before, and is marked so (更正).
+    It has every way forward, and each way back once, with the stage it may reach back to. A forward
+    trigger that does not lead to a later stage corrects what was done before, and is marked so
+    (更正).
     """
     moves, order = MOVES[kind], STAGES[kind]
     lines = ["stateDiagram-v2", f"    [*] --> {order[0]}"]
@@ -32,7 +34,10 @@ def mermaid(kind: Kind) -> str:
 
 
 def recorded_in() -> dict[str, list[str]]:
-    """The clauses that are recorded and nobody is asked for, with the columns that say so (``database.notes``)."""
+    """List the clauses that are recorded and that no requirement asks for, with their columns.
+
+    The columns name them with ``database.notes``.
+    """
     found: dict[str, list[str]] = {}
     for table in Base.metadata.sorted_tables:
         for column in table.columns:

@@ -1,7 +1,7 @@
-"""The examination (体检): what ``zhibu doctor`` finds, one line each, with what to do about it.
+"""The examination (体检): the findings of ``zhibu doctor``, one line each, with advice.
 
-BROKEN is what keeps the service or its letters from working; a WARNING works and should not stay so. Mail and database are ports: this room
-knows no SMTP and starts no server.
+BROKEN keeps the service or its letters from working; a WARNING works and should not stay so. Mail
+and database are ports: this room knows no SMTP and starts no server.
 """
 
 from __future__ import annotations
@@ -31,7 +31,10 @@ from workflow.year.cycle import Process
 OLDEST_POSTGRESQL = 16
 SKEW_NOTICED, SKEW_BORNE = timedelta(seconds=2), timedelta(minutes=1)
 SILENCE_BORNE = timedelta(minutes=10)
-"""A worker that has not ended a tick for so long is taken for dead; one tick sends for five minutes at most."""
+"""The longest time without a finished tick before a worker is taken for dead.
+
+One tick sends for five minutes at most.
+"""
 LETTER_WAIT_BORNE = timedelta(hours=1)
 LOCAL = {"localhost", "127.0.0.1", "::1"}
 DIFFERENT_CHARACTERS = 8
@@ -39,7 +42,7 @@ MOST_TOLD = 5
 
 
 class State(Word):
-    """How a thing stands (体检结果)."""
+    """The state of an examined thing (体检结果)."""
 
     OK = "ok", "正常"
     WARNING = "warning", "提醒"
@@ -48,7 +51,7 @@ class State(Word):
 
 @dataclass(frozen=True)
 class Finding:
-    """One line: what was looked at, how it stands, and what was found or is to be done."""
+    """One line: the thing that was examined, its state, and the finding or the advice."""
 
     what: str
     state: State
@@ -56,7 +59,7 @@ class Finding:
 
 
 class Logins(Protocol):
-    """The database's logins; looked at is the application's."""
+    """The database's logins; the application's is examined."""
 
     @property
     def application(self) -> str: ...
@@ -82,10 +85,10 @@ def examine(
     clock: Callable[[], datetime],
     newest_migration: str | None,
 ) -> Iterator[Finding]:
-    """Everything, however much of it is broken.
+    """Examine everything, however much of it is broken.
 
-    ``opened`` gives the database's logins for as long as its block lasts (an embedded server runs only then); ``greet`` says hello to the mail
-    server and raises when it does not answer.
+    ``opened`` gives the database's logins for as long as its block lasts (an embedded server runs
+    only then); ``greet`` says hello to the mail server and raises when it does not answer.
     """
     try:
         with opened() as logins:
@@ -185,7 +188,7 @@ def _worker(connection: Connection, now: datetime) -> Finding:
 
 
 def _letters(connection: Connection) -> Iterator[Finding]:
-    """Tell of letters that are put aside: which, of which branch, and the type of the error."""
+    """Report the letters that are put aside: kind, branch, and the type of the error."""
     aside = select(LetterAside.key, LetterAside.kind, LetterAside.error, LetterAside.process_id)
     stuck = select(Letter.key, Letter.kind, Letter.error, Letter.process_id).where(
         Letter.next_at.is_not(None),

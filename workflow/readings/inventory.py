@@ -1,4 +1,4 @@
-"""The inventory of personal data (个人信息清单): what the tables declare, as Markdown for the office.
+"""The inventory of personal data (个人信息清单): the tables' declarations, as Markdown for the office.
 
 It reads declarations and never a row of the database.
 """
@@ -19,7 +19,7 @@ Declared = tuple[Table, Declaration]
 REACH = {Scope.ALL: "全校", Scope.BRANCH: "本支部", Scope.OWN: "本人"}
 HEAD = "| 表 table · 是谁的 of whom | 内容 what | 为什么 why | 谁能看 read by | 留多久 kept |"
 NOT_TOLD = "＊"
-"""Marks a column of which the history says only that it changed."""
+"""The mark of a column of which the history says only that it changed."""
 WITH_THE_PERSON, WITH_THE_YEAR = "随人员", "随年度"
 
 
@@ -43,7 +43,7 @@ def inventory(metadata: MetaData, *, retention_years: int | None) -> str:
 
 
 def readers(read_by: str) -> str:
-    """Say in Chinese who reads: an action's roles and their reach, or words as they stand."""
+    """Name the readers in Chinese: an action's roles and their reach, or words as they stand."""
     if read_by not in set(Action):
         return read_by
     roles: dict[Scope, list[str]] = {}

@@ -24,7 +24,10 @@ class LedgerLine:
 
 
 def ledger(session: Session, cycle: Cycle, *, branch: str | None, recipient: str | None, after: int, limit: int) -> Sequence[LedgerLine]:
-    """Letters of a year in the order they were written, of one branch or to one person if named."""
+    """List the letters of a year in the order they were written.
+
+    Of one branch or to one person, if named.
+    """
     of_branches = session.execute(select(Process.id, Branch.code).join(Process.branch).where(Process.cycle_id == cycle.id))
     codes: dict[int, str] = {row.id: row.code for row in of_branches}
     try:

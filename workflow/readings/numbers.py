@@ -1,4 +1,4 @@
-"""Numbers for the monitoring of a school (监控数字): letters by what became of them, processes by stage. No names."""
+"""Numbers for the monitoring of a school (监控数字): letters by state, processes by stage. No names."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from workflow.year.cycle import Cycle, Process
 
 @dataclass(frozen=True)
 class SchoolNumbers:
-    """What is counted when it is asked for, so that it is the same whoever answers (全校数字)."""
+    """The counts of one request (全校数字), so that every server gives the same answer."""
 
     letters: Mapping[LetterState, int]
     processes: Mapping[tuple[int, Kind, Stage], int]
-    """By year, kind and stage."""
+    """The numbers by year, kind and stage."""
     oldest_unsent: datetime | None
     last_tick: datetime | None
 
 
 def numbers_of(session: Session) -> SchoolNumbers:
-    """Count, in a few queries."""
+    """Count letters and processes, in a few queries."""
     of_cycles = select(Cycle.year, Process.kind, Process.stage, func.count()).join(Cycle, Cycle.id == Process.cycle_id)
     processes = session.execute(of_cycles.group_by(Cycle.year, Process.kind, Process.stage))
     letters: dict[LetterState, int] = dict(session.execute(select(Letter.state, func.count()).group_by(Letter.state)).all())

@@ -1,11 +1,14 @@
-"""The dashboard (进度): what the office polls, and its rows. A poll costs the same however many branches there are.
+"""The dashboard (进度): the figures that the office polls, and its rows.
 
-Two tables follow every change by trigger, so that no path can forget them, and no row is written that every writer would wait for:
+A poll costs the same however many branches there are. Two tables follow every change by trigger, so
+that no path can forget them, and there is no row that every writer would wait for:
 
-* ``progress_delta`` has +1 and -1 for each bucket (stage, due day, in a later round, late) that a process enters or leaves; the worker folds them
-  into ``progress_count``, and until then a reader adds them on top. The due day in the bucket makes "overdue" exact at midnight without a write.
-* ``branch_change`` has a row for whatever changes a row of ``/branches``: moves, days, names, secretaries. A cursor is a transaction id below which
-  everything had ended when it was given: who asks with it again misses nothing, and may be told something twice.
+* ``progress_delta`` has +1 and -1 for each bucket (stage, due day, in a later round, late) that a
+  process enters or leaves; the worker folds them into ``progress_count``, and until then a reader
+  adds them on top. The due day in the bucket makes "overdue" exact at midnight without a write.
+* ``branch_change`` has a row for every change of a row of ``/branches``: moves, days, names,
+  secretaries. A cursor is a transaction id; everything below it had ended when the cursor was
+  given: a reader who asks with it again misses nothing, and may be told something twice.
 """
 
 from __future__ import annotations
@@ -56,7 +59,7 @@ class TransactionId(UserDefinedType[str]):
 
 @granted("select, insert, update")
 class ProgressCount(Base):
-    """How many processes stand in a bucket (已汇总的数)."""
+    """The number of processes in a bucket (已汇总的数)."""
 
     __tablename__ = "progress_count"
     __table_args__ = (PrimaryKeyConstraint("cycle_id", "kind", "stage", "due_on", "again", "late"),)
@@ -66,7 +69,7 @@ class ProgressCount(Base):
     stage: Mapped[Stage] = mapped_column(word(Stage))
     due_on: Mapped[date] = mapped_column(Date)
     again: Mapped[bool]
-    """In a later round and not filed again."""
+    """True in a later round and not filed again."""
     late: Mapped[bool]
     n: Mapped[int]
     changed_at: Mapped[datetime]
@@ -74,7 +77,7 @@ class ProgressCount(Base):
 
 @granted("select, delete, update")
 class ProgressDelta(Numbered, Base):
-    """A process has entered or left a bucket (待汇总的变化)."""
+    """A process that has entered or left a bucket (待汇总的变化)."""
 
     __tablename__ = "progress_delta"
     __table_args__ = (Index("ix_progress_delta_cycle", "cycle_id", "kind"),)
@@ -91,7 +94,7 @@ class ProgressDelta(Numbered, Base):
 
 @granted("select, delete")
 class BranchChange(Numbered, Base):
-    """A row of ``/branches`` has changed (支部行的变化)."""
+    """A row of ``/branches`` that has changed (支部行的变化)."""
 
     __tablename__ = "branch_change"
     __table_args__ = (Index("ix_branch_change_since", "cycle_id", "kind", "xid"), Index("ix_branch_change_process", "process_id", "xid", "id"))
@@ -177,10 +180,11 @@ personal(BranchChange, Area.SYSTEM, "支部行的变化", other="cycle_id proces
 
 @dataclass(frozen=True)
 class Cursor:
-    """From where changes are asked: everything before transaction ``since`` had ended. In the middle of a sweep, also how far it has come.
+    """The place from which changes are asked: every transaction before ``since`` had ended.
 
-    ``era`` is the cluster and the local day: a school restored on another server meets another count of transactions, and at midnight rows turn
-    overdue without a change. A cursor of another era means "all".
+    In the middle of a sweep, also the place that the sweep has reached. ``era`` is the cluster and
+    the local day: a school restored on another server has another count of transactions, and at
+    midnight rows turn overdue without a change. A cursor of another era means "all".
     """
 
     era: str
@@ -192,7 +196,7 @@ class Cursor:
 
     @classmethod
     def read(cls, written: str) -> Cursor:
-        """Raises ValueError for what is no cursor."""
+        """Read a written cursor. Raises ValueError for anything else."""
         if not re.fullmatch(r"[0-9]{1,20}(\.[0-9-]{10})?:[0-9]{1,19}(:[0-9]{1,19}:[0-9]{1,18})?", written, re.ASCII):
             raise ValueError(written)
         era, since, *at = written.split(":")
@@ -201,7 +205,7 @@ class Cursor:
 
 @dataclass(frozen=True)
 class Overview:
-    """Where a cycle stands (总体进度). ``as_of`` is when this first became true."""
+    """The progress of a cycle (总体进度). ``as_of`` is the time at which this first became true."""
 
     year: int
     as_of: datetime
@@ -211,9 +215,9 @@ class Overview:
     by_stage: dict[Stage, int]
     overdue: int
     due_soon: int
-    """Due within seven days, today included, and not overdue."""
+    """The number due within seven days, today included, and not overdue."""
     returned: int
-    """In a later round and not filed again."""
+    """The number in a later round and not filed again."""
     late: int
 
 
@@ -257,7 +261,11 @@ def overview(session: Session, cycle: Cycle, *, now: datetime, kind: Kind = MAIN
 
 
 def _cursor_now(session: Session, cycle: Cycle, kind: Kind, today: date) -> Cursor:
-    """Below the horizon every transaction has ended. Just behind the newest change is as good, and stays the same while nothing changes."""
+    """Return the cursor of this moment.
+
+    Below the horizon every transaction has ended. Just behind the newest change is as good, and
+    stays the same while nothing changes.
+    """
     row = session.execute(_NOW, {"cycle": cycle.id, "kind": kind.value}).one()
     return Cursor(f"{row.era}.{today.isoformat()}", row.horizon if row.newest is None else min(row.horizon, row.newest + 1))
 
@@ -281,7 +289,10 @@ _FORGET = text("""
 
 
 def fold(session: Session) -> None:
-    """Add what has changed to the counts, and drop changes of a branch that a later one covers: whoever asks since either is told once."""
+    """Add waiting changes to the counts, and drop older changes of a branch.
+
+    A later change covers them: a reader who asks since either is told once.
+    """
     session.execute(_FOLD)
     session.execute(_FORGET)
 
@@ -305,7 +316,10 @@ def branches(
     limit: int = 100,
     kind: Kind = MAIN,
 ) -> Rows:
-    """Rows of the dashboard by branch code, in two queries. ``words`` is looked for in code, name and unit."""
+    """List rows of the dashboard by branch code, in two queries.
+
+    ``words`` is looked for in code, name and unit.
+    """
     conditions: list[ColumnElement[bool]] = [Process.cycle_id == cycle.id, Process.kind == kind, Branch.code > after]
     if stage is not None:
         conditions.append(Process.stage == stage)
@@ -343,13 +357,15 @@ _CHANGED = text("""
 
 
 def changed_branches(session: Session, cycle: Cycle, since: Cursor, *, limit: int, today: date, kind: Kind = MAIN) -> tuple[Rows, Cursor]:
-    """Every branch that has changed since a cursor, once, in its present state; and the cursor to ask with next.
+    """List every branch that has changed since a cursor, once, in its present state.
 
-    A full page is one part of a sweep: its cursor goes on where the page ended, and the end of the sweep leads back to what was the horizon at
-    its beginning, so that a change which was committed meanwhile with an older number is not missed.
+    Returns the next cursor too. A full page is one part of a sweep: its cursor goes on where the
+    page ended. The end of the sweep leads back to the horizon of its beginning, so that a change
+    which was committed meanwhile with an older number is not missed.
     """
     now = _cursor_now(session, cycle, kind, today)
-    if since.era != now.era or since.since > now.since:  # ahead of the present: the school was set back to an older backup
+    # A cursor ahead of the present: the school was set back to an older backup.
+    if since.era != now.era or since.since > now.since:
         since = Cursor(now.era, 0)
     floor = since.since if since.at is not None else None
     start = since.at or (0, 0)

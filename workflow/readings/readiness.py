@@ -1,4 +1,4 @@
-"""Readiness (就绪): whether the database answers, whether its migrations are the newest, when the worker last finished a tick."""
+"""Readiness (就绪): the state of the database, of its migrations, and of the worker's last tick."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ class WorkerSign:
 
 @dataclass(frozen=True)
 class Readiness:
-    """What a service can do now (就绪). ``worker`` is None where nothing is known of it.
+    """The state of a service now (就绪). ``worker`` is None where nothing is known of it.
 
-    A worker that does not tick is shown and leaves the service ready: requests are answered all the same, and taking the web away helps nobody.
+    A worker that does not tick is shown and leaves the service ready: requests are answered all the
+    same, and taking the web away helps nobody.
     """
 
     database: str
@@ -37,7 +38,7 @@ class Readiness:
 
 
 def readiness(engine: Engine, newest_migration: str | None) -> Readiness:
-    """Ask the database; ``newest_migration`` None is content with any."""
+    """Ask the database; with None for ``newest_migration`` any migration is accepted."""
     behind = Readiness("ok", "behind")
     try:
         with transaction(engine, actor=None) as session:

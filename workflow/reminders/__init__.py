@@ -1,16 +1,16 @@
-"""Reminders (提醒): which letters are due at a moment, derived from days and requirements.
+"""Reminders (提醒): the letters that are due at a moment, derived from days and requirements.
 
-Nothing remembers what was planned. All go from nine in the morning; after a gap only the nearest one
-is written, never the missed ones too.
+Nothing remembers what was planned. All go from nine in the morning; after a gap only the nearest
+one is written, never the missed ones too.
 
-* A deadline: seven, three and one day before a process must be done, and on the day itself; a day off
-  gives way to the working day before it. Secretary and deputy get theirs while the stage stands open,
-  even with nothing missing; others who must act get their own.
+* A deadline: seven, three and one day before a process must be done, and on the day itself; for a
+  day off the reminder goes on the working day before it. Secretary and deputy get theirs while the
+  stage stands open, even with nothing missing; others who must act get their own.
 * A day that is the office's own (党办的期限): as often, one letter to each of the office for all
   branches that it must bring on by then.
 * Overdue (逾期), to the same people: the day after, and then every seven days until the branch has
-  moved on or got a later day; a day off gives way to the next working day. An office would ring up
-  once a week.
+  moved on or got a later day; for a day off it goes on the next working day. An office would ring
+  up once a week.
 * Help that was promised in a talk (后续帮助): the day before and the day itself, to those who talked
   and recorded it.
 * Measures (整改措施), to their owner while they are under way: as for a deadline, before the day and
@@ -53,7 +53,7 @@ from workflow.year.cycle import Process
 from workflow.year.deadlines import reminder_days
 
 Begin = Callable[[], AbstractContextManager[Session]]
-"""Opens a transaction."""
+"""A function that opens a transaction."""
 
 log = structlog.get_logger()
 
@@ -70,22 +70,25 @@ def _deadlines(session: Session, at: TickMoment) -> Iterator[Topic]:
 
 
 SOURCES = (ReminderSource(OF_A_DEADLINE, _deadlines), FOLLOW_UPS, MEASURES, WEEK)
-"""All reminders there are: a new one is its module and its place here."""
+"""All sources of reminders: a new one is its module and its place here."""
 
 
 @dataclass
 class Derived:
-    """All that is told at a moment, of the sources that could be derived."""
+    """All reminders of a moment, from the sources that could be derived."""
 
     kinds: list[str] = field(default_factory=list)
     reminders: set[str] = field(default_factory=set)
-    """What is told now, without whom: whatever else of these kinds waits has been overtaken."""
+    """The keys of the reminders, without their recipients.
+
+    Any other waiting letter of these kinds is out of date.
+    """
     letters: list[Due] = field(default_factory=list)
-    """Those included that are queued or sent already. None before nine in the morning."""
+    """The letters of the reminders, those queued or sent already too; none before nine."""
     failed: list[Exception] = field(default_factory=list)
 
     def is_over(self, aside: LetterAside) -> bool:
-        """Tell whether a letter that was put aside is told no more."""
+        """Tell whether a letter that was put aside is not wanted any more."""
         told = aside.key.rpartition(":")[0] in self.reminders
         return aside.kind.startswith(tuple(self.kinds)) and not told
 
@@ -120,16 +123,17 @@ def letters_due(session: Session, now: datetime, *, base_url: str) -> list[Due]:
 
 
 def queue_due(begin: Begin, now: datetime, *, base_url: str) -> int:
-    """Queue the reminders that are due and not queued yet, and tell how many that were.
+    """Queue the reminders that are due and not queued yet; return how many that were.
 
-    1. Derive once, and retire what waits and is told no more; one transaction.
-    2. Write and queue what is new, at most 500 to a transaction, in the order of ``enqueue``.
+    1. Derive once, and retire waiting letters that are not wanted any more; one transaction.
+    2. Write and queue new letters, at most 500 to a transaction, in the order of ``enqueue``.
        A letter whose process has moved on meanwhile is left to the next call, as is the rest
        of a call that was broken off. One that cannot be written is put aside for an hour.
-    3. Raise ExceptionGroup with what failed; all the rest has been done by then.
+    3. Raise ExceptionGroup with the failures; all the rest has been done by then.
     """
     with begin() as session:
-        # Before deriving: what another worker queues from now on knows more than we do.
+        # Before deriving: a letter that another worker queues from now on has newer facts than
+        # ours.
         newest = newest_letter(session)
         derived = derive(session, now, base_url=base_url)
         known = fates(session, [each.key for each in derived.letters])
@@ -159,9 +163,10 @@ def _queue(
     aside: Mapping[str, LetterAside],
     now: datetime,
 ) -> int:
-    """Queue letters whose process still stands as they were derived; hold it until they are.
+    """Queue letters whose process is still in the state they were derived from.
 
-    So a move either comes first, and they are derived anew, or retires them when it comes.
+    The processes are held until then. So a move either comes first, and the letters are derived
+    anew, or it comes later and retires them.
     """
     ids = {each.process_id for each in due if each.process_id is not None}
     held = select(*STANDING).where(any_of(Process.id, ids)).order_by(Process.id)
@@ -182,7 +187,8 @@ def _write(due: list[Due]) -> tuple[list[NewLetter], list[Unwritten]]:
     for each in due:
         try:
             written.append(each.letter)
-        # Of any type: it comes from data of a school, and must not cost others their letters.
+        # Errors of any type: they come from the data of a school, and must not cost others their
+        # letters.
         except Exception as error:
             kind = type(error).__name__
             unwritten.append(Unwritten(each.key, each.kind, each.process_id, kind))

@@ -1,4 +1,4 @@
-"""Letters that count what somebody owes a branch by a day, and never say what it is."""
+"""Letters that count the duties of a person in a branch by a day, without their content."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def counted(
 ) -> Iterator[Topic]:
     """Derive one letter for all of a day, to each owner still in the branch; one query.
 
-    ``record`` has a ``process_id``; ``source`` is what it must be joined with to be asked for; ``step_of`` takes a day and its cycle.
+    ``record`` has a ``process_id``; ``source`` is its join; ``step_of`` takes a day and its cycle.
     """
     branch = (Branch.code, Branch.name.label("branch"))
     theirs = and_(owner, Participant.left_on.is_(None))

@@ -29,19 +29,20 @@ _WORKING = [stage for stages in WORKING_STAGES.values() for stage in stages]
 
 
 class Near(NamedTuple):
-    """A process whose day is near or over, and what is told of it now."""
+    """A process whose day is near or over, with its reminder."""
 
     process: Process
     topic: Topic
 
 
 def near_processes(session: Session, at: TickMoment) -> list[Near]:
-    """Processes of published cycles in a stage whose day is near or over, in id order."""
+    """Find processes of published cycles whose stage's day is near or over, in id order."""
     rows = session.scalars(
         select(Process)
         .join(Process.cycle)
         .join(Process.branch)
-        # The cycle apart: joined, its plan would be read again with each of its processes.
+        # The cycle is loaded apart: joined, its plan would be read again with each of its
+        # processes.
         .options(selectinload(Process.cycle), contains_eager(Process.branch))
         .where(
             Cycle.status == CycleStatus.PUBLISHED,
@@ -70,11 +71,14 @@ def _topic(process: Process, day: date, kind: str, reason: str) -> Topic:
 
 
 DutyCounts = Mapping[tuple[int, int | None], Mapping[str, int]]
-"""How much is missing of each requirement, by process and who must act, as ``gate.duties`` counts it."""
+"""The counts of what is missing of each requirement, by process and person who must act.
+
+``gate.duties`` makes them.
+"""
 
 
 def of_deadlines(session: Session, near: Sequence[Near], missing: DutyCounts, at: TickMoment) -> Iterator[Due]:
-    """Derive a letter for the leaders of each process that is theirs to move on.
+    """Derive a letter for the leaders of each process that they must move on.
 
     And one for each other person who must act in it.
     """
@@ -125,20 +129,28 @@ def _compose(near: Near, name: str, leads: bool, counts: Mapping[str, int], at: 
 
 
 def is_for_the_secretary(process: Process) -> bool:
-    """Tell whether the secretary moves this process on: then they are told all that it lacks.
+    """Tell whether the secretary moves this process on.
 
-    Even if that is nothing. Otherwise the office is told of the branch, and they of their own duties.
+    Then the secretary is told all that it lacks, even if that is nothing. Otherwise the office is
+    told about the branch, and the secretary about their own duties.
     """
     return any(move.asks is process.stage and move.who is Role.SECRETARY for move in moves_from(process))
 
 
 def _asked_of_the_secretary(counts: Mapping[str, int]) -> dict[str, int]:
-    """What his role asks, of all that a process lacks: whoever stands in for him is told of it too, though he does not hold it on the roll."""
+    """Keep the requirements that are asked of the secretary's role.
+
+    A person who stands in for the secretary is told of them too, though the roll does not give them
+    the role.
+    """
     return {name: count for name, count in counts.items() if BY_NAME[name].todo_for is Role.SECRETARY}
 
 
 def duties_of(cycle: Cycle, counts: Mapping[str, int]) -> tuple[letters.Duty, ...]:
-    """How much is missing of each clause, in the order of the clauses, out of how much is missing of each requirement."""
+    """Count what is missing of each clause, in the order of the clauses.
+
+    The input counts what is missing of each requirement.
+    """
     by_clause = Counter[str]()
     for name, count in sorted(counts.items(), key=lambda item: _ORDER(item[0])):
         by_clause[BY_NAME[name].clause] += count
@@ -149,7 +161,10 @@ _ORDER = tuple(BY_NAME).index
 
 
 def _substitutes(session: Session, process_ids: Sequence[int], today: date) -> set[tuple[int, int]]:
-    """Who stands in for a secretary or deputy today, by process: he is told what they are told."""
+    """Find the people who stand in for a secretary or deputy today, by process.
+
+    They are told the same as the secretary or deputy.
+    """
     rows = session.execute(
         select(Process.id, Substitute.substitute_id)
         .join(Substitute, Substitute.branch_id == Process.branch_id)

@@ -1,4 +1,4 @@
-"""Reminders as they are derived (到点的提醒): what is told now, and its letters yet unwritten."""
+"""Reminders as they are derived (到点的提醒): the topics of a moment, and letters not yet written."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from workflow.year.cycle import Participant, Process
 
 @dataclass(frozen=True)
 class TickMoment:
-    """When reminders are derived for, and what their letters must know besides."""
+    """The moment for which reminders are derived, with other facts for their letters."""
 
     now: datetime
     overrides: Overrides
     base_url: str
     days_before: Mapping[int, Collection[int]]
-    """How many days before a day its reminders go, by the cycle whose plan says so."""
+    """The days before a deadline on which its reminders go, by the cycle whose plan sets them."""
 
     @property
     def today(self) -> date:
@@ -41,7 +41,7 @@ class TickMoment:
 
     @cached_property
     def days_near(self) -> list[date]:
-        """Days to come whose first reminder is due, by the plan that reminds first."""
+        """The days to come whose first reminder is due, by the plan that reminds first."""
         ahead = days_ahead(self.now)
         widest = {days for each in self.days_before.values() for days in each}
         return [day for day in ahead if nearest_reminder(day, self.now, self.overrides, widest) is not None]
@@ -51,12 +51,15 @@ class TickMoment:
         return or_(any_of(day, self.days_near), day < self.today)
 
     def step(self, due_on: date, cycle_id: int) -> int | None:
-        """The reminder of a day of this cycle whose time has come, as ``nearest_reminder`` tells it."""
+        """Return the reminder of a day of this cycle whose time has come.
+
+        As ``nearest_reminder`` tells it.
+        """
         return nearest_reminder(due_on, self.now, self.overrides, self.days_before[cycle_id])
 
 
 class ProcessState(NamedTuple):
-    """Where a process stood when its letters were derived."""
+    """The state of a process when its letters were derived."""
 
     process_id: int
     stage: Stage
@@ -70,15 +73,15 @@ STANDING = (Process.id, Process.stage, Process.round, Process.due_on)
 
 @dataclass(frozen=True, kw_only=True)
 class Topic:
-    """A reminder without its recipients: of what, of which day, and why now."""
+    """A reminder without its recipients: its kind, its day and its reason."""
 
     kind: str
     due_on: date
     reason: str
-    """As the dry run tells it: 期限前3天."""
+    """The reason as the dry run shows it: 期限前3天."""
     cycle_id: int
     standing: ProcessState | None = None
-    """Of the process it is about; None where it is about the whole year."""
+    """The state of its process; None where it is about the whole year."""
     branch: str | None = None
     round: int = 1
 
@@ -88,7 +91,7 @@ class Topic:
 
     @property
     def reminder(self) -> str:
-        """The key of its letters without the recipient."""
+        """Return the key of its letters without the recipient."""
         about = {"process_id": self.process_id, "cycle_id": self.cycle_id}
         return reminder_of(self.kind, **about, round_=self.round, due_on=self.due_on)
 
@@ -114,7 +117,7 @@ class Due(Topic):
     recipient_name: str
     address: str | None
     compose: Callable[[], Addressed]
-    """Gathers what it says: what cannot be gathered spoils this letter alone."""
+    """Gathers the content of the letter: a failure here spoils this letter alone."""
 
     @property
     def key(self) -> str:
@@ -143,8 +146,8 @@ class Due(Topic):
 
 @dataclass(frozen=True)
 class ReminderSource:
-    """One sort of reminder: how its kinds begin, and how it is derived."""
+    """One sort of reminder: the beginnings of its kinds, and the function that derives it."""
 
     kinds: tuple[str, ...]
     derive: Callable[[Session, TickMoment], Iterator[Topic]]
-    """Gives each topic that is told now, and each letter (``Due``) of it."""
+    """Gives each topic of the moment, and each letter (``Due``) of it."""

@@ -1,6 +1,6 @@
 """Help that was promised in a talk and is due (后续帮助到期).
 
-Told to those who talked or recorded it, never to whom it was promised or what.
+The people who talked or recorded it are told, never to whom it was promised or what it is.
 """
 
 from __future__ import annotations

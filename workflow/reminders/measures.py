@@ -1,4 +1,4 @@
-"""Measures whose day is near or over (整改到期、整改逾期): told to their owner, never what they say.
+"""Measures whose day is near or over (整改到期、整改逾期): letters to their owner, without content.
 
 Also after the branch has filed, and after the year is closed.
 """
@@ -18,10 +18,10 @@ from workflow.reminders.due import ReminderSource, TickMoment, Topic
 from workflow.year.cycle import Cycle, Participant
 
 KIND = "measure-"
-"""``measure-due-7`` and so on; ``measure-overdue-1`` once the day is over."""
+"""The beginning of the kinds: ``measure-due-7`` …; ``measure-overdue-1`` once the day is over."""
 
 _UNDER_WAY = (MeasureState.OPEN, MeasureState.DOING)
-# A measure goes on when its year is closed: the next year's duty report tells what became of it.
+# A measure goes on when its year is closed: the next year's duty report tells its result.
 _TOLD = (CycleStatus.PUBLISHED, CycleStatus.CLOSED)
 
 

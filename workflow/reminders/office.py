@@ -1,4 +1,4 @@
-"""Days that are the office's own (党办的期限): one letter for all branches it must bring on by then."""
+"""Days of the office's own (党办的期限): one letter for all branches it must bring on by then."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def of_the_office(
     missing: DutyCounts,
     at: TickMoment,
 ) -> Iterator[Due]:
-    """Derive a letter of each such day for each of the office.
+    """Derive a letter of each such day for each person of the office.
 
-    It counts how many branches stand where, and how much of each clause the office itself owes.
+    It counts the branches in each stage, and the duties of the office itself by clause.
     """
     office = holders_of(session, Role.OFFICE, at.today) if days else []
     for topic, here in days.items():

@@ -1,4 +1,4 @@
-"""The office's week (每周汇总): how many branches stand where, as its overview counts them."""
+"""The office's week (每周汇总): the number of branches in each stage, as its overview counts them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When reminders go (何时提醒): at nine, on a working day, and of those that were missed only the nearest."""
+"""The times of reminders (何时提醒): at nine, on a working day; of missed ones only the nearest."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from workflow.foundation.calendar import Overrides, unannounced, working_day_on_
 from workflow.foundation.vocabulary import SCHOOL_ZONE, local_day
 
 OPENING = time(9)
-"""Letters go from nine in the morning, as the school's clock says it."""
+"""The time from which letters go, by the school's clock: nine in the morning."""
 OVERDUE_EVERY = 7
 FOLLOW_UP_DAYS = (1, 0)
 HORIZON = timedelta(days=120)
@@ -18,23 +18,31 @@ WEEK = timedelta(days=7)
 
 
 def nearest_reminder(due_on: date, now: datetime, overrides: Overrides, before: Collection[int]) -> int | None:
-    """Tell the last reminder of a day whose time has come: one of the days ``before`` it, 0 on it, or -1, -8, -15 … once it is over.
+    """Return the last reminder of a day whose time has come; None before the first.
 
-    None before the first.
+    It is one of the days ``before`` it, 0 on it, or -1, -8, -15 … once it is over.
     """
     over = (local_day(now) - due_on).days
     return _nearest(due_on, (*before, 0) if over <= 0 else range(-1, -over - 1, -OVERDUE_EVERY), now, overrides)
 
 
 def goes_at(due_on: date, days_before: int, overrides: Overrides) -> datetime:
-    """When a reminder goes: at nine, on the working day on or before that day; one that the day is over, on the working day on or after it."""
+    """Return the time at which a reminder goes: at nine on a working day.
+
+    That is the working day on or before the reminder's day; if the deadline is over, the working
+    day on or after it.
+    """
     day = due_on - timedelta(days=days_before)
     working_day = working_day_on_or_before if days_before >= 0 else working_day_on_or_after
     return datetime.combine(working_day(day, overrides), OPENING, tzinfo=SCHOOL_ZONE)
 
 
 def digest_of_week(now: datetime, overrides: Overrides) -> date | None:
-    """The Monday of the week whose digest is due: from nine on its first working day. None before, and in a week without one."""
+    """Return the Monday of the week whose digest is due.
+
+    It is due from nine on the first working day of the week. None before that, and in a week
+    without one.
+    """
     today = local_day(now)
     monday = today - timedelta(days=today.weekday())
     first = working_day_on_or_after(monday, overrides)

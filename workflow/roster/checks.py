@@ -1,7 +1,8 @@
-"""What a roster must hold (名册核对): the rules over the rows of both sheets, and the roster that the rows make.
+"""The rules of a roster (名册核对) over the rows of both sheets, and the roster that they make.
 
-Nothing here knows Excel: rows come in as dataclasses whose faulty or empty cells are ``None``, problems go out. A fault
-of several rows is one problem at the row that brings it, and names the others.
+Nothing here knows Excel: rows come in as dataclasses whose faulty or empty cells are ``None``,
+problems go out. A fault of several rows is one problem at the row that brings it, and names the
+others.
 """
 
 from __future__ import annotations
@@ -32,7 +33,10 @@ _Key = TypeVar("_Key")
 
 @dataclass(frozen=True)
 class RosterBranch:
-    """A branch and its unit (党支部, 所在分党委). ``has_committee``: the committee sheet names three or more for it."""
+    """A branch and its unit (党支部, 所在分党委).
+
+    ``has_committee``: the committee sheet names three or more for it.
+    """
 
     code: str
     name: str
@@ -43,7 +47,11 @@ class RosterBranch:
 
 @dataclass(frozen=True)
 class RosterMember:
-    """A member (党员). ``post`` and ``title`` come from the committee sheet where it names the branch; ``title`` is the roster's words."""
+    """A member (党员).
+
+    ``post`` and ``title`` come from the committee sheet where it names the branch; ``title`` is the
+    roster's words.
+    """
 
     staff_no: str
     name: str
@@ -69,7 +77,7 @@ class Roster:
     members: tuple[RosterMember, ...] = ()
 
     def as_json(self) -> Json:
-        """Plain JSON values, for the preview that is stored and applied later."""
+        """Return plain JSON values, for the preview that is stored and applied later."""
         return asdict(self)
 
     @classmethod
@@ -87,7 +95,10 @@ def on_committee(row: int, heading: str, message: str, severity: str = "error") 
 
 
 class Pairing:
-    """Codes and names that must belong together one to one (编码与名称一一对应): the first seen stand, later ones clash."""
+    """Codes and names that must belong together one to one (编码与名称一一对应).
+
+    The first seen stand, later ones clash.
+    """
 
     def __init__(self, rows: Iterable[tuple[int, str | None, str | None]], code_heading: str, name_heading: str) -> None:
         self.names: dict[str, str] = {}
@@ -111,7 +122,10 @@ class Pairing:
                 self.names[code], self.codes[name] = name, code
 
     def code_of(self, code: str | None, name: str | None) -> str | None:
-        """The code that stands for this row, also where one of the two is wrong: a slip must not look like another branch."""
+        """Return the code that stands for this row, also where one of the two is wrong.
+
+        A slip must not look like another branch.
+        """
         return code if code in self.names else self.codes.get(name or "")
 
 
@@ -130,7 +144,7 @@ class BothSheets:
 
     @cached_property
     def members_of(self) -> dict[str, list[MemberRow]]:
-        """Every branch, by its code."""
+        """The members of every branch, by its code."""
         return _grouped(self.members, self.branch_of)
 
     @cached_property
@@ -157,7 +171,7 @@ class BothSheets:
 
 
 def check_members(sheets: BothSheets, today: date) -> Iterator[SheetProblem]:
-    """What the sheet 党员 must hold by itself."""
+    """Check the sheet 党员 by itself."""
     yield from sheets.units.clashes
     yield from sheets.branches.clashes
     yield from _branches_in_two_units(sheets)
@@ -170,7 +184,7 @@ def check_members(sheets: BothSheets, today: date) -> Iterator[SheetProblem]:
 
 
 def _grouped(rows: Iterable[_Row], key: Callable[[_Row], _Key | None]) -> dict[_Key, list[_Row]]:
-    """Rows of one key, in order; rows without a key are left out."""
+    """Group rows by their key, in order; rows without a key are left out."""
     found: defaultdict[_Key, list[_Row]] = defaultdict(list)
     for row in rows:
         if (value := key(row)) is not None:
@@ -179,7 +193,10 @@ def _grouped(rows: Iterable[_Row], key: Callable[[_Row], _Key | None]) -> dict[_
 
 
 def _branches_in_two_units(sheets: BothSheets) -> Iterator[SheetProblem]:
-    """A branch belongs to one unit. A row whose unit is wrong in code or name alone is a clash of those two already."""
+    """Find branches in more than one unit: a branch belongs to one.
+
+    A row whose unit is wrong in code or name alone is already a clash of those two.
+    """
     for code, members in sheets.members_of.items():
         placed = [member for member in members if member.unit_code and member.unit_name]
         strays = [m for m in placed if m.unit_code != placed[0].unit_code and m.unit_name != placed[0].unit_name]
@@ -206,7 +223,7 @@ def _dates_that_cannot_be(member: MemberRow, today: date) -> Iterator[SheetProbl
 
 
 def check_both(sheets: BothSheets) -> Iterator[SheetProblem]:
-    """What the sheets must hold together: who is on the committee, and each branch's secretary."""
+    """Check the sheets together: the people on the committee, and each branch's secretary."""
     yield from _seats_without_a_branch(sheets)
     for (_, staff_no), (first, *again) in _grouped(sheets.seats, lambda seat: seat.staff_no and (seat.branch_name, seat.staff_no)).items():
         if again:
@@ -233,7 +250,8 @@ def _seat_and_member(sheets: BothSheets, seat: Seat) -> Iterator[SheetProblem]:
         return
     member = sheets.by_staff_no.get(seat.staff_no)
     if member is None and (sheets.branches.codes.get(seat.branch_name or ""), seat.name) in sheets.without_staff_no:
-        return  # 学工号 of this member has been reported already
+        # This member's missing 学工号 has been reported already.
+        return
     if member is None:
         yield on_committee(seat.row, "学工号", f"{seat.name or ''}（{seat.staff_no}）不在“党员”表中")
         return
@@ -250,7 +268,10 @@ def _seat_and_member(sheets: BothSheets, seat: Seat) -> Iterator[SheetProblem]:
 
 
 def _post_that_differs(sheets: BothSheets, member: MemberRow) -> Iterator[SheetProblem]:
-    """党内职务 that the committee sheet does not bear out: that sheet decides. A group leader need not be on it."""
+    """Find a 党内职务 that the committee sheet does not confirm: that sheet decides.
+
+    A group leader need not be on it.
+    """
     code = sheets.branch_of(member)
     if not member.title or not member.staff_no or not sheets.seats_of.get(code or ""):
         return
@@ -264,7 +285,11 @@ def _post_that_differs(sheets: BothSheets, member: MemberRow) -> Iterator[SheetP
 
 
 def _one_secretary(sheets: BothSheets, code: str, members: list[MemberRow]) -> Iterator[SheetProblem]:
-    """Each branch has one secretary: on the committee sheet, or among its members where that sheet does not name the branch."""
+    """Check that each branch has one secretary.
+
+    The secretary is on the committee sheet, or among the branch's members where that sheet does not
+    name the branch.
+    """
     seats = sheets.seats_of.get(code)
     rows: list[Seat] | list[MemberRow] = seats or members
     secretaries: dict[str | int, Seat | MemberRow] = {}
@@ -296,7 +321,10 @@ def _branch_sizes(sheets: BothSheets, code: str, members: list[MemberRow]) -> It
 
 
 def make_roster(sheets: BothSheets) -> Roster:
-    """The roster of all rows that are complete. It is for applying only where no error was found."""
+    """Make the roster of all rows that are complete.
+
+    It may be applied only where no error was found.
+    """
     branches: dict[str, RosterBranch] = {}
     members = []
     for row in sheets.members:

@@ -1,4 +1,4 @@
-"""Importing a roster (导入名册): a preview that lists every problem and says what will change, then all of it or nothing.
+"""Importing a roster (导入名册): a preview with every problem and every change, then all or nothing.
 
 Preview and apply look at the same ``RosterChanges``. Applying again finds nothing left to change.
 """
@@ -77,25 +77,25 @@ class RosterPost:
 
 @dataclass(frozen=True)
 class RosterChanges:
-    """What applying a roster would change."""
+    """The changes that applying a roster would make."""
 
     branches: Sequence[RosterBranch]
-    """New ones, and those that are called otherwise."""
+    """New branches, and those whose name or unit differs."""
     new_branches: frozenset[str]
     people: Sequence[RosterMember]
-    """New ones, and those whose line differs."""
+    """New people, and those whose line differs."""
     new_people: frozenset[str]
     moved: Sequence[tuple[str, str, str, str]]
-    """学工号, name, from, to."""
+    """The moved people: 学工号, name, from, to."""
     gone: Sequence[tuple[str, str, str]]
-    """学工号, name, from."""
+    """The people who are gone: 学工号, name, from."""
     given: frozenset[RosterPost]
     ended: Mapping[RosterPost, int]
     """Seats that the roster no longer names, with their appointment."""
 
     @property
     def summary(self) -> dict[str, object]:
-        """What will change, for the preview."""
+        """Return the changes in numbers and names, for the preview."""
         return {
             "new_branches": sorted(self.new_branches),
             "changed_branches": sorted(each.code for each in self.branches if each.code not in self.new_branches),
@@ -153,9 +153,9 @@ def _differs(new: object, old: object, fields: Sequence[str]) -> bool:
 
 
 def preview_import(session: Session, reading: Reading, *, file_name: str, by: str, now: datetime) -> RosterImport:
-    """Keep what a workbook says, with its problems and what it will change. RosterChanges nothing else.
+    """Keep the content of a workbook, with its problems and the changes it will make.
 
-    Of one with errors only the problems are kept: nobody can apply it.
+    Changes nothing else. Of a workbook with errors only the problems are kept: nobody can apply it.
     """
     roster = reading.roster
     counts = {"branches": len(roster.branches), "members": len(roster.members), "committees": sum(each.has_committee for each in roster.branches)}
@@ -172,9 +172,10 @@ def preview_import(session: Session, reading: Reading, *, file_name: str, by: st
 
 
 def apply_import(session: Session, row: RosterImport, *, by: str, now: datetime) -> RosterChanges:
-    """Make the organisation what the roster says, and the rolls of all processes not yet filed with it. All or nothing.
+    """Change the organisation to the roster, and the rolls of all processes not yet filed with it.
 
-    Raises Conflict while it has errors. May be repeated: what is in step already is not touched.
+    All or nothing. Raises Conflict while it has errors. May be repeated: rows that are in step
+    already are not touched.
     """
     must_be_applicable(row)
     session.execute(text("select pg_advisory_xact_lock(hashtext('zhibu.roster'))"))
@@ -222,7 +223,10 @@ def _write_people(session: Session, found: RosterChanges, now: datetime) -> None
 
 
 def _write_posts(session: Session, found: RosterChanges, today: date) -> None:
-    """End what the roster no longer names with yesterday as its last day, and give what it names from today."""
+    """End the posts that the roster no longer names, and give those that it newly names.
+
+    Yesterday is the last day of the former, today the first day of the latter.
+    """
     if found.ended:
         session.execute(update(Appointment).where(any_of(Appointment.id, list(found.ended.values()))).values(ends_on=today - timedelta(days=1)))
     if found.given:

@@ -56,7 +56,10 @@ class EndSchema(Body):
 
 
 def appoint(session: Session, body: Sent, *, now: datetime) -> Appointment:
-    """Give somebody a post, and bring the rolls of that branch into step. Raises Invalid, Exists, NotFound."""
+    """Give somebody a post, and bring the rolls of that branch into step.
+
+    Raises Invalid, Exists, NotFound.
+    """
     post, role, code = body.get("post"), body.get("role"), body.get("branch")
     if (post is None) == (role is None):
         raise Invalid({"post": Words("支部职务与学校职务填一项", "give either a post or a role")})
@@ -98,7 +101,10 @@ def appoint(session: Session, body: Sent, *, now: datetime) -> Appointment:
 
 
 def end_appointment(session: Session, appointment_id: int, *, ends_on: date, now: datetime) -> Appointment:
-    """End a post with its last day, and bring the rolls of that branch into step. Raises NotFound, Invalid, Exists."""
+    """End a post with its last day, and bring the rolls of that branch into step.
+
+    Raises NotFound, Invalid, Exists.
+    """
     row = session.get(Appointment, appointment_id)
     if row is None:
         raise NotFound
@@ -136,7 +142,10 @@ ACTS: tuple[AnyAct, ...] = (APPOINT, END_APPOINTMENT)
 
 
 def appointments_after(session: Session, appointment_id: int, limit: int) -> Sequence[Appointment]:
-    """Posts in branches and offices of the school in the order they were given, past ones included."""
+    """List posts in branches and offices of the school in the order they were given.
+
+    Past ones included.
+    """
     return session.scalars(
         select(Appointment)
         .options(joinedload(Appointment.person), joinedload(Appointment.branch))

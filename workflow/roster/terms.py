@@ -1,4 +1,7 @@
-"""Cells and rows in the roster's own words (名册用语): standing, posts, cadres. Readers as in ``workbooks/cells.py``."""
+"""Cells and rows in the roster's own words (名册用语): standing, posts, cadres.
+
+Readers as in ``workbooks/cells.py``.
+"""
 
 from __future__ import annotations
 
@@ -54,12 +57,12 @@ class Seat:
 
     @property
     def title(self) -> str:
-        """职务（留空默认为委员）."""
+        """Return 职务（留空默认为委员）."""
         return self.words or Post.COMMITTEE_MEMBER.zh
 
 
 def standing(cell: Cell) -> Standing | None:
-    """党籍状态."""
+    """Read 党籍状态."""
     words = text(cell)
     if words is None:
         return None
@@ -69,7 +72,7 @@ def standing(cell: Cell) -> Standing | None:
 
 
 def cadre(cell: Cell) -> bool:
-    """是否党员领导干部; empty is 否."""
+    """Read 是否党员领导干部; empty is 否."""
     if isinstance(cell.value, bool) and cell.kind != "f":
         return cell.value
     words = text(cell)
@@ -79,18 +82,24 @@ def cadre(cell: Cell) -> bool:
 
 
 def post_words(cell: Cell) -> str | None:
-    """党内职务 or 职务, in the roster's words; ``无`` and the like are no post."""
+    """Read 党内职务 or 职务, in the roster's words; ``无`` and the like are no post."""
     words = text(cell, LONGEST_NAME)
     return None if words in _NO_POST else words
 
 
 def post_parts(words: str) -> frozenset[str]:
-    """``支部副书记兼组织委员`` is 副书记 and 组织委员; ``组长`` and ``第一党小组长`` are 党小组组长."""
+    """Split words into posts: ``支部副书记兼组织委员`` is 副书记 and 组织委员.
+
+    ``组长`` and ``第一党小组长`` are 党小组组长.
+    """
     parts = (_POST_PREFIX.sub("", part) for part in _POST_SEPARATOR.split(words) if part)
     return frozenset(Post.GROUP_LEADER.zh if _GROUP_LEADER.fullmatch(part) else part for part in parts)
 
 
 def post_of(words: str) -> Post:
-    """The post that words name: of several the highest; every word that is no other post is a committee member's."""
+    """Return the post that words name: of several the highest.
+
+    A word that names no other post is a committee member's.
+    """
     posts = {_POSTS.get(part, Post.COMMITTEE_MEMBER) for part in post_parts(words)} or {Post.COMMITTEE_MEMBER}
     return next(post for post in Post if post in posts)

@@ -1,7 +1,7 @@
-"""The roster comes as an Excel workbook (党员名册导入): sheets 党员 and 支部委员会 with the headings of the official form.
+"""The Excel workbook of a roster (党员名册导入): sheets 党员 and 支部委员会 of the official form.
 
-:func:`read_workbook` answers the roster and every problem by sheet, row and heading, and never raises: how a workbook is
-read is ``workbooks/sheets.py``, what a roster must hold is ``checks.py``.
+:func:`read_workbook` answers the roster and every problem by sheet, row and heading, and never
+raises. ``workbooks/sheets.py`` reads a workbook; ``checks.py`` has the rules of a roster.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _COMMITTEE_COLUMNS = (
     Column("职务", "words", post_words),
 )
 _PASSED_OVER = frozenset({"性别", "备注"})
-"""No rule reads them and no paper prints them."""
+"""The headings that no rule reads and no paper prints."""
 FORMS = {
     MEMBER_SHEET: SheetForm(_MEMBER_COLUMNS, empty="表中没有党员", passed_over=_PASSED_OVER),
     COMMITTEE_SHEET: SheetForm(_COMMITTEE_COLUMNS),
@@ -45,19 +45,22 @@ FORMS = {
 
 @dataclass(frozen=True)
 class Reading:
-    """What came out of a workbook (核对结果)."""
+    """The result of reading a workbook (核对结果)."""
 
     roster: Roster
     problems: tuple[SheetProblem, ...]
 
     @property
     def applicable(self) -> bool:
-        """Whether it may be applied: no errors, and at least one member."""
+        """Tell whether it may be applied: no errors, and at least one member."""
         return bool(self.roster.members) and not has_errors(self.problems)
 
 
 def read_workbook(data: bytes, *, today: date, sizes: BranchSizes = BranchSizes()) -> Reading:
-    """Read the roster in these bytes, and all that is wrong with it. Whatever the bytes are, this answers and does not raise."""
+    """Read the roster in these bytes, and all problems of it.
+
+    For any bytes this answers and does not raise.
+    """
     tables, problems = read_sheets(data, FORMS)
     members, committee = tables[MEMBER_SHEET], tables[COMMITTEE_SHEET]
     sheets = BothSheets([MemberRow(**row) for row in members.rows], [Seat(**row) for row in committee.rows], sizes)

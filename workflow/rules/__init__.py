@@ -1,1 +1,4 @@
-"""Rules (规则): what a requirement, a move and evidence are. The kinds declare theirs with these; none is declared here."""
+"""Rules (规则): the forms of a requirement, a move and evidence.
+
+The kinds declare theirs with these; none is declared here.
+"""

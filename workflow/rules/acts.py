@@ -1,8 +1,12 @@
-"""Acts (办理): whatever changes a record, a process or the school, each declared once as data and read by every edge.
+"""Acts (办理): the changes of a record, a process or the school, each declared once as data.
 
-An edge takes three steps, and they keep the order in which a refusal is told: ``admit`` (the role, and what was done before under the same key),
-``find`` (the process under its lock, and the thing, as far as this person may see it), ``perform`` (what was sent, then the verb with its own
-checks: the trigger's right, the version, the stage).
+Every edge reads the declarations. An edge takes three steps, in the order in which refusals are
+told:
+
+1. ``admit``: the role, and the earlier outcome under the same key;
+2. ``find``: the process under its lock, and the thing, if this person may see it;
+3. ``perform``: the content is read, then the verb with its own checks: the trigger's right, the
+   version, the stage.
 """
 
 from __future__ import annotations
@@ -36,7 +40,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class Call(Generic[On]):
-    """One reading or act under way (一次办理): in which transaction, when, by whom, on which process and thing."""
+    """One reading or act under way (一次办理): its transaction, time, caller, process and thing."""
 
     session: Session
     now: datetime
@@ -47,20 +51,24 @@ class Call(Generic[On]):
     on_process: Process | None = None
     found: On | None = None
     version_seen: int | None = None
-    """Of the thing that is to be changed: which version the caller has seen."""
+    """The version of the thing to be changed that the caller has seen."""
     origin: str = ""
-    """The network address that it comes from, as far as that can be believed; only sign-in counts by it."""
+    """The network address of the caller, as far as it can be believed.
+
+    Only sign-in counts by it.
+    """
     cookie: str = ""
-    """The secret of the browser's session by which they are signed in; empty for a program."""
+    """The secret of the browser session that signed the caller in; empty for a program."""
 
     @property
     def by(self) -> Caller:
-        assert self.caller is not None  # noqa: S101  (what is open to everybody has no caller and does not ask)
+        # An act that is open to everybody has no caller, and does not ask for one.
+        assert self.caller is not None  # noqa: S101
         return self.caller
 
     @property
     def actor(self) -> str:
-        """Whom the records of it name: the command line where nobody has signed in."""
+        """Return the name for the records: the caller, or the command line without a sign-in."""
         return self.caller.staff_no if self.caller else "cli"
 
     @property
@@ -70,7 +78,7 @@ class Call(Generic[On]):
 
     @property
     def on(self) -> On:
-        """The thing that it is done to."""
+        """Return the thing that the act is done to."""
         assert self.found is not None  # noqa: S101
         return self.found
 
@@ -85,7 +93,7 @@ class Call(Generic[On]):
 
     @property
     def base_url(self) -> str:
-        """Where the pages are, for links in letters."""
+        """Return the address of the pages, for links in letters."""
         return self.settings.base_url or ""
 
 
@@ -99,46 +107,53 @@ class Act(Generic[On, R]):
     action: Action | None
     """The row of the access table; None is open to everybody."""
     does: Callable[[Call[On], Any], R]
-    """The verb: takes what was sent, returns the row that came of it, or an ``Done`` where that is more than one row."""
+    """The verb: takes the content, returns the row that it made or changed.
+
+    For more than one row it returns a ``Done``.
+    """
     kind: Kind | None = None
-    """Which of a branch's processes it is done to; None where it is none of them."""
+    """The kind of the branch's process that it is done to; None if to no process."""
     lock: Lock = Lock.NONE
     on: Callable[..., On | None] | None = None
-    """Finds the thing by the names in its address, for somebody who will change it."""
+    """The function that finds the thing by the names in its address, to change it."""
     sends: Body | None = None
     uploads: type[WorkbookImport] | None = None
     wants_version: bool = False
-    """A change says which version it has seen; of a thing that is not there yet there is none."""
+    """True if a change must name the version it has seen; a thing not there yet has none."""
     closes: tuple[Stage, ...] = ()
-    """The stages that close it once they are left."""
+    """The stages that close it when they are left."""
     link: str = ""
-    """The page where it is done, below that of its process or its year."""
+    """The page on which it is done, below that of its process or its year."""
     shows: Body | None = None
-    """The schema by which what came of it is shown, where it is one row that everybody sees alike."""
+    """The schema of the result, where it is one row that everybody sees alike."""
     secret: bool = False
-    """Takes or answers a secret: nothing of it is kept for a repetition."""
+    """True if it takes or answers a secret: nothing of it is kept for a repetition."""
     version: Callable[[Call[On], R], int | None] = field(default=lambda call, result: getattr(result, "version", None))
-    """The version of what came of it, for the next change."""
+    """The version of the result, for the next change."""
 
 
 Address = Mapping[str, str | int]
 """The names in an address, each with what it is: ``year``, ``code``, ``record_id``."""
 AnyAct = Act[Any, Any]
-"""An act, whatever it is done to."""
+"""An act on any kind of thing."""
 
 
 @dataclass(frozen=True)
 class Done:
-    """What came of an act (办结): the rows, by which it can be shown again, and what no row tells. Never what anybody wrote."""
+    """The result of an act (办结): its rows, and facts that no row tells.
+
+    The rows are enough to show it again. Never what anybody wrote.
+    """
 
     rows: Sequence[Any]
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 def enter(call: Call[object], action: Action, branch_code: str | None, *, changes: bool) -> Call[object]:
-    """Let somebody in by the access table. Raises Forbidden, NotFound.
+    """Let a caller in by the access table. Raises Forbidden, NotFound.
 
-    Whoever changes something in a branch where they stand in for somebody does it in that name; history says both.
+    A caller who stands in for somebody in a branch changes things there in that name; history says
+    both.
     """
     by_roles = call.by.may(action, branch_code)
     if changes and branch_code is not None and (absent := call.by.stands_for.get(branch_code)) is not None:
@@ -147,9 +162,10 @@ def enter(call: Call[object], action: Action, branch_code: str | None, *, change
 
 
 def admit(call: Call[object], act: AnyAct, branch_code: str | None, repeatable: Repeatable | None) -> tuple[Call[object], KeptOutcome | None]:
-    """The first step: who may do it, and what was done before under the same key.
+    """Check the caller's role, and find the earlier outcome under the same key: the first step.
 
-    Raises Forbidden, NotFound, RequestInProgress, Invalid for a key that was used for something else.
+    Raises Forbidden, NotFound, RequestInProgress, Invalid for a key that was used for something
+    else.
     """
     if act.action is not None:
         call = enter(call, act.action, branch_code, changes=True)
@@ -157,13 +173,19 @@ def admit(call: Call[object], act: AnyAct, branch_code: str | None, repeatable: 
 
 
 def find(call: Call[object], act: Act[On, R], address: Address) -> Call[On]:
-    """The second step: the process under the act's lock, and the thing, by what its address names. Raises NotFound."""
+    """Find the process under the act's lock, and the thing, by its address: the second step.
+
+    Raises NotFound.
+    """
     call, rest = at(call, act.kind, act.lock, address)
     return cast(Call[On], call if act.on is None else replace(call, found=act.on(call, **rest)))
 
 
 def at(call: Call[object], kind: Kind | None, lock: Lock, address: Address) -> tuple[Call[object], dict[str, Any]]:
-    """Find the process that an address names by ``year`` and ``code``, if any; returns what else it names."""
+    """Find the process that an address names by ``year`` and ``code``, if any.
+
+    Returns the other names of the address too.
+    """
     rest = dict(address)
     if kind is not None:
         call = replace(call, on_process=process_of(call.session, int(rest.pop("year")), str(rest.pop("code")), kind=kind, lock=lock))
@@ -171,17 +193,23 @@ def at(call: Call[object], kind: Kind | None, lock: Lock, address: Address) -> t
 
 
 def wants_version(call: Call[object], act: AnyAct) -> bool:
-    """Whether the caller must say which version they have seen: of a thing that is not there yet nobody has seen any."""
+    """Tell whether the caller must name the version they have seen.
+
+    A thing that is not there yet has no version.
+    """
     return act.wants_version and (act.on is None or call.found is not None)
 
 
 def perform(call: Call[On], act: Act[On, R], body: object) -> R:
-    """The third step: what was sent is read by the act's schema, and done. Raises Invalid, and what the verb refuses."""
+    """Read the content by the act's schema, and do the act: the third step.
+
+    Raises Invalid, and the refusals of the verb.
+    """
     return act.does(call, load(act.sends, body) if act.sends is not None else body)
 
 
 def keep(call: Call[object], act: AnyAct, result: Any, repeatable: Repeatable) -> None:
-    """Remember what came of it, as the last statement of its transaction."""
+    """Keep the outcome, as the last statement of its transaction."""
     several = isinstance(result, Done)
     rows = [[row.__tablename__, *inspect(row).identity] for row in (result.rows if several else [result])]
     facts = dict(result.facts) if several else None
@@ -189,7 +217,10 @@ def keep(call: Call[object], act: AnyAct, result: Any, repeatable: Repeatable) -
 
 
 def shown_again(call: Call[object], act: AnyAct, kept: KeptOutcome, address: Address) -> tuple[Call[object], object]:
-    """Find what came of an act that was done before, as it stands now. Raises NotFound where a row of it is gone."""
+    """Find the result of an act that was done before, as it stands now.
+
+    Raises NotFound where a row of it is gone.
+    """
     call, _ = at(call, act.kind, Lock.NONE, address)
     rows = [call.session.get(_model(table), tuple(identity)) for table, *identity in kept.rows]
     if None in rows:
@@ -199,5 +230,5 @@ def shown_again(call: Call[object], act: AnyAct, kept: KeptOutcome, address: Add
 
 @cache
 def _model(table: str) -> type[Base]:
-    """The mapped class of a table."""
+    """Return the mapped class of a table."""
     return next(mapper.class_ for mapper in Base.registry.mappers if mapper.class_.__tablename__ == table)

@@ -1,7 +1,8 @@
-"""Evidence (佐证记录): what a gate reads, and the manners that all of it shares.
+"""Evidence (佐证记录): the records that a gate reads, and the rules that all of them share.
 
-It may be recorded ahead of its stage, closes when the stage is left, and opens again by return, step_back, withdraw or reopen. Nothing is
-deleted: the branch withdraws a record with a reason, the office rejects one with a reason, and either stops counting.
+It may be recorded ahead of its stage, closes when the stage is left, and opens again by return,
+step_back, withdraw or reopen. Nothing is deleted: the branch withdraws a record with a reason, the
+office rejects one with a reason, and either stops counting.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from workflow.year.cycle import Process, must_run
 
 @dataclass(frozen=True)
 class Retraction:
-    """Who took a record back, when and why."""
+    """The taking back of a record: by which person, when and for what reason."""
 
     by: str
     at: datetime
@@ -37,11 +38,11 @@ def _retraction(by: str | None, at: datetime | None, reason: str | None) -> Retr
 
 
 STANDING = "withdrawn_at is null and rejected_at is null"
-"""That a record counts, for the indexes of those that do."""
+"""The condition that a record counts, for the indexes of such records."""
 
 
 class Retractable(Numbered):
-    """A record that who made it may withdraw and who judges it may reject, each with a reason."""
+    """A record that its maker may withdraw and its judge may reject, each with a reason."""
 
     version: Mapped[int] = mapped_column(default=1)
     recorded_by: Mapped[str]
@@ -55,17 +56,17 @@ class Retractable(Numbered):
 
     @property
     def withdrawn(self) -> Retraction | None:
-        """How the branch took it back, if it did."""
+        """Return the branch's withdrawal of the record, if there was one."""
         return _retraction(self.withdrawn_by, self.withdrawn_at, self.withdrawn_reason)
 
     @property
     def rejected(self) -> Retraction | None:
-        """How the office did not accept it, if so."""
+        """Return the office's rejection of the record, if there was one."""
         return _retraction(self.rejected_by, self.rejected_at, self.rejected_reason)
 
     @hybrid_property
     def counts(self) -> bool:
-        """Whether it stands: neither withdrawn nor rejected."""
+        """Tell whether the record stands: neither withdrawn nor rejected."""
         return self.withdrawn_at is None and self.rejected_at is None
 
     @counts.inplace.expression
@@ -83,7 +84,7 @@ class Evidence(Retractable):
 
 
 class OfMember(Evidence):
-    """A record about one member, each of whom has one."""
+    """A record about one member; each member has one."""
 
     @declared_attr
     def staff_no(cls) -> Mapped[str]:  # noqa: N805
@@ -95,41 +96,50 @@ P = TypeVar("P", bound=OfMember)
 
 
 def must_be_open(process: Process, stage: Stage) -> None:
-    """Raises StageClosed when the process has left the stage that this evidence belongs to. The process is held by Lock.EVIDENCE."""
+    """Raise StageClosed if the process has left the stage that this evidence belongs to.
+
+    The process is held by Lock.EVIDENCE.
+    """
     must_run(process)
     if process.has_left(stage):
         raise StageClosed(Words(f"“{stage.zh}”已经结束，不能再改动；如需补充，请先退回到该环节", f"{stage.value} is closed; step back to it first"))
 
 
 def must_be_unaccepted(process: Process) -> None:
-    """Raises Conflict once the office has accepted the branch, or the year is closed: what it accepted does not change behind it."""
+    """Raise Conflict if the office has accepted the branch, or the year is closed.
+
+    A record does not change after the office has accepted it.
+    """
     must_run(process)
     if process.stage is STAGES[process.kind][-1]:
         raise Conflict(Words("已接收，不再退回其中的记录；如需更正，请先重新打开", "the branch was accepted; reopen it first"))
 
 
 def withdraw(record: Retractable, *, by: str, now: datetime, reason: str) -> None:
-    """The branch takes a record back. Raises Conflict when it does not stand any more."""
+    """Withdraw a record for its branch. Raises Conflict when it does not stand any more."""
     must_stand(record)
     record.withdrawn_by, record.withdrawn_at, record.withdrawn_reason = by, now, reason
     record.version += 1
 
 
 def reject(record: Retractable, *, by: str, now: datetime, reason: str) -> None:
-    """The office does not accept a record. Raises Conflict when it does not stand any more."""
+    """Reject a record for the office. Raises Conflict when it does not stand any more."""
     must_stand(record)
     record.rejected_by, record.rejected_at, record.rejected_reason = by, now, reason
     record.version += 1
 
 
 def must_stand(record: Retractable) -> None:
-    """Raises Conflict for a record that was taken back."""
+    """Raise Conflict if a record was taken back."""
     if not record.counts:
         raise Conflict(Words("该记录已撤回或已被党办退回，不能再改动", "this record was withdrawn or rejected"))
 
 
 def amendable(session: Session, record: Retractable, *, seen: int) -> None:
-    """Raises Stale when the record changed since it was seen, with what; Conflict when it does not stand any more."""
+    """Raise Stale if the record changed since it was seen, with the changes.
+
+    Raises Conflict when it does not stand any more.
+    """
     if record.version != seen:
         raise Stale(version=record.version, changed=changed_since(session, type(record), record.id, seen))
     must_stand(record)
@@ -138,9 +148,11 @@ def amendable(session: Session, record: Retractable, *, seen: int) -> None:
 def record_of(
     session: Session, model: type[R], process_id: int, record_id: int, *, visible: ColumnElement[bool] | None = None, held: bool = False
 ) -> R:
-    """One record of a process. Raises NotFound, also for a record of another branch and for one that this reader may not know of.
+    """Find one record of a process.
 
-    ``held`` is for who will change it: of two who saw the same version the second then sees what the first has made of it.
+    Raises NotFound, also for a record of another branch and for one that this reader may not know
+    of. ``held`` is for a caller that will change it: if two saw the same version, the second then
+    reads the first one's change.
     """
     statement = select(model).where(model.id == record_id, model.process_id == process_id, true() if visible is None else visible)
     return _found(session, model, statement, held=held)
@@ -149,7 +161,10 @@ def record_of(
 def record_of_member(
     session: Session, model: type[P], process_id: int, staff_no: str, *, visible: ColumnElement[bool] | None = None, held: bool = False
 ) -> P:
-    """The record of one member where each has one: that which stands, or else the latest. Raises NotFound as ``record_of`` does."""
+    """Find the record of one member, where each has one: the one that stands, or else the latest.
+
+    Raises NotFound as ``record_of`` does.
+    """
     his = (model.process_id == process_id, model.staff_no == staff_no, true() if visible is None else visible)
     return _found(session, model, select(model).where(*his).order_by(model.counts.desc(), model.id.desc()).limit(1), held=held)
 
@@ -166,27 +181,27 @@ def _found(session: Session, model: type[R], statement: Select[R], *, held: bool
 def records_of(
     session: Session, model: type[R], process_id: int, *, after: int, limit: int, visible: ColumnElement[bool] | None = None
 ) -> Sequence[R]:
-    """Records of a process in the order they were made, those taken back included."""
+    """List the records of a process in the order they were made, those taken back included."""
     return session.scalars(
         select(model).where(model.process_id == process_id, model.id > after, true() if visible is None else visible).order_by(model.id).limit(limit)
     ).all()
 
 
 class Timed:
-    """When on its day something began and ended (起止时间)."""
+    """The times of the day at which something began and ended (起止时间)."""
 
     started_at: Mapped[time | None] = mapped_column(sort_order=100)
     ended_at: Mapped[time | None] = mapped_column(sort_order=100)
 
 
 def must_end_after_it_began(row: Timed | None, sent: Sent) -> None:
-    """Raises Invalid for an end before the beginning, either of which may stand on the row already."""
+    """Raise Invalid if the end is before the beginning; either may stand on the row already."""
     began, ended = (sent.get(name, getattr(row, name, None)) for name in ("started_at", "ended_at"))
     if began is not None and ended is not None and ended < began:
         raise Invalid({"ended_at": Words(f"不能早于开始时间 {began:%H:%M}", f"must not be before the beginning at {began:%H:%M}")})
 
 
 def must_have_happened(field: str, day: date, now: datetime) -> None:
-    """Raises Invalid for a day that is still to come: a record tells what was done."""
+    """Raise Invalid if a day is still to come: a record tells what was done."""
     if day > local_day(now):
         raise Invalid({field: Words(f"{day} 还没有到，不能登记为已经进行", f"{day} is still to come")})

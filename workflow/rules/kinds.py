@@ -1,4 +1,4 @@
-"""Kinds of process (流程种类): all that tells one kind from another, declared once in its package."""
+"""Kinds of process (流程种类): all differences between the kinds, each declared in its package."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _everything(call: Call[object]) -> ColumnElement[bool]:
 
 @dataclass(frozen=True)
 class ProcessKind:
-    """One kind of process (一类流程): its moves, its requirements, its acts, and who may what with any of its processes."""
+    """One kind of process (一类流程): its moves, requirements and acts, and the rights on them."""
 
     kind: Kind
     moves: tuple[Move, ...]
@@ -32,17 +32,20 @@ class ProcessKind:
     records: tuple[AnyRecords, ...]
     """The kinds of record below its processes."""
     acts: tuple[AnyAct, ...]
-    """Those on its records; what every process has besides stands in ``workflow/acts/processes.py``."""
+    """The acts on its records.
+
+    The acts that every process has stand in ``workflow/acts/processes.py``.
+    """
     reads: Action
-    """Who reads where a process stands and what it lacks."""
+    """The right to read the stage of a process, and what it lacks."""
     reads_history: Action
     moving: Action
-    """Who may try a move; each move says whose it is."""
+    """The right to try a move; each move names its own role."""
     history_seen: Callable[[Call[object]], ColumnElement[bool]] = _everything
-    """Which rows of its history a reader sees."""
+    """The rows of a process's history that a reader sees."""
     stage_shown: Callable[[Caller, Stage], bool] = lambda by, stage: True
-    """Whether a reader sees what a stage asks."""
+    """True if a reader sees the requirements of a stage."""
     advancing_many: Action | None = None
-    """Who may advance many processes by one act; None: each branch goes its own way."""
+    """The right to advance many processes by one act; None: each branch advances alone."""
     excusing: bool = False
-    """Whether people are excused on its roll."""
+    """True if people are excused on its roll."""

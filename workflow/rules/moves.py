@@ -1,4 +1,7 @@
-"""A move as it is declared (环节变动的声明). Each kind of process lists its own; the machine, the buttons and the diagram come from the list."""
+"""The declaration of a move (环节变动的声明). Each kind of process lists its own.
+
+The machine, the buttons and the diagram come from the list.
+"""
 
 from __future__ import annotations
 
@@ -10,21 +13,24 @@ from workflow.foundation.vocabulary import Role, Stage, Trigger
 
 @dataclass(frozen=True)
 class Move:
-    """From one stage to another by a trigger: who may, and what it asks."""
+    """A move from one stage to another by a trigger, with its role and its requirements."""
 
     trigger: Trigger
     source: Stage
     target: Stage
     who: Role
     asks: Stage | None = None
-    """The stage whose requirements must be met or waived: ``source``, but where something is decided anew."""
+    """The stage whose requirements must be met or waived.
+
+    It is ``source``, except where something is decided anew.
+    """
     asks_reason: bool = False
     opens_round: bool = False
-    """A new round, with its day when the target's own day has passed."""
+    """True for a new round, with a day of its own when the target's day has passed."""
     together: bool = False
-    """Made by one act over many branches, never for one of them alone."""
+    """True for a move made by one act over many branches, never for one of them alone."""
     through: tuple[Stage, ...] = ()
-    """Stages that it passes on the way, since the year's plan asks nothing of them."""
+    """The stages that it passes on the way, since the year's plan asks nothing of them."""
 
     @property
     def asks_requirements(self) -> bool:
@@ -32,10 +38,11 @@ class Move:
 
 
 def moves_around(moves: Sequence[Move], empty: Collection[Stage]) -> tuple[Move, ...]:
-    """The moves of a year that asks nothing of the ``empty`` stages.
+    """List the moves of a year that asks nothing of the ``empty`` stages.
 
-    A move to such a stage goes on by the same trigger to the next one. One back to it is not there. A stage that is left by another trigger stays:
-    somebody has to act there, whatever is asked.
+    A move to such a stage goes on by the same trigger to the next one. A move back to such a stage
+    is left out. A stage that is left by another trigger stays: somebody has to act there, even if
+    nothing is asked.
     """
     found = []
     for move in moves:
@@ -54,5 +61,5 @@ def _onward(moves: Sequence[Move], move: Move) -> Move | None:
 
 
 def earlier(stages: Sequence[Stage], stage: Stage) -> Iterator[Stage]:
-    """The stages before one, nearest first."""
+    """List the stages before one, nearest first."""
     yield from reversed(stages[: stages.index(stage)])

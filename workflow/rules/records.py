@@ -1,7 +1,8 @@
-"""Records (记录): what all evidence below a process has in common, declared once for each kind of record.
+"""Records (记录): the common part of all evidence below a process, declared for each kind of record.
 
-A room declares its table, its schema and a ``Records`` with what is its own: what is checked, how a row is filled, who sees what. From that come the
-verbs, the acts and the readings of every edge.
+A room declares its table, its schema and a ``Records`` with its own parts: the checks, the filling
+of a row, the rows that a reader sees. From that come the verbs, the acts and the readings of every
+edge.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ U = TypeVar("U")
 
 
 class ReasonSchema(Body):
-    """Why."""
+    """A reason."""
 
     reason = LongText(required=True, at_most=1000, **about("理由", "reason", "写清楚为什么", "say why", example="登记有误"))
 
@@ -63,7 +64,7 @@ REASON = ReasonSchema()
 
 
 class RetractionSchema(Answered):
-    """Who took a record back, and why."""
+    """The taking back of a record: by which person, when and for what reason."""
 
     by = StaffNo(required=True, **about("何人", "by"))
     at = Moment(required=True, **about("时间", "at"))
@@ -71,7 +72,7 @@ class RetractionSchema(Answered):
 
 
 class EntrySchema(Answered):
-    """What every entry below a record answers besides what it was sent."""
+    """The fields that every entry below a record answers besides its own."""
 
     id = Whole(dump_only=True, **about("编号", "number", always=True))
     recorded_by = StaffNo(dump_only=True, **about("登记人", "recorded by", always=True))
@@ -79,7 +80,7 @@ class EntrySchema(Answered):
 
 
 class RecordSchema(EntrySchema):
-    """What every record answers besides what it was sent."""
+    """The fields that every record answers besides its own."""
 
     version = Whole(dump_only=True, **about("版本", "version", always=True))
     withdrawn = fields.Nested(RetractionSchema, dump_only=True, **about("撤回", "withdrawn"))
@@ -87,70 +88,79 @@ class RecordSchema(EntrySchema):
 
 
 def start_time() -> Clock:
-    """The field of when on its day something began."""
+    """Make the field for the time at which something began."""
     return Clock(**about("开始时间", "began at", "几点开始，24 小时制", "when it began, by the 24-hour clock", example="14:30"))
 
 
 def end_time() -> Clock:
-    """The field of when on its day something ended."""
+    """Make the field for the time at which something ended."""
     return Clock(**about("结束时间", "ended at", "几点结束，不早于开始", "when it ended, not before it began", example="15:10"))
 
 
 class Records(Generic[R]):
-    """A kind of record below a process (一类记录): subclassed by each room, which says what is its own."""
+    """A kind of record below a process (一类记录). Each room subclasses it with its own parts."""
 
     name: ClassVar[str]
-    """As addresses and pages call the collection: ``talks``."""
+    """The name of the collection in addresses and pages: ``talks``."""
     zh: ClassVar[str]
     en: ClassVar[str]
-    """One of them: 谈心谈话, ``talk``."""
+    """The name of one record: 谈心谈话, ``talk``."""
     model: type[R]
     schema: ClassVar[RecordSchema]
     answers: ClassVar[RecordSchema | None] = None
-    """How it is described as an answer, where that is not the schema as it stands."""
+    """The schema of an answer, where it is not ``schema`` itself."""
     kind: ClassVar[Kind] = MAIN
     stages: ClassVar[tuple[Stage, ...]]
-    """Which stages close it; ``closes`` says which of them a record belongs to."""
+    """The stages that close it; ``closes`` says which of them a record belongs to."""
     read: ClassVar[Action]
     write: ClassVar[Action]
     by_staff_no: ClassVar[bool] = False
-    """An address names one by the 学工号 of its member, each of whom has one; else by its number."""
+    """True if an address names a record by the 学工号 of its member, each of whom has one.
+
+    Else an address names it by its number.
+    """
 
     # ── what a room says ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def check(self, session: Session, process: Process, row: R | None, sent: Sent, *, by: Caller, now: datetime) -> None:
-        """Raises Invalid for what is wrong in what was sent, then Forbidden for what this person may not do. ``row``: the one to be corrected."""
+        """Raise Invalid for wrong content, then Forbidden for a person who may not do this.
+
+        ``row``: the record to be corrected.
+        """
 
     def must_fit(self, session: Session, process: Process, row: R | None, sent: Sent) -> None:
-        """Raises Conflict for what is right in itself, but not now."""
+        """Raise Conflict for content that is right in itself, but not now."""
 
     def begin(self, session: Session, process: Process, sent: Sent) -> Mapping[str, object]:
-        """What a new row has besides its fields."""
+        """Return the columns of a new row besides its fields."""
         return {}
 
     def fill(self, session: Session, process: Process, row: R, sent: Sent, *, by: Caller, now: datetime) -> None:
-        """Write what was sent on a row. What it leaves out stays."""
+        """Write the content on a row. Fields that it leaves out stay."""
         self.write_columns(row, sent)
 
     def closes(self, row: R | None, sent: Sent) -> Collection[Stage]:
-        """The stages that must not be left yet for this to be written."""
+        """List the stages that close this record: none of them may be left when it is written."""
         return self.stages
 
     def visible(self, reader: Caller, branch_code: str) -> ColumnElement[bool]:
-        """Which of them a reader knows of."""
+        """Return the condition of the rows that a reader knows of."""
         return true()
 
     def may_withdraw(self, by: Caller, process: Process, row: R) -> None:
-        """Raises Forbidden."""
+        """Raise Forbidden if this person may not withdraw the record."""
 
     def seen_by(self, call: Call[object]) -> Callable[[R], dict[str, object]]:
-        """How a reader sees one: what that depends on is asked once for a whole page."""
+        """Return the function that shows a row to a reader.
+
+        Facts that it depends on are read once for a whole page.
+        """
         return self.schema.shown
 
     # ── verbs ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def record(self, session: Session, process: Process, sent: Sent, *, by: Caller, now: datetime) -> R:
-        """Record one. Raises Invalid, Forbidden, StageClosed, and what ``must_fit`` refuses."""
+        """Record one. Raises Invalid, Forbidden, StageClosed, and the refusals of ``must_fit``."""
         self.check(session, process, None, sent, by=by, now=now)
         for stage in self.closes(None, sent):
             must_be_open(process, stage)
@@ -163,7 +173,10 @@ class Records(Generic[R]):
         return row
 
     def amend(self, session: Session, process: Process, row: R, sent: Sent, *, seen: int, by: Caller, now: datetime) -> None:
-        """Correct one; the old values stay in the history. Raises Invalid, Forbidden, Stale, Conflict, StageClosed."""
+        """Correct one; the old values stay in the history.
+
+        Raises Invalid, Forbidden, Stale, Conflict, StageClosed.
+        """
         self.check(session, process, row, sent, by=by, now=now)
         amendable(session, row, seen=seen)
         for stage in self.closes(row, sent):
@@ -181,24 +194,24 @@ class Records(Generic[R]):
 
     @cached_property
     def _columns(self) -> frozenset[str]:
-        """Fields that are sent and are columns, by the names of the columns."""
+        """The names of the columns whose fields can be sent."""
         columns = inspected(self.model).column_attrs.keys()
         return frozenset(field.attribute or name for name, field in self.schema.load_fields.items()).intersection(columns)
 
     @cached_property
     def _defaults(self) -> dict[str, object]:
-        """What a new row has where nothing was sent."""
+        """The values of a new row for fields that were not sent."""
         named = {field.attribute or name: field.load_default for name, field in self.schema.load_fields.items()}
         return {name: None if named[name] is missing else named[name] for name in self._columns}
 
     # ── readings ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def one(self, call: Call[object], **key: object) -> R:
-        """The one that an address names, as far as this reader may know of it. Raises NotFound."""
+        """Find the record that an address names, if this reader may know of it. Raises NotFound."""
         return self._find(call, key, held=False)
 
     def held(self, call: Call[object], **key: object) -> R:
-        """The same, for somebody who will change it."""
+        """Find it as ``one`` does, and hold it for a caller that will change it."""
         return self._find(call, key, held=True)
 
     def _find(self, call: Call[object], key: Mapping[str, object], *, held: bool) -> R:
@@ -208,12 +221,12 @@ class Records(Generic[R]):
         return found
 
     def page(self, call: Call[object], *, after: int, limit: int) -> Sequence[R]:
-        """In the order they were made, those taken back included."""
+        """List them in the order they were made, those taken back included."""
         visible = self.visible(call.by, call.process.branch.code)
         return records_of(call.session, self.model, call.process.id, after=after, limit=limit, visible=visible)
 
     def key_of(self, row: R) -> Any:
-        """How an address names it."""
+        """Return the key that names it in an address."""
         return row.staff_no if self.by_staff_no and isinstance(row, OfMember) else row.id
 
     # ── acts ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -245,7 +258,8 @@ class Records(Generic[R]):
         )
 
     def _amend(self, call: Call[R], sent: Sent) -> R:
-        if not sent:  # nothing is changed by it, and nothing that was confirmed is open again
+        # An empty change changes nothing, and reopens nothing that was confirmed.
+        if not sent:
             amendable(call.session, call.on, seen=call.seen)
         else:
             self.amend(call.session, call.process, call.on, sent, seen=call.seen, by=call.by, now=call.now)
@@ -259,7 +273,7 @@ class Records(Generic[R]):
         )
 
     def _withdraw(self, call: Call[R], sent: Sent) -> R:
-        """The branch takes one back, with a reason."""
+        """Withdraw one for the branch, with a reason."""
         self.may_withdraw(call.by, call.process, call.on)
         for stage in self.closes(call.on, {}):
             must_be_open(call.process, stage)
@@ -281,14 +295,14 @@ class Records(Generic[R]):
         )
 
     def _reject(self, call: Call[R], sent: Sent) -> R:
-        """The office does not accept one, with a reason."""
+        """Reject one for the office, with a reason."""
         must_be_unaccepted(call.process)
         reject(call.on, by=call.by.staff_no, now=call.now, reason=sent["reason"])
         return call.on
 
     @property
     def acts(self) -> tuple[AnyAct, ...]:
-        """All that can be done to them alike."""
+        """List the acts that all of them have."""
         return (self.recording, self.amending, self.withdrawing, self.rejecting)
 
     def act(self, name: str, zh: str, en: str, does: Callable[[Call[T], Sent], U], **options: Any) -> Act[T, U]:
@@ -301,4 +315,4 @@ class Records(Generic[R]):
 
 
 AnyRecords = Records[Any]
-"""A kind of record, whichever."""
+"""Any kind of record."""

@@ -1,11 +1,15 @@
-"""A requirement is a query for what is missing (要求). The gate, the explanation, the to-do list, the letters and the exceptions all come from it.
+"""A requirement is a query for what is missing (要求).
 
-A clause of the plan becomes one decorated function that returns a SELECT. No rows: the clause is met. Its columns are always
-``process_id bigint, subject_id text, subject_name text, person_id bigint, amount int``:
+The gate, the explanation, the to-do list, the letters and the exceptions all come from it. A clause
+of the plan becomes one decorated function that returns a SELECT. No rows: the clause is met. Its
+columns are always
 
-* the *subject* is what is missing: a member (学工号), a pair ``a:b`` with a < b, a title, a record's id, or ``''`` for the branch;
-* the *person* is who must act; null means every holder of ``todo_for`` on that roll. When either of two may act there is a row for each:
-  whoever counts subjects counts them once;
+    process_id bigint, subject_id text, subject_name text, person_id bigint, amount int
+
+* the *subject* is what is missing: a member (学工号), a pair ``a:b`` with a < b, a title, a record's
+  id, or ``''`` for the branch;
+* the *person* is the one who must act; null means every holder of ``todo_for`` on that roll. When
+  either of two may act there is a row for each: code that counts subjects counts them once;
 * the *amount* is how much is missing; a waiver covers no more than it was given for.
 """
 
@@ -64,12 +68,16 @@ def _compile_today(element: _Today, compiler: object, **_: Any) -> str:
 
 
 TODAY = _Today()
-"""The local day for which a sign is asked. The evaluation is compiled once and given the day each time; nothing that blocks may ask for it."""
+"""The local day for which a sign is asked.
+
+The evaluation is compiled once and given the day each time. A requirement that blocks must not ask
+for the day.
+"""
 
 
 @dataclass(frozen=True)
 class Requirement:
-    """A clause as software: what the plan says, when it is asked, how it weighs, who must act, and the query."""
+    """A clause as software: the plan's sentence, its stage, its weight, its role, and the query."""
 
     clause: str
     name: str
@@ -79,22 +87,28 @@ class Requirement:
     todo_for: Role
     waivable: Waivable
     words: Words
-    """``{count}`` and ``{names}`` are filled with what is missing."""
+    """The message; ``{count}`` and ``{names}`` are filled with what is missing."""
     sentence: str
     """The plan's sentence of 2024; the cycle's own stands in its plan."""
     asked_from: Stage
     """The first stage whose to-dos and letters include it."""
     asked_until: Stage
-    """The last one: a later stage than its own for what goes on after it (follow-through)."""
+    """The last stage whose to-dos and letters include it.
+
+    It is later than its own stage if the clause goes on after that (follow-through).
+    """
     link: str
-    """Where it is mended: below the branch's address, or with a leading slash below the year's."""
+    """The page to mend it: below the branch's address, or with a leading slash below the year's."""
     query: Callable[[], Missing]
     approval_setting: str | None = None
-    """The setting of the year that says whether a reason needs the office's approval; None: it always does where one is asked."""
+    """The setting of the year that makes the office's approval of a reason necessary.
+
+    None: a reason always needs it, where the clause asks for approval.
+    """
 
     @property
     def kind(self) -> Kind:
-        """The kind of process that it is asked of: its stage's."""
+        """Return the kind of process that it is asked of: the kind of its stage."""
         return KIND_OF[self.stage]
 
     @property
@@ -102,7 +116,7 @@ class Requirement:
         return self.severity is not Severity.SIGN
 
     def needs_approval(self, settings: Mapping[str, object]) -> bool:
-        """Whether a reason covers nothing until the office has agreed to it."""
+        """Tell whether a reason covers nothing until the office has agreed to it."""
         asked = self.waivable is Waivable.WHOLE_WITH_APPROVAL
         return asked and (self.approval_setting is None or bool(settings[self.approval_setting]))
 
@@ -121,7 +135,10 @@ def requirement(
     asked_until: Stage | None = None,
     approval_setting: str | None = None,
 ) -> Callable[[Callable[[], Missing]], Requirement]:
-    """Declare a requirement. Nothing registers itself: the kind's ``REQUIREMENTS`` tuple lists it."""
+    """Declare a requirement.
+
+    Nothing registers itself: the kind's ``REQUIREMENTS`` tuple lists it.
+    """
 
     def declare(query: Callable[[], Missing]) -> Requirement:
         return Requirement(
@@ -151,7 +168,10 @@ def missing(
     person: Any = None,
     amount: Any = 1,
 ) -> Missing:
-    """The SELECT of a requirement, each column in its type: an int4 in one arm of the union loses the index for all of them."""
+    """Make the SELECT of a requirement, each column in its type.
+
+    One int4 in one arm of the union loses the index for all arms.
+    """
     return select(
         cast(process_id, BigInteger).label("process_id") if isinstance(process_id, int) else process_id.label("process_id"),
         cast(subject if not isinstance(subject, str) else literal(subject), Text).label("subject_id"),
@@ -162,7 +182,10 @@ def missing(
 
 
 def blanks(fields: Mapping[str, tuple[str, ColumnElement[bool]]]) -> TableValuedAlias:
-    """A row for each field of a record, with its Chinese name and whether it is blank, to be joined on true: (field, zh, blank)."""
+    """Make a row for each field of a record: (field, zh, blank).
+
+    It has the field's Chinese name, and true in ``blank`` if the field is blank. Join it on true.
+    """
     columns = (
         array([literal(name) for name in fields]),
         array([literal(zh) for zh, _ in fields.values()]),
@@ -176,17 +199,21 @@ def blanks(fields: Mapping[str, tuple[str, ColumnElement[bool]]]) -> TableValued
 
 
 def present(*, excused_count: bool = False) -> tuple[ColumnElement[bool], ...]:
-    """Who is still on the roll. ``left_on`` takes a person out of everything, a confirmed excuse out of some clauses."""
+    """Return the conditions that a person is still on the roll.
+
+    ``left_on`` takes a person out of everything, a confirmed excuse out of some clauses.
+    """
     on_roll: ColumnElement[bool] = Participant.left_on.is_(None)
     return (on_roll,) if excused_count else (on_roll, Participant.excused_confirmed_by.is_(None))
 
 
 @tracked()
 class Waiver(Evidence, Base):
-    """A reason accepted in place of a requirement (豁免). It covers the subjects it names and no later ones, and no greater amount.
+    """A reason accepted in place of a requirement (豁免).
 
-    Withdrawn by the branch or rejected by the office it covers nothing; one that needs the office's approval covers nothing until it has it.
-    It outlives rounds and is shown wherever its clause is shown.
+    It covers the subjects it names and no later ones, and no greater amount. Withdrawn by the
+    branch or rejected by the office it covers nothing; if it needs the office's approval, it covers
+    nothing until it has that. It outlives rounds and is shown wherever its clause is shown.
     """
 
     __tablename__ = "waiver"
@@ -197,9 +224,9 @@ class Waiver(Evidence, Base):
 
     requirement: Mapped[str]
     covers: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    """Subject to the amount it was given for."""
+    """The covered subjects, each with the amount it was given for."""
     names: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    """Subject to its name on that day, for papers and lists."""
+    """The covered subjects, each with its name on that day, for papers and lists."""
     reason: Mapped[str]
     needs_approval: Mapped[bool]
     approved_by: Mapped[str | None]
@@ -207,7 +234,7 @@ class Waiver(Evidence, Base):
 
     @hybrid_property
     def stands(self) -> bool:
-        """Whether it covers anything: it counts, and has the approval that it needs."""
+        """Tell whether it covers anything: it counts, and has the approval that it needs."""
         return self.counts and (self.approved_at is not None or not self.needs_approval)
 
     @stands.inplace.expression

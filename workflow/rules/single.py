@@ -1,8 +1,8 @@
-"""Single records (一份记录): what a process has once, written whole or field by field.
+"""Single records (一份记录): a record that a process has once, written whole or field by field.
 
-A room declares its table, its schema and a ``Single`` with what is its own. From that come the
-verb, the act and the readings of every edge. Nothing here knows what is written, and no lock is
-held on what is not there yet: of two who both find none, the slower one is told.
+A room declares its table, its schema and a ``Single`` with its own parts. From that come the verb,
+the act and the readings of every edge. Nothing here knows what is written, and no lock is held on a
+row that is not there yet: if two both find none, the slower one is refused.
 """
 
 from __future__ import annotations
@@ -54,53 +54,61 @@ class Single(Generic[S]):
     """A kind of record that a process has once (一份记录): each room subclasses it."""
 
     name: ClassVar[str]
-    """As addresses and pages call it: ``facts``."""
+    """The name in addresses and pages: ``facts``."""
     zh: ClassVar[str]
     en: ClassVar[str]
-    """年度工作情况, ``facts of the year``."""
+    """Its name: 年度工作情况, ``facts of the year``."""
     model: type[S]
     schema: ClassVar[Body]
     kind: ClassVar[Kind]
     stage: ClassVar[Stage]
-    """It closes when this stage is left."""
+    """The stage that closes it when it is left."""
     reads: ClassVar[Action]
     writes: ClassVar[Action]
     whole: ClassVar[bool] = True
-    """Written whole: what is left out is empty. Else what is left out stays, and the version is
-    wanted from the first on (0)."""
+    """True if it is written whole: a field that is left out becomes empty.
+
+    Else such a field stays, and a version must be named from the first writing on (0).
+    """
 
     # ── what a room says ──────────────────────────────────────────────────────────────────────────────────────────────
 
     def check(self, session: Session, process: Process, row: S | None, sent: Sent, *, by: Caller, now: datetime) -> None:
-        """Raises Invalid for what was sent, then Forbidden; ``row`` is what stands there."""
+        """Raise Invalid for wrong content, then Forbidden; ``row`` is the one that stands."""
 
     def must_fit(self, row: S, sent: Sent) -> None:
-        """Raises Conflict for what does not fit what stands there. Asked before the stage."""
+        """Raise Conflict for content that does not fit the row that stands.
+
+        Asked before the stage.
+        """
 
     def begin(self, *, by: Caller, now: datetime) -> Mapping[str, object]:
-        """The columns that are written with the first version alone."""
+        """Return the columns that are written with the first version alone."""
         return {}
 
     def values(self, session: Session, process: Process, row: S | None, sent: Sent, *, by: Caller, now: datetime) -> Mapping[str, object]:
-        """Return what is written, by column. Written whole, what was left out is empty."""
+        """Return the values to write, by column.
+
+        Written whole, a field that was left out is empty.
+        """
         return {**self._empty, **sent} if self.whole else sent
 
     def visible(self, reader: Caller, branch_code: str) -> ColumnElement[bool]:
-        """Whether a reader knows of it."""
+        """Return the condition that a reader knows of it."""
         return true()
 
     def before(self, call: Call[object]) -> object:
-        """Return what is read while there is none. Raises NotFound."""
+        """Return the answer to a reader while there is none. Raises NotFound."""
         raise NotFound
 
     def seen_by(self, call: Call[object]) -> Callable[[object], dict[str, object]]:
-        """Return how a reader sees it."""
+        """Return the function that shows it to a reader."""
         return self.schema.shown
 
     # ── verbs ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def write(self, session: Session, process: Process, row: S | None, sent: Sent, *, seen: int | None, by: Caller, now: datetime) -> S:
-        """Write it; ``row`` is what stands there, held.
+        """Write it; ``row`` is the one that stands, held.
 
         Raises Invalid, Forbidden, Stale, Conflict, StageClosed.
         """
@@ -122,7 +130,7 @@ class Single(Generic[S]):
         return row
 
     def _first(self, session: Session, process: Process, values: Mapping[str, object]) -> S:
-        """Insert the first one. Raises Stale to the slower of two who both find none."""
+        """Insert the first one. Raises Stale for the slower of two who both find none."""
         first = insert(self.model).values(process_id=process.id, version=1, **values).on_conflict_do_nothing()
         row: S | None = session.scalar(first.returning(self.model))
         if row is None:
@@ -137,35 +145,35 @@ class Single(Generic[S]):
 
     @cached_property
     def _empty(self) -> Mapping[str, object]:
-        """Columns as they are where nothing was sent."""
+        """The values of the columns for fields that were not sent."""
         named = {field.attribute or name: field.load_default for name, field in self.schema.load_fields.items()}
         return {name: None if default is missing else default for name, default in named.items()}
 
     @cached_property
     def _stands(self) -> ColumnElement[bool]:
-        """Evidence that was taken back stays beside the one that stands."""
+        """The condition of the one that stands: evidence that was taken back stays beside it."""
         return and_(self.model.counts) if issubclass(self.model, Evidence) else true()
 
     # ── readings ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def of(self, session: Session, process: Process, *, visible: ColumnElement[bool] | None = None, held: bool = False) -> S | None:
-        """The one of a process, if there is one; ``held`` for who will change it."""
+        """Find the one of a process, if there is one; ``held`` for a caller that will change it."""
         which = (self.model.process_id == process.id, self._stands, true() if visible is None else visible)
         statement = select(self.model).where(*which).execution_options(populate_existing=True)
         return session.scalar(statement.with_for_update(key_share=True) if held else statement)
 
     def of_many(self, session: Session, process_ids: Collection[int], *which: ColumnElement[bool] | InstrumentedAttribute[bool]) -> dict[int, S]:
-        """of() for many processes by their numbers, in one query."""
+        """Find the ones of many processes, by the processes' numbers, in one query."""
         statement = select(self.model).where(any_of(self.model.process_id, process_ids), self._stands, *which)
         return {row.process_id: row for row in session.scalars(statement.execution_options(populate_existing=True))}
 
     def one(self, call: Call[object]) -> object:
-        """The one of the process, as far as this reader may know of it. Raises NotFound."""
+        """Find the one of the process, if this reader may know of it. Raises NotFound."""
         row = self.of(call.session, call.process, visible=self.visible(call.by, call.process.branch.code))
         return self.before(call) if row is None else row
 
     def held(self, call: Call[object]) -> S | None:
-        """The one of the process, for somebody who will change it."""
+        """Find the one of the process, and hold it for a caller that will change it."""
         return self.of(call.session, call.process, held=True)
 
     # ── acts ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -190,7 +198,7 @@ class Single(Generic[S]):
 
     @property
     def acts(self) -> tuple[AnyAct, ...]:
-        """All that can be done to each of them alike."""
+        """List the acts that each of them has."""
         return (self.writing,)
 
     def act(self, name: str, zh: str, en: str, does: Callable[[Call[T], Sent], U], **options: Any) -> Act[T, U]:

@@ -1,4 +1,4 @@
-"""Telling people (告知): the letter that an act sends to each leader of the branches that it was done to."""
+"""Telling people (告知): the letter of an act to each leader of the branches it was done to."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ def tell_leaders(
     due: bool = False,
     says: Callable[[Process], dict[str, object]] = lambda process: {},
 ) -> None:
-    """Queue a letter to secretary and deputy of each branch; ``says`` gives what it says besides, ``due`` binds it to the process's day."""
+    """Queue a letter to secretary and deputy of each branch.
+
+    ``says`` gives further words of the letter, ``due`` binds it to the process's day.
+    """
     by_id = {process.id: process for process in processes}
     today = local_day(now)
     enqueue(
@@ -51,7 +54,7 @@ def tell_leaders(
 
 
 def process_link(base_url: str, process: Process) -> str:
-    """The page of one process, as a letter sends its reader there."""
+    """Return the page of one process, for the link in a letter."""
     return f"{letters.kind_link(base_url, process.kind, process.cycle.year)}/{process.branch.code}"
 
 

@@ -1,4 +1,5 @@
-"""Excel workbooks that people send (工作簿): cells as an office fills them in, sheets against their form, and the import that keeps what was read.
+"""Excel workbooks that people send (工作簿): cells, sheets against their form, and the import.
 
-What a workbook means is the business of whoever asks for it: nothing here knows of a roster.
+Cells are read as an office fills them in; the import keeps the result. The meaning of a workbook is
+the caller's business: nothing here knows of a roster.
 """

@@ -1,7 +1,7 @@
 """Cells as an office fills them in (单元格): full-width digits, stray spaces, dates of every habit.
 
-Each reader takes a :class:`Cell` and answers its value, ``None`` for an empty one, or raises :class:`CellFault` with
-the sentence the office will read.
+Each reader takes a :class:`Cell` and answers its value, ``None`` for an empty one, or raises
+:class:`CellFault` with the sentence the office will read.
 """
 
 from __future__ import annotations
@@ -40,7 +40,10 @@ _valid_email = Email()
 
 
 class CellFault(ValueError):
-    """What is wrong with a cell, in Chinese (单元格问题). ``severity`` is ``warning`` where the cell is simply taken as empty."""
+    """A fault of a cell, in Chinese (单元格问题).
+
+    ``severity`` is ``warning`` where the cell is simply taken as empty.
+    """
 
     def __init__(self, message: str, severity: str = "error") -> None:
         super().__init__(message)
@@ -50,7 +53,11 @@ class CellFault(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A cell as openpyxl gives it: ``kind`` is its data type, ``f`` a formula and ``e`` an error; ``epoch`` the workbook's day zero."""
+    """A cell as openpyxl gives it.
+
+    ``kind`` is its data type, ``f`` a formula and ``e`` an error; ``epoch`` the workbook's day
+    zero.
+    """
 
     value: Any
     kind: str = "s"
@@ -58,12 +65,15 @@ class Cell:
 
 
 def quoted(words: str, longest: int = 30) -> str:
-    """Words of a cell for a message: never more than an office wants to read."""
+    """Quote words of a cell for a message: never more than an office wants to read."""
     return f"“{words[:longest]}…”" if len(words) > longest else f"“{words}”"
 
 
 def tidy(words: str) -> str:
-    """NFKC (全角转半角), trimmed, one space where there were several, none inside Chinese: ``张　三 `` is ``张三``."""
+    """Tidy words: NFKC (全角转半角), trimmed, single spaces, none inside Chinese.
+
+    ``张　三 `` is ``张三``.
+    """
     if len(words) > LONGEST_CELL:
         raise CellFault(f"内容过长，超过 {LONGEST_CELL} 个字")
     words = unicodedata.normalize("NFKC", unescape(words))
@@ -73,7 +83,7 @@ def tidy(words: str) -> str:
 
 
 def _plain(cell: Cell) -> object:
-    """The value of a cell that is neither formula nor error."""
+    """Return the value of a cell that is neither formula nor error."""
     if cell.kind == "f":
         raise CellFault("单元格是公式，请复制后用“选择性粘贴—值”改为固定内容")
     if cell.kind == "e":
@@ -88,7 +98,7 @@ def _digits(number: int | float) -> str:
 
 
 def text(cell: Cell, longest: int = LONGEST_TEXT) -> str | None:
-    """Words, or a number as its digits."""
+    """Read words, or a number as its digits."""
     value = _plain(cell)
     if value is None:
         return None
@@ -101,12 +111,12 @@ def text(cell: Cell, longest: int = LONGEST_TEXT) -> str | None:
 
 
 def person_name(cell: Cell) -> str | None:
-    """姓名."""
+    """Read 姓名."""
     return text(cell, LONGEST_NAME)
 
 
 def staff_no(cell: Cell) -> str | None:
-    """学工号: 1 to 32 letters, digits, ``-`` or ``_``."""
+    """Read a 学工号: 1 to 32 letters, digits, ``-`` or ``_``."""
     words = text(cell)
     if words is None:
         return None
@@ -117,7 +127,10 @@ def staff_no(cell: Cell) -> str | None:
 
 
 def code(cell: Cell) -> str | None:
-    """编码 of a branch or unit: it becomes part of addresses, so no slash and no leading dot."""
+    """Read the 编码 of a branch or unit.
+
+    It becomes part of addresses, so no slash and no leading dot.
+    """
     words = text(cell)
     if words is None:
         return None
@@ -128,7 +141,7 @@ def code(cell: Cell) -> str | None:
 
 
 def email(cell: Cell) -> str | None:
-    """邮箱. A wrong address is taken as none, so no letter is tried with it."""
+    """Read 邮箱. A wrong address is taken as none, so no letter is sent to it."""
     words = text(cell)
     if words is None:
         return None
@@ -141,7 +154,10 @@ def email(cell: Cell) -> str | None:
 
 
 def day(cell: Cell) -> date | None:
-    """A day (日期): a date cell, ``1999年7月1日``, ``1999-7-1``, ``19990701``; a month alone (``2009.07``) is its first day."""
+    """Read a day (日期): a date cell, ``1999年7月1日``, ``1999-7-1``, ``19990701``.
+
+    A month alone (``2009.07``) is its first day.
+    """
     value = _plain(cell)
     if isinstance(value, datetime):
         return value.date()

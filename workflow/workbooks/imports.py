@@ -1,6 +1,7 @@
-"""Importing a workbook (导入工作簿): kept as it was read with every problem, shown, then applied whole or not at all.
+"""Importing a workbook (导入工作簿): kept as it was read, shown, then applied whole or not at all.
 
-What applying does is the business of each kind of import; that it may be repeated without a second effect is too.
+It is kept with every problem. Each kind of import does its own applying, and must make it
+repeatable without a second effect.
 """
 
 from __future__ import annotations
@@ -21,16 +22,20 @@ from workflow.workbooks.sheets import SheetProblem
 
 
 class WorkbookImport(Numbered):
-    """A workbook as it was read, kept until it is applied. A kind of import adds what its workbooks hold, as JSONB."""
+    """A workbook as it was read, kept until it is applied.
+
+    A kind of import adds the content of its workbooks, as JSONB.
+    """
 
     called: ClassVar[Words]
-    """What such a workbook is, for messages: 名册."""
+    """The name of such a workbook, for messages: 名册."""
 
     @declared_attr.directive
     def __table_args__(cls) -> tuple[object, ...]:  # noqa: N805
         return (CheckConstraint("applied_at is null or applicable", name="applied"),)
 
-    # Before the columns of a kind, which the order of a mixin would put first: a table that is there already keeps its order.
+    # Before the columns of a kind. The order of a mixin would put those first, and a table that
+    # exists already must keep its order.
     file_name: Mapped[str] = mapped_column(sort_order=-1)
     problems: Mapped[list[Any]] = mapped_column(JSONB, sort_order=-1)
     summary: Mapped[dict[str, Any]] = mapped_column(JSONB)
@@ -55,7 +60,8 @@ class Upload:
 def tracked_import(model: type[W]) -> type[W]:
     """Keep the history of an import without its JSON (decorator).
 
-    That is a copy of the workbook: the history keeps that there was one, and what applying it changed is in the history of what it changed.
+    The JSON is a copy of the workbook. The history keeps that there was one; the changes made by
+    applying it are in the histories of the changed rows.
     """
     columns = table_of(model).columns
     tracked(hidden=[column.name for column in columns if isinstance(column.type, JSONB)])(model)  # type: ignore[type-var]
@@ -73,7 +79,10 @@ def keep_import(
     by: str,
     now: datetime,
 ) -> W:
-    """Keep for the preview what was read, a row that has only what its kind adds. Changes nothing else."""
+    """Keep a workbook that was read, for the preview. Changes nothing else.
+
+    ``row`` has only the columns that its kind adds.
+    """
     row.file_name, row.problems = file_name, [problem.as_json() for problem in problems]
     row.summary, row.applicable = summary, applicable
     row.recorded_by, row.recorded_at = by, now
@@ -84,7 +93,7 @@ def keep_import(
 
 
 def import_by_id(session: Session, kind: type[W], import_id: int, *, for_update: bool = False) -> W:
-    """Raises NotFound."""
+    """Find an import by its number. Raises NotFound."""
     statement = select(kind).where(kind.id == import_id)
     row = session.scalar(statement.with_for_update() if for_update else statement)
     if row is None:
@@ -93,13 +102,16 @@ def import_by_id(session: Session, kind: type[W], import_id: int, *, for_update:
 
 
 def must_be_applicable(row: WorkbookImport) -> None:
-    """Raises Conflict while the workbook has errors."""
+    """Raise Conflict if the workbook has errors."""
     if not row.applicable:
         zh, en = row.called.zh, row.called.en
         raise Conflict(Words(f"{zh}还有错误，改正后重新上传", f"the {en} has errors: mend them and upload it again"))
 
 
 def mark_applied(row: WorkbookImport, *, by: str, now: datetime) -> None:
-    """Say who applied it, and when. Applying again leaves the first time."""
+    """Write down the person who applied it, and the time.
+
+    Applying again leaves the first time.
+    """
     if row.applied_at is None:
         row.applied_by, row.applied_at = by, now

@@ -1,8 +1,8 @@
 """Reading an Excel workbook against its form (读取工作簿): sheets by name, columns by heading.
 
-:func:`read_sheets` answers the rows and every problem by sheet, row and heading. It takes a title row, columns in another
-order, full-width digits, stray spaces and dates as offices write them. It never raises: what is no workbook, or a hostile
-one, is one problem.
+:func:`read_sheets` answers the rows and every problem by sheet, row and heading. It accepts a title
+row, columns in another order, full-width digits, stray spaces and dates as offices write them. It
+never raises: a file that is no workbook, or a hostile one, is one problem.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from workflow.workbooks.cells import Cell, CellFault, quoted
 
 MEGABYTE = 2**20
 MOST_BYTES = 64 * MEGABYTE  # of all parts unpacked; a sheet of 50,000 rows has about 32
-MOST_BYTES_BESIDE_SHEETS = 16 * MEGABYTE  # shared strings and styles are read whole, before the first row
+# Shared strings and styles are read whole, before the first row.
+MOST_BYTES_BESIDE_SHEETS = 16 * MEGABYTE
 HIGHEST_RATIO = 200  # of unpacked to packed; a roster of a school has about 10
 MOST_ROWS = 50_000
 LAST_ROW = 1_048_576  # Excel's own limit
@@ -41,8 +42,11 @@ _LOCKED = "工作簿有密码保护，请取消密码后再上传"
 
 @dataclass(frozen=True)
 class SheetProblem:
-    """One finding of the preview (核对问题). ``row`` counts as Excel does, ``None`` where the sheet or the file is meant;
-    ``severity`` is ``error`` or ``warning``."""
+    """One finding of the preview (核对问题).
+
+    ``row`` counts as Excel does, ``None`` where the sheet or the file is meant; ``severity`` is
+    ``error`` or ``warning``.
+    """
 
     sheet: str | None
     row: int | None
@@ -56,7 +60,10 @@ class SheetProblem:
 
 @dataclass(frozen=True)
 class Column:
-    """A heading of a sheet. ``filled``: no row without it; ``optional``: the sheet is usable without this column."""
+    """A heading of a sheet.
+
+    ``filled``: no row without it; ``optional``: the sheet is usable without this column.
+    """
 
     heading: str
     field: str
@@ -67,10 +74,12 @@ class Column:
 
 @dataclass(frozen=True)
 class SheetForm:
-    """One sheet as it should be (表式). ``empty``: what to say of a sheet without rows, where that is an error.
+    """The form of one sheet (表式).
 
-    ``any_name``: the only sheet of a workbook is read as this one whatever it is called, as lists made by hand are often
-    called Sheet1. Problems name it as the form does all the same.
+    ``empty``: the message about a sheet without rows, where that is an error.
+
+    ``any_name``: the only sheet of a workbook is read as this one whatever its name, since lists
+    made by hand are often called Sheet1. Problems still use the form's name.
 
     ``passed_over``: headings of the official form that the product has no use for. Their cells are
     not read: nothing of them is kept, and no fault of theirs is reported.
@@ -83,16 +92,17 @@ class SheetForm:
 
     @property
     def headings(self) -> frozenset[str]:
-        """The headings of the columns that are read."""
+        """Return the headings of the columns that are read."""
         return frozenset(column.heading for column in self.columns)
 
 
 @dataclass
 class Table:
-    """One sheet as read: the fields of each row by name. ``whole``: every heading was found and every row was read.
+    """One sheet as read: the fields of each row by name.
 
-    Each row has ``row``, its number in Excel, and ``faulty``, the headings whose cell or whole column has been reported already: it lacks their
-    fields.
+    ``whole``: every heading was found and every row was read. Each row has ``row``, its number in
+    Excel, and ``faulty``, the headings whose cell or whole column has been reported already: the
+    row lacks their fields.
     """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
@@ -100,44 +110,51 @@ class Table:
 
 
 class _Unusable(Exception):
-    """The bytes are no workbook that can be read (文件不可用)."""
+    """A file that is no workbook that can be read (文件不可用)."""
 
 
 class _SheetUnusable(Exception):
-    """One sheet cannot be read on (表不可用)."""
+    """A sheet that cannot be read further (表不可用)."""
 
 
 def read_sheets(data: bytes, forms: Mapping[str, SheetForm]) -> tuple[dict[str, Table], list[SheetProblem]]:
-    """The table of each form in these bytes, and all that is wrong with them. Whatever the bytes are, this answers and does not raise.
+    """Read the table of each form in these bytes, and all problems of them.
 
-    A sheet that is missing or cannot be read is an empty table, and a problem.
+    For any bytes this answers and does not raise. A sheet that is missing or cannot be read is an
+    empty table, and a problem.
     """
     try:
         _refuse_hostile(data)
         with warnings.catch_warnings():
-            # openpyxl warns about extensions and dates out of range: the first do not matter, the second come back as error cells
+            # openpyxl warns about extensions and dates out of range. The former do not matter, the
+            # latter come back as error cells.
             warnings.simplefilter("ignore")
             return _read_workbook(data, forms)
     except _Unusable as refusal:
         words = str(refusal)
-    except Exception:  # hostile or broken XML raises anything at all, from KeyError to RecursionError
+    # Hostile or broken XML raises anything at all, from KeyError to RecursionError.
+    except Exception:
         words = "工作簿已损坏或内容异常，无法读取，请用 Excel 打开后另存为 .xlsx 再上传"
     return {name: Table() for name in forms}, [SheetProblem(None, None, None, "error", words)]
 
 
 def in_order(problems: Iterable[SheetProblem], forms: Iterable[str]) -> list[SheetProblem]:
-    """Problems as one goes through the workbook: the file, its sheets in the order of the forms and by row, then sheets that no form names."""
+    """Sort problems in the order of the workbook.
+
+    First the file, then its sheets in the order of the forms and by row, then sheets that no form
+    names.
+    """
     places = {name: place for place, name in enumerate((None, *forms))}
     return sorted(problems, key=lambda problem: (places.get(problem.sheet, len(places)), problem.row or 0))
 
 
 def has_errors(problems: Iterable[SheetProblem]) -> bool:
-    """Whether anything must be mended; warnings need not be."""
+    """Tell whether anything must be mended; warnings need not be."""
     return any(problem.severity == "error" for problem in problems)
 
 
 def rows_named(rows: Iterable[int]) -> str:
-    """``第 2、3 行``."""
+    """Name rows: ``第 2、3 行``."""
     rows = list(rows)
     listed = "、".join(str(row) for row in rows[:ROWS_NAMED])
     return f"第 {listed} 行" if len(rows) <= ROWS_NAMED else f"第 {listed} 等 {len(rows)} 行"
@@ -157,7 +174,8 @@ def _refuse_hostile(data: bytes) -> None:
         raise _Unusable("不是 Excel 工作簿（.xlsx）")
     if any(part.compress_type not in {ZIP_STORED, ZIP_DEFLATED} for part in parts):
         raise _Unusable("工作簿的压缩方式异常，已拒绝读取")  # zipfile unpacks bzip2 and LZMA without a bound
-    # zipfile unpacks no more of a part than its directory declares, so these sums bound what reading can cost
+    # zipfile unpacks no more of a part than its directory declares: these sums limit the cost of
+    # reading.
     unpacked = sum(part.file_size for part in parts)
     beside = sum(part.file_size for part in parts if not part.filename.startswith("xl/worksheets/"))
     if unpacked > MOST_BYTES or beside > MOST_BYTES_BESIDE_SHEETS:
@@ -167,7 +185,7 @@ def _refuse_hostile(data: bytes) -> None:
 
 
 def _read_workbook(data: bytes, forms: Mapping[str, SheetForm]) -> tuple[dict[str, Table], list[SheetProblem]]:
-    # formulas are asked for, not their last values: a formula must be seen to be refused
+    # Formulas are read, not their last values: a formula must be seen so that it is refused.
     with closing(load_workbook(BytesIO(data), read_only=True, data_only=False, keep_links=False)) as workbook:
         found, problems = _by_form(workbook.worksheets, forms)
         tables: dict[str, Table] = {}
@@ -182,7 +200,7 @@ def _read_workbook(data: bytes, forms: Mapping[str, SheetForm]) -> tuple[dict[st
 
 
 def _by_form(worksheets: list[Any], forms: Mapping[str, SheetForm]) -> tuple[dict[str, Any], list[SheetProblem]]:
-    """Which sheet stands for which form, and the sheets that stand for none."""
+    """Find the sheet of each form, and report the sheets that belong to no form."""
     nameless = next((name for name, form in forms.items() if form.any_name), None)
     if nameless is not None and len(worksheets) == 1 and _heading(worksheets[0].title) not in forms:
         return {nameless: worksheets[0]}, []
@@ -198,7 +216,7 @@ def _by_form(worksheets: list[Any], forms: Mapping[str, SheetForm]) -> tuple[dic
 
 
 class _Reader:
-    """Reads one sheet against its form."""
+    """A reader of one sheet against its form."""
 
     def __init__(self, name: str, form: SheetForm, worksheet: Any) -> None:
         self.name = name
@@ -231,7 +249,10 @@ class _Reader:
         self.read.whole = {column.heading for column in self.form.columns if not column.optional} <= places.keys()
 
     def _rows(self) -> Iterator[tuple[int, list[Cell]]]:
-        """The rows that hold anything, with Excel's numbers. A sheet's own word on its size is not believed."""
+        """Read the rows that hold anything, with Excel's numbers.
+
+        A sheet's own word on its size is not believed.
+        """
         self.worksheet.reset_dimensions()
         for number, row in enumerate(self.worksheet.iter_rows(), 1):
             empty = not row or all(cell.value is None for cell in row)
@@ -244,7 +265,7 @@ class _Reader:
             yield number, [Cell(cell.value, cell.data_type, self.epoch) for cell in row[:MOST_COLUMNS]]
 
     def _places(self, rows: Iterator[tuple[int, list[Cell]]]) -> dict[str, int]:
-        """Where each heading stands, from the first row that has at least two of them."""
+        """Find the place of each heading, in the first row that has at least two of them."""
         wanted = self.form.headings
         known = wanted | self.form.passed_over
         for number, row in rows:
@@ -291,13 +312,16 @@ class _Reader:
         self.read.rows.append({"row": number, "faulty": frozenset(faults) | self.missing, **values})
 
     def _report_strays(self, number: int, row: list[Cell]) -> None:
-        """Content under no heading is kept out, and said so once for each column."""
+        """Report content under no heading, which is left out: once for each column."""
         for place in [place for place in self.strays if place < len(row) and row[place].value is not None]:
             self._problem(number, None, f"{self.strays.pop(place)} 列没有表头，其内容未读取", "warning")
 
 
 def _heading(value: object) -> str:
-    """A heading or a sheet's name as the form writes it: no spaces, no note in brackets (``职务（留空默认为委员）``), no mark."""
+    """Strip spaces, a note in brackets (``职务（留空默认为委员）``) and a mark from a heading.
+
+    Or from a sheet's name.
+    """
     if not isinstance(value, str | int | float):
         return ""
     try:

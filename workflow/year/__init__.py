@@ -1,1 +1,4 @@
-"""The year (年度): its plan, its processes and their rolls, its days. Knows neither requirements nor stages' records."""
+"""The year (年度): its plan, its processes and their rolls, its days.
+
+Knows neither requirements nor stages' records.
+"""

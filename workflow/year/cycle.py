@@ -1,7 +1,7 @@
-"""Cycle, process, roll (年度、流程、名册): what a year opens, and where each branch stands in it.
+"""Cycle, process, roll (年度、流程、名册): a year, and the stage of each branch in it.
 
-Publishing a cycle gives every branch its process and its roll. Everything that judges a process reads the roll, never the organisation:
-last year's form does not change when someone moves.
+Publishing a cycle gives every branch its process and its roll. Code that judges a process reads the
+roll, never the organisation: last year's form does not change when someone moves.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Cycle(Numbered, Base):
     plan: Mapped[dict[str, Any]] = mapped_column(JSONB, info=notes("P1", "G0", "C7"))
     """``Plan.as_json()``: requirements read ``rules`` and the clauses' sentences from here."""
     deadlines: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    """Stage to ISO day; a stage without one is never overdue. A deadline is the end of that local day."""
+    """Stage to ISO day, the end of that local day; a stage without one is never overdue."""
     version: Mapped[int] = mapped_column(default=1)
     changed_at: Mapped[datetime]
     published_at: Mapped[datetime | None]
@@ -58,16 +58,16 @@ class Cycle(Numbered, Base):
         return date.fromisoformat(day) if day else None
 
     def asks(self, clause: str) -> bool:
-        """Whether the plan of this year asks a clause of anybody."""
+        """Tell whether the plan of this year asks a clause of anybody."""
         return clause not in self.plan.get("not_asked", {})
 
     @property
     def passed_through(self) -> frozenset[Stage]:
-        """The stages of which the plan asks nothing: whoever would come to one goes on to the next."""
+        """Return the stages of which the plan asks nothing: moves to them go on to the next one."""
         return frozenset(map(Stage, self.plan.get("passed_through", ())))
 
     def sentence(self, clause: str) -> str:
-        """The plan's own sentence behind a clause."""
+        """Return the plan's own sentence behind a clause."""
         return str(self.plan["clauses"].get(clause, ""))
 
 
@@ -99,7 +99,7 @@ class Process(Numbered, Base):
     round_due_on: Mapped[date | None]
     """The day the office set for the whole round when it returned the process."""
     due_on: Mapped[date | None]
-    """Stored as ``due_day`` says; None is never overdue and gets no letters."""
+    """The result of ``due_day``; None is never overdue and gets no letters."""
     late: Mapped[bool] = mapped_column(default=False)
     """Filed after its day: a mark, never a block."""
 
@@ -110,14 +110,14 @@ class Process(Numbered, Base):
         return self.due_on is not None and self.due_on < today
 
     def has_left(self, stage: Stage) -> bool:
-        """Whether the process has gone past a stage, so that its evidence is closed."""
+        """Tell whether the process has gone past a stage, so that its evidence is closed."""
         order = STAGES[self.kind]
         return order.index(self.stage) > order.index(stage)
 
 
 @tracked()
 class Participant(Base):
-    """One line of the roll (名册): a person as this process knows him."""
+    """One line of the roll (名册): a person, in the state that this process knows."""
 
     __tablename__ = "participant"
     __table_args__ = (PrimaryKeyConstraint("process_id", "person_id"), Index("ix_participant_person", "person_id"))
@@ -132,14 +132,14 @@ class Participant(Base):
     on_committee: Mapped[bool]
     """False for everybody in a branch without a committee. K1 and D1 read it."""
     leads: Mapped[bool]
-    """The committee, or else secretary and deputy. K2, M2–M4 and F1 read it."""
+    """True for the committee, or else for secretary and deputy. K2, M2–M4 and F1 read it."""
     cadre: Mapped[bool]
     voting: Mapped[bool]
     punished_on: Mapped[date | None]
     excused_reason: Mapped[str | None]
     excused_confirmed_by: Mapped[str | None]
     left_on: Mapped[date | None]
-    """Takes a person out of every requirement."""
+    """The day from which a person is out of every requirement."""
     rated_here: Mapped[bool] = mapped_column(default=True)
     version: Mapped[int] = mapped_column(default=1)
 
@@ -149,7 +149,7 @@ class Participant(Base):
 
 @tracked()
 class StageChange(Numbered, Base):
-    """A move that was made (环节变动): with who, why, and the version that it gave the process."""
+    """A move that was made (环节变动): its maker, its reason, and the version it gave the process."""
 
     __tablename__ = "stage_change"
     __table_args__ = (Index("ix_stage_change_process", "process_id", "id"),)
@@ -229,11 +229,11 @@ personal(
 
 
 class Lock(StrEnum):
-    """How a transaction holds its process rows, taken once, first, in the strongest form it will need (锁)."""
+    """A way to hold process rows (锁): taken once, first, in the strongest form it will need."""
 
     NONE = "none"
     EVIDENCE = "evidence"
-    """FOR SHARE: to record what a requirement reads."""
+    """FOR SHARE: to record evidence that a requirement reads."""
     MOVE = "move"
     """FOR UPDATE OF process: to move, extend or re-roll."""
 
@@ -250,7 +250,7 @@ def _process() -> Select[Process]:
 
 
 def _locked(statement: Select[Process], lock: Lock) -> Select[Process]:
-    # ``of=Process``: without it the joined cycle row is locked too, and every branch of the school waits.
+    # Without ``of=Process`` the cycle row is locked too, and every branch of the school waits.
     if lock is Lock.EVIDENCE:
         return statement.with_for_update(read=True, of=Process)
     if lock is Lock.MOVE:
@@ -259,7 +259,7 @@ def _locked(statement: Select[Process], lock: Lock) -> Select[Process]:
 
 
 def process_of(session: Session, year: int, branch_code: str, *, kind: Kind = MAIN, lock: Lock = Lock.NONE) -> Process:
-    """The process of a branch in a year, held by ``lock``. Raises NotFound."""
+    """Find the process of a branch in a year, held by ``lock``. Raises NotFound."""
     process = session.scalar(_locked(_process().where(Cycle.year == year, Branch.code == branch_code, Process.kind == kind), lock))
     if process is None:
         raise NotFound
@@ -267,30 +267,30 @@ def process_of(session: Session, year: int, branch_code: str, *, kind: Kind = MA
 
 
 def processes(session: Session, ids: Sequence[int], *, lock: Lock) -> Sequence[Process]:
-    """Processes in id order, so that two acts over many branches never wait for one another in a circle."""
+    """List processes in id order, so that two acts never wait for one another in a circle."""
     return session.scalars(_locked(_process().where(any_of(Process.id, ids)), lock)).all()
 
 
 def processes_of(session: Session, cycle: Cycle, kind: Kind, *, lock: Lock) -> Sequence[Process]:
-    """All processes of a kind in a year, in id order, held by ``lock``."""
+    """List all processes of a kind in a year, in id order, held by ``lock``."""
     return session.scalars(_locked(_process().where(Process.cycle_id == cycle.id, Process.kind == kind), lock)).all()
 
 
 def with_people(session: Session, processes: Sequence[Process]) -> list[Process]:
-    """Those of the processes that have somebody left on their roll."""
+    """Return the processes that have somebody left on their roll."""
     here = (any_of(Participant.process_id, [each.id for each in processes]), Participant.left_on.is_(None))
     peopled = set(session.scalars(select(Participant.process_id).where(*here).distinct()))
     return [each for each in processes if each.id in peopled]
 
 
 def unfiled_processes(session: Session, *, lock: Lock) -> Sequence[Process]:
-    """Processes of published cycles whose rolls still follow the roster."""
+    """List the processes of published cycles whose rolls still follow the roster."""
     open_stages = [stage for stages in WORKING_STAGES.values() for stage in stages]
     return session.scalars(_locked(_process().where(Cycle.status == CycleStatus.PUBLISHED, any_of(Process.stage, open_stages)), lock)).all()
 
 
 def cycle_by_year(session: Session, year: int, *, for_update: bool = False) -> Cycle:
-    """Raises NotFound."""
+    """Find a year. Raises NotFound."""
     statement = select(Cycle).where(Cycle.year == year).execution_options(populate_existing=True)
     # Not FOR UPDATE: letters and processes refer to the year, and would wait for it.
     cycle = session.scalar(statement.with_for_update(key_share=True) if for_update else statement)
@@ -300,12 +300,12 @@ def cycle_by_year(session: Session, year: int, *, for_update: bool = False) -> C
 
 
 def cycles_after(session: Session, year: int, limit: int) -> Sequence[Cycle]:
-    """Years in their order, after one of them."""
+    """List years in their order, after one of them."""
     return session.scalars(select(Cycle).where(Cycle.year > year).order_by(Cycle.year).limit(limit)).all()
 
 
 def roll(session: Session, process_id: int, *, after: str = "", limit: int = 10_000) -> Sequence[Participant]:
-    """The roll of a process by 学工号."""
+    """List the roll of a process by 学工号."""
     staff_no = Participant.staff_no.collate("C")
     return session.scalars(
         select(Participant)
@@ -317,7 +317,7 @@ def roll(session: Session, process_id: int, *, after: str = "", limit: int = 10_
 
 
 def participant(session: Session, process_id: int, staff_no: str, *, held: bool = False) -> Participant:
-    """One line of a roll, ``held`` for who will change it. Raises NotFound."""
+    """Find one line of a roll, ``held`` for a caller that will change it. Raises NotFound."""
     statement = select(Participant).where(Participant.process_id == process_id, Participant.staff_no == staff_no)
     row = session.scalar(statement.with_for_update(key_share=True).execution_options(populate_existing=True) if held else statement)
     if row is None:
@@ -326,7 +326,7 @@ def participant(session: Session, process_id: int, staff_no: str, *, held: bool 
 
 
 def participants(session: Session, process_id: int, staff_nos: Mapping[str, Sequence[str]]) -> dict[str, Participant]:
-    """The people named by each field of a record, by 学工号. Raises Invalid for those who are not on the roll."""
+    """Find the people that each field names, by 学工号. Raises Invalid for one not on the roll."""
     wanted = sorted({staff_no for group in staff_nos.values() for staff_no in group})
     found = {
         row.staff_no: row
@@ -342,7 +342,7 @@ def participants(session: Session, process_id: int, staff_nos: Mapping[str, Sequ
 
 
 def secretaries(session: Session, process_ids: Sequence[int]) -> dict[int, Participant]:
-    """Who is named secretary on each roll, in one query."""
+    """Find the person named secretary on each roll, in one query."""
     rows = session.scalars(
         select(Participant).where(any_of(Participant.process_id, process_ids), Participant.post == Post.SECRETARY, Participant.left_on.is_(None))
     )
@@ -350,7 +350,7 @@ def secretaries(session: Session, process_ids: Sequence[int]) -> dict[int, Parti
 
 
 def leaders(session: Session, process_ids: Sequence[int]) -> Sequence[tuple[int, Person]]:
-    """Secretary and deputy of each roll, who are told what concerns the branch; in one query."""
+    """List secretary and deputy of each roll, the receivers of its letters, in one query."""
     rows = session.execute(
         select(Participant.process_id, Person)
         .join(Person, Participant.person_id == Person.id)
@@ -361,7 +361,7 @@ def leaders(session: Session, process_ids: Sequence[int]) -> Sequence[tuple[int,
 
 
 def check_version(session: Session, process: Process, seen: int) -> None:
-    """Compare what the caller saw (If-Match) with what stands. Raises Stale with what changed since."""
+    """Compare the version that the caller saw (If-Match). Raises Stale with the changes since."""
     if seen == process.version:
         return
     if seen < 0:
@@ -382,17 +382,17 @@ def check_version(session: Session, process: Process, seen: int) -> None:
         row.version: {"at": row.given_at.isoformat(), "by": row.given_by, "extension": row.stage.value, "due_on": row.due_on.isoformat()}
         for row in given
     }
-    # What else raises the version, such as an arrangement of a kind of its own, is known by who did it and when.
+    # A change that only one kind has, such as an arrangement, is told by actor and time alone.
     others = {row["version"]: {"at": row["at"], "by": row["by"]} for row in changed_since(session, Process, process.id, seen)}
     raise Stale(version=process.version, changed=[each for _, each in sorted({**others, **told}.items())])
 
 
 def must_run(process: Process) -> None:
-    """Raises Conflict once the year is closed: nothing in it changes any more."""
+    """Raise Conflict if the year is closed: nothing in it changes any more."""
     must_be_running(process.cycle)
 
 
 def must_be_running(cycle: Cycle) -> None:
-    """The same of what belongs to the whole year."""
+    """Raise Conflict if the year is closed."""
     if cycle.status is CycleStatus.CLOSED:
         raise Conflict(Words(f"{cycle.year}年度已关闭，不能再改动", f"the cycle {cycle.year} is closed"))

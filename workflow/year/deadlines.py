@@ -1,6 +1,7 @@
-"""Days (期限): until when a branch must be done. The office types the cycle's days, moves them, and gives single branches later ones.
+"""Days (期限): the day by which a branch must be done.
 
-``due_day`` alone knows what follows for a process; whatever changes it stores what that says.
+The office types the cycle's days, moves them, and gives single branches later ones. ``due_day``
+alone computes the day of a process; all code that changes it stores the result of ``due_day``.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ from workflow.year.cycle import Cycle, Extension, Process, must_run
 
 
 def checked_deadlines(deadlines: Mapping[Stage, date | None]) -> dict[str, object]:
-    """The days as they are kept: the six of the branches, and those of the committee's assessment. The report's is required; those of one kind that
-    are set stand in the order of its stages.
+    """Check the days and return them in the form in which they are kept.
 
-    Raises Invalid naming the stage.
+    They are the six of the branches, and those of the committee's assessment. The report's is
+    required; the days of one kind that are set must stand in the order of its stages. Raises
+    Invalid naming the stage.
     """
     for stages in WORKING_STAGES.values():
         _must_stand_in_order(stages, deadlines)
@@ -55,7 +57,10 @@ def _must_stand_in_order(stages: Sequence[Stage], deadlines: Mapping[Stage, date
 
 
 def change_deadlines(session: Session, cycle: Cycle, changes: Mapping[Stage, date | None], *, seen: int, now: datetime) -> None:
-    """Move the days of a whole cycle. Raises Invalid for days out of order, Stale, Conflict for a closed cycle."""
+    """Move the days of a whole cycle.
+
+    Raises Invalid for days out of order, Stale, Conflict for a closed cycle.
+    """
     present = {stage: cycle.deadline(stage) for stage in STAGES_WITH_A_DAY}
     deadlines = checked_deadlines({**present, **changes})
     if cycle.version != seen:
@@ -76,7 +81,10 @@ def change_deadlines(session: Session, cycle: Cycle, changes: Mapping[Stage, dat
 
 
 def extend(session: Session, process: Process, *, stage: Stage, due_on: date, reason: str, by: str, now: datetime) -> Extension:
-    """Give one branch a later day for a stage, in this round. The process is held by Lock.MOVE. Raises Invalid, Conflict."""
+    """Give one branch a later day for a stage, in this round. The process is held by Lock.MOVE.
+
+    Raises Invalid, Conflict.
+    """
     if stage not in WORKING_STAGES[process.kind]:
         raise Invalid({"stage": Words("这个环节没有期限", "this stage has no deadline")})
     if process.has_left(stage):
@@ -96,9 +104,11 @@ def extend(session: Session, process: Process, *, stage: Stage, due_on: date, re
 
 
 def due_day(stage: object, round_: object, round_due_on: object) -> ColumnElement[date | None]:
-    """The day a process must be done by, as SQL: the later of the round's day, else the stage's deadline, and the extensions of this round.
+    """Write the SQL for the day by which a process must be done; None once filed.
 
-    None once filed. This is the only place that knows it: moves, extensions and changed deadlines all store what it says.
+    It is the later of two days: the round's day, or without one the stage's deadline; and the last
+    extension of this round. This is the only place that knows it: moves, extensions and changed
+    deadlines all store its result.
     """
     given = (
         select(func.max(Extension.due_on))
@@ -114,7 +124,10 @@ def due_day(stage: object, round_: object, round_due_on: object) -> ColumnElemen
 
 
 def change_processes(session: Session, processes: Sequence[Process], values: Mapping[str, object]) -> None:
-    """Write processes held by Lock.MOVE, each with its due day, in one statement. Values may be SQL over the row as it was."""
+    """Write processes held by Lock.MOVE, each with its due day, in one statement.
+
+    Values may be SQL over the row as it was.
+    """
     stage = values.get("stage", Process.stage)
     stage = literal(stage, Process.stage.type) if isinstance(stage, Stage) else stage
     day = due_day(stage, values.get("round", Process.round), values.get("round_due_on", Process.round_due_on))
@@ -133,18 +146,21 @@ def change_processes(session: Session, processes: Sequence[Process], values: Map
 
 
 def has_passed(day: date | None, now: datetime) -> bool:
-    """Whether the end of that local day is over."""
+    """Tell whether the end of that local day is over."""
     return day is not None and day < local_day(now)
 
 
 def extensions_of(session: Session, process_id: int, *, after: int = 0, limit: int = 200) -> Sequence[Extension]:
-    """Later days in the order they were given."""
+    """List later days in the order they were given."""
     return session.scalars(
         select(Extension).where(Extension.process_id == process_id, Extension.id > after).order_by(Extension.id).limit(limit)
     ).all()
 
 
 def reminder_days(session: Session) -> dict[int, list[int]]:
-    """How many days before a day its reminders go, as the plan of each cycle says, by the cycle."""
+    """Return the numbers of days before a deadline on which reminders go, by cycle.
+
+    The plan of each cycle sets them.
+    """
     days = Cycle.plan["rules"]["settings"]["reminder_days_before"]
     return {id_: list(before) for id_, before in session.execute(select(Cycle.id, days))}

@@ -21,9 +21,10 @@ from workflow.year.roll import open_processes
 def open_cycle(
     session: Session, plan: Plan, deadlines: Mapping[Stage, date | None], *, now: datetime, passed_through: Collection[Stage] = ()
 ) -> Cycle:
-    """Open a draft from a plan and the days that the office typed; ``passed_through``: the stages of which the plan asks nothing.
+    """Open a draft from a plan and the days that the office typed.
 
-    Raises Exists when the year has one already, Invalid for days out of order.
+    ``passed_through``: the stages of which the plan asks nothing. Raises Exists when the year has
+    one already, Invalid for days out of order.
     """
     if session.scalar(select(Cycle.id).where(Cycle.year == plan.year)) is not None:
         raise Exists(Words(f"{plan.year}年度已经存在", f"there is a cycle {plan.year} already"))
@@ -44,9 +45,10 @@ def open_cycle(
 
 
 def plan_quoted(session: Session, year: int | None = None) -> Json:
-    """Find the kept plan of a year; without one that of the published year, else of the newest, else the one that comes with the product.
+    """Find the kept plan of a year.
 
-    Raises NotFound for a year that there is not.
+    Without a year: the plan of the published year, else of the newest, else the one that comes with
+    the product. Raises NotFound for a year that does not exist.
     """
     if year is not None:
         return cycle_by_year(session, year).plan

@@ -1,9 +1,11 @@
 """The plan of a year (工作方案) as data: read from a TOML file, checked whole, pinned to the cycle.
 
-What differs from year to year (titles, required reading, ratio, aspects, coverage, meeting forms, the plan's own sentences) is in the
-file, so a new year needs a new file and no code. Deadlines are not: the office types them when it opens the cycle.
+The file holds everything that differs from year to year (titles, required reading, ratio, aspects,
+coverage, meeting forms, the plan's own sentences), so a new year needs a new file and no code.
+Deadlines are not in it: the office types them when it opens the cycle.
 
-The classes below are the shape of the file, said once; a key that is not theirs is a fault. ``Plan`` is the whole.
+The classes below are the shape of the file, written once; any other key is a fault. ``Plan`` is the
+whole.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from workflow.foundation.database import Json
 from workflow.foundation.vocabulary import Coverage, Stage
 
 WRONG = "plan"
-"""The type of the errors whose message is ours already."""
+"""The type of the errors whose message is already ours."""
 
 
 class Part(BaseModel):
@@ -30,7 +32,7 @@ class Part(BaseModel):
 
     @property
     def known_by(self) -> str:
-        """Its name where it stands in a list, its first field: no two may share it."""
+        """Return the first field: the name of an entry in a list, which no two may share."""
         return str(next(iter(self))[1])
 
 
@@ -42,14 +44,20 @@ def _printable(text: str) -> str:
 
 
 def bare_title(title: str) -> str:
-    """A title without the book marks around the whole of it; those of a document that it names stay."""
+    """Remove the book marks around a whole title.
+
+    The marks of a document that the title names stay.
+    """
     if title.startswith("《") and title.endswith("》") and _closes_last(title):
         return title[1:-1].strip()
     return title
 
 
 def _closes_last(title: str) -> bool:
-    """Whether the first 《 is closed by the last 》, as in 《关于贯彻《条例》的通知》 and not in 《章程》和《准则》."""
+    """Tell whether the first 《 is closed by the last 》.
+
+    It is in 《关于贯彻《条例》的通知》 and is not in 《章程》和《准则》.
+    """
     depths = list(accumulate({"《": 1, "》": -1}.get(each, 0) for each in title))
     return 0 not in depths[:-1]
 
@@ -119,7 +127,7 @@ class Document(Part):
 
     @property
     def known_by(self) -> str:
-        """Several offices issue documents of one title."""
+        """Return a name with the issuer, since several offices issue documents of one title."""
         return "，".join(str(each) for each in (self.title, self.issued_by, self.number, self.date) if each is not None)
 
 
@@ -212,7 +220,10 @@ class Aspect(Part):
 
 
 class WarningSigns(Part):
-    """A7: the signs of an unqualified member (不合格党员). A checklist with written facts, never a seventh score."""
+    """A7: the signs of an unqualified member (不合格党员).
+
+    A checklist with written facts, never a seventh score.
+    """
 
     id: ClauseId
     """编号，如 A7"""
@@ -223,7 +234,7 @@ class WarningSigns(Part):
 
 
 class StageText(Part):
-    """What the plan calls a stage (环节), and its opening sentence."""
+    """The plan's name of a stage (环节), and its opening sentence."""
 
     stage: Stage
     """哪个环节：study、talks、self_review、rating、rectification、report"""
@@ -247,7 +258,11 @@ class ThreeMeetings(Part):
 
 
 class Votes(Part):
-    """Shares for a valid vote: present of those due *at least* the quorum, yes of those due *more than* ``general_passing``."""
+    """The shares that make a vote valid.
+
+    Of the people due, *at least* the quorum must be present and *more than* ``general_passing``
+    must vote yes.
+    """
 
     general_quorum: Ratio = "1/2"
     """党员大会到会的有表决权党员不少于几分之几方为有效"""
@@ -258,7 +273,7 @@ class Votes(Part):
 
 
 class BranchSizes(Part):
-    """Who forms a branch and who has a committee (支部工作条例（试行）)."""
+    """The sizes of a branch and of its committee (支部工作条例（试行）)."""
 
     full_members_at_least: Count = 3
     """成立党支部至少几名正式党员，导入名册时少于此数提示"""
@@ -271,7 +286,7 @@ class BranchSizes(Part):
 
 
 class PlanSettings(Part):
-    """Where the plan is silent the school decides; left out, these defaults hold."""
+    """The settings that the school decides, because the plan is silent; each has a default."""
 
     measures_at_most: Count = 10
     """支委会的整改措施多于几条要说明理由（F4 不搞大而全）"""
@@ -326,9 +341,10 @@ class Rules(Part):
 
 
 class Plan(Rules):
-    """A whole plan: its rules, its words, and one of its sentences for each clause.
+    """A whole plan: its rules, its words, and its sentence for each clause.
 
-    The docstrings of the fields are in Chinese: ``docs/plans.md`` prints them for the office that writes a plan.
+    The docstrings of the fields are in Chinese: ``docs/plans.md`` prints them for the office that
+    writes a plan.
     """
 
     year: Annotated[int, Field(ge=2000, le=9999)]
@@ -353,22 +369,28 @@ class Plan(Rules):
 
     @property
     def rules(self) -> Json:
-        """The rules as plain JSON values; SQL and ``GET /cycles/{year}`` know them by these keys."""
+        """Return the rules as plain JSON values.
+
+        SQL and ``GET /cycles/{year}`` know them by these keys.
+        """
         return self.model_dump(mode="json", include=set(Rules.model_fields))
 
     def as_json(self) -> Json:
-        """What the cycle's row keeps: the plan's words at the top, ``clauses`` and ``rules`` beside them."""
+        """Return the value of the cycle's row: the plan's words, ``clauses`` and ``rules``."""
         return self.model_dump(mode="json", exclude=set(Rules.model_fields)) | {"rules": self.rules}
 
 
 def branch_sizes_of(plan: Json) -> BranchSizes:
-    """The sizes of branches and committees that a kept plan has; what it lacks is as usual."""
+    """Read the sizes of branches and committees from a kept plan; missing ones are the defaults."""
     kept = plan["rules"]["settings"].get("branch", {})
     return BranchSizes(**{name: kept[name] for name in BranchSizes.model_fields if name in kept})
 
 
 def words_of(plan: Json) -> dict[str, str]:
-    """What a kept plan calls levels, marks, forms of meetings, aspects (by id) and contents (by id): what messages are filled with."""
+    """Return the words of a kept plan that fill messages.
+
+    They are the names of levels, marks, forms of meetings, aspects (by id) and contents (by id).
+    """
     rules = plan["rules"]
     named = {each["id"]: each["title"] for each in rules["aspects"]} | {each["id"]: each["text"] for each in rules["assessment_contents"]}
     return {**rules["levels"], **rules["marks"], **rules["committee_items"], **rules["meeting_forms"], **rules["activity_kinds"], **named}

@@ -1,4 +1,7 @@
-"""What differs between two plans (方案比较), key by key, for an office that writes the next year's from the last."""
+"""The differences between two plans (方案比较), key by key.
+
+For an office that writes the next year's plan from the last.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,10 @@ class PlanChange:
 
 
 def plan_changes(before: Plan, after: Plan) -> list[PlanChange]:
-    """List the keys that differ, those of ``before`` first. Entries of lists are compared by their name, whatever their order."""
+    """List the keys that differ, those of ``before`` first.
+
+    Entries of lists are compared by their name, whatever their order.
+    """
     old, new = dict(_leaves(before, "")), dict(_leaves(after, ""))
     return [PlanChange(key, old.get(key), new.get(key)) for key in {**old, **new} if old.get(key) != new.get(key)]
 

@@ -1,4 +1,7 @@
-"""Plan files (方案文件): found by their name, read from TOML, checked whole. All that is wrong with one is told at once."""
+"""Plan files (方案文件): found by their name, read from TOML, checked whole.
+
+All faults of a file are told at once.
+"""
 
 from __future__ import annotations
 
@@ -22,15 +25,18 @@ _NAME = re.compile(r"[0-9A-Za-z_-]{1,32}")
 
 
 def read_plan(text: str, clauses: Collection[str], *, name: str) -> Plan:
-    """Read a plan file's text; ``clauses`` are those that the product reports, and each needs its sentence.
+    """Read a plan file's text.
 
-    Raises PlanInvalid with every fault at once. Keys are paths, entries counted from 1 as one counts them in the file: ``aspects[2].text``.
+    ``clauses`` are those that the product reports, and each needs its sentence. Raises PlanInvalid
+    with every fault at once. Keys are paths, entries counted from 1 as in the file:
+    ``aspects[2].text``.
     """
     if len(text.encode()) > MOST_BYTES:
         raise PlanInvalid(name, [Fault("文件", f"超过 {MOST_BYTES // 1024} KiB，不像是一份方案")])
     try:
         written = tomllib.loads(text)
-        # In JSON, texts become words of the vocabulary and lists become tuples, and still no number becomes text.
+        # In JSON, texts become words of the vocabulary and lists become tuples, but no number
+        # becomes text.
         as_json = json.dumps(written, default=str)
     except (ValueError, RecursionError) as error:
         raise PlanInvalid(name, [Fault(_place(error), "不符合 TOML 语法：请检查引号、等号、括号，以及同一个键是否写了两次")]) from error
@@ -48,8 +54,9 @@ def read_plan(text: str, clauses: Collection[str], *, name: str) -> Plan:
 
 
 def find_plan(name: str, data_dir: Path | None) -> tuple[str, str]:
-    """File name and text of a plan: the office's own in ``data_dir/plans``, or else the one that comes with the product.
+    """Find a plan; return its file name and its text.
 
+    It is the office's own in ``data_dir/plans``, or else the one that comes with the product.
     Raises NotFound, and PlanInvalid when the file is not UTF-8.
     """
     for folder in _folders(data_dir):
@@ -61,7 +68,7 @@ def find_plan(name: str, data_dir: Path | None) -> tuple[str, str]:
 
 
 def plan_file(path: Path) -> tuple[str, str]:
-    """Name and text of a plan file. Raises PlanInvalid when it is not UTF-8."""
+    """Read a plan file; return its name and its text. Raises PlanInvalid when it is not UTF-8."""
     try:
         # Windows' editor puts a mark before the text.
         with path.open(encoding="utf-8-sig") as file:
@@ -71,12 +78,12 @@ def plan_file(path: Path) -> tuple[str, str]:
 
 
 def newest_plan(data_dir: Path | None) -> tuple[str, str]:
-    """File name and text of the plan whose name comes last: the newest year's."""
+    """Find the plan whose name comes last, the newest year's; return file name and text."""
     return find_plan(available_plans(data_dir)[-1], data_dir)
 
 
 def available_plans(data_dir: Path | None) -> list[str]:
-    """The names that ``find_plan`` knows, in order."""
+    """List the names that ``find_plan`` knows, in order."""
     return sorted({path.stem for folder in _folders(data_dir) for path in folder.glob("*.toml") if _NAME.fullmatch(path.stem)})
 
 

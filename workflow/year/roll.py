@@ -1,6 +1,7 @@
-"""Rolls (流程名册): every process's own copy of who belongs to it, brought into step with the organisation.
+"""Rolls (流程名册): every process's own copy of its people, kept in step with the organisation.
 
-The rolls of processes not yet filed follow every change of the roster or of a post, under the process lock; a filed roll changes only after a return.
+The rolls of processes not yet filed follow every change of the roster or of a post, under the
+process lock; a filed roll changes only after a return.
 """
 
 from __future__ import annotations
@@ -74,7 +75,10 @@ _OPEN = text("""
 
 
 def open_processes(session: Session, cycle: Cycle, *, now: datetime) -> int:
-    """A process of each kind, with its roll, for every branch that has members and none yet. Returns for how many branches."""
+    """Open processes of each kind, with rolls, for branches with members and without processes.
+
+    Returns the number of branches.
+    """
     begins = {kind: next(stage for stage in STAGES[kind] if stage not in cycle.passed_through) for kind in Kind}
     opened = [
         row
@@ -86,7 +90,7 @@ def open_processes(session: Session, cycle: Cycle, *, now: datetime) -> int:
 
 
 def bring_into_step(session: Session, process_ids: Sequence[int], *, now: datetime) -> None:
-    """Make these rolls say what the organisation says today. The processes are held by Lock.MOVE."""
+    """Copy today's organisation to these rolls. The processes are held by Lock.MOVE."""
     if process_ids:
         here = {"ids": list(process_ids), "today": local_day(now)}
         session.execute(_LEAVE, here)
@@ -94,7 +98,10 @@ def bring_into_step(session: Session, process_ids: Sequence[int], *, now: dateti
 
 
 def rolls_follow(session: Session, *, now: datetime, branches: Sequence[int] | None = None) -> None:
-    """Bring the rolls of processes not yet filed into step, of some branches or of all; branches new to a published cycle get their process."""
+    """Bring the rolls of processes not yet filed into step, of some branches or of all.
+
+    Branches that are new to a published cycle get their process.
+    """
     running = [each for each in unfiled_processes(session, lock=Lock.MOVE) if branches is None or each.branch_id in branches]
     bring_into_step(session, [each.id for each in running], now=now)
     for cycle in session.scalars(select(Cycle).where(Cycle.status == CycleStatus.PUBLISHED)):
@@ -119,9 +126,11 @@ OFFICE_ONLY = ("voting", "punished_on", "rated_here")
 
 
 def amend_roll(session: Session, process: Process, row: Participant, body: Sent, *, seen: int, by: Caller) -> None:
-    """Excuse somebody (the branch), or set voting, a punishment or where he is rated (the office). Raises Forbidden, Stale, Invalid, Conflict.
+    """Change one line of a roll.
 
-    A new reason needs a new confirmation: until the office gives it, the excuse changes nothing.
+    The branch excuses somebody; the office sets voting, a punishment or the branch where somebody
+    is rated. A new reason needs a new confirmation: until the office gives it, the excuse changes
+    nothing. Raises Forbidden, Stale, Invalid, Conflict.
     """
     if body.get("voting") and row.standing is Standing.PROBATIONARY:
         raise Invalid({"voting": Words("预备党员没有表决权", "a probationary member has no vote")})
@@ -145,7 +154,10 @@ def amend_roll(session: Session, process: Process, row: Participant, body: Sent,
 
 
 def withdraw_excuse(session: Session, process: Process, row: Participant) -> None:
-    """The branch takes an excuse back: he attends after all. Raises Conflict when there is none."""
+    """Take an excuse back for the branch, so that the person attends after all.
+
+    Raises Conflict when there is none.
+    """
     _must_be_unfiled(process)
     if row.excused_reason is None:
         raise Conflict(Words(f"{row.name} 没有登记不参加", f"{row.name} is not excused"))
@@ -155,7 +167,7 @@ def withdraw_excuse(session: Session, process: Process, row: Participant) -> Non
 
 
 def confirm_excuse(session: Session, process: Process, row: Participant, *, by: Caller) -> None:
-    """The office confirms that somebody need not attend. Raises Conflict without a reason."""
+    """Confirm for the office that somebody need not attend. Raises Conflict without a reason."""
     _must_be_unfiled(process)
     if row.excused_reason is None:
         raise Conflict(Words(f"支部还没有登记 {row.name} 不参加的理由", "the branch has given no reason yet"))
