@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from workflow.foundation.errors import Words
+
 from benchmarks.floor import Floor
 from benchmarks.frame.cluster import Cluster
 from benchmarks.frame.rounds import Beside, Row, Tell
@@ -42,7 +44,7 @@ class Bench:
     @cached_property
     def floor(self) -> Floor:
         """The tables of the ten statements, on the same cluster."""
-        self.tell("making the tables of the floor")
+        self.tell(Words("建立下限的数据表", "making the tables of the floor"))
         return Floor.made(self.cluster, self.scale.branches)
 
     @cached_property

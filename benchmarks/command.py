@@ -15,6 +15,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import psutil  # type: ignore[import-untyped]
+from commands.frame import say
+from workflow.foundation.errors import Words
 
 from benchmarks.bench import Bench, Group
 from benchmarks.frame import report
@@ -73,10 +75,13 @@ def run(
 ) -> Result:
     """Measure these paths, or all of them. Raises BenchFailed."""
     if sys.platform == "win32":
-        raise BenchFailed("the server that is measured does not run on Windows")
+        en = "the server that is measured does not run on Windows"
+        raise BenchFailed(say(Words("要测量的服务器不能在 Windows 上运行", en)))
     wanted = frozenset(only or BY_NAME)
     if unknown := sorted(wanted - BY_NAME.keys()):
-        raise BenchFailed(f"no such path: {', '.join(unknown)}; there are {', '.join(BY_NAME)}")
+        en = f"no such path: {', '.join(unknown)}; there are {', '.join(BY_NAME)}"
+        zh = f"没有这条路径：{'、'.join(unknown)}；现有：{'、'.join(BY_NAME)}"
+        raise BenchFailed(say(Words(zh, en)))
     groups = [group for group in GROUPS if wanted & set(group.paths)]
     share = {each.name: (rounds or each.rounds) / each.rounds for each in groups}
     parts = [(each.name, each.seconds * share[each.name]) for each in groups]

@@ -5,6 +5,7 @@ The school of the settings, one transaction, refusals in one line.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,14 +19,52 @@ from sqlalchemy.exc import DBAPIError
 import migrations
 from workflow.foundation.database import engine_for, is_away, transaction
 from workflow.foundation.embedded import EmbeddedUnavailable, embedded_postgres
-from workflow.foundation.errors import Refusal
-from workflow.foundation.settings import Settings, read_settings
-from workflow.foundation.vocabulary import utc_now
+from workflow.foundation.errors import Refusal, Words
+from workflow.foundation.settings import LANGUAGES, PREFIX, Settings, read_settings
+from workflow.foundation.vocabulary import Word, utc_now
 from workflow.rules.acts import Act, Call, find, perform
 
 ACTOR = "cli"
 T = TypeVar("T")
 U = TypeVar("U")
+LOCALE = ("LC_ALL", "LC_MESSAGES", "LANG")
+"""The variables that name the language of messages (POSIX): the first one that is set decides."""
+
+
+# ── the operator's language ───────────────────────────────────────────────────────────────────────
+
+
+def spoken_language() -> str:
+    """Choose the operator's language: ``ZHIBU_LANG``, else an English locale, else Chinese."""
+    asked = os.environ.get(f"{PREFIX}LANG")
+    if asked in LANGUAGES:
+        # Another value is refused by ``read_settings``, in the language chosen below.
+        return asked
+    locale = next((value for name in LOCALE if (value := os.environ.get(name))), "")
+    return "en" if locale.startswith("en") else "zh"
+
+
+def say(words: Words) -> str:
+    """Speak to the operator in their language.
+
+    Help texts call it too, while their module is imported: click takes them there, and a process
+    has one language. Both languages in one text would not fit the list of commands: click cuts
+    each line of it to the width of the terminal.
+    """
+    return words.speak(spoken_language())
+
+
+def tell(words: Words, *, err: bool = False) -> None:
+    """Print a sentence in the operator's language."""
+    click.echo(say(words), err=err)
+
+
+def named(word: Word) -> Words:
+    """Name a word of the vocabulary; its English is its value."""
+    return Words(word.zh, word.value.replace("_", " "))
+
+
+# ── the school of the settings ────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True)
@@ -69,10 +108,20 @@ def school(settings: Settings) -> Iterator[Engine]:
         engine = engine_for(urls.application)
         try:
             if not migrations.is_current(engine):
-                raise click.ClickException("数据库还没有迁移到当前版本，请先运行 zhibu migrate")
+                raise click.ClickException(say(NOT_MIGRATED))
             yield engine
         finally:
             engine.dispose()
+
+
+NOT_MIGRATED = Words(
+    "数据库还没有迁移到当前版本，请先运行 zhibu migrate",
+    "the database is not migrated to this version; please run zhibu migrate first",
+)
+AWAY = Words(
+    "数据库连不上，请检查 ZHIBU_DATABASE_URL 和数据库服务",
+    "the database cannot be reached; please check ZHIBU_DATABASE_URL and the database server",
+)
 
 
 def told_plainly(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -83,12 +132,12 @@ def told_plainly(command: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return command(*args, **kwargs)
         except Refusal as refusal:
-            raise click.ClickException(refusal.detail.zh) from None
+            raise click.ClickException(say(refusal.detail)) from None
         except EmbeddedUnavailable as unavailable:
-            raise click.ClickException(str(unavailable)) from None
+            raise click.ClickException(say(unavailable.words)) from None
         except DBAPIError as error:
             if is_away(error):
-                raise click.ClickException("数据库连不上，请检查 ZHIBU_DATABASE_URL 和数据库服务") from None
+                raise click.ClickException(say(AWAY)) from None
             raise
 
     return told

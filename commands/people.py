@@ -8,57 +8,86 @@ from typing import Any
 
 import click
 
-from commands.frame import acting, done, told_plainly
+from commands.frame import acting, done, named, say, tell, told_plainly
 from workflow.acts import people
+from workflow.foundation.errors import Words
 from workflow.foundation.settings import read_settings
 from workflow.foundation.vocabulary import SCHOOL_ROLES, Role, utc_now
 
+STAFF_NO = say(Words("学工号", "staff or student number"))
 
-@click.group(help="账号。")
+
+@click.group(help=say(Words("账号。", "Accounts.")))
 def account() -> None: ...
 
 
-@account.command("create", help="建立学校职务的账号。口令从标准输入读，或交互输入。")
-@click.option("--staff-no", required=True, help="学工号")
-@click.option("--name", required=True, help="姓名")
-@click.option("--role", required=True, type=click.Choice([role.value for role in SCHOOL_ROLES]), help="职务")
-@click.option("--email", default=None, help="邮箱")
-@click.option("--password-stdin", is_flag=True, help="从标准输入读口令")
+@account.command(
+    "create",
+    help=say(
+        Words(
+            "建立学校职务的账号。口令用 --password-stdin 给；不给就先没有口令。",
+            "Open an account for a post of the school. Give a password with --password-stdin; without it there is none yet.",
+        )
+    ),
+)
+@click.option("--staff-no", required=True, help=STAFF_NO)
+@click.option("--name", required=True, help=say(Words("姓名", "the person's name")))
+@click.option("--role", required=True, type=click.Choice([role.value for role in SCHOOL_ROLES]), help=say(Words("职务", "their post")))
+@click.option("--email", default=None, help=say(Words("邮箱", "their mail address")))
+@click.option("--password-stdin", is_flag=True, help=say(Words("从标准输入读口令", "read the password from standard input")))
 @told_plainly
 def account_create(staff_no: str, name: str, role: str, email: str | None, password_stdin: bool) -> None:
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
     with acting() as call:
         done(call, people.OPEN_ACCOUNT, {"staff_no": staff_no, "name": name, "role": role, "email": email, "password": password})
-    click.echo(f"已建立账号：{name}（{Role(role).zh}）" + ("" if password else "。还没有口令，可用 token create 取得令牌。"))
+    post = named(Role(role))
+    zh, en = f"已建立账号：{name}（{post}）", f"Opened an account: {name} ({post.en})"
+    if not password:
+        zh, en = f"{zh}。还没有口令，可用 token create 取得令牌。", f"{en}. It has no password yet; token create gives a token."
+    tell(Words(zh, en))
 
 
-@account.command("invite", help="寄出设置口令的一次性链接：给一个人，或给一个支部里还没有口令的每个人。")
-@click.option("--branch", "code", default=None, help="党支部编码")
-@click.option("--staff-no", default=None, help="学工号")
+@account.command(
+    "invite",
+    help=say(
+        Words(
+            "寄出设置口令的一次性链接：给一个人，或给一个支部里还没有口令的每个人。",
+            "Send one-time links that set a password. To one person, or to all of a branch who have none yet.",
+        )
+    ),
+)
+@click.option("--branch", "code", default=None, help=say(Words("党支部编码", "the code of the branch")))
+@click.option("--staff-no", default=None, help=STAFF_NO)
 @told_plainly
 def account_invite(code: str | None, staff_no: str | None) -> None:
     if (code is None) == (staff_no is None):
-        raise click.UsageError("--branch 与 --staff-no 填一项")
+        raise click.UsageError(say(Words("--branch 与 --staff-no 填一项", "give either --branch or --staff-no")))
     read_settings().required("base_url")
     with acting() as call:
         if staff_no is not None:
             done(call, people.INVITE, {}, staff_no=staff_no)
-            click.echo("邀请信 1 封，待发。")
+            tell(Words("邀请信 1 封，待发。", "1 invitation waits to be sent."))
             return
         came = done(call, people.INVITE_BRANCH, {"branch": code})
-    click.echo(f"邀请信 {came.facts['letters']} 封，待发。")
+    count = came.facts["letters"]
+    tell(Words(f"邀请信 {count} 封，待发。", f"{count} invitation{'' if count == 1 else 's'} to be sent."))
     for person in came.rows:
-        click.echo(f"没有邮箱：{person.staff_no} {person.name}")
+        tell(Words(f"没有邮箱：{person.staff_no} {person.name}", f"no mail address: {person.staff_no} {person.name}"))
 
 
-@click.group(help="程序用的令牌。")
+@click.group(help=say(Words("程序用的令牌。", "Tokens for programs.")))
 def token() -> None: ...
 
 
-@token.command("create", help="发一个令牌，只显示这一次。")
-@click.option("--staff-no", required=True, help="学工号")
-@click.option("--name", default="命令行", show_default=True, help="令牌的用途")
-@click.option("--days", type=click.IntRange(1, 3650), default=None, help="有效天数，默认 ZHIBU_TOKEN_DAYS")
+@token.command("create", help=say(Words("发一个令牌，只显示这一次。", "Issue a token; it is shown this once.")))
+@click.option("--staff-no", required=True, help=STAFF_NO)
+@click.option("--name", default=say(Words("命令行", "command line")), show_default=True, help=say(Words("令牌的用途", "what the token is for")))
+@click.option(
+    "--days",
+    type=click.IntRange(1, 3650),
+    default=None,
+    help=say(Words("有效天数，默认 ZHIBU_TOKEN_DAYS", "days that it holds, default: ZHIBU_TOKEN_DAYS")),
+)
 @told_plainly
 def token_create(staff_no: str, name: str, days: int | None) -> None:
     asked: dict[str, Any] = {"staff_no": staff_no, "name": name}

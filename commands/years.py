@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import click
 
-from commands.frame import acting, done, told_plainly
+from commands.frame import acting, done, named, say, tell, told_plainly
 from workflow.acts import years
-from workflow.foundation.errors import PlanInvalid
+from workflow.foundation.errors import PlanInvalid, Words
 from workflow.foundation.settings import read_settings
 from workflow.foundation.vocabulary import MAIN
 from workflow.machine.asked import CLAUSES, passed_through
@@ -25,88 +25,129 @@ from workflow.year.plan_changes import plan_changes
 from workflow.year.plan_files import find_plan, plan_file, read_plan
 
 
-@click.group(help="名册。")
+@click.group(help=say(Words("名册。", "The roster.")))
 def roster() -> None: ...
 
 
-@roster.command("import", help="核对名册；加 --apply 才写入。")
+@roster.command("import", help=say(Words("核对名册；加 --apply 才写入。", "Check a roster; only --apply stores it.")))
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--apply", "apply_it", is_flag=True, help="没有错误时写入")
+@click.option("--apply", "apply_it", is_flag=True, help=say(Words("没有错误时写入", "store it if it has no error")))
 @told_plainly
 def roster_import(file: Path, apply_it: bool) -> None:
     if file.stat().st_size > (limit := read_settings().upload_bytes):
-        raise click.ClickException(f"文件超过 {limit // 1024 // 1024} MB")
+        megabytes = limit // 1024 // 1024
+        raise click.ClickException(say(Words(f"文件超过 {megabytes} MB", f"the file is larger than {megabytes} MB")))
     with acting() as call:
         row = perform(call, imports.PREVIEW, Upload(file.name, file.read_bytes()))
         for problem in row.problems:
-            place = "".join(
-                part for part in (problem["sheet"] or "", f"第{problem['row']}行" if problem["row"] else "", problem["heading"] or "") if part
-            )
-            click.echo(f"{'错误' if problem['severity'] == 'error' else '提醒'}\t{place}\t{problem['message']}")
+            # The message stands in the record as the office reads it: in Chinese.
+            click.echo(f"{say(SEVERITY[problem['severity']])}\t{say(_place(problem))}\t{problem['message']}")
         if not row.applicable:
-            click.echo("名册有错误，没有写入。", err=True)
+            tell(Words("名册有错误，没有写入。", "The roster has errors; nothing was stored."), err=True)
             raise SystemExit(1)
         for line in _changes(row.summary):
-            click.echo(line)
+            tell(line)
         if apply_it:
             done(call, imports.APPLY, {}, import_id=row.id)
-    click.echo("已写入。" if apply_it else "核对完毕，没有写入；加 --apply 写入。")
+    checked = Words("核对完毕，没有写入；加 --apply 写入。", "Checked, nothing was stored; add --apply to store it.")
+    tell(Words("已写入。", "Stored.") if apply_it else checked)
 
 
-def _changes(summary: dict[str, Any]) -> Iterator[str]:
-    yield f"党支部 {summary['branches']} 个（新增 {len(summary['new_branches'])}，变更 {len(summary['changed_branches'])}）"
-    yield f"党员 {summary['members']} 名（新增 {summary['new_members']}，变更 {summary['changed_members']}）"
-    yield f"任职：新任 {summary['posts_given']}，结束 {summary['posts_ended']}"
+SEVERITY = {"error": Words("错误", "error"), "warning": Words("提醒", "warning")}
+
+
+def _place(problem: dict[str, Any]) -> Words:
+    sheet, row, heading = problem["sheet"] or "", problem["row"], problem["heading"] or ""
+    parts = (sheet, f"row {row}" if row else "", heading)
+    return Words(f"{sheet}{f'第{row}行' if row else ''}{heading}", " ".join(part for part in parts if part))
+
+
+def _changes(summary: dict[str, Any]) -> Iterator[Words]:
+    fresh, changed = len(summary["new_branches"]), len(summary["changed_branches"])
+    zh = f"党支部 {summary['branches']} 个（新增 {fresh}，变更 {changed}）"
+    yield Words(zh, f"Branches: {summary['branches']} ({fresh} new, {changed} changed)")
+    fresh, changed = summary["new_members"], summary["changed_members"]
+    zh = f"党员 {summary['members']} 名（新增 {fresh}，变更 {changed}）"
+    yield Words(zh, f"Members: {summary['members']} ({fresh} new, {changed} changed)")
+    given, ended = summary["posts_given"], summary["posts_ended"]
+    yield Words(f"任职：新任 {given}，结束 {ended}", f"Posts: {given} given, {ended} ended")
     for moved in summary["moved"]:
-        yield f"转移：{moved['name']} {moved['from']} → {moved['to']}"
+        who = f"{moved['name']} {moved['from']} → {moved['to']}"
+        yield Words(f"转移：{who}", f"moved: {who}")
     for gone in summary["gone"]:
-        yield f"不在名册上了：{gone['name']}（{gone['from']}）"
+        zh = f"不在名册上了：{gone['name']}（{gone['from']}）"
+        yield Words(zh, f"no longer on the roster: {gone['name']} ({gone['from']})")
 
 
-@click.group(help="年度。")
+@click.group(help=say(Words("年度。", "The year.")))
 def cycle() -> None: ...
 
 
-@cycle.command("open", help="按方案建立年度（草稿）。")
-@click.option("--plan", required=True, help="方案名，如 2024")
-@click.option("--deadline", "deadlines", multiple=True, metavar="环节=日期", help="如 report=2025-01-26；报送的期限必须有")
+@cycle.command("open", help=say(Words("按方案建立年度（草稿）。", "Open a year by its plan, as a draft.")))
+@click.option("--plan", required=True, help=say(Words("方案名，如 2024", "the name of the plan, such as 2024")))
+@click.option(
+    "--deadline",
+    "deadlines",
+    multiple=True,
+    metavar=say(Words("环节=日期", "STAGE=DATE")),
+    help=say(Words("如 report=2025-01-26；报送的期限必须有", "such as report=2025-01-26; the report must have one")),
+)
 @told_plainly
 def cycle_open(plan: str, deadlines: tuple[str, ...]) -> None:
     days = dict(_deadline(each) for each in deadlines)
     with acting() as call:
         year = done(call, years.OPEN_YEAR, {"plan": plan, "deadlines": days}).year
-    click.echo(f"已建立{year}年度（草稿）。核对后用 cycle publish {year} 发布。")
+    zh = f"已建立{year}年度（草稿）。核对后用 cycle publish {year} 发布。"
+    tell(Words(zh, f"Opened the year {year} as a draft. Check it, then publish it with cycle publish {year}."))
 
 
 def _deadline(given: str) -> tuple[str, str]:
     stage, _, day = given.partition("=")
     stages = [stage.value for stage in STAGES_WITH_A_DAY]
     if stage not in stages:
-        raise click.UsageError(f"--deadline {given}：环节应为 {'、'.join(stages)} 之一")
+        zh = f"--deadline {given}：环节应为 {'、'.join(stages)} 之一"
+        raise click.UsageError(say(Words(zh, f"--deadline {given}: the stage should be one of {', '.join(stages)}")))
     try:
         return stage, date.fromisoformat(day).isoformat()
     except ValueError:
-        raise click.UsageError(f"--deadline {given}：日期应形如 2025-01-26") from None
+        zh = f"--deadline {given}：日期应形如 2025-01-26"
+        raise click.UsageError(say(Words(zh, f"--deadline {given}: the date should look like 2025-01-26"))) from None
 
 
-@cycle.command("publish", help="发布年度：方案从此不变，每个支部得到流程和名册。")
+@cycle.command(
+    "publish",
+    help=say(
+        Words(
+            "发布年度：方案从此不变，每个支部得到流程和名册。",
+            "Publish a year. Its plan stays as it is from now on, and each branch gets its process and roll.",
+        )
+    ),
+)
 @click.argument("year", type=int)
 @told_plainly
 def cycle_publish(year: int) -> None:
     with acting() as call:
         published = done(call, years.PUBLISH_YEAR, {}, year=year)
         opened = len(processes_of(call.session, published, MAIN, lock=Lock.NONE))
-    click.echo(f"{year}年度已发布，{opened} 个党支部开始。")
+    tell(Words(f"{year}年度已发布，{opened} 个党支部开始。", f"The year {year} is published; branches that begin: {opened}."))
 
 
 # ── plans ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@click.group(help="方案文件。")
+@click.group(help=say(Words("方案文件。", "Plan files.")))
 def plan() -> None: ...
 
 
-@plan.command("check", help="检查一个方案文件，一次说出全部错误；方案文件的路径或名称。")
+@plan.command(
+    "check",
+    help=say(
+        Words(
+            "检查一个方案文件，一次说出全部错误；方案文件的路径或名称。",
+            "Check a plan file and tell all its faults at once. Takes the path of a file or the name of a plan.",
+        )
+    ),
+)
 @click.argument("file")
 @told_plainly
 def plan_check(file: str) -> None:
@@ -114,24 +155,30 @@ def plan_check(file: str) -> None:
         found = _plan(file)
     except PlanInvalid as invalid:
         for fault in invalid.faults:
-            click.echo(f"{fault.key}：{fault.reason}")
-        raise click.ClickException(f"方案文件有 {len(invalid.faults)} 处错误") from None
-    click.echo(f"{found.year}年度：{found.title}")
-    click.echo(f"条款 {len(found.clauses)} 条；不要求 {len(found.not_asked)} 条{_named(found.not_asked)}")
+            tell(Words(f"{fault.key}：{fault.reason}", f"{fault.key.en}: {fault.reason.en}"))
+        count = len(invalid.faults)
+        raise click.ClickException(say(Words(f"方案文件有 {count} 处错误", f"faults in the plan file: {count}"))) from None
+    tell(Words(f"{found.year}年度：{found.title}", f"{found.year}: {found.title}"))
+    asked, dropped = len(found.clauses), found.not_asked
+    listed = Words(f"（{'、'.join(dropped)}）", f" ({', '.join(dropped)})") if dropped else Words("", "")
+    zh = f"条款 {asked} 条；不要求 {len(dropped)} 条{listed}"
+    tell(Words(zh, f"Clauses: {asked}; not asked: {len(dropped)}{listed.en}"))
     if passed := passed_through(found):
-        click.echo(f"跳过的环节：{'、'.join(stage.zh for stage in passed)}")
-    click.echo("没有错误。")
+        names = [named(stage) for stage in passed]
+        tell(Words(f"跳过的环节：{'、'.join(names)}", f"Stages passed over: {', '.join(name.en for name in names)}"))
+    tell(Words("没有错误。", "No fault."))
 
 
-@plan.command("diff", help="比较两个方案，逐项列出增、删、改。")
+@plan.command("diff", help=say(Words("比较两个方案，逐项列出增、删、改。", "Compare two plans, key by key.")))
 @click.argument("before")
 @click.argument("after")
 @told_plainly
 def plan_diff(before: str, after: str) -> None:
     changes = plan_changes(_plan(before), _plan(after))
     for change in changes:
-        click.echo(str(change))
-    click.echo(f"共 {len(changes)} 处不同。" if changes else "两份方案相同。")
+        tell(change.words)
+    count = len(changes)
+    tell(Words(f"共 {count} 处不同。", f"Differences: {count}.") if changes else Words("两份方案相同。", "The two plans are the same."))
 
 
 def _plan(given: str) -> Plan:
@@ -139,8 +186,3 @@ def _plan(given: str) -> Plan:
     path = Path(given)
     name, text = plan_file(path) if path.is_file() else find_plan(given, read_settings().data_dir)
     return read_plan(text, CLAUSES, name=name)
-
-
-def _named(clauses: Iterable[str]) -> str:
-    listed = "、".join(clauses)
-    return f"（{listed}）" if listed else ""

@@ -15,9 +15,11 @@ from typing import Any
 
 from aiosmtpd.controller import Controller
 
+from workflow.foundation.errors import Words
+
 
 class _Keeper:
-    def __init__(self, folder: Path, tell: Callable[[str], object]) -> None:
+    def __init__(self, folder: Path, tell: Callable[[Words], object]) -> None:
         self.folder, self.tell = folder, tell
 
     # aiosmtpd's name.
@@ -26,12 +28,13 @@ class _Keeper:
         number = len(list(self.folder.glob("*.eml"))) + 1
         path = self.folder / f"{number:04}.eml"
         path.write_bytes(envelope.content)
-        self.tell(f"本地邮箱收到一封信：{letter['Subject']}（{path.name}）")
+        zh = f"本地邮箱收到一封信：{letter['Subject']}（{path.name}）"
+        self.tell(Words(zh, f"A letter came into the local mailbox: {letter['Subject']} ({path.name})"))
         return "250 OK"
 
 
 @contextmanager
-def mail_catcher(folder: Path, tell: Callable[[str], object]) -> Iterator[str]:
+def mail_catcher(folder: Path, tell: Callable[[Words], object]) -> Iterator[str]:
     """Catch mail into ``folder`` while the block lasts. Yields the ``smtp://`` address."""
     folder.mkdir(parents=True, exist_ok=True)
     with socket.socket() as probe:  # port 0 would make aiosmtpd connect to port 0

@@ -23,6 +23,7 @@ from sqlalchemy import Engine, make_url
 from sqlalchemy.orm import Session
 
 import migrations
+from commands.frame import LOCALE
 from tests.support.running.alone import Turns
 from tests.support.running.both_versions import Sent
 from tests.support.running.postgres import VERSIONS, a_clone, a_postgres, a_template, refused_by_another_version, url_of, version_of
@@ -71,6 +72,9 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Commands and processes of the tests speak Chinese, whatever this machine speaks.
+    for name in ("ZHIBU_LANG", *LOCALE):
+        os.environ.pop(name, None)
     gc.set_threshold(50_000, 20, 100)
     if folder := getattr(config, "workerinput", {}).get("turns"):
         config.stash[TURNS] = turns = Turns(Path(folder))

@@ -73,7 +73,7 @@ def test_a_limit_of_the_products_own_figure_is_not_one_of_the_ratio() -> None:
 
 
 def test_a_path_that_does_not_exist_is_refused_before_anything_starts() -> None:
-    with pytest.raises(BenchFailed, match="no such path: mvoe; there are move, "):
+    with pytest.raises(BenchFailed, match="没有这条路径：mvoe；现有：move、"):
         run(["mvoe"])
 
 

@@ -17,21 +17,25 @@ from api import create_app
 from api.server.serving import serve_in_this_process
 from workflow import demo as demo_school
 from workflow.foundation.database import Engine
+from workflow.foundation.errors import Conflict, Words
 from workflow.foundation.settings import Settings
 from workflow.foundation.vocabulary import Role, utc_now
 
 Worker = Callable[[Engine, Settings, threading.Event], None]
 """Ticks until the event is set."""
+Say = Callable[[Words], str]
+"""Chooses the operator's language."""
 
 
 def must_be_free(port: int) -> None:
-    """Raises ClickException when somebody listens there already."""
+    """Raise Conflict when somebody listens there already."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
-            raise click.ClickException(f"端口 {port} 已被占用，请用 --port 换一个") from None
+            en = f"port {port} is in use; please choose another with --port"
+            raise Conflict(Words(f"端口 {port} 已被占用，请用 --port 换一个", en)) from None
 
 
 def kept_secret(data_dir: Path) -> SecretStr:
@@ -43,18 +47,22 @@ def kept_secret(data_dir: Path) -> SecretStr:
     return SecretStr(path.read_text())
 
 
-def run_demo(engine: Engine, settings: Settings, run_worker: Worker, *, port: int, accounts_file: Path, newest_migration: str | None) -> None:
+def run_demo(
+    engine: Engine, settings: Settings, run_worker: Worker, *, port: int, accounts_file: Path, newest_migration: str | None, say: Say
+) -> None:
     """Build the school if there is none, write the accounts file, and serve and tick until told to stop."""
     now = utc_now()
     if not demo_school.is_there(engine):
         with click.progressbar(
-            demo_school.build(engine, now=now, base_url=settings.base_url or ""), length=len(demo_school.SKETCHES) + 2, label="建立示范学校"
+            demo_school.build(engine, now=now, base_url=settings.base_url or ""),
+            length=len(demo_school.SKETCHES) + 2,
+            label=say(Words("建立示范学校", "making the school")),
         ) as steps:
             for _ in steps:
                 pass
     accounts = demo_school.issue_accounts(engine, now=now)
     _write_whole(accounts_file, json.dumps([asdict(each) for each in accounts], ensure_ascii=False, indent=1))
-    click.echo(_welcome(settings, accounts, accounts_file))
+    click.echo(say(_welcome(settings, accounts, accounts_file)))
     stop = threading.Event()
     worker = threading.Thread(target=run_worker, args=(engine, settings, stop), name="worker")
     worker.start()
@@ -74,25 +82,38 @@ def _write_whole(path: Path, text: str) -> None:
     fresh.replace(path)
 
 
-def _welcome(settings: Settings, accounts: list[demo_school.DemoAccount], accounts_file: Path) -> str:
+def _welcome(settings: Settings, accounts: list[demo_school.DemoAccount], accounts_file: Path) -> Words:
     base, first = settings.base_url, demo_school.FIRST
-    rows = [
-        f"  {each.role:<17} {each.staff_no:<10} {each.branch or '-':<6} {each.name}{f'（{each.post.zh}）' if each.post else ''}" for each in accounts
-    ]
+    mails = settings.data_dir / "mail"
+    rows = [(f"  {each.role:<17} {each.staff_no:<10} {each.branch or '-':<6} {each.name}", each.post) for each in accounts]
     token = next(each.token for each in accounts if each.role is Role.SECRETARY and each.branch == first)
-    return "\n".join(
-        (
-            f"\n服务地址   {base}（接口文档 {base}/docs）",
-            f"账号文件   {accounts_file}（口令都是 {demo_school.PASSWORD}，令牌在文件里）",
-            f"收到的信   {settings.data_dir / 'mail'}",
-            "",
-            "  角色              学工号      支部    姓名",
-            *rows,
-            "",
-            "用 curl 试一试（书记看本支部还缺什么）：",
-            f"  TOKEN={token}",
-            f'  curl -s -H "Authorization: Bearer $TOKEN" {base}/api/v1/cycles/{demo_school.YEAR}/branches/{first}/next',
-            "",
-            "按 Ctrl-C 停止。",
-        )
+    curl = f'  curl -s -H "Authorization: Bearer $TOKEN" {base}/api/v1/cycles/{demo_school.YEAR}/branches/{first}/next'
+    zh = (
+        f"\n服务地址   {base}（接口文档 {base}/docs）",
+        f"账号文件   {accounts_file}（口令都是 {demo_school.PASSWORD}，令牌在文件里）",
+        f"收到的信   {mails}",
+        "",
+        "  角色              学工号      支部    姓名",
+        *(f"{row}{f'（{post.zh}）' if post else ''}" for row, post in rows),
+        "",
+        "用 curl 试一试（书记看本支部还缺什么）：",
+        f"  TOKEN={token}",
+        curl,
+        "",
+        "按 Ctrl-C 停止。",
     )
+    en = (
+        f"\naddress    {base} (API documents: {base}/docs)",
+        f"accounts   {accounts_file} (every password is {demo_school.PASSWORD}; the tokens are in the file)",
+        f"mailbox    {mails}",
+        "",
+        "  role              number     branch name",
+        *(f"{row}{f' ({post.value})' if post else ''}" for row, post in rows),
+        "",
+        "Try it with curl (a secretary asks what the branch still lacks):",
+        f"  TOKEN={token}",
+        curl,
+        "",
+        "Stop with Ctrl-C.",
+    )
+    return Words("\n".join(zh), "\n".join(en))

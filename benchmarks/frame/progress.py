@@ -6,6 +6,9 @@ import sys
 import time
 from collections.abc import Sequence
 
+from commands.frame import say
+from workflow.foundation.errors import Words
+
 
 class Progress:
     """Tells the progress of a run, from the expected time of its parts.
@@ -24,9 +27,9 @@ class Progress:
         """Begin the next part."""
         self.at = next(n for n, (name, _) in enumerate(self.parts) if name == part)
         self.part_began = time.monotonic()
-        self.tell("preparing")
+        self.tell(Words("准备", "preparing"))
 
-    def tell(self, step: str) -> None:
+    def tell(self, step: Words) -> None:
         """Say what is being done now."""
         if self.quiet:
             return
@@ -34,10 +37,9 @@ class Progress:
         name, expected = self.parts[self.at]
         left = max(0.0, expected - (now - self.part_began))
         left += sum(seconds for _, seconds in self.parts[self.at + 1 :])
-        line = (
-            f"[{self.at + 1}/{len(self.parts)}] {name}: {step}"
-            f" · {_clock(now - self.began)} gone, about {_clock(left)} left"
-        )
+        gone, rest = _clock(now - self.began), _clock(left)
+        times = Words(f"已用 {gone}，约剩 {rest}", f"{gone} gone, about {rest} left")
+        line = f"[{self.at + 1}/{len(self.parts)}] {name}: {say(step)} · {say(times)}"
         if sys.stderr.isatty():
             sys.stderr.write(f"\r{line:<{self.width}}")
             self.width = len(line)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+from workflow.foundation.errors import Words
+
 from benchmarks.frame.cpu import NO_CPU, Cpu
 from benchmarks.targets import BY_NAME, Limit, Path
 
@@ -31,7 +33,8 @@ class Slice:
 Side = Callable[[], Slice]
 Slices = Mapping[str, Sequence[Slice]]
 """The slices of each side, in the order of the rounds."""
-Tell = Callable[[str], None]
+Tell = Callable[[Words], None]
+WARMING_UP = Words("预热", "warming up")
 
 
 def interleave(sides: Mapping[str, Side], rounds: int, tell: Tell) -> Slices:
@@ -39,7 +42,8 @@ def interleave(sides: Mapping[str, Side], rounds: int, tell: Tell) -> Slices:
     done: dict[str, list[Slice]] = {name: [] for name in sides}
     for number in range(rounds):
         for name, run in sides.items():
-            tell(f"round {number + 1} of {rounds}, {name}")
+            zh = f"第 {number + 1} 轮，共 {rounds} 轮，{name}"
+            tell(Words(zh, f"round {number + 1} of {rounds}, {name}"))
             done[name].append(run())
     return done
 

@@ -6,9 +6,20 @@ from collections.abc import Set
 from contextlib import ExitStack
 from functools import partial
 
+from workflow.foundation.errors import Words
+
 from benchmarks.bench import Bench, Findings, Group
 from benchmarks.frame.load import Crew, Requests, by_rate, warm_up
-from benchmarks.frame.rounds import Beside, Side, Slice, Slices, interleave, medians, row
+from benchmarks.frame.rounds import (
+    WARMING_UP,
+    Beside,
+    Side,
+    Slice,
+    Slices,
+    interleave,
+    medians,
+    row,
+)
 from benchmarks.frame.servers import Server
 from benchmarks.peers.running import PEERS, Peer
 from benchmarks.targets import BESIDE
@@ -29,14 +40,14 @@ def measure(bench: Bench, rounds: int, wanted: Set[str]) -> Findings:
             STEP_BACK: partial(_slice, bench, server, bench.moving.step_back),
         }
         for name in (each for each in PEERS if each in wanted):
-            bench.tell(f"preparing {name}")
+            bench.tell(Words(f"准备 {name}", f"preparing {name}"))
             made = PEERS[name](bench.cluster, bench.scale.branches, bench.folder)
             peer = stack.enter_context(made)
             peer.rewind()
             warm_up(peer.server.port, peer.advance, bench.scale.connections)
             # Neighbours of the product's advance, which comes next.
             sides = {name: partial(_slice_of_peer, bench, peer), **sides}
-        bench.tell("warming up")
+        bench.tell(WARMING_UP)
         warm_up(server.port, bench.moving.advance, bench.scale.connections)
         warm_up(server.port, bench.moving.step_back, bench.scale.connections)
         done = interleave(sides, rounds, bench.tell)

@@ -8,7 +8,16 @@ from functools import partial
 
 from benchmarks.bench import CYCLE, OFFICE, Bench, Findings, Group
 from benchmarks.frame.load import Crew, Requests, always, by_rate, get, warm_up
-from benchmarks.frame.rounds import Beside, Side, Slice, Slices, interleave, medians, row
+from benchmarks.frame.rounds import (
+    WARMING_UP,
+    Beside,
+    Side,
+    Slice,
+    Slices,
+    interleave,
+    medians,
+    row,
+)
 from benchmarks.frame.servers import Server
 
 PROGRESS = f"{CYCLE}/progress"
@@ -52,7 +61,7 @@ def measure(bench: Bench, rounds: int, wanted: Set[str]) -> Findings:
         needed = wanted | {FLOORS[name] for name in wanted}
         sides = {name: side for name, side in sides.items() if name in needed}
         sides[BYTES] = partial(view, "/bytes/progress")
-        bench.tell("warming up")
+        bench.tell(WARMING_UP)
         for path in (PROGRESS, changed, PAGE):
             warm_up(server.port, always(get(path, OFFICE)), bench.scale.connections)
         warm_up(constant.port, always(get("/view/progress")), bench.scale.connections)

@@ -10,6 +10,8 @@ from collections.abc import Sequence, Set
 from functools import partial
 from itertools import cycle
 
+from workflow.foundation.errors import Words
+
 from benchmarks.bench import CYCLE, OFFICE, Bench, Findings, Group
 from benchmarks.frame.load import Crew, Request, Requests, by_time, get
 from benchmarks.frame.rounds import Beside, Side, Slice, interleave, medians, row
@@ -49,7 +51,7 @@ def measure(bench: Bench, rounds: int, wanted: Set[str]) -> Findings:
     beside = (SUMMARY, LETTERS) if wanted >= set(GROUP.paths) else ()
     asked = {name: each for name, each in readings(bench).items() if name in {*wanted, *beside}}
     with bench.school.server() as server:
-        bench.tell("asking everything once")
+        bench.tell(Words("全部问一遍", "asking everything once"))
         first = {_file(name): each[0] for name, each in asked.items()}
         with bench.constants(bench.bodies(server, first)) as constant:
             sides: dict[str, Side] = {}

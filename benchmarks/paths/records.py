@@ -7,7 +7,7 @@ from functools import partial
 
 from benchmarks.bench import Bench, Findings, Group
 from benchmarks.frame.load import Crew, Requests, by_rate, warm_up
-from benchmarks.frame.rounds import Side, Slice, interleave, row
+from benchmarks.frame.rounds import WARMING_UP, Side, Slice, interleave, row
 from benchmarks.frame.servers import Server
 
 FLOOR = "floor"
@@ -22,7 +22,7 @@ def measure(bench: Bench, rounds: int, wanted: Set[str]) -> Findings:
             FLOOR: lambda: floor.run(bench.scale.connections, seconds),
             "record_key": partial(_slice, bench, server, seconds, with_key=True),
         }
-        bench.tell("warming up")
+        bench.tell(WARMING_UP)
         warm_up(server.port, _talks(bench, with_key=True), bench.scale.connections)
         done = interleave(sides, rounds, bench.tell)
     return [row(name, done[name], done[FLOOR]) for name in GROUP.paths if name in wanted]

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import migrations
+from workflow.foundation.errors import Words
 
 from benchmarks.bench import Bench, Findings, Group
 from benchmarks.frame.rounds import Side, Slice, interleave, row
@@ -31,7 +32,7 @@ POSTS = ("书记", "组织委员", "宣传委员")
 
 def measure(bench: Bench, rounds: int, wanted: Set[str]) -> Findings:
     """Preview and apply by the command line, each time on an empty school."""
-    bench.tell("writing the workbook")
+    bench.tell(Words("写工作簿", "writing the workbook"))
     file = bench.folder / "名册.xlsx"
     write_roster(file, bench.scale)
     bench.schools.empty(bench.tell)

@@ -15,7 +15,7 @@ import psycopg
 from benchmarks.bench import CYCLE, OFFICE, Bench, Findings, Group
 from benchmarks.frame.errors import BenchFailed
 from benchmarks.frame.load import Crew, always, by_rate, get, run, slice_of, warm_up
-from benchmarks.frame.rounds import Side, Slice, interleave, row
+from benchmarks.frame.rounds import WARMING_UP, Side, Slice, interleave, row
 from benchmarks.frame.servers import Inside, Server
 from benchmarks.paths.polls import PROGRESS
 from benchmarks.school.loading import SCHOOL
@@ -54,7 +54,7 @@ def measure(bench: Bench, rounds: int, wanted: Set[str]) -> Findings:
         }
         needed = {side for path in wanted for side in _NEEDS[path]}
         sides = {name: side for name, side in sides.items() if name in needed}
-        bench.tell("warming up")
+        bench.tell(WARMING_UP)
         warm_up(server.port, bench.moving.either, bench.scale.connections)
         warm_up(server.port, always(get(PROGRESS, OFFICE)), bench.scale.connections)
         done = interleave(sides, rounds, bench.tell)

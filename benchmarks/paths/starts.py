@@ -11,7 +11,7 @@ from functools import partial
 from benchmarks.bench import Bench, Findings, Group
 from benchmarks.frame.cpu import Cpu
 from benchmarks.frame.errors import BenchFailed
-from benchmarks.frame.rounds import Side, Slice, interleave, row
+from benchmarks.frame.rounds import WARMING_UP, Side, Slice, interleave, row
 from benchmarks.frame.servers import ROOT, Product, free_port, stop, wait_until_answered
 
 LIBRARIES, CLICK = "import flask, sqlalchemy, psycopg", "import click"
@@ -26,7 +26,7 @@ def measure(bench: Bench, rounds: int, wanted: Set[str]) -> Findings:
         "help": partial(_command, bench, product.command("--help")),
         "click": partial(_command, bench, [sys.executable, "-c", CLICK]),
     }
-    bench.tell("warming up")
+    bench.tell(WARMING_UP)
     for side in sides.values():
         side()
     done = interleave(sides, rounds, bench.tell)

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from psycopg import Connection
+from workflow.foundation.errors import Words
 
 from benchmarks.bench import Bench, Findings, Group
 from benchmarks.frame.errors import BenchFailed
@@ -56,7 +57,7 @@ def measure(bench: Bench, rounds: int, wanted: Set[str]) -> Findings:
             product = bench.school if path == IDLE else bench.million
             inside = stack.enter_context(bench.inside(product, smtp))
             connection = stack.enter_context(bench.cluster.connect(database))
-            bench.tell(f"the first tick of {database}")
+            bench.tell(Words(f"{database} 的第一轮", f"the first tick of {database}"))
             now = bench.schools.days.at_ten()
             times = _settle(inside, connection, now)
             idle[path] = partial(_ticks, bench, inside, now, times)

@@ -10,6 +10,9 @@ import sys
 from hashlib import sha256
 from pathlib import Path
 
+from commands.frame import say
+from workflow.foundation.errors import Words
+
 from benchmarks.frame.errors import BenchFailed
 from benchmarks.frame.servers import ROOT
 
@@ -17,6 +20,11 @@ LOCK = Path(__file__).parent / "requirements-peers.lock"
 VENV = ROOT / ".venv-peers"
 PYTHON = VENV / "bin" / "python"
 STAMP = VENV / "peers-ready"
+MAKING = Words("建立同行的环境，只此一次", "making the environment of the peers, once")
+NOT_MADE = Words(
+    "同行的环境没有建成：请看上面的提示，或用 --only 测别的路径",
+    "the environment of the peers could not be made; see above, or measure other paths with --only",
+)
 
 
 def prepare_peers() -> None:
@@ -24,7 +32,7 @@ def prepare_peers() -> None:
     wanted = f"{VENV} {sha256(LOCK.read_bytes()).hexdigest()}"
     if STAMP.exists() and STAMP.read_text() == wanted:
         return
-    sys.stderr.write("making the environment of the peers, once …\n")
+    sys.stderr.write(f"{say(MAKING)} …\n")
     for command in (
         [sys.executable, "-m", "venv", "--clear", str(VENV)],
         [
@@ -34,8 +42,5 @@ def prepare_peers() -> None:
     ):
         done = subprocess.run(command, stdout=sys.stderr, check=False)
         if done.returncode != 0:
-            raise BenchFailed(
-                "the environment of the peers could not be made; see above, or measure other"
-                " paths with --only"
-            )
+            raise BenchFailed(say(NOT_MADE))
     STAMP.write_text(wanted)

@@ -14,6 +14,7 @@ from typing import Any
 import migrations
 from psycopg import Connection
 from workflow.foundation.database import APPLICATION_ROLE
+from workflow.foundation.errors import Words
 
 from benchmarks.frame.cluster import SUPERUSER, Cluster
 from benchmarks.frame.rounds import Tell
@@ -57,7 +58,7 @@ class Schools:
     def empty(self, tell: Tell) -> None:
         """Make a migrated database with both logins, from which the others are copied."""
         if EMPTY not in self.ready:
-            tell("migrating an empty school")
+            tell(Words("迁移一所空学校", "migrating an empty school"))
             superuser = self.cluster.url("postgres", SUPERUSER).replace("://", "+psycopg://")
             migrations.prepare_embedded(superuser)
             self.cluster.create(EMPTY, owner=migrations.OWNER_ROLE)
@@ -66,12 +67,15 @@ class Schools:
 
     def large(self, tell: Tell) -> Product:
         """Give the school of 10,000 branches with evidence."""
-        tell(f"writing {self.scale.branches:,} branches of {self.scale.members} with evidence")
+        count, members = f"{self.scale.branches:,}", self.scale.members
+        en = f"writing {count} branches of {members} with evidence"
+        tell(Words(f"写入 {count} 个支部的记录，每个 {members} 人", en))
         return self._made(SCHOOL, self._write_large, tell)
 
     def million(self, tell: Tell) -> Product:
         """Give the school of 1,000,000 branches."""
-        tell(f"writing {self.scale.million:,} branches without evidence")
+        count = f"{self.scale.million:,}"
+        tell(Words(f"写入 {count} 个没有记录的支部", f"writing {count} branches without evidence"))
         return self._made(MILLION, self._write_million, tell)
 
     def _made(self, database: str, write: Callable[[str], None], tell: Tell) -> Product:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from tests.support.builders import a_school
 from tests.support.mail_server import MailServer, free_port, mail_server
 from workflow.foundation.database import transaction
 from workflow.foundation.embedded import EmbeddedUnavailable
+from workflow.foundation.errors import Words
 from workflow.foundation.settings import read_settings
 from workflow.mail.heartbeat import beat
 from workflow.readings.doctor import Finding, State, examine
@@ -30,6 +32,7 @@ RIGHT = {
     "mail_from": "zhibu@example.edu.cn",
     "database_url": "postgresql://db.example.edu.cn/zhibu",
 }
+CHINESE = re.compile(r"[\u3000-\u9fff\uff00-\uffef]")
 KNOWN = datetime(2024, 12, 20, 2, 0, tzinfo=UTC)
 
 
@@ -49,18 +52,22 @@ def look(
     greet: Callable[[], None] = nothing,
     **settings: Any,
 ) -> dict[str, list[Finding]]:
-    """Give the findings by subject; without a URL the embedded database cannot be used."""
+    """Give the findings by subject, each in both languages.
+
+    Without a URL the embedded database cannot be used.
+    """
 
     @contextmanager
     def opened() -> Iterator[Urls]:
         if url is None:
-            raise EmbeddedUnavailable("无法使用内置数据库")
+            raise EmbeddedUnavailable(Words("无法使用内置数据库", "no embedded database"))
         yield Urls(url, url)
 
     read = read_settings({}, **{name: value for name, value in {**RIGHT, **settings}.items() if value is not None})
     found: dict[str, list[Finding]] = {}
     for each in examine(read, opened, greet, clock=clock, newest_migration=newest):
         found.setdefault(each.what, []).append(each)
+        assert not CHINESE.search(f"{each.what.en} {each.said.en}"), each.said.en
     return found
 
 

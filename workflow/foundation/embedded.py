@@ -35,6 +35,8 @@ import portalocker
 import psutil  # type: ignore[import-untyped]
 from sqlalchemy import URL
 
+from workflow.foundation.errors import Words
+
 with warnings.catch_warnings():
     # Its import asks for XDG_RUNTIME_DIR, which servers and containers lack and we do not use.
     warnings.simplefilter("ignore")
@@ -53,7 +55,11 @@ ACCOUNT_LOCK = Path("/run/zhibu-account.lock")
 
 
 class EmbeddedUnavailable(Exception):
-    """A failure of the embedded PostgreSQL (内置数据库不可用); the Chinese message says what to do."""
+    """A failure of the embedded PostgreSQL (内置数据库不可用); the words say what to do."""
+
+    def __init__(self, words: Words) -> None:
+        super().__init__(words.zh)
+        self.words = words
 
 
 class _ProgramFailed(Exception):
@@ -65,7 +71,9 @@ def bin_path(version: int = 18) -> Path:
     try:
         return Path(wheel.POSTGRES_VERSIONS[version])
     except KeyError:
-        raise EmbeddedUnavailable(f"没有内置 PostgreSQL {version}，可用的版本：{'、'.join(map(str, wheel.POSTGRES_VERSIONS))}") from None
+        there = [str(each) for each in wheel.POSTGRES_VERSIONS]
+        zh = f"没有内置 PostgreSQL {version}，可用的版本：{'、'.join(there)}"
+        raise EmbeddedUnavailable(Words(zh, f"there is no embedded PostgreSQL {version}, only {', '.join(there)}")) from None
 
 
 @contextmanager
@@ -121,8 +129,10 @@ class _DataDirectory:
                     self._initialise()
                 server = self._running()
         except (OSError, subprocess.SubprocessError) as error:
-            advice = "请检查目录权限，或用 ZHIBU_DATA_DIR 另选一个目录"
-            raise EmbeddedUnavailable(f"无法在数据目录 {self.data_dir} 使用内置数据库（{error}）：{advice}") from error
+            zh = f"无法在数据目录 {self.data_dir} 使用内置数据库（{error}）：请检查目录权限，或用 ZHIBU_DATA_DIR 另选一个目录"
+            advice = "please check its permissions, or choose another with ZHIBU_DATA_DIR"
+            en = f"the embedded database cannot be used in the data directory {self.data_dir} ({error}): {advice}"
+            raise EmbeddedUnavailable(Words(zh, en)) from error
         where = {"host": server.host, "port": server.port}
         return URL.create("postgresql+psycopg", username="postgres", database="postgres", query=where).render_as_string()
 
@@ -142,7 +152,9 @@ class _DataDirectory:
         try:
             door.acquire()
         except portalocker.LockException as error:
-            raise EmbeddedUnavailable(f"另一个进程正在启动或停止 {self.data_dir} 的内置数据库，等待超时，请稍后再试") from error
+            zh = f"另一个进程正在启动或停止 {self.data_dir} 的内置数据库，等待超时，请稍后再试"
+            en = f"another process is starting or stopping the embedded database of {self.data_dir}; please try again later"
+            raise EmbeddedUnavailable(Words(zh, en)) from error
         try:
             yield
         finally:
@@ -167,8 +179,10 @@ class _DataDirectory:
         with suppress(FileNotFoundError):
             found = (self.cluster / "PG_VERSION").read_text(encoding="ascii").strip()
             if found != str(self.version):
-                advice = f"请另选一个数据目录，或先用 PostgreSQL {found} 导出数据"
-                raise EmbeddedUnavailable(f"数据目录 {self.data_dir} 由 PostgreSQL {found} 建立，这里需要 {self.version}：{advice}")
+                zh_advice = f"请另选一个数据目录，或先用 PostgreSQL {found} 导出数据"
+                zh = f"数据目录 {self.data_dir} 由 PostgreSQL {found} 建立，这里需要 {self.version}：{zh_advice}"
+                advice = f"please choose another directory, or export the data with PostgreSQL {found} first"
+                raise EmbeddedUnavailable(Words(zh, f"{self.data_dir} was made by PostgreSQL {found}, {self.version} is needed: {advice}"))
 
     def _initialise(self) -> None:
         for abandoned in self.data_dir.glob("postgres.new-*"):
@@ -183,7 +197,8 @@ class _DataDirectory:
             # initdb may not know the machine's locale, and names must sort alike on every machine.
             self._run("initdb", "--auth=trust", "--encoding=UTF8", "--locale=C", "--username=postgres", cluster=unfinished)
         except _ProgramFailed as error:
-            raise EmbeddedUnavailable(f"无法在 {self.data_dir} 建立内置数据库：{error}") from error
+            words = Words(f"无法在 {self.data_dir} 建立内置数据库：{error}", f"cannot make an embedded database in {self.data_dir}: {error}")
+            raise EmbeddedUnavailable(words) from error
         unfinished.rename(self.cluster)
 
     # The server
@@ -197,7 +212,7 @@ class _DataDirectory:
             if server is not None and server.ready:
                 return server
             if time.monotonic() > give_up:
-                raise EmbeddedUnavailable(f"内置数据库在 {RECOVERY_SECONDS} 秒内没有就绪，详见 {self.cluster / 'log'}")
+                raise EmbeddedUnavailable(_see(self.cluster, f"内置数据库在 {RECOVERY_SECONDS} 秒内没有就绪，", "did not come up"))
             if server is None and attempts < START_ATTEMPTS:
                 attempts += 1
                 try:
@@ -206,7 +221,8 @@ class _DataDirectory:
                 except _ProgramFailed as error:
                     # After a crash the old server's children may hold its memory a moment longer.
                     if attempts == START_ATTEMPTS:
-                        raise EmbeddedUnavailable(f"内置数据库没有启动：{self._last_words() or error}；详见 {self.cluster / 'log'}") from error
+                        why = self._last_words() or error
+                        raise EmbeddedUnavailable(_see(self.cluster, f"内置数据库没有启动：{why}；", f"did not start: {why}")) from error
             time.sleep(min(0.1 * 2**attempts, 2))
 
     def _start(self) -> None:
@@ -229,7 +245,7 @@ class _DataDirectory:
                 with suppress(_ProgramFailed):
                     self._run("pg_ctl", "stop", "-w", "-t", "10", "-m", "immediate", cluster=self.cluster)
                 if self._server() is not None:
-                    raise EmbeddedUnavailable(f"内置数据库没有停下，详见 {self.cluster / 'log'}") from None
+                    raise EmbeddedUnavailable(_see(self.cluster, "内置数据库没有停下，", "did not stop")) from None
         for folder in self._own_socket_dirs():
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -337,6 +353,10 @@ class _DataDirectory:
             _allow_others(folder, 0o001)
 
 
+def _see(cluster: Path, zh: str, en: str) -> Words:
+    return Words(f"{zh}详见 {cluster / 'log'}", f"the embedded database {en}; see {cluster / 'log'}")
+
+
 def postgres_account() -> Any:
     """Return the system account that PostgreSQL runs as for root; make it when missing.
 
@@ -359,7 +379,8 @@ def _one_on_this_machine() -> Iterator[None]:
     try:
         lock.acquire()
     except portalocker.LockException as error:
-        raise EmbeddedUnavailable(f"另一个进程占用 {ACCOUNT_LOCK}，等待超时，请稍后再试") from error
+        words = Words(f"另一个进程占用 {ACCOUNT_LOCK}，等待超时，请稍后再试", f"another process holds {ACCOUNT_LOCK}; please try again later")
+        raise EmbeddedUnavailable(words) from error
     except OSError:
         # No such folder, or a machine that cannot be written: nobody makes accounts there.
         yield

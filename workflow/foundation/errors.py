@@ -162,8 +162,8 @@ class SettingsInvalid(Refusal):
 class Fault:
     """One fault of a plan file: the key and the reason."""
 
-    key: str
-    reason: str
+    key: Words
+    reason: Words
 
 
 class PlanInvalid(Refusal):
@@ -174,5 +174,6 @@ class PlanInvalid(Refusal):
 
     def __init__(self, name: str, faults: Sequence[Fault]) -> None:
         self.faults = tuple(faults)
-        lines = "；".join(f"{fault.key}：{fault.reason}" for fault in faults)
-        super().__init__(Words(f"{name}：{lines}", f"{name}: {lines}"))
+        zh = "；".join(f"{fault.key}：{fault.reason}" for fault in faults)
+        en = "; ".join(f"{fault.key.en}: {fault.reason.en}" for fault in faults)
+        super().__init__(Words(f"{name}：{zh}", f"{name}: {en}"))

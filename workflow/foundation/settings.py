@@ -8,14 +8,17 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 
 from workflow.foundation.errors import SettingsInvalid, Words
 
 PREFIX = "ZHIBU_"
+LANGUAGES = ("zh", "en")
+"""The languages that the command line speaks."""
 
 
 class Settings(BaseModel):
@@ -60,6 +63,8 @@ class Settings(BaseModel):
     smtp_timeout_seconds: float = 30
     """The longest wait for each answer of the mail server."""
     upload_bytes: int = 10 * 1024 * 1024
+    lang: Literal["zh", "en"] | None = None
+    """The language of the command line; default: English in an English locale, else Chinese."""
 
     @field_validator("database_url", "owner_database_url", "test_database_url")
     @classmethod
@@ -68,7 +73,8 @@ class Settings(BaseModel):
             return None
         scheme, _, rest = value.partition("://")
         if scheme not in {"postgresql", "postgres", "postgresql+psycopg"} or not rest:
-            raise ValueError("应形如 postgresql://用户:口令@主机:端口/库名")
+            shape = "postgresql://user:password@host:port/database"
+            raise ValueError(Words("应形如 postgresql://用户:口令@主机:端口/库名", f"it should look like {shape}"))
         return f"postgresql+psycopg://{rest}"
 
     @field_validator("smtp_url")
@@ -77,7 +83,8 @@ class Settings(BaseModel):
         if value is not None:
             parts = urlsplit(value)
             if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
-                raise ValueError("应形如 smtp://主机:端口 或 smtps://用户:口令@主机:端口")
+                shape = "smtp://host:port or smtps://user:password@host:port"
+                raise ValueError(Words("应形如 smtp://主机:端口 或 smtps://用户:口令@主机:端口", f"it should look like {shape}"))
         return value
 
     @field_validator("base_url")
@@ -86,28 +93,28 @@ class Settings(BaseModel):
         if value is not None:
             parts = urlsplit(value)
             if parts.scheme not in {"http", "https"} or not parts.hostname:
-                raise ValueError("应形如 https://zhibu.example.edu.cn")
+                raise ValueError(Words("应形如 https://zhibu.example.edu.cn", "it should look like https://zhibu.example.edu.cn"))
         return value.rstrip("/") if value else value
 
     @field_validator("secret_key")
     @classmethod
     def _long(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and len(value.get_secret_value()) < 16:
-            raise ValueError("至少 16 个字符")
+            raise ValueError(Words("至少 16 个字符", "at least 16 characters"))
         return value
 
     @field_validator("session_hours", "token_days", "invitation_hours", "tick_seconds", "lease_seconds", "smtp_timeout_seconds", "upload_bytes")
     @classmethod
     def _positive(cls, value: float) -> float:
         if value <= 0:
-            raise ValueError("应为正数")
+            raise ValueError(Words("应为正数", "it should be above zero"))
         return value
 
     @field_validator("trusted_proxies")
     @classmethod
     def _count(cls, value: int) -> int:
         if value < 0:
-            raise ValueError("应为 0 或正整数")
+            raise ValueError(Words("应为 0 或正整数", "it should be 0 or a positive whole number"))
         return value
 
     def required(self, *names: str) -> None:
@@ -135,5 +142,20 @@ def read_settings(environ: Mapping[str, str] | None = None, **overrides: Any) ->
     except ValidationError as error:
         first = error.errors()[0]
         variable = PREFIX + str(first["loc"][0]).upper()
-        reason = str(first["msg"]).removeprefix("Value error, ")
-        raise SettingsInvalid(Words(f"设置 {variable} 有误：{reason}", f"the setting {variable} is wrong: {reason}")) from None
+        reason = _reason(first)
+        raise SettingsInvalid(Words(f"设置 {variable} 有误：{reason}", f"the setting {variable} is wrong: {reason.en}")) from None
+
+
+_REASONS = {
+    "int_parsing": Words("应为整数", "it should be a whole number"),
+    "float_parsing": Words("应为数字", "it should be a number"),
+    "literal_error": Words("应为 zh 或 en", "it should be zh or en"),
+}
+
+
+def _reason(error: ErrorDetails) -> Words:
+    """Say what is wrong with a value; ours are raised as Words, which pydantic keeps whole."""
+    if error["type"] == "value_error":
+        ours = error["ctx"]["error"].args[0]
+        return ours if isinstance(ours, Words) else Words(str(ours), str(ours))
+    return _REASONS.get(error["type"], Words(error["msg"], error["msg"]))

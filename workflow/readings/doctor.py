@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 from workflow.foundation.calendar import unannounced
 from workflow.foundation.database import APPLICATION_ROLE, engine_for, is_away
 from workflow.foundation.embedded import EmbeddedUnavailable
+from workflow.foundation.errors import Words
 from workflow.foundation.settings import PREFIX, Settings
 from workflow.foundation.vocabulary import SCHOOL_ZONE, Word
 from workflow.mail.aside import LetterAside
@@ -40,6 +41,17 @@ LOCAL = {"localhost", "127.0.0.1", "::1"}
 DIFFERENT_CHARACTERS = 8
 MOST_TOLD = 5
 
+DATABASE = Words("数据库", "database")
+CLOCK = Words("时钟", "clock")
+ROLE_OF_APPLICATION = Words("角色", "role")
+MIGRATIONS = Words("迁移", "migrations")
+WORKER = Words("后台", "worker")
+LETTERS = Words("信件", "letters")
+SECRET = Words("密钥", "secret key")
+ADDRESS = Words("地址", "address")
+MAIL = Words("邮件", "mail")
+CALENDAR = Words("日历", "calendar")
+
 
 class State(Word):
     """The state of an examined thing (体检结果)."""
@@ -53,9 +65,9 @@ class State(Word):
 class Finding:
     """One line: the thing that was examined, its state, and the finding or the advice."""
 
-    what: str
+    what: Words
     state: State
-    said: str
+    said: Words
 
 
 class Logins(Protocol):
@@ -65,15 +77,15 @@ class Logins(Protocol):
     def application(self) -> str: ...
 
 
-def ok(what: str, said: str) -> Finding:
+def ok(what: Words, said: Words) -> Finding:
     return Finding(what, State.OK, said)
 
 
-def warning(what: str, said: str) -> Finding:
+def warning(what: Words, said: Words) -> Finding:
     return Finding(what, State.WARNING, said)
 
 
-def broken(what: str, said: str) -> Finding:
+def broken(what: Words, said: Words) -> Finding:
     return Finding(what, State.BROKEN, said)
 
 
@@ -94,7 +106,7 @@ def examine(
         with opened() as logins:
             yield from _database(logins.application, settings, clock, newest_migration)
     except EmbeddedUnavailable as unavailable:
-        yield broken("数据库", str(unavailable))
+        yield broken(DATABASE, unavailable.words)
     yield _secret(settings)
     yield _base_url(settings)
     yield from _mail(settings, greet)
@@ -104,15 +116,21 @@ def examine(
 # ── the database ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+EMBEDDED = Words("内置，适合演示和很小的单位", "embedded; good for a demo and a very small office")
+CONNECTED = Words("已连接", "connected")
+
+
 def _database(url: str, settings: Settings, clock: Callable[[], datetime], newest_migration: str | None) -> Iterator[Finding]:
     engine = engine_for(url, pool_size=1)
     try:
         with engine.connect() as connection:
             number = int(connection.scalar(text("show server_version_num")) or 0) // 10000
             if number < OLDEST_POSTGRESQL:
-                yield broken("数据库", f"PostgreSQL {number} 太旧，请升级到 {OLDEST_POSTGRESQL} 或更新")
+                en = f"PostgreSQL {number} is too old; please upgrade to {OLDEST_POSTGRESQL} or newer"
+                yield broken(DATABASE, Words(f"PostgreSQL {number} 太旧，请升级到 {OLDEST_POSTGRESQL} 或更新", en))
                 return
-            yield ok("数据库", f"PostgreSQL {number}，{'内置，适合演示和很小的单位' if settings.database_url is None else '已连接'}")
+            kind = EMBEDDED if settings.database_url is None else CONNECTED
+            yield ok(DATABASE, Words(f"PostgreSQL {number}，{kind}", f"PostgreSQL {number}, {kind.en}"))
             yield _clock(connection, clock)
             yield _role(connection)
             migrated = _migrations(connection, newest_migration)
@@ -123,7 +141,9 @@ def _database(url: str, settings: Settings, clock: Callable[[], datetime], newes
     except DBAPIError as error:
         if not is_away(error):
             raise
-        yield broken("数据库", f"连不上：请检查 {PREFIX}DATABASE_URL 的主机、端口、库名和口令，以及数据库服务是否在运行")
+        zh = f"连不上：请检查 {PREFIX}DATABASE_URL 的主机、端口、库名和口令，以及数据库服务是否在运行"
+        en = f"cannot be reached: please check host, port, name and password in {PREFIX}DATABASE_URL, and whether the server runs"
+        yield broken(DATABASE, Words(zh, en))
     finally:
         engine.dispose()
 
@@ -132,12 +152,15 @@ def _clock(connection: Connection, clock: Callable[[], datetime]) -> Finding:
     before = clock()
     there: datetime = connection.execute(text("select clock_timestamp()")).scalar_one()
     skew = max(before - there, there - clock(), timedelta())
-    seconds = f"与数据库相差 {skew.total_seconds():.1f} 秒"
+    seconds = f"{skew.total_seconds():.1f}"
+    zh, en = f"与数据库相差 {seconds} 秒", f"{seconds} s apart from the database"
+    zh_advice = "请在两台机器上开启时间同步（chrony 或 systemd-timesyncd）"
+    advice = "please turn on time synchronisation on both machines (chrony or systemd-timesyncd)"
     if skew > SKEW_BORNE:
-        return broken("时钟", f"{seconds}：提醒和期限会错，请在两台机器上开启时间同步（chrony 或 systemd-timesyncd）")
+        return broken(CLOCK, Words(f"{zh}：提醒和期限会错，{zh_advice}", f"{en}: reminders and deadlines will be wrong; {advice}"))
     if skew > SKEW_NOTICED:
-        return warning("时钟", f"{seconds}，请在两台机器上开启时间同步（chrony 或 systemd-timesyncd）")
-    return ok("时钟", seconds)
+        return warning(CLOCK, Words(f"{zh}，{zh_advice}", f"{en}; {advice}"))
+    return ok(CLOCK, Words(zh, en))
 
 
 ROLE = text("""
@@ -150,12 +173,18 @@ ROLE = text("""
 def _role(connection: Connection) -> Finding:
     role = connection.execute(ROLE, {"group": APPLICATION_ROLE}).one()
     if role.super or role.owns:
-        why = "是超级用户" if role.super else "拥有数据表"
-        two = f"请给应用另建一个登录名写在 {PREFIX}DATABASE_URL，现在这个只留给 {PREFIX}OWNER_DATABASE_URL"
-        return warning("角色", f"应用的登录名 {role.name} {why}，变更记录防不住它：{two}，再运行 zhibu migrate")
+        why = Words("是超级用户", "is a superuser") if role.super else Words("拥有数据表", "owns the tables")
+        zh_two = f"请给应用另建一个登录名写在 {PREFIX}DATABASE_URL，现在这个只留给 {PREFIX}OWNER_DATABASE_URL"
+        zh = f"应用的登录名 {role.name} {why}，变更记录防不住它：{zh_two}，再运行 zhibu migrate"
+        two = f"please make another login for {PREFIX}DATABASE_URL, keep this one for {PREFIX}OWNER_DATABASE_URL alone"
+        en = f"the application's login {role.name} {why.en}, so it could change the history: {two}, then run zhibu migrate"
+        return warning(ROLE_OF_APPLICATION, Words(zh, en))
     if not role.member:
-        return broken("角色", f"登录名 {role.name} 没有使用数据表的权限：请用 {PREFIX}OWNER_DATABASE_URL 运行 zhibu migrate")
-    return ok("角色", f"应用的登录名 {role.name} 不拥有数据表")
+        zh = f"登录名 {role.name} 没有使用数据表的权限：请用 {PREFIX}OWNER_DATABASE_URL 运行 zhibu migrate"
+        en = f"the login {role.name} may not use the tables: please run zhibu migrate with {PREFIX}OWNER_DATABASE_URL"
+        return broken(ROLE_OF_APPLICATION, Words(zh, en))
+    en = f"the application's login {role.name} does not own the tables"
+    return ok(ROLE_OF_APPLICATION, Words(f"应用的登录名 {role.name} 不拥有数据表", en))
 
 
 def _migrations(connection: Connection, newest: str | None) -> Finding:
@@ -165,26 +194,36 @@ def _migrations(connection: Connection, newest: str | None) -> Finding:
     except ProgrammingError:
         present = None
     if present != newest:
-        return broken("迁移", "数据库是空的，请运行 zhibu migrate" if present is None else "数据库与程序的版本不一致，请运行 zhibu migrate")
-    return ok("迁移", f"已是最新（{present}）")
+        empty = Words("数据库是空的，请运行 zhibu migrate", "the database is empty; please run zhibu migrate")
+        other = Words("数据库与程序的版本不一致，请运行 zhibu migrate", "database and program differ in version; please run zhibu migrate")
+        return broken(MIGRATIONS, empty if present is None else other)
+    return ok(MIGRATIONS, Words(f"已是最新（{present}）", f"up to date ({present})"))
 
 
 def _worker(connection: Connection, now: datetime) -> Finding:
     with Session(connection) as session:
         beat = heartbeat(session)
     if beat is None:
-        return warning("后台", "zhibu worker 还没有运行过：提醒不会写，信不会发；请启动它")
+        en = "zhibu worker has never run: no reminder is written and no letter is sent; please start it"
+        return warning(WORKER, Words("zhibu worker 还没有运行过：提醒不会写，信不会发；请启动它", en))
     whole = beat.last_tick
     if whole is None or beat.failed is not None:
-        since = "还没有一轮全部做完" if whole is None else f"上一次全部做完是 {_minutes(now - whole)} 分钟前"
-        look = "请看 zhibu worker 的日志 tick-step-failed"
-        return broken("后台", f"最近一轮有步骤没有做成（{beat.failed}），{since}：{look}")
+        since = Words("还没有一轮全部做完", "no round has been whole yet")
+        if whole is not None:
+            ago = _minutes(now - whole)
+            since = Words(f"上一次全部做完是 {ago} 分钟前", f"the last whole one was {ago} minutes ago")
+        zh = f"最近一轮有步骤没有做成（{beat.failed}），{since}：请看 zhibu worker 的日志 tick-step-failed"
+        look = "please look for tick-step-failed in the log of zhibu worker"
+        return broken(WORKER, Words(zh, f"a step of the last round failed ({beat.failed}), {since.en}: {look}"))
     silent = _minutes(now - whole)
     if now - whole > SILENCE_BORNE:
-        return broken("后台", f"zhibu worker 已 {silent} 分钟没有动静：请启动它，并看它的日志")
+        en = f"nothing has been heard of zhibu worker for {silent} minutes: please start it, and read its log"
+        return broken(WORKER, Words(f"zhibu worker 已 {silent} 分钟没有动静：请启动它，并看它的日志", en))
     if beat.oldest_unsent is not None and now - beat.oldest_unsent > LETTER_WAIT_BORNE:
-        return warning("后台", f"在运行，但有一封信等了 {_minutes(now - beat.oldest_unsent)} 分钟还没发出：请看“邮件”一项和后台的日志")
-    return ok("后台", "zhibu worker 在运行")
+        waits = _minutes(now - beat.oldest_unsent)
+        en = f"runs, but a letter has been waiting for {waits} minutes: please see “mail” here and the worker's log"
+        return warning(WORKER, Words(f"在运行，但有一封信等了 {waits} 分钟还没发出：请看“邮件”一项和后台的日志", en))
+    return ok(WORKER, Words("zhibu worker 在运行", "zhibu worker runs"))
 
 
 def _letters(connection: Connection) -> Iterator[Finding]:
@@ -203,10 +242,15 @@ def _letters(connection: Connection) -> Iterator[Finding]:
     )
     found = connection.execute(of_branch).all()
     if found:
-        told = [f"{row.code or '全校'} {row.kind} {row.error}（{row.key}）" for row in found[:MOST_TOLD]]
-        more = "等" if len(found) > MOST_TOLD else ""
-        mend = f"请查名册上的姓名、年度方案和 {PREFIX}MAIL_FROM，改好后一小时内自动再写，其余的信照发"
-        yield warning("信件", f"{len(found)} 封信写不成，已搁置：{'；'.join(told)}{more}。{mend}")
+        zh_told = "；".join(f"{row.code or '全校'} {row.kind} {row.error}（{row.key}）" for row in found[:MOST_TOLD])
+        zh_more = "等" if len(found) > MOST_TOLD else ""
+        zh_mend = f"请查名册上的姓名、年度方案和 {PREFIX}MAIL_FROM，改好后一小时内自动再写，其余的信照发"
+        told = "; ".join(f"{row.code or 'whole school'} {row.kind} {row.error} ({row.key})" for row in found[:MOST_TOLD])
+        more = " and more" if len(found) > MOST_TOLD else ""
+        mend = f"please check names on the roster, the year's plan and {PREFIX}MAIL_FROM; once mended they are written again within an hour"
+        zh = f"{len(found)} 封信写不成，已搁置：{zh_told}{zh_more}。{zh_mend}"
+        en = f"{len(found)} letters cannot be written and are put aside: {told}{more}. All others are sent; {mend}"
+        yield warning(LETTERS, Words(zh, en))
 
 
 def _minutes(time: timedelta) -> int:
@@ -218,42 +262,54 @@ def _minutes(time: timedelta) -> int:
 
 def _secret(settings: Settings) -> Finding:
     if settings.secret_key is None:
-        return broken("密钥", f"缺少 {PREFIX}SECRET_KEY：请用 openssl rand -base64 32 生成一个")
+        en = f"{PREFIX}SECRET_KEY is missing: please make one with openssl rand -base64 32"
+        return broken(SECRET, Words(f"缺少 {PREFIX}SECRET_KEY：请用 openssl rand -base64 32 生成一个", en))
     if len(set(settings.secret_key.get_secret_value())) < DIFFERENT_CHARACTERS:
-        return warning("密钥", f"{PREFIX}SECRET_KEY 太容易猜：请用 openssl rand -base64 32 生成一个")
-    return ok("密钥", "已设置")
+        en = f"{PREFIX}SECRET_KEY is too easy to guess: please make one with openssl rand -base64 32"
+        return warning(SECRET, Words(f"{PREFIX}SECRET_KEY 太容易猜：请用 openssl rand -base64 32 生成一个", en))
+    return ok(SECRET, Words("已设置", "set"))
 
 
 def _base_url(settings: Settings) -> Finding:
     if settings.base_url is None:
-        return broken("地址", f"缺少 {PREFIX}BASE_URL：信里的链接要用它，如 https://zhibu.example.edu.cn")
+        en = f"{PREFIX}BASE_URL is missing: links in letters need it, such as https://zhibu.example.edu.cn"
+        return broken(ADDRESS, Words(f"缺少 {PREFIX}BASE_URL：信里的链接要用它，如 https://zhibu.example.edu.cn", en))
     parts = urlsplit(settings.base_url)
     if parts.hostname in LOCAL:
-        return warning("地址", f"{settings.base_url} 只有本机打得开：请把 {PREFIX}BASE_URL 设为大家访问的地址")
+        en = f"{settings.base_url} opens on this machine only: please set {PREFIX}BASE_URL to the address that people use"
+        return warning(ADDRESS, Words(f"{settings.base_url} 只有本机打得开：请把 {PREFIX}BASE_URL 设为大家访问的地址", en))
     if parts.scheme != "https":
-        return warning("地址", f"{settings.base_url} 不加密，口令会被旁听：请在反向代理上启用 HTTPS（见 docs/running.md）")
-    return ok("地址", settings.base_url)
+        en = f"{settings.base_url} is not encrypted, passwords can be overheard: please use HTTPS in the proxy (docs/running.en.md)"
+        return warning(ADDRESS, Words(f"{settings.base_url} 不加密，口令会被旁听：请在反向代理上启用 HTTPS（见 docs/running.md）", en))
+    return ok(ADDRESS, Words(settings.base_url, settings.base_url))
 
 
 def _mail(settings: Settings, greet: Callable[[], None]) -> Iterator[Finding]:
     if settings.smtp_url is None:
-        yield broken("邮件", f"缺少 {PREFIX}SMTP_URL：如 smtp://mail.example.edu.cn:25")
+        en = f"{PREFIX}SMTP_URL is missing, such as smtp://mail.example.edu.cn:25"
+        yield broken(MAIL, Words(f"缺少 {PREFIX}SMTP_URL：如 smtp://mail.example.edu.cn:25", en))
         return
     try:
         greet()
     except Exception as error:
-        yield broken("邮件", f"邮件服务器没有应答（{str(error) or type(error).__name__}）：请检查 {PREFIX}SMTP_URL 的主机、端口、账号和防火墙")
+        why = str(error) or type(error).__name__
+        zh = f"邮件服务器没有应答（{why}）：请检查 {PREFIX}SMTP_URL 的主机、端口、账号和防火墙"
+        en = f"the mail server does not answer ({why}): please check host, port and account in {PREFIX}SMTP_URL, and the firewall"
+        yield broken(MAIL, Words(zh, en))
         return
     if settings.mail_from.endswith("@localhost"):
-        yield warning("邮件", f"邮件服务器有应答，但发件人是 {settings.mail_from}：请把 {PREFIX}MAIL_FROM 设为学校的邮箱")
+        zh = f"邮件服务器有应答，但发件人是 {settings.mail_from}：请把 {PREFIX}MAIL_FROM 设为学校的邮箱"
+        en = f"the mail server answers, but letters come from {settings.mail_from}: please set {PREFIX}MAIL_FROM to an address of the school"
+        yield warning(MAIL, Words(zh, en))
         return
-    yield ok("邮件", "邮件服务器有应答")
+    yield ok(MAIL, Words("邮件服务器有应答", "the mail server answers"))
 
 
 def _calendar(now: datetime) -> Iterator[Finding]:
     for year in (this := now.astimezone(SCHOOL_ZONE).year, this + 1):
         unknown = unannounced(year)
         if unknown is None:
-            yield ok("日历", f"{year}年的放假调休安排已知")
+            yield ok(CALENDAR, Words(f"{year}年的放假调休安排已知", f"the public holidays of {year} are known"))
         else:
-            yield warning("日历", f"{unknown.zh}；公布后请升级本程序")
+            en = f"{unknown.en}; please upgrade this program when they are"
+            yield warning(CALENDAR, Words(f"{unknown.zh}；公布后请升级本程序", en))

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from workflow.foundation.errors import Words
 from workflow.mail.letters import Counted, kind_link
 from workflow.people.organisation import Branch, Person
 from workflow.reminders.due import STANDING, ProcessState, TickMoment, Topic
@@ -22,7 +23,7 @@ def counted(
     at: TickMoment,
     letter: type[Counted],
     *,
-    what: str,
+    what: Words,
     kind: Callable[[int], str],
     step_of: Callable[[date, int], int | None],
     record: Any,

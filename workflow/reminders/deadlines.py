@@ -12,6 +12,7 @@ from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session, contains_eager, selectinload
 
 from workflow.foundation.database import any_of
+from workflow.foundation.errors import Words
 from workflow.foundation.vocabulary import WORKING_STAGES, CycleStatus, Post, Role
 from workflow.machine.asked import BY_NAME
 from workflow.machine.process import moves_from
@@ -24,6 +25,7 @@ from workflow.reminders.when import reason_of, remark_of
 from workflow.rules.telling import process_link
 from workflow.year.cycle import Cycle, Participant, Process
 
+DEADLINE = Words("期限", "the deadline")
 _LEADERS = (Post.SECRETARY, Post.DEPUTY)
 _WORKING = [stage for stages in WORKING_STAGES.values() for stage in stages]
 
@@ -54,11 +56,11 @@ def near_processes(session: Session, at: TickMoment) -> list[Near]:
     ).all()
     due = [(row, (row.due_on, row.cycle_id)) for row in rows if row.due_on is not None]
     steps = {day: at.step(*day) for day in {day for _, day in due}}
-    told = {day: (reminder_kind(step), reason_of("期限", day[0], step, at.overrides)) for day, step in steps.items() if step is not None}
+    told = {day: (reminder_kind(step), reason_of(DEADLINE, day[0], step, at.overrides)) for day, step in steps.items() if step is not None}
     return [Near(row, _topic(row, day[0], *told[day])) for row, day in due if day in told]
 
 
-def _topic(process: Process, day: date, kind: str, reason: str) -> Topic:
+def _topic(process: Process, day: date, kind: str, reason: Words) -> Topic:
     return Topic(
         kind=kind,
         due_on=day,

@@ -13,6 +13,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from workflow.foundation.calendar import Overrides
 from workflow.foundation.database import any_of
+from workflow.foundation.errors import Words
 from workflow.foundation.vocabulary import SCHOOL_ZONE, Stage, local_day
 from workflow.mail.letters import Addressed, Rendered, render, sendable
 from workflow.mail.outbox import NewLetter, letter_key, reminder_of
@@ -77,7 +78,7 @@ class Topic:
 
     kind: str
     due_on: date
-    reason: str
+    reason: Words
     """The reason as the dry run shows it: 期限前3天."""
     cycle_id: int
     standing: ProcessState | None = None

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, join
 
 from workflow.appraisal.talks.talks import Talk, TalkFollowUp
 from workflow.foundation.database import any_of
+from workflow.foundation.errors import Words
 from workflow.foundation.vocabulary import CycleStatus
 from workflow.mail.letters import FollowUpDue
 from workflow.reminders.counted import counted
@@ -30,7 +31,7 @@ def _derive(session: Session, at: TickMoment) -> Iterator[Topic]:
         session,
         at,
         FollowUpDue,
-        what="后续帮助到期",
+        what=Words("后续帮助到期", "promised help is due"),
         kind=lambda step: f"{KIND}{step}",
         step_of=lambda day, cycle_id: follow_up_step(day, at.now, at.overrides),
         record=TalkFollowUp,

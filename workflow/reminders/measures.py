@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from workflow.appraisal.ledger import Measure
 from workflow.foundation.database import any_of
+from workflow.foundation.errors import Words
 from workflow.foundation.vocabulary import CycleStatus, MeasureState
 from workflow.mail.letters import MeasureDue, reminder_kind
 from workflow.reminders.counted import counted
@@ -32,7 +33,7 @@ def _derive(session: Session, at: TickMoment) -> Iterator[Topic]:
         session,
         at,
         MeasureDue,
-        what="整改时限",
+        what=Words("整改时限", "the day of the measure"),
         kind=lambda step: f"{KIND}{reminder_kind(step)}",
         step_of=at.step,
         record=Measure,

@@ -8,6 +8,7 @@ from functools import partial
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from workflow.foundation.errors import Words
 from workflow.foundation.vocabulary import MAIN, CycleStatus, Kind, Role
 from workflow.mail.letters import Digest, school_link
 from workflow.people.organisation import holders_of
@@ -26,7 +27,7 @@ def _derive(session: Session, at: TickMoment) -> Iterator[Topic]:
     office = holders_of(session, Role.OFFICE, at.today)
     published = select(Cycle).where(Cycle.status == CycleStatus.PUBLISHED).order_by(Cycle.id)
     for cycle in session.scalars(published).all():
-        topic = Topic(kind=KIND, due_on=monday, reason="每周汇总", cycle_id=cycle.id)
+        topic = Topic(kind=KIND, due_on=monday, reason=Words("每周汇总", "the week's digest"), cycle_id=cycle.id)
         yield topic
         seen = overview(session, cycle, now=at.now)
         beside = [overview(session, cycle, now=at.now, kind=kind) for kind in Kind if kind is not MAIN]

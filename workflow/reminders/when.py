@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 from datetime import date, datetime, time, timedelta
 
 from workflow.foundation.calendar import Overrides, unannounced, working_day_on_or_after, working_day_on_or_before
+from workflow.foundation.errors import Words
 from workflow.foundation.vocabulary import SCHOOL_ZONE, local_day
 
 OPENING = time(9)
@@ -62,10 +63,15 @@ def days_ahead(now: datetime) -> list[date]:
     return [today + timedelta(days=n) for n in range(HORIZON.days + 1)]
 
 
-def reason_of(what: str, due_on: date, days_before: int, overrides: Overrides) -> str:
+def reason_of(what: Words, due_on: date, days_before: int, overrides: Overrides) -> Words:
     planned, goes = due_on - timedelta(days=days_before), goes_at(due_on, days_before, overrides).date()
-    when = f"{what}前{days_before}天" if days_before > 0 else f"{what}当天" if days_before == 0 else f"{what}已过{-days_before}天"
-    return when if goes == planned else f"{when}（遇休息日，{'提前' if goes < planned else '顺延'}至{goes.month}月{goes.day}日）"
+    zh = f"{what}前{days_before}天" if days_before > 0 else f"{what}当天" if days_before == 0 else f"{what}已过{-days_before}天"
+    days = f"{abs(days_before)} day{'' if abs(days_before) == 1 else 's'}"
+    en = f"{days} before {what.en}" if days_before > 0 else f"on the day: {what.en}" if days_before == 0 else f"{days} after {what.en}"
+    if goes == planned:
+        return Words(zh, en)
+    zh_moved, moved = ("提前", "brought forward") if goes < planned else ("顺延", "put off")
+    return Words(f"{zh}（遇休息日，{zh_moved}至{goes.month}月{goes.day}日）", f"{en} ({moved} to {goes}, a day off)")
 
 
 def remark_of(year: int) -> str | None:

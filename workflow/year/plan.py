@@ -25,6 +25,11 @@ WRONG = "plan"
 """The type of the errors whose message is already ours."""
 
 
+def _wrong(zh: str, en: str, **values: str) -> PydanticCustomError:
+    """Make an error that carries its English beside its values: pydantic keeps one message."""
+    return PydanticCustomError(WRONG, zh, {**values, "en": en})
+
+
 class Part(BaseModel):
     """A table of the plan."""
 
@@ -39,7 +44,7 @@ class Part(BaseModel):
 def _printable(text: str) -> str:
     # PostgreSQL keeps no NUL in JSONB, and no paper can print the others.
     if re.search(r"[\x00-\x08\x0b-\x1f\x7f]", text):
-        raise PydanticCustomError(WRONG, "含有无法保存的控制字符")
+        raise _wrong("含有无法保存的控制字符", "has control characters, which cannot be kept")
     return text
 
 
@@ -64,28 +69,29 @@ def _closes_last(title: str) -> bool:
 
 def _without_book_marks(title: str) -> str:
     if bare_title(title) != title:
-        raise PydanticCustomError(WRONG, "标题外面不写书名号《》，使用时由系统加上")
+        raise _wrong("标题外面不写书名号《》，使用时由系统加上", "a title is written without 《》 around it; the system adds them")
     return title
 
 
 def _share(ratio: str) -> str:
     if not re.fullmatch(r"[1-9][0-9]{0,3}/[1-9][0-9]{0,3}", ratio, re.ASCII):
-        raise PydanticCustomError(WRONG, "比例应写成分数，如 1/4")
+        raise _wrong("比例应写成分数，如 1/4", "a ratio is written as a fraction such as 1/4")
     upper, lower = map(int, ratio.split("/"))
     if upper > lower:
-        raise PydanticCustomError(WRONG, "比例不能大于 1")
+        raise _wrong("比例不能大于 1", "a ratio must not be above 1")
     return ratio
 
 
 def _activity_word(word: str) -> str:
     if not re.fullmatch(r"[a-z][a-z_]{0,31}", word) or word == "other":
-        raise PydanticCustomError(WRONG, "活动类别的代号应为小写英文字母，如 reading；other 为系统所用")
+        zh = "活动类别的代号应为小写英文字母，如 reading；other 为系统所用"
+        raise _wrong(zh, "the code of a kind of activity is in small letters, such as reading; other is the system's")
     return word
 
 
 def _clause_id(clause: str) -> str:
     if not re.fullmatch(r"[A-Z][0-9]+", clause, re.ASCII):
-        raise PydanticCustomError(WRONG, "条款编号应为一个大写字母加数字，如 K2")
+        raise _wrong("条款编号应为一个大写字母加数字，如 K2", "a clause is numbered by a capital and digits, such as K2")
     return clause
 
 
@@ -95,7 +101,7 @@ T = TypeVar("T")
 def _distinct(items: tuple[T, ...]) -> tuple[T, ...]:
     names = [item.known_by if isinstance(item, Part) else item for item in items]
     for twice in dict.fromkeys(name for name in names if names.count(name) > 1):
-        raise PydanticCustomError(WRONG, "“{twice}”重复", {"twice": str(twice)})
+        raise _wrong("“{twice}”重复", "“{twice}” stands there twice", twice=str(twice))
     return items
 
 

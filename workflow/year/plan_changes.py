@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
+from workflow.foundation.errors import Words
 from workflow.year.plan import Part, Plan
 
 
@@ -21,12 +22,13 @@ class PlanChange:
     before: str | None
     after: str | None
 
-    def __str__(self) -> str:
+    @property
+    def words(self) -> Words:
         if self.before is None:
-            return f"增  {self.key}：{self.after}"
+            return Words(f"增  {self.key}：{self.after}", f"added    {self.key}: {self.after}")
         if self.after is None:
-            return f"删  {self.key}：{self.before}"
-        return f"改  {self.key}：{self.before} → {self.after}"
+            return Words(f"删  {self.key}：{self.before}", f"removed  {self.key}: {self.before}")
+        return Words(f"改  {self.key}：{self.before} → {self.after}", f"changed  {self.key}: {self.before} → {self.after}")
 
 
 def plan_changes(before: Plan, after: Plan) -> list[PlanChange]:

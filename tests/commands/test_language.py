@@ -1,0 +1,242 @@
+"""The command line speaks the operator's language: all of its help, and what it prints."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+import cli
+from api.server.demo import must_be_free
+from commands.frame import LOCALE, say, spoken_language
+from workflow.foundation.embedded import EmbeddedUnavailable, bin_path
+from workflow.foundation.errors import Conflict, SettingsInvalid, Words
+from workflow.foundation.settings import read_settings
+from workflow.reminders.when import reason_of
+from workflow.year.plan_files import find_plan
+
+CHINESE = re.compile(r"[\u3000-\u9fff\uff00-\uffef]")
+NOWHERE = {"ZHIBU_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing"}
+
+Cli = Callable[[str], click.Group]
+
+
+@pytest.fixture
+def cli_in(monkeypatch: pytest.MonkeyPatch) -> Cli:
+    """Import the command line as a process of this language would."""
+    assert cli.__name__ in sys.modules, "put back afterwards"
+
+    def imported(language: str) -> click.Group:
+        monkeypatch.setenv("ZHIBU_LANG", language)
+        for name in [each for each in sys.modules if each == "cli" or each.partition(".")[0] == "commands"]:
+            monkeypatch.delitem(sys.modules, name)
+        group: click.Group = importlib.import_module("cli").main
+        return group
+
+    return imported
+
+
+def run(main: click.Group, *words: str, **environment: str) -> Result:
+    return CliRunner(env=environment).invoke(main, list(words))
+
+
+def helps(command: click.Command, path: str) -> Iterator[tuple[str, str]]:
+    """Give every command, group and option below this one with its help."""
+    yield path, command.help or ""
+    for each in command.params:
+        if isinstance(each, click.Option):
+            yield f"{path} {each.opts[0]}", each.help or ""
+    for name, below in getattr(command, "commands", {}).items():
+        yield from helps(below, f"{path} {name}")
+
+
+# ── which language ────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("environment", "language"),
+    [
+        ({}, "zh"),
+        ({"LANG": "en_US.UTF-8"}, "en"),
+        ({"LANG": "C.UTF-8"}, "zh"),
+        ({"LANG": "zh_CN.UTF-8", "LC_MESSAGES": "en_GB.UTF-8"}, "en"),
+        ({"LC_ALL": "zh_CN.UTF-8", "LC_MESSAGES": "en_GB.UTF-8", "LANG": "en_GB.UTF-8"}, "zh"),
+        ({"LC_ALL": "", "LANG": "en_US.UTF-8"}, "en"),
+        ({"ZHIBU_LANG": "zh", "LC_ALL": "en_US.UTF-8"}, "zh"),
+        ({"ZHIBU_LANG": "en", "LC_ALL": "zh_CN.UTF-8"}, "en"),
+        ({"ZHIBU_LANG": "fr"}, "zh"),
+    ],
+)
+def test_the_setting_goes_before_the_locale_and_without_both_it_is_chinese(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], language: str
+) -> None:
+    for name in ("ZHIBU_LANG", *LOCALE):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert spoken_language() == language
+    assert say(Words("中文", "English")) == {"zh": "中文", "en": "English"}[language]
+
+
+def test_tests_do_not_inherit_the_language_of_the_machine() -> None:
+    assert spoken_language() == "zh"
+
+
+def test_a_language_that_is_not_spoken_is_refused_by_name(cli_in: Cli) -> None:
+    told = run(cli_in("zh"), "doctor", ZHIBU_LANG="fr")
+    assert (told.exit_code, told.output) == (1, "Error: 设置 ZHIBU_LANG 有误：应为 zh 或 en\n")
+
+
+# ── help ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_every_command_group_and_option_has_help_in_both_languages(cli_in: Cli) -> None:
+    chinese, english = dict(helps(cli_in("zh"), "zhibu")), dict(helps(cli_in("en"), "zhibu"))
+    assert chinese.keys() == english.keys()
+    assert {"zhibu", "zhibu plan", "zhibu plan check", "zhibu worker --dry-run"} <= chinese.keys()
+    assert [path for path, words in chinese.items() if not CHINESE.search(words)] == []
+    assert [path for path, words in english.items() if not words or CHINESE.search(words)] == []
+
+
+def test_no_page_of_help_mixes_the_languages(cli_in: Cli) -> None:
+    english = cli_in("en")
+    paths = [path.split()[1:] for path, _ in helps(english, "zhibu") if "--" not in path]
+    pages = {" ".join(path): run(english, *path, "--help", COLUMNS="200").output for path in paths}
+    assert len(pages) > 15
+    assert [path for path, page in pages.items() if CHINESE.search(page)] == []
+
+
+def test_the_lists_of_commands_cut_no_line(cli_in: Cli) -> None:
+    for language in ("zh", "en"):
+        whole = cli_in(language)
+        for group in ([], *([name] for name, each in whole.commands.items() if isinstance(each, click.Group))):
+            _, _, listed = run(whole, *group, "--help").output.partition("Commands:\n")
+            assert listed
+            assert "..." not in listed
+
+
+# ── what is printed ───────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_echo_speaks_the_language(cli_in: Cli) -> None:
+    assert run(cli_in("en"), "plan", "diff", "2024", "2024").output == "The two plans are the same.\n"
+    assert run(cli_in("zh"), "plan", "diff", "2024", "2024").output == "两份方案相同。\n"
+
+
+def test_a_refusal_speaks_the_language(cli_in: Cli) -> None:
+    chinese, english = (run(cli_in(each), "plan", "check", "2031") for each in ("zh", "en"))
+    assert (chinese.exit_code, chinese.output) == (1, "Error: 没有这个方案；现有方案：2024\n")
+    assert (english.exit_code, english.output) == (1, "Error: There is no such plan; there are: 2024\n")
+
+
+def test_a_usage_error_speaks_the_language_and_ends_with_2(cli_in: Cli) -> None:
+    told = run(cli_in("en"), "account", "invite")
+    assert (told.exit_code, told.output.splitlines()[-1]) == (2, "Error: give either --branch or --staff-no")
+
+
+def test_a_database_that_is_away_is_told_in_the_language(cli_in: Cli) -> None:
+    words = ("cycle", "publish", "2031")
+    chinese, english = (run(cli_in(each), *words, **NOWHERE) for each in ("zh", "en"))
+    assert chinese.output == "Error: 数据库连不上，请检查 ZHIBU_DATABASE_URL 和数据库服务\n"
+    assert english.output.startswith("Error: the database cannot be reached")
+
+
+def test_findings_of_the_doctor_speak_the_language(cli_in: Cli) -> None:
+    told = {each: run(cli_in(each), "doctor", **NOWHERE) for each in ("zh", "en")}
+    assert {each.exit_code for each in told.values()} == {1}
+    chinese, english = (told[each].output.splitlines() for each in ("zh", "en"))
+    assert [line.split("\t")[:2] for line in chinese] == [
+        ["故障", "数据库"],
+        ["故障", "密钥"],
+        ["故障", "地址"],
+        ["故障", "邮件"],
+        *(line.split("\t")[:2] for line in chinese[4:]),
+    ]
+    assert [line.split("\t")[:2] for line in english[:4]] == [["broken", each] for each in ("database", "secret key", "address", "mail")]
+    assert len(english) == len(chinese) == 6
+    assert CHINESE.search(told["en"].output) is None
+
+
+def test_faults_of_a_plan_speak_the_language(cli_in: Cli, tmp_path: Path) -> None:
+    text = find_plan("2024", None)[1].replace('rounding = "down"', 'rounding = "off"\nspeed = 3').replace("year = 2024", "year = 1999")
+    text = re.sub(r"^K7 = .*\n", "", text, flags=re.MULTILINE).replace('ratio = "1/4"', 'ratio = "4/1"')
+    text = text.replace('"逃避推脱组织安排的任务",', '"逃避推脱组织安排的任务",\n    "逃避推脱组织安排的任务",')
+    (tmp_path / "p.toml").write_text(text, encoding="utf-8")
+    told = run(cli_in("en"), "plan", "check", str(tmp_path / "p.toml"))
+    assert sorted(told.output.splitlines()) == sorted(
+        [
+            "year: must not be below 2000",
+            "quota.ratio: a ratio must not be above 1",
+            "quota.rounding: should be 'down', 'up' or 'nearest'",
+            "quota.speed: no such key; please check its spelling and its table",
+            "warning_signs.signs: “逃避推脱组织安排的任务” stands there twice",
+            "clauses.K7: the plan's sentence for this clause is missing; one that this year does not ask goes into [not_asked]",
+            "Error: faults in the plan file: 6",
+        ]
+    )
+
+
+def test_a_file_that_is_no_plan_is_told_in_the_language(cli_in: Cli, tmp_path: Path) -> None:
+    (tmp_path / "p.toml").write_text("year = \n", encoding="utf-8")
+    told = run(cli_in("en"), "plan", "check", str(tmp_path / "p.toml"))
+    assert told.output.startswith("line 1: not TOML")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "zh", "en"),
+    [
+        ("SMTP_URL", "mail", "应形如 smtp://", "it should look like smtp://"),
+        ("SECRET_KEY", "short", "至少 16 个字符", "at least 16 characters"),
+        ("TOKEN_DAYS", "many", "应为整数", "it should be a whole number"),
+        ("TICK_SECONDS", "soon", "应为数字", "it should be a number"),
+        ("TICK_SECONDS", "0", "应为正数", "it should be above zero"),
+    ],
+)
+def test_a_setting_that_is_wrong_is_told_in_both_languages(name: str, value: str, zh: str, en: str) -> None:
+    with pytest.raises(SettingsInvalid) as refused:
+        read_settings({f"ZHIBU_{name}": value})
+    assert refused.value.detail.zh.startswith(f"设置 ZHIBU_{name} 有误：{zh}")
+    assert refused.value.detail.en.startswith(f"the setting ZHIBU_{name} is wrong: {en}")
+
+
+def test_an_embedded_database_that_is_not_there_is_told_in_both_languages() -> None:
+    with pytest.raises(EmbeddedUnavailable) as unavailable:
+        bin_path(9)
+    assert unavailable.value.words.zh.startswith("没有内置 PostgreSQL 9，")
+    assert unavailable.value.words.en == "there is no embedded PostgreSQL 9, only 16, 18"
+
+
+@pytest.mark.parametrize(
+    ("before", "zh", "en"),
+    [
+        (1, "期限前1天", "1 day before the deadline"),
+        (3, "期限前3天", "3 days before the deadline"),
+        (0, "期限当天", "on the day: the deadline"),
+        (-8, "期限已过8天（遇休息日，顺延至12月28日）", "8 days after the deadline (put off to 2024-12-28, a day off)"),
+    ],
+)
+def test_why_a_letter_is_due_has_both_languages(before: int, zh: str, en: str) -> None:
+    due_on, overrides = date(2024, 12, 19), {}
+    if before < 0:
+        overrides = {due_on - timedelta(days=before): False, date(2024, 12, 28): True}
+    why = reason_of(Words("期限", "the deadline"), due_on, before, overrides)
+    assert (why.zh, why.en) == (zh, en)
+
+
+def test_a_port_that_is_taken_is_named_in_both_languages() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(Conflict) as refused:
+            must_be_free(port)
+    assert refused.value.detail.zh == f"端口 {port} 已被占用，请用 --port 换一个"
+    assert refused.value.detail.en == f"port {port} is in use; please choose another with --port"
