@@ -2,8 +2,8 @@
 # backup.sh FOLDER: one consistent backup of the whole school, while it works. Keeps BACKUP_DAYS (30) days of them.
 # Needs ZHIBU_OWNER_DATABASE_URL, and pg_dump of the server's major version: a newer one writes what an older server refuses.
 set -eu
-: "${ZHIBU_OWNER_DATABASE_URL:?请先设置 ZHIBU_OWNER_DATABASE_URL（/etc/zhibu/zhibu-owner.env）}"
-folder=${1:?用法：backup.sh 目录}
+: "${ZHIBU_OWNER_DATABASE_URL:?请先设置 / please set ZHIBU_OWNER_DATABASE_URL (/etc/zhibu/zhibu-owner.env)}"
+folder=${1:?用法 / usage: backup.sh 目录 FOLDER}
 umask 077
 mkdir -p "$folder"
 file=$folder/zhibu-$(date -u +%Y%m%dT%H%M%SZ).dump

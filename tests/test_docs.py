@@ -21,6 +21,7 @@ PATHS_ARE_HELD = (
     "SECURITY.md",
     "docs/architecture.md",
     "docs/running.md",
+    "docs/running.en.md",
 )
 CODE = re.compile(r"`([^`\n]+)`")
 PATH = re.compile(r"[\w.-]+(/[\w.-]+)*/?")
@@ -66,7 +67,7 @@ def test_every_page_of_docs_that_the_code_names_is_there() -> None:
     folders = [each for each in ROOT.iterdir() if each.is_dir() and not each.name.startswith(".")]
     code = [path for folder in folders for path in folder.rglob("*.py")]
     for path in (*code, *ROOT.glob("*.py"), *ROOT.glob("deploy/*")):
-        pages = re.findall(r"docs/[\w-]+\.md", path.read_text(encoding="utf-8"))
+        pages = re.findall(r"docs/[\w.-]+\.md", path.read_text(encoding="utf-8"))
         named.update(dict.fromkeys(pages, path.name))
     assert "docs/running.md" in named
     assert {page: path for page, path in named.items() if not (ROOT / page).exists()} == {}
@@ -146,7 +147,7 @@ def commands() -> Iterator[tuple[str, list[str]]]:
 
 
 def test_every_command_that_a_page_shows_is_known_with_its_options() -> None:
-    shown = [(page, words) for page, words in commands() if words[:1] not in (["test"], ["命令"])]
+    shown = [(page, words) for page, words in commands() if words[:1] not in (["test"], ["命令"], ["COMMAND"])]
     assert len(shown) > 8
     for page, words in shown:
         command: click.Command = main
@@ -158,3 +159,45 @@ def test_every_command_that_a_page_shows_is_known_with_its_options() -> None:
         known = {option for each in command.params for option in each.opts} | {"--help"}
         given = {each.partition("=")[0] for each in rest if each.startswith("--")}
         assert given <= known, f"{page}: {words}"
+
+
+# ── one page in two languages ─────────────────────────────────────────────────────────────────────
+
+
+def shape(text: str) -> list[str]:
+    """Give the level of each heading and the commands of each block, in order, without remarks."""
+    blocks = FENCED.split(text)
+    found = []
+    for prose, language, block in zip(blocks[::3], [*blocks[1::3], ""], [*blocks[2::3], ""], strict=True):
+        found += re.findall(r"(?m)^(#+) ", prose)
+        lines = [re.sub(r"(^|\s+)#.*", "", line) for line in block.splitlines()]
+        found += [language, *filter(None, lines)]
+    return found
+
+
+def names(text: str) -> set[str]:
+    """Give what stands in code marks and belongs to no language: settings, addresses, options."""
+    return {each for each in CODE.findall(FENCED.sub("", text)) if each.isascii()}
+
+
+def test_the_running_page_has_the_same_headings_commands_and_names_in_both_languages() -> None:
+    chinese, english = ((ROOT / "docs" / each).read_text("utf-8") for each in ("running.md", "running.en.md"))
+    assert len(shape(chinese)) > 30
+    assert shape(chinese) == shape(english)
+    assert names(chinese) ^ names(english) <= SAID_IN_ONE
+
+
+SAID_IN_ONE = {".venv/bin/zhibu COMMAND", "python3 run.py COMMAND"}
+"""In Chinese they are a word of that language: 命令."""
+
+
+def test_a_page_that_lacks_a_heading_a_command_or_a_setting_would_be_found() -> None:
+    text = "# A\n\n`ZHIBU_LANG`\n\n```sh\n# remark\nzhibu doctor   # look\nzhibu migrate\n```\n\n## B\n"
+    assert shape(text) == ["#", "sh", "zhibu doctor", "zhibu migrate", "##", ""]
+    assert names(text) == {"ZHIBU_LANG"}
+
+
+def test_each_running_page_links_the_other_at_its_top() -> None:
+    for page, other in (("running.md", "running.en.md"), ("running.en.md", "running.md")):
+        top = (ROOT / "docs" / page).read_text("utf-8").partition("\n## ")[0]
+        assert f"]({other})" in top
