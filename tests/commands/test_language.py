@@ -9,17 +9,21 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
 from click.testing import CliRunner, Result
 
 import cli
-from api.server.demo import must_be_free
+from api.server.demo import _welcome, must_be_free
 from commands.frame import LOCALE, say, spoken_language
+from commands.years import _changes, _place
+from workflow.demo import FIRST, PASSWORD, DemoAccount
 from workflow.foundation.embedded import EmbeddedUnavailable, bin_path
 from workflow.foundation.errors import Conflict, SettingsInvalid, Words
 from workflow.foundation.settings import read_settings
+from workflow.foundation.vocabulary import Post, Role
 from workflow.reminders.when import reason_of
 from workflow.year.plan_files import find_plan
 
@@ -240,3 +244,30 @@ def test_a_port_that_is_taken_is_named_in_both_languages() -> None:
             must_be_free(port)
     assert refused.value.detail.zh == f"端口 {port} 已被占用，请用 --port 换一个"
     assert refused.value.detail.en == f"port {port} is in use; please choose another with --port"
+
+
+def test_the_demo_welcomes_in_both_languages(tmp_path: Path) -> None:
+    account = DemoAccount(Role.SECRETARY, "0101001", "Peng", FIRST, Post.SECRETARY, PASSWORD, "zb_token")
+    told = _welcome(read_settings({}, base_url="http://127.0.0.1:8000", data_dir=tmp_path), [account], tmp_path / "accounts.json")
+    assert CHINESE.search(told.en) is None
+    assert "Peng (secretary)" in told.en
+    assert "Peng（书记）" in told.zh
+    shared = f"{tmp_path / 'mail'}", f"{tmp_path / 'accounts.json'}", "TOKEN=zb_token", f"/branches/{FIRST}/next", "Ctrl-C"
+    assert [each for each in shared if each not in told.zh or each not in told.en] == []
+
+
+def test_what_a_roster_changes_and_where_a_problem_stands_have_both_languages() -> None:
+    summary: dict[str, Any] = {"branches": 2, "new_branches": ["D1"], "changed_branches": [], "members": 9, "new_members": 3, "changed_members": 1}
+    summary |= {"posts_given": 4, "posts_ended": 0, "gone": [{"name": "Wang", "from": "D1"}], "moved": [{"name": "Li", "from": "D1", "to": "D2"}]}
+    lines = list(_changes(summary))
+    assert [each.en for each in lines] == [
+        "Branches: 2 (1 new, 0 changed)",
+        "Members: 9 (3 new, 1 changed)",
+        "Posts: 4 given, 0 ended",
+        "moved: Li D1 → D2",
+        "no longer on the roster: Wang (D1)",
+    ]
+    assert lines[0].zh == "党支部 2 个（新增 1，变更 0）"
+    place = _place({"sheet": "党员", "row": 3, "heading": "学工号"})
+    assert (place.zh, place.en) == ("党员第3行学工号", "党员 row 3 学工号")
+    assert _place({"sheet": None, "row": None, "heading": None}).en == ""
