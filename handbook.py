@@ -25,8 +25,9 @@ from workflow.machine.asked import CLAUSES, REQUIREMENTS
 from workflow.machine.process import MOVES
 from workflow.readings.diagram import FORWARD, mermaid, recorded_in
 from workflow.readings.inventory import inventory
-from workflow.year.plan import Part, Plan, Rules, words_of
+from workflow.year.plan import Plan, Rules, words_of
 from workflow.year.plan_files import newest_plan, read_plan
+from workflow.year.plan_values import Part
 
 ROOT = Path(__file__).resolve().parent
 BLOCK = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -147,7 +148,7 @@ def _plan_keys(part: type[Part], path: str) -> Iterator[tuple[str, str, str]]:
 def _when_left_out(field: FieldInfo) -> str:
     if field.is_required():
         return "必须写"
-    kept = field.default
+    kept = field.get_default(call_default_factory=True)
     if isinstance(kept, bool):
         return str(kept).lower()
     return "、".join(map(str, kept)) if isinstance(kept, tuple) else "—" if kept in (None, {}) else str(kept)

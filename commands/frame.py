@@ -18,8 +18,8 @@ from sqlalchemy.exc import DBAPIError
 
 import migrations
 from workflow.foundation.database import engine_for, is_away, transaction
-from workflow.foundation.embedded import EmbeddedUnavailable, embedded_postgres
-from workflow.foundation.errors import Refusal, Words
+from workflow.foundation.embedded import embedded_postgres
+from workflow.foundation.errors import EmbeddedUnavailable, Refusal, Words
 from workflow.foundation.settings import LANGUAGES, PREFIX, Settings, read_settings
 from workflow.foundation.vocabulary import Word, utc_now
 from workflow.rules.acts import Act, Call, find, perform

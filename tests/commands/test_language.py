@@ -20,8 +20,8 @@ from api.server.demo import _welcome, must_be_free
 from commands.frame import LOCALE, say, spoken_language
 from commands.years import _changes, _place
 from workflow.demo import FIRST, PASSWORD, DemoAccount
-from workflow.foundation.embedded import EmbeddedUnavailable, bin_path
-from workflow.foundation.errors import Conflict, SettingsInvalid, Words
+from workflow.foundation.embedded import bin_path
+from workflow.foundation.errors import Conflict, EmbeddedUnavailable, SettingsInvalid, Words
 from workflow.foundation.settings import read_settings
 from workflow.foundation.vocabulary import Post, Role
 from workflow.reminders.when import reason_of

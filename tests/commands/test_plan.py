@@ -11,9 +11,10 @@ from click.testing import CliRunner, Result
 from cli import main
 from handbook import plan_key_table
 from workflow.machine.asked import CLAUSES
-from workflow.year.plan import Part, Plan, Rules
+from workflow.year.plan import Plan, Rules
 from workflow.year.plan_changes import plan_changes
 from workflow.year.plan_files import find_plan, read_plan
+from workflow.year.plan_values import Part
 
 OF_2024 = find_plan("2024", None)[1]
 

@@ -19,8 +19,7 @@ from commands.frame import Urls
 from tests.support.builders import a_school
 from tests.support.mail_server import MailServer, free_port, mail_server
 from workflow.foundation.database import transaction
-from workflow.foundation.embedded import EmbeddedUnavailable
-from workflow.foundation.errors import Words
+from workflow.foundation.errors import EmbeddedUnavailable, Words
 from workflow.foundation.settings import read_settings
 from workflow.mail.heartbeat import beat
 from workflow.readings.doctor import Finding, State, examine

@@ -35,7 +35,8 @@ import portalocker
 import psutil  # type: ignore[import-untyped]
 from sqlalchemy import URL
 
-from workflow.foundation.errors import Words
+from workflow.foundation.errors import EmbeddedUnavailable, Words
+from workflow.foundation.system_account import allow_others, as_owner, is_root, one_on_this_machine
 
 with warnings.catch_warnings():
     # Its import asks for XDG_RUNTIME_DIR, which servers and containers lack and we do not use.
@@ -49,17 +50,6 @@ DOOR_SECONDS = RECOVERY_SECONDS + 60
 START_ATTEMPTS = 6
 SOCKET_PATH_BYTES = 100
 """A unix socket's address holds 103 bytes on macOS and 107 on Linux."""
-
-ACCOUNT_LOCK = Path("/run/zhibu-account.lock")
-"""Only root writes in its folder: nobody else can hold the lock or put a link in its place."""
-
-
-class EmbeddedUnavailable(Exception):
-    """A failure of the embedded PostgreSQL (内置数据库不可用); the words say what to do."""
-
-    def __init__(self, words: Words) -> None:
-        super().__init__(words.zh)
-        self.words = words
 
 
 class _ProgramFailed(Exception):
@@ -189,7 +179,7 @@ class _DataDirectory:
             shutil.rmtree(abandoned, ignore_errors=True)
         # Made elsewhere and renamed: an interrupted initdb never passes for a cluster.
         unfinished = Path(tempfile.mkdtemp(prefix="postgres.new-", dir=self.data_dir))
-        if _is_root():
+        if is_root():
             account = postgres_account()
             os.chown(unfinished, account.pw_uid, account.pw_gid)
         self._let_read()
@@ -306,7 +296,7 @@ class _DataDirectory:
         # /tmp, since TMPDIR may be long as well; mkdtemp closes it to other users, because the
         # server would trust them.
         folder = Path(tempfile.mkdtemp(prefix=f"{self._socket_prefix()}-", dir="/tmp"))
-        if _is_root():
+        if is_root():
             home = self.cluster.stat()
             os.chown(folder, home.st_uid, home.st_gid)
         return folder
@@ -335,7 +325,7 @@ class _DataDirectory:
                 env=_clean_environment(),
                 start_new_session=True,
                 check=False,
-                **_as_owner(cluster),
+                **as_owner(cluster),
             )
             if done.returncode != 0:
                 output.seek(0)
@@ -344,13 +334,13 @@ class _DataDirectory:
 
     def _let_read(self) -> None:
         """Let PostgreSQL's account read its programs and reach the data directory, for root."""
-        if not _is_root():
+        if not is_root():
             return
         installed = self.programs.parent
         for path in (installed, *installed.rglob("*")):
-            _allow_others(path, 0o005 if path.is_dir() or path.parent == self.programs else 0o004)
+            allow_others(path, 0o005 if path.is_dir() or path.parent == self.programs else 0o004)
         for folder in (*installed.parents, self.data_dir, *self.data_dir.parents):
-            _allow_others(folder, 0o001)
+            allow_others(folder, 0o001)
 
 
 def _see(cluster: Path, zh: str, en: str) -> Words:
@@ -363,44 +353,8 @@ def postgres_account() -> Any:
     Two starts at once on a new machine would both run useradd. The later one would take away the
     account of the earlier one, and the earlier one's initdb would find no such user.
     """
-    with _one_on_this_machine():
+    with one_on_this_machine():
         return wheel.ensure_user_exists("pgserver")
-
-
-@contextmanager
-def _one_on_this_machine() -> Iterator[None]:
-    """Let one process of the machine in at a time."""
-
-    def closed(path: str, flags: int) -> int:
-        # Any user that can open it could lock it.
-        return os.open(path, flags | os.O_NOFOLLOW, 0o600)
-
-    lock = portalocker.Lock(ACCOUNT_LOCK, "ab", timeout=DOOR_SECONDS, check_interval=0.05, opener=closed)
-    try:
-        lock.acquire()
-    except portalocker.LockException as error:
-        words = Words(f"另一个进程占用 {ACCOUNT_LOCK}，等待超时，请稍后再试", f"another process holds {ACCOUNT_LOCK}; please try again later")
-        raise EmbeddedUnavailable(words) from error
-    except OSError:
-        # No such folder, or a machine that cannot be written: nobody makes accounts there.
-        yield
-        return
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _is_root() -> bool:
-    return sys.platform != "win32" and os.geteuid() == 0
-
-
-def _as_owner(cluster: Path) -> dict[str, Any]:
-    """Return options to run as the cluster's owner, whoever it is: PostgreSQL refuses root."""
-    if not _is_root():
-        return {}
-    home = cluster.stat()
-    return {"user": home.st_uid, "group": home.st_gid, "extra_groups": []}
 
 
 def _clean_environment() -> dict[str, str]:
@@ -410,9 +364,3 @@ def _clean_environment() -> dict[str, str]:
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "ZHIBU_"))}
     return kept | {"LC_ALL": "C", "TZ": "UTC"}
-
-
-def _allow_others(path: Path, permission: int) -> None:
-    mode = path.lstat().st_mode
-    if mode & permission != permission and not path.is_symlink():
-        path.chmod(mode & 0o7777 | permission)

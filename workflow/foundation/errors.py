@@ -177,3 +177,11 @@ class PlanInvalid(Refusal):
         zh = "；".join(f"{fault.key}：{fault.reason}" for fault in faults)
         en = "; ".join(f"{fault.key.en}: {fault.reason.en}" for fault in faults)
         super().__init__(Words(f"{name}：{zh}", f"{name}: {en}"))
+
+
+class EmbeddedUnavailable(Exception):
+    """A failure of the embedded PostgreSQL (内置数据库不可用); the words say what to do."""
+
+    def __init__(self, words: Words) -> None:
+        super().__init__(words.zh)
+        self.words = words

@@ -19,8 +19,7 @@ from sqlalchemy.orm import Session
 
 from workflow.foundation.calendar import unannounced
 from workflow.foundation.database import APPLICATION_ROLE, engine_for, is_away
-from workflow.foundation.embedded import EmbeddedUnavailable
-from workflow.foundation.errors import Words
+from workflow.foundation.errors import EmbeddedUnavailable, Words
 from workflow.foundation.settings import PREFIX, Settings
 from workflow.foundation.vocabulary import SCHOOL_ZONE, Word
 from workflow.mail.aside import LetterAside

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 
 from workflow.foundation.errors import Words
-from workflow.year.plan import Part, Plan
+from workflow.year.plan import Plan
+from workflow.year.plan_values import Part
 
 
 @dataclass(frozen=True)

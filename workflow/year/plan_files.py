@@ -15,7 +15,8 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from workflow.foundation.errors import Fault, NotFound, PlanInvalid, Words
-from workflow.year.plan import WRONG, Plan
+from workflow.year.plan import Plan
+from workflow.year.plan_values import WRONG
 
 MOST_BYTES = 256 * 1024
 """A plan is a few pages; a larger file is the wrong file."""

@@ -16,7 +16,9 @@ import psycopg
 import pytest
 from sqlalchemy.engine import make_url
 
-from workflow.foundation.embedded import ACCOUNT_LOCK, EmbeddedUnavailable, bin_path, embedded_postgres
+from workflow.foundation.embedded import bin_path, embedded_postgres
+from workflow.foundation.errors import EmbeddedUnavailable
+from workflow.foundation.system_account import ACCOUNT_LOCK
 
 pytestmark = pytest.mark.slow
 

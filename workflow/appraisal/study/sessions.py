@@ -55,7 +55,7 @@ from workflow.rules.evidence import Evidence, must_have_happened
 from workflow.rules.records import EntrySchema, Records, RecordSchema
 from workflow.rules.requirement import Missing, missing, present, requirement
 from workflow.year.cycle import Cycle, Participant, Process, participants
-from workflow.year.plan import bare_title
+from workflow.year.plan_values import bare_title
 
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
