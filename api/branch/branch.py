@@ -15,7 +15,8 @@ from workflow.people.access import Action
 from workflow.rules.acts import Call
 from workflow.rules.evidence import record_of, records_of
 from workflow.rules.requirement import Waiver
-from workflow.year.cycle import Participant, participant, roll, secretaries
+from workflow.year.cycle import Participant
+from workflow.year.roll import participant, roll, secretaries
 
 routes = Routes(tag=tag_of_process(KIND.kind))
 reasons = Routes(tag=Tag("waivers", "理由", "reasons in place of what is missing"))

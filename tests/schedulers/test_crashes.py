@@ -39,7 +39,7 @@ from workflow.mail.letters import Rendered
 from workflow.mail.outbox import Letter, NewLetter, enqueue, letters_of
 from workflow.people.organisation import Person
 from workflow.year.cycle import cycle_by_year
-from workflow.year.roll import open_processes
+from workflow.year.following import open_processes
 
 pytestmark = pytest.mark.slow
 

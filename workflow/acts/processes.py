@@ -36,9 +36,9 @@ from workflow.rules.evidence import must_be_unaccepted, record_of, reject
 from workflow.rules.kinds import ProcessKind
 from workflow.rules.records import REASON
 from workflow.rules.requirement import Waiver
-from workflow.year.cycle import Cycle, Extension, Lock, Participant, StageChange, cycle_by_year, participant, processes_of
+from workflow.year.cycle import Cycle, Extension, Lock, Participant, StageChange, cycle_by_year, processes_of
 from workflow.year.deadlines import extend
-from workflow.year.roll import RollSchema, amend_roll, confirm_excuse, withdraw_excuse
+from workflow.year.roll import RollSchema, amend_roll, confirm_excuse, participant, withdraw_excuse
 
 T = TypeVar("T")
 U = TypeVar("U")

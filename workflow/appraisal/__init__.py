@@ -29,7 +29,7 @@ from workflow.rules.kinds import ProcessKind
 from workflow.rules.moves import Move, earlier
 from workflow.rules.records import Records
 from workflow.rules.requirement import Requirement
-from workflow.year.cycle import secretaries
+from workflow.year.roll import secretaries
 
 _ALL, _WORK = STAGES[Kind.APPRAISAL], WORKING_STAGES[Kind.APPRAISAL]
 

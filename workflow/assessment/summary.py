@@ -40,8 +40,9 @@ from workflow.foundation.database import any_of
 from workflow.foundation.vocabulary import ENDED, Kind, MeetingForm, Role, Severity, Stage, TallySubject, Trigger
 from workflow.people.organisation import Branch
 from workflow.rules.requirement import Missing, blanks, missing, requirement
-from workflow.year.cycle import Participant, Process, StageChange, secretaries
+from workflow.year.cycle import Participant, Process, StageChange
 from workflow.year.deadlines import due_day
+from workflow.year.roll import secretaries
 
 # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 

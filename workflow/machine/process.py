@@ -35,7 +35,7 @@ from workflow.rules.moves import Move, moves_around
 from workflow.rules.telling import tell_leaders
 from workflow.year.cycle import Process, StageChange, check_version, must_run
 from workflow.year.deadlines import change_processes, has_passed
-from workflow.year.roll import bring_into_step
+from workflow.year.following import bring_into_step
 
 MOVES: Mapping[Kind, tuple[Move, ...]] = {kind: each.moves for kind, each in KINDS.items()}
 

@@ -41,7 +41,8 @@ from workflow.foundation.history import granted
 from workflow.foundation.personal import Area, personal
 from workflow.foundation.vocabulary import MAIN, SCHOOL_ZONE, STAGES, WORKING_STAGES, Kind, Stage, local_day
 from workflow.people.organisation import Branch
-from workflow.year.cycle import Cycle, Participant, Process, secretaries
+from workflow.year.cycle import Cycle, Participant, Process
+from workflow.year.roll import secretaries
 
 DUE_SOON_DAYS = 7
 NEVER = "infinity"

@@ -31,9 +31,9 @@ from workflow.rules.acts import (
     Done,
 )
 from workflow.workbooks.imports import Upload, WorkbookImport, import_by_id, keep_import, mark_applied, must_be_applicable, tracked_import
+from workflow.year.following import rolls_follow
 from workflow.year.opening import plan_quoted
 from workflow.year.plan import branch_sizes_of
-from workflow.year.roll import rolls_follow
 
 BRANCH_FIELDS = ("name", "unit_code", "unit_name", "has_committee")
 PERSON_FIELDS = ("name", "email", "standing", "cadre")

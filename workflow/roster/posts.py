@@ -29,7 +29,7 @@ from workflow.rules.acts import (
     Act,
     AnyAct,
 )
-from workflow.year.roll import rolls_follow
+from workflow.year.following import rolls_follow
 
 
 class AppointmentSchema(Answered):

@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 from workflow.foundation.vocabulary import local_day
 from workflow.mail import letters
 from workflow.mail.outbox import NewLetter, enqueue
-from workflow.year.cycle import Process, leaders
+from workflow.year.cycle import Process
+from workflow.year.roll import leaders
 
 
 def tell_leaders(

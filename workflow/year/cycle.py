@@ -6,7 +6,7 @@ roll, never the organisation: last year's form does not change when someone move
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
@@ -22,10 +22,10 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import Mapped, Session, contains_eager, joinedload, mapped_column, relationship
+from sqlalchemy.orm import Mapped, Session, contains_eager, mapped_column, relationship
 
 from workflow.foundation.database import Base, Numbered, any_of, notes, word
-from workflow.foundation.errors import Conflict, Invalid, NotFound, Stale, Words
+from workflow.foundation.errors import Conflict, NotFound, Stale, Words
 from workflow.foundation.history import changed_since, tracked
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import MAIN, STAGES, WORKING_STAGES, CycleStatus, Kind, Post, Stage, Standing, Trigger
@@ -302,62 +302,6 @@ def cycle_by_year(session: Session, year: int, *, for_update: bool = False) -> C
 def cycles_after(session: Session, year: int, limit: int) -> Sequence[Cycle]:
     """List years in their order, after one of them."""
     return session.scalars(select(Cycle).where(Cycle.year > year).order_by(Cycle.year).limit(limit)).all()
-
-
-def roll(session: Session, process_id: int, *, after: str = "", limit: int = 10_000) -> Sequence[Participant]:
-    """List the roll of a process by 学工号."""
-    staff_no = Participant.staff_no.collate("C")
-    return session.scalars(
-        select(Participant)
-        .options(joinedload(Participant.person))
-        .where(Participant.process_id == process_id, staff_no > after)
-        .order_by(staff_no)
-        .limit(limit)
-    ).all()
-
-
-def participant(session: Session, process_id: int, staff_no: str, *, held: bool = False) -> Participant:
-    """Find one line of a roll, ``held`` for a caller that will change it. Raises NotFound."""
-    statement = select(Participant).where(Participant.process_id == process_id, Participant.staff_no == staff_no)
-    row = session.scalar(statement.with_for_update(key_share=True).execution_options(populate_existing=True) if held else statement)
-    if row is None:
-        raise NotFound(Words(f"名册上没有学工号 {staff_no}", f"{staff_no} is not on the roll"))
-    return row
-
-
-def participants(session: Session, process_id: int, staff_nos: Mapping[str, Sequence[str]]) -> dict[str, Participant]:
-    """Find the people that each field names, by 学工号. Raises Invalid for one not on the roll."""
-    wanted = sorted({staff_no for group in staff_nos.values() for staff_no in group})
-    found = {
-        row.staff_no: row
-        for row in session.scalars(select(Participant).where(Participant.process_id == process_id, any_of(Participant.staff_no, wanted)))
-    }
-    errors = {
-        name: [Words(f"{staff_no} 不在本支部名册上", f"{staff_no} is not on the roll of this branch") for staff_no in group if staff_no not in found]
-        for name, group in staff_nos.items()
-    }
-    if faults := {name: words for name, words in errors.items() if words}:
-        raise Invalid(faults)
-    return found
-
-
-def secretaries(session: Session, process_ids: Sequence[int]) -> dict[int, Participant]:
-    """Find the person named secretary on each roll, in one query."""
-    rows = session.scalars(
-        select(Participant).where(any_of(Participant.process_id, process_ids), Participant.post == Post.SECRETARY, Participant.left_on.is_(None))
-    )
-    return {row.process_id: row for row in rows}
-
-
-def leaders(session: Session, process_ids: Sequence[int]) -> Sequence[tuple[int, Person]]:
-    """List secretary and deputy of each roll, the receivers of its letters, in one query."""
-    rows = session.execute(
-        select(Participant.process_id, Person)
-        .join(Person, Participant.person_id == Person.id)
-        .where(any_of(Participant.process_id, process_ids), Participant.left_on.is_(None), any_of(Participant.post, (Post.SECRETARY, Post.DEPUTY)))
-        .order_by(Participant.process_id, Person.id)
-    )
-    return [(process_id, person) for process_id, person in rows]
 
 
 def check_version(session: Session, process: Process, seen: int) -> None:

@@ -13,9 +13,9 @@ from workflow.foundation.errors import Conflict, Exists, Words
 from workflow.foundation.vocabulary import CycleStatus, Stage
 from workflow.year.cycle import Cycle, cycle_by_year
 from workflow.year.deadlines import checked_deadlines
+from workflow.year.following import open_processes
 from workflow.year.plan import Plan
 from workflow.year.plan_files import newest_plan, read_plan
-from workflow.year.roll import open_processes
 
 
 def open_cycle(

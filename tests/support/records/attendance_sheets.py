@@ -15,7 +15,7 @@ from workflow.assessment.activities import Activity
 from workflow.assessment.attendance import SHEET, AttendanceImport
 from workflow.people.organisation import Branch
 from workflow.year.cycle import Cycle, Process
-from workflow.year.roll import rolls_follow
+from workflow.year.following import rolls_follow
 
 
 @dataclass(frozen=True)

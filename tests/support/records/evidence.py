@@ -29,10 +29,11 @@ from workflow.machine.gate import Unmet, unmet
 from workflow.machine.process import MOVES, move
 from workflow.machine.waivers import waive
 from workflow.rules.requirement import Requirement, Waiver
-from workflow.year.cycle import Lock, Participant, Process, StageChange, process_of, roll
+from workflow.year.cycle import Lock, Participant, Process, StageChange, process_of
 from workflow.year.deadlines import change_processes
+from workflow.year.following import rolls_follow
 from workflow.year.opening import publish
-from workflow.year.roll import amend_roll, confirm_excuse, rolls_follow
+from workflow.year.roll import amend_roll, confirm_excuse, roll
 
 
 def a_small_branch(session: Session, *, coverage: Coverage = Coverage.DEFAULT) -> Process:

@@ -22,7 +22,8 @@ from workflow.foundation.vocabulary import (
 )
 from workflow.machine.waivers import approve, waive
 from workflow.rules.evidence import reject, withdraw
-from workflow.year.cycle import Process, StageChange, roll
+from workflow.year.cycle import Process, StageChange
+from workflow.year.roll import roll
 
 
 def some_activities(session: Session, processes: Sequence[Process], dice: Random) -> None:

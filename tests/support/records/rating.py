@@ -20,8 +20,9 @@ from workflow.appraisal.rating.aftercare import CASES, HELP_PLANS, DispositionCa
 from workflow.appraisal.rating.ratings import RATINGS, Rating, acknowledge, give_feedback, members_tally
 from workflow.foundation.vocabulary import ABSTAIN, FeedbackWay, Level, MeetingForm, MeetingPurpose, Post, Standing, TallySubject
 from workflow.rules.evidence import reject, withdraw
-from workflow.year.cycle import Participant, Process, process_of, roll
+from workflow.year.cycle import Participant, Process, process_of
 from workflow.year.opening import publish
+from workflow.year.roll import roll
 
 EXCELLENT, QUALIFIED, BASIC, UNQUALIFIED = Level
 DECIDED_ON = date(2024, 12, 19)

@@ -23,7 +23,8 @@ from workflow.foundation.vocabulary import Kind, MeasureState, ProblemSource, St
 from workflow.machine.asked import BY_NAME
 from workflow.machine.gate import todos
 from workflow.rules.evidence import Evidence, reject, withdraw
-from workflow.year.cycle import Cycle, Process, roll, secretaries
+from workflow.year.cycle import Cycle, Process
+from workflow.year.roll import roll, secretaries
 
 DUE_ON = date(2025, 6, 30)
 _Recorded = Callable[[Session, Process], object]

@@ -17,7 +17,8 @@ from tests.support.records.rectification import all_rectification, received
 from tests.support.records.self_review import a_life_meeting, a_self_review, all_self_review
 from tests.support.situations import HELD_ON, SUBSTANCE, Situation, a_study, a_talk, nothing, on_roll
 from workflow.appraisal.report.form import FORM, Form
-from workflow.year.cycle import Process, secretaries
+from workflow.year.cycle import Process
+from workflow.year.roll import secretaries
 
 WRITTEN = {"prepared_by": "王五", "phone": "8888 0101"}
 

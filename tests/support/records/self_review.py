@@ -20,7 +20,8 @@ from workflow.appraisal.meetings.tellers import TALLIES
 from workflow.appraisal.self_review.self_reviews import ASPECTS, SELF_REVIEWS, SelfReview
 from workflow.foundation.vocabulary import MeetingForm, MeetingPurpose, Post, Standing, TallySubject
 from workflow.rules.evidence import withdraw
-from workflow.year.cycle import Participant, Process, roll
+from workflow.year.cycle import Participant, Process
+from workflow.year.roll import roll
 
 MET_ON = date(2024, 12, 19)
 ANSWERED = {aspect: f"对照{aspect}检查，做到了，仍有不足" for aspect in ASPECTS}

@@ -24,8 +24,8 @@ from workflow.foundation.history import History
 from workflow.foundation.vocabulary import Stage
 from workflow.people.organisation import Person
 from workflow.year.cycle import Lock, cycle_by_year, processes
+from workflow.year.following import open_processes
 from workflow.year.opening import close_cycle
-from workflow.year.roll import open_processes
 
 
 def test_applying_writes_a_line_for_each_person_and_says_who_and_when(session: Session, school: School) -> None:

@@ -51,9 +51,10 @@ from workflow.machine.asked import BY_NAME
 from workflow.machine.waivers import approve, waive
 from workflow.rules.evidence import reject, withdraw
 from workflow.rules.requirement import Waiver
-from workflow.year.cycle import Process, StageChange, roll
+from workflow.year.cycle import Process, StageChange
 from workflow.year.deadlines import extend
-from workflow.year.roll import bring_into_step
+from workflow.year.following import bring_into_step
+from workflow.year.roll import roll
 
 INPUTS_MISSING = BY_NAME["inputs_missing"]
 WITH_A_RATE = ["study", "civility", "volunteering"]

@@ -36,8 +36,9 @@ from workflow.foundation.errors import StageClosed
 from workflow.foundation.vocabulary import Stage, Trigger
 from workflow.machine.process import move, moves_made
 from workflow.mail.outbox import Letter
-from workflow.year.cycle import Lock, Process, StageChange, process_of, roll
-from workflow.year.roll import rolls_follow
+from workflow.year.cycle import Lock, Process, StageChange, process_of
+from workflow.year.following import rolls_follow
+from workflow.year.roll import roll
 
 
 def test_rounds_grow_by_return_and_reopen_only(session: Session, branch: Process) -> None:

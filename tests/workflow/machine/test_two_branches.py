@@ -18,7 +18,7 @@ from workflow.machine.gate import unmet
 from workflow.people.organisation import Branch
 from workflow.rules.requirement import Requirement
 from workflow.year.cycle import Process, process_of
-from workflow.year.roll import open_processes
+from workflow.year.following import open_processes
 
 Lack = Counter[tuple[str, int]]
 

@@ -30,7 +30,7 @@ from workflow.machine.waivers import approve, waive
 from workflow.rules.evidence import reject, withdraw
 from workflow.rules.requirement import Requirement, Waiver
 from workflow.year.cycle import Process, process_of
-from workflow.year.roll import rolls_follow
+from workflow.year.following import rolls_follow
 
 K1, K2, K6 = committee_pairs_without_a_talk.name, members_nobody_talked_with.name, secretary_without_a_focus_talk.name
 E4 = members_who_have_not_studied.name

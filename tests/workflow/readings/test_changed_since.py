@@ -24,7 +24,7 @@ from workflow.foundation.vocabulary import WORKING_STAGES, Kind, Post, Stage
 from workflow.people.organisation import Appointment, Branch
 from workflow.readings.progress import Cursor, branches, changed_branches, fold, overview
 from workflow.year.cycle import Participant, Process, cycle_by_year
-from workflow.year.roll import rolls_follow
+from workflow.year.following import rolls_follow
 
 BEGINNING = Cursor("0", 0)
 WORKING = [stage for stages in WORKING_STAGES.values() for stage in stages]

@@ -25,7 +25,7 @@ from workflow.reminders import letters_due, queue_due
 from workflow.reminders.due import Due
 from workflow.year.cycle import cycle_by_year, process_of
 from workflow.year.deadlines import change_deadlines, change_processes
-from workflow.year.roll import rolls_follow
+from workflow.year.following import rolls_follow
 
 DAY = date(2025, 2, 12)
 """A Wednesday after all the branches' own days: else their letters would be due too."""

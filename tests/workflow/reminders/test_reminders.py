@@ -24,9 +24,10 @@ from workflow.people.substitutes import name_substitute
 from workflow.reminders import letters_due, queue_due
 from workflow.reminders.when import nearest_reminder
 from workflow.rules.evidence import reject
-from workflow.year.cycle import Extension, Process, participant
+from workflow.year.cycle import Extension, Process
 from workflow.year.deadlines import change_processes
 from workflow.year.opening import close_cycle
+from workflow.year.roll import participant
 
 # ── when ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -18,9 +18,10 @@ from workflow.foundation.errors import Conflict, Forbidden, Invalid, NotFound, S
 from workflow.foundation.vocabulary import STAGES, WORKING_STAGES, CycleStatus, Kind, Post, Stage, Standing
 from workflow.people.organisation import Appointment, Branch
 from workflow.roster.posts import appoint, end_appointment
-from workflow.year.cycle import Participant, Process, participants, process_of, roll, secretaries
+from workflow.year.cycle import Participant, Process, process_of
+from workflow.year.following import open_processes, rolls_follow
 from workflow.year.opening import publish
-from workflow.year.roll import OFFICE_ONLY, RollSchema, amend_roll, confirm_excuse, open_processes, rolls_follow
+from workflow.year.roll import OFFICE_ONLY, RollSchema, amend_roll, confirm_excuse, participants, roll, secretaries
 
 
 @pytest.fixture

@@ -27,7 +27,8 @@ from workflow.rules.acts import (
 )
 from workflow.rules.evidence import must_be_open, must_end_after_it_began, must_have_happened, must_stand
 from workflow.rules.records import Records
-from workflow.year.cycle import Participant, Process, participants
+from workflow.year.cycle import Participant, Process
+from workflow.year.roll import participants
 
 _FOR_THE_CHAIR = frozenset({"criticised"})
 _OF_CRITICISM = ("speaker", "about", "matter", "shown", "improve")

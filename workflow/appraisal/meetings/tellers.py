@@ -48,7 +48,8 @@ from workflow.rules.acts import (
 )
 from workflow.rules.evidence import amendable, must_be_open
 from workflow.rules.records import Records
-from workflow.year.cycle import Process, participants, roll
+from workflow.year.cycle import Process
+from workflow.year.roll import participants, roll
 
 # ── what a valid entry is ─────────────────────────────────────────────────────────────────────────────────────────────
 

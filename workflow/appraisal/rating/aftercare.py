@@ -43,7 +43,8 @@ from workflow.rules.acts import (
 )
 from workflow.rules.evidence import STANDING, OfMember, must_have_happened, must_stand
 from workflow.rules.records import EntrySchema, Records, RecordSchema
-from workflow.year.cycle import Process, participants
+from workflow.year.cycle import Process
+from workflow.year.roll import participants
 
 
 class Step(Word):

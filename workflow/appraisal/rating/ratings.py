@@ -44,7 +44,8 @@ from workflow.rules.acts import (
 from workflow.rules.evidence import STANDING, OfMember, must_be_open, must_have_happened, must_stand, record_of_member
 from workflow.rules.records import Records, RecordSchema
 from workflow.rules.requirement import Missing, missing, present, requirement
-from workflow.year.cycle import Participant, Process, participants
+from workflow.year.cycle import Participant, Process
+from workflow.year.roll import participants
 
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -41,7 +41,8 @@ from workflow.rules.acts import (
 from workflow.rules.evidence import must_stand
 from workflow.rules.records import EntrySchema, Records, RecordSchema
 from workflow.rules.requirement import Missing, missing, requirement
-from workflow.year.cycle import Cycle, Participant, Process, participants, secretaries
+from workflow.year.cycle import Cycle, Participant, Process
+from workflow.year.roll import participants, secretaries
 
 # ── what a valid record is ────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -22,7 +22,8 @@ from workflow.foundation.fields import (
 from workflow.foundation.vocabulary import ProblemSource, Stage
 from workflow.people.access import Action, Caller
 from workflow.rules.records import Records, RecordSchema
-from workflow.year.cycle import Process, participants
+from workflow.year.cycle import Process
+from workflow.year.roll import participants
 
 # ── what a valid record is ────────────────────────────────────────────────────────────────────────────────────────────
 

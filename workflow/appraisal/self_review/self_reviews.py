@@ -47,7 +47,8 @@ from workflow.rules.acts import (
 from workflow.rules.evidence import STANDING, Evidence, amendable, must_be_open
 from workflow.rules.records import Records, RecordSchema
 from workflow.rules.requirement import Missing, Requirement, missing, present, requirement
-from workflow.year.cycle import Cycle, Participant, Process, participants
+from workflow.year.cycle import Cycle, Participant, Process
+from workflow.year.roll import participants
 
 ASPECTS = ("A1", "A2", "A3", "A4", "A5", "A6")
 """The aspects that have a clause of their own."""

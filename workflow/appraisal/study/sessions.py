@@ -54,8 +54,9 @@ from workflow.rules.acts import (
 from workflow.rules.evidence import Evidence, must_have_happened
 from workflow.rules.records import EntrySchema, Records, RecordSchema
 from workflow.rules.requirement import Missing, missing, present, requirement
-from workflow.year.cycle import Cycle, Participant, Process, participants
+from workflow.year.cycle import Cycle, Participant, Process
 from workflow.year.plan_values import bare_title
+from workflow.year.roll import participants
 
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 

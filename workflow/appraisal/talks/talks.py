@@ -39,7 +39,8 @@ from workflow.rules.acts import (
 )
 from workflow.rules.evidence import STANDING, Evidence, Timed, must_end_after_it_began, must_have_happened
 from workflow.rules.records import EntrySchema, Records, RecordSchema, end_time, start_time
-from workflow.year.cycle import Participant, Process, participants, secretaries
+from workflow.year.cycle import Participant, Process
+from workflow.year.roll import participants, secretaries
 
 TEXTS = ("focus_reason", "opinions_branch", "opinions_committee", "affirmed", "shortcomings", "exchange")
 """The texts of the talk: for talker, partner and secretary."""

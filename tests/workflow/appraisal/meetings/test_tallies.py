@@ -31,7 +31,8 @@ from workflow.people.access import Action
 from workflow.people.substitutes import name_substitute
 from workflow.roster.posts import appoint
 from workflow.rules.evidence import reject, withdraw
-from workflow.year.cycle import Process, roll
+from workflow.year.cycle import Process
+from workflow.year.roll import roll
 
 COMMITTEE, MEMBERS = TallySubject
 M3, D2, Q2 = no_tally_of_the_committee.name, no_tally_of_the_members.name, more_ballots_than_voters.name

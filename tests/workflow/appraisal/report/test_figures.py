@@ -36,9 +36,10 @@ from workflow.machine.asked import BY_NAME
 from workflow.machine.waivers import approve, waive
 from workflow.rules.evidence import Evidence, reject, withdraw
 from workflow.rules.requirement import Waiver
-from workflow.year.cycle import Cycle, Participant, Process, cycle_by_year, process_of, roll
+from workflow.year.cycle import Cycle, Participant, Process, cycle_by_year, process_of
+from workflow.year.following import bring_into_step
 from workflow.year.opening import publish
-from workflow.year.roll import bring_into_step
+from workflow.year.roll import roll
 
 SIZES = {"D0101": 3, "D0102": 7, "D0103": 22}
 R = TypeVar("R", bound=Evidence)

@@ -40,7 +40,7 @@ from workflow.machine.waivers import approve
 from workflow.people.organisation import Person
 from workflow.rules.evidence import Evidence, record_of_member, reject, withdraw
 from workflow.year.cycle import Process, process_of
-from workflow.year.roll import rolls_follow
+from workflow.year.following import rolls_follow
 
 BLANK, ADDS_UP = form_not_filled_in.name, form_does_not_add_up.name
 NAMED, OVERDUE = no_secretary_named.name, stage_overdue.name

@@ -39,7 +39,7 @@ from workflow.machine.asked import BY_NAME
 from workflow.machine.gate import todos, unmet
 from workflow.rules.evidence import reject, withdraw
 from workflow.year.cycle import Process, process_of
-from workflow.year.roll import bring_into_step
+from workflow.year.following import bring_into_step
 
 LIFE, REPORT, DECIDING = MeetingPurpose
 GENERAL, COMMITTEE, GROUP = MeetingForm
