@@ -1,4 +1,7 @@
-"""Running the demo (演示): the web server in this thread, the worker in another, so that nothing outlives the one process."""
+"""Running the demo (演示): the web server in this thread, the worker in another.
+
+Nothing outlives the one process.
+"""
 
 from __future__ import annotations
 
@@ -22,13 +25,13 @@ from workflow.foundation.settings import Settings
 from workflow.foundation.vocabulary import Role, utc_now
 
 Worker = Callable[[Engine, Settings, threading.Event], None]
-"""Ticks until the event is set."""
+"""A function that ticks until the event is set."""
 Say = Callable[[Words], str]
-"""Chooses the operator's language."""
+"""A function that chooses the operator's language."""
 
 
 def must_be_free(port: int) -> None:
-    """Raise Conflict when somebody listens there already."""
+    """Raise Conflict when another program listens on the port already."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -39,7 +42,7 @@ def must_be_free(port: int) -> None:
 
 
 def kept_secret(data_dir: Path) -> SecretStr:
-    """The demo's secret key, the same at every start, so that sign-ins survive one."""
+    """Read the demo's secret key, or make it once: sign-ins survive a restart."""
     path = data_dir / "secret"
     if not path.exists():
         path.touch(mode=0o600)
@@ -50,7 +53,10 @@ def kept_secret(data_dir: Path) -> SecretStr:
 def run_demo(
     engine: Engine, settings: Settings, run_worker: Worker, *, port: int, accounts_file: Path, newest_migration: str | None, say: Say
 ) -> None:
-    """Build the school if there is none, write the accounts file, and serve and tick until told to stop."""
+    """Build the school if there is none and write the accounts file.
+
+    Then serve and tick until a signal to stop.
+    """
     now = utc_now()
     if not demo_school.is_there(engine):
         with click.progressbar(
@@ -74,7 +80,7 @@ def run_demo(
 
 
 def _write_whole(path: Path, text: str) -> None:
-    """Write a file so that a reader sees the old one or the new one, never half."""
+    """Write a file so that readers see the old one or the new one, never half."""
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.new")
     fresh.touch(mode=0o600)

@@ -1,7 +1,8 @@
-"""Numbers for the monitoring of a school (监控指标): ``/metrics`` in the format of Prometheus. Rules, stages and states, no names.
+"""Numbers for the monitoring of a school (监控指标): ``/metrics`` in the format of Prometheus.
 
-Several server processes write what they count into the files of one folder, and whichever of them is asked adds up all of them. What is in
-the tables is counted when it is asked for, so that it is the same whoever answers.
+Rules, stages and states, no names. Several server processes write their counts into the files of
+one folder; the process that is asked adds them all up. Rows of the tables are counted at the moment
+of the request, so each process gives the same answer.
 """
 
 from __future__ import annotations
@@ -32,9 +33,10 @@ SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 @contextmanager
 def counted_together() -> Iterator[None]:
-    """Let the server processes that start inside the block count together, from nothing, in a folder that goes with the block.
+    """Let the server processes that start inside the block count together, from zero.
 
-    ``PROMETHEUS_MULTIPROC_DIR`` names another folder, whose old counts are wiped.
+    Their folder is deleted with the block. ``PROMETHEUS_MULTIPROC_DIR`` names another folder,
+    whose old counts are wiped.
     """
     owner, named = os.getpid(), os.environ.get(FOLDER)
     folder = Path(named or tempfile.mkdtemp(prefix="zhibu-metrics-"))
@@ -58,17 +60,18 @@ def _wipe(folder: Path) -> None:
 
 
 def forget_process(pid: int) -> None:
-    """A server process has ended: what it alone was doing is no more; what it counted stays."""
+    """Forget the live numbers of a server process that has ended; its counts stay."""
     from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415
 
     mark_process_dead(pid)  # type: ignore[no-untyped-call]
 
 
 class Metrics:
-    """What one server process counts."""
+    """The counts of one server process."""
 
     def __init__(self, app: Flask, engine: Engine, clock: Any) -> None:
-        # Not before: the library decides when it is imported whether it counts alone or together with others.
+        # Imported here and not at the top: at its import the library decides
+        # whether it counts alone or together with others.
         from prometheus_client import CollectorRegistry, Counter, Histogram  # noqa: PLC0415
 
         self.engine, self.clock = engine, clock
@@ -78,7 +81,10 @@ class Metrics:
         app.add_url_rule("/metrics", endpoint="metrics", view_func=self.answer)
 
     def count(self, *, method: str, rule: str | None, status: int, seconds: float) -> None:
-        """One request. By its rule and never by its path, and strange methods together: a caller must not be able to make up labels."""
+        """Count one request, by its rule and never by its path.
+
+        Unknown methods are counted as one: a caller must not be able to make up labels.
+        """
         method = method if method in METHODS else "other"
         self.requests.labels(method, rule or "", str(status)).inc()
         self.seconds.labels(method, rule or "").observe(seconds)
@@ -110,7 +116,7 @@ class Metrics:
 
 
 class _Given:
-    """Metrics that are there already, as the library wants to be given them."""
+    """Metrics that are counted already, in the form that the library asks for."""
 
     def __init__(self, metrics: list[Metric]) -> None:
         self.metrics = metrics
@@ -120,7 +126,7 @@ class _Given:
 
 
 def _counted(seen: SchoolNumbers, now: datetime) -> Iterator[Metric]:
-    """Letters by state, processes by stage, and how long ago the worker was last alive."""
+    """Count letters by state, processes by stage, and seconds since the worker was last alive."""
     from prometheus_client.core import GaugeMetricFamily  # noqa: PLC0415
 
     letters = GaugeMetricFamily("zhibu_letters", "Letters by what became of them", labels=("state",))

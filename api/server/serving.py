@@ -1,4 +1,7 @@
-"""Serving the API (网络服务): gunicorn where it runs, waitress elsewhere and in the demo. Either finishes the requests it has taken."""
+"""Serving the API (网络服务): gunicorn where it runs, waitress elsewhere and in the demo.
+
+Both finish the requests that they have taken.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +18,14 @@ from workflow.foundation.database import engine_for
 from workflow.foundation.settings import Settings
 
 GRACE_SECONDS = 30
-"""How long requests in flight may take when the service is to stop."""
+"""The time that requests in flight get when the service is told to stop."""
 
 
 def serve_forever(database_url: str, settings: Settings, *, host: str, port: int, workers: int, newest_migration: str | None = None) -> None:
-    """Serve until SIGTERM or SIGINT; requests in flight are finished. Logs go where ``configure_logs`` has put them."""
+    """Serve until SIGTERM or SIGINT; requests in flight are finished.
+
+    Logs go to the place that ``configure_logs`` has set.
+    """
 
     def application() -> Flask:
         return create_app(engine_for(database_url), settings, newest_migration=newest_migration)
@@ -28,7 +34,7 @@ def serve_forever(database_url: str, settings: Settings, *, host: str, port: int
 
 
 def serve_application(application: Callable[[], Flask], *, host: str, port: int, workers: int) -> None:
-    """Serve any application in the product's way: the bench serves its floor so."""
+    """Serve any application as the product is served; the benchmark does so with its floor."""
     if sys.platform == "win32":
         serve_in_this_process(application(), host=host, port=port)
         return
@@ -37,7 +43,7 @@ def serve_application(application: Callable[[], Flask], *, host: str, port: int,
     from gunicorn.workers.gthread import ThreadWorker  # noqa: PLC0415
 
     class OurLogger(Logger):  # type: ignore[misc]
-        """gunicorn's own events, written as all others are."""
+        """gunicorn's own events, written like all others."""
 
         def setup(self, cfg: object) -> None:
             super().setup(cfg)
@@ -46,7 +52,10 @@ def serve_application(application: Callable[[], Flask], *, host: str, port: int,
             self.error_log.propagate = True
 
     class OurWorker(ThreadWorker):  # type: ignore[misc]
-        """A worker that is to stop closes its door at once: callers would else be let in and wait for nobody while it finishes its last request."""
+        """A worker that closes its listeners as soon as it is told to stop.
+
+        New callers would otherwise get in while it finishes its last request, and wait in vain.
+        """
 
         def set_accept_enabled(self, enabled: bool) -> None:
             super().set_accept_enabled(enabled)
@@ -55,7 +64,10 @@ def serve_application(application: Callable[[], Flask], *, host: str, port: int,
                     listener.close()
 
     class Application(BaseApplication):  # type: ignore[misc]
-        """gunicorn without a configuration file. The engine is made in each worker, after the fork."""
+        """gunicorn without a configuration file.
+
+        The engine is made in each worker, after the fork.
+        """
 
         def load_config(self) -> None:
             options: dict[str, Any] = {
@@ -82,10 +94,11 @@ def serve_application(application: Callable[[], Flask], *, host: str, port: int,
 
 
 def serve_in_this_process(app: Flask, *, host: str, port: int, threads: int = 8) -> None:
-    """Serve by threads of this process until SystemExit or KeyboardInterrupt, which a signal's handler raises.
+    """Serve by threads of this process until SystemExit or KeyboardInterrupt.
 
-    Then new connections are refused and requests in flight finished, within ``GRACE_SECONDS``. waitress alone would wait five seconds, let new
-    connections hang, and send nothing meanwhile.
+    A signal's handler raises either. Then new connections are refused and requests in flight are
+    finished, within ``GRACE_SECONDS``. waitress alone would wait five seconds, let new connections
+    hang, and send nothing meanwhile.
     """
     from waitress.server import create_server  # noqa: PLC0415
 
