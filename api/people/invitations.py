@@ -1,4 +1,4 @@
-"""How people get in, and who stands for whom (邀请、代行)."""
+"""Invitations, passwords and substitutes (邀请、代行)."""
 
 from __future__ import annotations
 
@@ -61,7 +61,10 @@ def invite_one(call: Call[object], made: Invitation) -> object:
 
 @routes.post("/accounts/invitations", INVITE_BRANCH, answers=BranchInvitedShape)
 def invite_many(call: Call[object], done: Done) -> object:
-    """Mail a link to everyone of a branch without a password. The answer names who has no address."""
+    """Mail a link to everyone of a branch without a password.
+
+    The answer names the people who have no address.
+    """
     return {"letters": done.facts["letters"], "no_address": [known_shape(person) for person in done.rows]}
 
 
@@ -79,7 +82,10 @@ ON_ITS_WAY = Words(
 
 @routes.post("/session/forgotten", FORGET_PASSWORD, answers=MessageShape, refuses=(TooManyTries,))
 def forgotten_password(call: Call[object], _: None) -> object:
-    """Ask for a link to set a new password. The answer does not tell whether there is such an account."""
+    """Ask for a link to set a new password.
+
+    The answer does not tell whether there is such an account.
+    """
     return {"message": ON_ITS_WAY.speak(language())}
 
 
@@ -96,7 +102,10 @@ def list_substitutes(call: Call[object], query: Sent) -> object:
 
 @substitutes.post("/substitutes", NAME_SUBSTITUTE, status=201)
 def create_substitute(call: Call[object], row: Substitute) -> object:
-    """Name a substitute between two days. A secretary or deputy names their own, the office anyone's."""
+    """Name a substitute between two days.
+
+    A secretary or deputy names their own, the office anyone's.
+    """
     return Answer(SUBSTITUTE.shown(row), location=location("/substitutes"))
 
 

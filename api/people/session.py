@@ -1,4 +1,4 @@
-"""Signing in and out, and who I am (登录)."""
+"""Signing in and out, and the person who is signed in (登录)."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class BranchRolesShape(TypedDict):
     code: str
     roles: list[Role]
     stands_for: str | None
-    """Whose substitute this person is there today (学工号)."""
+    """The person in whose place this person acts there today (学工号)."""
 
 
 class CallerShape(TypedDict):
@@ -65,7 +65,10 @@ def caller_shape(caller: Caller) -> CallerShape:
 
 @routes.post("/session", SIGN_IN, answers=SessionShape, refuses=(Unauthenticated, TooManyTries), status=201)
 def start_session(call: Call[object], made: SignedIn) -> Answer:
-    """Sign in as a browser. Sets the session cookie; send csrf_token as X-CSRF-Token with every change."""
+    """Sign in as a browser.
+
+    Sets the session cookie; send csrf_token as X-CSRF-Token with every change.
+    """
     secret, ends = made.issued.secret, made.issued.expires_at
     body: SessionShape = {"staff_no": made.staff_no, "csrf_token": csrf_token(secret), "expires_at": ends}
     return Answer(body, location=location("/me"), session=secret)
