@@ -78,7 +78,7 @@ def withdraw_waiver(call: Call[object], row: Waiver) -> object:
 
 
 def _roll_line(call: Call[object], row: Participant) -> RollShape:
-    """A plain member reads the roll's names."""
+    """Show a line of the roll; plain members read the names alone."""
     return roll_shape(row) if set(call.by_roles) - {Role.MEMBER} else {"staff_no": row.staff_no, "name": row.name}
 
 

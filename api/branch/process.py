@@ -1,4 +1,7 @@
-"""One process of any kind (流程): what is missing, its moves, its days, its history. A branch and its assessment have these routes alike."""
+"""One process of any kind (流程): what is missing, its moves, its days, its history.
+
+A branch and its assessment both have these routes.
+"""
 
 from __future__ import annotations
 
@@ -91,12 +94,12 @@ def extension_shape(row: Extension) -> ExtensionShape:
 
 
 def tag_of_process(kind: Kind) -> Tag:
-    """The noun of the processes of a kind."""
+    """Name the noun of the processes of a kind."""
     return Tag(kind.address, kind.zh, f"where each {kind.value} stands, and its moves")
 
 
 def routes_of(kind: ProcessKind) -> Routes:
-    """All routes that come from a kind's declaration: those of its processes, and of the records below them."""
+    """Declare all routes of a kind: those of its processes, and of their records."""
     return Routes([*process_routes(kind.kind), *(route for records in kind.records for route in collection_routes(records))])
 
 
@@ -149,14 +152,17 @@ def _reading_routes(routes: Routes, kind: ProcessKind) -> None:
 def _history_route(routes: Routes, kind: ProcessKind) -> None:
     @routes.get(f"{AT[kind.kind]}/history", action=kind.reads_history, answers=Listed[HistoryShape], query=Page(), zh="列出历史")
     def read_history(call: Call[object], query: Sent) -> object:
-        """List changes of this process and its records. Fields with limited readers say only that they changed."""
+        """List changes of this process and its records.
+
+        Fields with limited readers say only that they changed.
+        """
         statement = history_of(call.process.id, kind.history_seen(call), after=after_of(query, 0, number), limit=query["limit"] + 1)
         rows = call.session.scalars(statement).all()
         return listed(rows, query, history_shape, lambda row: row.id)
 
 
 def told_of(moves: Sequence[Move]) -> Words:
-    """Say of each trigger what it wants besides its name."""
+    """Describe each trigger with the fields that it needs besides its name."""
     single = [move for move in moves if not move.together]
     zh, en = [], []
     for trigger in dict.fromkeys(move.trigger for move in single):
@@ -177,7 +183,8 @@ def _move_routes(routes: Routes, kind: ProcessKind, acts: ProcessActs) -> None:
         rows = moves_made(call.session, call.process.id, after=after_of(query, 0, number), limit=query["limit"] + 1)
 
         def shape(row: StageChange) -> ChangeShape:
-            # Why the office or the committee did what is theirs alone is theirs to know; why a branch was sent back it was told.
+            # The reasons of the office and the committee for their own moves are theirs to know;
+            # a branch that was sent back was told the reason.
             told = row.trigger is Trigger.RETURN or kind.stage_shown(call.by, row.source)
             return change_shape(row) if told else {**change_shape(row), "reason": None}
 
