@@ -26,7 +26,7 @@ from workflow.year.roll import secretaries
 
 
 class CheckedShape(TypedDict):
-    """Sums that must agree, and whether they do (核对项)."""
+    """Sums that must agree, with the result of the check (核对项)."""
 
     name: str
     text: str
@@ -61,7 +61,10 @@ class BasicsShape(TypedDict):
 
 
 class CommitteeShape(TypedDict):
-    """Part 2 of the form: appraisal of the committee. Readers in small branches see bands (二、对支部委员会的评议)."""
+    """Part 2 of the form: appraisal of the committee (二、对支部委员会的评议).
+
+    Readers in small branches see bands.
+    """
 
     issued: int
     returned: int
@@ -231,7 +234,10 @@ def _member_line(reading: FormReading, line: MemberLine) -> MemberLineShape:
 
 
 def _form(call: Call[object], written: Form) -> FormShape:
-    """The form, computed from the records, with every check and every sign. Its ETag is of its written part."""
+    """Compute the form from the records, with every check and every sign.
+
+    Its ETag is of its written part.
+    """
     process, session = call.process, call.session
     reading = form_for(session, process, call.by)
     paper, plan = reading.paper, process.cycle.plan["form"]

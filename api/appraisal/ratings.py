@@ -28,7 +28,7 @@ def tell_member(call: Call[object], row: Rating) -> object:
 
 @routes.post(f"{single(RATINGS)}/acknowledge", ACKNOWLEDGE, answers=RATINGS.schema)
 def acknowledge_rating(call: Call[object], row: Rating) -> object:
-    """Confirm as the member that one was told. It never closes."""
+    """Confirm as the member that you were told the rating. It never closes."""
     return RATINGS.seen_by(call)(row)
 
 
@@ -45,9 +45,9 @@ class QuotaShape(TypedDict):
     allowed: int
     excellent: int
     over: int
-    """How many more than the quota allows."""
+    """The number of excellent members above the quota."""
     approved: int | None
-    """How many a reason covers that stands and has what approval it needs."""
+    """The highest number that a reason covers, of reasons in force with the approval they need."""
 
 
 @routes.get(f"{BRANCH}/ratings/quota", action=Action.READ_PROCESS, answers=QuotaShape, zh="优秀名额")
