@@ -1,4 +1,4 @@
-"""The activities of the year (集中活动), and who was there (出勤)."""
+"""The activities of the year (集中活动) and their attendance (出勤)."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ SHEET = f"{SHEETS}/<{NUMBER}:sheet_id>"
 
 
 class ActivitiesQuery(Page):
-    """Which activities."""
+    """A page of activities, of one kind or of all."""
 
     kind = Line(at_most=32, **about("活动种类", "kind of activity", "方案里列的种类", "a kind that the plan names", example="study"))
 
 
 def _shown(call: Call[object], row: Activity) -> dict[str, object]:
-    """An activity with how many came."""
+    """Show an activity with the number of people who came."""
     return ACTIVITIES.shown_with(row, turnouts(call.session, [row.id]).get(row.id))
 
 
@@ -89,14 +89,17 @@ def withdraw(call: Call[object], row: Activity) -> object:
 
 
 class AppliedAttendanceShape(ImportShape):
-    """A sheet that was applied, with how many lines that changed, 0 the second time (写入的出勤表)."""
+    """A sheet that was applied, with the number of changed lines: 0 the second time (写入的出勤表)."""
 
     changed: dict[str, int]
 
 
 @routes.post(SHEETS, attendance.PREVIEW, answers=ImportShape, status=201)
 def preview(call: Call[object], row: AttendanceImport) -> object:
-    """Read an attendance sheet. The answer lists every problem and what applying it will change; nothing is changed yet."""
+    """Read an attendance sheet; nothing is changed yet.
+
+    The answer lists every problem and what applying the sheet will change.
+    """
     year = _year_of(call, call.session.get_one(Activity, row.activity_id))
     return Answer(import_shape(row), location=location(SHEET, year=year, record_id=row.activity_id, sheet_id=row.id))
 

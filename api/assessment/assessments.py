@@ -1,4 +1,4 @@
-"""The committee's assessment of a branch (党委考核支部): where it stands, how its secretary reports, and its moves."""
+"""The committee's assessment of a branch (党委考核支部): its stage, its duty report, its moves."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class AnnouncedShape(TypedDict):
 
 
 class AssessmentShape(ProcessShape):
-    """Where the assessment of a branch stands, and what the office has set (党委考核支部)."""
+    """The stage of a branch's assessment, and the settings of the office (党委考核支部)."""
 
     result: OwnResultShape | None
 
@@ -113,7 +113,7 @@ def assessment_shape(
 
 
 class AssessmentsQuery(Page):
-    """Which assessments."""
+    """A page of assessments, by stage, delay, unit or words."""
 
     stage = one_of(Stage, among=STAGES[KIND.kind], **about("环节", "stage", "只要处于该环节的", "branches at this stage", example="summarised"))
     overdue = YesNo(**about("是否逾期", "overdue", "true 只要逾期的", "true for those past their day", example=True))
@@ -187,7 +187,10 @@ def _assessment(call: Call[object]) -> Answer:
 
 @routes.get(ASSESSMENT, action=Action.READ_ASSESSMENT, answers=AssessmentShape | AnnouncedShape, zh="支部的考核")
 def read_assessment(call: Call[object]) -> object:
-    """Read where the assessment of a branch stands. Send its ETag as If-Match. Plain members read the published result alone."""
+    """Read where the assessment of a branch stands. Send its ETag as If-Match.
+
+    Plain members read the published result alone.
+    """
     process = call.process
     if not call.by.plain_member(process.branch.code):
         return _assessment(call)

@@ -1,4 +1,7 @@
-"""The committee's decision (党委会决定): entered by the office, made final by the committee, published to the branches."""
+"""The committee's decision (党委会决定), in three steps.
+
+The office enters it, the committee makes it final, the office publishes it to the branches.
+"""
 
 from __future__ import annotations
 
@@ -84,7 +87,7 @@ def decision_shape(year: int, row: Decision) -> DecisionShape:
 
 
 def _shown(call: Call[object], row: Decision) -> ListingShape:
-    """A decision with the list of 优秀党支部 as it leaves it."""
+    """Show a decision with the 优秀党支部 that follow from it."""
     return {
         **decision_shape(row.cycle.year, row),
         "excellent": [branch_shape(each.process.branch) for each in excellent_by(call.session, row)],
@@ -93,7 +96,10 @@ def _shown(call: Call[object], row: Decision) -> ListingShape:
 
 @routes.get(f"{CYCLE}/decision", action=Action.READ_DECISION, answers=ListingShape | AnnouncementShape, zh="最近一次决定")
 def read_decision(call: Call[object], year: int) -> object:
-    """Read the last decision. People of the branches read which branches are 优秀党支部 once it is published."""
+    """Read the last decision.
+
+    People of the branches read the list of 优秀党支部 once it is published.
+    """
     cycle = cycle_by_year(call.session, year)
     if Scope.ALL in call.by_roles.values():
         row = latest_decision(call.session, cycle)
@@ -118,7 +124,10 @@ def list_decisions(call: Call[object], query: Sent, year: int) -> object:
 
 @routes.post(f"{CYCLE}/decision", committee.ENTER, answers=ListingShape, status=201)
 def enter_decision(call: Call[object], row: Decision) -> object:
-    """Enter a decision from the minutes: the meeting and the result of each branch. The committee confirms it."""
+    """Enter a decision from the minutes: the meeting and the result of each branch.
+
+    The committee confirms it.
+    """
     return Answer(_shown(call, row), location=location(ONE, year=row.cycle.year, decision_id=row.id))
 
 

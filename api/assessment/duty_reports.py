@@ -1,4 +1,7 @@
-"""The duty report (述职报告) of a branch's secretary: written whole, withdrawn by the branch, rejected by the office."""
+"""The duty report (述职报告) of a branch's secretary.
+
+It is written whole; the branch may withdraw it, the office may reject it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The facts of a branch's year (支部年度情况): what the branch tells for the summary, and the office's check."""
+"""The facts of a branch's year (支部年度情况): written by the branch, checked by the office.
+
+They go into the summary.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What the committee has before it (考核汇总): the sheet of a branch, the school's list of them, and what the office proposes."""
+"""The summary for the committee (考核汇总): each branch's sheet, the school's list, the proposals.
+
+The office proposes; the committee decides.
+"""
 
 from __future__ import annotations
 
@@ -201,13 +204,13 @@ def sheet_shape(sheet: Sheet, call: Call[object]) -> SheetShape:
 
 @routes.get(f"{ASSESSMENT}/summary", action=Action.READ_ASSESSMENT_PROCESS, answers=SheetShape, zh="支部考核汇总")
 def read_summary(call: Call[object]) -> object:
-    """Read all that the committee has before it of a branch, and what is missing."""
+    """Read the summary of a branch for the committee, and what is missing in it."""
     (sheet,) = sheets(call.session, [call.process.id])
     return sheet_shape(sheet, call)
 
 
 class SummaryQuery(Page):
-    """Which sheets."""
+    """A page of sheets, by unit or words."""
 
     unit = Line(**about("单位", "unit", "所在单位的名称或代码", "name or code of the unit", example="物理学院"))
     q = Line(at_most=50, **about("查找", "words", "支部名称或代码里的字", "words in the name or code of the branch", example="物理"))
