@@ -22,7 +22,7 @@ routes = Routes(tag=Tag("calendar", "工作日历", "working days and days off")
 
 
 class CalendarQuery(Page):
-    """Which year."""
+    """A page of one calendar year."""
 
     year = Parameter(required=True, at_least=1900, at_most=2999, **about("年份", "year", "公历年", "year of the calendar", example=2025))
 
@@ -40,7 +40,7 @@ class YearShape(TypedDict):
     """A page of the days of a year (一年的日历)."""
 
     known: bool
-    """Whether the year's days off are announced."""
+    """True once the year's days off are announced."""
     items: list[CalendarShape]
     next: str | None
 

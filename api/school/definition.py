@@ -1,4 +1,7 @@
-"""How a branch moves, what each stage asks, and what can be done (流程说明): told from the code that does it."""
+"""The definition of each process (流程说明): its moves, the requirements of its stages, its acts.
+
+It is generated from the code that enforces it.
+"""
 
 from __future__ import annotations
 
@@ -70,10 +73,13 @@ class ActShape(TypedDict):
     zh: str
     en: str
     who: list[Role]
-    """Who may try it by the table; the verb may want more. Empty: everybody, without signing in."""
+    """Roles that may try it by the access table; the verb may ask for more.
+
+    Empty: everybody, without signing in.
+    """
     stage: Stage | None
     closes: list[Stage]
-    """The stages that close it once they are left, ``stage`` the first of them."""
+    """The stages that close it once they are left; ``stage`` is the first of them."""
     wants_version: bool
     sends: list[FieldShape]
     link: str
@@ -169,7 +175,7 @@ class SchoolActsShape(TypedDict):
 
 
 class DefinitionShape(DefinedShape):
-    """Every kind of process, and at the top that of the branches' own year (流程说明)."""
+    """Every kind of process; the branches' own year stands at the top level too (流程说明)."""
 
     year: Annotated[int, said("引用哪一年的方案", "year whose plan is quoted")]
     kinds: dict[Kind, DefinedShape]
@@ -177,7 +183,7 @@ class DefinitionShape(DefinedShape):
 
 
 class OfYear(Body):
-    """Which year's plan is quoted."""
+    """The year whose plan is quoted."""
 
     year = Parameter(
         at_least=2000,
@@ -196,7 +202,8 @@ class OfYear(Body):
 def read_definition(call: Call[object], query: Sent) -> object:
     """Read each kind of process, in the words of a year's plan.
 
-    Without a year it is the published one, else the newest. Clauses that the plan does not ask, or that are recorded only, are listed apart.
+    Without a year it is the published one, else the newest. Clauses that the plan does not ask,
+    or that are recorded only, are listed apart.
     """
     plan = plan_quoted(call.session, query.get("year"))
     kinds = {kind.value: _quoted(kind, plan) for kind in MOVES}
@@ -204,7 +211,7 @@ def read_definition(call: Call[object], query: Sent) -> object:
 
 
 def _quoted(kind: Kind, plan: Json) -> dict[str, object]:
-    """The definition of a kind, quoting a kept plan."""
+    """Define a kind of process in the sentences of a stored plan."""
     sentences, dropped = plan["clauses"], plan.get("not_asked", {})
     asked, recorded = {each.clause for each in REQUIREMENTS[kind]}, recorded_in()
     return {
@@ -222,7 +229,7 @@ def _quoted(kind: Kind, plan: Json) -> dict[str, object]:
 
 @cache
 def _declared(kind: Kind) -> dict[str, object]:
-    """What is the same in every year."""
+    """Define the parts of a kind that are the same in every year."""
     return {
         "stages": [{"stage": stage, "name": stage.zh} for stage in STAGES[kind]],
         "moves": [

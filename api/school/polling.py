@@ -1,4 +1,8 @@
-"""Polls (轮询): however many clients ask, one process asks the database at most twice a second for each year and kind of process."""
+"""Polls (轮询): a server process keeps the last answer for half a second.
+
+For each year and kind of process, a server process asks the database at most twice a second,
+for any number of clients.
+"""
 
 from __future__ import annotations
 
@@ -19,27 +23,32 @@ AGAIN_AFTER_SECONDS = 0.5
 class _Kept:
     lock: Lock = field(default_factory=Lock)
     asked_at: float = 0.0
-    """When the database was asked for it, not when it had answered."""
+    """The moment before the database was asked, not the moment of its answer."""
     seen: Overview | None = None
 
 
 class Board:
     """The last answer of each year, kept in this process.
 
-    It is kept as the database gave it: another process, or this one after a restart, answers the same while nothing has changed.
+    It is kept as the database gave it: while nothing changes, another process, or this one after a
+    restart, gives the same answer.
     """
 
     def __init__(self) -> None:
         self._years: dict[tuple[int, Kind], _Kept] = {}
 
     def latest(self, call: Call[object], year: int, kind: Kind, *, fresh: bool) -> Overview:
-        """The counts of a year, at most half a second older than the question, or ``fresh`` from the database. Raises NotFound."""
+        """Count the branches of a year, at most half a second before the question.
+
+        ``fresh``: from the database now. Raises NotFound.
+        """
         oldest = time.monotonic() - (0 if fresh else AGAIN_AFTER_SECONDS)
         kept = self._years.get((year, kind))
         if kept is None:
-            cycle_by_year(call.session, year)  # a year that does not exist is not kept: anybody may ask for any number of them
+            # A year that does not exist is not kept: a client may ask for any number of them.
+            cycle_by_year(call.session, year)
             kept = self._years.setdefault((year, kind), _Kept())
-        with kept.lock:  # one asks, the others wait for what it finds
+        with kept.lock:  # one thread asks, the others wait for its answer
             if kept.seen is not None and kept.asked_at >= oldest and kept.seen.today == call.today:
                 return kept.seen
             began = time.monotonic()
@@ -49,5 +58,5 @@ class Board:
 
 
 def board() -> Board:
-    """The board of this service."""
+    """Return the board of this service."""
     return service().kept.setdefault("board", Board())  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""What the office polls (全校进度): counts, rows, exceptions, letters."""
+"""The office's view of the whole school (全校进度): counts, rows, exceptions, letters."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ routes = Routes(tag=Tag("progress", "全校进度", "the whole school at a glanc
 
 
 class ProgressQuery(Body):
-    """Of which kind of process: the branches' own year, unless the assessment is asked for."""
+    """The kind of process: the branches' own year, unless the assessment is asked for."""
 
     kind = one_of(Kind, load_default=MAIN, **about("流程种类", "kind of process"))
 
 
 class BranchesQuery(Page):
-    """Which rows of the dashboard."""
+    """A page of the dashboard, by stage, delay, unit or words, or by changes since a cursor."""
 
     stage = one_of(Stage, among=STAGES[MAIN], **about("环节", "stage", "只要处于该环节的", "branches at this stage", example="talks"))
     overdue = YesNo(**about("是否逾期", "overdue", "true 只要逾期的", "true for those past their day", example=True))
@@ -62,14 +62,14 @@ class BranchesQuery(Page):
 
 
 class ExceptionsQuery(Page):
-    """Which exceptions."""
+    """A page of exceptions, by clause or unit."""
 
     clause = Line(at_most=8, **about("条款", "clause", "方案条款编号", "number of the plan's clause", example="K2"))
     unit = Line(**about("单位", "unit", "所在单位的名称或代码", "name or code of the unit", example="物理学院"))
 
 
 class WaiversQuery(Page):
-    """Which reasons: ``pending=true`` for those that wait for the office."""
+    """A page of reasons: ``pending=true`` for those that wait for the office."""
 
     pending = YesNo(
         load_default=False, **about("待批准", "pending", "true 只要等党办批准的", "true for those that wait for the office", example=True)
@@ -83,7 +83,7 @@ class LocatedWaiverShape(WaiverShape):
 
 
 class LettersQuery(Page):
-    """Whose letters."""
+    """A page of letters, by branch or recipient."""
 
     branch = Line(at_most=32, **about("党支部", "branch", "党支部代码", "code of the branch", example="D0101"))
     recipient = StaffNo(**about("收信人", "recipient", "收信人学工号", "staff number of the recipient", example="20160001"))
@@ -104,7 +104,7 @@ class LetterShape(TypedDict):
     created_at: datetime
     sent_at: datetime | None
     error: str | None
-    """Why it was not sent: the step and the code, never what the mail server wrote."""
+    """The step that failed and its code, never the text of the mail server."""
 
 
 def letter_shape(row: Letter, branch: str | None, staff_no: str) -> LetterShape:
@@ -141,7 +141,10 @@ class ProgressShape(TypedDict):
 
 @routes.get(f"{CYCLE}/progress", action=Action.READ_SCHOOL, answers=ProgressShape, query=ProgressQuery(), zh="全校进度", polled=True)
 def read_progress(call: Call[object], query: Sent, year: int) -> object:
-    """Count branches by stage. At most half a second old; ``Cache-Control: no-cache`` asks the database."""
+    """Count branches by stage.
+
+    At most half a second old; ``Cache-Control: no-cache`` asks the database.
+    """
     seen = board().latest(call, year, query["kind"], fresh=bool(http.cache_control.no_cache))
     body: ProgressShape = {
         "cycle": year,
@@ -160,7 +163,11 @@ def read_progress(call: Call[object], query: Sent, year: int) -> object:
 
 @routes.get(f"{CYCLE}/branches", action=Action.READ_SCHOOL, answers=Listed[ProcessShape], query=BranchesQuery(), zh="列出各支部", polled=True)
 def list_branches(call: Call[object], query: Sent, year: int) -> object:
-    """List branches with filters. With ``changed_since`` list those that changed; ``next`` is always what to ask with next."""
+    """List branches with filters.
+
+    With ``changed_since`` list those that changed; ``next`` is then never null: send it as the next
+    ``changed_since``.
+    """
     cycle = cycle_by_year(call.session, year)
     if "changed_since" in query:
         if beside := [name for name in ("stage", "overdue", "unit", "q", "after") if name in query]:

@@ -17,14 +17,17 @@ ONE = f"/roster-imports/<{NUMBER}:import_id>"
 
 
 class AppliedShape(ImportShape):
-    """A roster that was applied, with how much that changed (写入的名册)."""
+    """A roster that was applied, with the numbers of its changes (写入的名册)."""
 
     changed: dict[str, Any]
 
 
 @routes.post("/roster-imports", PREVIEW, answers=ImportShape, status=201)
 def preview(call: Call[object], row: RosterImport) -> object:
-    """Read a workbook. The answer lists every problem and what applying it will change; nothing is changed yet."""
+    """Read a workbook; nothing is changed yet.
+
+    The answer lists every problem and what applying the workbook will change.
+    """
     return Answer(import_shape(row), location=location(ONE, import_id=row.id))
 
 
