@@ -1,4 +1,4 @@
-"""Where things are found (地址)."""
+"""Addresses of things in the API (地址)."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from workflow.year.cycle import Process
 BASE = "/api/v1"
 CYCLE = "/cycles/<int(max=9999):year>"
 NUMBER = "int(max=9223372036854775807)"
-"""The converter of a record's number: no larger one can be in the database."""
+"""The converter of a record's number: the database holds no larger one."""
 
 
 AT = {kind: f"{CYCLE}/{kind.address}/<code>" for kind in KINDS}
-"""Where a branch's process of a kind stands."""
+"""The address of a branch's process, by kind."""
 BRANCH, ASSESSMENT = AT[appraisal.KIND.kind], AT[assessment.KIND.kind]
 
 
@@ -27,17 +27,20 @@ def process_address(kind: Kind, year: int, code: str) -> str:
 
 
 def place_of(kind: Kind, year: int, code: str, link: str) -> str:
-    """Where something is mended: below the branch's address, or with a leading slash below the year's."""
+    """Build the address at which something missing is put right.
+
+    ``link`` stands below the branch's address, or with a leading slash below the year's.
+    """
     return f"{BASE}/cycles/{year}{link}" if link.startswith("/") else f"{process_address(kind, year, code)}/{link}".rstrip("/")
 
 
 def location(rule: str, process: Process | None = None, *, method: str = "GET", **names: Any) -> str:
-    """The address of a route, for somebody who has made what is found there."""
+    """Build the address of a new thing, from its route."""
     if process is not None:
         names |= {"year": process.cycle.year, "code": process.branch.code}
     return url_for(endpoint(method, rule), **names)
 
 
 def endpoint(method: str, rule: str) -> str:
-    """Flask's name of a route; a dot would mean a blueprint."""
+    """Build Flask's name of a route; a dot would mean a blueprint."""
     return f"{method} {rule}".replace(".", "·")

@@ -1,7 +1,8 @@
-"""How a request is handled, in the order in which refusals are told.
+"""Handling of a request, in the order in which it may be refused.
 
-401 · 404 or 403 of the route · stored replay · 415 · 428 · 422 · 403 of the named trigger · 412 · 409. One transaction per request, opened
-here; a deadlock or a lock that timed out is tried again once, whole.
+401 · 404 or 403 of the route · stored replay · 415 · 428 · 422 · 403 of the named trigger · 412 ·
+409. One transaction per request, opened here; after a deadlock or a lock timeout the whole request
+is tried once more.
 """
 
 from __future__ import annotations
@@ -48,23 +49,26 @@ CSRF_HEADER = "X-CSRF-Token"
 
 
 def handler(route: Route) -> Callable[..., Response]:
-    """The function that Flask calls for a route."""
+    """Make the function that Flask calls for a route."""
     if route.act is None:
         return lambda **address: with_one_retry(lambda: _read(route, address))
     act = route.act
 
     def handle(**address: str | int) -> Response:
-        sent = b"" if route.upload else http.get_data(cache=True)  # before any lock is taken: a slow sender holds up nobody
+        # Before any lock is taken: a slow sender holds up no other request.
+        sent = b"" if route.upload else http.get_data(cache=True)
         try:
             return with_one_retry(lambda: _do(route, act, address, sent))
         except ConstraintFault as error:
             if constraint(error) != idempotency.UNIQUE:
                 raise
-            return with_one_retry(lambda: _do(route, act, address, sent))  # the other was faster: show what came of it
+            # An equal request was faster: show its result.
+            return with_one_retry(lambda: _do(route, act, address, sent))
         except Refusal as refusal:
             if isinstance(refusal, RequestInProgress) or not route.repeatable or KEY_HEADER not in http.headers:
                 raise
-            # An equal request may have had its effect between the look and the refusal: then what came of it is there now.
+            # An equal request may have had its effect between our look and the refusal:
+            # then its result is stored now.
             return with_one_retry(lambda: _do(route, act, address, sent))
 
     return handle
@@ -120,14 +124,14 @@ def _do(route: Route, act: AnyAct, address: Address, sent: bytes) -> Response:
 
 
 def _shown(route: Route, call: Call[object], result: object, version: int | None) -> Response:
-    """What came of an act, as its route answers it."""
+    """Answer the result of an act as its route shows it."""
     answer = route.view(call, result)
     answer = answer if isinstance(answer, Answer) else Answer(answer)
     return answered(replace(answer, version=version), route.status)
 
 
 def _branch(route: Route, address: Address) -> str | None:
-    """The code of the branch that an address names, if any."""
+    """Find the code of the branch that an address names, if any."""
     return str(address["code"]) if route.of_branch else None
 
 
@@ -136,19 +140,19 @@ def _call(session: Session) -> Call[object]:
 
 
 def _must_be_printable(address: Address) -> None:
-    """Raises NotFound for a name that no thing can have."""
+    """Raise NotFound for a name that no thing can have."""
     if not all(value.isprintable() for value in address.values() if isinstance(value, str)):
         raise NotFound
 
 
 def _must_have_no_parameters() -> None:
-    """Raises Invalid where a route takes none."""
+    """Raise Invalid for query parameters on a route that takes none."""
     if http.args:
         raise Invalid({name: Words("没有这个参数", "unknown parameter") for name in http.args})
 
 
 def _must_be_of_its_type(act: AnyAct) -> None:
-    """Raises UnsupportedMediaType for a body of another type than the act takes."""
+    """Raise UnsupportedMediaType for a body of another type than the act takes."""
     if act.sends is not None and http.mimetype != "application/json":
         raise UnsupportedMediaType(Words("请以 application/json 提交", "send application/json"))
     if act.uploads is not None and http.mimetype != "multipart/form-data":
@@ -156,12 +160,16 @@ def _must_be_of_its_type(act: AnyAct) -> None:
 
 
 def _repeatable(route: Route, caller: Caller | None, sent: bytes) -> Repeatable | None:
-    """What makes this request the same request, when it comes with an Idempotency-Key. Raises Invalid for a key that cannot be one."""
+    """Identify a request with an Idempotency-Key: equal requests give equal values.
+
+    Raises Invalid for a key that cannot be one.
+    """
     key = http.headers.get(KEY_HEADER)
     if key is None or caller is None or not route.repeatable:
         return None
     digest = sha256(sent)
-    if route.upload:  # the boundary of a multipart body is another one each time: the file is what was sent
+    # The boundary of a multipart body differs each time: take the file instead of the body.
+    if route.upload:
         for name, file in sorted(http.files.items()):
             digest.update(f"{name} {file.filename} ".encode())
             digest.update(file.read())
@@ -170,7 +178,10 @@ def _repeatable(route: Route, caller: Caller | None, sent: bytes) -> Repeatable 
 
 
 def _signed_in(session: Session, now: datetime) -> Caller:
-    """Who asks: by bearer token, or by a page's session with its CSRF token. Raises Unauthenticated, CsrfMissing."""
+    """Find the caller by bearer token, or by a page's session with its CSRF token.
+
+    Raises Unauthenticated, CsrfMissing.
+    """
     scheme, _, secret = http.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer" and secret:
         return caller_by_secret(session, Token, secret.strip(), now)
@@ -183,7 +194,10 @@ def _signed_in(session: Session, now: datetime) -> Caller:
 
 
 def csrf_token(secret: str) -> str:
-    """What a page sends along to prove that it is ours: another site can make the browser send the cookie, but cannot read this."""
+    """Make the token that a page sends to prove that it is ours.
+
+    Another site can make the browser send the cookie, but cannot read this token.
+    """
     key = service().settings.secret_key
     return hmac.new((key.get_secret_value() if key else "").encode(), secret.encode(), sha256).hexdigest()
 
@@ -192,7 +206,11 @@ NO_VERSION = -1
 
 
 def _version_seen() -> int:
-    """The version in If-Match; for ``*``, weak tags and what is no tag of ours one that no row has. Raises PreconditionRequired without one."""
+    """Read the version in If-Match.
+
+    ``*``, weak tags and tags that are not ours become a version that no row has. Raises
+    PreconditionRequired without the header.
+    """
     header = http.headers.get("If-Match", "").strip()
     if not header:
         raise PreconditionRequired

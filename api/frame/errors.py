@@ -1,4 +1,4 @@
-"""Refusals on the wire (RFC 9457): which status each becomes, in one table, and how it is told."""
+"""Refusals on the wire (RFC 9457): one table of their statuses, and the answers they become."""
 
 from __future__ import annotations
 
@@ -78,23 +78,23 @@ BEYOND: Mapping[str, tuple[int, Words]] = {
     "internal": (500, Words("系统内部出错，请把请求编号告诉管理员", "internal error: tell the administrator the request id")),
     "database-away": (503, Words("数据库暂时连不上，请稍后再试", "the database cannot be reached, please try again")),
 }
-"""What no verb refuses and yet goes wrong, by slug."""
+"""Failures that no verb raises, by slug, with status and words."""
 
 
 def status_of(refusal: type[Refusal]) -> int:
-    """The status of a refusal: its own class's, or that of the nearest above it."""
+    """Find the status of a refusal: that of its class or nearest base class."""
     return next((STATUS[cls] for cls in refusal.__mro__ if cls in STATUS), 400)
 
 
 def language() -> str:
-    """Chinese, unless the caller prefers English."""
+    """Choose Chinese, unless the caller prefers English."""
     return "en" if request.accept_languages.best_match(["zh", "zh-cn", "en"]) == "en" else "zh"
 
 
 def problem(
     status: int, slug: str, title: str, detail: str, extra: Mapping[str, object] | None = None, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """An ``application/problem+json`` answer."""
+    """Make an ``application/problem+json`` answer."""
     body = {
         "type": f"/docs/problems#{slug}",
         "title": title,
@@ -110,7 +110,7 @@ def problem(
 
 
 def told(value: object, speech: str, *, of_many: bool = False) -> object:
-    """Plain JSON of what a refusal carries; ``of_many`` branches."""
+    """Turn a value that a refusal carries into plain JSON; ``of_many``: name the branches."""
     if isinstance(value, Words):
         return value.speak(speech)
     if isinstance(value, Unmet):
@@ -121,7 +121,7 @@ def told(value: object, speech: str, *, of_many: bool = False) -> object:
 
 
 def refused(refusal: Refusal) -> Response:
-    """How a refusal is answered."""
+    """Answer a refusal."""
     speech = language()
     of_many = isinstance(refusal, errors.BranchesLack)
     extra = {name: told(value, speech, of_many=of_many) for name, value in refusal.extra.items()}
@@ -136,7 +136,7 @@ def refused(refusal: Refusal) -> Response:
 
 
 def went_wrong_in_http(error: HTTPException) -> Response:
-    """What the web framework refuses by itself: no such route, wrong method, too large."""
+    """Answer refusals of the web framework itself: no such route, wrong method, too large."""
     status = error.code or 500
     known = {404: errors.NotFound, 413: TooLarge, 415: UnsupportedMediaType, 400: Malformed}.get(status)
     headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Location")}
@@ -150,7 +150,7 @@ def went_wrong_in_http(error: HTTPException) -> Response:
 
 
 def went_wrong_in_database(error: DatabaseFault) -> Response:
-    """A constraint refused, or the database is away."""
+    """Answer a fault of the database: a constraint that refused, or no connection."""
     if isinstance(error, ConstraintFault):
         return refused(errors.Exists(constraint=constraint(error)) if (constraint(error) or "").startswith(("uq_", "pk_")) else errors.Conflict())
     if is_away(error):
@@ -160,7 +160,10 @@ def went_wrong_in_database(error: DatabaseFault) -> Response:
 
 
 def went_wrong(error: Exception) -> Response:
-    """A fault of ours: the log has what went wrong and where, none of the values; the caller has the request's id."""
+    """Answer a fault of ours with the request's id.
+
+    The log gets the kind and the place of the error, and none of the values.
+    """
     where = [f"{Path(frame.filename).name}:{frame.lineno}:{frame.name}" for frame in traceback.extract_tb(error.__traceback__)[-6:]]
     cause = type(error.orig).__name__ if isinstance(error, DatabaseFault) else None
     log.error("failed", request_id=g.get("request_id"), error=type(error).__name__, cause=cause, where=where)
@@ -168,7 +171,7 @@ def went_wrong(error: Exception) -> Response:
 
 
 def _beyond(slug: str, headers: Mapping[str, str] | None = None) -> Response:
-    """Tell what went wrong beyond any verb."""
+    """Answer a failure that no verb raises, by its slug."""
     status, words = BEYOND[slug]
     return problem(status, slug, words.speak(language()), words.speak(language()), None, headers)
 

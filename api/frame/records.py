@@ -1,4 +1,7 @@
-"""The manners of every record collection: list, record, read one, amend, withdraw (the branch), reject (the office)."""
+"""The six routes of every collection of records.
+
+List, record, read one, amend, withdraw (the branch), reject (the office).
+"""
 
 from __future__ import annotations
 
@@ -19,37 +22,40 @@ R = TypeVar("R", bound=Evidence)
 
 
 def every(kind: AnyRecords) -> str:
-    """The address of a collection."""
+    """Build the rule of a collection."""
     return f"{AT[kind.kind]}/{kind.name}"
 
 
 def single(kind: AnyRecords) -> str:
-    """The address of one of them."""
+    """Build the rule of one record in a collection."""
     return f"{every(kind)}/<staff_no>" if kind.by_staff_no else f"{every(kind)}/<{NUMBER}:record_id>"
 
 
 def location_of(kind: Records[R], call: Call[object], row: R) -> str:
-    """Where one of them is found."""
+    """Build the address of one record."""
     return location(single(kind), call.process, **{"staff_no" if kind.by_staff_no else "record_id": kind.key_of(row)})
 
 
 def tag_of(kind: AnyRecords | Single[Any]) -> Tag:
-    """The noun of a kind of record, for all routes that have to do with it."""
+    """Name the noun of a kind of record, for all its routes."""
     return Tag(kind.name, kind.zh, kind.name.replace("-", " "))
 
 
 def own_refusals(kind: AnyRecords) -> tuple[type[Refusal], ...]:
-    """Conflicts that are declared beside a kind of record: its verbs raise them and no others do."""
+    """Find the conflicts declared in the module of a kind of record.
+
+    Its verbs raise them and no others do.
+    """
     return tuple(each for each in Conflict.__subclasses__() if each.__module__ == type(kind).__module__)
 
 
 def collection_routes(kind: Records[R]) -> Routes:
-    """The six routes of a collection."""
+    """Declare the six routes of a collection."""
     routes, described = Routes(kind=kind.kind, tag=tag_of(kind)), kind.answers or kind.schema
     many, one, own = kind.name.replace("-", " "), f"read_{kind.en.replace(' ', '_').replace('-', '_')}", own_refusals(kind)
 
     def shown(call: Call[object], row: R) -> object:
-        """One of them, as this reader sees it."""
+        """Show one record as this reader sees it."""
         return kind.seen_by(call)(row)
 
     names, all_of = f"list_{kind.name.replace('-', '_')}", f"List {many} in the order they were made, withdrawn and rejected ones included."

@@ -1,4 +1,7 @@
-"""How a route is declared: a reading with its view, or an act with what it answers; and what the edge was started with."""
+"""Declarations of routes: a reading with its view, or an act with its answer.
+
+The service, with which the web edge was started, stands here too.
+"""
 
 from __future__ import annotations
 
@@ -21,13 +24,13 @@ from workflow.rules.acts import AnyAct
 
 @dataclass(frozen=True)
 class Service:
-    """What the edge was started with."""
+    """The engine, settings and clock with which the edge was started."""
 
     engine: Engine
     settings: Settings
     clock: Callable[[], datetime]
     kept: dict[str, Any] = field(default_factory=dict)
-    """What one process keeps between requests, by what keeps it."""
+    """Things that one process keeps between requests, by the name of their keeper."""
 
 
 def service() -> Service:
@@ -43,58 +46,68 @@ class Answer:
     """Becomes the strong ETag."""
     location: str | None = None
     tagged: object = None
-    """What the strong ETag is the hash of: a caller who has it already is answered 304."""
+    """The content whose hash is the strong ETag: a caller who has it already is answered 304."""
     session: str | None = None
     """The secret of a session that begins, for its cookie; empty where one ends."""
 
 
 @dataclass(frozen=True)
 class Tag:
-    """The noun that routes belong to (类别): by it the API's description and generated clients are grouped."""
+    """The noun that routes belong to (类别).
+
+    The API's description and generated clients are grouped by it.
+    """
 
     name: str
-    """As addresses have it: small letters and hyphens."""
+    """The form used in addresses: small letters and hyphens."""
     zh: str
     en: str
 
 
 View = Callable[..., object]
-"""Of a reading: takes the call, what was found, the query. Of an act: takes the call and what came of it."""
+"""The function behind a route.
+
+For a reading it takes the call, the thing that was found, and the query. For an act it takes the
+call and the result.
+"""
 
 
 @dataclass(frozen=True)
 class Route:
-    """One route, as data: the handler, the OpenAPI document and the walk of roles × routes all read it."""
+    """One route, as data.
+
+    The handler, the OpenAPI document and the test of all roles × routes read it.
+    """
 
     method: str
     rule: str
-    """Below ``/api/v1``. A ``<code>`` in it means a branch's process."""
+    """The address below ``/api/v1``. A ``<code>`` in it means a branch's process."""
     view: View
     action: Action | None
     """None is open without sign-in."""
     kind: Kind | None = None
-    """Which of a branch's processes a ``<code>`` means."""
+    """The kind of a branch's process that a ``<code>`` means."""
     act: AnyAct | None = None
-    """None: it reads."""
+    """The act that is done; None for a reading."""
     query: Body | None = None
     answers: object = None
-    """The type of what it answers with, for the description."""
+    """The type of the answer, for the description."""
     find: Callable[..., object] | None = None
-    """Of a reading: looks up what the address names. The view gets it."""
+    """Of a reading: looks up the thing that the address names. The view gets it."""
     refuses: tuple[type[Refusal], ...] = ()
-    """Refusals of this route's own verb, the most telling one first, for the description."""
+    """Refusals of this route's own verb, the most useful one first, for the description."""
     status: int = 200
     tag: Tag | None = None
     called: str = ""
-    """The name of a reading, where its view is not called so."""
+    """The name of a reading, where it differs from that of its view."""
     zh: str = ""
-    """What it does, in one line of Chinese; of an act, the act says it."""
+    """One line of Chinese on what it does; for an act it comes from the act."""
     en: str = ""
-    """What it does, where the view's docstring does not say it."""
+    """The same in English, where the view's docstring does not say it."""
     more: Words | None = None
-    """What else there is to say of it."""
+    """Further words for the description."""
     polled: bool = False
-    """Its ETag is of its content: whoever has it already is answered 304."""
+    """Its ETag is of its content: a caller who has it already is answered 304."""
 
     def __post_init__(self) -> None:
         """Fill in what the act or the view says already."""
@@ -125,12 +138,12 @@ class Route:
 
     @property
     def name(self) -> str:
-        """Flask's name for it."""
+        """Return Flask's name for it."""
         return endpoint(self.method, self.rule)
 
 
 class RouteOptions(TypedDict, total=False):
-    """What a route says besides its address and its act."""
+    """The options of a route besides its address and its act."""
 
     query: Body
     answers: object
@@ -145,9 +158,10 @@ class RouteOptions(TypedDict, total=False):
 
 
 class Routes(list[Route]):
-    """The routes of one noun. ``@routes.get(rule, action=…)`` declares a reading, ``@routes.post(rule, ACT)`` what an act answers.
+    """The routes of one noun.
 
-    Nothing is registered by importing.
+    ``@routes.get(rule, action=…)`` declares a reading, ``@routes.post(rule, ACT)`` the answer to an
+    act. Nothing is registered by importing.
     """
 
     def __init__(self, rows: Iterable[Route] = (), *, kind: Kind = MAIN, tag: Tag | None = None) -> None:
@@ -172,7 +186,7 @@ class Routes(list[Route]):
         return declare
 
     def post(self, rule: str, act: AnyAct, **options: Unpack[RouteOptions]) -> Callable[[View], View]:
-        """Declare where an act is done, and with what it answers."""
+        """Declare the address of an act, and its answer."""
         return self._do("POST", rule, act, options)
 
     def patch(self, rule: str, act: AnyAct, **options: Unpack[RouteOptions]) -> Callable[[View], View]:

@@ -1,4 +1,7 @@
-"""What the API answers with: each shape of the contract as a type, and the function that makes it. The OpenAPI document is made from the types."""
+"""Answers of the API: each shape of the contract as a type, and the function that makes it.
+
+The OpenAPI document is made from the types.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +52,7 @@ def page_of(schema: Body) -> PageOf:
 
 
 class PersonShape(TypedDict):
-    """Somebody, by staff number and name (人员)."""
+    """A person, by staff number and name (人员)."""
 
     staff_no: str
     name: str
@@ -64,7 +67,7 @@ class BranchShape(TypedDict):
 
 
 class ProcessShape(TypedDict):
-    """Where one branch stands (支部所在环节)."""
+    """The stage of one branch, with its days (支部所在环节)."""
 
     cycle: int
     kind: Kind

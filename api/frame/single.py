@@ -1,4 +1,4 @@
-"""The manners of what a process has once: read it, write it whole or field by field."""
+"""The routes of a thing that a process has once: read it, write it whole or field by field."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ S = TypeVar("S", bound=OnProcess | Evidence)
 
 
 def place(kind: Single[Any]) -> str:
-    """The address of it."""
+    """Build its rule."""
     return f"{AT[kind.kind]}/{kind.name}"
 
 
 def single_routes(kind: Single[S], *, shown: Callable[[Call[object], S], object] | None = None, answers: object = None) -> Routes:
     """Declare the two routes of it.
 
-    ``shown`` and its type ``answers`` are given where more is answered than what is written.
+    Give ``shown`` and its type ``answers`` where the answer holds more than is written.
     """
     routes, called = Routes(kind=kind.kind, tag=tag_of(kind)), f"read_{kind.name.replace('-', '_')}"
     answers = kind.schema if answers is None else answers
@@ -40,14 +40,20 @@ def single_routes(kind: Single[S], *, shown: Callable[[Call[object], S], object]
 
         @routes.put(place(kind), kind.writing, answers=answers)
         def write_whole(call: Call[object], row: S) -> object:
-            """Write it whole: a field that is left out becomes empty. Send If-Match once it is there."""
+            """Write it whole: a field that is left out becomes empty.
+
+            Send If-Match once it is there.
+            """
             return seen(call, row)
 
     else:
 
         @routes.patch(place(kind), kind.writing, answers=answers)
         def write_fields(call: Call[object], row: S) -> object:
-            """Write some of its fields; the others stay. Before the first writing its version is 0."""
+            """Write some of its fields; the others stay.
+
+            Before the first writing its version is 0.
+            """
             return seen(call, row)
 
     return routes

@@ -1,4 +1,4 @@
-"""Workbooks that are sent (上传工作簿): the file of a form, and how an import is answered."""
+"""Workbooks that are sent (上传工作簿): the file of a form, and the answer to an import."""
 
 from __future__ import annotations
 
@@ -49,7 +49,10 @@ def import_shape(row: WorkbookImport) -> ImportShape:
 
 
 def sent_workbook(kind: type[WorkbookImport]) -> Upload:
-    """The part ``file`` of the form, for an import of this kind. Raises Invalid where there is none, TooLarge beyond the school's limit."""
+    """Read the part ``file`` of the form, for an import of this kind.
+
+    Raises Invalid where there is none, TooLarge beyond the school's limit.
+    """
     file = request.files.get("file")
     if file is None:
         raise Invalid({"file": Words(f"请选择{kind.called.zh}文件", "choose a workbook")})

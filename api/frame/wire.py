@@ -1,4 +1,4 @@
-"""JSON as it comes in and goes out (报文), and an answer as a response."""
+"""JSON as it comes in and goes out (报文), and answers turned into responses."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SESSION_COOKIE = "zhibu_session"
 
 
 class JSON(DefaultJSONProvider):
-    """Days as YYYY-MM-DD, moments as RFC 3339 in UTC, Chinese as it is written."""
+    """JSON with days as YYYY-MM-DD, moments as RFC 3339 in UTC, Chinese unescaped."""
 
     ensure_ascii = False
     sort_keys = False
@@ -36,7 +36,10 @@ class JSON(DefaultJSONProvider):
 
 
 def read_json(sent: bytes) -> object:
-    """JSON as RFC 8259 has it: UTF-8, no NaN, no key twice, no depth that breaks the reader. Raises Malformed."""
+    """Read JSON as RFC 8259 defines it. Raises Malformed.
+
+    UTF-8, no NaN, no key twice, no nesting so deep that it breaks the reader.
+    """
 
     def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
         found: dict[str, Any] = {}
@@ -58,7 +61,10 @@ def read_json(sent: bytes) -> object:
 
 
 def as_bytes(body: object) -> bytes:
-    """JSON in UTF-8. Half a surrogate pair, which somebody may have sent as a name, becomes a question mark."""
+    """Write JSON in UTF-8.
+
+    Half a surrogate pair, which may have been sent as a name, becomes a question mark.
+    """
     return current_app.json.dumps(body).encode("utf-8", "replace")
 
 

@@ -1,6 +1,7 @@
-"""What the fields of answers are called (字段说明): one sentence in both languages for each name, said once for all answers.
+"""Descriptions of the fields of answers (字段说明): each name once, in both languages.
 
-A field that means something else in one answer stands in ``IN_ONE``, or says so where it is declared: ``Annotated[int, said("…", "…")]``.
+A field that means something else in one answer stands in ``IN_ONE``, or says so where it is
+declared: ``Annotated[int, said("…", "…")]``.
 Fields of records have their words in their schema (``about(…)``); they never stand here.
 """
 
@@ -15,7 +16,7 @@ from workflow.foundation.errors import Words
 
 
 def both(words: Words) -> str:
-    """Both languages in one line, Chinese first."""
+    """Join both languages in one line, Chinese first."""
     return f"{words.zh} · {words.en}"
 
 
@@ -377,4 +378,7 @@ IN_ONE: Mapping[str, Words] = {
     "TotalsShape.branches": Words("支部数", "how many branches"),
     "TotalsShape.title": Words("汇总表名称", "title of the form"),
 }
-"""The same, where one answer means something else by the name: by its class and the name. Of a class alone, what the whole is."""
+"""Descriptions of fields that mean something else in one answer, by class and name.
+
+A class alone describes the whole answer.
+"""

@@ -1,4 +1,7 @@
-"""The pages below ``/docs`` (接口文档): where to begin, every operation, every refusal. Files alone: no inline script or style."""
+"""The pages below ``/docs`` (接口文档): a first walk, every operation, every refusal.
+
+Scripts and styles are files: none is inline.
+"""
 
 from __future__ import annotations
 
@@ -25,17 +28,17 @@ def _pages() -> Environment:
 
 
 def problems() -> str:
-    """What each refusal means and what to do about it."""
+    """Render the page of refusals: the meaning of each and its remedy."""
     return _pages().get_template("problems.html").render(rows=told())
 
 
 def start(document: Mapping[str, Any]) -> str:
-    """Where to begin."""
+    """Render the page to begin with."""
     return _pages().get_template("start.html").render(steps=steps(document), base=BASE)
 
 
 def operations() -> str:
-    """Every operation, by noun."""
+    """Render the page of every operation, by noun."""
     return _pages().get_template("operations.html").render(base=BASE)
 
 

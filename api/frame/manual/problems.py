@@ -1,4 +1,4 @@
-"""The page of refusals (错误说明): where the ``type`` of a problem points to."""
+"""The page of refusals (错误说明), to which the ``type`` of a problem points."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ ADVICE: Mapping[str, Words] = {
         "等 Retry-After 所说的秒数再发；长时间不恢复请告诉管理员", "Try again after Retry-After; tell the administrator if it does not come back."
     ),
 }
-"""What to do about each refusal, by slug."""
+"""Advice on each refusal, by slug."""
 
 
 @dataclass(frozen=True)
@@ -59,12 +59,12 @@ class Told:
     slug: str
     title: Words
     meaning: str
-    """In English, from the class."""
+    """The English meaning, from the class's docstring."""
     advice: Words
 
 
 def told() -> list[Told]:
-    """Every refusal that is told over the web, by status. Those of the command line have none."""
+    """List every refusal of the API by status. Those of the command line have none."""
     classes: dict[str, list[type[Refusal]]] = {}
     for each in _refusals(Refusal):
         classes.setdefault(each.slug, []).append(each)

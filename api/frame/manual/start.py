@@ -12,7 +12,7 @@ from workflow.foundation.errors import Words
 
 @dataclass(frozen=True)
 class WalkStep:
-    """One step of the walk: what is done, and the call that does it."""
+    """One step of the walk, with the call that does it."""
 
     title: Words
     text: Words
@@ -20,7 +20,7 @@ class WalkStep:
 
 
 class CallWriter:
-    """Writes calls of a document as curl."""
+    """A writer of a document's calls as curl."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         paths: Mapping[str, Mapping[str, Any]] = document["paths"]
@@ -30,12 +30,12 @@ class CallWriter:
         self._year = self.body("open_year")["plan"]
 
     def body(self, operation: str, example: str | None = None) -> Any:
-        """An example of what an operation takes: the first one, unless it is named."""
+        """Find an example of an operation's body: the first one, unless it is named."""
         content = self._operations[operation][2]["requestBody"]["content"]["application/json"]["examples"]
         return content[example or next(iter(content))]["value"]
 
     def curl(self, operation: str, example: str | None = None, *, query: str = "", show: bool = False, token: bool = True, **headers: str) -> str:
-        """An operation as a command; ``show`` lets it print the headers of the answer."""
+        """Write an operation as a command; ``show`` prints the headers of the answer too."""
         method, path, described = self._operations[operation]
         address = f"$SERVER{self._base}{self._filled(path)}{query}"
         lines = [f"curl {'-i ' if show else ''}" + (f'"{address}"' if query else address)]
@@ -54,7 +54,7 @@ class CallWriter:
 
 
 def steps(document: Mapping[str, Any]) -> list[WalkStep]:
-    """The walk, in its order."""
+    """List the steps of the walk in order."""
     call = CallWriter(document)
     return [
         WalkStep(

@@ -1,4 +1,8 @@
-"""The OpenAPI 3.1 document (接口说明), made from the routes, the acts, the schemas and the vocabulary: nothing in it is typed a second time."""
+"""The OpenAPI 3.1 document (接口说明).
+
+It is made from the routes, the acts, the schemas and the vocabulary: nothing in it is typed
+twice.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +38,7 @@ def path_of(rule: str) -> str:
 
 
 def document(routes: Sequence[Route]) -> dict[str, object]:
-    """The document of these routes. It takes a moment: once in a process is enough."""
+    """Make the document of these routes. It takes a moment: once in a process is enough."""
     schemas = Schemas()
     info = {"description": INFO}
     spec = APISpec("zhibu", version("zhibu"), "3.1.0", plugins=[schemas.plugin], servers=[{"url": BASE}], info=info, tags=_tags(routes))
@@ -77,7 +81,7 @@ SECURITY = {
 
 
 def _tags(routes: Sequence[Route]) -> list[Described]:
-    """Each noun once, in the order of the routes."""
+    """List each noun once, in the order of the routes."""
     found = {route.tag.name: route.tag for route in routes if route.tag}
     return [{"name": tag.name, "x-displayName": tag.zh, "description": both(Words(tag.zh, tag.en))} for tag in found.values()]
 
@@ -87,20 +91,23 @@ def _answers(paths: dict[str, Any]) -> list[Described]:
 
 
 def _responses(routes: Sequence[Route]) -> dict[str, Described]:
-    """The responses of all refusals, by name."""
+    """Describe the responses of all refusals, by name."""
     found = [each for route in routes for each in by_status(refusals_of(route)).values()]
     return {response_name(each): response(each) for each in found}
 
 
 def _parameters(routes: Sequence[Route]) -> dict[str, Described]:
-    """The parts of addresses, and the headers that are sent."""
+    """Describe the parts of addresses, and the headers that are sent."""
     parts = {name: of_address(name, kind) for route in routes for name, kind in names_in(route.rule)}
     headers = {name: {"in": "header", "name": name, "required": name == "If-Match", **each} for name, each in REQUEST.items()}
     return {**parts, **headers, "If-Match-Once-There": {**headers["If-Match"], "required": False}}
 
 
 def _tell_etags(routes: Sequence[Route], paths: dict[str, Any], components: dict[str, Described]) -> None:
-    """Say where an ETag is answered: with whatever tells its version, or is changed by its version somewhere."""
+    """Add the ETag to answers that have one.
+
+    These show a version, or some route changes the same thing by its version.
+    """
     answers: list[tuple[Described, str]] = []
     changed = set()
     for route in routes:
@@ -116,7 +123,10 @@ def _tell_etags(routes: Sequence[Route], paths: dict[str, Any], components: dict
 
 
 def _shared_parameters(paths: dict[str, Any]) -> dict[str, Described]:
-    """Take parameters of queries that several operations have alike out of them, and give them by name."""
+    """Replace query parameters that several operations share by references.
+
+    Returns the shared ones by name.
+    """
     lists = [each["parameters"] for item in paths.values() for each in item.values()]
     seen = Counter(str(each) for parameters in lists for each in parameters if "$ref" not in each)
     shared: dict[str, Described] = {}

@@ -1,5 +1,6 @@
-"""Bodies that pass (示例): from the examples of the fields, or one that was tried where these do not go together.
+"""Examples of bodies that pass (示例).
 
+They are made from the examples of the fields, or tried by hand where these do not go together:
 ``TRIED`` has the bodies of the README and those of acts whose fields exclude or need one another.
 A test sends them all (``tests/api/frame/test_examples.py``).
 """
@@ -84,11 +85,11 @@ TRIED: Mapping[str, Mapping[str, Example]] = {
         "none": (Words("不评定", "no level"), {"staff_no": "20160005", "not_rated_reason": "预备党员"}),
     },
 }
-"""By operation. What stands here goes before what the fields say."""
+"""Examples by operation. They replace those made from the fields."""
 
 
 def examples(act: AnyAct, operation: str) -> dict[str, Any]:
-    """The examples of what an act is sent, by name."""
+    """Give the examples of an act's body, by name."""
     if act.sends is None:
         return {}
     tried = TRIED.get(operation) or {"example": (Words(act.zh, act.en), example_of(act.sends))}
@@ -96,7 +97,7 @@ def examples(act: AnyAct, operation: str) -> dict[str, Any]:
 
 
 def example_of(body: Body) -> dict[str, Any]:
-    """A body made of the examples of its fields. A change sends one field alone."""
+    """Make a body from the examples of its fields. A change sends one field alone."""
     given = {field.data_key or name: _value(field) for name, field in body.load_fields.items() if field.required or "example" in field.metadata}
     return dict(list(given.items())[-1:]) if body.partial else given
 
@@ -126,4 +127,4 @@ BY_TYPE: tuple[tuple[type[fields.Field[Any]], Any], ...] = (
     (Line, "一行文字"),
     (LongText, "一段文字，不少于十个字。"),
 )
-"""Where a required field has no example: one that its type takes. The first that fits."""
+"""Values for required fields without an example, by type; the first that fits is taken."""

@@ -1,4 +1,4 @@
-"""Headers and parts of addresses (请求头、响应头、路径参数): each a component, so that it is described once."""
+"""Headers and parts of addresses (请求头、响应头、路径参数), each a component described once."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ PATH: Mapping[str, tuple[Words, object]] = {
 
 
 def names_in(rule: str) -> list[tuple[str, str]]:
-    """The names in an address, each with its converter."""
+    """Find the names in an address, each with its converter."""
     return [(name, kind) for kind, name in re.findall(r"<(?:([^:<>]+):)?([^<>]+)>", rule)]
 
 
@@ -91,13 +91,13 @@ def _in_path(converter: str) -> Described:
 
 
 def of_address(name: str, converter: str) -> Described:
-    """The parameter component of a name in addresses."""
+    """Describe the parameter component of a name in addresses."""
     words, example = PATH[name]
     return {"in": "path", "name": name, "required": True, "description": both(words), "schema": _in_path(converter), "example": example}
 
 
 def wanted(route: Route) -> list[str]:
-    """The names of the request headers that a route reads."""
+    """Name the request headers that a route reads."""
     found = ["If-Match"] if route.if_match else []
     if route.repeatable:
         found.append(KEY_HEADER)

@@ -1,6 +1,7 @@
-"""What the components are called (组件名称): by the noun, without the suffixes of our classes.
+"""Names of the components (组件名称): the noun, without the suffixes of our classes.
 
-What is answered has the noun itself; what is only sent is called ``…Input``, and what a PATCH sends ``…Changes``.
+An answer has the noun itself; a body that is only sent is called ``…Input``, and the body of a
+PATCH ``…Changes``.
 """
 
 from __future__ import annotations
@@ -33,11 +34,17 @@ OTHERWISE: Mapping[str, str] = {
     "CoverageShape": "TalkCoverage",
     "PatternShape": "RatingPattern",
 }
-"""Where the noun alone would mislead or is taken, or a client's class would be called like its own field."""
+"""Names of components for which the noun alone does not work.
+
+It would mislead, is taken, or would give a client's class the name of one of its fields.
+"""
 
 
 def names(components: Mapping[str, Any], answers: object, everything: object) -> dict[str, str]:
-    """Give each component that is used its name; ``answers`` are the parts that are answered. Raises ValueError for two of one name."""
+    """Give each component that is used its name; ``answers`` are the parts that are answered.
+
+    Raises ValueError if two different components would get one name.
+    """
     answered, used = _reached(answers, components), _reached(everything, components)
     new = {name: _name(name, name in answered) for name in components if name in used}
     twice = {name for name, count in Counter(new.values()).items() if count > 1}
@@ -63,7 +70,7 @@ def _name(name: str, answered: bool) -> str:
 
 
 def _reached(parts: object, components: Mapping[str, Any]) -> set[str]:
-    """The components that these parts lead to."""
+    """Find the components that these parts lead to."""
     reached: set[str] = set()
     open_ones = set(references(parts))
     while open_ones:
@@ -73,7 +80,7 @@ def _reached(parts: object, components: Mapping[str, Any]) -> set[str]:
 
 
 def references(part: object) -> Iterator[str]:
-    """The names of the schemas that a part refers to."""
+    """Yield the names of the schemas that a part refers to."""
     if isinstance(part, dict):
         found = part.get("$ref")
         if isinstance(found, str) and found.startswith(AT):
@@ -86,7 +93,7 @@ def references(part: object) -> Iterator[str]:
 
 
 def renamed(part: Any, new: Mapping[str, str]) -> Any:
-    """A part with the new names in its references."""
+    """Copy a part with the new names in its references."""
     if isinstance(part, dict):
         return {
             key: f"{AT}{new[each.removeprefix(AT)]}" if key == "$ref" and isinstance(each, str) and each.startswith(AT) else renamed(each, new)

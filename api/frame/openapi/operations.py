@@ -1,4 +1,4 @@
-"""One operation for each route (接口): what it does, who may, when it closes, how it refuses, and what goes around it."""
+"""One operation for each route (接口): purpose, roles, closing stage, refusals, headers, bodies."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OUTCOME = {200: Words("成功", "done"), 201: Words("已登记", "made"), 204: W
 
 
 def operation(route: Route, schemas: Schemas, name: str) -> Described:
-    """The operation of one route; ``name`` is its operationId."""
+    """Describe the operation of one route; ``name`` is its operationId."""
     refusals = by_status(refusals_of(route))
     described: Described = {
         "operationId": name,
@@ -47,7 +47,7 @@ def operation(route: Route, schemas: Schemas, name: str) -> Described:
 
 
 def _parameters(route: Route) -> list[Described | str]:
-    """The parameters of a route; a name alone is that of a component."""
+    """List the parameters of a route; a name alone refers to a component."""
     found: list[Described | str] = [name for name, _ in names_in(route.rule)]
     if route.query is not None:
         found.append({"in": "query", "schema": route.query})
@@ -76,7 +76,7 @@ def _headers(names: Sequence[str]) -> Described:
 
 
 def refusals_of(route: Route) -> list[type[Refusal]]:
-    """What may be answered instead, in no order: its own first among those of a status."""
+    """List the refusals of a route; its own come first among those of one status."""
     found = list(route.refuses)
     if route.method != "GET":
         found += [*ALWAYS, errors.StageClosed] if route.act and route.act.closes else ALWAYS
@@ -98,7 +98,7 @@ def refusals_of(route: Route) -> list[type[Refusal]]:
 
 
 def tellings(route: Route) -> Iterator[tuple[type[Refusal], Words]]:
-    """Refusals of a route in words, the one that says most of it first."""
+    """Yield the refusals of a route in words, the most specific first."""
     yield from ((each, each.title) for each in route.refuses)
     if route.act is not None and route.act.closes:
         yield errors.StageClosed, errors.StageClosed.title
@@ -122,7 +122,7 @@ REACH = {Scope.ALL: Words("", ""), Scope.BRANCH: Words("（本支部）", " (own
 
 
 def who_may(route: Route) -> Words:
-    """Who may ask, from the access table."""
+    """Name the roles that may ask, from the access table."""
     if route.action is None:
         return Words("不用登录", "everybody, without signing in")
     roles = ACCESS[route.action]
@@ -133,7 +133,7 @@ def who_may(route: Route) -> Words:
 
 
 def description(route: Route) -> str:
-    """What it does, who may, when it closes, and one refusal: Chinese first."""
+    """Describe a route, Chinese first: purpose, roles, closing stage, and one refusal."""
     who, (refusal, why) = who_may(route), next(tellings(route))
     code = f"`{status_of(refusal)} {refusal.slug}`"
     closes = route.act.closes if route.act else ()
@@ -151,6 +151,9 @@ def description(route: Route) -> str:
 
 
 def operation_names(routes: Sequence[Route]) -> list[str]:
-    """The operationId of each route: its own name, with the kind of process where several have it."""
+    """Name the operation of each route: its ``operationId``.
+
+    Where several routes have one name, the kind of process is added.
+    """
     called = [route.called for route in routes]
     return [f"{name}_{route.kind.value}" if called.count(name) > 1 and route.kind else name for name, route in zip(called, routes, strict=True)]

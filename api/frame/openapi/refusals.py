@@ -1,4 +1,4 @@
-"""How refusals are described (拒绝): one component for each, and one response for each status (RFC 9457)."""
+"""Descriptions of refusals (拒绝): one component for each, one response per status (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from workflow.foundation.errors import Refusal, Words
 
 
 class SinceShape(TypedDict):
-    """Something that happened since the version that the caller had seen (此后的一次变化)."""
+    """One change since the version that the caller had seen (此后的一次变化)."""
 
     at: Annotated[str, said("时间", "moment")]
     by: Annotated[str, said("办理人学工号", "staff number of the person who did it")]
@@ -30,7 +30,7 @@ class SinceShape(TypedDict):
 
 
 class ToldShape(TypedDict):
-    """Why something was not done (RFC 9457)."""
+    """The reason for a refusal (RFC 9457)."""
 
     type: Annotated[str, said("错误种类，也是说明它的地址", "kind of the problem: the address that explains it")]
     title: Annotated[str, said("种类的名称", "name of the kind")]
@@ -62,7 +62,7 @@ class InvalidShape(ToldShape):
 
 
 class StaleShape(ToldShape):
-    """What was seen is no longer what stands."""
+    """The version that was seen is no longer the present one."""
 
     version: Annotated[int, _VERSION]
     changed: NotRequired[Annotated[list[SinceShape], _CHANGED]]
@@ -102,15 +102,15 @@ CARRIES: Mapping[type[Refusal], type] = {
     errors.BranchesLack: BranchesLackingShape,
     TallyMismatch: MismatchShape,
 }
-"""What a refusal carries beside the words of all."""
+"""The shapes of refusals that carry more than the common fields."""
 TOLD_APART = (409, 412, 422)
-"""Statuses of which each refusal is a component of its own, with the slug as the constant ``type``."""
+"""Statuses whose refusals are each a component, with the slug as the constant ``type``."""
 ALWAYS = (errors.Conflict, errors.Exists)
-"""Any change may meet these: the database's constraints refuse so."""
+"""Refusals that any change may meet: the database's constraints raise them."""
 
 
 def told_apart() -> Iterator[type[Refusal]]:
-    """The refusals with a component of their own."""
+    """Yield the refusals with a component of their own."""
     return (each for each in every_refusal(Refusal) if status_of(each) in TOLD_APART)
 
 
@@ -125,7 +125,7 @@ def component_of(refusal: type[Refusal]) -> str:
 
 
 def shapes() -> list[type]:
-    """The types of what is answered instead."""
+    """List the types of refusals."""
     return [ProblemShape, ToldShape, *CARRIES.values()]
 
 
@@ -150,12 +150,12 @@ def by_status(refusals: Iterable[type[Refusal]]) -> dict[int, list[type[Refusal]
 
 
 def response_name(refusals: list[type[Refusal]]) -> str:
-    """The name of the response that any of these becomes: ``ConflictOrStageClosed``."""
+    """Name the response that any of these becomes: ``ConflictOrStageClosed``."""
     return "Or".join(each.__name__ for each in refusals if each is not errors.Exists)
 
 
 def response(refusals: list[type[Refusal]]) -> Described:
-    """The response of one status."""
+    """Describe the response of one status."""
     status = status_of(refusals[0])
     several = [reference(component_of(each)) for each in refusals] if status in TOLD_APART else [reference("ProblemShape")]
     headers = {}

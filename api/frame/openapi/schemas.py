@@ -1,6 +1,7 @@
-"""The schemas of the document (数据结构): those of records from marshmallow, those of other answers from their types.
+"""The schemas of the document (数据结构): records from marshmallow, other answers from their types.
 
-Each becomes one component. Descriptions come from ``about(…)``, from ``said(…)``, or from the words of ``api/frame/words.py``.
+Each becomes one component. Descriptions come from ``about(…)``, from ``said(…)``, or from the words
+of ``api/frame/words.py``.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ def reference(name: str) -> Described:
 
 
 def class_name(schema: Schema | type[Schema]) -> str:
-    """The name of a marshmallow schema until the whole document is known (``naming.py``)."""
+    """Name a marshmallow schema until the whole document is known (``naming.py``)."""
     cls = schema if isinstance(schema, type) else type(schema)
     return f"{cls.__name__}Changes" if not isinstance(schema, type) and schema.partial else cls.__name__
 
@@ -39,12 +40,15 @@ def class_name(schema: Schema | type[Schema]) -> str:
 
 
 def listed(words: Iterable[Word]) -> str:
-    """Each word with its Chinese: ``study 集中学习、talks 谈心谈话``."""
+    """List each word with its Chinese: ``study 集中学习、talks 谈心谈话``."""
     return "、".join(f"{word.value} {word.zh}" for word in words)
 
 
 def both_of(doc: str, zh: str = "") -> str:
-    """A docstring as a description: its term in brackets comes first, or ``zh`` where it has none."""
+    """Turn a docstring into a description.
+
+    Its term in brackets comes first, or ``zh`` where it has none.
+    """
     text = " ".join(doc.replace("``", "`").split())
     if found := BRACKETS.search(text):
         return both(Words(zh or found[1], BRACKETS.sub("", text)))
@@ -57,7 +61,7 @@ BRACKETS = re.compile(r" ?\(([^()]*[一-鿿][^()]*)\)")
 
 
 def of_words(cls: type[Word]) -> Described:
-    """The component of a vocabulary."""
+    """Describe the component of a vocabulary."""
     zh, _, en = both_of(cls.__doc__ or "").partition(" · ")
     return {"type": "string", "enum": [word.value for word in cls], "description": both(Words(f"{zh}：{listed(cls)}", en))}
 
@@ -68,17 +72,21 @@ VOCABULARIES = {cls.__name__: cls for cls in Word.__subclasses__()}
 
 
 def described(label: Words, more: Words | None) -> str:
-    """A label with its sentence of help, Chinese first."""
+    """Join a label with its sentence of help, Chinese first."""
     return both(Words(f"{label.zh}：{more.zh}", f"{label.en}: {more.en}") if more else label)
 
 
 def _field(_: object, field: fields.Field[object], *, ret: Described) -> Described:
-    """What a field says of itself beside its type; a whole vocabulary is referred to, of a part the words are told."""
+    """Describe a field beyond its type, from its own metadata.
+
+    A field that takes a whole vocabulary refers to it; one that takes a part lists the words.
+    """
     said: Described = {}
     if "label" in field.metadata:
         said["description"] = described(field.metadata["label"], field.metadata.get("help"))
     if isinstance(field, fields.Enum) and issubclass(field.enum, Word):
-        values = field.metadata["enum"]  # those that it takes: apispec would tell the whole vocabulary
+        # The words that it takes: apispec would list the whole vocabulary.
+        values = field.metadata["enum"]
         some = [field.enum(value) for value in values if value is not None]
         if len(some) < len(field.enum):
             return {**said, "enum": values, "description": f"{said['description']}（{listed(some)}）"}
@@ -99,12 +107,15 @@ class Schemas:
         self._typed: list[tuple[Any, Described]] = []
 
     def begin(self) -> None:
-        """Add what our fields say, once the plugin has its converter."""
+        """Add the descriptions of our fields, once the plugin has its converter."""
         assert self.plugin.converter is not None  # noqa: S101  (apispec has made it)
         self.plugin.converter.add_attribute_function(_field)  # type: ignore[no-untyped-call]
 
     def of(self, answer: Any) -> Described:
-        """Refer to the schema of what a route answers. A type was described before, with all others."""
+        """Refer to the schema of a route's answer.
+
+        Types were described before, all at once.
+        """
         if isinstance(answer, Body):
             found: Described = self.plugin.resolver.resolve_schema_dict(answer)  # type: ignore[union-attr]
             return found
@@ -120,7 +131,10 @@ class Schemas:
         return next(schema for each, schema in self._typed if each == answer)
 
     def describe(self, answers: Iterable[Any]) -> None:
-        """Describe all answers that are types, at once. Those they are made of become components too."""
+        """Describe all answers that are types, at once.
+
+        The types that they are made of become components too.
+        """
         typed: list[Any] = []
         typed += (each for each in answers if not isinstance(each, Body | PageOf) and each is not None and each not in typed)
         adapters = [(number, "serialization", TypeAdapter(answer)) for number, answer in enumerate(typed)]
@@ -130,7 +144,10 @@ class Schemas:
 
 
 def tell_components(components: dict[str, Described]) -> None:
-    """Give each component and each property its words, and take away the titles that only repeat a name."""
+    """Give each component and each property its words.
+
+    Titles that only repeat a name are removed.
+    """
     for name, component in components.items():
         said = component.get("description", "")
         component["description"] = both(IN_ONE[name]) if name in IN_ONE else said if " · " in said else both_of(said)
@@ -154,7 +171,7 @@ def _tell(part: object, component: str) -> None:
 
 
 def tell_of_records(components: dict[str, Described], plugin: MarshmallowPlugin, called: Mapping[type[Schema], str]) -> None:
-    """Say of each schema of ours what its class says, by the Chinese name that the routes have for it."""
+    """Describe each schema of ours by its docstring and its Chinese name in the routes."""
     assert plugin.converter is not None  # noqa: S101  (apispec has made it)
     for key, name in plugin.converter.refs.items():
         cls = key[0]
@@ -162,7 +179,11 @@ def tell_of_records(components: dict[str, Described], plugin: MarshmallowPlugin,
 
 
 def chinese_names(routes: Iterable[Route]) -> dict[type[Schema], str]:
-    """The Chinese of schemas: that of the field which holds one, of the noun which is answered, or of the act which is sent it."""
+    """Find the Chinese names of schemas.
+
+    The name comes from the field that holds the schema, from the noun of the answer, or from the
+    act whose body it is.
+    """
     found: dict[type[Schema], str] = {}
     for route in routes:
         shown = route.answers.schema if isinstance(route.answers, PageOf) else route.answers
