@@ -82,11 +82,14 @@ HEADERS = {
 }
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
-"""What a proxy of ours may call a request."""
+"""The form of a request's name that our proxy may choose."""
 
 
 def create_app(engine: Engine, settings: Settings, *, clock: Callable[[], datetime] = utc_now, newest_migration: str | None = None) -> Flask:
-    """The WSGI application of one school, ready at ``newest_migration`` (None: at any). Raises SettingsInvalid when a setting is missing."""
+    """Make the WSGI application of one school, ready at ``newest_migration`` (None: at any).
+
+    Raises SettingsInvalid when a setting is missing.
+    """
     settings.required("secret_key", "base_url")
     app = Flask(__name__, static_folder=None)
     app.json = JSON(app)
@@ -101,7 +104,7 @@ def create_app(engine: Engine, settings: Settings, *, clock: Callable[[], dateti
         app.add_url_rule(BASE + route.rule, endpoint=route.name, view_func=handler(route), methods=[route.method])
     specification = _specification()
     app.add_url_rule(f"{BASE}/openapi.json", endpoint="openapi", view_func=lambda: specification)
-    # Until there are pages, what letters link to leads to the description of the API.
+    # Until there are pages, the links in letters lead to the description of the API.
     for place in ("/", "/cycles/<path:rest>", "/invitations/<rest>"):
         app.add_url_rule(place, endpoint=place, view_func=lambda rest="": redirect("/docs"))
     app.add_url_rule("/healthz", endpoint="healthz", view_func=lambda: {"status": "ok"})
@@ -116,13 +119,17 @@ def create_app(engine: Engine, settings: Settings, *, clock: Callable[[], dateti
 
 @cache
 def _specification() -> dict[str, Any]:
-    """Describe the routes, once in a process: it takes longer than all else of an application."""
+    """Describe the routes, once in a process.
+
+    It takes longer than the rest of making an application.
+    """
     return document(ROUTES)
 
 
 def _begin() -> None:
     given = http.headers.get("X-Request-ID", "")
-    # The proxy's own name for it, so that its log and ours can be read together; a stranger's word is not taken into the log.
+    # The name that the proxy gave it, so that its log and ours can be read together;
+    # text from any other sender does not get into the log.
     g.request_id = given if service().settings.trusted_proxies and REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
     g.began = time.perf_counter()
     clear_contextvars()
@@ -142,7 +149,10 @@ def _end(response: Response) -> Response:
 
 
 def _no_connection_free(_: NoConnectionFree) -> Response:
-    """More is asked at once than there are connections to the database: told after the pool's own wait, so that nobody hangs."""
+    """Refuse a request when no connection to the database is free.
+
+    The refusal comes after the pool's own wait, so that no request hangs.
+    """
     log.warning("no-connection-free")
     return errors.refused(Busy())
 

@@ -80,7 +80,7 @@ def run_demo(
 
 
 def _write_whole(path: Path, text: str) -> None:
-    """Write a file so that readers see the old one or the new one, never half."""
+    """Write a file so that readers see the old or the new one, never half."""
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.new")
     fresh.touch(mode=0o600)
