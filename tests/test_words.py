@@ -1,4 +1,7 @@
-"""Plain English in docstrings and comments (用语): no riddle to open with, people are they, lines that fit a page."""
+"""Plain English in docstrings and comments (用语).
+
+No docstring opens with a riddle, people are "they", lines fit a page.
+"""
 
 from __future__ import annotations
 

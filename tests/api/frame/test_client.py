@@ -1,4 +1,7 @@
-"""A client that openapi-python-client generates from the description: no warning, no fault of its types, and calls that work."""
+"""A client that openapi-python-client generates from the description.
+
+It generates without a warning, its types have no fault, and its calls work.
+"""
 
 from __future__ import annotations
 

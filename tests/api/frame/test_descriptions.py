@@ -1,4 +1,7 @@
-"""The description of the API leaves nothing unsaid: words of everything are counted, names can be read, headers and refusals are told."""
+"""The description of the API is complete.
+
+Each part has its words, names can be read, headers and refusals are described.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The pages below ``/docs``: where to begin, every operation, every refusal; Chinese first, readable on a phone, nothing inline."""
+"""The pages below ``/docs``: a first walk, every operation, every refusal.
+
+Chinese first, readable on a phone, nothing inline.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The examples of the description pass: each loads through its schema, and the service finds no fault in it."""
+"""The examples of the description pass.
+
+Each loads through its schema, and the service finds no fault in it.
+"""
 
 from __future__ import annotations
 
@@ -73,7 +76,7 @@ def cast(value: Any) -> Any:
 
 @pytest.mark.parametrize(("route", "value"), SENT, ids=IDS)
 def test_the_service_finds_no_fault_in_an_example(house: House, document: Any, route: Route, value: Any) -> None:
-    """And what it answers, or refuses with, is as described: its headers, the type of a conflict."""
+    """The answer or refusal is as described: its headers, the type of a conflict."""
     path = address(route, {"year": "2024", "code": "D0101", "staff_no": "w5", "day": "2025-03-03"})
     answer = house.as_(who_may(route))(route.method, path, cast(value), seen=1)
     assert answer.status not in (400, 415, 422), answer.body
