@@ -311,4 +311,4 @@ def test_an_answer_has_an_etag_where_the_description_says_so_and_304_where_it_is
 
 
 NOT_THERE_YET = ("/duty-report", "/facts", "/proposal", "/form")
-"""What is answered empty before anybody has written it, and has no version then."""
+"""Records that are answered empty before their first writing, and have no version then."""

@@ -23,24 +23,12 @@ from workflow.appraisal.meetings.tallies import Tally, banded, sees_counts
 from workflow.appraisal.self_review.self_reviews import PARTICIPATION, ParticipationSchema, SelfReview, attendance_of
 from workflow.foundation.database import Base, act_as, word
 from workflow.foundation.errors import Conflict, Forbidden, Invalid, Words
-from workflow.foundation.fields import (
-    Answered,
-    Day,
-    LongText,
-    Moment,
-    Sent,
-    StaffNo,
-    about,
-    one_of,
-)
+from workflow.foundation.fields import Answered, Day, LongText, Moment, Sent, StaffNo, about, one_of
 from workflow.foundation.history import tracked
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import FeedbackWay, Level, Role, Severity, Stage, Standing, TallySubject, Waivable
 from workflow.people.access import Action, Caller
-from workflow.rules.acts import (
-    Act,
-    Call,
-)
+from workflow.rules.acts import Act, Call
 from workflow.rules.evidence import STANDING, OfMember, must_be_open, must_have_happened, must_stand, record_of_member
 from workflow.rules.records import Records, RecordSchema
 from workflow.rules.requirement import Missing, missing, present, requirement
