@@ -13,12 +13,12 @@ from commands.frame import acting, done, named, say, tell, told_plainly
 from workflow.acts import years
 from workflow.foundation.errors import PlanInvalid, Words
 from workflow.foundation.settings import read_settings
-from workflow.foundation.vocabulary import MAIN
+from workflow.foundation.vocabulary import MAIN, WORKING_STAGES, Stage
 from workflow.machine.asked import CLAUSES, passed_through
 from workflow.roster import imports
 from workflow.rules.acts import perform
 from workflow.workbooks.imports import Upload
-from workflow.year.cycle import Lock, processes_of
+from workflow.year.cycle import Cycle, Lock, processes_of
 from workflow.year.deadlines import STAGES_WITH_A_DAY
 from workflow.year.plan import Plan
 from workflow.year.plan_changes import plan_changes
@@ -92,13 +92,26 @@ def cycle() -> None: ...
     metavar=say(Words("环节=日期", "STAGE=DATE")),
     help=say(Words("如 report=2025-01-26；报送的期限必须有", "such as report=2025-01-26; the report must have one")),
 )
+@click.option("--past-due-ok", is_flag=True, help=say(Words("期限写成已经过去的日子也照办", "take a day that is over, too")))
 @told_plainly
-def cycle_open(plan: str, deadlines: tuple[str, ...]) -> None:
+def cycle_open(plan: str, deadlines: tuple[str, ...], past_due_ok: bool) -> None:
     days = dict(_deadline(each) for each in deadlines)
     with acting() as call:
-        year = done(call, years.OPEN_YEAR, {"plan": plan, "deadlines": days}).year
+        opened = done(call, years.OPEN_YEAR, {"plan": plan, "deadlines": days, "past_due_ok": past_due_ok})
+        year, lines = opened.year, [_holding(opened, stage) for stage in WORKING_STAGES[MAIN]]
+    for line in lines:
+        tell(line)
     zh = f"已建立{year}年度（草稿）。核对后用 cycle publish {year} 发布。"
     tell(Words(zh, f"Opened the year {year} as a draft. Check it, then publish it with cycle publish {year}."))
+
+
+def _holding(opened: Cycle, stage: Stage) -> Words:
+    """Say the day that holds for a stage, and where it comes from if it is not the stage's own."""
+    giver = opened.day_giver(stage)
+    if giver is None or giver is stage:
+        return Words(f"{stage.zh}：{opened.holds(stage) or '没有期限'}", f"{stage.value}: {opened.holds(stage) or 'no deadline'}")
+    zh = f"{stage.zh}：{opened.holds(stage)}（没有另填，随“{giver.zh}”）"
+    return Words(zh, f"{stage.value}: {opened.holds(stage)} (none of its own, that of {giver.value})")
 
 
 def _deadline(given: str) -> tuple[str, str]:

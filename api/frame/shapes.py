@@ -106,6 +106,13 @@ def process_shape(process: Process, secretary: Participant | None, today: date) 
     }
 
 
+class HoldingDayShape(TypedDict):
+    """The day that holds for a stage, and the stage that it was typed for (实际期限)."""
+
+    day: date | None
+    typed_for: Stage | None
+
+
 class CycleShape(TypedDict):
     """A year with its plan (年度)."""
 
@@ -115,6 +122,7 @@ class CycleShape(TypedDict):
     status: CycleStatus
     version: int
     deadlines: dict[str, str | None]
+    days: dict[str, HoldingDayShape]
     rules: dict[str, Any]
     guiding_text: str
     basis: list[dict[str, Any]]
@@ -137,6 +145,7 @@ def cycle_shape(cycle: Cycle) -> CycleShape:
         "status": cycle.status,
         "version": cycle.version,
         "deadlines": {stage.value: cycle.deadlines.get(stage.value) for stage in STAGES_WITH_A_DAY},
+        "days": {stage.value: {"day": cycle.holds(stage), "typed_for": cycle.day_giver(stage)} for stage in STAGES_WITH_A_DAY},
         "rules": plan["rules"],
         "guiding_text": plan["guiding_text"],
         "basis": plan["basis"],

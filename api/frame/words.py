@@ -113,6 +113,8 @@ WORDS: Mapping[str, Words] = {
     # ── the year, its plan, the school ────────────────────────────────────────────────────────────────────────────────
     "status": Words("年度状态", "status of the year"),
     "deadlines": Words("各环节期限；未设为 null", "last day of each stage; null where none is set"),
+    "days": Words("各环节实际的期限：没有填的随后面环节", "the day that holds for each stage: one without a day has that of a later stage"),
+    "typed_for": Words("这一天是给哪个环节填的", "the stage that this day was typed for"),
     "passed_through": Words("方案略过的环节", "stages that the plan passes through"),
     "rules": Words("方案里可核查的规则，键同方案文件", "rules of the plan by the keys of its file"),
     "guiding_text": Words("指导思想", "guiding text"),

@@ -37,7 +37,7 @@ from workflow.rules.kinds import ProcessKind
 from workflow.rules.records import REASON
 from workflow.rules.requirement import Waiver
 from workflow.year.cycle import Cycle, Extension, Lock, Participant, StageChange, cycle_by_year, processes_of
-from workflow.year.deadlines import extend
+from workflow.year.deadlines import extend, must_lie_ahead, past_due_ok
 from workflow.year.roll import RollSchema, amend_roll, confirm_excuse, participant, withdraw_excuse
 
 T = TypeVar("T")
@@ -52,6 +52,7 @@ class MoveSchema(Body):
     to = one_of(Stage, **about("到哪个环节", "to", "有几个去处时填写", "where there are several", example="talks"))
     reason = LongText(at_most=1000, **_REASON)
     due_on = Day(**about("本轮期限", "due on", "退回、重新打开时填写", "of a new round", example="2025-01-20"))
+    past_due_ok = past_due_ok()
 
 
 class ExtensionSchema(Body):
@@ -60,9 +61,11 @@ class ExtensionSchema(Body):
     stage = one_of(Stage, required=True, **about("环节", "stage", "哪个环节延期", "which stage", example="report"))
     due_on = Day(required=True, **about("延期到", "due on", "须晚于现有期限", "later than the present day", example="2025-02-10"))
     reason = LongText(required=True, at_most=1000, **_REASON)
+    past_due_ok = past_due_ok()
 
 
 def _move(call: Call[object], sent: Sent) -> StageChange:
+    must_lie_ahead({"due_on": sent.get("due_on")}, sent, call.now)
     return move(
         call.session,
         call.process,
@@ -78,6 +81,7 @@ def _move(call: Call[object], sent: Sent) -> StageChange:
 
 
 def _extend(call: Call[object], sent: Sent) -> Extension:
+    must_lie_ahead({"due_on": sent["due_on"]}, sent, call.now)
     return extend(call.session, call.process, stage=sent["stage"], due_on=sent["due_on"], reason=sent["reason"], by=call.by.staff_no, now=call.now)
 
 

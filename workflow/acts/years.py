@@ -6,7 +6,7 @@ Open a year, change its days, publish, close; set a day of the calendar, forget 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from marshmallow import fields
@@ -30,7 +30,7 @@ from workflow.rules.acts import (
     Call,
 )
 from workflow.year.cycle import Cycle, cycle_by_year
-from workflow.year.deadlines import STAGES_WITH_A_DAY, change_deadlines
+from workflow.year.deadlines import STAGES_WITH_A_DAY, change_deadlines, must_lie_ahead, past_due_ok
 from workflow.year.opening import close_cycle, open_cycle, publish
 from workflow.year.plan_files import find_plan, read_plan
 
@@ -51,12 +51,14 @@ class OpenSchema(Body):
 
     plan = Line(required=True, at_most=32, **about("方案", "plan", "方案文件的名称", "the name of the plan's file", example="2024"))
     deadlines = fields.Nested(Deadlines, required=True, **_DAYS)
+    past_due_ok = past_due_ok()
 
 
 class CycleSchema(Body):
     """New days. Those left out stay."""
 
     deadlines = fields.Nested(Deadlines, required=True, **_DAYS)
+    past_due_ok = past_due_ok()
 
 
 def _days(deadlines: Mapping[str, Any]) -> dict[Stage, Any]:
@@ -64,12 +66,24 @@ def _days(deadlines: Mapping[str, Any]) -> dict[Stage, Any]:
 
 
 def _open(call: Call[object], sent: Sent) -> Cycle:
+    days = _days(sent["deadlines"])
+    _must_lie_ahead(days, sent, call.now)
     try:
         name, text = find_plan(sent["plan"], call.settings.data_dir)
     except NotFound as missing:
         raise Invalid({"plan": missing.detail}) from None
     plan = read_plan(text, CLAUSES, name=name)
-    return open_cycle(call.session, plan, _days(sent["deadlines"]), now=call.now, passed_through=passed_through(plan))
+    return open_cycle(call.session, plan, days, now=call.now, passed_through=passed_through(plan))
+
+
+def _change_days(call: Call[Cycle], sent: Sent) -> None:
+    days = _days(sent.get("deadlines", {}))
+    _must_lie_ahead({stage: day for stage, day in days.items() if day != call.on.deadline(stage)}, sent, call.now)
+    change_deadlines(call.session, call.on, days, seen=call.seen, now=call.now)
+
+
+def _must_lie_ahead(days: Mapping[Stage, date | None], sent: Sent, now: datetime) -> None:
+    must_lie_ahead({f"deadlines.{stage.value}": day for stage, day in days.items()}, sent, now)
 
 
 def a_year(call: Call[object], year: int) -> Cycle:
@@ -100,7 +114,7 @@ CHANGE_DEADLINES = _act(
     "change_deadlines",
     "调整期限",
     "change the days of a year",
-    lambda call, sent: change_deadlines(call.session, call.on, _days(sent.get("deadlines", {})), seen=call.seen, now=call.now),
+    _change_days,
     sends=CycleSchema(partial=True),
     wants_version=True,
 )

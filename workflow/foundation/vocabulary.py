@@ -108,6 +108,12 @@ WORKING_STAGES: dict[Kind, tuple[Stage, ...]] = {
 KIND_OF: dict[Stage, Kind] = {stage: kind for kind, stages in STAGES.items() for stage in stages}
 
 
+def stages_from(stage: Stage) -> tuple[Stage, ...]:
+    """Return a stage and the later ones that have work in them; nothing for a stage without."""
+    working = WORKING_STAGES[KIND_OF[stage]]
+    return working[working.index(stage) :] if stage in working else ()
+
+
 class Trigger(Word):
     """An act that moves a branch to another stage (动作)."""
 

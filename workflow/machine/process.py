@@ -229,7 +229,7 @@ def _check_arguments(
     if candidates[0].asks_reason and reason is None:
         errors["reason"] = Words("必须写明理由", "a reason is required")
     if candidates[0].opens_round:
-        if due_on is None and declared is not None and has_passed(process.cycle.deadline(declared.target), now):
+        if due_on is None and declared is not None and has_passed(process.cycle.holds(declared.target), now):
             errors["due_on"] = Words("该环节的期限已过，请给出本轮的完成日期", "the day of that stage has passed: give the day of this round")
     elif due_on is not None:
         errors["due_on"] = Words(f"“{trigger.zh}”不设期限", f"{trigger.value} takes no day")

@@ -28,7 +28,7 @@ from workflow.foundation.database import Base, Numbered, any_of, notes, word
 from workflow.foundation.errors import Conflict, NotFound, Stale, Words
 from workflow.foundation.history import changed_since, tracked
 from workflow.foundation.personal import Area, Data, personal
-from workflow.foundation.vocabulary import MAIN, STAGES, WORKING_STAGES, CycleStatus, Kind, Post, Stage, Standing, Trigger
+from workflow.foundation.vocabulary import MAIN, STAGES, WORKING_STAGES, CycleStatus, Kind, Post, Stage, Standing, Trigger, stages_from
 from workflow.people.access import Action
 from workflow.people.organisation import Branch, Person
 
@@ -47,15 +47,25 @@ class Cycle(Numbered, Base):
     plan: Mapped[dict[str, Any]] = mapped_column(JSONB, info=notes("P1", "G0", "C7"))
     """``Plan.as_json()``: requirements read ``rules`` and the clauses' sentences from here."""
     deadlines: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    """Stage to ISO day, the end of that local day; a stage without one is never overdue."""
+    """Stage to ISO day, the end of that local day, as the office typed them."""
     version: Mapped[int] = mapped_column(default=1)
     changed_at: Mapped[datetime]
     published_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
 
     def deadline(self, stage: Stage) -> date | None:
+        """Return the day that the office typed for a stage."""
         day = self.deadlines.get(stage.value)
         return date.fromisoformat(day) if day else None
+
+    def day_giver(self, stage: Stage) -> Stage | None:
+        """Find the stage whose day holds for a stage: itself, or the next later one with a day."""
+        return next((each for each in stages_from(stage) if self.deadline(each) is not None), None)
+
+    def holds(self, stage: Stage) -> date | None:
+        """Return the day by which a branch must be done with a stage, before any extension."""
+        giver = self.day_giver(stage)
+        return self.deadline(giver) if giver is not None else None
 
     def asks(self, clause: str) -> bool:
         """Tell whether the plan of this year asks a clause of anybody."""

@@ -9,15 +9,34 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
-from sqlalchemy import ColumnElement, Date, Text, any_, case, cast, func, literal, null, select, update
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Date,
+    Integer,
+    ScalarSelect,
+    Text,
+    any_,
+    case,
+    cast,
+    column,
+    func,
+    literal,
+    null,
+    select,
+    type_coerce,
+    update,
+    values,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
 from workflow.foundation.database import any_of
 from workflow.foundation.errors import Conflict, Invalid, Stale, Words
+from workflow.foundation.fields import Sent, Truth, about
 from workflow.foundation.history import changed_since
-from workflow.foundation.vocabulary import WORKING_STAGES, CycleStatus, Stage, local_day
+from workflow.foundation.vocabulary import WORKING_STAGES, CycleStatus, Stage, local_day, stages_from
 from workflow.year.cycle import Cycle, Extension, Process, must_run
 
 
@@ -89,10 +108,14 @@ def extend(session: Session, process: Process, *, stage: Stage, due_on: date, re
         raise Invalid({"stage": Words("这个环节没有期限", "this stage has no deadline")})
     if process.has_left(stage):
         raise Conflict(Words(f"该支部已完成“{stage.zh}”，不需要延期", f"the branch has left {stage.value} already"))
-    given = [row.due_on for row in extensions_of(session, process.id) if row.stage is stage and row.round == process.round]
-    present = max((day for day in (process.round_due_on or process.cycle.deadline(stage), *given) if day is not None), default=None)
+    last = WORKING_STAGES[process.kind][-1]
+    of_both = select(_day_of(stage), _day_of(last)).where(Process.id == process.id)
+    present, at_most = session.execute(of_both).one()
     if present is not None and due_on <= present:
         raise Invalid({"due_on": Words(f"须晚于现有期限 {present}", f"must be later than {present}")})
+    if stage is not last and at_most is not None and due_on > at_most:
+        zh = f"不能晚于“{last.zh}”的期限 {at_most}，请先延长“{last.zh}”"
+        raise Invalid({"due_on": Words(zh, f"must not be later than the day of {last.value}, {at_most}: extend that one first")})
     must_run(process)
     row = Extension(
         process_id=process.id, stage=stage, round=process.round, due_on=due_on, reason=reason, version=process.version + 1, given_by=by, given_at=now
@@ -103,24 +126,48 @@ def extend(session: Session, process: Process, *, stage: Stage, due_on: date, re
     return row
 
 
+_GIVERS = values(column("stage", Text), column("giver", Text), column("place", Integer), column("last", Boolean), name="givers").data(
+    [
+        (stage.value, giver.value, place, giver is stages_from(stage)[-1])
+        for stage in STAGES_WITH_A_DAY
+        for place, giver in enumerate(stages_from(stage))
+    ]
+)
+"""The stages whose day may hold for a stage, the nearest first: itself and the later ones."""
+
+
 def due_day(stage: object, round_: object, round_due_on: object) -> ColumnElement[date | None]:
     """Write the SQL for the day by which a process must be done; None once filed.
 
-    It is the later of two days: the round's day, or without one the stage's deadline; and the last
-    extension of this round. This is the only place that knows it: moves, extensions and changed
-    deadlines all store its result.
+    A stage without a day of its own has the day of the next later stage that has one, with that
+    stage's extension; the day of a whole round is the last stage's. A later day that the stage got
+    itself in this round comes on top. This is the only place that knows it: moves, extensions and
+    changed deadlines all store its result.
     """
-    given = (
-        select(func.max(Extension.due_on))
-        .where(Extension.process_id == Process.id, Extension.stage == stage, Extension.round == round_)
+    here, of_round = cast(stage, Text), cast(round_due_on, Date)
+    typed = cast(Cycle.deadlines.op("->>")(_GIVERS.c.giver), Date)
+    of_giver = (
+        select(func.greatest(func.coalesce(of_round, typed), _extended_to(type_coerce(_GIVERS.c.giver, Extension.stage.type), round_)))
+        .select_from(Cycle)
+        .join(_GIVERS, _GIVERS.c.stage == here)
+        .where(Cycle.id == Process.cycle_id, case((of_round.is_not(None), _GIVERS.c.last), else_=typed.is_not(None)))
+        .order_by(_GIVERS.c.place)
+        .limit(1)
         .correlate(Process)
         .scalar_subquery()
     )
-    deadline = (
-        select(cast(Cycle.deadlines.op("->>")(cast(stage, Text)), Date)).where(Cycle.id == Process.cycle_id).correlate(Process).scalar_subquery()
-    )
-    day = func.greatest(func.coalesce(cast(round_due_on, Date), deadline), given)
-    return case((cast(stage, Text) == any_(literal([each.value for each in STAGES_WITH_A_DAY], ARRAY(Text))), day), else_=null())
+    day = func.greatest(of_giver, _extended_to(stage, round_))
+    return case((here == any_(literal([each.value for each in STAGES_WITH_A_DAY], ARRAY(Text))), day), else_=null())
+
+
+def _extended_to(stage: object, round_: object) -> ScalarSelect[date]:
+    """Select the last day to which a stage was extended in a round."""
+    given = (Extension.process_id == Process.id, Extension.stage == stage, Extension.round == round_)
+    return select(func.max(Extension.due_on)).where(*given).correlate(Process, _GIVERS).scalar_subquery()
+
+
+def _day_of(stage: Stage) -> ColumnElement[date | None]:
+    return due_day(literal(stage, Process.stage.type), Process.round, Process.round_due_on)
 
 
 def change_processes(session: Session, processes: Sequence[Process], values: Mapping[str, object]) -> None:
@@ -148,6 +195,28 @@ def change_processes(session: Session, processes: Sequence[Process], values: Map
 def has_passed(day: date | None, now: datetime) -> bool:
     """Tell whether the end of that local day is over."""
     return day is not None and day < local_day(now)
+
+
+def past_due_ok() -> Truth:
+    """Make the field by which a sender says that a day that is over is meant."""
+    zh, en = "期限写成已经过去的日子时，填 true 表示确实如此", "true if a day that is over is meant"
+    return Truth(**about("期限已过也照办", "past due ok", zh, en, example=False))
+
+
+def must_lie_ahead(days: Mapping[str, date | None], sent: Sent, now: datetime) -> None:
+    """Refuse days that are over, by field, unless ``past_due_ok`` says that they are meant.
+
+    Their letters would tell a whole school at once that it is late. Raises Invalid.
+    """
+    if sent.get("past_due_ok"):
+        return
+    faults = {
+        field: Words(f"{day} 已经过去；确实要用这一天，请加 past_due_ok: true", f"{day} is over; if it is meant, add past_due_ok: true")
+        for field, day in days.items()
+        if has_passed(day, now)
+    }
+    if faults:
+        raise Invalid(faults)
 
 
 def extensions_of(session: Session, process_id: int, *, after: int = 0, limit: int = 200) -> Sequence[Extension]:

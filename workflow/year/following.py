@@ -54,7 +54,7 @@ _LEAVE = text("""
 
 _OPEN = text("""
     insert into process (cycle_id, branch_id, kind, stage, round, version, entered_at, late, due_on)
-    select c.id, b.id, :kind, cast(:stage as text), 1, 1, :now, false, (c.deadlines ->> cast(:stage as text))::date
+    select c.id, b.id, :kind, cast(:stage as text), 1, 1, :now, false, cast(:due_on as date)
     from cycle c, branch b
     where c.id = :cycle_id and exists (select from person m where m.branch_id = b.id)
     order by b.code
@@ -72,7 +72,7 @@ def open_processes(session: Session, cycle: Cycle, *, now: datetime) -> int:
     opened = [
         row
         for kind, stage in begins.items()
-        for row in session.execute(_OPEN, {"cycle_id": cycle.id, "kind": kind.value, "stage": stage.value, "now": now})
+        for row in session.execute(_OPEN, {"cycle_id": cycle.id, "kind": kind.value, "stage": stage.value, "now": now, "due_on": cycle.holds(stage)})
     ]
     bring_into_step(session, [row.id for row in opened], now=now)
     return len({row.branch_id for row in opened})

@@ -1,4 +1,4 @@
-"""The kinds of value (取值) a plan file has: texts, titles, ratios, clauses, lists of distinct entries."""
+"""Values (取值) of a plan file: texts, titles, ratios, clauses, lists of distinct entries."""
 
 from __future__ import annotations
 

@@ -35,13 +35,45 @@ def test_a_process_is_due_when_its_stage_is_and_never_once_filed(session: Sessio
     assert came_to(session, stage).due_on == DEADLINES.get(stage)
 
 
-def test_a_stage_without_a_day_is_never_due(session: Session) -> None:
+def test_a_stage_without_a_day_has_that_of_the_next_later_stage_with_one(session: Session) -> None:
     process = a_school(session, deadlines={Stage.TALKS: date(2024, 12, 31), Stage.REPORT: date(2025, 1, 26)})
-    assert process.due_on is None
+    assert process.due_on == date(2024, 12, 31)
     all_evidence(session, process)
     came_to(session, Stage.SELF_REVIEW)
-    assert [row.due_on for row in moves_made(session, process.id)] == [date(2024, 12, 31), None]
-    assert not again(session).overdue(date(2030, 1, 1))
+    assert [row.due_on for row in moves_made(session, process.id)] == [date(2024, 12, 31), date(2025, 1, 26)]
+    assert again(session).overdue(date(2025, 1, 27))
+    assert not again(session).overdue(date(2025, 1, 26))
+
+
+def test_stages_that_no_later_day_follows_are_never_due(session: Session) -> None:
+    process = process_of(session, 2024, a_school(session).branch.code, kind=Kind.ASSESSMENT)
+    assert (process.stage, process.due_on) == (Stage.COLLECTING, None)
+    change_deadlines(session, process.cycle, {Stage.SUMMARISED: date(2025, 2, 20)}, seen=process.cycle.version, now=NOW)
+    assert process_of(session, 2024, process.branch.code, kind=Kind.ASSESSMENT).due_on == date(2025, 2, 20)
+
+
+def test_an_inherited_day_moves_with_its_own_stage(session: Session) -> None:
+    process = a_school(session, deadlines={Stage.REPORT: date(2025, 1, 26)})
+    extend(session, process, stage=Stage.REPORT, due_on=date(2025, 2, 10), reason="寒假", by="office", now=NOW)
+    assert again(session).due_on == date(2025, 2, 10)
+    change_deadlines(session, process.cycle, {Stage.REPORT: date(2025, 2, 20)}, seen=process.cycle.version, now=NOW)
+    assert again(session).due_on == date(2025, 2, 20)
+
+
+def test_an_earlier_stage_is_not_extended_beyond_the_report(session: Session) -> None:
+    process = a_school(session)
+    with pytest.raises(Invalid) as refused:
+        extend(session, process, stage=Stage.RATING, due_on=date(2025, 1, 27), reason="寒假", by="office", now=NOW)
+    assert refused.value.errors == {"due_on": ["不能晚于“报送”的期限 2025-01-26，请先延长“报送”"]}
+    extend(session, process, stage=Stage.REPORT, due_on=date(2025, 2, 10), reason="寒假", by="office", now=NOW)
+    extend(session, again(session), stage=Stage.RATING, due_on=date(2025, 2, 10), reason="寒假", by="office", now=NOW)
+
+
+def test_the_day_of_a_round_is_extended_for_all_its_stages_by_extending_the_report(session: Session, branch: Process) -> None:
+    came_to(session, Stage.FILED)
+    go(session, Trigger.RETURN, Stage.RATING, due_on=date(2025, 2, 10), now=AFTER_ALL)
+    extend(session, again(session), stage=Stage.REPORT, due_on=date(2025, 2, 20), reason="寒假", by="office", now=AFTER_ALL)
+    assert again(session).due_on == date(2025, 2, 20)
 
 
 def test_the_day_of_a_round_holds_for_all_its_stages_until_the_next_round(session: Session, branch: Process) -> None:
@@ -137,7 +169,7 @@ def test_a_changed_deadline_is_stored_everywhere_without_raising_a_version(sessi
     change_deadlines(session, branch.cycle, {Stage.STUDY: date(2024, 12, 30)}, seen=branch.cycle.version, now=NOW)
     assert (again(session).due_on, again(session).version) == (date(2024, 12, 30), 2)
     change_deadlines(session, branch.cycle, {Stage.STUDY: None}, seen=branch.cycle.version, now=NOW)
-    assert process_of(session, 2024, "D0201").due_on is None
+    assert process_of(session, 2024, "D0201").due_on == DEADLINES[Stage.TALKS]
 
 
 def test_a_changed_deadline_leaves_the_day_of_a_round_and_what_is_filed_alone(session: Session, branch: Process) -> None:
