@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from workflow.foundation import calendar, history, idempotency
 from workflow.foundation.database import Base
-from workflow.machine import kinds
+from workflow.machine import kinds, rolls
 from workflow.mail import aside, heartbeat, outbox
 from workflow.people import accounts, organisation, substitutes, throttle
 from workflow.readings import progress
@@ -23,6 +23,7 @@ DECLARED_IN = (
     evidence,
     requirement,
     kinds,
+    rolls,
     outbox,
     heartbeat,
     aside,

@@ -21,6 +21,7 @@ from workflow.foundation.database import in_short, is_away, transaction
 from workflow.foundation.idempotency import forget_old_outcomes
 from workflow.foundation.settings import Settings
 from workflow.foundation.vocabulary import utc_now
+from workflow.machine.rolls import bring_rolls_to_today
 from workflow.mail.heartbeat import beat
 from workflow.readings.progress import fold
 from workflow.reminders import Begin, queue_due
@@ -59,17 +60,19 @@ def run_worker(engine: Engine, settings: Settings, stop: Event, *, clock: Callab
 def tick(engine: Engine, settings: Settings, now: datetime, stop: Event | None = None) -> None:
     """Do all the work of the moment ``now``. A step that fails is logged and stops no other.
 
-    1. derive: find which reminders are due, and queue their letters.
-    2. deliver: hand waiting letters to the mail server.
-    3. forget: drop the outcomes kept for repeated requests that are older than a week.
-    4. fold: add the changes of branches to the counts of the dashboard.
-    5. beat: write down that the tick has ended, and which of the steps failed.
+    1. follow: once a local day, bring rolls into step with posts that begin or end on it.
+    2. derive: find which reminders are due, and queue their letters.
+    3. deliver: hand waiting letters to the mail server.
+    4. forget: drop the outcomes kept for repeated requests that are older than a week.
+    5. fold: add the changes of branches to the counts of the dashboard.
+    6. beat: write down that the tick has ended, and which of the steps failed.
 
     A letter that cannot be written or sent is put aside and is no failure of its step. While the
     database is away no step can be done: raises DBAPIError at once.
     """
     begin = partial(transaction, engine, actor=WORKER)
     steps: dict[str, Callable[[], object]] = {
+        "follow": partial(_in_one_transaction, begin, bring_rolls_to_today, now),
         "derive": partial(_derive, begin, settings, now),
         "deliver": partial(_deliver, engine, settings, now, stop),
         "forget": partial(_in_one_transaction, begin, forget_old_outcomes, now),

@@ -245,7 +245,7 @@ def _form(call: Call[object], written: Form) -> FormShape:
         "cycle": process.cycle.year,
         "title": plan["title"],
         "recipient": plan["recipient"],
-        "branch": branch_shape(process.branch),
+        "branch": branch_shape(process),
         "secretary": person_shape(secretaries(session, [process.id]).get(process.id)),
         "stage": process.stage,
         "round": process.round,

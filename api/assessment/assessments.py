@@ -117,6 +117,7 @@ class AssessmentsQuery(Page):
 
     stage = one_of(Stage, among=STAGES[KIND.kind], **about("环节", "stage", "只要处于该环节的", "branches at this stage", example="summarised"))
     overdue = YesNo(**about("是否逾期", "overdue", "true 只要逾期的", "true for those past their day", example=True))
+    ended = YesNo(**about("不再参加的", "ended", "true 只要不再参加的", "true for those that take no part", example=False))
     unit = Line(**about("单位", "unit", "所在单位的名称或代码", "name or code of the unit", example="物理学院"))
     q = Line(at_most=50, **about("查找", "words", "支部名称或代码里的字", "words in the name or code of the branch", example="物理"))
 
@@ -130,6 +131,7 @@ def list_assessments(call: Call[object], query: Sent, year: int) -> object:
         today=call.today,
         stage=query.get("stage"),
         overdue=query.get("overdue"),
+        ended=query.get("ended"),
         unit=query.get("unit"),
         words=query.get("q"),
         after=after_of(query, "", natural),
@@ -159,7 +161,7 @@ assert ACTS.advance_many is not None  # noqa: S101  (the kind is declared so)
 @routes.post(f"{CYCLE}/assessments/advance", ACTS.advance_many, answers=Items[MovedShape], refuses=(BranchesLack, MoveNotPossible))
 def advance_branches(call: Call[object], done: Done) -> object:
     """Advance many branches at once, all or none. A refusal lists all that any of them lacks."""
-    return {"items": [{**change_shape(change), "branch": branch_shape(change.process.branch)} for change in done.rows]}
+    return {"items": [{**change_shape(change), "branch": branch_shape(change.process)} for change in done.rows]}
 
 
 class SlotShape(TypedDict):
@@ -175,7 +177,7 @@ class SlotShape(TypedDict):
 def list_sessions(call: Call[object], cycle: Cycle) -> object:
     """List branches that report on site in their order; those without a day come last."""
     rows = on_site(call.session, cycle)
-    return {"items": [{"held_on": row.held_on, "place": row.place, "order": row.position, "branch": branch_shape(branch)} for row, branch in rows]}
+    return {"items": [{"held_on": row.held_on, "place": row.place, "order": row.position, "branch": branch_shape(process)} for row, process in rows]}
 
 
 def _assessment(call: Call[object]) -> Answer:
@@ -200,7 +202,7 @@ def read_assessment(call: Call[object]) -> object:
     announced: AnnouncedShape = {
         "cycle": process.cycle.year,
         "kind": process.kind,
-        "branch": branch_shape(process.branch),
+        "branch": branch_shape(process),
         "result": result_shape(result),
     }
     return announced

@@ -75,7 +75,7 @@ def decision_shape(year: int, row: Decision) -> DecisionShape:
         "attendees": [each.staff_no for each in row.attendees],
         "due": row.due,
         "results": {
-            each.process.branch.code: {"name": each.process.branch.name, "result": each.result, "reason": each.reason, "inputs": each.inputs}
+            each.process.branch.code: {"name": each.process.branch_name, "result": each.result, "reason": each.reason, "inputs": each.inputs}
             for each in row.results
         },
         "confirmed_by": row.confirmed_by,
@@ -90,7 +90,7 @@ def _shown(call: Call[object], row: Decision) -> ListingShape:
     """Show a decision with the 优秀党支部 that follow from it."""
     return {
         **decision_shape(row.cycle.year, row),
-        "excellent": [branch_shape(each.process.branch) for each in excellent_by(call.session, row)],
+        "excellent": [branch_shape(each.process) for each in excellent_by(call.session, row)],
     }
 
 
@@ -109,7 +109,7 @@ def read_decision(call: Call[object], year: int) -> object:
         "cycle": year,
         "held_on": found.decision.held_on,
         "number": found.decision.number,
-        "excellent": [branch_shape(branch) for branch in found.excellent],
+        "excellent": [branch_shape(each) for each in found.excellent],
         "published_at": found.decision.published_at,
     }
     return announced

@@ -158,7 +158,7 @@ def sheet_shape(sheet: Sheet, call: Call[object]) -> SheetShape:
     report, share, rectified, ballot = sheet.report, sheet.excellent, sheet.rectified, sheet.committee_appraisal
     shape: SheetShape = {
         "cycle": sheet.process.cycle.year,
-        "branch": branch_shape(sheet.process.branch),
+        "branch": branch_shape(sheet.process),
         "stage": sheet.process.stage,
         "secretary": person_shape(sheet.secretary),
         "members": sheet.members,

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import date
+from typing import NotRequired
+
+from typing_extensions import TypedDict
+
 from api.branch.process import tag_of_process
 from api.frame.address import BRANCH, NUMBER, location
 from api.frame.lists import Page, after_of, listed, natural, number
 from api.frame.routes import Answer, Routes, Tag
-from api.frame.shapes import Listed, ProcessShape, RollShape, WaiverShape, process_shape, roll_shape, waiver_shape
+from api.frame.shapes import Listed, ProcessShape, WaiverShape, process_shape, waiver_shape
 from workflow.acts.processes import OF_KIND
 from workflow.appraisal import KIND
 from workflow.foundation.fields import Sent
-from workflow.foundation.vocabulary import Role
+from workflow.foundation.vocabulary import ExcuseKind, LeftReason, Post, Role, Standing
 from workflow.people.access import Action
 from workflow.rules.acts import Call
 from workflow.rules.evidence import record_of, records_of
@@ -75,6 +80,55 @@ def withdraw_waiver(call: Call[object], row: Waiver) -> object:
 
 
 # ── the roll ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class RollShape(TypedDict):
+    """A line of a roll; plain members read the names alone (名册一行)."""
+
+    staff_no: str
+    name: str
+    standing: NotRequired[Standing]
+    post: NotRequired[Post | None]
+    title: NotRequired[str | None]
+    on_committee: NotRequired[bool]
+    leads: NotRequired[bool]
+    cadre: NotRequired[bool]
+    voting: NotRequired[bool]
+    punished_on: NotRequired[date | None]
+    excused_kind: NotRequired[ExcuseKind | None]
+    excused_reason: NotRequired[str | None]
+    excused_confirmed_by: NotRequired[str | None]
+    joined_on: NotRequired[date | None]
+    left_on: NotRequired[date | None]
+    left_reason: NotRequired[LeftReason | None]
+    rated_here: NotRequired[bool]
+    has_address: NotRequired[bool]
+    """False: letters do not reach them, tell them in person."""
+    version: NotRequired[int]
+
+
+def roll_shape(row: Participant) -> RollShape:
+    return {
+        "staff_no": row.staff_no,
+        "name": row.name,
+        "standing": row.standing,
+        "post": row.post,
+        "title": row.title,
+        "on_committee": row.on_committee,
+        "leads": row.leads,
+        "cadre": row.cadre,
+        "voting": row.voting,
+        "punished_on": row.punished_on,
+        "excused_kind": row.excused_kind,
+        "excused_reason": row.excused_reason,
+        "excused_confirmed_by": row.excused_confirmed_by,
+        "joined_on": row.joined_on,
+        "left_on": row.left_on,
+        "left_reason": row.left_reason,
+        "rated_here": row.rated_here,
+        "has_address": row.person.email is not None,
+        "version": row.version,
+    }
 
 
 def _roll_line(call: Call[object], row: Participant) -> RollShape:

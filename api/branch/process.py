@@ -16,7 +16,20 @@ from api.frame.errors import language
 from api.frame.lists import Page, after_of, listed, number
 from api.frame.records import collection_routes
 from api.frame.routes import Answer, Routes, Tag
-from api.frame.shapes import ChangeShape, CheckShape, Items, Listed, MadeShape, OptionShape, change_shape, option_shape, unmet_shape, waiver_shape
+from api.frame.shapes import (
+    ChangeShape,
+    CheckShape,
+    Items,
+    Listed,
+    MadeShape,
+    OptionShape,
+    ProcessShape,
+    change_shape,
+    option_shape,
+    process_shape,
+    unmet_shape,
+    waiver_shape,
+)
 from workflow.acts.processes import OF_KIND, ProcessActs
 from workflow.foundation.errors import MoveNotPossible, RequirementsUnmet, Words
 from workflow.foundation.fields import (
@@ -30,13 +43,15 @@ from workflow.foundation.vocabulary import STAGES, Kind, Stage, Trigger
 from workflow.machine.gate import checklist
 from workflow.machine.kinds import KINDS
 from workflow.machine.process import moves_made, options
+from workflow.roster import ending
 from workflow.rules.acts import Call
 from workflow.rules.evidence import records_of
 from workflow.rules.kinds import ProcessKind
 from workflow.rules.moves import Move
 from workflow.rules.requirement import Waiver
-from workflow.year.cycle import Extension, StageChange
+from workflow.year.cycle import Extension, Process, StageChange
 from workflow.year.deadlines import extensions_of
+from workflow.year.roll import secretaries
 
 
 class HistoryShape(TypedDict):
@@ -110,6 +125,7 @@ def process_routes(kind: Kind) -> Routes:
     _history_route(routes, declared)
     _move_routes(routes, declared, done)
     _extension_routes(routes, declared, done)
+    _ending_routes(routes, kind)
     return routes
 
 
@@ -211,3 +227,20 @@ def _extension_routes(routes: Routes, kind: ProcessKind, acts: ProcessActs) -> N
     def give_extension(call: Call[object], row: Extension) -> object:
         """Give a later day for a stage, with a reason."""
         return Answer(extension_shape(row), location=location(f"{AT[kind.kind]}/extensions", call.process))
+
+
+def _ending_routes(routes: Routes, kind: Kind) -> None:
+    end, resume = ending.OF_KIND[kind]
+
+    def shown(call: Call[object], process: Process) -> ProcessShape:
+        return process_shape(process, secretaries(call.session, [process.id]).get(process.id), call.today)
+
+    @routes.post(f"{AT[kind]}/end", end, answers=ProcessShape)
+    def end_process(call: Call[object], process: Process) -> object:
+        """Take a branch out of the year: merged, dissolved, temporary or new. Its records stay."""
+        return Answer(shown(call, process), version=process.version)
+
+    @routes.post(f"{AT[kind]}/resume", resume, answers=ProcessShape)
+    def resume_process(call: Call[object], process: Process) -> object:
+        """Let a branch take part again, at the stage where it stood."""
+        return Answer(shown(call, process), version=process.version)

@@ -8,17 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Generic, NotRequired, TypeVar
+from typing import Any, Generic, TypeVar
 
 from typing_extensions import TypedDict
 
 from api.frame.address import place_of
 from workflow.foundation.fields import Body
-from workflow.foundation.vocabulary import CycleStatus, Kind, Post, Severity, Stage, Standing, Trigger, Waivable
+from workflow.foundation.vocabulary import CycleStatus, EndedWhy, Kind, Severity, Stage, Trigger, Waivable
 from workflow.machine.asked import BY_NAME
 from workflow.machine.gate import Subject, Unmet
 from workflow.machine.process import Option
-from workflow.people.organisation import Branch
 from workflow.rules.evidence import Retractable
 from workflow.rules.requirement import Waiver
 from workflow.year.cycle import Cycle, Participant, Process, StageChange
@@ -66,6 +65,16 @@ class BranchShape(TypedDict):
     unit: str
 
 
+class EndedShape(TypedDict):
+    """The reason for which a branch takes no part any more (不再参加)."""
+
+    at: datetime
+    by: str
+    why: EndedWhy
+    into: str | None
+    reason: str | None
+
+
 class ProcessShape(TypedDict):
     """The stage of one branch, with its days (支部所在环节)."""
 
@@ -79,6 +88,7 @@ class ProcessShape(TypedDict):
     due_on: date | None
     overdue: bool
     late: bool
+    ended: EndedShape | None
     secretary: PersonShape | None
 
 
@@ -86,15 +96,23 @@ def person_shape(row: Participant | None) -> PersonShape | None:
     return None if row is None else {"staff_no": row.staff_no, "name": row.name}
 
 
-def branch_shape(branch: Branch) -> BranchShape:
-    return {"code": branch.code, "name": branch.name, "unit": branch.unit_name}
+def branch_shape(process: Process) -> BranchShape:
+    """Show the branch of a process by its names of that year."""
+    return {"code": process.branch.code, "name": process.branch_name, "unit": process.unit_name}
+
+
+def ended_shape(process: Process) -> EndedShape | None:
+    if process.ended_at is None or process.ended_by is None or process.ended_why is None:
+        return None
+    into = process.ended_into.code if process.ended_into is not None else None
+    return {"at": process.ended_at, "by": process.ended_by, "why": process.ended_why, "into": into, "reason": process.ended_reason}
 
 
 def process_shape(process: Process, secretary: Participant | None, today: date) -> ProcessShape:
     return {
         "cycle": process.cycle.year,
         "kind": process.kind,
-        "branch": branch_shape(process.branch),
+        "branch": branch_shape(process),
         "stage": process.stage,
         "round": process.round,
         "version": process.version,
@@ -102,6 +120,7 @@ def process_shape(process: Process, secretary: Participant | None, today: date) 
         "due_on": process.due_on,
         "overdue": process.overdue(today),
         "late": process.late,
+        "ended": ended_shape(process),
         "secretary": person_shape(secretary),
     }
 
@@ -274,49 +293,6 @@ def change_shape(row: StageChange) -> ChangeShape:
         "late": row.late,
         "by": row.made_by,
         "at": row.made_at,
-    }
-
-
-class RollShape(TypedDict):
-    """A line of a roll; plain members read the names alone (名册一行)."""
-
-    staff_no: str
-    name: str
-    standing: NotRequired[Standing]
-    post: NotRequired[Post | None]
-    title: NotRequired[str | None]
-    on_committee: NotRequired[bool]
-    leads: NotRequired[bool]
-    cadre: NotRequired[bool]
-    voting: NotRequired[bool]
-    punished_on: NotRequired[date | None]
-    excused_reason: NotRequired[str | None]
-    excused_confirmed_by: NotRequired[str | None]
-    left_on: NotRequired[date | None]
-    rated_here: NotRequired[bool]
-    has_address: NotRequired[bool]
-    """False: letters do not reach them, tell them in person."""
-    version: NotRequired[int]
-
-
-def roll_shape(row: Participant) -> RollShape:
-    return {
-        "staff_no": row.staff_no,
-        "name": row.name,
-        "standing": row.standing,
-        "post": row.post,
-        "title": row.title,
-        "on_committee": row.on_committee,
-        "leads": row.leads,
-        "cadre": row.cadre,
-        "voting": row.voting,
-        "punished_on": row.punished_on,
-        "excused_reason": row.excused_reason,
-        "excused_confirmed_by": row.excused_confirmed_by,
-        "left_on": row.left_on,
-        "rated_here": row.rated_here,
-        "has_address": row.person.email is not None,
-        "version": row.version,
     }
 
 

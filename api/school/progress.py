@@ -48,6 +48,7 @@ class BranchesQuery(Page):
 
     stage = one_of(Stage, among=STAGES[MAIN], **about("环节", "stage", "只要处于该环节的", "branches at this stage", example="talks"))
     overdue = YesNo(**about("是否逾期", "overdue", "true 只要逾期的", "true for those past their day", example=True))
+    ended = YesNo(**about("不再参加的", "ended", "true 只要不再参加的", "true for those that take no part", example=False))
     unit = Line(**about("单位", "unit", "所在单位的名称或代码", "name or code of the unit", example="物理学院"))
     q = Line(at_most=50, **about("查找", "words", "支部名称或代码里的字", "words in the name or code of the branch", example="物理"))
     changed_since = Line(
@@ -137,6 +138,7 @@ class ProgressShape(TypedDict):
     due_soon: int
     returned: int
     late: int
+    ended: int
 
 
 @routes.get(f"{CYCLE}/progress", action=Action.READ_SCHOOL, answers=ProgressShape, query=ProgressQuery(), zh="全校进度", polled=True)
@@ -157,6 +159,7 @@ def read_progress(call: Call[object], query: Sent, year: int) -> object:
         "due_soon": seen.due_soon,
         "returned": seen.returned,
         "late": seen.late,
+        "ended": seen.ended,
     }
     return Answer(body, tagged=body)
 
@@ -170,7 +173,7 @@ def list_branches(call: Call[object], query: Sent, year: int) -> object:
     """
     cycle = cycle_by_year(call.session, year)
     if "changed_since" in query:
-        if beside := [name for name in ("stage", "overdue", "unit", "q", "after") if name in query]:
+        if beside := [name for name in ("stage", "overdue", "ended", "unit", "q", "after") if name in query]:
             raise Invalid({name: Words("不能与 changed_since 同用", "does not go with changed_since") for name in beside})
         (rows, named), following = changed_branches(
             call.session, cycle, after_of(query, Cursor("0", 0), Cursor.read, "changed_since"), limit=query["limit"], today=call.today
@@ -182,6 +185,7 @@ def list_branches(call: Call[object], query: Sent, year: int) -> object:
         today=call.today,
         stage=query.get("stage"),
         overdue=query.get("overdue"),
+        ended=query.get("ended"),
         unit=query.get("unit"),
         words=query.get("q"),
         after=after_of(query, "", natural),

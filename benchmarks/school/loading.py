@@ -160,8 +160,10 @@ _MANY_BRANCHES = """
     from generate_series(1, %s) n
 """
 _MANY_PROCESSES = """
-    insert into process (cycle_id, branch_id, kind, stage, round, version, entered_at, due_on, late)
-    select %s, id, 'appraisal', (%s::text[])[1 + id %% 6], 1, 1, now(), %s, false
+    insert into process (cycle_id, branch_id, kind, stage, round, version, entered_at, due_on, late,
+        branch_name, unit_code, unit_name)
+    select %s, id, 'appraisal', (%s::text[])[1 + id %% 6], 1, 1, now(), %s, false,
+        name, unit_code, unit_name
     from branch order by id
 """
 

@@ -38,11 +38,7 @@ def load_people(connection: Connection[Any], scale: Scale, days: Days, cycle: in
         connection,
         "branch",
         "id code name unit_code unit_name has_committee",
-        (
-            f"{b.number}\t{b.code}\t第{b.number}党支部\tU{b.number % 100}"
-            f"\t第{b.number % 100}学院党委\t{b.has_committee}\n"
-            for b in every
-        ),
+        (f"{b.number}\t{b.code}\t{_named(b)}\t{b.has_committee}\n" for b in every),
     )
     copy(
         connection,
@@ -76,7 +72,8 @@ def load_people(connection: Connection[Any], scale: Scale, days: Days, cycle: in
     copy(
         connection,
         "process",
-        "id cycle_id branch_id kind stage round version entered_at due_on late",
+        "id cycle_id branch_id kind stage round version entered_at due_on late"
+        " branch_name unit_code unit_name",
         _processes(every, days, cycle),
     )
     copy(
@@ -102,15 +99,22 @@ def _tokens(every: list[Branch]) -> Iterator[str]:
             yield f"{branch.person(place)}\tbench\t{secret}\t{NOW}\t{ends}\t{number}\n"
 
 
+def _named(b: Branch) -> str:
+    return f"第{b.number}党支部\tU{b.number % 100}\t第{b.number % 100}学院党委"
+
+
 def _processes(every: list[Branch], days: Days, cycle: int) -> Iterator[str]:
     for b in every:
         yield (
             f"{b.process}\t{cycle}\t{b.number}\tappraisal\t{b.stage}\t1\t1\t{NOW}"
-            f"\t{days.deadline}\tf\n"
+            f"\t{days.deadline}\tf\t{_named(b)}\n"
         )
     for b in every:
         number = len(every) + b.number
-        yield f"{number}\t{cycle}\t{b.number}\tassessment\tcollecting\t1\t1\t{NOW}\t{NULL}\tf\n"
+        yield (
+            f"{number}\t{cycle}\t{b.number}\tassessment\tcollecting\t1\t1\t{NOW}\t{NULL}\tf"
+            f"\t{_named(b)}\n"
+        )
 
 
 def _rolls(every: list[Branch], scale: Scale) -> Iterator[str]:

@@ -11,13 +11,20 @@ from workflow.acts import people, processes, years
 from workflow.foundation.vocabulary import Kind
 from workflow.machine import committee
 from workflow.machine.kinds import KINDS
-from workflow.roster import imports, posts
+from workflow.roster import ending, imports, posts
+from workflow.roster import people as members
 from workflow.rules.acts import AnyAct
 
-OF_SCHOOL: tuple[AnyAct, ...] = (*people.ACTS, *posts.ACTS, *imports.ACTS, *years.ACTS)
+OF_SCHOOL: tuple[AnyAct, ...] = (*people.ACTS, *posts.ACTS, *imports.ACTS, *members.ACTS, *years.ACTS)
 """The acts that belong to no kind of process."""
 OF_KIND: Mapping[Kind, tuple[AnyAct, ...]] = {
-    kind: (*processes.OF_KIND[kind].all, *each.acts, *(committee.ACTS if kind is committee.KIND else ())) for kind, each in KINDS.items()
+    kind: (
+        *processes.OF_KIND[kind].all,
+        *each.acts,
+        *(committee.ACTS if kind is committee.KIND else ()),
+        *ending.OF_KIND[kind],
+    )
+    for kind, each in KINDS.items()
 }
 """The acts of each kind: of every process, of its rooms' records, and of the committee."""
 ACTS: tuple[AnyAct, ...] = (*OF_SCHOOL, *(act for acts in OF_KIND.values() for act in acts))

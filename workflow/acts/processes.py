@@ -25,6 +25,7 @@ from workflow.foundation.vocabulary import WORKING_STAGES, Kind, Stage, Trigger,
 from workflow.machine import waivers
 from workflow.machine.kinds import KINDS
 from workflow.machine.process import move, move_together
+from workflow.machine.rolls import settle_where_rated
 from workflow.people.access import Action
 from workflow.rules.acts import (
     Act,
@@ -167,6 +168,17 @@ def _line(call: Call[object], staff_no: str) -> Participant:
     return participant(call.session, call.process.id, staff_no, held=True)
 
 
+def _change_line(call: Call[Participant], sent: Sent) -> None:
+    amend_roll(call.session, call.process, call.on, sent, seen=call.seen, by=call.by)
+    if "rated_here" not in sent:
+        return
+    settle_where_rated(call.session, [call.process.id])
+    call.session.refresh(call.on)
+    if call.on.rated_here is not sent["rated_here"]:
+        zh = f"{call.on.name}已在别的支部报送，或者不在本支部的名册上，请先处理那一个支部"
+        raise Conflict(Words(zh, f"{call.on.name} was reported by another branch, or is on this roll no more"))
+
+
 def _and_the_line(does: Callable[[Call[Participant], Sent], object]) -> Callable[[Call[Participant], Sent], Participant]:
     """Wrap a function of a line of the roll, so that the act returns the line."""
 
@@ -245,7 +257,7 @@ def _excusing(kind: ProcessKind) -> dict[str, Act[Participant, Participant]]:
     if not kind.excusing:
         return {}
     act = partial(_act, kind, on=_line, link="roll")
-    change = _and_the_line(lambda call, sent: amend_roll(call.session, call.process, call.on, sent, seen=call.seen, by=call.by))
+    change = _and_the_line(_change_line)
     withdraw = _and_the_line(lambda call, sent: withdraw_excuse(call.session, call.process, call.on))
     confirm = _and_the_line(lambda call, sent: confirm_excuse(call.session, call.process, call.on, by=call.by))
     changing = {"sends": RollSchema(partial=True), "wants_version": True}

@@ -29,7 +29,6 @@ from workflow.rules.kinds import ProcessKind
 from workflow.rules.moves import Move, earlier
 from workflow.rules.records import Records
 from workflow.rules.requirement import Requirement
-from workflow.year.roll import secretaries
 
 _ALL, _WORK = STAGES[Kind.APPRAISAL], WORKING_STAGES[Kind.APPRAISAL]
 
@@ -87,8 +86,7 @@ ACTS: tuple[AnyAct, ...] = (
 
 
 def _history_seen(call: Call[object]) -> ColumnElement[bool]:
-    secretary = secretaries(call.session, [call.process.id]).get(call.process.id)
-    return visible_history(call.by, call.process.branch.code, secretary.staff_no if secretary else None)
+    return visible_history(call.by, call.process.branch.code)
 
 
 KIND = ProcessKind(

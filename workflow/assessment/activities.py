@@ -236,7 +236,7 @@ def _must_not_be_summarised(session: Session, row: Activity) -> None:
     The material of such a branch must not change any more. Raises StageClosed.
     """
     ids = session.scalars(select(Attendance.process_id).where(Attendance.activity_id == row.id).distinct()).all()
-    must_be_collecting((each.branch.name, each.stage) for each in processes(session, ids, lock=Lock.EVIDENCE))
+    must_be_collecting((each.branch_name, each.stage) for each in processes(session, ids, lock=Lock.EVIDENCE))
 
 
 def must_be_collecting(branches: Iterable[tuple[str, Stage]]) -> None:

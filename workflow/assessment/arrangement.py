@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, select, true
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import Mapped, Session, contains_eager, mapped_column
 
 from workflow.foundation.database import Base, any_of, notes, word
 from workflow.foundation.errors import Conflict, Invalid, Words
@@ -126,16 +126,17 @@ def arrangements_of(session: Session, process_ids: Sequence[int]) -> dict[int, A
     return {row.process_id: row for row in rows}
 
 
-def on_site(session: Session, cycle: Cycle) -> Sequence[tuple[Arrangement, Branch]]:
+def on_site(session: Session, cycle: Cycle) -> Sequence[tuple[Arrangement, Process]]:
     """List the branches that report on site, by day, place and order, in one query."""
     rows = session.execute(
-        select(Arrangement, Branch)
+        select(Arrangement, Process)
         .join(Process, Process.id == Arrangement.process_id)
-        .join(Branch, Branch.id == Process.branch_id)
-        .where(Arrangement.cycle_id == cycle.id, Arrangement.mode == ReportMode.ON_SITE)
+        .join(Process.branch)
+        .options(contains_eager(Process.branch))
+        .where(Process.ended_at.is_(None), Arrangement.cycle_id == cycle.id, Arrangement.mode == ReportMode.ON_SITE)
         .order_by(Arrangement.held_on, Arrangement.place, Arrangement.position, Branch.code)
     )
-    return [(row, branch) for row, branch in rows]
+    return [(row, process) for row, process in rows]
 
 
 def arrange(session: Session, process: Process, body: Sent, *, seen: int) -> None:
@@ -177,8 +178,7 @@ def _must_be_free(session: Session, process: Process, row: Arrangement) -> None:
     # Without a flush: the index would refuse first, and name nobody.
     with session.no_autoflush:
         other = session.scalar(
-            select(Branch.name)
-            .join(Process, Process.branch_id == Branch.id)
+            select(Process.branch_name)
             .join(Arrangement, Arrangement.process_id == Process.id)
             .where(
                 Arrangement.cycle_id == process.cycle_id,

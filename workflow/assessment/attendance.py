@@ -27,7 +27,7 @@ from workflow.foundation.fields import Sent
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import CycleStatus, Kind, Presence, Stage, local_day
 from workflow.people.access import Action, Caller
-from workflow.people.organisation import Branch, Person
+from workflow.people.organisation import Person
 from workflow.rules.acts import (
     Act,
     AnyAct,
@@ -162,7 +162,7 @@ def changes(session: Session, activity: Activity, rows: Mapping[str, Presence | 
     before = {
         staff_no: AttendanceLine(Home(process_id, branch, stage, name), presence)
         for staff_no, presence, process_id, branch, stage, name in session.execute(
-            select(Attendance.staff_no, Attendance.presence, Process.id, Branch.name, Process.stage, Person.name)
+            select(Attendance.staff_no, Attendance.presence, Process.id, Process.branch_name, Process.stage, Person.name)
             .join(Process, Process.id == Attendance.process_id)
             .join(Process.branch)
             .join(Person, Person.staff_no == Attendance.staff_no)
@@ -171,7 +171,7 @@ def changes(session: Session, activity: Activity, rows: Mapping[str, Presence | 
     }
     on_rolls: defaultdict[str, list[Home]] = defaultdict(list)
     for staff_no, process_id, branch, stage, name in session.execute(
-        select(Person.staff_no, Process.id, Branch.name, Process.stage, Participant.name)
+        select(Person.staff_no, Process.id, Process.branch_name, Process.stage, Participant.name)
         .join(Participant.process)
         .join(Process.branch)
         .join(Participant.person)

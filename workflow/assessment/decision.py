@@ -52,7 +52,7 @@ from workflow.foundation.history import tracked
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import Kind, Level
 from workflow.people.access import SCHOOL_READERS, Action, Caller
-from workflow.people.organisation import Branch, Person
+from workflow.people.organisation import Person
 from workflow.rules.evidence import STANDING, Retractable, must_have_happened
 from workflow.year.cycle import Cycle, Lock, Process, must_be_running, processes_of
 
@@ -332,7 +332,7 @@ class Announcement:
     """The latest published decision, and the 优秀党支部 of the year (公布的结果)."""
 
     decision: Decision
-    excellent: Sequence[Branch]
+    excellent: Sequence[Process]
 
 
 def announcement(session: Session, cycle: Cycle) -> Announcement:
@@ -341,4 +341,4 @@ def announcement(session: Session, cycle: Cycle) -> Announcement:
     if not held:
         raise NotFound
     last = max((row.decision for row in held), key=lambda decision: decision.id)
-    return Announcement(last, [row.process.branch for row in held if row.result is Level.EXCELLENT])
+    return Announcement(last, [row.process for row in held if row.result is Level.EXCELLENT])

@@ -159,6 +159,50 @@ class Standing(Word):
     PROBATIONARY = "probationary", "预备党员"
 
 
+class LeftReason(Word):
+    """The reason for which somebody left a branch, or the school's organisation (离开原因)."""
+
+    MOVED = "moved", "转入本校其他支部"
+    TRANSFERRED = "transferred", "组织关系转出"
+    GRADUATED = "graduated", "毕业离校"
+    DIED = "died", "去世"
+    RESIGNED = "resigned", "退党"
+    REMOVED = "removed", "劝其退党"
+    STRUCK_OFF = "struck_off", "除名"
+    EXPELLED = "expelled", "开除党籍"
+    OTHER = "other", "其他"
+
+
+class ExcuseKind(Word):
+    """The kind of reason for which somebody is left out of what their branch does (未参加原因)."""
+
+    ABROAD = "abroad", "出国（境）六个月以上"
+    ILL = "ill", "长期患病"
+    OLD = "old", "年老体弱"
+    MOBILE = "mobile", "流动党员"
+    OTHER = "other", "其他"
+
+
+class PunishmentKind(Word):
+    """A punishment by the Party that leaves somebody a member (党纪处分)."""
+
+    WARNING = "warning", "警告"
+    SERIOUS_WARNING = "serious_warning", "严重警告"
+    POSTS_REMOVED = "posts_removed", "撤销党内职务"
+    PROBATION = "probation", "留党察看"
+    OTHER = "other", "其他处分"
+
+
+class EndedWhy(Word):
+    """The reason for which a branch takes no part any more (不再参加的原因)."""
+
+    MERGED = "merged", "并入其他支部"
+    DISSOLVED = "dissolved", "撤销"
+    TEMPORARY = "temporary", "临时支部"
+    NEW = "new", "新成立"
+    OTHER = "other", "其他"
+
+
 class Severity(Word):
     """The weight of a requirement (性质): ``hard`` and ``soft`` block, a ``sign`` is only shown."""
 

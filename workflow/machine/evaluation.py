@@ -144,7 +144,7 @@ def _everywhere(until: Mapping[str, Stage], *, processes: str = "", rows: str = 
         for name, last in until.items()
         for each in [BY_NAME[name]]
     )
-    running = f"select p.id from process p join cycle c on c.id = p.cycle_id where c.status = %(published)s {processes}"  # noqa: S608
+    running = f"select p.id from process p join cycle c on c.id = p.cycle_id where c.status = %(published)s and p.ended_at is null {processes}"  # noqa: S608
     of_kinds = [
         f"{_rows(ours)} where m.process_id = any(array({running} and p.kind = '{kind.value}')) {rows}"
         for kind, ours in _by_kind(tuple(until)).items()
@@ -153,7 +153,7 @@ def _everywhere(until: Mapping[str, Stage], *, processes: str = "", rows: str = 
         with dropped as materialized (
             select c.id as cycle_id, jsonb_object_keys(c.plan -> 'not_asked') as clause from cycle c where c.status = %(published)s
         ), page as (
-            select e.*, p.kind, p.cycle_id, c.year, b.code, b.name as branch_name, b.unit_name, p.due_on, asked.number
+            select e.*, p.kind, p.cycle_id, c.year, b.code, p.branch_name, p.unit_name, p.due_on, asked.number
             from ({_grouped(" union all ".join(of_kinds))}) e
             join process p on p.id = e.process_id join cycle c on c.id = p.cycle_id join branch b on b.id = p.branch_id
             join (values {asked}) as asked(requirement, clause, number, first_stage, last_stage) on asked.requirement = e.requirement

@@ -229,7 +229,7 @@ def _asked_now(process: Process) -> frozenset[str]:
 
 def _place(process: Process) -> Place:
     branch, cycle = process.branch, process.cycle
-    return Place(process.kind, cycle.year, branch.code, branch.name, branch.unit_name, process.due_on, cycle.plan)
+    return Place(process.kind, cycle.year, branch.code, process.branch_name, process.unit_name, process.due_on, cycle.plan)
 
 
 def _unmet(row: Any, at: Place) -> Unmet:

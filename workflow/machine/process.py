@@ -28,6 +28,7 @@ from workflow.foundation.errors import BranchesLack, Forbidden, Invalid, MoveNot
 from workflow.foundation.vocabulary import ENDED, STAGES, WORKING_STAGES, Kind, Stage, Trigger, local_day
 from workflow.machine.gate import Unmet, blocking, blocking_together
 from workflow.machine.kinds import KINDS
+from workflow.machine.rolls import settle_where_rated
 from workflow.mail import letters
 from workflow.mail.outbox import retire_reminders
 from workflow.people.access import Caller
@@ -176,8 +177,8 @@ def move_together(
     if stuck := [process for process in processes if declared[process.id] is None]:
         raise MoveNotPossible(
             Words(
-                f"以下支部还不能{trigger.zh}：" + "、".join(f"{each.branch.name}（{each.stage.zh}）" for each in stuck),
-                f"no {trigger.value} from where these stand: " + ", ".join(f"{each.branch.name} ({each.stage.value})" for each in stuck),
+                f"以下支部还不能{trigger.zh}：" + "、".join(f"{each.branch_name}（{each.stage.zh}）" for each in stuck),
+                f"no {trigger.value} from where these stand: " + ", ".join(f"{each.branch_name} ({each.stage.value})" for each in stuck),
             )
         )
     moves = [each for each in declared.values() if each is not None]
@@ -282,6 +283,7 @@ def _fire(
     rows = session.scalars(insert(StageChange).returning(StageChange, sort_by_parameter_order=True), changes).all()
     again = [each.id for each, source in zip(processes, sources, strict=True) if source in ENDED[each.kind] and target in WORKING_STAGES[each.kind]]
     bring_into_step(session, again, now=now)
+    settle_where_rated(session, again)
     if opens_round:
         _tell_returned(session, processes, reason or "", now=now, base_url=base_url)
     retire_reminders(session, [process.id for process in processes])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, contains_eager
 
 from workflow.foundation.errors import Conflict, Invalid, Words
 from workflow.foundation.fields import (
@@ -21,7 +21,6 @@ from workflow.foundation.vocabulary import Waivable
 from workflow.machine.asked import BY_NAME
 from workflow.machine.gate import unmet
 from workflow.mail import letters
-from workflow.people.organisation import Branch
 from workflow.rules.evidence import must_be_open, withdraw
 from workflow.rules.requirement import Waiver
 from workflow.rules.telling import tell_leaders
@@ -73,22 +72,23 @@ def waive(session: Session, process: Process, body: Sent, *, by: str, now: datet
     return row
 
 
-def waivers_of_year(session: Session, cycle: Cycle, *, pending: bool, after: int, limit: int) -> Sequence[tuple[Waiver, Branch]]:
+def waivers_of_year(session: Session, cycle: Cycle, *, pending: bool, after: int, limit: int) -> Sequence[tuple[Waiver, Process]]:
     """List the reasons that the branches of a year gave, in the order they were given.
 
     ``pending``: those that still wait for the office.
     """
     statement = (
-        select(Waiver, Branch)
+        select(Waiver, Process)
         .join(Process, Process.id == Waiver.process_id)
-        .join(Branch, Branch.id == Process.branch_id)
+        .join(Process.branch)
+        .options(contains_eager(Process.branch))
         .where(Process.cycle_id == cycle.id, Waiver.id > after)
         .order_by(Waiver.id)
         .limit(limit)
     )
     if pending:
-        statement = statement.where(Waiver.needs_approval, Waiver.approved_at.is_(None), Waiver.counts)
-    return [(row.Waiver, row.Branch) for row in session.execute(statement)]
+        statement = statement.where(Process.ended_at.is_(None), Waiver.needs_approval, Waiver.approved_at.is_(None), Waiver.counts)
+    return [(row.Waiver, row.Process) for row in session.execute(statement)]
 
 
 def approve(waiver: Waiver, *, by: str, now: datetime) -> None:

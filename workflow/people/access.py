@@ -33,6 +33,9 @@ class Action(StrEnum):
     READ_ACCOUNTS = "read_accounts"
     WRITE_ACCOUNTS = "write_accounts"
     WRITE_TOKENS = "write_tokens"
+    WRITE_PEOPLE = "write_people"
+    READ_PEOPLE = "read_people"
+    END_PROCESS = "end_process"
     READ_APPOINTMENTS = "read_appointments"
     WRITE_APPOINTMENTS = "write_appointments"
     READ_SUBSTITUTES = "read_substitutes"
@@ -104,6 +107,9 @@ ACCESS: Mapping[Action, Mapping[Role, Scope]] = {
     Action.READ_ACCOUNTS: {Role.ADMINISTRATOR: Scope.ALL},
     Action.WRITE_ACCOUNTS: {Role.ADMINISTRATOR: Scope.ALL},
     Action.WRITE_TOKENS: {Role.ADMINISTRATOR: Scope.ALL},
+    Action.WRITE_PEOPLE: _OFFICE,
+    Action.READ_PEOPLE: _SCHOOL_READERS,
+    Action.END_PROCESS: _OFFICE,
     Action.READ_APPOINTMENTS: _SCHOOL_READERS,
     Action.WRITE_APPOINTMENTS: _OFFICE,
     Action.READ_SUBSTITUTES: {**_SCHOOL_READERS, Role.SECRETARY: Scope.BRANCH},

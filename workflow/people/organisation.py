@@ -7,7 +7,7 @@ reads these tables.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 
 from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, ForeignKey, Index, or_, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
@@ -16,7 +16,7 @@ from workflow.foundation.database import Base, Numbered, any_of, word
 from workflow.foundation.errors import NotFound, Words
 from workflow.foundation.history import tracked
 from workflow.foundation.personal import Area, Data, personal
-from workflow.foundation.vocabulary import Post, Role, Standing
+from workflow.foundation.vocabulary import LeftReason, Post, PunishmentKind, Role, Standing
 from workflow.people.access import Action
 
 
@@ -56,7 +56,41 @@ class Person(Numbered, Base):
     cadre: Mapped[bool] = mapped_column(default=False)
     """The mark 党员领导干部: takes part in the meeting of their own branch (M6)."""
 
+    left_on: Mapped[date | None] = mapped_column(sort_order=200)
+    """The day on which they left the school's organisation; None while they belong to a branch."""
+    left_reason: Mapped[LeftReason | None] = mapped_column(word(LeftReason, name="left_reason"), sort_order=200)
+    version: Mapped[int] = mapped_column(default=1, server_default="1", sort_order=200)
+    """Raised by changes of one person; a roster counts as none."""
+
     branch: Mapped[Branch | None] = relationship()
+
+
+@tracked()
+class Punishment(Numbered, Base):
+    """A punishment (处分) that stands on a person, whichever branch they are in."""
+
+    __tablename__ = "punishment"
+    __table_args__ = (
+        CheckConstraint("until is null or until >= given_on", name="dates"),
+        Index("ix_punishment_person", "person_id"),
+    )
+
+    person_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("person.id"))
+    kind: Mapped[PunishmentKind] = mapped_column(word(PunishmentKind, name="kind"))
+    given_on: Mapped[date]
+    until: Mapped[date | None]
+    """The last day of its effect; None while no end is known."""
+    recorded_by: Mapped[str]
+    recorded_at: Mapped[datetime]
+    withdrawn_at: Mapped[datetime | None]
+    withdrawn_reason: Mapped[str | None]
+
+    person: Mapped[Person] = relationship()
+
+    @property
+    def is_withdrawn(self) -> bool:
+        """Tell whether it was recorded by mistake and has no effect."""
+        return self.withdrawn_at is not None
 
 
 @tracked()
@@ -106,7 +140,19 @@ personal(
     Data("email 邮箱", "寄提醒和邀请", "无人；名册上只显示有没有邮箱"),
     Data("standing 党籍状态", "谁有表决权、谁评等次（D1、D5）", Action.READ_PROCESS),
     Data("cadre 是否党员领导干部", "参加所在支部的会（M6）", Action.READ_PROCESS),
+    Data("left_on 离开本校组织的日期, left_reason 离开原因", "离开以后不再有要求，已评定的照样计入", Action.READ_PROCESS),
     of="党员，学校工作人员",
+)
+personal(
+    Punishment,
+    Area.PEOPLE,
+    "处分",
+    Data(
+        "person_id 何人, kind 处分种类, given_on 处分日期, until 影响期满日期, withdrawn_reason 撤回的理由",
+        "留党察看期间没有表决权（D1）；一年内受过处分又拟评优秀的，提示（D5）",
+        Action.READ_PEOPLE,
+    ),
+    of="受处分的党员，登记人",
 )
 personal(
     Appointment,

@@ -28,7 +28,9 @@ class SchoolNumbers:
 
 def numbers_of(session: Session) -> SchoolNumbers:
     """Count letters and processes, in a few queries."""
-    of_cycles = select(Cycle.year, Process.kind, Process.stage, func.count()).join(Cycle, Cycle.id == Process.cycle_id)
+    of_cycles = (
+        select(Cycle.year, Process.kind, Process.stage, func.count()).join(Cycle, Cycle.id == Process.cycle_id).where(Process.ended_at.is_(None))
+    )
     processes = session.execute(of_cycles.group_by(Cycle.year, Process.kind, Process.stage))
     letters: dict[LetterState, int] = dict(session.execute(select(Letter.state, func.count()).group_by(Letter.state)).all())
     beat = heartbeat(session)

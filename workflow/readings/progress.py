@@ -19,20 +19,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
-    Date,
-    ForeignKey,
-    Index,
-    PrimaryKeyConstraint,
-    Text,
-    event,
-    func,
-    or_,
-    select,
-    text,
-)
+from sqlalchemy import BigInteger, ColumnElement, Date, ForeignKey, Index, PrimaryKeyConstraint, Text, event, func, or_, select, text
 from sqlalchemy.orm import Mapped, Session, contains_eager, mapped_column
 from sqlalchemy.types import UserDefinedType
 
@@ -110,19 +97,25 @@ _AGAIN = "{row}.round > 1 and {row}.stage in (" + ", ".join(f"'{stage.value}'" f
 _BUCKET = f"{{row}}.cycle_id, {{row}}.kind, {{row}}.stage, coalesce({{row}}.due_on, '{NEVER}'), {_AGAIN}, {{row}}.late"
 _ENTER = "insert into progress_delta (cycle_id, kind, stage, due_on, again, late, n) values ({bucket}, {n});"
 
+_SHOWN = "{row}.round, {row}.version, {row}.branch_name, {row}.unit_name"
+
 PROCESS_CHANGED = f"""
 create or replace function zhibu_process_changed() returns trigger
     language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+declare
+    moved boolean := tg_op = 'INSERT' or old.ended_at is distinct from new.ended_at
+        or ({_BUCKET.format(row="old")}) is distinct from ({_BUCKET.format(row="new")});
 begin
-    if tg_op = 'UPDATE' and ({_BUCKET.format(row="old")}) is not distinct from ({_BUCKET.format(row="new")})
-        and old.round = new.round and old.version = new.version then
+    if not moved and ({_SHOWN.format(row="old")}) is not distinct from ({_SHOWN.format(row="new")}) then
         return null;
     end if;
-    if tg_op = 'INSERT' or ({_BUCKET.format(row="old")}) is distinct from ({_BUCKET.format(row="new")}) then
-        if tg_op = 'UPDATE' then
+    if moved then
+        if tg_op = 'UPDATE' and old.ended_at is null then
             {_ENTER.format(bucket=_BUCKET.format(row="old"), n=-1)}
         end if;
-        {_ENTER.format(bucket=_BUCKET.format(row="new"), n=1)}
+        if new.ended_at is null then
+            {_ENTER.format(bucket=_BUCKET.format(row="new"), n=1)}
+        end if;
     end if;
     insert into branch_change (cycle_id, process_id, kind) values (new.cycle_id, new.id, new.kind);
     return null;
@@ -151,8 +144,8 @@ TRIGGERS = (
     (Process, "create trigger zhibu_progress after insert or update on process for each row execute function zhibu_process_changed()"),
     (
         Branch,
-        "create trigger zhibu_progress after update of code, name, unit_code, unit_name on branch "
-        "for each row when (old.* is distinct from new.*) execute function zhibu_branch_changed()",
+        "create trigger zhibu_progress after update of code on branch "
+        "for each row when (old.code is distinct from new.code) execute function zhibu_branch_changed()",
     ),
     (
         Participant,
@@ -220,6 +213,8 @@ class Overview:
     returned: int
     """The number in a later round and not filed again."""
     late: int
+    ended: int
+    """The number that take no part any more; they are in none of the other figures."""
 
 
 _OVERVIEW = text("""
@@ -230,7 +225,8 @@ _OVERVIEW = text("""
     select stage, sum(n)::bigint as n, coalesce(sum(n) filter (where due_on < :today), 0)::bigint as overdue,
         coalesce(sum(n) filter (where due_on between :today and :soon), 0)::bigint as due_soon,
         coalesce(sum(n) filter (where again), 0)::bigint as returned, coalesce(sum(n) filter (where late), 0)::bigint as late,
-        max(changed_at) as changed_at
+        max(changed_at) as changed_at,
+        (select count(*) from process where cycle_id = :cycle and kind = :kind and ended_at is not null) as ended
     from bucket group by stage
 """)
 
@@ -258,6 +254,7 @@ def overview(session: Session, cycle: Cycle, *, now: datetime, kind: Kind = MAIN
         due_soon=sum(row.due_soon for row in rows),
         returned=sum(row.returned for row in rows),
         late=sum(row.late for row in rows),
+        ended=rows[0].ended if rows else 0,
     )
 
 
@@ -311,6 +308,7 @@ def branches(
     today: date,
     stage: Stage | None = None,
     overdue: bool | None = None,
+    ended: bool | None = None,
     unit: str | None = None,
     words: str | None = None,
     after: str = "",
@@ -319,18 +317,23 @@ def branches(
 ) -> Rows:
     """List rows of the dashboard by branch code, in two queries.
 
-    ``words`` is looked for in code, name and unit.
+    Those that take no part any more are among them, but not at a stage. ``words`` is looked for in
+    code, name and unit.
     """
     conditions: list[ColumnElement[bool]] = [Process.cycle_id == cycle.id, Process.kind == kind, Branch.code > after]
+    if ended is None and stage is not None:
+        ended = False
+    if ended is not None:
+        conditions.append(Process.ended_at.is_not(None) if ended else Process.ended_at.is_(None))
     if stage is not None:
         conditions.append(Process.stage == stage)
     if overdue is not None:
         is_overdue = func.coalesce(Process.due_on < today, False)
         conditions.append(is_overdue if overdue else ~is_overdue)
     if unit is not None:
-        conditions.append(or_(Branch.unit_code == unit, Branch.unit_name == unit))
+        conditions.append(or_(Process.unit_code == unit, Process.unit_name == unit))
     if words is not None:
-        conditions.append(or_(*(column.contains(words, autoescape=True) for column in (Branch.code, Branch.name, Branch.unit_name))))
+        conditions.append(or_(*(column.contains(words, autoescape=True) for column in (Branch.code, Process.branch_name, Process.unit_name))))
     return _rows(session, conditions, limit)
 
 

@@ -36,7 +36,7 @@ def counted(
 
     ``record`` has a ``process_id``; ``source`` is its join; ``step_of`` takes a day and its cycle.
     """
-    branch = (Branch.code, Branch.name.label("branch"))
+    branch = (Branch.code, Process.branch_name.label("branch"))
     theirs = and_(owner, Participant.left_on.is_(None))
     number = func.count(record.id.distinct()).label("number")
     rows = session.execute(
@@ -48,7 +48,7 @@ def counted(
         .join(Branch, Branch.id == Process.branch_id)
         .outerjoin(Participant, and_(Participant.process_id == Process.id, theirs))
         .outerjoin(Person, Person.id == Participant.person_id)
-        .where(*where)
+        .where(*where, Process.ended_at.is_(None))
         .group_by(Process.id, Cycle.id, Branch.id, day)
         .group_by(Participant.process_id, Participant.person_id, Person.id)
         .order_by(Process.id, Participant.person_id, day)

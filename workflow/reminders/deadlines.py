@@ -67,7 +67,7 @@ def _topic(process: Process, day: date, kind: str, reason: Words) -> Topic:
         reason=reason,
         cycle_id=process.cycle_id,
         standing=ProcessState(process.id, process.stage, process.round, day),
-        branch=process.branch.name,
+        branch=process.branch_name,
         round=process.round,
     )
 
@@ -117,7 +117,7 @@ def _compose(near: Near, name: str, leads: bool, counts: Mapping[str, int], at: 
     process, day = near.process, near.topic.due_on
     return letters.Reminder(
         recipient=name,
-        branch=process.branch.name,
+        branch=process.branch_name,
         year=process.cycle.year,
         stage=process.stage,
         due_on=day,

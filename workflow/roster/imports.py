@@ -19,6 +19,7 @@ from workflow.foundation.errors import Words
 from workflow.foundation.fields import Sent
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import Post, local_day
+from workflow.machine.rolls import rolls_follow
 from workflow.people.access import Action
 from workflow.people.accounts import Account
 from workflow.people.organisation import Appointment, Branch, Person
@@ -31,7 +32,6 @@ from workflow.rules.acts import (
     Done,
 )
 from workflow.workbooks.imports import Upload, WorkbookImport, import_by_id, keep_import, mark_applied, must_be_applicable, tracked_import
-from workflow.year.following import rolls_follow
 from workflow.year.opening import plan_quoted
 from workflow.year.plan import branch_sizes_of
 

@@ -22,6 +22,7 @@ from workflow.foundation.fields import (
     one_of,
 )
 from workflow.foundation.vocabulary import SCHOOL_ROLES, Post, Role
+from workflow.machine.rolls import rolls_follow
 from workflow.people.access import Action
 from workflow.people.accounts import open_account
 from workflow.people.organisation import Appointment, branch_by_code, person_by_staff_no
@@ -29,7 +30,6 @@ from workflow.rules.acts import (
     Act,
     AnyAct,
 )
-from workflow.year.following import rolls_follow
 
 
 class AppointmentSchema(Answered):

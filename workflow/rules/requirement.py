@@ -34,6 +34,7 @@ from sqlalchemy import (
     and_,
     cast,
     column,
+    exists,
     func,
     literal,
     null,
@@ -43,7 +44,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, array
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.ext.hybrid import hybrid_property
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, aliased, mapped_column
 
 from workflow.foundation.database import Base
 from workflow.foundation.errors import Words
@@ -52,7 +53,7 @@ from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import KIND_OF, Kind, Role, Severity, Stage, Waivable
 from workflow.people.access import Action
 from workflow.rules.evidence import STANDING, Evidence
-from workflow.year.cycle import Participant
+from workflow.year.cycle import Participant, Process
 
 Missing = Select[int, str, str, int | None, int]
 
@@ -205,6 +206,18 @@ def present(*, excused_count: bool = False) -> tuple[ColumnElement[bool], ...]:
     """
     on_roll: ColumnElement[bool] = Participant.left_on.is_(None)
     return (on_roll,) if excused_count else (on_roll, Participant.excused_confirmed_by.is_(None))
+
+
+def in_a_former_branch(line: type[Participant], has: Callable[[type[Participant]], ColumnElement[bool]]) -> ColumnElement[bool]:
+    """Ask something of the lines that a person had in other branches of the same year.
+
+    What was recorded of somebody who moves, or whose branch is merged, stays where it was made, and
+    counts. ``has`` takes the former line. Those who did not move are not looked for.
+    """
+    former, there, here = aliased(Participant), aliased(Process), aliased(Process)
+    same_year = (there.id == former.process_id, here.id == line.process_id, there.cycle_id == here.cycle_id, there.kind == here.kind)
+    theirs = exists().where(former.person_id == line.person_id, former.process_id != line.process_id, *same_year, has(former))
+    return and_(line.joined_on.is_not(None), theirs.correlate(line))
 
 
 @tracked()

@@ -60,4 +60,4 @@ def process_link(base_url: str, process: Process) -> str:
 
 
 def _common(process: Process, today: date, base_url: str) -> dict[str, object]:
-    return {"today": today, "link": process_link(base_url, process), "branch": process.branch.name, "year": process.cycle.year}
+    return {"today": today, "link": process_link(base_url, process), "branch": process.branch_name, "year": process.cycle.year}

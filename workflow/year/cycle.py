@@ -11,16 +11,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    CheckConstraint,
-    ForeignKey,
-    Index,
-    PrimaryKeyConstraint,
-    Select,
-    UniqueConstraint,
-    select,
-)
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, PrimaryKeyConstraint, Select, UniqueConstraint, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, contains_eager, mapped_column, relationship
 
@@ -28,7 +19,21 @@ from workflow.foundation.database import Base, Numbered, any_of, notes, word
 from workflow.foundation.errors import Conflict, NotFound, Stale, Words
 from workflow.foundation.history import changed_since, tracked
 from workflow.foundation.personal import Area, Data, personal
-from workflow.foundation.vocabulary import MAIN, STAGES, WORKING_STAGES, CycleStatus, Kind, Post, Stage, Standing, Trigger, stages_from
+from workflow.foundation.vocabulary import (
+    MAIN,
+    STAGES,
+    WORKING_STAGES,
+    CycleStatus,
+    EndedWhy,
+    ExcuseKind,
+    Kind,
+    LeftReason,
+    Post,
+    Stage,
+    Standing,
+    Trigger,
+    stages_from,
+)
 from workflow.people.access import Action
 from workflow.people.organisation import Branch, Person
 
@@ -93,8 +98,11 @@ class Process(Numbered, Base):
             name="stage_of_kind",
         ),
         CheckConstraint("round >= 1 and version >= 1", name="counting"),
+        CheckConstraint("(ended_at is null) = (ended_why is null) and (ended_at is null) = (ended_by is null)", name="ended"),
+        CheckConstraint("(ended_why is not distinct from 'merged') = (ended_into_id is not null)", name="merged"),
         Index("ix_process_board", "cycle_id", "kind", "stage", "due_on"),
         Index("ix_process_branch_id", "branch_id"),
+        Index("ix_process_ended", "cycle_id", "kind", postgresql_where="ended_at is not null"),
     )
 
     cycle_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("cycle.id"))
@@ -112,9 +120,21 @@ class Process(Numbered, Base):
     """The result of ``due_day``; None is never overdue and gets no letters."""
     late: Mapped[bool] = mapped_column(default=False)
     """Filed after its day: a mark, never a block."""
+    branch_name: Mapped[str] = mapped_column(sort_order=200)
+    """The branch's name in this year: a later renaming changes no filed or closed one."""
+    unit_code: Mapped[str] = mapped_column(sort_order=200)
+    unit_name: Mapped[str] = mapped_column(sort_order=200)
+    ended_at: Mapped[datetime | None] = mapped_column(sort_order=200)
+    """The moment at which the office took it out of the year; None while it takes part."""
+    ended_by: Mapped[str | None] = mapped_column(sort_order=200)
+    ended_why: Mapped[EndedWhy | None] = mapped_column(word(EndedWhy, name="ended_why"), sort_order=200)
+    ended_reason: Mapped[str | None] = mapped_column(sort_order=200)
+    ended_into_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("branch.id"), sort_order=200)
+    """The branch that it was merged into."""
 
     cycle: Mapped[Cycle] = relationship()
-    branch: Mapped[Branch] = relationship()
+    branch: Mapped[Branch] = relationship(foreign_keys=[branch_id])
+    ended_into: Mapped[Branch | None] = relationship(foreign_keys=[ended_into_id])
 
     def overdue(self, today: date) -> bool:
         return self.due_on is not None and self.due_on < today
@@ -146,12 +166,20 @@ class Participant(Base):
     cadre: Mapped[bool]
     voting: Mapped[bool]
     punished_on: Mapped[date | None]
+    """The day of their last punishment; it and the vote come from the person."""
     excused_reason: Mapped[str | None]
     excused_confirmed_by: Mapped[str | None]
     left_on: Mapped[date | None]
     """The day from which a person is out of every requirement."""
     rated_here: Mapped[bool] = mapped_column(default=True)
+    """True on one line of a person in a year: they are rated and counted there, once."""
     version: Mapped[int] = mapped_column(default=1)
+    left_reason: Mapped[LeftReason | None] = mapped_column(word(LeftReason, name="left_reason"), sort_order=1)
+    joined_on: Mapped[date | None] = mapped_column(sort_order=1)
+    """The day on which they came to a roll that was there already; None for one of the first."""
+    rated_here_by: Mapped[str | None] = mapped_column(sort_order=1)
+    """The person of the office who said where they are rated; None where it follows the ballot."""
+    excused_kind: Mapped[ExcuseKind | None] = mapped_column(word(ExcuseKind, name="excused_kind"), sort_order=1)
 
     process: Mapped[Process] = relationship()
     person: Mapped[Person] = relationship()
@@ -202,7 +230,12 @@ personal(
     "年度",
     other="year title theme status plan deadlines changed_at closed_at",
 )
-personal(Process, Area.YEAR, "流程", other="kind stage round entered_at round_due_on due_on late")
+personal(
+    Process,
+    Area.YEAR,
+    "流程",
+    other="kind stage round entered_at round_due_on due_on late branch_name unit_code unit_name ended_at ended_why ended_reason ended_into_id",
+)
 personal(
     Participant,
     Area.YEAR,
@@ -214,7 +247,8 @@ personal(
     Data("cadre 是否党员领导干部", "参加所在支部的会（M6）", Action.READ_PROCESS),
     Data("punished_on 受处分的日期", "一年内受过处分又拟评优秀的，提示（D5）", Action.READ_PROCESS),
     Data(
-        "excused_reason 不参加的原因, excused_confirmed_by 由谁确认, left_on 离开的日期, rated_here 是否在本支部评定",
+        "excused_kind 不参加的原因类别, excused_reason 不参加的原因, excused_confirmed_by 由谁确认, joined_on 转来的日期, "
+        "left_on 离开的日期, left_reason 离开原因, rated_here 是否在本支部评定",
         "谁不计入应到、谁不再有要求（E4、G2、D3）",
         Action.READ_PROCESS,
     ),
@@ -282,8 +316,9 @@ def processes(session: Session, ids: Sequence[int], *, lock: Lock) -> Sequence[P
 
 
 def processes_of(session: Session, cycle: Cycle, kind: Kind, *, lock: Lock) -> Sequence[Process]:
-    """List all processes of a kind in a year, in id order, held by ``lock``."""
-    return session.scalars(_locked(_process().where(Process.cycle_id == cycle.id, Process.kind == kind), lock)).all()
+    """List the processes of a kind that take part in a year, in id order, held by ``lock``."""
+    taking_part = (Process.cycle_id == cycle.id, Process.kind == kind, Process.ended_at.is_(None))
+    return session.scalars(_locked(_process().where(*taking_part), lock)).all()
 
 
 def with_people(session: Session, processes: Sequence[Process]) -> list[Process]:
@@ -293,10 +328,14 @@ def with_people(session: Session, processes: Sequence[Process]) -> list[Process]
     return [each for each in processes if each.id in peopled]
 
 
-def unfiled_processes(session: Session, *, lock: Lock) -> Sequence[Process]:
-    """List the processes of published cycles whose rolls still follow the roster."""
+def unfiled_processes(session: Session, branches: Sequence[int] | None = None, *, lock: Lock) -> Sequence[Process]:
+    """List the processes of published cycles whose rolls still follow the roster.
+
+    Those of some branches, or of all.
+    """
     open_stages = [stage for stages in WORKING_STAGES.values() for stage in stages]
-    return session.scalars(_locked(_process().where(Cycle.status == CycleStatus.PUBLISHED, any_of(Process.stage, open_stages)), lock)).all()
+    running = _process().where(Cycle.status == CycleStatus.PUBLISHED, any_of(Process.stage, open_stages), Process.ended_at.is_(None))
+    return session.scalars(_locked(running if branches is None else running.where(any_of(Process.branch_id, branches)), lock)).all()
 
 
 def cycle_by_year(session: Session, year: int, *, for_update: bool = False) -> Cycle:
@@ -342,8 +381,11 @@ def check_version(session: Session, process: Process, seen: int) -> None:
 
 
 def must_run(process: Process) -> None:
-    """Raise Conflict if the year is closed: nothing in it changes any more."""
+    """Raise Conflict if the year is closed, or the branch takes no part any more."""
     must_be_running(process.cycle)
+    if process.ended_why is not None:
+        zh, en = f"{process.branch_name}已不再参加本年度（{process.ended_why.zh}），不能改动", f"{process.branch_name} takes no part any more"
+        raise Conflict(Words(zh, f"{en} ({process.ended_why.value})"))
 
 
 def must_be_running(cycle: Cycle) -> None:

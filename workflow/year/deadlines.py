@@ -16,6 +16,7 @@ from sqlalchemy import (
     Integer,
     ScalarSelect,
     Text,
+    and_,
     any_,
     case,
     cast,
@@ -137,7 +138,7 @@ _GIVERS = values(column("stage", Text), column("giver", Text), column("place", I
 
 
 def due_day(stage: object, round_: object, round_due_on: object) -> ColumnElement[date | None]:
-    """Write the SQL for the day by which a process must be done; None once filed.
+    """Write the SQL for the day by which a process must be done; None once filed or ended.
 
     A stage without a day of its own has the day of the next later stage that has one, with that
     stage's extension; the day of a whole round is the last stage's. A later day that the stage got
@@ -157,7 +158,8 @@ def due_day(stage: object, round_: object, round_due_on: object) -> ColumnElemen
         .scalar_subquery()
     )
     day = func.greatest(of_giver, _extended_to(stage, round_))
-    return case((here == any_(literal([each.value for each in STAGES_WITH_A_DAY], ARRAY(Text))), day), else_=null())
+    at_work = here == any_(literal([each.value for each in STAGES_WITH_A_DAY], ARRAY(Text)))
+    return case((and_(Process.ended_at.is_(None), at_work), day), else_=null())
 
 
 def _extended_to(stage: object, round_: object) -> ScalarSelect[date]:

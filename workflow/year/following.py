@@ -1,31 +1,42 @@
 """Rolls in step with the organisation (名册随动): they follow every change of roster and posts.
 
 The rolls of processes not yet filed follow under the process lock; a filed roll changes only after
-a return.
+a return. ``workflow.machine.rolls`` calls this, and then settles where each person is counted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 
-from sqlalchemy import select, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from workflow.foundation.vocabulary import STAGES, CycleStatus, Kind, Post, Standing, local_day
-from workflow.year.cycle import Cycle, Lock, unfiled_processes
+from workflow.foundation.vocabulary import STAGES, Kind, LeftReason, Post, PunishmentKind, Standing, local_day
+from workflow.year.cycle import Cycle
 
 _RANK = "array_position(array[" + ", ".join(f"'{post.value}'" for post in Post) + "]::text[], a.post::text)"
 _LEADING = f"'{Post.SECRETARY.value}', '{Post.DEPUTY.value}'"
+_PUNISHED = "from punishment x where x.person_id = m.id and x.withdrawn_at is null and x.given_on <= :today"
+_NO_VOTE = f"x.kind = '{PunishmentKind.PROBATION.value}' and (x.until is null or x.until >= :today)"
+
+_NAMES = text("""
+    update process p set branch_name = b.name, unit_code = b.unit_code, unit_name = b.unit_name
+    from branch b
+    where p.id = any(:ids) and b.id = p.branch_id
+        and (p.branch_name, p.unit_code, p.unit_name) is distinct from (b.name, b.unit_code, b.unit_name)
+""")
 
 _FOLLOW = text(f"""
     insert into participant as r (
-        process_id, person_id, staff_no, name, standing, post, title, on_committee, leads, cadre, voting, rated_here, version
+        process_id, person_id, staff_no, name, standing, post, title, on_committee, leads, cadre, voting, punished_on, rated_here, version,
+        joined_on
     )
     select p.id, m.id, m.staff_no, m.name, m.standing, held.post, held.title,
         b.has_committee and coalesce(held.on_committee, false),
         case when b.has_committee then coalesce(held.on_committee, false) else coalesce(held.post in ({_LEADING}), false) end,
-        m.cadre, m.standing = '{Standing.FULL.value}', true, 1
+        m.cadre, m.standing = '{Standing.FULL.value}' and not exists (select {_PUNISHED} and {_NO_VOTE}),
+        (select max(x.given_on) {_PUNISHED}), true, 1, cast(:joined_on as date)
     from process p
     join branch b on b.id = p.branch_id
     join person m on m.branch_id = b.id
@@ -38,29 +49,37 @@ _FOLLOW = text(f"""
     on conflict (process_id, person_id) do update set
         staff_no = excluded.staff_no, name = excluded.name, standing = excluded.standing, post = excluded.post, title = excluded.title,
         on_committee = excluded.on_committee, leads = excluded.leads, cadre = excluded.cadre,
-        voting = case when r.standing = excluded.standing then r.voting else excluded.voting end,
-        left_on = null, version = r.version + 1
-    where (r.staff_no, r.name, r.standing, r.post, r.title, r.on_committee, r.leads, r.cadre, r.left_on)
+        voting = excluded.voting, punished_on = excluded.punished_on,
+        joined_on = case when r.left_on is null then r.joined_on else excluded.joined_on end,
+        left_on = null, left_reason = null, version = r.version + 1
+    where (r.staff_no, r.name, r.standing, r.post, r.title, r.on_committee, r.leads, r.cadre, r.voting, r.punished_on, r.left_on)
         is distinct from (excluded.staff_no, excluded.name, excluded.standing, excluded.post, excluded.title,
-            excluded.on_committee, excluded.leads, excluded.cadre, null)
+            excluded.on_committee, excluded.leads, excluded.cadre, excluded.voting, excluded.punished_on, null)
 """)  # noqa: S608
 
-_LEAVE = text("""
-    update participant r set left_on = :today, version = r.version + 1
+_LEAVE = text(f"""
+    update participant r set
+        left_on = case when m.branch_id is null then coalesce(m.left_on, :day) else :day end,
+        left_reason = case when m.branch_id is null then m.left_reason else '{LeftReason.MOVED.value}' end,
+        version = r.version + 1
     from process p, person m
     where r.process_id = any(:ids) and p.id = r.process_id and m.id = r.person_id
         and m.branch_id is distinct from p.branch_id and r.left_on is null
-""")
+""")  # noqa: S608
 
 _OPEN = text("""
-    insert into process (cycle_id, branch_id, kind, stage, round, version, entered_at, late, due_on)
-    select c.id, b.id, :kind, cast(:stage as text), 1, 1, :now, false, cast(:due_on as date)
+    insert into process (cycle_id, branch_id, kind, stage, round, version, entered_at, late, due_on, branch_name, unit_code, unit_name)
+    select c.id, b.id, cast(:kind as text), cast(:stage as text), 1, 1, :now, false, cast(:due_on as date), b.name, b.unit_code, b.unit_name
     from cycle c, branch b
     where c.id = :cycle_id and exists (select from person m where m.branch_id = b.id)
+        and not exists (select from process p where p.cycle_id = c.id and p.branch_id = b.id and p.kind = cast(:kind as text))
     order by b.code
     on conflict (cycle_id, branch_id, kind) do nothing
     returning id, branch_id
 """)
+
+
+# A row that is there already is not tried: the attempt would wait for whoever is moving that branch.
 
 
 def open_processes(session: Session, cycle: Cycle, *, now: datetime) -> int:
@@ -74,24 +93,23 @@ def open_processes(session: Session, cycle: Cycle, *, now: datetime) -> int:
         for kind, stage in begins.items()
         for row in session.execute(_OPEN, {"cycle_id": cycle.id, "kind": kind.value, "stage": stage.value, "now": now, "due_on": cycle.holds(stage)})
     ]
-    bring_into_step(session, [row.id for row in opened], now=now)
+    _copy(session, [row.id for row in opened], today=local_day(now), day=local_day(now), joined_on=None)
     return len({row.branch_id for row in opened})
 
 
-def bring_into_step(session: Session, process_ids: Sequence[int], *, now: datetime) -> None:
-    """Copy today's organisation to these rolls. The processes are held by Lock.MOVE."""
-    if process_ids:
-        here = {"ids": list(process_ids), "today": local_day(now)}
-        session.execute(_LEAVE, here)
-        session.execute(_FOLLOW, here)
+def bring_into_step(session: Session, process_ids: Sequence[int], *, now: datetime, day: date | None = None) -> None:
+    """Copy today's organisation to these rolls. The processes are held by Lock.MOVE.
 
-
-def rolls_follow(session: Session, *, now: datetime, branches: Sequence[int] | None = None) -> None:
-    """Bring the rolls of processes not yet filed into step, of some branches or of all.
-
-    Branches that are new to a published cycle get their process.
+    ``day``: the day on which those who are new have come and those who are gone have left; by
+    default today.
     """
-    running = [each for each in unfiled_processes(session, lock=Lock.MOVE) if branches is None or each.branch_id in branches]
-    bring_into_step(session, [each.id for each in running], now=now)
-    for cycle in session.scalars(select(Cycle).where(Cycle.status == CycleStatus.PUBLISHED)):
-        open_processes(session, cycle, now=now)
+    today = local_day(now)
+    _copy(session, process_ids, today=today, day=day or today, joined_on=day or today)
+
+
+def _copy(session: Session, process_ids: Sequence[int], *, today: date, day: date, joined_on: date | None) -> None:
+    if process_ids:
+        here = {"ids": list(process_ids), "today": today}
+        session.execute(_NAMES, here)
+        session.execute(_LEAVE, {**here, "day": day})
+        session.execute(_FOLLOW, {**here, "joined_on": joined_on})

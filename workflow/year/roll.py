@@ -11,14 +11,14 @@ from workflow.foundation.database import any_of
 from workflow.foundation.errors import Conflict, Forbidden, Invalid, NotFound, Stale, Words
 from workflow.foundation.fields import (
     Body,
-    Day,
     Line,
     Sent,
     Truth,
     about,
+    one_of,
 )
 from workflow.foundation.history import changed_since
-from workflow.foundation.vocabulary import WORKING_STAGES, Post, Role, Standing
+from workflow.foundation.vocabulary import WORKING_STAGES, ExcuseKind, Post, Role
 from workflow.people.access import Caller
 from workflow.people.organisation import Person
 from workflow.year.cycle import Participant, Process, must_run
@@ -86,41 +86,39 @@ def leaders(session: Session, process_ids: Sequence[int]) -> Sequence[tuple[int,
 class RollSchema(Body):
     """Changes to one line of a roll."""
 
+    excused_kind = one_of(ExcuseKind, **about("不参加的原因", "kind of excuse", "出国、患病等", "abroad, ill …", example="ill", reads="excused_kind"))
     excused_reason = Line(
         **about("不参加的理由", "why excused", "支部填写，党办确认", "the branch gives it, the office confirms", example="长期病休")
     )
-    voting = Truth(**about("有表决权", "voting", "党办确定", "the office sets it", example=True))
-    punished_on = Day(**about("处分日期", "punished on", "党办确定", "the office sets it", example="2024-06-01"))
     rated_here = Truth(**about("在本支部评定", "rated here", "党办确定", "the office sets it", example=True))
-
-
-OFFICE_ONLY = ("voting", "punished_on", "rated_here")
 
 
 def amend_roll(session: Session, process: Process, row: Participant, body: Sent, *, seen: int, by: Caller) -> None:
     """Change one line of a roll.
 
-    The branch excuses somebody; the office sets voting, a punishment or the branch where somebody
-    is rated. A new reason needs a new confirmation: until the office gives it, the excuse changes
-    nothing. Raises Forbidden, Stale, Invalid, Conflict.
+    The branch excuses somebody; the office says where somebody is rated. A new reason needs a new
+    confirmation: until the office gives it, the excuse changes nothing. Raises Forbidden, Stale,
+    Invalid, Conflict.
     """
-    if body.get("voting") and row.standing is Standing.PROBATIONARY:
-        raise Invalid({"voting": Words("预备党员没有表决权", "a probationary member has no vote")})
-    of_office = [name for name in OFFICE_ONLY if name in body]
-    if of_office and Role.OFFICE not in by.roles:
-        raise Forbidden(Words("表决权、处分和评定支部由党办确定", "the office decides on voting, punishment and where a member is rated"))
+    if "rated_here" in body and Role.OFFICE not in by.roles:
+        raise Forbidden(Words("在哪个支部评定由党办确定", "the office decides where a member is rated"))
     if row.version != seen:
         key = f"{row.process_id}:{row.person_id}"
         raise Stale(version=row.version, changed=changed_since(session, Participant, key, seen))
     if not body:
         raise Conflict(Words("没有要改的内容", "nothing to change"))
-    if row.left_on is not None:
+    if "excused_kind" in body and "excused_reason" not in body and row.excused_reason is None:
+        raise Invalid({"excused_reason": Words("请写明理由", "give the reason")})
+    if row.left_on is not None and body.keys() - {"rated_here"}:
         raise Conflict(Words(f"{row.name} 已不在本支部", f"{row.name} has left this branch"))
     _must_be_unfiled(process)
     for name, value in body.items():
         setattr(row, name, value)
-    if "excused_reason" in body:
+    if "excused_reason" in body or "excused_kind" in body:
+        row.excused_kind = body.get("excused_kind", row.excused_kind) or ExcuseKind.OTHER
         row.excused_confirmed_by = None
+    if "rated_here" in body:
+        row.rated_here_by = by.staff_no
     row.version += 1
     session.flush()
 
@@ -133,7 +131,7 @@ def withdraw_excuse(session: Session, process: Process, row: Participant) -> Non
     _must_be_unfiled(process)
     if row.excused_reason is None:
         raise Conflict(Words(f"{row.name} 没有登记不参加", f"{row.name} is not excused"))
-    row.excused_reason = row.excused_confirmed_by = None
+    row.excused_kind = row.excused_reason = row.excused_confirmed_by = None
     row.version += 1
     session.flush()
 

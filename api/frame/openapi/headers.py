@@ -67,6 +67,7 @@ PATH: Mapping[str, tuple[Words, object]] = {
     "staff_no": (Words("学工号", "staff number"), "0101020"),
     "record_id": (Words("记录编号", "number of the record"), 12),
     "token_id": (Words("令牌编号", "number of the token"), 12),
+    "punishment_id": (Words("处分编号", "number of the punishment"), 12),
     "appointment_id": (Words("任职编号", "number of the post"), 12),
     "substitute_id": (Words("代行编号", "number of the substitution"), 12),
     "invitation_code": (Words("信里链接末尾的一段", "last part of the link in the letter"), "kX2…"),

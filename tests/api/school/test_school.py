@@ -329,7 +329,7 @@ def test_the_rows_are_filtered_by_stage_unit_and_words(house: House, branch: Cas
     assert codes("q=%25") == []
     row = office.get(f"{YEAR}/branches?q={branch.code}").body["items"][0]
     assert row == office.get(branch.path).body
-    assert row.keys() == {*("cycle", "kind", "branch", "stage", "round", "version", "entered_at", "due_on", "overdue", "late", "secretary")}
+    assert row.keys() == {*("cycle", "kind", "branch", "stage", "round", "version", "entered_at", "due_on", "overdue", "late", "ended", "secretary")}
 
 
 def test_the_exceptions_are_the_gates_own_rows(house: House, branch: Cast, secretary: Client, office: Client) -> None:

@@ -13,9 +13,9 @@ from tests.support.records.assessment_activities import a_sheet, read, sheet_row
 from tests.support.workbooks import Row
 from workflow.assessment.activities import Activity
 from workflow.assessment.attendance import SHEET, AttendanceImport
+from workflow.machine.rolls import rolls_follow
 from workflow.people.organisation import Branch
 from workflow.year.cycle import Cycle, Process
-from workflow.year.following import rolls_follow
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from itertools import combinations
 from typing import Any
 
@@ -23,15 +23,16 @@ from tests.support.situations import EVERYBODY, SUBSTANCE, Situation, a_study, a
 from workflow.appraisal.study.sessions import StudyMakeUp, StudySession, record_make_up
 from workflow.appraisal.talks.follow_ups import record_follow_up
 from workflow.appraisal.talks.talks import Talk, TalkFollowUp
-from workflow.foundation.vocabulary import Coverage, Kind, Role, Stage, Trigger
+from workflow.foundation.vocabulary import Coverage, Kind, PunishmentKind, Role, Stage, Trigger, local_day
 from workflow.machine.asked import BY_NAME
 from workflow.machine.gate import Unmet, unmet
 from workflow.machine.process import MOVES, move
+from workflow.machine.rolls import rolls_follow
 from workflow.machine.waivers import waive
+from workflow.people.organisation import Punishment
 from workflow.rules.requirement import Requirement, Waiver
 from workflow.year.cycle import Lock, Participant, Process, StageChange, process_of
 from workflow.year.deadlines import change_processes
-from workflow.year.following import rolls_follow
 from workflow.year.opening import publish
 from workflow.year.roll import amend_roll, confirm_excuse, roll
 
@@ -91,6 +92,14 @@ def excused(session: Session, process: Process, name: str, *, confirmed: bool = 
 def leaves(session: Session, name: str) -> None:
     """Transfer a member out, and let the rolls follow."""
     person(session, name).branch_id = None
+    session.flush()
+    rolls_follow(session, now=NOW)
+
+
+def under_probation(session: Session, name: str) -> None:
+    """Put a member under 留党察看, which takes their vote, and let the rolls follow."""
+    day = local_day(NOW) - timedelta(days=100)
+    session.add(Punishment(person_id=person(session, name).id, kind=PunishmentKind.PROBATION, given_on=day, recorded_by="office", recorded_at=NOW))
     session.flush()
     rolls_follow(session, now=NOW)
 
@@ -212,8 +221,12 @@ OF_ALL_BRANCHES = {
     "more_excellent_branches_than_allowed",
     "activities_without_attendance",
     "inputs_missing",
+    "members_on_no_roll",
+    "members_on_two_rolls",
+    "members_rated_nowhere",
+    "members_rated_twice",
 }
-"""Requirements that read one act or activity of all branches.
+"""Requirements that read one act or activity of all branches, or all rolls of a person.
 
 See the tests of the decision and activities.
 """

@@ -121,6 +121,9 @@ def another_year(session: Session, process: Process, year: int) -> Process:
         kind=Kind.APPRAISAL,
         stage=Stage.STUDY,
         entered_at=NOW,
+        branch_name=process.branch_name,
+        unit_code=process.unit_code,
+        unit_name=process.unit_name,
         round_due_on=None,
         due_on=None,
     )

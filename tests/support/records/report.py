@@ -16,8 +16,10 @@ from tests.support.records.rating import a_counted_ballot, a_rating, all_rating
 from tests.support.records.rectification import all_rectification, received
 from tests.support.records.self_review import a_life_meeting, a_self_review, all_self_review
 from tests.support.situations import HELD_ON, SUBSTANCE, Situation, a_study, a_talk, nothing, on_roll
+from workflow.appraisal.rating.ratings import Rating
 from workflow.appraisal.report.form import FORM, Form
-from workflow.year.cycle import Process
+from workflow.foundation.vocabulary import Level
+from workflow.year.cycle import Participant, Process, process_of
 from workflow.year.roll import secretaries
 
 WRITTEN = {"prepared_by": "王五", "phone": "8888 0101"}
@@ -52,6 +54,30 @@ def _rated(session: Session, process: Process) -> None:
 
 def _without_a_secretary(session: Session, process: Process) -> None:
     on_roll(session, process, "张三").post = None
+
+
+def _on_no_roll(session: Session, process: Process) -> None:
+    on_roll(session, process, "王五").left_on = TODAY
+
+
+def _on_another_roll(session: Session, process: Process) -> Participant:
+    own = on_roll(session, process, "王五")
+    names = ("person_id", "staff_no", "name", "standing", "on_committee", "leads", "cadre", "voting")
+    line = Participant(process_id=process_of(session, 2024, "D0201").id, rated_here=False, **{name: getattr(own, name) for name in names})
+    session.add(line)
+    session.flush()
+    return line
+
+
+def _rated_nowhere(session: Session, process: Process) -> None:
+    on_roll(session, process, "王五").rated_here = False
+
+
+def _rated_twice(session: Session, process: Process) -> None:
+    a_counted_ballot(session, process)
+    a_rating(session, process, "王五")
+    line = _on_another_roll(session, process)
+    session.add(Rating(process_id=line.process_id, staff_no=line.staff_no, level=Level.QUALIFIED, recorded_by="z6", recorded_at=NOW))
 
 
 def _past_its_day(session: Session, process: Process) -> None:
@@ -89,6 +115,10 @@ SITUATIONS: dict[str, Situation] = {
     "form_does_not_add_up": Situation(met=_rated, unmet=nothing),
     "no_secretary_named": Situation(met=nothing, unmet=_without_a_secretary),
     "stage_overdue": Situation(met=nothing, unmet=_past_its_day),
+    "members_on_no_roll": Situation(met=nothing, unmet=_on_no_roll),
+    "members_on_two_rolls": Situation(met=nothing, unmet=lambda session, process: nothing(session, _on_another_roll(session, process).process)),
+    "members_rated_nowhere": Situation(met=nothing, unmet=_rated_nowhere),
+    "members_rated_twice": Situation(met=nothing, unmet=_rated_twice),
     "meetings_on_the_day_of_the_study": Situation(met=_a_meeting(), unmet=_a_meeting(held_on=HELD_ON)),
     "meetings_on_the_day_of_the_talks": Situation(met=_a_meeting(), unmet=_a_meeting(held_on=HELD_ON)),
     "copied_self_reviews": Situation(met=_self_reviews("王五"), unmet=_self_reviews("王五", "孙八")),

@@ -35,10 +35,10 @@ from workflow.foundation.history import History
 from workflow.foundation.vocabulary import Kind, Level, Stage, Trigger
 from workflow.machine.committee import enter, make_final, publish_decision
 from workflow.machine.process import move, move_together
+from workflow.machine.rolls import rolls_follow
 from workflow.mail.outbox import Letter
 from workflow.rules.evidence import reject, withdraw
 from workflow.year.cycle import Cycle, Lock, StageChange, cycle_by_year, processes_of
-from workflow.year.following import rolls_follow
 from workflow.year.opening import close_cycle
 from workflow.year.roll import roll
 

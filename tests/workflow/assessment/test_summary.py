@@ -349,6 +349,9 @@ def test_another_year_of_the_branch_never_counts(session: Session, branch: Proce
         kind=Kind.ASSESSMENT,
         stage=Stage.COLLECTING,
         entered_at=NOW,
+        branch_name=later_own.branch_name,
+        unit_code=later_own.unit_code,
+        unit_name=later_own.unit_name,
         round_due_on=None,
         due_on=None,
     )

@@ -33,6 +33,7 @@ WITHOUT_HISTORY = {
     "kept_outcome": "its row is the record, and is forgotten after seven days",
     "letter": "its row is the record, and a copy of every text would double its size",
     "letter_aside": "what is not written at present, about nobody",
+    "daily_step": "a clock, about nobody",
     "worker_heartbeat": "a clock, about nobody",
 }
 """Tables that no trigger watches, each with its reason."""

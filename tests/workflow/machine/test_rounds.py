@@ -35,9 +35,9 @@ from workflow.foundation.database import transaction
 from workflow.foundation.errors import StageClosed
 from workflow.foundation.vocabulary import Stage, Trigger
 from workflow.machine.process import move, moves_made
+from workflow.machine.rolls import rolls_follow
 from workflow.mail.outbox import Letter
 from workflow.year.cycle import Lock, Process, StageChange, process_of
-from workflow.year.following import rolls_follow
 from workflow.year.roll import roll
 
 

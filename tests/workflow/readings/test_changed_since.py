@@ -18,13 +18,14 @@ from sqlalchemy import Engine, delete, func, select
 from sqlalchemy.orm import Session
 
 from tests.support.builders import DEADLINES, NOW, TODAY, a_branch, a_school, person
-from tests.workflow.readings.test_progress import CODES, a_small_school, days_changed, extended, moved
+from tests.workflow.readings.test_progress import CODES, a_small_school, days_changed, extended, held, moved
 from workflow.foundation.database import transaction
-from workflow.foundation.vocabulary import WORKING_STAGES, Kind, Post, Stage
+from workflow.foundation.vocabulary import WORKING_STAGES, EndedWhy, Kind, Post, Stage
+from workflow.machine.rolls import rolls_follow
 from workflow.people.organisation import Appointment, Branch
 from workflow.readings.progress import Cursor, branches, changed_branches, fold, overview
+from workflow.roster.ending import end
 from workflow.year.cycle import Participant, Process, cycle_by_year
-from workflow.year.following import rolls_follow
 
 BEGINNING = Cursor("0", 0)
 WORKING = [stage for stages in WORKING_STAGES.values() for stage in stages]
@@ -67,8 +68,9 @@ def shape(row: Process, secretary: Participant | None, today: date) -> tuple[obj
     who = (secretary.staff_no, secretary.name) if secretary else None
     return (
         branch.code,
-        branch.name,
-        branch.unit_name,
+        row.branch_name,
+        row.unit_name,
+        row.ended_why,
         row.stage,
         row.round,
         row.version,
@@ -147,6 +149,15 @@ def renamed_person(session: Session) -> None:
     rolls_follow(session, now=NOW)
 
 
+def renamed_branch(session: Session, code: str, **names: str) -> None:
+    """Give a branch another name, and let its processes follow."""
+    branch = of_branch(session, code)
+    for field, name in names.items():
+        setattr(branch, field, name)
+    session.flush()
+    rolls_follow(session, now=NOW, branches=[branch.id])
+
+
 def gone_secretary(session: Session) -> None:
     person(session, "D0001a").branch_id = None
     session.flush()
@@ -162,6 +173,11 @@ def secretary_from_elsewhere(session: Session) -> None:
     rolls_follow(session, now=NOW)
 
 
+def ended(session: Session, code: str) -> None:
+    both = [held(session, code, kind) for kind in Kind]
+    end(session, both, {"why": EndedWhy.TEMPORARY, "reason": "实习"}, by="office", now=NOW)
+
+
 def new_branch(session: Session) -> None:
     a_branch(session, code="D0008", members=("newcomer",), committee=("newcomer",))
     rolls_follow(session, now=NOW)
@@ -170,14 +186,15 @@ def new_branch(session: Session) -> None:
 CHANGES: dict[str, tuple[Callable[[Session], object], set[str]]] = {
     "a move": (lambda session: moved(session, "D0001", Stage.TALKS), {"D0001"}),
     "an extension": (lambda session: extended(session, "D0001", Stage.STUDY, date(2025, 1, 2)), {"D0001"}),
+    "an end": (lambda session: ended(session, "D0001"), {"D0001"}),
     "an extension of a later stage": (lambda session: extended(session, "D0001", Stage.REPORT, date(2025, 3, 1)), {"D0001"}),
     "the days of the year": (lambda session: days_changed(session, study=date(2024, 12, 27)), set(CODES)),
     "a move of an assessment": (lambda session: moved(session, "D0001", Stage.SUMMARISED), {"D0001"}),
     "an extension of an assessment": (lambda session: extended(session, "D0001", Stage.COLLECTING, date(2025, 1, 2)), {"D0001"}),
     "the days of the assessments": (lambda session: days_changed(session, collecting=date(2024, 12, 27)), set(CODES)),
-    "the name of a branch": (lambda session: setattr(of_branch(session, "D0001"), "name", "新名党支部"), {"D0001"}),
+    "the name of a branch": (lambda session: renamed_branch(session, "D0001", name="新名党支部"), {"D0001"}),
     "the code of a branch": (lambda session: setattr(of_branch(session, "D0001"), "code", "D0009"), {"D0009"}),
-    "the unit of a branch": (lambda session: setattr(of_branch(session, "D0001"), "unit_name", "新党委"), {"D0001"}),
+    "the unit of a branch": (lambda session: renamed_branch(session, "D0001", unit_name="新党委"), {"D0001"}),
     "another secretary": (new_secretary, {"D0001"}),
     "the name of a secretary": (renamed_person, {"D0001"}),
     "a secretary who left": (gone_secretary, {"D0001"}),
@@ -340,8 +357,9 @@ def test_a_follower_holds_what_a_fresh_listing_gives_after_any_run_of_writers(sc
             with transaction(school, actor="cli") as session:
                 for code in sorted(chance.sample(CODES[:5], 2)):
                     moved(session, code, chance.choice(WORKING))
-                if number % 5 == seed:
-                    of_branch(session, chance.choice(CODES)).name = f"{seed}-{number}"
+            if number % 5 == seed:
+                code, name = chance.choice(CODES), f"{seed}-{number}"
+                change(school, lambda session, code=code, name=name: renamed_branch(session, code, name=name))  # type: ignore[misc]
 
     def folding() -> None:
         while not done.wait(0.02):

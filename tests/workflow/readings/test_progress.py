@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from threading import Event
 
@@ -13,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from tests.support.builders import DEADLINES, NOW, TODAY, a_branch, a_cycle, an_office
 from workflow.foundation.database import transaction
+from workflow.foundation.errors import Invalid
 from workflow.foundation.vocabulary import KIND_OF, STAGES, WORKING_STAGES, Kind, Stage
 from workflow.readings.progress import BranchChange, Overview, ProgressCount, ProgressDelta, fold, overview
 from workflow.year.cycle import Cycle, Lock, Process, cycle_by_year, process_of
@@ -93,8 +95,10 @@ def something_happens(session: Session, chance: random.Random) -> None:
             moved(session, code, chance.choice(working), late=False, **again)
         case 4 | 5:
             latest = max((process.due_on or TODAY, *DEADLINES.values())) + timedelta(days=chance.randrange(1, 5))
-            if process.stage in working:
-                extended(session, code, process.stage, latest)
+            # The last stage first: no other is extended beyond it.
+            for stage in (working[-1], process.stage) if process.stage in working else ():
+                with suppress(Invalid):
+                    extended(session, code, stage, latest)
         case 6:
             days_changed(
                 session,

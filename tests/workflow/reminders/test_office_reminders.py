@@ -17,6 +17,7 @@ from tests.support.records.assessment import a_duty_report, an_assessment, arran
 from tests.support.records.evidence import stand_at, statements
 from tests.support.reminding import BASE, at, duties
 from workflow.foundation.vocabulary import LetterState, Role, Stage
+from workflow.machine.rolls import rolls_follow
 from workflow.mail.outbox import Letter
 from workflow.people.access import Scope
 from workflow.people.accounts import create_officer
@@ -25,7 +26,6 @@ from workflow.reminders import letters_due, queue_due
 from workflow.reminders.due import Due
 from workflow.year.cycle import cycle_by_year, process_of
 from workflow.year.deadlines import change_deadlines, change_processes
-from workflow.year.following import rolls_follow
 
 DAY = date(2025, 2, 12)
 """A Wednesday after all the branches' own days: else their letters would be due too."""

@@ -207,6 +207,7 @@ def test_the_table_refuses_what_no_process_can_be(session: Session, statement: s
 def test_a_branch_has_one_process_of_a_kind_in_a_year(session: Session) -> None:
     process = a_school(session)
     twin = {"cycle_id": process.cycle_id, "branch_id": process.branch_id, "kind": process.kind, "stage": Stage.STUDY, "entered_at": NOW}
+    twin |= {name: getattr(process, name) for name in ("branch_name", "unit_code", "unit_name")}
     with pytest.raises(IntegrityError) as refused, session.begin_nested():
         session.execute(insert(Process).values(twin))
     assert constraint(refused.value) == "uq_process_cycle_id_branch_id_kind"

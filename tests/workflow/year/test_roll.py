@@ -16,12 +16,13 @@ from tests.support.records.evidence import a_small_branch, excused, leaves, stan
 from tests.support.situations import on_roll
 from workflow.foundation.errors import Conflict, Forbidden, Invalid, NotFound, Stale
 from workflow.foundation.vocabulary import STAGES, WORKING_STAGES, CycleStatus, Kind, Post, Stage, Standing
+from workflow.machine.rolls import rolls_follow
 from workflow.people.organisation import Appointment, Branch
 from workflow.roster.posts import appoint, end_appointment
 from workflow.year.cycle import Participant, Process, process_of
-from workflow.year.following import open_processes, rolls_follow
+from workflow.year.following import open_processes
 from workflow.year.opening import publish
-from workflow.year.roll import OFFICE_ONLY, RollSchema, amend_roll, confirm_excuse, participants, roll, secretaries
+from workflow.year.roll import RollSchema, amend_roll, confirm_excuse, participants, roll, secretaries
 
 
 @pytest.fixture
@@ -88,9 +89,6 @@ def test_a_probationary_member_has_no_vote(session: Session) -> None:
         "王五": (Standing.FULL, True),
         "孙八": (Standing.PROBATIONARY, False),
     }
-    with pytest.raises(Invalid) as refused:
-        amend_roll(session, process, on_roll(session, process, "孙八"), {"voting": True}, seen=1, by=caller(session, "office"))
-    assert list(refused.value.errors) == ["voting"]
 
 
 def test_who_is_admitted_as_full_member_gets_his_vote(session: Session, branch: Process) -> None:
@@ -168,15 +166,12 @@ def test_a_roll_that_has_not_changed_keeps_its_versions(session: Session, branch
 def test_what_was_decided_about_someone_survives_a_roster(session: Session, branch: Process) -> None:
     excused(session, branch, "王五")
     row = on_roll(session, branch, "王五")
-    amend_roll(
-        session, branch, row, {"voting": False, "punished_on": date(2024, 5, 1), "rated_here": False}, seen=row.version, by=caller(session, "office")
-    )
+    amend_roll(session, branch, row, {"rated_here": False}, seen=row.version, by=caller(session, "office"))
     person(session, "王五").name = "王伍"
     session.flush()
     rolls_follow(session, now=NOW)
     row = on_roll(session, branch, "王伍")
-    assert (row.excused_reason, row.excused_confirmed_by, row.voting, row.rated_here) == ("长期病休", "office", False, False)
-    assert row.punished_on == date(2024, 5, 1)
+    assert (row.excused_reason, row.excused_confirmed_by, row.rated_here) == ("长期病休", "office", False)
 
 
 def test_the_roll_of_a_closed_year_does_not_follow(session: Session, branch: Process) -> None:
@@ -207,14 +202,12 @@ def test_what_has_no_reason_cannot_be_confirmed(session: Session, branch: Proces
         confirm_excuse(session, branch, on_roll(session, branch, "王五"), by=caller(session, "office"))
 
 
-@pytest.mark.parametrize("field", OFFICE_ONLY)
-def test_voting_punishment_and_where_he_is_rated_are_the_offices(session: Session, branch: Process, field: str) -> None:
-    value = date(2024, 5, 1) if field == "punished_on" else False
+def test_where_somebody_is_rated_is_the_offices(session: Session, branch: Process) -> None:
     row = on_roll(session, branch, "王五")
     with pytest.raises(Forbidden):
-        amend_roll(session, branch, row, {field: value}, seen=1, by=caller(session, "张三"))
-    amend_roll(session, branch, row, {field: value}, seen=1, by=caller(session, "office"))
-    assert getattr(row, field) == value
+        amend_roll(session, branch, row, {"rated_here": False}, seen=1, by=caller(session, "张三"))
+    amend_roll(session, branch, row, {"rated_here": False}, seen=1, by=caller(session, "office"))
+    assert (row.rated_here, row.rated_here_by) == (False, "office")
 
 
 def test_a_line_that_has_changed_meanwhile_is_not_overwritten(session: Session, branch: Process) -> None:
@@ -247,7 +240,7 @@ def test_a_filed_roll_is_neither_amended_nor_confirmed(session: Session, branch:
 
 
 def test_the_body_has_exactly_what_may_be_decided() -> None:
-    assert set(RollSchema().fields) == {"excused_reason", *OFFICE_ONLY}
+    assert set(RollSchema().fields) == {"excused_kind", "excused_reason", "rated_here"}
 
 
 # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from workflow.appraisal.rating.ratings import Rating, of_member
 from workflow.foundation.vocabulary import Level, Role, Severity, Stage, Standing, Waivable
-from workflow.rules.requirement import Missing, Waiver, missing, present, requirement
+from workflow.rules.requirement import Missing, Waiver, missing, requirement
 from workflow.year.cycle import Cycle, Participant, Process
 
 
@@ -26,17 +26,17 @@ def levels_given() -> Subquery:
     Columns: how many of the roll are at each level, how many are rated, and how many the quota lets
     be excellent.
     """
-    full = and_(Participant.standing == Standing.FULL, *present())
+    full = and_(Participant.standing == Standing.FULL, Participant.excused_confirmed_by.is_(None))
     roll = (
         select(
             *(func.count().filter(Rating.level == level).label(level.value) for level in Level),
             func.count(Rating.level).label("rated"),
-            func.count(func.distinct(Rating.level)).label("levels"),
+            func.count(func.distinct(Rating.level)).filter(Participant.left_on.is_(None)).label("levels"),
             func.count().filter(full).label("full"),
         )
         .select_from(Participant)
         .outerjoin(Rating, and_(Rating.process_id == Process.id, of_member()))
-        .where(Participant.process_id == Process.id, *present(excused_count=True))
+        .where(Participant.process_id == Process.id, Participant.rated_here)
         .correlate(Process)
         .lateral("roll")
     )

@@ -31,7 +31,7 @@ from workflow.people.access import Action, Caller
 from workflow.rules.acts import Act, Call
 from workflow.rules.evidence import STANDING, OfMember, must_be_open, must_have_happened, must_stand, record_of_member
 from workflow.rules.records import Records, RecordSchema
-from workflow.rules.requirement import Missing, missing, present, requirement
+from workflow.rules.requirement import Missing, missing, requirement
 from workflow.year.cycle import Participant, Process
 from workflow.year.roll import participants
 
@@ -313,14 +313,14 @@ def _check(session: Session, process: Process, sent: Sent, staff_no: str) -> Non
     """Refuse a member who has left, or a level that they cannot have. Raises Invalid."""
     who = participants(session, process.id, {"staff_no": [staff_no]})[staff_no]
     errors: dict[str, Words] = {}
-    if who.left_on is not None:
+    if who.left_on is not None and not who.rated_here:
         errors["staff_no"] = Words(f"{who.name} 已不在本支部", f"{who.name} has left this branch")
     if "level" in sent:
         if who.standing is Standing.PROBATIONARY:
             errors["level"] = Words("预备党员不评定等次（D3）", "a probationary member has no level (D3)")
         elif who.excused_confirmed_by is not None:
             errors["level"] = Words(f"{who.name} 经党办确认不参加，请写明不评定的理由", f"{who.name} is excused: give the reason for no level")
-        elif not who.rated_here:
+        elif not who.rated_here and who.left_on is None:
             errors["level"] = Words(f"{who.name} 不在本支部评定", f"{who.name} is not rated in this branch")
         if "not_rated_reason" in sent:
             either = Words("评定等次和不评定的理由只能填一项", "either a level or a reason not to rate")
@@ -358,7 +358,7 @@ def members_without_a_rating() -> Missing:
     whole = or_(and_(Rating.level.is_not(None), Rating.opinion.is_not(None)), Rating.not_rated_reason.is_not(None))
     has_one = select(Rating.id).where(of_member(), whole).correlate(Participant).exists()
     return missing(Participant.process_id, subject=Participant.staff_no, name=Participant.name).where(
-        *present(), Participant.standing == Standing.FULL, Participant.rated_here, ~has_one
+        Participant.rated_here, Participant.excused_confirmed_by.is_(None), Participant.standing == Standing.FULL, ~has_one
     )
 
 

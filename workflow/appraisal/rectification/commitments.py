@@ -32,7 +32,7 @@ from workflow.rules.acts import (
 )
 from workflow.rules.evidence import Evidence
 from workflow.rules.records import Records, RecordSchema
-from workflow.rules.requirement import Missing, missing, present, requirement
+from workflow.rules.requirement import Missing, in_a_former_branch, missing, present, requirement
 from workflow.year.cycle import Participant, Process
 from workflow.year.roll import participants
 
@@ -170,13 +170,12 @@ def _must_be_theirs(by: Caller, process: Process, staff_no: str) -> None:
 )
 def members_without_a_commitment() -> Missing:
     """党员要作出整改承诺。"""
-    promised = (
-        exists()
-        .where(Commitment.process_id == Participant.process_id, Commitment.staff_no == Participant.staff_no, Commitment.counts)
-        .correlate(Participant)
-    )
+
+    def promised(line: type[Participant]) -> ColumnElement[bool]:
+        return exists().where(Commitment.process_id == line.process_id, Commitment.staff_no == line.staff_no, Commitment.counts).correlate(line)
+
     return missing(Participant.process_id, subject=Participant.staff_no, name=Participant.name, person=Participant.person_id).where(
-        *present(), ~promised
+        *present(), ~promised(Participant), ~in_a_former_branch(Participant, promised)
     )
 
 

@@ -40,12 +40,14 @@ BALLOT = ("issued", "returned", "valid", "void")
 
 
 def _on_roll() -> LateralFromClause:
-    """Count the roll by standing, post, rating and the like, in one pass over it."""
-    here = Participant.left_on.is_(None)
+    """Count the roll by standing, post, rating and the like, in one pass over it.
+
+    Those rated here: each person of a year is counted on one roll, once.
+    """
     full, excused = Participant.standing == Standing.FULL, Participant.excused_confirmed_by.is_not(None)
-    due = and_(full, ~excused, Participant.rated_here)
+    due, left = and_(full, ~excused), Participant.left_on.is_not(None)
     counted = {
-        "total": here,
+        "total": true(),
         "full": full,
         "probationary": ~full,
         "due": due,
@@ -53,15 +55,15 @@ def _on_roll() -> LateralFromClause:
         "on_committee": Participant.on_committee,
         "none": and_(Rating.level.is_(None), or_(~due, Rating.not_rated_reason.is_not(None))),
         "fed_back": and_(Rating.level.is_not(None), Rating.feedback_on.is_not(None)),
-        "basic_helped": and_(Rating.level == Level.BASIC, has(HelpPlan)),
-        "unqualified_cased": and_(Rating.level == Level.UNQUALIFIED, has(DispositionCase)),
+        "basic_helped": and_(Rating.level == Level.BASIC, or_(has(HelpPlan), left)),
+        "unqualified_cased": and_(Rating.level == Level.UNQUALIFIED, or_(has(DispositionCase), left)),
         "rated_off_ballot": and_(Rating.level.is_not(None), ~_on_ballot()),
     }
     return (
         select(*(func.count().filter(which).label(name) for name, which in counted.items()))
         .select_from(Participant)
         .outerjoin(Rating, of_member())
-        .where(Participant.process_id == Process.id, here)
+        .where(Participant.process_id == Process.id, Participant.rated_here)
         .correlate(Process)
         .lateral("on_roll")
     )
@@ -166,6 +168,7 @@ def figures() -> Subquery:
         select(
             Process.id.label("process_id"),
             Process.cycle_id.label("cycle_id"),
+            Process.ended_at.is_not(None).label("ended"),
             *zero,
             *(given.c[name] for name in (*(level.value for level in Level), "rated", "base_count", "allowed")),
             approved.label("over_approved"),
@@ -236,8 +239,11 @@ class Figures:
     checks: Mapping[str, bool]
 
 
+NO_NUMBERS = ("process_id", "cycle_id", "ended", "over_approved")
+
+
 def _numbers() -> list[ColumnElement[int]]:
-    return [column for column in figures().c if column.name not in ("process_id", "cycle_id", "over_approved")]
+    return [column for column in figures().c if column.name not in NO_NUMBERS]
 
 
 def _read(session: Session, statement: Select[*tuple[object, ...]]) -> Figures:
@@ -254,7 +260,7 @@ def figures_of(session: Session, process_id: int) -> Figures:
 
 
 def totals_of(session: Session, cycle: Cycle) -> tuple[int, Figures]:
-    """Read the number of branches in a cycle, and the sums of their numbers.
+    """Read the number of branches that take part in a cycle, and the sums of their numbers.
 
     One statement reads them all, so that they are of one moment. A check of the school holds when
     it holds in every branch.
@@ -262,6 +268,6 @@ def totals_of(session: Session, cycle: Cycle) -> tuple[int, Figures]:
     f = figures()
     sums = [func.coalesce(func.sum(column), 0).label(column.name) for column in _numbers()]
     outcomes = [func.coalesce(func.bool_and(each.holds(f.c)), true()).label(f"check_{each.name}") for each in CHECKS]
-    read = _read(session, select(func.count().label("branches"), *sums, *outcomes).where(f.c.cycle_id == cycle.id))
+    read = _read(session, select(func.count().label("branches"), *sums, *outcomes).where(f.c.cycle_id == cycle.id, ~f.c.ended))
     numbers = dict(read.numbers)
     return numbers.pop("branches"), Figures(numbers, read.checks)

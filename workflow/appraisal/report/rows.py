@@ -110,7 +110,8 @@ class FormPaper:
         """
         if meeting.form is MeetingForm.GROUP:
             return len(meeting.attendance)
-        then = [row for row in self.people.values() if row.left_on is None or row.left_on > meeting.held_on]
+        day = meeting.held_on
+        then = [row for row in self.people.values() if (row.left_on or date.max) > day >= (row.joined_on or date.min)]
         if meeting.form is MeetingForm.COMMITTEE:
             return sum(row.leads for row in then)
         return sum(row.excused_confirmed_by is None for row in then)
@@ -209,7 +210,7 @@ def paper_of(session: Session, process: Process) -> FormPaper:
     life = and_(Meeting.process_id == process.id, Meeting.counts, Meeting.purpose == MeetingPurpose.LIFE)
     reason = select(Waiver.reason).where(Waiver.process_id == process.id, Waiver.requirement == more_excellent_than_the_quota.name, Waiver.stands)
     return FormPaper(
-        members=[line for line in lines if line.person.left_on is None],
+        members=[line for line in lines if line.person.rated_here],
         people={line.person.staff_no: line.person for line in lines},
         studies=session.scalars(
             select(StudySession).where(StudySession.process_id == process.id, StudySession.counts).order_by(StudySession.held_on)

@@ -17,7 +17,7 @@ from functools import cache, partial
 from typing import Any
 
 from marshmallow import fields
-from sqlalchemy import ColumnElement, ForeignKey, Index, Text, and_, cast, column, func, literal, or_, select, true
+from sqlalchemy import ColumnElement, ForeignKey, Index, Text, and_, cast, column, exists, func, literal, or_, select, true
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -46,7 +46,7 @@ from workflow.rules.acts import (
 )
 from workflow.rules.evidence import STANDING, Evidence, amendable, must_be_open
 from workflow.rules.records import Records, RecordSchema
-from workflow.rules.requirement import Missing, Requirement, missing, present, requirement
+from workflow.rules.requirement import Missing, Requirement, in_a_former_branch, missing, present, requirement
 from workflow.year.cycle import Cycle, Participant, Process
 from workflow.year.roll import participants
 
@@ -269,14 +269,13 @@ _asked = partial(requirement, stage=Stage.SELF_REVIEW, severity=Severity.HARD, t
 )
 def members_without_a_self_review() -> Missing:
     """进行自我检查、党性分析，开展批评和自我批评。"""
-    written = (
-        select(SelfReview.id)
-        .where(SelfReview.process_id == Participant.process_id, SelfReview.staff_no == Participant.staff_no, SelfReview.counts, SelfReview.submitted)
-        .correlate(Participant)
-        .exists()
-    )
+
+    def written(line: type[Participant]) -> ColumnElement[bool]:
+        theirs = (SelfReview.process_id == line.process_id, SelfReview.staff_no == line.staff_no)
+        return exists().where(*theirs, SelfReview.counts, SelfReview.submitted).correlate(line)
+
     return missing(Participant.process_id, subject=Participant.staff_no, name=Participant.name, person=Participant.person_id).where(
-        *present(), ~written
+        *present(), ~written(Participant), ~in_a_former_branch(Participant, written)
     )
 
 

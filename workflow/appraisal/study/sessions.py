@@ -53,7 +53,7 @@ from workflow.rules.acts import (
 )
 from workflow.rules.evidence import Evidence, must_have_happened
 from workflow.rules.records import EntrySchema, Records, RecordSchema
-from workflow.rules.requirement import Missing, missing, present, requirement
+from workflow.rules.requirement import Missing, in_a_former_branch, missing, present, requirement
 from workflow.year.cycle import Cycle, Participant, Process
 from workflow.year.plan_values import bare_title
 from workflow.year.roll import participants
@@ -305,25 +305,17 @@ def members_who_have_not_studied() -> Missing:
     """把党支部职责任务搞清楚，把合格党员标准搞清楚，打牢开好组织生活会和开展民主评议党员的思想基础。"""
     required = _required_titles()
     title = required.c.value
-    attended = (
-        exists()
-        .where(StudyAttendance.session_id == StudySession.id, StudyAttendance.staff_no == Participant.staff_no)
-        .correlate(StudySession, Participant)
-    )
-    made_up = (
-        exists().where(StudyMakeUp.session_id == StudySession.id, StudyMakeUp.staff_no == Participant.staff_no).correlate(StudySession, Participant)
-    )
-    studied = (
-        exists()
-        .where(
-            StudySession.process_id == Participant.process_id,
-            StudySession.counts,
-            StudySession.titles.has_key(title),
-            or_(attended, made_up),
-        )
-        .correlate(Participant, required)
-    )
-    a_title_is_open = select(title).where(~studied).correlate(Cycle, Participant).exists()
+
+    def studied(line: type[Participant]) -> ColumnElement[bool]:
+        took_part = [
+            exists().where(part.session_id == StudySession.id, part.staff_no == line.staff_no).correlate(StudySession, line)
+            for part in (StudyAttendance, StudyMakeUp)
+        ]
+        read = (StudySession.process_id == line.process_id, StudySession.counts, StudySession.titles.has_key(title), or_(*took_part))
+        return exists().where(*read).correlate(line, required)
+
+    before = in_a_former_branch(Participant, studied)
+    a_title_is_open = select(title).where(~studied(Participant), ~before).correlate(Cycle, Participant).exists()
     return (
         missing(Participant.process_id, subject=Participant.staff_no, name=Participant.name)
         .join(Process, Process.id == Participant.process_id)

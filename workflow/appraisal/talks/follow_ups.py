@@ -9,7 +9,7 @@ from datetime import date, datetime
 
 from sqlalchemy.orm import Session
 
-from workflow.appraisal.talks.talks import TALKS, FollowUpSchema, Talk, TalkFollowUp, reads_notes_of
+from workflow.appraisal.talks.talks import TALKS, FollowUpSchema, Talk, TalkFollowUp, reads_notes
 from workflow.foundation.errors import Conflict, Forbidden, Invalid, NotFound, Words
 from workflow.foundation.fields import (
     Body,
@@ -31,7 +31,7 @@ class DoneSchema(Body):
 
 def may_follow_up(session: Session, process: Process, talk: Talk, by: Caller) -> None:
     """Let only readers of the private notes write follow-ups. Raises Forbidden."""
-    if not reads_notes_of(session, process, by, talk.talker, talk.partner):
+    if not reads_notes(by, talk.talker, talk.partner, process.branch.code, with_secretary=talk.with_secretary):
         raise Forbidden(Words("后续帮助由主谈人或书记登记", "follow-ups are recorded by the talker or the secretary"))
 
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 from typing import Any
 from typing import cast as typed
 
-from sqlalchemy import ColumnElement, exists, func, true
+from sqlalchemy import ColumnElement, exists, func, or_, true
 from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.orm import aliased
 
 from workflow.appraisal.talks.talks import Talk
 from workflow.foundation.vocabulary import Coverage, Post, Role, Severity, Stage, Waivable
-from workflow.rules.requirement import Missing, missing, present, requirement
+from workflow.rules.requirement import Missing, in_a_former_branch, missing, present, requirement
 from workflow.year.cycle import Cycle, Participant, Process
 
 # ── requirements ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -49,13 +49,16 @@ def committee_pairs_without_a_talk() -> Missing:
 )
 def members_nobody_talked_with() -> Missing:
     """党支部委员与党员之间普遍进行一次谈心谈话。"""
-    leader = aliased(Participant)
-    with_a_leader = exists().where(Talk.between(Participant, leader), leader.process_id == Participant.process_id, leader.leads)
+
+    def talked(line: type[Participant]) -> ColumnElement[bool]:
+        return exists().where(Talk.with_a_leader(line)).correlate(line)
+
+    with_a_leader = or_(talked(Participant), in_a_former_branch(Participant, talked))
     return (
         missing(Participant.process_id, subject=Participant.staff_no, name=Participant.name)
         .join(Process, Process.id == Participant.process_id)
         .join(Cycle, Cycle.id == Process.cycle_id)
-        .where(_mode(Coverage.DEFAULT), ~Participant.leads, *present(excused_count=True), ~with_a_leader.correlate(Participant))
+        .where(_mode(Coverage.DEFAULT), ~Participant.leads, *present(excused_count=True), ~with_a_leader)
     )
 
 

@@ -11,14 +11,15 @@ follow-ups with a day.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
+from typing import Any
 
 from marshmallow import fields
-from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, ForeignKey, Index, and_, case, cast, exists, literal, or_, true
+from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, ForeignKey, Index, and_, case, cast, exists, literal, or_, select, true
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
-from workflow.foundation.database import Base, Numbered, word
+from workflow.foundation.database import Base, Numbered, any_of, word
 from workflow.foundation.errors import Forbidden, Invalid, Words
 from workflow.foundation.fields import (
     Day,
@@ -32,15 +33,16 @@ from workflow.foundation.fields import (
 )
 from workflow.foundation.history import History, tracked
 from workflow.foundation.personal import Area, Data, personal
-from workflow.foundation.vocabulary import Role, Stage, TalkWay
+from workflow.foundation.vocabulary import Post, Role, Stage, TalkWay
 from workflow.people.access import Action, Caller
+from workflow.people.organisation import Appointment, Person, in_post
 from workflow.rules.acts import (
     Call,
 )
 from workflow.rules.evidence import STANDING, Evidence, Timed, must_end_after_it_began, must_have_happened
 from workflow.rules.records import EntrySchema, Records, RecordSchema, end_time, start_time
 from workflow.year.cycle import Participant, Process
-from workflow.year.roll import participants, secretaries
+from workflow.year.roll import participants
 
 TEXTS = ("focus_reason", "opinions_branch", "opinions_committee", "affirmed", "shortcomings", "exchange")
 """The texts of the talk: for talker, partner and secretary."""
@@ -78,6 +80,11 @@ class Talk(Timed, Evidence, Base):
     shortcomings: Mapped[str | None]
     exchange: Mapped[str | None]
     private_notes: Mapped[str | None]
+    talker_led: Mapped[bool] = mapped_column(sort_order=200)
+    """True if the talker led the branch on that day, whatever posts they have later (K2)."""
+    partner_led: Mapped[bool] = mapped_column(sort_order=200)
+    with_secretary: Mapped[bool] = mapped_column(sort_order=200)
+    """True if the partner was secretary on that day: the notes are the talker's alone (K4)."""
 
     follow_ups: Mapped[list[TalkFollowUp]] = relationship(lazy="selectin", order_by="TalkFollowUp.id")
 
@@ -92,6 +99,12 @@ class Talk(Timed, Evidence, Base):
                 and_(cls.talker == other.staff_no, cls.partner == one.staff_no),
             ),
         )
+
+    @classmethod
+    def with_a_leader(cls, member: type[Participant]) -> ColumnElement[bool]:
+        """Select talks that count between a member and somebody who led on the day of the talk."""
+        by_leader, of_leader = and_(cls.partner == member.staff_no, cls.talker_led), and_(cls.talker == member.staff_no, cls.partner_led)
+        return and_(cls.process_id == member.process_id, cls.counts, or_(by_leader, of_leader))
 
 
 @tracked(hidden=("what",))
@@ -116,7 +129,8 @@ personal(
     Area.APPRAISAL,
     "谈心谈话",
     Data(
-        "held_on 日期, started_at 开始时间, ended_at 结束时间, talker 谈话人, partner 谈话对象, way 方式, place 地点, focus 是否重点谈",
+        "held_on 日期, started_at 开始时间, ended_at 结束时间, talker 谈话人, partner 谈话对象, way 方式, place 地点, focus 是否重点谈, "
+        "talker_led 谈话人当日是否主持支部工作, partner_led 谈话对象当日是否主持支部工作, with_secretary 谈话对象当日是否书记",
         "谁与谁谈过（K1、K2、K6）",
         Action.READ_TALKS,
     ),
@@ -194,33 +208,33 @@ class TalkSchema(RecordSchema):
 # ── who reads what ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def reads_notes(reader: Caller, talker: str, partner: str, branch_code: str, secretary: str | None) -> bool:
+def reads_notes(reader: Caller, talker: str, partner: str, branch_code: str, *, with_secretary: bool) -> bool:
     """Tell whether the reader may read and write a talk's private notes and follow-ups.
 
-    ``secretary`` is the 学工号 of the secretary on the roll: only the talker reads the notes of a
-    talk with the secretary.
+    ``with_secretary``: the partner was secretary on the day; only the talker reads those notes.
     """
-    return reader.staff_no == talker or (Role.SECRETARY in reader.roles_in(branch_code) and partner not in (reader.staff_no, secretary))
+    of_branch = Role.SECRETARY in reader.roles_in(branch_code) and partner != reader.staff_no
+    return reader.staff_no == talker or (of_branch and not with_secretary)
 
 
-def hidden_from(reader: Caller, talk: Talk, branch_code: str, secretary: str | None) -> frozenset[str]:
+def hidden_from(reader: Caller, talk: Talk, branch_code: str) -> frozenset[str]:
     """List the fields of a talk that this reader may not see.
 
     The office, the committee, the auditor and other committee members see that a talk was held, but
     not what was said.
     """
     texts = reader.staff_no in (talk.talker, talk.partner) or Role.SECRETARY in reader.roles_in(branch_code)
-    private = reads_notes(reader, talk.talker, talk.partner, branch_code, secretary)
+    private = reads_notes(reader, talk.talker, talk.partner, branch_code, with_secretary=talk.with_secretary)
     return frozenset(() if texts else TEXTS) | frozenset(() if private else (*PRIVATE, "follow_ups"))
 
 
-def visible_history(reader: Caller, branch_code: str, secretary: str | None) -> ColumnElement[bool]:
+def visible_history(reader: Caller, branch_code: str) -> ColumnElement[bool]:
     """Limit follow-ups in the history to readers of the private notes.
 
     A follow-up alone would already tell that the branch cares for this member.
     """
     leads_branch = Role.SECRETARY in reader.roles_in(branch_code)
-    by_secretary = and_(literal(leads_branch), Talk.partner != reader.staff_no, Talk.partner != (secretary or ""))
+    by_secretary = and_(literal(leads_branch), Talk.partner != reader.staff_no, ~Talk.with_secretary)
     readable = (
         exists()
         .where(
@@ -249,12 +263,18 @@ class Talks(Records[Talk]):
             raise Invalid({"partner": Words("不能同自己谈话", "a talk is between two people")})
         must_have_happened("held_on", whole["held_on"], now)
         must_end_after_it_began(row, sent)
-        participants(session, process.id, {"talker": [whole["talker"]], "partner": [whole["partner"]]})
-        of_both = (was, whole) if row else (whole,)
-        for each in of_both:
+        posts = _posts_of(session, process, whole)
+        for each in (was, whole) if row else (whole,):
             may_write(by, process, each["talker"])
-        for each in of_both:
-            _may_write_notes(session, process, by, sent, each["talker"], each["partner"])
+        if row is not None:
+            _may_write_notes(process, by, sent, row.talker, row.partner, with_secretary=row.with_secretary)
+        _may_write_notes(process, by, sent, whole["talker"], whole["partner"], with_secretary=posts["with_secretary"])
+
+    def fill(self, session: Session, process: Process, row: Talk, sent: Sent, *, by: Caller, now: datetime) -> None:
+        self.write_columns(row, sent)
+        if not sent.keys().isdisjoint(("held_on", "talker", "partner")):
+            for name, value in _posts_of(session, process, {"held_on": row.held_on, "talker": row.talker, "partner": row.partner}).items():
+                setattr(row, name, value)
 
     def visible(self, reader: Caller, branch_code: str) -> ColumnElement[bool]:
         """Show a plain member only the talks they took part in."""
@@ -266,8 +286,7 @@ class Talks(Records[Talk]):
     def seen_by(self, call: Call[object]) -> Callable[[Talk], dict[str, object]]:
         """Show talks without the fields that this reader may not see."""
         code = call.process.branch.code
-        secretary = secretaries(call.session, [call.process.id]).get(call.process.id)
-        return lambda row: self.schema.shown(row, without=hidden_from(call.by, row, code, secretary.staff_no if secretary else None))
+        return lambda row: self.schema.shown(row, without=hidden_from(call.by, row, code))
 
 
 TALKS = Talks()
@@ -282,7 +301,7 @@ def may_write(by: Caller, process: Process, talker: str) -> None:
         raise Forbidden(Words("支委只登记自己主谈的谈话", "a committee member records only the talks they led"))
 
 
-def _may_write_notes(session: Session, process: Process, by: Caller, body: Sent, talker: str, partner: str) -> None:
+def _may_write_notes(process: Process, by: Caller, body: Sent, talker: str, partner: str, *, with_secretary: bool) -> None:
     """Let only readers of the private notes write them or change talker and partner.
 
     Otherwise a writer could make themselves a party of the talk, and so come to read its notes.
@@ -291,11 +310,30 @@ def _may_write_notes(session: Session, process: Process, by: Caller, body: Sent,
     renames = any(body.get(name, present) != present for name, present in (("talker", talker), ("partner", partner)))
     if not renames and body.keys().isdisjoint(PRIVATE):
         return
-    if not reads_notes_of(session, process, by, talker, partner):
+    if not reads_notes(by, talker, partner, process.branch.code, with_secretary=with_secretary):
         raise Forbidden(Words("思想状况等内容由主谈人登记；谈话双方写错的，请撤回后重新登记", "the private notes, and who talked, are the talker's"))
 
 
-def reads_notes_of(session: Session, process: Process, by: Caller, talker: str, partner: str) -> bool:
-    """Tell the same as ``reads_notes``, with the secretary taken from the roll."""
-    secretary = secretaries(session, [process.id]).get(process.id)
-    return reads_notes(by, talker, partner, process.branch.code, secretary.staff_no if secretary else None)
+def _posts_of(session: Session, process: Process, talk: Mapping[str, Any]) -> dict[str, bool]:
+    """Tell which of the two led on the day of the talk, and whether the partner was secretary.
+
+    By their posts on that day; and by the roll as it is now, since a roster tells no earlier day
+    than its own. Raises Invalid for somebody who is not on the roll.
+    """
+    named = {side: [talk[side]] for side in ("talker", "partner")}
+    lines = participants(session, process.id, named)
+    held = session.execute(
+        select(Person.staff_no, Appointment.post, Appointment.on_committee)
+        .join(Person, Person.id == Appointment.person_id)
+        .where(Appointment.branch_id == process.branch_id, any_of(Person.staff_no, [*lines]), *in_post(talk["held_on"]))
+    ).all()
+    leading = {row.staff_no for row in held if (row.on_committee if process.branch.has_committee else row.post in (Post.SECRETARY, Post.DEPUTY))}
+    leading |= {staff_no for staff_no, line in lines.items() if line.leads}
+    secretary = {row.staff_no for row in held if row.post is Post.SECRETARY} | {
+        staff_no for staff_no, line in lines.items() if line.post is Post.SECRETARY
+    }
+    return {
+        "talker_led": talk["talker"] in leading,
+        "partner_led": talk["partner"] in leading,
+        "with_secretary": talk["partner"] in secretary,
+    }

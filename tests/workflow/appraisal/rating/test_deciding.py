@@ -11,9 +11,8 @@ import pytest
 from sqlalchemy.orm import Session
 
 from tests.support.builders import NOW, TODAY, a_school, caller
-from tests.support.records.evidence import excused, lacking, leaves, stand_at
+from tests.support.records.evidence import excused, lacking, leaves, stand_at, under_probation
 from tests.support.records.rating import BASIC, DECIDED_ON, QUALIFIED, a_branch_of, a_counted_ballot, a_decision, a_rating, amended
-from tests.support.situations import on_roll
 from workflow.appraisal.meetings.recording import MEETINGS, confirm_minutes
 from workflow.appraisal.rating.deciding import (
     incomplete_deciding_minutes,
@@ -82,7 +81,7 @@ def test_due_are_those_who_vote_are_not_excused_and_have_not_left(session: Sessi
     process = a_branch_of(session, 8, probationary=["党员7"])
     excused(session, process, "党员6")
     excused(session, process, "党员5", confirmed=False)
-    on_roll(session, process, "党员4").voting = False
+    under_probation(session, "党员4")
     leaves(session, "党员3")
     # Due: 张三, 党员1, 党员2, 党员5.
     row = a_decision(session, process, present=["张三", "党员4", "党员6", "党员7"], yes=1)

@@ -120,12 +120,15 @@ def test_the_base_is_who_is_rated_or_all_full_members(session: Session) -> None:
     assert quota_of(session, process).base_count == 5
 
 
-def test_who_has_left_is_neither_excellent_nor_in_the_base(session: Session, branch: Process) -> None:
-    ratings(session, branch, {**dict.fromkeys(CAST, QUALIFIED), "张三": EXCELLENT, "王五": EXCELLENT})
+def test_whoever_left_after_the_rating_stays_in_the_figures_and_before_it_is_in_none(session: Session, branch: Process) -> None:
+    rows = ratings(session, branch, {**dict.fromkeys(CAST, QUALIFIED), "张三": EXCELLENT, "王五": EXCELLENT})
     assert lacking(session, branch, D5) == [""]
     leaves(session, "王五")
-    assert (quota_of(session, branch).base_count, quota_of(session, branch).excellent) == (4, 1)
-    assert lacking(session, branch, D5) == []
+    assert (quota_of(session, branch).base_count, quota_of(session, branch).excellent) == (5, 2)
+    assert lacking(session, branch, D5) == [""]
+    withdraw(rows["钱七"], by="z3", now=NOW, reason="有误")
+    leaves(session, "钱七")
+    assert (quota_of(session, branch).base_count, quota_of(session, branch).excellent) == (4, 2)
 
 
 @pytest.mark.parametrize("take_back", [withdraw, reject])

@@ -127,8 +127,9 @@ def standing(session: Session, model: type[R], process: Process) -> list[R]:
 def counted(session: Session, process: Process) -> dict[str, int]:
     """Count every number of the form, by loops over the rows."""
     everybody = {row.staff_no: row for row in roll(session, process.id)}
-    here = {no: row for no, row in everybody.items() if row.left_on is None}
-    due = {no for no, row in here.items() if row.standing is Standing.FULL and row.excused_confirmed_by is None and row.rated_here}
+    here = {no: row for no, row in everybody.items() if row.rated_here}
+    gone = {no for no, row in here.items() if row.left_on is not None}
+    due = {no for no, row in here.items() if row.standing is Standing.FULL and row.excused_confirmed_by is None}
     ratings = {row.staff_no: row for row in standing(session, Rating, process) if row.staff_no in here}
     levels = {no: row.level for no, row in ratings.items() if row.level is not None}
     ballots = {row.subject: row for row in standing(session, Tally, process) if row.counted_at is not None}
@@ -144,8 +145,8 @@ def counted(session: Session, process: Process) -> dict[str, int]:
         "on_committee": sum(row.on_committee for row in here.values()),
         "none": sum(no not in levels and (no not in due or (no in ratings and ratings[no].not_rated_reason is not None)) for no in here),
         "fed_back": sum(ratings[no].feedback_on is not None for no in levels),
-        "basic_helped": sum(level is Level.BASIC and no in plans for no, level in levels.items()),
-        "unqualified_cased": sum(level is Level.UNQUALIFIED and no in cases for no, level in levels.items()),
+        "basic_helped": sum(level is Level.BASIC and (no in plans or no in gone) for no, level in levels.items()),
+        "unqualified_cased": sum(level is Level.UNQUALIFIED and (no in cases or no in gone) for no, level in levels.items()),
         **{level.value: sum(each is level for each in levels.values()) for level in Level},
         "rated": len(levels),
         "base_count": len(levels),

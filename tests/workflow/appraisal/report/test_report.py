@@ -36,11 +36,11 @@ from workflow.foundation.errors import Conflict
 from workflow.foundation.vocabulary import STAGES, WORKING_STAGES, Kind, Post, Stage, Standing, TallySubject
 from workflow.machine.asked import BY_NAME
 from workflow.machine.gate import blocking, exceptions, todos, unmet
+from workflow.machine.rolls import rolls_follow
 from workflow.machine.waivers import approve
 from workflow.people.organisation import Person
 from workflow.rules.evidence import Evidence, record_of_member, reject, withdraw
 from workflow.year.cycle import Process, process_of
-from workflow.year.following import rolls_follow
 
 BLANK, ADDS_UP = form_not_filled_in.name, form_does_not_add_up.name
 NAMED, OVERDUE = no_secretary_named.name, stage_overdue.name
