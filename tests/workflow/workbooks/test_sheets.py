@@ -152,15 +152,9 @@ def test_a_sheet_without_headings_or_without_rows_says_so() -> None:
     assert problems_of(workbook_of({"名单": (HEADINGS, people()), "附表": (NOTES[0], [])})) == []
 
 
-def test_empty_rows_are_skipped_and_hidden_rows_and_merged_cells_are_read() -> None:
+def test_empty_rows_are_skipped() -> None:
     first, second, third = people()
-
-    def hide(workbook: Workbook) -> None:
-        sheet = workbook.get_worksheet_by_name("名单")
-        sheet.set_row(1, None, None, {"hidden": True})
-        sheet.merge_range(10, 0, 11, 3, "")
-
-    data = a_list([first, {}, {"姓名": " 　"}, second, third], finish=hide)
+    data = a_list([first, {}, {"姓名": " 　"}, second, third])
     assert problems_of(data) == []
     assert len(read(data).rows) == 3
 
