@@ -282,6 +282,7 @@ class RollShape(TypedDict):
     excused_confirmed_by: NotRequired[str | None]
     left_on: NotRequired[date | None]
     rated_here: NotRequired[bool]
+    group: NotRequired[str | None]
     has_address: NotRequired[bool]
     """False: letters do not reach them, tell them in person."""
     version: NotRequired[int]
@@ -303,6 +304,7 @@ def roll_shape(row: Participant) -> RollShape:
         "excused_confirmed_by": row.excused_confirmed_by,
         "left_on": row.left_on,
         "rated_here": row.rated_here,
+        "group": row.party_group,
         "has_address": row.person.email is not None,
         "version": row.version,
     }

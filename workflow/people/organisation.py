@@ -55,6 +55,8 @@ class Person(Numbered, Base):
     standing: Mapped[Standing | None] = mapped_column(word(Standing))
     cadre: Mapped[bool] = mapped_column(default=False)
     """The mark 党员领导干部: takes part in the meeting of their own branch (M6)."""
+    party_group: Mapped[str | None] = mapped_column(sort_order=110)
+    """The group within the branch (党小组), in the roster's words."""
 
     branch: Mapped[Branch | None] = relationship()
 
@@ -106,6 +108,7 @@ personal(
     Data("email 邮箱", "寄提醒和邀请", "无人；名册上只显示有没有邮箱"),
     Data("standing 党籍状态", "谁有表决权、谁评等次（D1、D5）", Action.READ_PROCESS),
     Data("cadre 是否党员领导干部", "参加所在支部的会（M6）", Action.READ_PROCESS),
+    Data("party_group 党小组", "党小组会由谁参加（M1）", Action.READ_PROCESS),
     of="党员，学校工作人员",
 )
 personal(

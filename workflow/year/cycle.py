@@ -142,6 +142,7 @@ class Participant(Base):
     """The day from which a person is out of every requirement."""
     rated_here: Mapped[bool] = mapped_column(default=True)
     version: Mapped[int] = mapped_column(default=1)
+    party_group: Mapped[str | None] = mapped_column(sort_order=110)
 
     process: Mapped[Process] = relationship()
     person: Mapped[Person] = relationship()
@@ -202,6 +203,7 @@ personal(
     Data("post 支部职务, title 职务名称", "书记是第一责任人（Q1）", Action.READ_PROCESS),
     Data("on_committee 是否支委, leads 是否主持支部工作", "谁与谁谈话、谁受评议（K1、K2、M3）", Action.READ_PROCESS),
     Data("cadre 是否党员领导干部", "参加所在支部的会（M6）", Action.READ_PROCESS),
+    Data("party_group 党小组", "党小组会由谁参加（M1）", Action.READ_PROCESS),
     Data("punished_on 受处分的日期", "一年内受过处分又拟评优秀的，提示（D5）", Action.READ_PROCESS),
     Data(
         "excused_reason 不参加的原因, excused_confirmed_by 由谁确认, left_on 离开的日期, rated_here 是否在本支部评定",

@@ -31,12 +31,13 @@ _LEADING = f"'{Post.SECRETARY.value}', '{Post.DEPUTY.value}'"
 
 _FOLLOW = text(f"""
     insert into participant as r (
-        process_id, person_id, staff_no, name, standing, post, title, on_committee, leads, cadre, voting, rated_here, version
+        process_id, person_id, staff_no, name, standing, post, title, on_committee, leads, cadre, voting, rated_here, version,
+        party_group
     )
     select p.id, m.id, m.staff_no, m.name, m.standing, held.post, held.title,
         b.has_committee and coalesce(held.on_committee, false),
         case when b.has_committee then coalesce(held.on_committee, false) else coalesce(held.post in ({_LEADING}), false) end,
-        m.cadre, m.standing = '{Standing.FULL.value}', true, 1
+        m.cadre, m.standing = '{Standing.FULL.value}', true, 1, m.party_group
     from process p
     join branch b on b.id = p.branch_id
     join person m on m.branch_id = b.id
@@ -50,10 +51,10 @@ _FOLLOW = text(f"""
         staff_no = excluded.staff_no, name = excluded.name, standing = excluded.standing, post = excluded.post, title = excluded.title,
         on_committee = excluded.on_committee, leads = excluded.leads, cadre = excluded.cadre,
         voting = case when r.standing = excluded.standing then r.voting else excluded.voting end,
-        left_on = null, version = r.version + 1
-    where (r.staff_no, r.name, r.standing, r.post, r.title, r.on_committee, r.leads, r.cadre, r.left_on)
+        party_group = excluded.party_group, left_on = null, version = r.version + 1
+    where (r.staff_no, r.name, r.standing, r.post, r.title, r.on_committee, r.leads, r.cadre, r.party_group, r.left_on)
         is distinct from (excluded.staff_no, excluded.name, excluded.standing, excluded.post, excluded.title,
-            excluded.on_committee, excluded.leads, excluded.cadre, null)
+            excluded.on_committee, excluded.leads, excluded.cadre, excluded.party_group, null)
 """)  # noqa: S608
 
 _LEAVE = text("""
