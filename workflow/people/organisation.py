@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, ForeignKey, Index, or_, select
+from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, ForeignKey, Index, and_, or_, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from workflow.foundation.database import Base, Numbered, any_of, word
@@ -130,6 +130,11 @@ def in_post(on: date | ColumnElement[date]) -> tuple[ColumnElement[bool], ...]:
     return (Appointment.starts_on <= on, or_(Appointment.ends_on.is_(None), Appointment.ends_on >= on))
 
 
+def not_over(on: date) -> ColumnElement[bool]:
+    """Return the condition that an appointment lasts on a day, or begins later."""
+    return or_(Appointment.ends_on.is_(None), and_(Appointment.ends_on >= on, Appointment.ends_on >= Appointment.starts_on))
+
+
 def holders_of(session: Session, role: Role, on: date) -> Sequence[Person]:
     """List the people who hold a role of the school on a day."""
     held = select(Appointment.person_id).where(Appointment.role == role, *in_post(on))
@@ -147,6 +152,11 @@ def person_by_staff_no(session: Session, staff_no: str) -> Person:
 def staff_nos(session: Session, person_ids: Sequence[int]) -> dict[int, str]:
     """Return the 学工号 of people, in one query."""
     return {row.id: row.staff_no for row in session.execute(select(Person.id, Person.staff_no).where(any_of(Person.id, person_ids)))}
+
+
+def hold_organisation(session: Session) -> None:
+    """Let nobody else change posts or apply a roster until this transaction ends."""
+    session.execute(text("select pg_advisory_xact_lock(hashtext('zhibu.roster'))"))
 
 
 def branch_by_code(session: Session, code: str) -> Branch:

@@ -102,7 +102,7 @@ class Roster:
         return replace(self, branches=branches, members=tuple(member for member in self.members if member.branch_code in codes))
 
 
-def on_members(row: int, heading: str, message: str, severity: str = "error") -> SheetProblem:
+def on_members(row: int | None, heading: str, message: str, severity: str = "error") -> SheetProblem:
     return SheetProblem(MEMBER_SHEET, row, heading, severity, message)
 
 

@@ -34,7 +34,7 @@ _DOUBTS = (
     (re.compile("[0-9]"), "含有数字"),
     (re.compile("[、,;/]"), "像是不止一个人"),
 )
-"""Doubts about a name. Private-use characters are among the first: another computer shows others."""
+"""Doubts about a name. Another computer shows other private-use characters."""
 _AS_SHOWN = re.compile(r"general|@|[#?,]*0?(\.[0#?]*)?(e[+-]0+)?", re.IGNORECASE)
 _ZEROS = re.compile("0{2,}")
 _NOT_SHOWN = re.compile(r'\[[^\]]*\]|_.|\*.|\\? |" *"')

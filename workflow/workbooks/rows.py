@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from openpyxl.cell.read_only import ReadOnlyCell
-from openpyxl.utils.cell import range_boundaries
+from openpyxl.utils import column_index_from_string
 from openpyxl.worksheet._reader import WorkSheetParser
 
 from workflow.workbooks.cells import GENERAL, Cell
@@ -21,12 +21,12 @@ from workflow.workbooks.cells import GENERAL, Cell
 MOST_COLUMNS = 200
 
 _EMPTY = Cell(None, "n")
-_MERGED = re.compile(rb"<(?:[\w.-]+:)?mergeCell\s[^>]*?\bref=\"([A-Z]{1,3}[0-9]{1,7}:[A-Z]{1,3}[0-9]{1,7})\"")
+_MERGED = re.compile(rb"<(?:[\w.-]+:)?mergeCell\s[^>]*?\bref=\"([A-Z]{1,3})([0-9]{1,7}):([A-Z]{1,3})([0-9]{1,7})\"")
 _YES = frozenset({"1", "true"})
 
 
 @dataclass(frozen=True, slots=True)
-class SheetRow:
+class WorkbookRow:
     """A row that holds anything, with Excel's number.
 
     ``hidden`` also by a filter; ``too_wide``: something stands to the right of the columns read.
@@ -55,7 +55,7 @@ class MergedCells:
         return any(self.first_place <= place <= self.last_place for place in places)
 
 
-def rows_of(worksheet: Any) -> Iterator[SheetRow]:
+def rows_of(worksheet: Any) -> Iterator[WorkbookRow]:
     """Read the rows that hold anything. A sheet's own word on its size is not believed."""
     book = worksheet.parent
     with worksheet._get_source() as source:
@@ -77,7 +77,7 @@ def rows_of(worksheet: Any) -> Iterator[SheetRow]:
             cells = [_EMPTY] * max((cell["column"] for cell in near), default=0)
             for cell in near:
                 cells[cell["column"] - 1] = Cell(cell["value"], cell["data_type"], book.epoch, _number_format(worksheet, cell))
-            yield SheetRow(number, cells, hidden=told.get("hidden") in _YES, too_wide=len(near) < len(held))
+            yield WorkbookRow(number, cells, hidden=told.get("hidden") in _YES, too_wide=len(near) < len(held))
 
 
 def _number_format(worksheet: Any, cell: dict[str, Any]) -> str:
@@ -92,12 +92,15 @@ def _number_format(worksheet: Any, cell: dict[str, Any]) -> str:
 def merged_cells(worksheet: Any) -> list[MergedCells]:
     """List the merged cells of a sheet, from above."""
     with worksheet._get_source() as source:
-        refs = {found[1].decode() for found in _MERGED.finditer(source.read())}
-    blocks = [(ref, range_boundaries(ref)) for ref in refs]
+        blocks = {tuple(part.decode() for part in found.groups()) for found in _MERGED.finditer(source.read())}
     return sorted(
-        (MergedCells(ref, top, bottom, left - 1, right - 1) for ref, (left, top, right, bottom) in blocks),
+        (MergedCells(f"{left}{top}:{right}{bottom}", int(top), int(bottom), _place(left), _place(right)) for left, top, right, bottom in blocks),
         key=lambda block: (block.first_row, block.first_place),
     )
+
+
+def _place(column: str) -> int:
+    return column_index_from_string(column) - 1
 
 
 class FillDown:
@@ -110,7 +113,7 @@ class FillDown:
         self._begin = {(block.first_row, block.first_place): block.last_row for block in blocks}
         self._under: dict[int, tuple[int, Cell]] = {}
 
-    def __call__(self, row: SheetRow, place: int) -> Cell:
+    def __call__(self, row: WorkbookRow, place: int) -> Cell:
         """Return the cell of a row; rows come in their order."""
         cell = row.cell(place)
         if (last := self._begin.get((row.number, place))) is not None:

@@ -21,7 +21,7 @@ from openpyxl.utils import get_column_letter
 
 from workflow.workbooks import cells
 from workflow.workbooks.cells import Cell, CellFault, quoted
-from workflow.workbooks.rows import MOST_COLUMNS, FillDown, MergedCells, SheetRow, merged_cells, rows_of
+from workflow.workbooks.rows import MOST_COLUMNS, FillDown, MergedCells, WorkbookRow, merged_cells, rows_of
 
 MEGABYTE = 2**20
 MOST_BYTES = 64 * MEGABYTE  # of all parts unpacked; a sheet of 50,000 rows has about 32
@@ -178,7 +178,7 @@ def _refuse_hostile(data: bytes) -> None:
     if data.startswith(_OLE):
         raise _Unusable(_LOCKED if _ENCRYPTED_PART in data else "这是旧版 .xls 文件，请在 Excel 中另存为 .xlsx")
     if not data.startswith(_ZIP):
-        raise _Unusable("不是 Excel 工作簿（.xlsx）")
+        raise _Unusable(f"不是 Excel 工作簿（.xlsx）{_another_format(data)}")
     with ZipFile(BytesIO(data)) as archive:
         parts = archive.infolist()
     if any(part.flag_bits & 1 for part in parts):
@@ -195,6 +195,15 @@ def _refuse_hostile(data: bytes) -> None:
         raise _Unusable(f"工作簿展开后有 {unpacked // MEGABYTE} MB，超出限度：行数过多、带有大量图片，或者文件内容异常")
     if unpacked > MEGABYTE and unpacked > HIGHEST_RATIO * len(data):
         raise _Unusable("工作簿的压缩比异常，已拒绝读取")
+
+
+def _another_format(data: bytes) -> str:
+    """Name what was sent instead of a workbook, if it is text."""
+    begins = data[:1000]
+    if not begins or b"\0" in begins:
+        return ""
+    words = "网页格式的表格" if begins.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"<") else "CSV 或文本文件"
+    return f"，像是{words}，请用 Excel 打开后另存为 .xlsx"
 
 
 def _read_workbook(data: bytes, forms: Mapping[str, SheetForm]) -> tuple[dict[str, Table], list[SheetProblem]]:
@@ -286,7 +295,7 @@ class _Reader:
         self._tell_hidden()
         self._tell_merged(merged)
 
-    def _rows(self) -> Iterator[SheetRow]:
+    def _rows(self) -> Iterator[WorkbookRow]:
         """Read the rows that hold anything, within the limits."""
         for row in rows_of(self.worksheet):
             if row.number > MOST_ROWS:
@@ -295,8 +304,8 @@ class _Reader:
                 raise _SheetUnusable(f"第 {row.number} 行超出限度：每张表最多 {MOST_COLUMNS} 列，请删除表格右侧的内容")
             yield row
 
-    def _places(self, rows: Iterator[SheetRow]) -> tuple[int, dict[str, int]]:
-        """Find the heading row, the first that has at least two of them, and each heading's place."""
+    def _places(self, rows: Iterator[WorkbookRow]) -> tuple[int, dict[str, int]]:
+        """Find the heading row, the first with at least two of them, and each heading's place."""
         wanted = self.form.headings
         known = wanted | self.form.passed_over
         for row in rows:
@@ -326,7 +335,7 @@ class _Reader:
                 self._problem(None, column.heading, f"缺少列“{column.heading}”", "warning" if column.optional else "error")
         self.strays = {place: get_column_letter(place + 1) for place in range(MOST_COLUMNS) if place >= len(headings) or not headings[place]}
 
-    def _read_row(self, row: SheetRow, places: dict[str, int], cell_of: FillDown) -> None:
+    def _read_row(self, row: WorkbookRow, places: dict[str, int], cell_of: FillDown) -> None:
         self._report_strays(row)
         number = row.number
         values: dict[str, Any] = {}
@@ -350,7 +359,7 @@ class _Reader:
         if row.hidden:
             self.hidden.append(number)
 
-    def _report_strays(self, row: SheetRow) -> None:
+    def _report_strays(self, row: WorkbookRow) -> None:
         """Report content under no heading, which is left out: once for each column."""
         for place in [place for place in self.strays if row.cell(place).value is not None]:
             self._problem(row.number, None, f"{self.strays.pop(place)} 列没有表头，其内容未读取", "warning")

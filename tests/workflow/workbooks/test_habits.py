@@ -1,4 +1,4 @@
-"""Workbooks as offices keep them: old sheets, hidden rows, merged cells, headings of other systems."""
+"""Workbooks as offices keep them: old sheets, hidden rows, merged cells, other headings."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def test_a_merged_title_and_merged_cells_below_the_list_are_nothing_to_tell() ->
 
 
 def test_ten_blocks_are_named_and_the_rest_counted() -> None:
-    rows = [{"学工号": f"1{n:02d}", "姓名": "张三", "支部": "一支部"} for n in range(30)]
+    rows: list[Row] = [{"学工号": f"1{n:02d}", "姓名": "张三", "支部": "一支部"} for n in range(30)]
 
     def merge(sheet: Any) -> None:
         for first in range(1, 25, 2):
@@ -192,6 +192,6 @@ def test_two_other_headings_are_an_error_that_names_both() -> None:
 
 def test_a_column_beside_the_form_is_read_where_it_is_and_missed_by_nobody() -> None:
     table, problems = opened(a_list())
-    assert (table.fields, problems) == ({"staff_no", "name", "branch"}, [])
+    assert (set(table.fields), problems) == ({"staff_no", "name", "branch"}, [])
     table, problems = opened(a_list(rows=[{**row, "小组": "第一小组"} for row in PEOPLE], headings=(*HEADINGS, "小组")))
     assert ({row["group"] for row in table.rows}, "group" in table.fields, problems) == ({"第一小组"}, True, [])
