@@ -62,11 +62,14 @@ def roster_import(file: Path, apply_it: bool, gone: int | None, codes: tuple[str
         if not row.applicable:
             tell(Words("名册有错误，没有写入。", "The roster has errors; nothing was stored."), err=True)
             raise SystemExit(1)
-        found = imports.foreseen(call.session, row, only=only, now=call.now)
-        for line in _changes({**row.summary, **found.summary}):
+        summary, unconfirmed = row.summary, not row.applies_as_it_is
+        if only:
+            found = imports.foreseen(call.session, row, only=only, now=call.now)
+            summary, unconfirmed = {**summary, **found.summary}, found.guard is not None
+        for line in _changes(summary):
             tell(line)
-        if found.guard is not None and gone is None:
-            tell(_unconfirmed(len(found.gone)), err=True)
+        if unconfirmed and gone is None:
+            tell(_unconfirmed(len(summary["gone"])), err=True)
             raise SystemExit(1)
         if apply_it:
             done(call, imports.APPLY, {"gone": gone, "only_branches": only}, import_id=row.id)

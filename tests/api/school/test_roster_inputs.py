@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from io import BytesIO
 from typing import Any
 from zipfile import ZipFile
@@ -37,7 +37,7 @@ def office(house: House) -> Client:
 def names(house: House) -> dict[str, str]:
     """Give the people of branches: 学工号 to name."""
     with transaction(house.engine, actor=None) as session:
-        return dict(session.execute(select(Person.staff_no, Person.name).where(Person.branch_id.is_not(None)).order_by(Person.staff_no)).all())  # type: ignore[arg-type]
+        return dict(session.execute(select(Person.staff_no, Person.name).where(Person.branch_id.is_not(None)).order_by(Person.staff_no)).all())
 
 
 def edited(change: Any, data: bytes | None = None) -> bytes:
@@ -197,7 +197,7 @@ def workbook2() -> bytes:
     return repacked(data, {name.replace("workbook.xml", "workbook2.xml"): content for name, content in parts.items()})
 
 
-PASSING = {
+PASSING: dict[str, Callable[[], bytes]] = {
     "readings of characters": lambda: part("xl/sharedStrings.xml", "<t>李四</t>", "<r><t>李四</t></r><rPh sb='0' eb='1'><t>リシ</t></rPh>"),
     "a dimension of one cell": lambda: part("xl/worksheets/sheet1.xml", '<dimension ref="A1:N6"/>', '<dimension ref="A1"/>'),
     "a main part of another name": workbook2,
