@@ -1,4 +1,4 @@
-"""Rosters as schools send them, from the first upload to the roll: what broke elsewhere is right here."""
+"""Rosters as schools send them, from the upload to the roll: each broke some other program."""
 
 from __future__ import annotations
 
