@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from typing import Any
 
 import pytest
 
 from tests.api.conftest import Client
+from tests.api.frame.test_races import until_waiting
 from tests.support.builders import NOW, TODAY
 from tests.support.imports import a_school_of, applied, upload
 from tests.support.rosters import RosterBranch, a_roster, a_workbook, committee_rows, member_rows
 from tests.support.servers import YEAR, House
+from workflow.foundation.database import transaction
+from workflow.foundation.vocabulary import Post
+from workflow.roster.posts import appoint
 
 FIRST = RosterBranch("D0101", "一支部", ("张三", "李四", "王五", "冯二"), {"张三": "书记"})
 SECOND = RosterBranch("D0102", "二支部", ("赵六", "钱七", "孙八", "郑一"), {"赵六": "书记"})
@@ -82,6 +87,17 @@ def test_a_successor_ends_the_former_the_day_before(office: Client) -> None:
 def office_of(office: Client, name: str) -> str | None:
     post: str | None = office.get(f"{YEAR}/branches/D0101/roll/{NUMBERS[name]}").body["post"]
     return post
+
+
+def test_of_two_who_are_appointed_at_once_one_is_secretary(house: House, office: Client) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with transaction(house.engine, actor="office") as session:
+            first = {"staff_no": NUMBERS["李四"], "branch": "D0101", "post": Post.SECRETARY, "starts_on": TODAY, "succeeds": True}
+            appoint(session, first, now=NOW)
+            late = pool.submit(office.post, "/appointments", body("王五", "secretary", TODAY, succeeds=True))
+            until_waiting(house.engine, 1)
+        assert late.result().status == 201
+    assert [row[0] for row in posts(office, "D0101") if row[3] is None] == ["王五"]
 
 
 def test_after_the_former_has_ended_nobody_need_succeed(office: Client) -> None:
