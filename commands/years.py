@@ -13,7 +13,7 @@ from commands.frame import acting, done, named, say, tell, told_plainly
 from workflow.acts import years
 from workflow.foundation.errors import PlanInvalid, Words
 from workflow.foundation.settings import read_settings
-from workflow.foundation.vocabulary import MAIN, WORKING_STAGES, Stage
+from workflow.foundation.vocabulary import MAIN, WORKING_STAGES, Post, Stage
 from workflow.machine.asked import CLAUSES, passed_through
 from workflow.roster import imports
 from workflow.rules.acts import perform
@@ -32,25 +32,57 @@ def roster() -> None: ...
 @roster.command("import", help=say(Words("核对名册；加 --apply 才写入。", "Check a roster; only --apply stores it.")))
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--apply", "apply_it", is_flag=True, help=say(Words("没有错误时写入", "store it if it has no error")))
+@click.option(
+    "--gone",
+    type=click.IntRange(0),
+    default=None,
+    help=say(Words("不在表中的党员确已离开：写明人数", "the members who are not on it have left: say how many")),
+)
+@click.option(
+    "--only-branch",
+    "codes",
+    multiple=True,
+    metavar="CODE",
+    help=say(Words("只写入这个党支部，其余不动；可多次", "store this branch alone and leave the others; may be repeated")),
+)
 @told_plainly
-def roster_import(file: Path, apply_it: bool) -> None:
+def roster_import(file: Path, apply_it: bool, gone: int | None, codes: tuple[str, ...]) -> None:
     if file.stat().st_size > (limit := read_settings().upload_bytes):
         megabytes = limit // 1024 // 1024
         raise click.ClickException(say(Words(f"文件超过 {megabytes} MB", f"the file is larger than {megabytes} MB")))
+    only = list(codes) or None
     with acting() as call:
         row = perform(call, imports.PREVIEW, Upload(file.name, file.read_bytes()))
         for problem in row.problems:
+            # Of a workbook without faults, what is still an error counts people of all branches.
+            if only and row.applicable and problem["severity"] == "error":
+                continue
             # The message stands in the record as the office reads it: in Chinese.
             click.echo(f"{say(SEVERITY[problem['severity']])}\t{say(_place(problem))}\t{problem['message']}")
         if not row.applicable:
             tell(Words("名册有错误，没有写入。", "The roster has errors; nothing was stored."), err=True)
             raise SystemExit(1)
-        for line in _changes(row.summary):
+        summary, unconfirmed = row.summary, not row.applies_as_it_is
+        if only:
+            found = imports.foreseen(call.session, row, only=only, now=call.now)
+            summary, unconfirmed = {**summary, **found.summary}, found.guard is not None
+        for line in _changes(summary):
             tell(line)
+        if unconfirmed and gone is None:
+            tell(_unconfirmed(len(summary["gone"])), err=True)
+            raise SystemExit(1)
         if apply_it:
-            done(call, imports.APPLY, {}, import_id=row.id)
+            done(call, imports.APPLY, {"gone": gone, "only_branches": only}, import_id=row.id)
     checked = Words("核对完毕，没有写入；加 --apply 写入。", "Checked, nothing was stored; add --apply to store it.")
     tell(Words("已写入。", "Stored.") if apply_it else checked)
+
+
+def _unconfirmed(gone: int) -> Words:
+    return Words(
+        f"没有写入：有 {gone} 名党员不在表中。确已离开的加 --gone {gone}；表中只有部分支部的，用 --only-branch 指明。",
+        f"Nothing was stored: {gone} members are not on it. If they have left, add --gone {gone}; "
+        "name the branches of a partial workbook with --only-branch.",
+    )
 
 
 SEVERITY = {"error": Words("错误", "error"), "warning": Words("提醒", "warning")}
@@ -71,12 +103,23 @@ def _changes(summary: dict[str, Any]) -> Iterator[Words]:
     yield Words(zh, f"Members: {summary['members']} ({fresh} new, {changed} changed)")
     given, ended = summary["posts_given"], summary["posts_ended"]
     yield Words(f"任职：新任 {given}，结束 {ended}", f"Posts: {given} given, {ended} ended")
+    for each in summary["given"]:
+        post, day = _post(each), each["starts_on"]
+        yield Words(f"新任：{post.zh}，自 {day}", f"given: {post.en}, from {day}")
+    for each in summary["ended"]:
+        post, day = _post(each), each["ends_on"]
+        yield Words(f"结束：{post.zh}，至 {day}", f"ended: {post.en}, last day {day}")
     for moved in summary["moved"]:
         who = f"{moved['name']} {moved['from']} → {moved['to']}"
         yield Words(f"转移：{who}", f"moved: {who}")
     for gone in summary["gone"]:
         zh = f"不在名册上了：{gone['name']}（{gone['from']}）"
         yield Words(zh, f"no longer on the roster: {gone['name']} ({gone['from']})")
+
+
+def _post(each: dict[str, Any]) -> Words:
+    who, post = f"{each['name']} {each['branch']}", named(Post(each["post"]))
+    return Words(f"{who} {each['title'] or post.zh}", f"{who} {each['title'] or post.en}")
 
 
 @click.group(help=say(Words("年度。", "The year.")))

@@ -102,6 +102,7 @@ class RollShape(TypedDict):
     left_on: NotRequired[date | None]
     left_reason: NotRequired[LeftReason | None]
     rated_here: NotRequired[bool]
+    group: NotRequired[str | None]
     has_address: NotRequired[bool]
     """False: letters do not reach them, tell them in person."""
     version: NotRequired[int]
@@ -126,6 +127,7 @@ def roll_shape(row: Participant) -> RollShape:
         "left_on": row.left_on,
         "left_reason": row.left_reason,
         "rated_here": row.rated_here,
+        "group": row.party_group,
         "has_address": row.person.email is not None,
         "version": row.version,
     }

@@ -42,7 +42,7 @@ def import_shape(row: WorkbookImport) -> ImportShape:
         "file_name": row.file_name,
         "problems": row.problems,
         "summary": row.summary,
-        "applicable": row.applicable,
+        "applicable": row.applies_as_it_is,
         "applied_at": row.applied_at,
         "recorded_at": row.recorded_at,
     }

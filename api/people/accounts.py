@@ -94,7 +94,10 @@ def list_appointments(call: Call[object], query: Sent) -> object:
 
 @posts.post("/appointments", APPOINT, status=201)
 def create_appointment(call: Call[object], row: Appointment) -> object:
-    """Give somebody a post. The rolls of their branch follow."""
+    """Give somebody a post. The rolls of their branch follow.
+
+    A branch has one secretary: with succeeds the one in office ends the day before.
+    """
     return Answer(APPOINTMENT.shown(row), location=location("/appointments"))
 
 

@@ -39,5 +39,9 @@ def read_import(call: Call[object], import_id: int) -> object:
 
 @routes.post(f"{ONE}/apply", APPLY, answers=AppliedShape)
 def apply(call: Call[object], done: Done) -> object:
-    """Apply a workbook, all or nothing. Doing it again has no second effect."""
+    """Apply a workbook, all or nothing and once: neither again, nor after a later one.
+
+    Where more than a twentieth of the people or a whole branch is gone, gone confirms the number.
+    With only_branches the workbook is about these branches alone.
+    """
     return {**import_shape(done.rows[0]), **done.facts}

@@ -258,12 +258,16 @@ def test_the_demo_welcomes_in_both_languages(tmp_path: Path) -> None:
 
 def test_what_a_roster_changes_and_where_a_problem_stands_have_both_languages() -> None:
     summary: dict[str, Any] = {"branches": 2, "new_branches": ["D1"], "changed_branches": [], "members": 9, "new_members": 3, "changed_members": 1}
+    post = {"name": "Wang", "branch": "D1", "post": "deputy"}
+    summary |= {"given": [{**post, "title": None, "starts_on": "2024-12-20"}], "ended": [{**post, "title": "副书记", "ends_on": "2024-12-19"}]}
     summary |= {"posts_given": 4, "posts_ended": 0, "gone": [{"name": "Wang", "from": "D1"}], "moved": [{"name": "Li", "from": "D1", "to": "D2"}]}
     lines = list(_changes(summary))
     assert [each.en for each in lines] == [
         "Branches: 2 (1 new, 0 changed)",
         "Members: 9 (3 new, 1 changed)",
         "Posts: 4 given, 0 ended",
+        "given: Wang D1 deputy, from 2024-12-20",
+        "ended: Wang D1 副书记, last day 2024-12-19",
         "moved: Li D1 → D2",
         "no longer on the roster: Wang (D1)",
     ]

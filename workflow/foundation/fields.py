@@ -199,7 +199,7 @@ class LongText(fields.String):
 
 
 def _unprintable(character: str) -> bool:
-    return unicodedata.category(character) in {"Cc", "Cs", "Co"} and character not in "\n\r\t"
+    return unicodedata.category(character) in {"Cc", "Cs"} and character not in "\n\r\t"
 
 
 class Line(LongText):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, ForeignKey, Index, or_, select
+from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, ForeignKey, Index, and_, or_, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from workflow.foundation.database import Base, Numbered, any_of, word
@@ -55,6 +55,8 @@ class Person(Numbered, Base):
     standing: Mapped[Standing | None] = mapped_column(word(Standing))
     cadre: Mapped[bool] = mapped_column(default=False)
     """The mark 党员领导干部: takes part in the meeting of their own branch (M6)."""
+    party_group: Mapped[str | None] = mapped_column(sort_order=210)
+    """The group within the branch (党小组), in the roster's words."""
 
     left_on: Mapped[date | None] = mapped_column(sort_order=200)
     """The day on which they left the school's organisation; None while they belong to a branch."""
@@ -141,6 +143,7 @@ personal(
     Data("standing 党籍状态", "谁有表决权、谁评等次（D1、D5）", Action.READ_PROCESS),
     Data("cadre 是否党员领导干部", "参加所在支部的会（M6）", Action.READ_PROCESS),
     Data("left_on 离开本校组织的日期, left_reason 离开原因", "离开以后不再有要求，已评定的照样计入", Action.READ_PROCESS),
+    Data("party_group 党小组", "党小组会由谁参加（M1）", Action.READ_PROCESS),
     of="党员，学校工作人员",
 )
 personal(
@@ -173,6 +176,11 @@ def in_post(on: date | ColumnElement[date]) -> tuple[ColumnElement[bool], ...]:
     return (Appointment.starts_on <= on, or_(Appointment.ends_on.is_(None), Appointment.ends_on >= on))
 
 
+def not_over(on: date) -> ColumnElement[bool]:
+    """Return the condition that an appointment lasts on a day, or begins later."""
+    return or_(Appointment.ends_on.is_(None), and_(Appointment.ends_on >= on, Appointment.ends_on >= Appointment.starts_on))
+
+
 def holders_of(session: Session, role: Role, on: date) -> Sequence[Person]:
     """List the people who hold a role of the school on a day."""
     held = select(Appointment.person_id).where(Appointment.role == role, *in_post(on))
@@ -190,6 +198,11 @@ def person_by_staff_no(session: Session, staff_no: str) -> Person:
 def staff_nos(session: Session, person_ids: Sequence[int]) -> dict[int, str]:
     """Return the 学工号 of people, in one query."""
     return {row.id: row.staff_no for row in session.execute(select(Person.id, Person.staff_no).where(any_of(Person.id, person_ids)))}
+
+
+def hold_organisation(session: Session) -> None:
+    """Let nobody else change posts or apply a roster until this transaction ends."""
+    session.execute(text("select pg_advisory_xact_lock(hashtext('zhibu.roster'))"))
 
 
 def branch_by_code(session: Session, code: str) -> Branch:

@@ -8,8 +8,8 @@ others.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from functools import cached_property
 from typing import Self, TypeVar
@@ -25,6 +25,11 @@ MEMBER_SHEET = "党员"
 COMMITTEE_SHEET = "支部委员会"
 FOUNDED_ON = date(1921, 7, 1)
 
+PAGES = frozenset({"assessments", "decision", "office", "help"})
+"""The words that stand in addresses of pages where a branch's code does."""
+OPTIONAL_FIELDS = ("email", "party_group")
+_ALWAYS_TOLD = ("email",)
+"""The optional fields of rosters that were kept before they said which they have."""
 _STANDINGS = {standing.value: standing for standing in Standing}
 _POSTS = {post.value: post for post in Post}
 _Row = TypeVar("_Row")
@@ -62,6 +67,7 @@ class RosterMember:
     on_committee_sheet: bool
     cadre: bool
     email: str | None
+    party_group: str | None = None
 
     @classmethod
     def from_json(cls, stored: Json) -> Self:
@@ -71,10 +77,14 @@ class RosterMember:
 
 @dataclass(frozen=True)
 class Roster:
-    """Branches and members in the order of the workbook (名册)."""
+    """Branches and members in the order of the workbook (名册).
+
+    ``told``: the optional fields that it has a column for. What has none stays as it is.
+    """
 
     branches: tuple[RosterBranch, ...] = ()
     members: tuple[RosterMember, ...] = ()
+    told: tuple[str, ...] = ()
 
     def as_json(self) -> Json:
         """Return plain JSON values, for the preview that is stored and applied later."""
@@ -83,10 +93,16 @@ class Roster:
     @classmethod
     def from_json(cls, stored: Json) -> Self:
         branches = tuple(RosterBranch(**branch) for branch in stored["branches"])
-        return cls(branches, tuple(RosterMember.from_json(member) for member in stored["members"]))
+        members = tuple(RosterMember.from_json(member) for member in stored["members"])
+        return cls(branches, members, tuple(stored.get("told", _ALWAYS_TOLD)))
+
+    def within(self, codes: Collection[str]) -> Self:
+        """Return the part of it that is about these branches."""
+        branches = tuple(branch for branch in self.branches if branch.code in codes)
+        return replace(self, branches=branches, members=tuple(member for member in self.members if member.branch_code in codes))
 
 
-def on_members(row: int, heading: str, message: str, severity: str = "error") -> SheetProblem:
+def on_members(row: int | None, heading: str, message: str, severity: str = "error") -> SheetProblem:
     return SheetProblem(MEMBER_SHEET, row, heading, severity, message)
 
 
@@ -175,6 +191,7 @@ def check_members(sheets: BothSheets, today: date) -> Iterator[SheetProblem]:
     yield from sheets.units.clashes
     yield from sheets.branches.clashes
     yield from _branches_in_two_units(sheets)
+    yield from _codes_of_pages(sheets)
     for staff_no, (first, *again) in _grouped(sheets.members, lambda member: member.staff_no).items():
         if again:
             others = rows_named(row.row for row in (first, *again[1:]))
@@ -205,6 +222,13 @@ def _branches_in_two_units(sheets: BothSheets) -> Iterator[SheetProblem]:
             also = f"（{rows_named(m.row for m in strays[1:])}也与第 {there.row} 行不同）" if strays[1:] else ""
             words = f"{quoted(name)}属于两个分党委：第 {there.row} 行为{quoted(there.unit_name or '')}，本行为{quoted(here.unit_name or '')}{also}"
             yield on_members(here.row, "所在分党委编码", words)
+
+
+def _codes_of_pages(sheets: BothSheets) -> Iterator[SheetProblem]:
+    for code, members in sheets.members_of.items():
+        if code.lower() in PAGES:
+            also = f"（{rows_named(member.row for member in members[1:])}同此）" if members[1:] else ""
+            yield on_members(members[0].row, "所在党支部编码", f"编码 {code} 是系统页面的地址，不能用作党支部编码，请换一个{also}")
 
 
 def _dates_that_cannot_be(member: MemberRow, today: date) -> Iterator[SheetProblem]:
@@ -285,10 +309,10 @@ def _post_that_differs(sheets: BothSheets, member: MemberRow) -> Iterator[SheetP
 
 
 def _one_secretary(sheets: BothSheets, code: str, members: list[MemberRow]) -> Iterator[SheetProblem]:
-    """Check that each branch has one secretary.
+    """Check that each branch has one secretary, or say that it has none.
 
-    The secretary is on the committee sheet, or among the branch's members where that sheet does not
-    name the branch.
+    A vacant post stops nobody's roster: Q1 asks for it before the branch files. The secretary is on
+    the committee sheet, or among the branch's members where that sheet does not name the branch.
     """
     seats = sheets.seats_of.get(code)
     rows: list[Seat] | list[MemberRow] = seats or members
@@ -303,7 +327,14 @@ def _one_secretary(sheets: BothSheets, code: str, members: list[MemberRow]) -> I
         yield report(second.row, heading, f"{name}有 {len(secretaries)} 名书记，另见{rows_named(row.row for row in (first, *others))}")
     if not secretaries and not any(heading in row.faulty for row in rows):
         where = "“支部委员会”表" if seats else "“支部委员会”表和本表"
-        yield on_members(members[0].row, "党内职务", f"{name}没有书记：{where}中没有职务为“书记”的党员")
+        words = f"{name}没有书记：{where}中没有职务为“书记”的党员，{_stands_in(rows)}，报送前须有书记"
+        yield on_members(members[0].row, "党内职务", words, "warning")
+
+
+def _stands_in(rows: Sequence[Seat | MemberRow]) -> str:
+    """Name the people who lead a branch without a secretary."""
+    leading = [f"{row.name or ''}（{row.title}）" for row in rows if row.title and post_of(row.title) is Post.DEPUTY]
+    return f"由{'、'.join(leading)}主持" if leading else "无人可以推进环节"
 
 
 def _branch_sizes(sheets: BothSheets, code: str, members: list[MemberRow]) -> Iterator[SheetProblem]:
@@ -320,8 +351,8 @@ def _branch_sizes(sheets: BothSheets, code: str, members: list[MemberRow]) -> It
         yield on_members(row, "所在党支部", f"{name}的支部委员会有 {size} 人，多于 {sizes.committee_at_most} 人", "warning")
 
 
-def make_roster(sheets: BothSheets) -> Roster:
-    """Make the roster of all rows that are complete.
+def make_roster(sheets: BothSheets, fields: Collection[str]) -> Roster:
+    """Make the roster of all rows that are complete, of a workbook with these fields.
 
     It may be applied only where no error was found.
     """
@@ -340,6 +371,6 @@ def make_roster(sheets: BothSheets) -> Roster:
             post = Post.COMMITTEE_MEMBER
         if not seat and sheets.seats_of.get(code) and post is not Post.GROUP_LEADER:
             post = title = None
-        details = (post, title, seat is not None, row.cadre, row.email)
+        details = (post, title, seat is not None, row.cadre, row.email, row.party_group)
         members.append(RosterMember(row.staff_no, row.name, code, row.standing, *details))
-    return Roster(tuple(branches.values()), tuple(members))
+    return Roster(tuple(branches.values()), tuple(members), tuple(name for name in OPTIONAL_FIELDS if name in fields))

@@ -1,30 +1,38 @@
 """Importing a roster (导入名册): a preview with every problem and every change, then all or nothing.
 
-Preview and apply look at the same ``RosterChanges``. Applying again finds nothing left to change.
+A workbook is applied once, and none that is older than the last applied: what was seen in its
+preview is not so any more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from collections.abc import Collection, Iterator
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, text, update
+from sqlalchemy import case, select, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from workflow.foundation.database import Base, any_of
-from workflow.foundation.errors import Words
-from workflow.foundation.fields import Sent
+from workflow.foundation.errors import Conflict, Invalid, Words
+from workflow.foundation.fields import (
+    Body,
+    Line,
+    Sent,
+    Whole,
+    about,
+    many,
+)
 from workflow.foundation.personal import Area, Data, personal
-from workflow.foundation.vocabulary import Post, local_day
+from workflow.foundation.vocabulary import local_day
 from workflow.machine.rolls import rolls_follow
 from workflow.people.access import Action
 from workflow.people.accounts import Account
-from workflow.people.organisation import Appointment, Branch, Person
-from workflow.roster.checks import Roster, RosterBranch, RosterMember
-from workflow.roster.workbook import Reading, read_workbook
+from workflow.people.organisation import Appointment, Branch, Person, hold_organisation
+from workflow.roster.changes import BRANCH_FIELDS, NAMED, RosterChanges, changes
+from workflow.roster.checks import Roster, on_members
+from workflow.roster.workbook import FORMS, Reading, read_workbook
 from workflow.rules.acts import (
     Act,
     AnyAct,
@@ -32,11 +40,9 @@ from workflow.rules.acts import (
     Done,
 )
 from workflow.workbooks.imports import Upload, WorkbookImport, import_by_id, keep_import, mark_applied, must_be_applicable, tracked_import
+from workflow.workbooks.sheets import SheetProblem, in_order
 from workflow.year.opening import plan_quoted
 from workflow.year.plan import branch_sizes_of
-
-BRANCH_FIELDS = ("name", "unit_code", "unit_name", "has_committee")
-PERSON_FIELDS = ("name", "email", "standing", "cadre")
 
 
 @tracked_import
@@ -54,102 +60,14 @@ personal(
     Area.PEOPLE,
     "名册导入",
     Data(
-        "file_name 文件名, problems 核对出的问题（有填错的内容）, summary 会改动什么（有转移、离开的人的姓名）",
+        "file_name 文件名, problems 核对出的问题（有填错的内容）, summary 会改动什么（有转移、离开、任职变动的人的姓名）",
         "核对以后写入名册",
         Action.IMPORT_ROSTER,
     ),
-    Data("roster 要写入的名册", "写入，可以再次写入", "无人；写入时用", "有错误的不留，其余尚不清理"),
+    Data("roster 要写入的名册", "写入", "无人；写入时用", "有错误的不留，其余尚不清理"),
     of="名册中的人，导入的人",
     other="applicable",
 )
-
-
-@dataclass(frozen=True)
-class RosterPost:
-    """A post in a branch, as the roster gives it."""
-
-    staff_no: str
-    branch_code: str
-    post: Post
-    title: str | None
-    on_committee: bool
-
-
-@dataclass(frozen=True)
-class RosterChanges:
-    """The changes that applying a roster would make."""
-
-    branches: Sequence[RosterBranch]
-    """New branches, and those whose name or unit differs."""
-    new_branches: frozenset[str]
-    people: Sequence[RosterMember]
-    """New people, and those whose line differs."""
-    new_people: frozenset[str]
-    moved: Sequence[tuple[str, str, str, str]]
-    """The moved people: 学工号, name, from, to."""
-    gone: Sequence[tuple[str, str, str]]
-    """The people who are gone: 学工号, name, from."""
-    given: frozenset[RosterPost]
-    ended: Mapping[RosterPost, int]
-    """Seats that the roster no longer names, with their appointment."""
-
-    @property
-    def summary(self) -> dict[str, object]:
-        """Return the changes in numbers and names, for the preview."""
-        return {
-            "new_branches": sorted(self.new_branches),
-            "changed_branches": sorted(each.code for each in self.branches if each.code not in self.new_branches),
-            "new_members": len(self.new_people),
-            "changed_members": len(self.people) - len(self.new_people),
-            "moved": [{"staff_no": staff_no, "name": name, "from": old, "to": new} for staff_no, name, old, new in self.moved],
-            "gone": [{"staff_no": staff_no, "name": name, "from": old} for staff_no, name, old in self.gone],
-            "posts_given": len(self.given),
-            "posts_ended": len(self.ended),
-        }
-
-
-def changes(session: Session, roster: Roster) -> RosterChanges:
-    """Compare a roster with the organisation, in three queries."""
-    branches = {row.code: row for row in session.scalars(select(Branch))}
-    codes = {row.id: row.code for row in branches.values()}
-    people = {row.staff_no: row for row in session.scalars(select(Person))}
-    listed = {member.staff_no: member for member in roster.members}
-    standing_seats = {
-        RosterPost(
-            row.Person.staff_no, codes[row.Appointment.branch_id], row.Appointment.post, row.Appointment.title, row.Appointment.on_committee
-        ): (row.Appointment.id)
-        for row in session.execute(
-            select(Appointment, Person).join(Appointment.person).where(Appointment.post.is_not(None), Appointment.ends_on.is_(None))
-        )
-    }
-    seats = frozenset(
-        RosterPost(member.staff_no, member.branch_code, member.post, member.title, member.on_committee_sheet)
-        for member in roster.members
-        if member.post is not None
-    )
-    was_in = {staff_no: codes[row.branch_id] for staff_no, row in people.items() if row.branch_id is not None}
-    return RosterChanges(
-        branches=[each for each in roster.branches if each.code not in branches or _differs(each, branches[each.code], BRANCH_FIELDS)],
-        new_branches=frozenset(each.code for each in roster.branches if each.code not in branches),
-        people=[
-            each
-            for each in roster.members
-            if each.staff_no not in people or was_in.get(each.staff_no) != each.branch_code or _differs(each, people[each.staff_no], PERSON_FIELDS)
-        ],
-        new_people=frozenset(each.staff_no for each in roster.members if each.staff_no not in people),
-        moved=[
-            (each.staff_no, each.name, was_in[each.staff_no], each.branch_code)
-            for each in roster.members
-            if each.staff_no in was_in and was_in[each.staff_no] != each.branch_code
-        ],
-        gone=[(staff_no, people[staff_no].name, code) for staff_no, code in sorted(was_in.items()) if staff_no not in listed],
-        given=seats - standing_seats.keys(),
-        ended={seat: number for seat, number in standing_seats.items() if seat not in seats},
-    )
-
-
-def _differs(new: object, old: object, fields: Sequence[str]) -> bool:
-    return any(getattr(new, name) != getattr(old, name) for name in fields)
 
 
 def preview_import(session: Session, reading: Reading, *, file_name: str, by: str, now: datetime) -> RosterImport:
@@ -158,37 +76,97 @@ def preview_import(session: Session, reading: Reading, *, file_name: str, by: st
     Changes nothing else. Of a workbook with errors only the problems are kept: nobody can apply it.
     """
     roster = reading.roster
-    counts = {"branches": len(roster.branches), "members": len(roster.members), "committees": sum(each.has_committee for each in roster.branches)}
+    summary: dict[str, object] = {
+        "branches": len(roster.branches),
+        "members": len(roster.members),
+        "committees": sum(each.has_committee for each in roster.branches),
+    }
+    problems = list(reading.problems)
+    if reading.applicable:
+        found = changes(session, roster, today=local_day(now))
+        summary |= found.summary
+        problems += _told(found)
     return keep_import(
         session,
         RosterImport(roster=(roster if reading.applicable else Roster()).as_json()),
         file_name=file_name,
-        problems=reading.problems,
-        summary={**counts, **(changes(session, roster).summary if reading.applicable else {})},
+        problems=in_order(problems, FORMS),
+        summary=summary,
         applicable=reading.applicable,
         by=by,
         now=now,
     )
 
 
-def apply_import(session: Session, row: RosterImport, *, by: str, now: datetime) -> RosterChanges:
+def _told(found: RosterChanges) -> Iterator[SheetProblem]:
+    """Report the changes that somebody must confirm, and the posts that are not given."""
+    if found.guard is not None:
+        yield on_members(None, "学工号", found.guard.words.zh)
+    for post, stands in found.planned:
+        words = f"党支部 {post.branch_code} 已安排{stands.name}自 {stands.starts_on} 起任书记，以已安排的为准，名册上的书记（{post.staff_no}）不写入"
+        yield on_members(None, "党内职务", words, "warning")
+
+
+def foreseen(session: Session, row: RosterImport, *, only: Collection[str] | None, now: datetime) -> RosterChanges:
+    """Compare a workbook with today's organisation, or the part of it about some branches.
+
+    Raises Invalid for a branch that is not in the workbook.
+    """
+    roster = Roster.from_json(row.roster)
+    if only is not None and (unknown := sorted(set(only) - {each.code for each in roster.branches})):
+        codes = "、".join(unknown)
+        raise Invalid({"only_branches": Words(f"表中没有党支部 {codes}", f"not in the workbook: {', '.join(unknown)}")})
+    return changes(session, roster, today=local_day(now), only=only)
+
+
+def apply_import(
+    session: Session, row: RosterImport, *, by: str, now: datetime, gone: int | None = None, only: Collection[str] | None = None
+) -> RosterChanges:
     """Change the organisation to the roster, and the rolls of all processes not yet filed with it.
 
-    All or nothing. Raises Conflict while it has errors. May be repeated: rows that are in step
-    already are not touched.
+    All or nothing, and once. ``gone``: the number of people who are not on it any more, where that
+    must be confirmed; ``only``: the branches that it is about. Raises Conflict while it has errors,
+    if it or a later one was applied, or if the number differs; Invalid for an unknown branch.
     """
     must_be_applicable(row)
-    session.execute(text("select pg_advisory_xact_lock(hashtext('zhibu.roster'))"))
-    roster = Roster.from_json(row.roster)
-    found = changes(session, roster)
-    today = local_day(now)
+    hold_organisation(session)
+    _must_be_the_latest(session, row)
+    found = foreseen(session, row, only=only, now=now)
+    _must_stay_within(found)
+    _must_be_confirmed(found, gone)
     _write_branches(session, found)
     _write_people(session, found, now)
-    _write_posts(session, found, today)
+    _write_posts(session, found)
     mark_applied(row, by=by, now=now)
     session.flush()
     rolls_follow(session, now=now)
     return found
+
+
+def _must_be_the_latest(session: Session, row: RosterImport) -> None:
+    if row.applied_at is not None:
+        zh, en = f"该名册已于 {local_day(row.applied_at)} 写入，不再重复写入", f"this roster was applied on {local_day(row.applied_at)}"
+    elif session.scalar(select(RosterImport.id).where(RosterImport.id > row.id, RosterImport.applied_at.is_not(None)).limit(1)):
+        zh, en = "核对这份名册以后，已经写入了更新的名册", "a later roster was applied since this one was read"
+    else:
+        return
+    raise Conflict(Words(f"{zh}；如需写入请重新上传", f"{en}; upload it again"))
+
+
+def _must_stay_within(found: RosterChanges) -> None:
+    if found.crossing:
+        more = f"等 {len(found.crossing)} 人" if len(found.crossing) > NAMED else ""
+        zh = f"{'、'.join(found.crossing[:NAMED])}{more}会转入或转出未指明的党支部，请把这些支部也指明，或先办理转移"
+        raise Conflict(Words(zh, f"{', '.join(found.crossing[:NAMED])}{' …' if more else ''} would move from or to a branch that is not named"))
+
+
+def _must_be_confirmed(found: RosterChanges, gone: int | None) -> None:
+    """Compare the number that was confirmed with the number of people who are gone now."""
+    if gone is not None and gone != len(found.gone):
+        zh = f"写明的人数是 {gone}，实际不在表中的有 {len(found.gone)} 名，请核对后再写入"
+        raise Conflict(Words(zh, f"the number given is {gone}, but {len(found.gone)} are not on it"))
+    if gone is None and found.guard is not None:
+        raise Conflict(found.guard.words)
 
 
 def _write_branches(session: Session, found: RosterChanges) -> None:
@@ -204,14 +182,18 @@ def _write_branches(session: Session, found: RosterChanges) -> None:
 def _write_people(session: Session, found: RosterChanges, now: datetime) -> None:
     numbers = {code: number for number, code in session.execute(select(Branch.id, Branch.code))}
     if found.gone:
-        session.execute(update(Person).where(any_of(Person.staff_no, [staff_no for staff_no, _, _ in found.gone])).values(branch_id=None))
+        gone = any_of(Person.staff_no, [each.staff_no for each in found.gone])
+        session.execute(update(Person).where(gone).values(branch_id=None, left_on=local_day(now)))
     if not found.people:
         return
     statement = insert(Person)
     session.execute(
-        statement.on_conflict_do_update(index_elements=["staff_no"], set_={name: statement.excluded[name] for name in ("branch_id", *PERSON_FIELDS)}),
+        statement.on_conflict_do_update(
+            index_elements=["staff_no"],
+            set_={**{name: statement.excluded[name] for name in ("branch_id", *found.fields)}, "left_on": None, "left_reason": None},
+        ),
         [
-            {"staff_no": each.staff_no, "branch_id": numbers[each.branch_code], **{name: getattr(each, name) for name in PERSON_FIELDS}}
+            {"staff_no": each.staff_no, "branch_id": numbers[each.branch_code], **{name: getattr(each, name) for name in found.fields}}
             for each in found.people
         ],
     )
@@ -222,38 +204,44 @@ def _write_people(session: Session, found: RosterChanges, now: datetime) -> None
     )
 
 
-def _write_posts(session: Session, found: RosterChanges, today: date) -> None:
-    """End the posts that the roster no longer names, and give those that it newly names.
-
-    Yesterday is the last day of the former, today the first day of the latter.
-    """
+def _write_posts(session: Session, found: RosterChanges) -> None:
     if found.ended:
-        session.execute(update(Appointment).where(any_of(Appointment.id, list(found.ended.values()))).values(ends_on=today - timedelta(days=1)))
-    if found.given:
-        branch_ids = {code: number for number, code in session.execute(select(Branch.id, Branch.code))}
-        wanted = sorted(found.given, key=lambda seat: (seat.branch_code, seat.staff_no))
-        person_ids = {
-            staff_no: number
-            for number, staff_no in session.execute(
-                select(Person.id, Person.staff_no).where(any_of(Person.staff_no, [seat.staff_no for seat in wanted]))
-            )
-        }
-        session.execute(
-            insert(Appointment),
-            [
-                {
-                    "person_id": person_ids[seat.staff_no],
-                    "branch_id": branch_ids[seat.branch_code],
-                    "post": seat.post,
-                    "role": None,
-                    "title": seat.title,
-                    "on_committee": seat.on_committee,
-                    "starts_on": today,
-                    "ends_on": None,
-                }
-                for seat in wanted
-            ],
-        )
+        days = case({each.appointment_id: each.last_day(found.today) for each in found.ended}, value=Appointment.id)
+        session.execute(update(Appointment).where(any_of(Appointment.id, [each.appointment_id for each in found.ended])).values(ends_on=days))
+    if not found.given:
+        return
+    branch_ids = {code: number for number, code in session.execute(select(Branch.id, Branch.code))}
+    people = select(Person.id, Person.staff_no).where(any_of(Person.staff_no, [each.post.staff_no for each in found.given]))
+    person_ids = {staff_no: number for number, staff_no in session.execute(people)}
+    session.execute(
+        insert(Appointment),
+        [
+            {
+                "person_id": person_ids[each.post.staff_no],
+                "branch_id": branch_ids[each.post.branch_code],
+                "post": each.post.post,
+                "role": None,
+                "title": each.post.title,
+                "on_committee": each.post.on_committee,
+                "starts_on": each.starts_on,
+                "ends_on": None,
+            }
+            for each in found.given
+        ],
+    )
+
+
+class ApplySchema(Body):
+    """A word about a roster that is to be applied, where it needs one."""
+
+    gone = Whole(
+        **about("离开的人数", "how many are gone", "不在表中的人数，核对结果要求确认时填写", "of the people not on it, where asked for", example=2)
+    )
+    only_branches = many(
+        Line(at_most=32),
+        at_least=1,
+        **about("只写入这些党支部", "only these branches", "支部编码；其余支部不动", "codes; the others stay as they are", example=["D0101"]),
+    )
 
 
 def _import(call: Call[object], import_id: int) -> RosterImport:
@@ -267,11 +255,13 @@ def _preview(call: Call[object], file: Upload) -> RosterImport:
 
 
 def _apply(call: Call[RosterImport], sent: Sent) -> Done:
-    return Done([call.on], {"changed": apply_import(call.session, call.on, by=call.actor, now=call.now).summary})
+    only, gone = sent.get("only_branches"), sent.get("gone")
+    found = apply_import(call.session, call.on, by=call.actor, now=call.now, gone=gone, only=only)
+    return Done([call.on], {"changed": found.summary})
 
 
 PREVIEW: Act[Any, RosterImport] = Act(
     "preview_roster", "核对名册", "read a roster without changing anything", Action.IMPORT_ROSTER, _preview, uploads=RosterImport
 )
-APPLY: Act[RosterImport, Done] = Act("apply_roster", "写入名册", "apply a roster", Action.IMPORT_ROSTER, _apply, on=_import)
+APPLY: Act[RosterImport, Done] = Act("apply_roster", "写入名册", "apply a roster", Action.IMPORT_ROSTER, _apply, on=_import, sends=ApplySchema())
 ACTS: tuple[AnyAct, ...] = (PREVIEW, APPLY)

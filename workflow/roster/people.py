@@ -21,7 +21,7 @@ from workflow.foundation.vocabulary import LeftReason, PunishmentKind, Standing,
 from workflow.machine.rolls import rolls_follow
 from workflow.people.access import Action
 from workflow.people.accounts import open_account
-from workflow.people.organisation import Appointment, Branch, Person, Punishment, branch_by_code, person_by_staff_no
+from workflow.people.organisation import Appointment, Branch, Person, Punishment, branch_by_code, hold_organisation, person_by_staff_no
 from workflow.rules.acts import Act, AnyAct, Call
 from workflow.rules.evidence import must_have_happened
 from workflow.rules.records import REASON
@@ -96,6 +96,7 @@ PUNISHMENT = PunishmentSchema()
 
 def add_person(session: Session, sent: Sent, *, now: datetime) -> Person:
     """Add a member to a branch, with an account. Raises Exists, Invalid."""
+    hold_organisation(session)
     staff_no = sent["staff_no"]
     if session.scalar(select(Person.id).where(Person.staff_no == staff_no)) is not None:
         raise Exists(Words(f"已有学工号 {staff_no} 的人员；转来的请用“转移”", f"there is somebody with {staff_no}: move them"))
@@ -135,6 +136,7 @@ def move_people(session: Session, people: Sequence[Person], to: Branch, *, on: d
     Raises Invalid for a day that is to come.
     """
     _must_have_come(on, now)
+    hold_organisation(session)
     former = {person.branch_id for person in people}
     _end_posts(session, people, on)
     for person in people:
@@ -161,8 +163,9 @@ def leave(session: Session, person: Person, *, on: date, reason: LeftReason, now
     if reason is LeftReason.MOVED:
         raise Invalid({"reason": Words("转入本校其他支部的请用“转移”", "move them to the other branch")})
     _must_have_come(on, now)
+    hold_organisation(session)
     if person.branch_id is None:
-        # The roster may have taken them out without a word: the office says the day and why.
+        # A roster takes people out without a word: the office says the day and why.
         if person.left_reason is not None or person.standing is None:
             raise Conflict(Words(f"{person.name} 不在任何党支部", f"{person.name} is in no branch"))
         person.left_on, person.left_reason = on, reason

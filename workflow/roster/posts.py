@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
-from workflow.foundation.errors import Exists, Invalid, NotFound, Words
+from workflow.foundation.errors import Conflict, Exists, Invalid, NotFound, Words
 from workflow.foundation.fields import (
     Answered,
     Body,
@@ -17,6 +17,7 @@ from workflow.foundation.fields import (
     Line,
     Sent,
     StaffNo,
+    Truth,
     Whole,
     about,
     one_of,
@@ -25,7 +26,7 @@ from workflow.foundation.vocabulary import SCHOOL_ROLES, Post, Role
 from workflow.machine.rolls import rolls_follow
 from workflow.people.access import Action
 from workflow.people.accounts import open_account
-from workflow.people.organisation import Appointment, branch_by_code, person_by_staff_no
+from workflow.people.organisation import Appointment, Branch, branch_by_code, hold_organisation, not_over, person_by_staff_no
 from workflow.rules.acts import (
     Act,
     AnyAct,
@@ -42,6 +43,7 @@ class AppointmentSchema(Answered):
     post = one_of(Post, **about("支部职务", "post", "书记、副书记、支委、党小组长", "of a branch", example="secretary"))
     role = one_of(Role, **about("学校职务", "role", "党办、党委、督查、管理员", "of the school", example="office"))
     title = Line(at_most=50, **about("职务名称", "title", "名册上的叫法", "as the roster calls it", example="组织委员"))
+    succeeds = Truth(load_only=True, **about("接任", "succeeds", "现任书记在前一日离任", "the secretary in office ends the day before", example=True))
     starts_on = Day(required=True, **about("任职日期", "from", "任职的第一天", "the first day", example="2024-09-01"))
     ends_on = Day(dump_only=True, **about("离任日期", "last day"))
 
@@ -58,7 +60,8 @@ class EndSchema(Body):
 def appoint(session: Session, body: Sent, *, now: datetime) -> Appointment:
     """Give somebody a post, and bring the rolls of that branch into step.
 
-    Raises Invalid, Exists, NotFound.
+    A branch has one secretary: with ``succeeds`` the one in office ends the day before. Raises
+    Invalid, Exists, NotFound, Conflict.
     """
     post, role, code = body.get("post"), body.get("role"), body.get("branch")
     if (post is None) == (role is None):
@@ -67,6 +70,8 @@ def appoint(session: Session, body: Sent, *, now: datetime) -> Appointment:
         raise Invalid({"branch": Words("支部职务须指明党支部，学校职务不填", "a post needs a branch, a role none")})
     if role is not None and role not in SCHOOL_ROLES:
         raise Invalid({"role": Words("不是学校职务", "not a role of the school")})
+    if body.get("succeeds") and post is not Post.SECRETARY:
+        raise Invalid({"succeeds": Words("只用于任命书记", "only a secretary succeeds another")})
     try:
         person = person_by_staff_no(session, body["staff_no"])
         branch = branch_by_code(session, code) if code is not None else None
@@ -74,14 +79,17 @@ def appoint(session: Session, body: Sent, *, now: datetime) -> Appointment:
         raise Invalid({"branch" if code is not None and code in missing.detail.zh else "staff_no": missing.detail}) from None
     if branch is not None and person.branch_id != branch.id:
         raise Invalid({"staff_no": Words(f"{person.name} 不是该支部的党员", f"{person.name} is not a member of this branch")})
+    hold_organisation(session)
     open_ones = select(Appointment.id).where(
         Appointment.person_id == person.id,
         Appointment.branch_id == branch.id if branch is not None else Appointment.branch_id.is_(None),
         Appointment.post == post if post is not None else Appointment.role == role,
-        Appointment.ends_on.is_(None),
+        not_over(body["starts_on"]),
     )
     if session.scalar(open_ones) is not None:
         raise Exists(Words(f"{person.name} 已经担任这一职务", f"{person.name} holds this post already"))
+    if branch is not None and post is Post.SECRETARY:
+        _one_secretary(session, branch, starts_on=body["starts_on"], succeeds=body.get("succeeds", False))
     row = Appointment(
         person_id=person.id,
         branch_id=branch.id if branch is not None else None,
@@ -98,6 +106,28 @@ def appoint(session: Session, body: Sent, *, now: datetime) -> Appointment:
     if branch is not None:
         rolls_follow(session, now=now, branches=[branch.id])
     return row
+
+
+def _one_secretary(session: Session, branch: Branch, *, starts_on: date, succeeds: bool) -> None:
+    """End the secretary in office for a successor, or refuse a second one by the first one's name.
+
+    Raises Conflict.
+    """
+    in_office = session.scalars(
+        select(Appointment)
+        .options(joinedload(Appointment.person))
+        .where(Appointment.branch_id == branch.id, Appointment.post == Post.SECRETARY, not_over(starts_on))
+        .order_by(Appointment.id)
+    ).all()
+    for row in in_office:
+        who, since = row.person.name, row.starts_on
+        if since > starts_on:
+            zh = f"{branch.name}已安排{who}自 {since} 起任书记，请先结束这一安排"
+            raise Conflict(Words(zh, f"{who} is to be secretary of {branch.code} from {since}; end that first"))
+        if not succeeds:
+            zh = f"{branch.name}已有书记{who}（自 {since} 起任职），请先办理离任，或填“接任”（succeeds），由其在 {starts_on} 前一日离任"
+            raise Conflict(Words(zh, f"{who} is secretary of {branch.code} since {since}; end that post, or say succeeds: true"))
+        row.ends_on = starts_on - timedelta(days=1)
 
 
 def end_appointment(session: Session, appointment_id: int, *, ends_on: date, now: datetime) -> Appointment:

@@ -12,12 +12,21 @@ from datetime import date
 from workflow.foundation.vocabulary import Post, Standing
 from workflow.workbooks.cells import LONGEST_NAME, Cell, CellFault, quoted, text
 
-_POST_PREFIX = re.compile("^(党总支|党支部|支部)(?=.)")
+_POST_PREFIX = re.compile("^(党总支|总支|党支部|支部)(?=.)")
 _POST_SEPARATOR = re.compile("[、,;/兼() ]+")
 _GROUP_LEADER = re.compile(".*小组组?长|组长")
-_NO_POST = frozenset({"无", "党员", "普通党员", "-", "—", "/"})
-_POSTS = {post.zh: post for post in (Post.SECRETARY, Post.DEPUTY, Post.GROUP_LEADER)}
-_STANDINGS = {word: standing for standing in Standing for word in (standing.zh, standing.zh.removesuffix("党员"))}
+_NOTHING = frozenset({"无", "-", "—", "/"})
+_NO_POST = _NOTHING | {"党员", "普通党员"}
+_ACTING = ("代书记", "代理书记", "临时书记", "第一书记", "主持工作", "主持支部工作", "负责人", "临时负责人")
+"""Words for people who lead a branch without being its secretary: they have a deputy's rights."""
+_POSTS = {
+    **{post.zh: post for post in (Post.SECRETARY, Post.DEPUTY, Post.GROUP_LEADER)},
+    "支书": Post.SECRETARY,
+    **dict.fromkeys(_ACTING, Post.DEPUTY),
+}
+_STANDINGS = {word: standing for standing in Standing for word in (standing.zh, standing.zh.removesuffix("党员"), f"中共{standing.zh}")}
+_STANDINGS["中共党员"] = Standing.FULL
+_SINCE = re.compile(r"\([0-9年月日./-]+\)$")
 
 
 @dataclass(frozen=True)
@@ -42,6 +51,7 @@ class MemberRow:
     title: str | None = None
     cadre: bool = False
     email: str | None = None
+    party_group: str | None = None
 
 
 @dataclass(frozen=True)
@@ -62,13 +72,13 @@ class Seat:
 
 
 def standing(cell: Cell) -> Standing | None:
-    """Read 党籍状态."""
+    """Read 党籍状态, also with a day in brackets (``预备党员（2024.6）``)."""
     words = text(cell)
     if words is None:
         return None
-    if words not in _STANDINGS:
+    if (meant := _STANDINGS.get(_SINCE.sub("", words))) is None:
         raise CellFault(f"党籍状态{quoted(words)}不能识别：应填“正式党员”或“预备党员”")
-    return _STANDINGS[words]
+    return meant
 
 
 def cadre(cell: Cell) -> bool:
@@ -85,6 +95,12 @@ def post_words(cell: Cell) -> str | None:
     """Read 党内职务 or 职务, in the roster's words; ``无`` and the like are no post."""
     words = text(cell, LONGEST_NAME)
     return None if words in _NO_POST else words
+
+
+def party_group(cell: Cell) -> str | None:
+    """Read 党小组, its name; ``无`` and the like are none."""
+    words = text(cell, LONGEST_NAME)
+    return None if words in _NOTHING else words
 
 
 def post_parts(words: str) -> frozenset[str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from workflow.roster.checks import COMMITTEE_SHEET, MEMBER_SHEET, BothSheets, Roster, check_both, check_members, make_roster
-from workflow.roster.terms import MemberRow, Seat, cadre, post_words, standing
+from workflow.roster.terms import MemberRow, Seat, cadre, party_group, post_words, standing
 from workflow.workbooks import cells
 from workflow.workbooks.sheets import Column, SheetForm, SheetProblem, has_errors, in_order, read_sheets
 from workflow.year.plan import BranchSizes
@@ -22,12 +22,13 @@ _MEMBER_COLUMNS = (
     Column("所在分党委", "unit_name", cells.text, filled=True),
     Column("所在党支部编码", "branch_code", cells.code, filled=True),
     Column("所在党支部", "branch_name", cells.text, filled=True),
-    Column("党籍状态", "standing", standing, filled=True),
-    Column("入党时间", "joined_on", cells.day),
-    Column("转正时间", "confirmed_on", cells.day),
+    Column("党籍状态", "standing", standing, filled=True, also=("党员类别", "人员类别")),
+    Column("入党时间", "joined_on", cells.day, also=("加入党组织日期",)),
+    Column("转正时间", "confirmed_on", cells.day, also=("转为正式党员日期",)),
     Column("党内职务", "title", post_words),
     Column("是否党员领导干部", "cadre", cadre),
     Column("邮箱", "email", cells.email, optional=True),
+    Column("党小组", "party_group", party_group, optional=True, beside=True),
 )
 _COMMITTEE_COLUMNS = (
     Column("所属党支部", "branch_name", cells.text, filled=True),
@@ -67,4 +68,4 @@ def read_workbook(data: bytes, *, today: date, sizes: BranchSizes = BranchSizes(
     problems += check_members(sheets, today)
     if members.whole and committee.whole:
         problems += check_both(sheets)
-    return Reading(make_roster(sheets), tuple(in_order(problems, FORMS)))
+    return Reading(make_roster(sheets, members.fields), tuple(in_order(problems, FORMS)))

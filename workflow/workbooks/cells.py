@@ -22,11 +22,22 @@ LONGEST_TEXT = 200
 LONGEST_CODE = 32
 LONGEST_CELL = 32_767  # Excel's own limit
 MOST_DIGITS = 15  # Excel keeps no more of a number
+GENERAL = "General"  # the number format of a cell that has none
 
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 _HAN = "[\u3007\u3400-\u4dbf\u4e00-\u9fff\u00b7\U00020000-\U0003ffff]"
 _SPACE_IN_CHINESE = re.compile(f"(?<={_HAN}) (?={_HAN})")
+_LINE_BREAK = re.compile("[\r\n]")
+_DOUBTS = (
+    (re.compile("[?*#_×\ufffd\u3013\u25a0\u25a1\ue000-\uf8ff\U000f0000-\U0010fffd]|(?i:xx)|某某"), "含有无法识别或占位的字符"),
+    (re.compile("[0-9]"), "含有数字"),
+    (re.compile("[、,;/]"), "像是不止一个人"),
+)
+"""Doubts about a name. Another computer shows other private-use characters."""
+_AS_SHOWN = re.compile(r"general|@|[#?,]*0?(\.[0#?]*)?(e[+-]0+)?", re.IGNORECASE)
+_ZEROS = re.compile("0{2,}")
+_NOT_SHOWN = re.compile(r'\[[^\]]*\]|_.|\*.|\\? |" *"')
 _STAFF_NO = re.compile(r"[A-Za-z0-9_-]{1,32}")
 _CODE = re.compile(r"\w[\w.-]*")
 
@@ -42,13 +53,14 @@ _valid_email = Email()
 class CellFault(ValueError):
     """A fault of a cell, in Chinese (单元格问题).
 
-    ``severity`` is ``warning`` where the cell is simply taken as empty.
+    ``severity`` is ``warning`` where the cell is simply taken as empty, or as ``taken``.
     """
 
-    def __init__(self, message: str, severity: str = "error") -> None:
+    def __init__(self, message: str, severity: str = "error", taken: object = None) -> None:
         super().__init__(message)
         self.message = message
         self.severity = severity
+        self.taken = taken
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +68,13 @@ class Cell:
     """A cell as openpyxl gives it.
 
     ``kind`` is its data type, ``f`` a formula and ``e`` an error; ``epoch`` the workbook's day
-    zero.
+    zero; ``number_format`` the way in which Excel shows a number.
     """
 
     value: Any
     kind: str = "s"
     epoch: datetime = WINDOWS_EPOCH
+    number_format: str = GENERAL
 
 
 def quoted(words: str, longest: int = 30) -> str:
@@ -97,22 +110,44 @@ def _digits(number: int | float) -> str:
     return str(int(number)) if number == int(number) else repr(number)
 
 
+def _digits_shown(number: int | float, number_format: str) -> str:
+    """Return the digits of a number as Excel shows them: ``0101001`` by the format ``0000000``.
+
+    Raises CellFault for a format that shows something else than the digits.
+    """
+    digits = _digits(number)
+    shown = _NOT_SHOWN.sub("", number_format.split(";", 1)[0])
+    if _ZEROS.fullmatch(shown):
+        return digits.zfill(len(shown))
+    if not _AS_SHOWN.fullmatch(shown):
+        raise CellFault(f"单元格是数字 {digits}，却按格式{quoted(number_format)}显示成别的样子，请设为文本格式后照原样填写")
+    return digits
+
+
 def text(cell: Cell, longest: int = LONGEST_TEXT) -> str | None:
-    """Read words, or a number as its digits."""
+    """Read words, or a number as its digits are shown."""
     value = _plain(cell)
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise CellFault("应填文字，但单元格是日期或逻辑值，请设为文本格式后重新填写")
-    words = tidy(value if isinstance(value, str) else _digits(value))
+    words = tidy(value if isinstance(value, str) else _digits_shown(value, cell.number_format))
     if len(words) > longest:
         raise CellFault(f"内容过长，最多 {longest} 个字")
     return words or None
 
 
 def person_name(cell: Cell) -> str | None:
-    """Read 姓名."""
-    return text(cell, LONGEST_NAME)
+    """Read 姓名: one person's. A doubtful one is taken, with a warning."""
+    words = text(cell, LONGEST_NAME)
+    if words is None:
+        return None
+    if isinstance(cell.value, str) and _LINE_BREAK.search(unescape(cell.value).strip()):
+        raise CellFault(f"姓名{quoted(words)}中有换行：一格只能写一个人")
+    doubts = [doubt for pattern, doubt in _DOUBTS if pattern.search(words)]
+    if doubts:
+        raise CellFault(f"姓名{quoted(words)}{'、'.join(doubts)}，请核对", "warning", taken=words)
+    return words
 
 
 def staff_no(cell: Cell) -> str | None:

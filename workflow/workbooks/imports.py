@@ -40,10 +40,16 @@ class WorkbookImport(Numbered):
     problems: Mapped[list[Any]] = mapped_column(JSONB, sort_order=-1)
     summary: Mapped[dict[str, Any]] = mapped_column(JSONB)
     applicable: Mapped[bool]
+    """False if the workbook itself has errors."""
     recorded_by: Mapped[str]
     recorded_at: Mapped[datetime]
     applied_by: Mapped[str | None]
     applied_at: Mapped[datetime | None]
+
+    @property
+    def applies_as_it_is(self) -> bool:
+        """Tell whether it can be applied as it is: no faults, and nothing to confirm."""
+        return self.applicable and all(problem["severity"] != "error" for problem in self.problems)
 
 
 W = TypeVar("W", bound=WorkbookImport)

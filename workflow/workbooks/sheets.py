@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from io import BytesIO
@@ -21,6 +21,7 @@ from openpyxl.utils import get_column_letter
 
 from workflow.workbooks import cells
 from workflow.workbooks.cells import Cell, CellFault, quoted
+from workflow.workbooks.rows import MOST_COLUMNS, FillDown, MergedCells, WorkbookRow, merged_cells, rows_of
 
 MEGABYTE = 2**20
 MOST_BYTES = 64 * MEGABYTE  # of all parts unpacked; a sheet of 50,000 rows has about 32
@@ -28,8 +29,6 @@ MOST_BYTES = 64 * MEGABYTE  # of all parts unpacked; a sheet of 50,000 rows has 
 MOST_BYTES_BESIDE_SHEETS = 16 * MEGABYTE
 HIGHEST_RATIO = 200  # of unpacked to packed; a roster of a school has about 10
 MOST_ROWS = 50_000
-LAST_ROW = 1_048_576  # Excel's own limit
-MOST_COLUMNS = 200
 TITLE_ROWS = 10  # the headings stand in one of the first ten rows
 ROWS_NAMED = 10
 
@@ -62,7 +61,9 @@ class SheetProblem:
 class Column:
     """A heading of a sheet.
 
-    ``filled``: no row without it; ``optional``: the sheet is usable without this column.
+    ``filled``: no row without it; ``optional``: the sheet is usable without this column, and
+    ``beside`` the official form nobody misses it. ``also``: other headings under which offices have
+    this column.
     """
 
     heading: str
@@ -70,6 +71,8 @@ class Column:
     read: Callable[[Cell], object]
     filled: bool = False
     optional: bool = False
+    beside: bool = False
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -95,18 +98,28 @@ class SheetForm:
         """Return the headings of the columns that are read."""
         return frozenset(column.heading for column in self.columns)
 
+    def meant(self, written: Sequence[str]) -> list[str]:
+        """Return the headings of a row in the words of the form.
+
+        A column under its own heading is that one, whatever else stands beside it.
+        """
+        others = {other: column.heading for column in self.columns if column.heading not in written for other in column.also}
+        return [others.get(heading, heading) for heading in written]
+
 
 @dataclass
 class Table:
     """One sheet as read: the fields of each row by name.
 
-    ``whole``: every heading was found and every row was read. Each row has ``row``, its number in
+    ``whole``: every heading was found and every row was read; ``fields``: the columns that were
+    found. Each row has ``row``, its number in
     Excel, and ``faulty``, the headings whose cell or whole column has been reported already: the
     row lacks their fields.
     """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     whole: bool = False
+    fields: frozenset[str] = frozenset()
 
 
 class _Unusable(Exception):
@@ -165,7 +178,7 @@ def _refuse_hostile(data: bytes) -> None:
     if data.startswith(_OLE):
         raise _Unusable(_LOCKED if _ENCRYPTED_PART in data else "这是旧版 .xls 文件，请在 Excel 中另存为 .xlsx")
     if not data.startswith(_ZIP):
-        raise _Unusable("不是 Excel 工作簿（.xlsx）")
+        raise _Unusable(f"不是 Excel 工作簿（.xlsx）{_another_format(data)}")
     with ZipFile(BytesIO(data)) as archive:
         parts = archive.infolist()
     if any(part.flag_bits & 1 for part in parts):
@@ -182,6 +195,15 @@ def _refuse_hostile(data: bytes) -> None:
         raise _Unusable(f"工作簿展开后有 {unpacked // MEGABYTE} MB，超出限度：行数过多、带有大量图片，或者文件内容异常")
     if unpacked > MEGABYTE and unpacked > HIGHEST_RATIO * len(data):
         raise _Unusable("工作簿的压缩比异常，已拒绝读取")
+
+
+def _another_format(data: bytes) -> str:
+    """Name what was sent instead of a workbook, if it is text."""
+    begins = data[:1000]
+    if not begins or b"\0" in begins:
+        return ""
+    words = "网页格式的表格" if begins.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"<") else "CSV 或文本文件"
+    return f"，像是{words}，请用 Excel 打开后另存为 .xlsx"
 
 
 def _read_workbook(data: bytes, forms: Mapping[str, SheetForm]) -> tuple[dict[str, Table], list[SheetProblem]]:
@@ -206,13 +228,33 @@ def _by_form(worksheets: list[Any], forms: Mapping[str, SheetForm]) -> tuple[dic
         return {nameless: worksheets[0]}, []
     found: dict[str, Any] = {}
     problems: list[SheetProblem] = []
+    for name in forms:
+        candidates = [worksheet for worksheet in worksheets if _heading(worksheet.title) == name]
+        if candidates:
+            best = max(candidates, key=lambda worksheet: _claim(name, worksheet))
+            problems += _rivals(name, best, candidates)
+            found[name] = best
     for worksheet in worksheets:
-        name = _heading(worksheet.title)
-        if name in forms and name not in found:
-            found[name] = worksheet
-        else:
+        if worksheet not in found.values():
             problems.append(SheetProblem(worksheet.title, None, None, "warning", f"表{quoted(worksheet.title)}不在官方表式之内，未读取"))
     return found, problems
+
+
+def _claim(name: str, worksheet: Any) -> tuple[bool, bool]:
+    """Tell what speaks for a sheet: its name is exactly the form's, and it is visible."""
+    return worksheet.title == name, worksheet.sheet_state == "visible"
+
+
+def _rivals(name: str, best: Any, candidates: list[Any]) -> Iterator[SheetProblem]:
+    """Report the sheets that could as well be meant, and a hidden sheet that is read."""
+    exact, visible = _claim(name, best)
+    for other in candidates:
+        its_exact, its_visible = _claim(name, other)
+        if other is not best and (its_visible > visible or (its_exact, its_visible) == (exact, visible)):
+            words = f"表{quoted(best.title)}和表{quoted(other.title)}都可能是“{name}”表，请只留一张，其余的改名或删除"
+            yield SheetProblem(name, None, None, "error", words)
+    if not visible:
+        yield SheetProblem(name, None, None, "warning", f"表{quoted(best.title)}是隐藏的，仍已读取，请核对是不是现在用的表")
 
 
 class _Reader:
@@ -222,11 +264,11 @@ class _Reader:
         self.name = name
         self.form = form
         self.worksheet = worksheet
-        self.epoch = worksheet.parent.epoch
         self.read = Table()
         self.problems: list[SheetProblem] = []
         self.strays: dict[int, str] = {}
         self.missing: frozenset[str] = frozenset()
+        self.hidden: list[int] = []
 
     def table(self) -> tuple[Table, list[SheetProblem]]:
         try:
@@ -241,67 +283,71 @@ class _Reader:
 
     def _read(self) -> None:
         rows = self._rows()
-        places = self._places(rows)
-        for number, row in rows:
-            self._read_row(number, row, places)
+        below, places = self._places(rows)
+        self.read.fields = frozenset(column.field for column in self.form.columns if column.heading in places)
+        self.read.whole = {column.heading for column in self.form.columns if not column.optional} <= places.keys()
+        merged = [block for block in merged_cells(self.worksheet) if block.first_row > below and block.covers(places.values())]
+        cell_of = FillDown(merged)
+        for row in rows:
+            self._read_row(row, places, cell_of)
         if not self.read.rows and self.form.empty:
             self._problem(None, None, self.form.empty)
-        self.read.whole = {column.heading for column in self.form.columns if not column.optional} <= places.keys()
+        self._tell_hidden()
+        self._tell_merged(merged)
 
-    def _rows(self) -> Iterator[tuple[int, list[Cell]]]:
-        """Read the rows that hold anything, with Excel's numbers.
+    def _rows(self) -> Iterator[WorkbookRow]:
+        """Read the rows that hold anything, within the limits."""
+        for row in rows_of(self.worksheet):
+            if row.number > MOST_ROWS:
+                raise _SheetUnusable(f"第 {row.number} 行超出限度：每张表最多 {MOST_ROWS} 行，请删除其后的内容")
+            if row.too_wide:
+                raise _SheetUnusable(f"第 {row.number} 行超出限度：每张表最多 {MOST_COLUMNS} 列，请删除表格右侧的内容")
+            yield row
 
-        A sheet's own word on its size is not believed.
-        """
-        self.worksheet.reset_dimensions()
-        for number, row in enumerate(self.worksheet.iter_rows(), 1):
-            empty = not row or all(cell.value is None for cell in row)
-            if (number > MOST_ROWS and not empty) or number > LAST_ROW:
-                raise _SheetUnusable(f"第 {number} 行超出限度：每张表最多 {MOST_ROWS} 行，请删除其后的内容")
-            if empty:
-                continue
-            if any(cell.value is not None for cell in row[MOST_COLUMNS:]):
-                raise _SheetUnusable(f"第 {number} 行超出限度：每张表最多 {MOST_COLUMNS} 列，请删除表格右侧的内容")
-            yield number, [Cell(cell.value, cell.data_type, self.epoch) for cell in row[:MOST_COLUMNS]]
-
-    def _places(self, rows: Iterator[tuple[int, list[Cell]]]) -> dict[str, int]:
-        """Find the place of each heading, in the first row that has at least two of them."""
+    def _places(self, rows: Iterator[WorkbookRow]) -> tuple[int, dict[str, int]]:
+        """Find the heading row, the first with at least two of them, and each heading's place."""
         wanted = self.form.headings
         known = wanted | self.form.passed_over
-        for number, row in rows:
-            if number > TITLE_ROWS:
+        for row in rows:
+            if row.number > TITLE_ROWS:
                 break
-            headings = [_heading(cell.value) for cell in row]
+            written = [_heading(cell.value) for cell in row.cells]
+            headings = self.form.meant(written)
             if len(known.intersection(headings)) >= 2:
-                self._judge_headings(number, headings)
+                self._judge_headings(row.number, headings, written)
                 first = dict(reversed([(each, place) for place, each in enumerate(headings)]))
-                return {heading: place for heading, place in first.items() if heading in wanted}
+                return row.number, {heading: place for heading, place in first.items() if heading in wanted}
         raise _SheetUnusable(f"前 {TITLE_ROWS} 行中没有找到表头，应有：{'、'.join(column.heading for column in self.form.columns)}")
 
-    def _judge_headings(self, number: int, headings: list[str]) -> None:
+    def _judge_headings(self, number: int, headings: list[str], written: list[str]) -> None:
         wanted = self.form.headings
         for place, heading in enumerate(headings):
             if heading in wanted and heading in headings[:place]:
-                self._problem(number, heading, f"列“{heading}”重复出现")
+                first = written[headings.index(heading)]
+                twice = first == written[place]
+                words = f"列“{heading}”重复出现" if twice else f"列“{first}”和列“{written[place]}”都是{heading}，请只留一列"
+                self._problem(number, heading, words)
             elif heading and heading not in wanted | self.form.passed_over:
                 self._problem(number, heading, f"列{quoted(heading)}不在官方表式之内，未读取", "warning")
         self.missing = wanted.difference(headings)
         for column in self.form.columns:
-            if column.heading in self.missing:
+            if column.heading in self.missing and not column.beside:
                 self._problem(None, column.heading, f"缺少列“{column.heading}”", "warning" if column.optional else "error")
         self.strays = {place: get_column_letter(place + 1) for place in range(MOST_COLUMNS) if place >= len(headings) or not headings[place]}
 
-    def _read_row(self, number: int, row: list[Cell], places: dict[str, int]) -> None:
-        self._report_strays(number, row)
+    def _read_row(self, row: WorkbookRow, places: dict[str, int], cell_of: FillDown) -> None:
+        self._report_strays(row)
+        number = row.number
         values: dict[str, Any] = {}
         faults: dict[str, CellFault] = {}
         for column in self.form.columns:
             if column.heading in places:
-                place = places[column.heading]
                 try:
-                    values[column.field] = column.read(row[place] if place < len(row) else Cell(None))
+                    values[column.field] = column.read(cell_of(row, places[column.heading]))
                 except CellFault as fault:
                     faults[column.heading] = fault
+                    if fault.taken is not None:
+                        values[column.field] = fault.taken
         if not faults and not any(values.values()):
             return
         for heading, reported in faults.items():
@@ -310,11 +356,27 @@ class _Reader:
             if column.filled and column.heading in places and column.heading not in faults and not values.get(column.field):
                 self._problem(number, column.heading, f"缺少{column.heading}")
         self.read.rows.append({"row": number, "faulty": frozenset(faults) | self.missing, **values})
+        if row.hidden:
+            self.hidden.append(number)
 
-    def _report_strays(self, number: int, row: list[Cell]) -> None:
+    def _report_strays(self, row: WorkbookRow) -> None:
         """Report content under no heading, which is left out: once for each column."""
-        for place in [place for place in self.strays if place < len(row) and row[place].value is not None]:
-            self._problem(number, None, f"{self.strays.pop(place)} 列没有表头，其内容未读取", "warning")
+        for place in [place for place in self.strays if row.cell(place).value is not None]:
+            self._problem(row.number, None, f"{self.strays.pop(place)} 列没有表头，其内容未读取", "warning")
+
+    def _tell_hidden(self) -> None:
+        if self.hidden:
+            words = f"{rows_named(self.hidden)}被隐藏或筛选掉了，仍已读取；不应在表中的，请删除整行"
+            self._problem(self.hidden[0], None, words, "warning")
+
+    def _tell_merged(self, merged: list[MergedCells]) -> None:
+        """Tell once of merged cells among the rows that were read."""
+        last = self.read.rows[-1]["row"] if self.read.rows else 0
+        blocks = [block for block in merged if block.first_row <= last]
+        if blocks:
+            refs = "、".join(block.ref for block in blocks[:ROWS_NAMED]) + (f" 等 {len(blocks)} 处" if len(blocks) > ROWS_NAMED else "")
+            words = f"有合并单元格（{refs}）：各行都按合并后的内容读取，请核对"
+            self._problem(blocks[0].first_row, None, words, "warning")
 
 
 def _heading(value: object) -> str:

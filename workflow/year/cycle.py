@@ -180,6 +180,7 @@ class Participant(Base):
     rated_here_by: Mapped[str | None] = mapped_column(sort_order=1)
     """The person of the office who said where they are rated; None where it follows the ballot."""
     excused_kind: Mapped[ExcuseKind | None] = mapped_column(word(ExcuseKind, name="excused_kind"), sort_order=1)
+    party_group: Mapped[str | None] = mapped_column(sort_order=110)
 
     process: Mapped[Process] = relationship()
     person: Mapped[Person] = relationship()
@@ -245,6 +246,7 @@ personal(
     Data("post 支部职务, title 职务名称", "书记是第一责任人（Q1）", Action.READ_PROCESS),
     Data("on_committee 是否支委, leads 是否主持支部工作", "谁与谁谈话、谁受评议（K1、K2、M3）", Action.READ_PROCESS),
     Data("cadre 是否党员领导干部", "参加所在支部的会（M6）", Action.READ_PROCESS),
+    Data("party_group 党小组", "党小组会由谁参加（M1）", Action.READ_PROCESS),
     Data("punished_on 受处分的日期", "一年内受过处分又拟评优秀的，提示（D5）", Action.READ_PROCESS),
     Data(
         "excused_kind 不参加的原因类别, excused_reason 不参加的原因, excused_confirmed_by 由谁确认, joined_on 转来的日期, "

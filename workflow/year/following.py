@@ -30,13 +30,13 @@ _NAMES = text("""
 _FOLLOW = text(f"""
     insert into participant as r (
         process_id, person_id, staff_no, name, standing, post, title, on_committee, leads, cadre, voting, punished_on, rated_here, version,
-        joined_on
+        joined_on, party_group
     )
     select p.id, m.id, m.staff_no, m.name, m.standing, held.post, held.title,
         b.has_committee and coalesce(held.on_committee, false),
         case when b.has_committee then coalesce(held.on_committee, false) else coalesce(held.post in ({_LEADING}), false) end,
         m.cadre, m.standing = '{Standing.FULL.value}' and not exists (select {_PUNISHED} and {_NO_VOTE}),
-        (select max(x.given_on) {_PUNISHED}), true, 1, cast(:joined_on as date)
+        (select max(x.given_on) {_PUNISHED}), true, 1, cast(:joined_on as date), m.party_group
     from process p
     join branch b on b.id = p.branch_id
     join person m on m.branch_id = b.id
@@ -49,12 +49,12 @@ _FOLLOW = text(f"""
     on conflict (process_id, person_id) do update set
         staff_no = excluded.staff_no, name = excluded.name, standing = excluded.standing, post = excluded.post, title = excluded.title,
         on_committee = excluded.on_committee, leads = excluded.leads, cadre = excluded.cadre,
-        voting = excluded.voting, punished_on = excluded.punished_on,
+        voting = excluded.voting, punished_on = excluded.punished_on, party_group = excluded.party_group,
         joined_on = case when r.left_on is null then r.joined_on else excluded.joined_on end,
         left_on = null, left_reason = null, version = r.version + 1
-    where (r.staff_no, r.name, r.standing, r.post, r.title, r.on_committee, r.leads, r.cadre, r.voting, r.punished_on, r.left_on)
+    where (r.staff_no, r.name, r.standing, r.post, r.title, r.on_committee, r.leads, r.cadre, r.voting, r.punished_on, r.party_group, r.left_on)
         is distinct from (excluded.staff_no, excluded.name, excluded.standing, excluded.post, excluded.title,
-            excluded.on_committee, excluded.leads, excluded.cadre, excluded.voting, excluded.punished_on, null)
+            excluded.on_committee, excluded.leads, excluded.cadre, excluded.voting, excluded.punished_on, excluded.party_group, null)
 """)  # noqa: S608
 
 _LEAVE = text(f"""

@@ -10,12 +10,12 @@ import pytest
 
 from schedulers.worker import tick
 from tests.api.conftest import Client, Reply
-from tests.support.builders import NOW
+from tests.support.builders import NOW, person
 from tests.support.records.rating import a_counted_ballot
 from tests.support.servers import YEAR, Cast, House
 from workflow.foundation.database import transaction
 from workflow.foundation.settings import Settings
-from workflow.machine.rolls import bring_rolls_to_today
+from workflow.machine.rolls import bring_rolls_to_today, rolls_follow
 from workflow.year.cycle import process_of
 
 TODAY = NOW.date().isoformat()
@@ -173,6 +173,17 @@ def test_leaving_twice_in_the_future_or_to_another_branch_is_refused(office: Cli
     assert list(office.post(gone, {"on": TODAY, "reason": "moved"}).body["errors"]) == ["reason"]
     assert office.post(gone, {"on": TODAY, "reason": "died"}).status == 200
     assert office.post(gone, {"on": TODAY, "reason": "died"}).status == 409
+
+
+def test_the_office_says_why_of_somebody_whom_the_roster_took_out(house: House, office: Client, branch: Cast) -> None:
+    with transaction(house.engine, actor="cli") as session:
+        gone = person(session, branch.member)
+        gone.branch_id, gone.left_on = None, NOW.date()
+        rolls_follow(session, now=NOW)
+    assert (line(office, branch, branch.member)["left_on"], line(office, branch, branch.member)["left_reason"]) == (TODAY, None)
+    said = office.post(f"/people/{branch.member}/leave", {"on": BEFORE, "reason": "transferred"})
+    assert (said.status, said.body["left_reason"]) == (200, "transferred")
+    assert (line(office, branch, branch.member)["left_on"], line(office, branch, branch.member)["left_reason"]) == (BEFORE, "transferred")
 
 
 # ── a new number ──────────────────────────────────────────────────────────────────────────────────────────────────────

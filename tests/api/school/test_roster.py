@@ -15,6 +15,7 @@ import pytest
 from api import create_app
 from tests.api.conftest import Client, Clock, Reply
 from tests.support.builders import NOW, a_cycle, an_office
+from tests.support.imports import upload
 from tests.support.rosters import RosterBranch, a_roster, a_school_roster, a_workbook, committee_rows, member_rows, school_branches
 from tests.support.running.postgres import a_clone
 from tests.support.servers import YEAR, House, settings_of_tests
@@ -39,12 +40,6 @@ def house(superuser: str, template: str) -> Iterator[House]:
 @pytest.fixture
 def office(house: House) -> Client:
     return house.as_("office")
-
-
-def upload(client: Client, content: bytes, name: str = "名册.xlsx", field: str = "file") -> Reply:
-    headers = {"Authorization": f"Bearer {client.token}"}
-    answer = client.http.post("/api/v1/roster-imports", data={field: (BytesIO(content), name)}, headers=headers)
-    return Reply(answer.status_code, answer.get_json(silent=True), answer.headers)
 
 
 def changed(before: Mapping[str, int], after: Mapping[str, int]) -> set[str]:
@@ -74,11 +69,11 @@ def test_the_preview_says_what_applying_will_change_and_applying_says_the_same(h
     assert len(office.get(f"{YEAR}/branches/D0101/roll").body["items"]) == 18
 
 
-def test_applying_again_has_no_second_effect(house: House, office: Client, applied: Reply) -> None:
+def test_a_roster_that_was_applied_is_not_applied_again(house: House, office: Client, applied: Reply) -> None:
     before = house.state()
     again = office.post(f"/roster-imports/{applied.body['id']}/apply")
-    assert again.status == 200
-    assert again.body["changed"]["new_members"] == again.body["changed"]["posts_given"] == 0
+    assert again.status == 409
+    assert again.body["detail"] == "该名册已于 2024-12-20 写入，不再重复写入；如需写入请重新上传"
     assert house.state() == before
 
 

@@ -103,13 +103,40 @@ def test_two_secretaries_among_the_members_are_an_error_where_the_committee_shee
     assert "第 2 行" in problem.message
 
 
-def test_no_secretary_is_an_error_at_the_first_member_of_the_branch() -> None:
-    assert keys(read_branches(SECOND, RosterBranch(posts={}))) == [("党员", 5, "党内职务", "error")]
+def test_a_vacant_post_of_secretary_is_a_warning_at_the_first_member_of_the_branch() -> None:
+    reading = read_branches(SECOND, RosterBranch(posts={}))
+    assert keys(reading) == [("党员", 5, "党内职务", "warning")]
+    assert "无人可以推进环节" in reading.problems[0].message
+    assert reading.applicable
+
+
+@pytest.mark.parametrize("words", ["副书记（主持工作）", "代书记", "临时负责人", "第一书记", "组织委员（主持工作）"])
+def test_a_branch_led_by_someone_else_is_a_warning_that_names_them_and_they_have_a_deputys_rights(words: str) -> None:
+    reading = read_branches(SECOND, RosterBranch(posts={"李四": words}))
+    assert keys(reading) == [("党员", 5, "党内职务", "warning")]
+    assert "由李四（" in reading.problems[0].message
+    assert reading.applicable
+    assert post_of(reading, "李四")[0] is Post.DEPUTY
+
+
+@pytest.mark.parametrize("words", ["支书", "总支书记", "党总支书记", "书记（兼）", "党支部书记、纪检委员"])
+def test_other_words_for_the_secretary_are_understood(words: str) -> None:
+    reading = read_branches(RosterBranch(posts={"张三": words}))
+    assert reading.problems == ()
+    assert post_of(reading, "张三")[0] is Post.SECRETARY
+
+
+@pytest.mark.parametrize("code", ["assessments", "decision", "office", "help", "Help", "ｏｆｆｉｃｅ"])
+def test_a_code_that_is_the_address_of_a_page_is_refused(code: str) -> None:
+    problem = the_problem(read_branches(RosterBranch(code=code)))
+    assert (problem.row, problem.heading, problem.severity) == (2, "所在党支部编码", "error")
+    assert "系统页面的地址" in problem.message
+    assert "第 3、4 行" in problem.message
 
 
 def test_the_committee_sheet_names_the_secretary_where_it_names_the_branch() -> None:
     reading = read(member_rows((FIRST,)), committee_rows((RosterBranch(posts={"张三": "委员"}),)))
-    assert ("党员", 2, "党内职务", "error") in keys(reading)
+    assert [problem.message for problem in reading.problems if "没有书记" in problem.message] != []
 
 
 def test_the_members_sheet_names_the_secretary_of_a_branch_that_the_committee_sheet_leaves_out() -> None:
@@ -285,3 +312,5 @@ def test_a_roster_comes_back_from_its_json() -> None:
     assert again == roster
     assert again.members[0].standing is Standing.FULL
     assert again.members[0].post is Post.SECRETARY
+    of_before = {name: value for name, value in roster.as_json().items() if name != "told"}
+    assert Roster.from_json(of_before) == roster, "rosters of before always told the addresses"

@@ -13,20 +13,25 @@ from workflow.foundation.vocabulary import Post, Standing
 from workflow.roster import terms
 from workflow.workbooks.cells import Cell, CellFault
 
-READERS = [terms.standing, terms.cadre, terms.post_words]
+READERS = [terms.standing, terms.cadre, terms.post_words, terms.party_group]
 
 
 @pytest.mark.parametrize(
     ("written", "meant"),
-    [("正式党员", Standing.FULL), ("正式", Standing.FULL), ("预备党员", Standing.PROBATIONARY), (" 预 备 ", Standing.PROBATIONARY), (None, None)],
+    [
+        *((words, Standing.FULL) for words in ("正式党员", "正式", "中共党员", "中共正式党员")),
+        *((words, Standing.PROBATIONARY) for words in ("预备党员", " 预 备 ", "中共预备党员", "预备党员（2024.6）", "预备党员（2024年6月）")),
+        (None, None),
+    ],
 )
 def test_standing_is_full_or_probationary(written: str | None, meant: Standing | None) -> None:
     assert terms.standing(Cell(written)) == meant
 
 
-def test_another_standing_is_refused() -> None:
-    with pytest.raises(CellFault, match="党籍状态“积极分子”"):
-        terms.standing(Cell("积极分子"))
+@pytest.mark.parametrize("written", ["积极分子", "正式党员（停止党籍）"])
+def test_another_standing_is_refused(written: str) -> None:
+    with pytest.raises(CellFault, match="党籍状态“"):
+        terms.standing(Cell(written))
 
 
 @pytest.mark.parametrize(("written", "meant"), [("是", True), ("否", False), ("无", False), (None, False), (True, True), (False, False)])
@@ -58,6 +63,11 @@ def test_another_answer_to_cadre_is_refused() -> None:
 )
 def test_the_words_of_a_post_name_the_highest_post_in_them(words: str, post: Post) -> None:
     assert terms.post_of(terms.post_words(Cell(words)) or "") is post
+
+
+@pytest.mark.parametrize(("written", "meant"), [("第一党小组", "第一党小组"), (" 第 一 组 ", "第一组"), ("无", None), ("—", None), (None, None)])
+def test_a_party_group_is_its_name(written: str | None, meant: str | None) -> None:
+    assert terms.party_group(Cell(written)) == meant
 
 
 @pytest.mark.parametrize("written", ["无", "—", "普通党员", ""])

@@ -119,6 +119,22 @@ def test_a_cell_of_the_committee_sheet_that_must_be_filled_is_named(heading: str
     assert SheetProblem("支部委员会", 2, heading, "error", f"缺少{heading}") in read(with_cell(heading, None, "支部委员会")).problems
 
 
+@pytest.mark.parametrize(
+    ("heading", "other"), [("党籍状态", "人员类别"), ("党籍状态", "党员类别"), ("入党时间", "加入党组织日期"), ("转正时间", "转为正式党员日期")]
+)
+def test_headings_of_the_partys_own_systems_are_understood(heading: str, other: str) -> None:
+    rows = [{other if each == heading else each: value for each, value in row.items()} for row in member_rows()]
+    assert read(a_workbook(rows, committee_rows(), member_headings=list(rows[0]))) == read(a_roster())
+
+
+def test_a_column_of_party_groups_is_read_where_there_is_one() -> None:
+    rows = [{**row, "党小组": "第一党小组"} for row in member_rows()]
+    reading = read(a_workbook(rows, committee_rows(), member_headings=(*MEMBER_HEADINGS, "党小组")))
+    assert (reading.problems, reading.roster.told) == ((), ("email", "party_group"))
+    assert {member.party_group for member in reading.roster.members} == {"第一党小组"}
+    assert read(a_roster()).roster.told == ("email",)
+
+
 @pytest.mark.parametrize("heading", READ)
 def test_a_formula_is_refused_whatever_it_last_gave(heading: str) -> None:
     found = [problem for problem in read(with_cell(heading, Formula("=A1", "张三"))).problems if problem.severity == "error"]

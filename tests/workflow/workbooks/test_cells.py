@@ -79,6 +79,36 @@ def test_names_lose_stray_spaces_and_full_width(written: str, meant: str) -> Non
     assert cells.person_name(Cell(written)) == meant
 
 
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        *((f"李{lost}", "无法识别") for lost in "\ufffd\ue81e?？*□〓_\U000f0001"),
+        ("张XX", "占位"),
+        ("王某某", "占位"),
+        ("12345", "含有数字"),
+        ("张三２", "含有数字"),
+        ("张三、李四", "不止一个人"),
+        ("张三/李四", "不止一个人"),
+    ],
+)
+def test_a_doubtful_name_is_taken_with_a_warning(written: str, words: str) -> None:
+    with pytest.raises(CellFault, match=words) as doubted:
+        cells.person_name(Cell(written))
+    assert (doubted.value.severity, doubted.value.taken) == ("warning", cells.text(Cell(written)))
+
+
+@pytest.mark.parametrize("written", ["测甲\n测乙", "测甲\r\n测乙", "测甲_x000D_\n测乙"])
+def test_two_names_in_one_cell_are_an_error(written: str) -> None:
+    with pytest.raises(CellFault, match="换行") as refused:
+        cells.person_name(Cell(written))
+    assert refused.value.severity == "error"
+
+
+@pytest.mark.parametrize("written", ["𠮷𪚥", "阿卜杜拉·买买提", "Anna Li", "〇〇", "张三\n"])
+def test_rare_and_long_names_are_no_doubt(written: str) -> None:
+    assert cells.person_name(Cell(written)) == written.strip()
+
+
 @pytest.mark.parametrize("written", ["张\x00三", "张\x07三", "张_x0007_三", "张\ud800三", "张_xD800_三", "张\uffff三"])
 @pytest.mark.parametrize("read", [cells.text, cells.person_name, cells.day])
 def test_control_characters_and_lone_surrogates_are_refused(read: Callable[[Cell], object], written: str) -> None:
@@ -88,9 +118,9 @@ def test_control_characters_and_lone_surrogates_are_refused(read: Callable[[Cell
 
 @pytest.mark.parametrize(("read", "longest"), [(cells.person_name, 50), (cells.text, 200), (cells.code, 32), (cells.staff_no, 32)])
 def test_a_cell_may_be_so_long_and_no_longer(read: Callable[[Cell], object], longest: int) -> None:
-    assert read(Cell("1" * longest)) == "1" * longest
+    assert read(Cell("a" * longest)) == "a" * longest
     with pytest.raises(CellFault):
-        read(Cell("1" * (longest + 1)))
+        read(Cell("a" * (longest + 1)))
 
 
 def test_the_length_of_a_cell_is_judged_before_it_is_normalised() -> None:
@@ -104,6 +134,28 @@ def test_the_length_of_a_cell_is_judged_before_it_is_normalised() -> None:
 )
 def test_a_staff_number_may_be_a_number_or_full_width(written: object, meant: str) -> None:
     assert cells.staff_no(Cell(written)) == meant
+
+
+@pytest.mark.parametrize(
+    ("number", "number_format", "shown"),
+    [
+        (90887, "0000000", "0090887"),
+        (90887, "0000000_ ", "0090887"),
+        (90887, "[$-804]0000000;[Red]-0000000", "0090887"),
+        (1234567, "00000", "1234567"),
+        *((101001, plain, "101001") for plain in ("General", "0", "0_ ", "@", "#,##0", "0.00", "_ * #,##0_ ;_ * -#,##0_ ", "0.00E+00")),
+    ],
+)
+@pytest.mark.parametrize("read", [cells.staff_no, cells.code])
+def test_a_number_has_the_digits_that_excel_shows(read: Callable[[Cell], object], number: int, number_format: str, shown: str) -> None:
+    assert read(Cell(number, "n", number_format=number_format)) == shown
+
+
+@pytest.mark.parametrize("number_format", ['"T"0000000', "0000-000", "00\\-00000", '"20"00000'])
+@pytest.mark.parametrize("read", [cells.staff_no, cells.code])
+def test_a_number_shown_as_something_else_is_an_error(read: Callable[[Cell], object], number_format: str) -> None:
+    with pytest.raises(CellFault, match="显示成别的样子"):
+        read(Cell(101001, "n", number_format=number_format))
 
 
 @pytest.mark.parametrize("written", ["张三", "2024/1", "a.b", 1.5, 10**15, 1.1e17, True, datetime(2024, 1, 1)])  # noqa: DTZ001 - a cell has no zone

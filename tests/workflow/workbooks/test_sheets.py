@@ -152,15 +152,9 @@ def test_a_sheet_without_headings_or_without_rows_says_so() -> None:
     assert problems_of(workbook_of({"名单": (HEADINGS, people()), "附表": (NOTES[0], [])})) == []
 
 
-def test_empty_rows_are_skipped_and_hidden_rows_and_merged_cells_are_read() -> None:
+def test_empty_rows_are_skipped() -> None:
     first, second, third = people()
-
-    def hide(workbook: Workbook) -> None:
-        sheet = workbook.get_worksheet_by_name("名单")
-        sheet.set_row(1, None, None, {"hidden": True})
-        sheet.merge_range(10, 0, 11, 3, "")
-
-    data = a_list([first, {}, {"姓名": " 　"}, second, third], finish=hide)
+    data = a_list([first, {}, {"姓名": " 　"}, second, third])
     assert problems_of(data) == []
     assert len(read(data).rows) == 3
 
@@ -246,7 +240,11 @@ def test_a_lone_sheet_that_has_the_name_of_another_form_is_that_one() -> None:
     ("data", "words"),
     [
         (b"", "不是 Excel 工作簿"),
-        ("学工号,姓名\n1,张三".encode(), "不是 Excel 工作簿"),
+        ("学工号,姓名\n1,张三".encode(), "不是 Excel 工作簿（.xlsx），像是CSV 或文本文件"),
+        ("学工号,姓名\n1,张三".encode("gbk"), "CSV"),
+        ("\ufeff学工号,姓名\n1,张三".encode(), "CSV"),
+        (b"<html><table></table></html>", "网页格式的表格"),
+        ("\ufeff<html>".encode(), "网页格式的表格"),
         (bytes.fromhex("D0CF11E0A1B11AE1") + bytes(512), "这是旧版 .xls 文件，请在 Excel 中另存为 .xlsx"),
         (bytes.fromhex("D0CF11E0A1B11AE1") + bytes(512) + "EncryptedPackage".encode("utf-16-le"), "密码保护"),
     ],
