@@ -132,6 +132,45 @@ def cycle_publish(year: int) -> None:
     tell(Words(f"{year}年度已发布，{opened} 个党支部开始。", f"The year {year} is published; branches that begin: {opened}."))
 
 
+@cycle.command("reread", help=say(Words("草稿重新读取方案文件。", "Read the plan of a draft again from its file.")))
+@click.argument("year", type=int)
+@told_plainly
+def cycle_reread(year: int) -> None:
+    with acting() as call:
+        found = done(call, years.REREAD_YEAR, {}, year=year)
+    tell(Words(f"已重新读取方案：{found.title}", f"Read the plan again: {found.title}"))
+
+
+@cycle.command("drop", help=say(Words("删除年度草稿；发布过的年度删不掉。", "Throw a draft away. A year that was published stays.")))
+@click.argument("year", type=int)
+@told_plainly
+def cycle_drop(year: int) -> None:
+    with acting() as call:
+        done(call, years.DROP_YEAR, {}, year=year)
+    tell(Words(f"已删除{year}年度的草稿。", f"Dropped the draft of {year}."))
+
+
+@cycle.command("close", help=say(Words("关闭年度：还有没办完的，先一一列出。", "Close a year. Lists everything that is still open first.")))
+@click.argument("year", type=int)
+@click.option("--leave-open", is_flag=True, help=say(Words("留下没有办完的，照样关闭", "close even while branches are open")))
+@click.option("--reason", help=say(Words("理由；留下没有办完的，必须写", "the reason; required to leave anything open")))
+@told_plainly
+def cycle_close(year: int, leave_open: bool, reason: str | None) -> None:
+    with acting() as call:
+        done(call, years.CLOSE_YEAR, {"leave_open": leave_open, "reason": reason}, year=year)
+    tell(Words(f"{year}年度已关闭。", f"The year {year} is closed."))
+
+
+@cycle.command("reopen", help=say(Words("重新打开已关闭的年度。", "Open a closed year again, until the next is published.")))
+@click.argument("year", type=int)
+@click.option("--reason", required=True, help=say(Words("理由", "the reason")))
+@told_plainly
+def cycle_reopen(year: int, reason: str) -> None:
+    with acting() as call:
+        done(call, years.REOPEN_YEAR, {"reason": reason}, year=year)
+    tell(Words(f"{year}年度已重新打开。", f"The year {year} is open again."))
+
+
 # ── plans ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

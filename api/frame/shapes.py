@@ -123,6 +123,7 @@ class CycleShape(TypedDict):
     passed_through: list[Stage]
     published_at: datetime | None
     closed_at: datetime | None
+    status_reason: str | None
 
 
 def cycle_shape(cycle: Cycle) -> CycleShape:
@@ -145,6 +146,7 @@ def cycle_shape(cycle: Cycle) -> CycleShape:
         "passed_through": sorted(cycle.passed_through, key=tuple(Stage).index),
         "published_at": cycle.published_at,
         "closed_at": cycle.closed_at,
+        "status_reason": cycle.status_reason,
     }
 
 

@@ -58,6 +58,7 @@ WORDS: Mapping[str, Words] = {
     "place": Words("地点", "place"),
     "published_at": Words("公布（发布）时间", "moment of publication"),
     "closed_at": Words("关闭时间", "moment at which the year was closed"),
+    "status_reason": Words("没有办完就关闭、或者重新打开的理由", "reason to close with branches open, or to reopen"),
     "expires_at": Words("有效期至", "moment at which it expires"),
     "created_at": Words("生成时间", "moment at which it was made"),
     "sent_at": Words("发出时间", "moment at which it was sent"),

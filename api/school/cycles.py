@@ -6,8 +6,17 @@ from api.frame.address import CYCLE, location
 from api.frame.lists import Page, after_of, listed, number
 from api.frame.routes import Answer, Routes, Tag
 from api.frame.shapes import CycleShape, Listed, cycle_shape
-from workflow.acts.years import CHANGE_DEADLINES, CLOSE_YEAR, OPEN_YEAR, PUBLISH_YEAR, a_year
-from workflow.foundation.errors import PlanInvalid
+from workflow.acts.years import (
+    CHANGE_DEADLINES,
+    CLOSE_YEAR,
+    DROP_YEAR,
+    OPEN_YEAR,
+    PUBLISH_YEAR,
+    REOPEN_YEAR,
+    REREAD_YEAR,
+    a_year,
+)
+from workflow.foundation.errors import Conflict, PlanInvalid
 from workflow.foundation.fields import Sent
 from workflow.people.access import Action
 from workflow.rules.acts import Call
@@ -41,13 +50,31 @@ def change_cycle(call: Call[object], cycle: Cycle) -> object:
     return cycle_shape(cycle)
 
 
+@routes.post(f"{CYCLE}/reread", REREAD_YEAR, answers=CycleShape, refuses=(PlanInvalid, Conflict))
+def reread_year(call: Call[object], cycle: Cycle) -> object:
+    """Read the plan of a draft again from its file. The days that were typed stay."""
+    return cycle_shape(cycle)
+
+
+@routes.delete(CYCLE, DROP_YEAR, status=204, refuses=(Conflict,))
+def drop_year(call: Call[object], dropped: None) -> object:
+    """Throw a draft away. A published year stays."""
+    return None
+
+
 @routes.post(f"{CYCLE}/publish", PUBLISH_YEAR, answers=CycleShape)
 def publish_year(call: Call[object], cycle: Cycle) -> object:
     """Publish a year. Pins its plan, and gives each branch its process and its roll."""
     return cycle_shape(cycle)
 
 
-@routes.post(f"{CYCLE}/close", CLOSE_YEAR, answers=CycleShape)
+@routes.post(f"{CYCLE}/close", CLOSE_YEAR, answers=CycleShape, refuses=(Conflict,))
 def close_year(call: Call[object], cycle: Cycle) -> object:
-    """Close a year. It can still be read."""
+    """Close a year. While branches are open, it names them and wants a reason to leave them so."""
+    return cycle_shape(cycle)
+
+
+@routes.post(f"{CYCLE}/reopen", REOPEN_YEAR, answers=CycleShape, refuses=(Conflict,))
+def reopen_year(call: Call[object], cycle: Cycle) -> object:
+    """Open a closed year again, until the next one is published."""
     return cycle_shape(cycle)

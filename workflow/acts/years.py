@@ -1,6 +1,7 @@
 """The year and its calendar as acts (年度、工作日历).
 
-Open a year, change its days, publish, close; set a day of the calendar, forget it.
+Open a year, read its plan again, drop it, change its days, publish, amend, close, reopen; set a day
+of the calendar, forget it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from workflow.foundation.fields import (
     Body,
     Day,
     Line,
+    LongText,
     Sent,
     Truth,
     about,
@@ -29,9 +31,11 @@ from workflow.rules.acts import (
     AnyAct,
     Call,
 )
+from workflow.rules.records import REASON
 from workflow.year.cycle import Cycle, cycle_by_year
 from workflow.year.deadlines import STAGES_WITH_A_DAY, change_deadlines
-from workflow.year.opening import close_cycle, open_cycle, publish
+from workflow.year.opening import close_cycle, drop, open_cycle, plan_file_of, publish, reopen_cycle, reread
+from workflow.year.plan import Plan
 from workflow.year.plan_files import find_plan, read_plan
 
 # ── the year ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -59,17 +63,41 @@ class CycleSchema(Body):
     deadlines = fields.Nested(Deadlines, required=True, **_DAYS)
 
 
+class CloseSchema(Body):
+    """The end of a year. Branches that are still open need a reason."""
+
+    leave_open = Truth(
+        load_default=False,
+        **about("留下未办完的", "leave open", "还有支部没有办完也关闭", "close even while branches are open", example=True),
+    )
+    reason = LongText(at_most=1000, **about("理由", "reason", "留下未办完的，须写明", "required to leave anything open", example="两个支部并入他校"))
+
+
 def _days(deadlines: Mapping[str, Any]) -> dict[Stage, Any]:
     return {Stage(stage): day for stage, day in deadlines.items()}
 
 
-def _open(call: Call[object], sent: Sent) -> Cycle:
+def _plan(call: Call[object], name: str) -> Plan:
     try:
-        name, text = find_plan(sent["plan"], call.settings.data_dir)
+        file, text = find_plan(name, call.settings.data_dir)
     except NotFound as missing:
         raise Invalid({"plan": missing.detail}) from None
-    plan = read_plan(text, CLAUSES, name=name)
-    return open_cycle(call.session, plan, _days(sent["deadlines"]), now=call.now, passed_through=passed_through(plan))
+    return read_plan(text, CLAUSES, name=file)
+
+
+def _open(call: Call[object], sent: Sent) -> Cycle:
+    plan = _plan(call, sent["plan"])
+    return open_cycle(call.session, plan, _days(sent["deadlines"]), now=call.now, passed_through=passed_through(plan), file=sent["plan"])
+
+
+def _reread(call: Call[Cycle], sent: Sent) -> None:
+    file = plan_file_of(call.on)
+    plan = _plan(call, file)
+    reread(call.session, call.on, plan, now=call.now, passed_through=passed_through(plan), file=file)
+
+
+def _close(call: Call[Cycle], sent: Sent) -> None:
+    close_cycle(call.session, call.on, now=call.now, leave_open=sent["leave_open"], reason=sent.get("reason"))
 
 
 def a_year(call: Call[object], year: int) -> Cycle:
@@ -105,7 +133,18 @@ CHANGE_DEADLINES = _act(
     wants_version=True,
 )
 PUBLISH_YEAR = _act("publish_year", "发布年度", "publish a year", lambda call, sent: publish(call.session, call.on, now=call.now))
-CLOSE_YEAR = _act("close_year", "关闭年度", "close a year", lambda call, sent: close_cycle(call.session, call.on, now=call.now))
+REREAD_YEAR = _act("reread_year", "重新读取方案", "read the plan of a draft again", _reread)
+DROP_YEAR: Act[Cycle, None] = Act(
+    "drop_year", "删除年度草稿", "drop a draft", Action.WRITE_CYCLES, lambda call, sent: drop(call.session, call.on), on=_held
+)
+CLOSE_YEAR = _act("close_year", "关闭年度", "close a year", _close, sends=CloseSchema())
+REOPEN_YEAR = _act(
+    "reopen_year",
+    "重新打开年度",
+    "reopen a year",
+    lambda call, sent: reopen_cycle(call.session, call.on, reason=sent["reason"], now=call.now),
+    sends=REASON,
+)
 
 # ── the calendar ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -143,4 +182,4 @@ FORGET_DAY: Act[date, None] = Act(
     on=a_day,
 )
 
-ACTS: tuple[AnyAct, ...] = (OPEN_YEAR, CHANGE_DEADLINES, PUBLISH_YEAR, CLOSE_YEAR, SET_DAY, FORGET_DAY)
+ACTS: tuple[AnyAct, ...] = (OPEN_YEAR, REREAD_YEAR, DROP_YEAR, CHANGE_DEADLINES, PUBLISH_YEAR, CLOSE_YEAR, REOPEN_YEAR, SET_DAY, FORGET_DAY)

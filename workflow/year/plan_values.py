@@ -1,4 +1,7 @@
-"""The kinds of value (取值) a plan file has: texts, titles, ratios, clauses, lists of distinct entries."""
+"""The kinds of value (取值) a plan file has.
+
+They are texts, titles, ratios, clauses, and lists of distinct entries.
+"""
 
 from __future__ import annotations
 
