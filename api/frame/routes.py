@@ -12,7 +12,7 @@ from flask import current_app
 from api.frame.address import endpoint
 from workflow.foundation.database import Engine
 from workflow.foundation.errors import Refusal, Words
-from workflow.foundation.fields import Body
+from workflow.foundation.fields import Body, YesNo, about
 from workflow.foundation.settings import Settings
 from workflow.foundation.vocabulary import MAIN, Kind
 from workflow.people.access import Action
@@ -63,6 +63,23 @@ View = Callable[..., object]
 
 
 @dataclass(frozen=True)
+class Preview:
+    """A preview of an act (预览).
+
+    With ``?preview=true`` the act is done, shown by this view, and taken back again.
+    """
+
+    view: View
+    answers: object
+
+
+class PreviewQuery(Body):
+    """The choice to be shown an act instead of doing it."""
+
+    preview = YesNo(load_default=False, **about("只预览", "preview", "只看会怎样，不写入", "tell what it would do, write nothing", example=True))
+
+
+@dataclass(frozen=True)
 class Route:
     """One route, as data: the handler, the OpenAPI document and the walk of roles × routes all read it."""
 
@@ -79,6 +96,8 @@ class Route:
     query: Body | None = None
     answers: object = None
     """The type of what it answers with, for the description."""
+    preview: Preview | None = None
+    """Of an act that can be shown first."""
     find: Callable[..., object] | None = None
     """Of a reading: looks up what the address names. The view gets it."""
     refuses: tuple[type[Refusal], ...] = ()
@@ -102,6 +121,7 @@ class Route:
         object.__setattr__(self, "called", self.called or (act.name if act else self.view.__name__))
         object.__setattr__(self, "zh", self.zh or (act.zh if act else ""))
         object.__setattr__(self, "en", self.en or doc)
+        object.__setattr__(self, "query", self.query or (PreviewQuery() if self.preview else None))
 
     @property
     def body(self) -> Body | None:
@@ -134,6 +154,7 @@ class RouteOptions(TypedDict, total=False):
 
     query: Body
     answers: object
+    preview: Preview
     find: Callable[..., object]
     refuses: tuple[type[Refusal], ...]
     status: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Generic, NotRequired, TypeVar
@@ -10,6 +10,8 @@ from typing import Any, Generic, NotRequired, TypeVar
 from typing_extensions import TypedDict
 
 from api.frame.address import place_of
+from api.frame.amendments import AmendmentShape, amendment_shape
+from workflow.foundation.database import Session
 from workflow.foundation.fields import Body
 from workflow.foundation.vocabulary import CycleStatus, Kind, Post, Severity, Stage, Standing, Trigger, Waivable
 from workflow.machine.asked import BY_NAME
@@ -18,6 +20,7 @@ from workflow.machine.process import Option
 from workflow.people.organisation import Branch
 from workflow.rules.evidence import Retractable
 from workflow.rules.requirement import Waiver
+from workflow.year.amendments import amendments_of
 from workflow.year.cycle import Cycle, Participant, Process, StageChange
 from workflow.year.deadlines import STAGES_WITH_A_DAY
 
@@ -124,9 +127,18 @@ class CycleShape(TypedDict):
     published_at: datetime | None
     closed_at: datetime | None
     status_reason: str | None
+    amendments: list[AmendmentShape]
 
 
-def cycle_shape(cycle: Cycle) -> CycleShape:
+def cycle_shapes(session: Session, cycles: Sequence[Cycle]) -> Iterator[CycleShape]:
+    """Show years with their amendments; one query for all of them."""
+    found: dict[int, list[AmendmentShape]] = {}
+    for row in amendments_of(session, [cycle.id for cycle in cycles]):
+        found.setdefault(row.cycle_id, []).append(amendment_shape(row))
+    return (_cycle_shape(cycle, found.get(cycle.id, [])) for cycle in cycles)
+
+
+def _cycle_shape(cycle: Cycle, amendments: list[AmendmentShape]) -> CycleShape:
     plan = cycle.plan
     return {
         "year": cycle.year,
@@ -147,6 +159,7 @@ def cycle_shape(cycle: Cycle) -> CycleShape:
         "published_at": cycle.published_at,
         "closed_at": cycle.closed_at,
         "status_reason": cycle.status_reason,
+        "amendments": amendments,
     }
 
 

@@ -32,6 +32,9 @@ def operation(route: Route, schemas: Schemas, name: str) -> Described:
         "responses": {str(route.status): _success(route, schemas)},
         "security": [] if route.action is None else [{"bearer": []}, {"session": []}],
     }
+    if route.preview is not None:
+        shown = {"application/json": {"schema": schemas.of(route.preview.answers)}}
+        described["responses"]["200"] = {"description": both(Words("预览：什么也没有写入", "a preview: nothing was written")), "content": shown}
     if route.polled:
         described["responses"]["304"] = {"description": both(Words("没有变化", "nothing has changed")), "headers": _headers(["ETag"])}
     for status, each in sorted(refusals.items()):

@@ -303,7 +303,17 @@ def required_titles_not_read() -> Missing:
 def members_who_have_not_studied() -> Missing:
     """把党支部职责任务搞清楚，把合格党员标准搞清楚，打牢开好组织生活会和开展民主评议党员的思想基础。"""
     required = _required_titles()
-    title = required.c.value
+    unread = select(func.count()).select_from(required).where(~has_studied(required)).correlate(Cycle, Participant).scalar_subquery()
+    return (
+        missing(Participant.process_id, subject=Participant.staff_no, name=Participant.name, amount=unread)
+        .join(Process, Process.id == Participant.process_id)
+        .join(Cycle, Cycle.id == Process.cycle_id)
+        .where(*present(), select(required.c.value).where(~has_studied(required)).correlate(Cycle, Participant).exists())
+    )
+
+
+def has_studied(titles: TableValuedAlias) -> ExistsClause:
+    """Ask whether a member attended a session that reads one of these titles, or made it up."""
     attended = (
         exists()
         .where(StudyAttendance.session_id == StudySession.id, StudyAttendance.staff_no == Participant.staff_no)
@@ -312,22 +322,15 @@ def members_who_have_not_studied() -> Missing:
     made_up = (
         exists().where(StudyMakeUp.session_id == StudySession.id, StudyMakeUp.staff_no == Participant.staff_no).correlate(StudySession, Participant)
     )
-    studied = (
+    return (
         exists()
         .where(
             StudySession.process_id == Participant.process_id,
             StudySession.counts,
-            StudySession.titles.has_key(title),
+            StudySession.titles.has_key(titles.c.value),
             or_(attended, made_up),
         )
-        .correlate(Participant, required)
-    )
-    a_title_is_open = select(title).where(~studied).correlate(Cycle, Participant).exists()
-    return (
-        missing(Participant.process_id, subject=Participant.staff_no, name=Participant.name)
-        .join(Process, Process.id == Participant.process_id)
-        .join(Cycle, Cycle.id == Process.cycle_id)
-        .where(*present(), a_title_is_open)
+        .correlate(Participant, titles)
     )
 
 
