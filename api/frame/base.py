@@ -108,14 +108,16 @@ def _do(route: Route, act: AnyAct, address: Address, sent: bytes) -> Response:
             response.headers["Idempotent-Replayed"] = "true"
             return response
         call = find(call, act, address)
-        _must_be_of_its_type(act)
+        nothing = not sent and route.body_optional
+        if not nothing:
+            _must_be_of_its_type(act)
         if wants_version(call, act):
             call = replace(call, version_seen=_version_seen())
         if route.query is None:
             _must_have_no_parameters()
         else:
             load(route.query, http.args.to_dict())
-        body = sent_workbook(act.uploads) if act.uploads is not None else read_json(sent) if act.sends is not None else {}
+        body = sent_workbook(act.uploads) if act.uploads is not None else read_json(sent) if act.sends is not None and not nothing else {}
         if preview:
             return _previewed(preview, call, act, body)
         result = perform(call, act, body)

@@ -128,6 +128,11 @@ class Route:
         return self.act.sends if self.act else None
 
     @property
+    def body_optional(self) -> bool:
+        """Tell whether a POST may come without a body: no field of it is required."""
+        return self.method == "POST" and self.body is not None and not any(field.required for field in self.body.load_fields.values())
+
+    @property
     def upload(self) -> bool:
         return self.act is not None and self.act.uploads is not None
 

@@ -207,6 +207,12 @@ def amendments_of(session: Session, cycle_ids: Sequence[int], *, after: int = 0,
     return session.scalars(select(Amendment).where(*mine).order_by(Amendment.id).limit(limit)).all()
 
 
+def added_titles(session: Session, cycle_id: int) -> set[str]:
+    """Return the titles that amendments added to the required reading of a year."""
+    lists = session.scalars(select(Amendment.required_reading).where(Amendment.cycle_id == cycle_id))
+    return {title for titles in lists for title in titles}
+
+
 def amendment_of(session: Session, cycle: Cycle, number: int) -> Amendment:
     """Find one amendment of a year by its row's number. Raises NotFound."""
     row = session.scalar(select(Amendment).where(Amendment.cycle_id == cycle.id, Amendment.id == number))

@@ -41,7 +41,7 @@ def operation(route: Route, schemas: Schemas, name: str) -> Described:
         described["responses"][str(status)] = {"$ref": f"#/components/responses/{response_name(each)}"}
     if route.body is not None and route.act is not None:
         content = {"schema": schemas.of(route.body), "examples": examples(route.act, name)}
-        described["requestBody"] = {"required": True, "content": {"application/json": content}}
+        described["requestBody"] = {"required": not route.body_optional, "content": {"application/json": content}}
     if route.upload and route.act is not None and route.act.uploads is not None:
         file = {"type": "string", "format": "binary", "description": both(Words(f"{route.act.uploads.called.zh}文件（.xlsx）", "workbook (.xlsx)"))}
         form = {"type": "object", "required": ["file"], "properties": {"file": file}}

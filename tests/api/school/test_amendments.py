@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, select, update
 
 from tests.api.conftest import Client
 from tests.support.builders import READING
@@ -16,8 +16,9 @@ from tests.support.servers import YEAR, Cast, House, a_house
 from tests.support.years.branch_year import ok
 from workflow.foundation.database import transaction
 from workflow.foundation.history import History
-from workflow.foundation.vocabulary import SCHOOL_ZONE
+from workflow.foundation.vocabulary import SCHOOL_ZONE, Stage
 from workflow.reminders import queue_due
+from workflow.year.cycle import Process, process_of
 
 ADDED = "中国共产党党员教育管理工作条例"
 NOTICE = {"number": "校党发〔2024〕9号", "issued_on": "2024-12-20", "reason": "市委组织部要求增加学习内容"}
@@ -117,6 +118,36 @@ def test_a_branch_that_comes_back_to_the_study_is_asked_and_then_has_no_sign(off
     ok(secretary.post(f"{branch.path}/waivers", {"requirement": "members_who_have_not_studied", "reason": "住院，出院后补学"}))
     assert move(secretary, branch, "advance").status == 201
     assert excepted(office, branch).keys().isdisjoint({"added_titles_not_read", "members_without_added_reading"})
+
+
+def test_a_branch_past_the_study_mends_the_sign_with_a_session_of_the_added_titles_alone(office: Client, secretary: Client, branch: Cast) -> None:
+    sessions = f"{branch.path}/study-sessions"
+    study(secretary, branch, *READING)
+    assert move(secretary, branch, "advance").status == 201
+    body = {"held_on": "2024-12-19", "titles": [ADDED], "present": branch.everybody}
+    assert secretary.post(sessions, body).body["type"] == "/docs/problems#stage-closed"
+    amend(office, required_reading={"add": [ADDED]})
+    for titles in ([ADDED, READING[0]], []):
+        assert secretary.post(sessions, {**body, "titles": titles}).body["type"] == "/docs/problems#stage-closed", titles
+    made = secretary.post(sessions, {**body, "titles": [f"《{ADDED}》"], "present": branch.everybody[1:]})
+    assert made.status == 201
+    assert states(secretary, branch, "report")["members_without_added_reading"] == [branch.secretary]
+    one = f"{sessions}/{made.body['id']}"
+    assert secretary.patch(one, {"titles": [READING[0]]}, seen=made.etag).body["type"] == "/docs/problems#stage-closed"
+    assert secretary.patch(one, {"present": branch.everybody}, seen=made.etag).status == 200
+    gone = {"added_titles_not_read", "members_without_added_reading"}
+    assert states(secretary, branch, "report").keys().isdisjoint(gone)
+    assert secretary.post(f"{one}/withdraw", {"reason": "登记有误"}).status == 200
+    assert gone <= states(secretary, branch, "report").keys()
+
+
+def test_an_accepted_branch_records_no_more_study(office: Client, secretary: Client, branch: Cast, house: House) -> None:
+    amend(office, required_reading={"add": [ADDED]})
+    with transaction(house.engine, actor="cli") as session:
+        stand_at_acceptance = update(Process).where(Process.id == process_of(session, 2024, branch.code).id)
+        session.execute(stand_at_acceptance.values(stage=Stage.ACCEPTED, due_on=None))
+    refused = secretary.post(f"{branch.path}/study-sessions", {"held_on": "2024-12-19", "titles": [ADDED], "present": branch.everybody})
+    assert refused.status == 409
 
 
 def test_a_reason_for_what_a_member_missed_does_not_cover_what_was_added_later(office: Client, secretary: Client, branch: Cast) -> None:

@@ -40,6 +40,13 @@ def test_whoever_closes_is_told_by_name_what_is_still_open(office: Client, schoo
     assert office.get(YEAR).body["status"] == "published"
 
 
+def test_a_request_without_a_body_asks_too_and_one_of_another_type_is_told_so(office: Client) -> None:
+    headers = {"Authorization": f"Bearer {office.token}"}
+    assert office.http.post(f"/api/v1{YEAR}/close", headers=headers).status_code == 409
+    assert office.http.post(f"/api/v1{YEAR}/close", headers=headers, data="leave_open=true").status_code == 415
+    assert office.http.post(f"/api/v1{YEAR}/reopen", headers=headers).status_code == 415
+
+
 def test_what_is_open_is_left_open_for_a_reason_alone(office: Client) -> None:
     refused = office.post(f"{YEAR}/close", {"leave_open": True})
     assert (refused.status, list(refused.body["errors"])) == (422, ["reason"])

@@ -54,6 +54,7 @@ from workflow.rules.acts import (
 from workflow.rules.evidence import Evidence, must_have_happened
 from workflow.rules.records import EntrySchema, Records, RecordSchema
 from workflow.rules.requirement import Missing, missing, present, requirement
+from workflow.year.amendments import added_titles
 from workflow.year.cycle import Cycle, Participant, Process, participants
 from workflow.year.plan_values import bare_title
 
@@ -189,6 +190,11 @@ class StudySessions(Records[StudySession]):
             row.attendance = [
                 there.get(staff_no) or StudyAttendance(staff_no=staff_no, process_id=process.id) for staff_no in sorted(sent["present"])
             ]
+
+    def stays_open(self, session: Session, process: Process, row: StudySession | None, sent: Sent) -> bool:
+        """Tell whether it reads nothing but titles that a 补充通知 added (0033)."""
+        titles = {*_plain(sent.get("titles", [])), *(row.titles if row is not None else ())}
+        return bool(titles) and titles <= added_titles(session, process.cycle_id)
 
 
 SESSIONS = StudySessions()
