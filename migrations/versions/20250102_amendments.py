@@ -1,8 +1,5 @@
 """Amendments to the plan of a published year.
 
-A reason for a member who has not studied now covers a number of titles, so that it does not cover
-those that an amendment adds. Reasons of before cover all titles of their plan: they still do.
-
 Revision: 20250102_amendments
 """
 
@@ -40,18 +37,7 @@ def upgrade() -> None:
     op.execute(
         "create trigger zhibu_history after insert or update or delete on amendment for each row execute function zhibu_record_history('id', '')"
     )
-    op.execute("select set_config('zhibu.actor', 'cli', true)")
-    op.execute("""
-        update waiver w
-        set covers = (
-            select jsonb_object_agg(c.key, greatest(c.value::int, jsonb_array_length(y.plan -> 'rules' -> 'required_reading')))
-            from jsonb_each_text(w.covers) c
-        )
-        from process p join cycle y on y.id = p.cycle_id
-        where p.id = w.process_id and w.requirement = 'members_who_have_not_studied' and w.covers <> '{}'
-    """)
 
 
 def downgrade() -> None:
-    # A reason for more titles covers the one thing that the version before counts.
     op.drop_table("amendment")

@@ -48,6 +48,21 @@ def test_a_draft_is_read_again_and_dropped(folder: Path, engine: Engine) -> None
     assert cycle("drop", "2024") == "1Error: 没有2024年度"
 
 
+def test_a_plan_is_amended_after_a_preview(folder: Path, engine: Engine) -> None:
+    opened(engine)
+    cycle("publish", "2024")
+    notice = ("amend", "2024", "--number", "校党发〔2024〕9号", "--issued-on", "2024-12-10", "--reason", "市委组织部要求", "--add", "党章")
+    reach = "涉及 1 个支部：须学习 1 个，只作提示 0 个；期限改变 0 个流程，随即发信 0 封。\n"
+    assert cycle(*notice, "--text", "K2=可以视频谈话", "--preview") == f"{reach}只是预览，没有写入。"
+    assert cycle(*notice, "--text", "K2=可以视频谈话") == f"{reach}已写入。"
+    assert cycle(*notice, "--text", "K2=可以视频谈话").startswith("1Error: required_reading.add.0：《党章》已经是必读文件")
+    assert "“报送”现在是 2025-01-26" in cycle(*notice[:-2], "--deadline", "report=2025-01-20")
+    with transaction(engine, actor=None) as session:
+        plan = cycle_by_year(session, 2024).plan
+        assert plan["rules"]["required_reading"][-1] == "党章"
+        assert plan["clauses"]["K2"].endswith("（校党发〔2024〕9号补充：可以视频谈话）")
+
+
 def test_a_year_is_closed_with_a_reason_and_reopened(folder: Path, engine: Engine) -> None:
     opened(engine)
     cycle("publish", "2024")

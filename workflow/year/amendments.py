@@ -230,7 +230,7 @@ class Touched(NamedTuple):
     kind: Kind
     stage: Stage
     reading: str | None
-    """``asked`` until it has left the study, ``sign`` after that; None if no title was added."""
+    """``asked`` until it has left the study, then ``sign`` until it is accepted; else None."""
     due_on: date | None
     due_before: date | None
 
@@ -261,7 +261,7 @@ def touched_by(session: Session, cycle: Cycle, row: Amendment, due_before: Mappi
 
 def _reading_of(kind: Kind, stage: Stage) -> str | None:
     """Tell whether new titles are asked of a process, or shown to it as a sign."""
-    if kind is not KIND_OF[Stage.STUDY]:
+    if kind is not KIND_OF[Stage.STUDY] or stage is STAGES[kind][-1]:
         return None
     order = STAGES[kind].index
     return "asked" if order(stage) <= order(Stage.STUDY) else "sign"

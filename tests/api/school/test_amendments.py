@@ -141,11 +141,13 @@ def test_a_branch_past_the_study_mends_the_sign_with_a_session_of_the_added_titl
     assert gone <= states(secretary, branch, "report").keys()
 
 
-def test_an_accepted_branch_records_no_more_study(office: Client, secretary: Client, branch: Cast, house: House) -> None:
-    amend(office, required_reading={"add": [ADDED]})
+def test_an_accepted_branch_is_not_reached_and_records_no_more_study(office: Client, secretary: Client, branch: Cast, house: House) -> None:
     with transaction(house.engine, actor="cli") as session:
         stand_at_acceptance = update(Process).where(Process.id == process_of(session, 2024, branch.code).id)
         session.execute(stand_at_acceptance.values(stage=Stage.ACCEPTED, due_on=None))
+    made = amend(office, required_reading={"add": [ADDED]})
+    assert [each["branch"]["code"] for each in made["branches"]] == ["D0101", "D0201"]
+    assert states(secretary, branch, "report").keys().isdisjoint({"added_titles_not_read", "members_without_added_reading"})
     refused = secretary.post(f"{branch.path}/study-sessions", {"held_on": "2024-12-19", "titles": [ADDED], "present": branch.everybody})
     assert refused.status == 409
 
@@ -265,7 +267,7 @@ def test_a_number_is_used_once_in_a_year(office: Client) -> None:
     assert (again.status, again.body["type"]) == (409, "/docs/problems#exists")
 
 
-def test_a_draft_is_mended_in_its_file_and_a_closed_year_not_at_all(office: Client) -> None:
+def test_a_closed_year_is_not_added_to(office: Client) -> None:
     ok(office.post(f"{YEAR}/close", {"leave_open": True, "reason": "不再进行"}), 200)
     refused = office.post(f"{YEAR}/amendments", READ_MORE)
     assert (refused.status, refused.body["detail"]) == (409, "2024年度已关闭，不能再改动")

@@ -80,6 +80,13 @@ def test_a_published_year_is_neither_read_again_nor_dropped(office: Client, draf
     assert office.get(YEAR).body == published
 
 
+def test_a_draft_is_mended_in_its_file_not_by_an_amendment(office: Client, draft: Any) -> None:
+    notice = {"number": "校党发〔2024〕9号", "issued_on": "2024-12-20", "reason": "补充", "texts": {"K2": "可以视频谈话"}}
+    refused = office.post(f"{YEAR}/amendments", notice)
+    assert (refused.status, refused.body["detail"]) == (409, "2024年度还是草稿：请直接改方案文件，再重新读取")
+    assert office.get(YEAR).body == draft
+
+
 def test_a_dropped_draft_is_gone_and_the_year_can_be_opened_anew(office: Client, draft: Any) -> None:
     assert office("DELETE", YEAR).status == 204
     assert office.get(YEAR).status == 404

@@ -70,7 +70,8 @@ def an_added_title(session: Session, process: Process, *, read: bool = True) -> 
     if read:
         a_study(session, process, titles=(*READING, ADDED))
     stand_at(session, process, Stage.TALKS)
-    an_amendment(session, process)
+    if ADDED not in process.cycle.plan["rules"]["required_reading"]:
+        an_amendment(session, process)
 
 
 def all_talks(session: Session, process: Process) -> None:

@@ -1,7 +1,7 @@
 """新增的必读文件 (added reading): titles that a 补充通知 added after a branch had left the study.
 
 The plan is read with its amendments, so a branch that stands in the study, or comes back to it, is
-asked by E3 and E4. Here are the signs for the others: they never block.
+asked by E3 and E4. Here are the signs for the others, until they are accepted: they never block.
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ _asked = partial(
 )
 
 
+_past_it = (Process.stage != Stage.STUDY, Process.stage != Stage.ACCEPTED)
+
+
 @_asked("E3", zh="补充通知新增的必读文件还没有组织学习：{names}", en="titles that an amendment added have not been studied: {names}")
 def added_titles_not_read() -> Missing:
     """重点学习《中国共产党纪律处分条例》《中国共产党支部工作条例（试行）》。
@@ -40,7 +43,7 @@ def added_titles_not_read() -> Missing:
         missing(Process.id, subject=title, name=func.concat("《", func.translate(title, "《》", "〈〉"), "》"))
         .join(Amendment, Amendment.cycle_id == Process.cycle_id)
         .join(added, true())
-        .where(Process.stage != Stage.STUDY, ~read)
+        .where(*_past_it, ~read)
     )
 
 
@@ -72,7 +75,7 @@ def members_without_added_reading() -> Missing:
         .join(Process, Process.id == Participant.process_id)
         .join(Amendment, Amendment.cycle_id == Process.cycle_id)
         .join(added, true())
-        .where(*present(), Process.stage != Stage.STUDY, ~has_studied(added), ~reason)
+        .where(*present(), *_past_it, ~has_studied(added), ~reason)
         .group_by(Participant.process_id, Participant.person_id)
     )
 
