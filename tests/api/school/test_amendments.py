@@ -265,6 +265,7 @@ def test_a_number_is_used_once_in_a_year(office: Client) -> None:
     amend(office, texts={"K2": "一"})
     again = office.post(f"{YEAR}/amendments", {**NOTICE, "texts": {"K2": "二"}})
     assert (again.status, again.body["type"]) == (409, "/docs/problems#exists")
+    assert again.body["detail"] == "2024年度已有补充通知 校党发〔2024〕9号"
 
 
 def test_a_closed_year_is_not_added_to(office: Client) -> None:
@@ -291,6 +292,8 @@ def test_a_preview_tells_branches_and_counts_and_writes_nothing(office: Client, 
     assert {name: made.body[name] for name in ("counts", "branches")} == shown.body
     again = office.post(f"{YEAR}/amendments", body, **{"Idempotency-Key": "the-same-key"})
     assert (again.status, again.headers["Idempotent-Replayed"], again.body) == (201, "true", made.body)
+    shown = office.post(f"{YEAR}/amendments?preview=true", body, **{"Idempotency-Key": "the-same-key"})
+    assert (shown.status, "Idempotent-Replayed" in shown.headers) == (422, False)
 
 
 def test_a_preview_is_refused_as_the_act_itself_and_only_where_there_is_one(office: Client) -> None:
