@@ -1,4 +1,4 @@
-"""Amendments as answers show them (补充通知): whole with their year, by their number on papers."""
+"""Amendments as answers show them (补充通知): whole with their year, by number on papers."""
 
 from __future__ import annotations
 

@@ -144,7 +144,7 @@ class Records(Generic[R]):
         return self.stages
 
     def stays_open(self, session: Session, process: Process, row: R | None, sent: Sent) -> bool:
-        """Tell whether it may be written after its stages were left, until the branch is accepted."""
+        """Tell whether it may be written after its stages were left, until acceptance."""
         return False
 
     def visible(self, reader: Caller, branch_code: str) -> ColumnElement[bool]:
