@@ -188,6 +188,90 @@ def cycle_publish(year: int) -> None:
     tell(Words(f"{year}年度已发布，{opened} 个党支部开始。", f"The year {year} is published; branches that begin: {opened}."))
 
 
+@cycle.command("reread", help=say(Words("草稿重新读取方案文件。", "Read the plan of a draft again from its file.")))
+@click.argument("year", type=int)
+@told_plainly
+def cycle_reread(year: int) -> None:
+    with acting() as call:
+        found = done(call, years.REREAD_YEAR, {}, year=year)
+    tell(Words(f"已重新读取方案：{found.title}", f"Read the plan again: {found.title}"))
+
+
+@cycle.command("drop", help=say(Words("删除年度草稿；发布过的年度删不掉。", "Throw a draft away. A year that was published stays.")))
+@click.argument("year", type=int)
+@told_plainly
+def cycle_drop(year: int) -> None:
+    with acting() as call:
+        done(call, years.DROP_YEAR, {}, year=year)
+    tell(Words(f"已删除{year}年度的草稿。", f"Dropped the draft of {year}."))
+
+
+@cycle.command("amend", help=say(Words("补充通知：给已发布的方案增加内容。", "Add to the plan of a published year.")))
+@click.argument("year", type=int)
+@click.option("--number", required=True, help=say(Words("文号", "the number of the notice")))
+@click.option(
+    "--issued-on", required=True, metavar=say(Words("日期", "DATE")), help=say(Words("印发日期，如 2024-12-19", "its day, such as 2024-12-19"))
+)
+@click.option("--reason", required=True, help=say(Words("理由", "the reason")))
+@click.option("--add", "titles", multiple=True, help=say(Words("新增的必读文件，可以写几次", "a title of added reading; may be given again")))
+@click.option(
+    "--deadline",
+    "deadlines",
+    multiple=True,
+    metavar=say(Words("环节=日期", "STAGE=DATE")),
+    help=say(Words("推迟后的期限，如 report=2025-01-28", "a later day, such as report=2025-01-28")),
+)
+@click.option(
+    "--text",
+    "texts",
+    multiple=True,
+    metavar=say(Words("条款=文字", "CLAUSE=TEXT")),
+    help=say(Words("接在方案原文之后的话，如 K2=…", "words that follow the plan's own, such as K2=…")),
+)
+@click.option("--preview", is_flag=True, help=say(Words("只看涉及多少支部，不写入", "only count what it reaches, store nothing")))
+@told_plainly
+def cycle_amend(year: int, titles: tuple[str, ...], deadlines: tuple[str, ...], texts: tuple[str, ...], preview: bool, **named: str) -> None:
+    sent: dict[str, Any] = {
+        "number": named["number"],
+        "issued_on": named["issued_on"],
+        "reason": named["reason"],
+        "required_reading": {"add": list(titles)} if titles else None,
+        "deadlines": dict(_deadline(each) for each in deadlines),
+        "texts": {key: text for key, _, text in (each.partition("=") for each in texts)},
+    }
+    with acting() as call:
+        attempt = call.session.begin_nested()
+        counts = done(call, years.AMEND_PLAN, sent, year=year).facts["counts"]
+        attempt.rollback() if preview else attempt.commit()
+    zh = f"涉及 {counts['branches']} 个支部：须学习 {counts['asked']} 个，只作提示 {counts['signs']} 个"
+    zh += f"；期限改变 {counts['days']} 个流程，随即发信 {counts['letters']} 封。"
+    en = f"Branches: {counts['branches']} (asked: {counts['asked']}, signs: {counts['signs']})"
+    en += f"; processes with another day: {counts['days']}, letters: {counts['letters']}."
+    tell(Words(zh, en))
+    tell(Words("只是预览，没有写入。", "A preview; nothing was stored.") if preview else Words("已写入。", "Stored."))
+
+
+@cycle.command("close", help=say(Words("关闭年度：还有没办完的，先一一列出。", "Close a year. Lists everything that is still open first.")))
+@click.argument("year", type=int)
+@click.option("--leave-open", is_flag=True, help=say(Words("留下没有办完的，照样关闭", "close even while branches are open")))
+@click.option("--reason", help=say(Words("理由；留下没有办完的，必须写", "the reason; required to leave anything open")))
+@told_plainly
+def cycle_close(year: int, leave_open: bool, reason: str | None) -> None:
+    with acting() as call:
+        done(call, years.CLOSE_YEAR, {"leave_open": leave_open, "reason": reason}, year=year)
+    tell(Words(f"{year}年度已关闭。", f"The year {year} is closed."))
+
+
+@cycle.command("reopen", help=say(Words("重新打开已关闭的年度。", "Open a closed year again, until the next is published.")))
+@click.argument("year", type=int)
+@click.option("--reason", required=True, help=say(Words("理由", "the reason")))
+@told_plainly
+def cycle_reopen(year: int, reason: str) -> None:
+    with acting() as call:
+        done(call, years.REOPEN_YEAR, {"reason": reason}, year=year)
+    tell(Words(f"{year}年度已重新打开。", f"The year {year} is open again."))
+
+
 # ── plans ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -10,7 +10,7 @@ from workflow.people import accounts, organisation, substitutes, throttle
 from workflow.readings import progress
 from workflow.roster import imports
 from workflow.rules import evidence, requirement
-from workflow.year import cycle
+from workflow.year import amendments, cycle
 
 METADATA = Base.metadata
 DECLARED_IN = (
@@ -20,6 +20,7 @@ DECLARED_IN = (
     substitutes,
     throttle,
     cycle,
+    amendments,
     evidence,
     requirement,
     kinds,

@@ -9,6 +9,7 @@ from typing import Any
 from typing_extensions import TypedDict
 
 from api.frame.address import BRANCH, CYCLE
+from api.frame.amendments import NoticeShape, notice_shapes
 from api.frame.errors import language
 from api.frame.routes import Routes
 from api.frame.shapes import BranchShape, PersonShape, UnmetShape, branch_shape, person_shape, unmet_shape
@@ -101,6 +102,7 @@ class TotalsShape(SumsShape):
     cycle: int
     title: str
     branches: int
+    amendments: list[NoticeShape]
 
 
 class StudyLine(TypedDict):
@@ -153,6 +155,7 @@ class FormShape(SumsShape):
     phone: str | None
     remark: str | None
     signs: list[UnmetShape]
+    amendments: list[NoticeShape]
     version: int
 
 
@@ -264,6 +267,7 @@ def _form(call: Call[object], written: Form) -> FormShape:
         "phone": written.phone,
         "remark": written.remark,
         "signs": [unmet_shape(each, language()) for each in signs(session, process, today=call.today)],
+        "amendments": notice_shapes(session, process.cycle_id),
         "version": written.version,
     }
 
@@ -287,4 +291,5 @@ def _year(call: Call[object], year: int) -> Cycle:
 def read_totals(call: Call[object], cycle: Cycle) -> object:
     """Read the school's form: the sum of the branches' forms."""
     branches, figures = totals_of(call.session, cycle)
-    return {"cycle": cycle.year, "title": cycle.plan["form"]["title"], "branches": branches, **sums_shape(figures, marks_of(figures))}
+    named = {"cycle": cycle.year, "title": cycle.plan["form"]["title"], "branches": branches}
+    return {**named, "amendments": notice_shapes(call.session, cycle.id), **sums_shape(figures, marks_of(figures))}

@@ -18,7 +18,7 @@ from flask import request as http
 from werkzeug.http import unquote_etag
 
 from api.frame.errors import CsrfMissing, PreconditionRequired, UnsupportedMediaType
-from api.frame.routes import Answer, Route, service
+from api.frame.routes import Answer, Preview, Route, service
 from api.frame.uploads import sent_workbook
 from api.frame.wire import SESSION_COOKIE, answered, read_json
 from workflow.foundation import idempotency
@@ -103,7 +103,8 @@ def _do(route: Route, act: AnyAct, address: Address, sent: bytes) -> Response:
     with transaction(service().engine, actor="anonymous" if act.action is None else sign_in) as session:
         call = replace(_call(session), now=now, caller=callers[0] if callers else None)
         _must_be_printable(address)
-        repeatable = _repeatable(route, call.caller, sent)
+        preview = _preview(route)
+        repeatable = None if preview else _repeatable(route, call.caller, sent)
         call, kept = admit(call, act, _branch(route, address), repeatable)
         if kept is not None:
             call, result = shown_again(call, act, kept, address)
@@ -111,16 +112,37 @@ def _do(route: Route, act: AnyAct, address: Address, sent: bytes) -> Response:
             response.headers["Idempotent-Replayed"] = "true"
             return response
         call = find(call, act, address)
-        _must_be_of_its_type(act)
+        nothing = not sent and route.body_optional
+        if not nothing:
+            _must_be_of_its_type(act)
         if wants_version(call, act):
             call = replace(call, version_seen=_version_seen())
-        _must_have_no_parameters()
-        body = sent_workbook(act.uploads) if act.uploads is not None else read_json(sent) if act.sends is not None else {}
+        if route.query is None:
+            _must_have_no_parameters()
+        else:
+            load(route.query, http.args.to_dict())
+        body = sent_workbook(act.uploads) if act.uploads is not None else read_json(sent) if act.sends is not None and not nothing else {}
+        if preview:
+            return _previewed(preview, call, act, body)
         result = perform(call, act, body)
         response = _shown(route, call, result, act.version(call, result))
         if repeatable is not None:
             keep(call, act, result, repeatable)
         return response
+
+
+def _preview(route: Route) -> Preview | None:
+    """Return the preview of a route, if only that is asked for."""
+    return route.preview if http.args.get("preview") == "true" else None
+
+
+def _previewed(preview: Preview, call: Call[object], act: AnyAct, body: object) -> Response:
+    """Do an act, show what came of it, and take all of it back."""
+    undone = call.session.begin_nested()
+    try:
+        return answered(preview.view(call, perform(call, act, body)), 200)
+    finally:
+        undone.rollback()
 
 
 def _shown(route: Route, call: Call[object], result: object, version: int | None) -> Response:

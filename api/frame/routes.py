@@ -15,7 +15,7 @@ from flask import current_app
 from api.frame.address import endpoint
 from workflow.foundation.database import Engine
 from workflow.foundation.errors import Refusal, Words
-from workflow.foundation.fields import Body
+from workflow.foundation.fields import Body, YesNo, about
 from workflow.foundation.settings import Settings
 from workflow.foundation.vocabulary import MAIN, Kind
 from workflow.people.access import Action
@@ -73,6 +73,23 @@ call and the result.
 
 
 @dataclass(frozen=True)
+class Preview:
+    """A preview of an act (预览).
+
+    With ``?preview=true`` the act is done, shown by this view, and taken back again.
+    """
+
+    view: View
+    answers: object
+
+
+class PreviewQuery(Body):
+    """The choice to be shown an act instead of doing it."""
+
+    preview = YesNo(load_default=False, **about("只预览", "preview", "只看会怎样，不写入", "tell what it would do, write nothing", example=True))
+
+
+@dataclass(frozen=True)
 class Route:
     """One route, as data.
 
@@ -92,6 +109,8 @@ class Route:
     query: Body | None = None
     answers: object = None
     """The type of the answer, for the description."""
+    preview: Preview | None = None
+    """Of an act that can be shown first."""
     find: Callable[..., object] | None = None
     """Of a reading: looks up the thing that the address names. The view gets it."""
     refuses: tuple[type[Refusal], ...] = ()
@@ -115,10 +134,16 @@ class Route:
         object.__setattr__(self, "called", self.called or (act.name if act else self.view.__name__))
         object.__setattr__(self, "zh", self.zh or (act.zh if act else ""))
         object.__setattr__(self, "en", self.en or doc)
+        object.__setattr__(self, "query", self.query or (PreviewQuery() if self.preview else None))
 
     @property
     def body(self) -> Body | None:
         return self.act.sends if self.act else None
+
+    @property
+    def body_optional(self) -> bool:
+        """Tell whether a POST may come without a body: no field of it is required."""
+        return self.method == "POST" and self.body is not None and not any(field.required for field in self.body.load_fields.values())
 
     @property
     def upload(self) -> bool:
@@ -147,6 +172,7 @@ class RouteOptions(TypedDict, total=False):
 
     query: Body
     answers: object
+    preview: Preview
     find: Callable[..., object]
     refuses: tuple[type[Refusal], ...]
     status: int

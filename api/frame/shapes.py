@@ -5,7 +5,7 @@ The OpenAPI document is made from the types.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Generic, TypeVar
@@ -13,6 +13,8 @@ from typing import Any, Generic, TypeVar
 from typing_extensions import TypedDict
 
 from api.frame.address import place_of
+from api.frame.amendments import AmendmentShape, amendment_shape
+from workflow.foundation.database import Session
 from workflow.foundation.fields import Body
 from workflow.foundation.vocabulary import CycleStatus, EndedWhy, Kind, Severity, Stage, Trigger, Waivable
 from workflow.machine.asked import BY_NAME
@@ -20,6 +22,7 @@ from workflow.machine.gate import Subject, Unmet
 from workflow.machine.process import Option
 from workflow.rules.evidence import Retractable
 from workflow.rules.requirement import Waiver
+from workflow.year.amendments import amendments_of
 from workflow.year.cycle import Cycle, Participant, Process, StageChange
 from workflow.year.deadlines import STAGES_WITH_A_DAY
 
@@ -153,9 +156,19 @@ class CycleShape(TypedDict):
     passed_through: list[Stage]
     published_at: datetime | None
     closed_at: datetime | None
+    status_reason: str | None
+    amendments: list[AmendmentShape]
 
 
-def cycle_shape(cycle: Cycle) -> CycleShape:
+def cycle_shapes(session: Session, cycles: Sequence[Cycle]) -> Iterator[CycleShape]:
+    """Show years with their amendments; one query for all of them."""
+    found: dict[int, list[AmendmentShape]] = {}
+    for row in amendments_of(session, [cycle.id for cycle in cycles]):
+        found.setdefault(row.cycle_id, []).append(amendment_shape(row))
+    return (_cycle_shape(cycle, found.get(cycle.id, [])) for cycle in cycles)
+
+
+def _cycle_shape(cycle: Cycle, amendments: list[AmendmentShape]) -> CycleShape:
     plan = cycle.plan
     return {
         "year": cycle.year,
@@ -176,6 +189,8 @@ def cycle_shape(cycle: Cycle) -> CycleShape:
         "passed_through": sorted(cycle.passed_through, key=tuple(Stage).index),
         "published_at": cycle.published_at,
         "closed_at": cycle.closed_at,
+        "status_reason": cycle.status_reason,
+        "amendments": amendments,
     }
 
 

@@ -82,7 +82,9 @@ def records(house: House, cast: Cast) -> dict[str, Any]:
     )
     activity = made(office, f"{YEAR}/activities", {"kind": "study", "name": f"{cast.code} 的主题党日", "held_on": "2024-10-10"})
     sheet = upload_sheet(office, f"{YEAR}/activities/{activity}/attendance-imports", attendance_sheet([{"学工号": cast.member, "出勤情况": "出勤"}]))
+    notice = {"number": f"校党发〔2024〕{cast.code}号", "issued_on": "2024-12-19", "reason": "补充要求", "texts": {"K2": "可以视频谈话"}}
     return {
+        "amendments": made(office, f"{YEAR}/amendments", notice),
         "activities": activity,
         "sheet_id": ok(sheet)["id"],
         "talks": talk,

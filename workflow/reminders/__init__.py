@@ -32,6 +32,7 @@ from sqlalchemy.orm import Session
 
 from workflow.foundation.calendar import overrides_of
 from workflow.foundation.database import any_of, in_short, is_away
+from workflow.foundation.vocabulary import SCHOOL_ZONE, local_day
 from workflow.machine.gate import duties
 from workflow.mail.aside import LetterAside, Unwritten, letters_aside, put_aside, take_up
 from workflow.mail.letters import OF_A_DEADLINE
@@ -49,7 +50,8 @@ from workflow.reminders.follow_ups import FOLLOW_UPS
 from workflow.reminders.measures import MEASURES
 from workflow.reminders.office import days_of_the_office, of_the_office
 from workflow.reminders.week import WEEK
-from workflow.year.cycle import Process
+from workflow.reminders.when import OPENING
+from workflow.year.cycle import Cycle, Process
 from workflow.year.deadlines import reminder_days
 
 Begin = Callable[[], AbstractContextManager[Session]]
@@ -120,6 +122,17 @@ def letters_due(session: Session, now: datetime, *, base_url: str) -> list[Due]:
     derived = derive(session, now, base_url=base_url)
     _raise(derived.failed)
     return derived.letters
+
+
+def letters_to_come(session: Session, cycle: Cycle, now: datetime) -> set[str]:
+    """List by key the reminders of a year's days that go today and are not queued yet.
+
+    They go from nine o'clock. A day that is changed brings those that were not there before.
+    """
+    at_nine = datetime.combine(local_day(now), OPENING, tzinfo=SCHOOL_ZONE)
+    at = TickMoment(max(now, at_nine), overrides_of(session), "", reminder_days(session))
+    keys = {each.key for each in _deadlines(session, at) if isinstance(each, Due) and each.cycle_id == cycle.id}
+    return keys - fates(session, list(keys)).keys()
 
 
 def queue_due(begin: Begin, now: datetime, *, base_url: str) -> int:

@@ -143,6 +143,10 @@ class Records(Generic[R]):
         """List the stages that close this record: none of them may be left when it is written."""
         return self.stages
 
+    def stays_open(self, session: Session, process: Process, row: R | None, sent: Sent) -> bool:
+        """Tell whether it may be written after its stages were left, until acceptance."""
+        return False
+
     def visible(self, reader: Caller, branch_code: str) -> ColumnElement[bool]:
         """Return the condition of the rows that a reader knows of."""
         return true()
@@ -162,8 +166,7 @@ class Records(Generic[R]):
     def record(self, session: Session, process: Process, sent: Sent, *, by: Caller, now: datetime) -> R:
         """Record one. Raises Invalid, Forbidden, StageClosed, and the refusals of ``must_fit``."""
         self.check(session, process, None, sent, by=by, now=now)
-        for stage in self.closes(None, sent):
-            must_be_open(process, stage)
+        self._must_be_open(session, process, None, sent)
         self.must_fit(session, process, None, sent)
         made = {"process_id": process.id, "recorded_by": by.staff_no, "recorded_at": now}
         row = self.model(**made, **{**self._defaults, **self.begin(session, process, sent)})
@@ -179,12 +182,19 @@ class Records(Generic[R]):
         """
         self.check(session, process, row, sent, by=by, now=now)
         amendable(session, row, seen=seen)
-        for stage in self.closes(row, sent):
-            must_be_open(process, stage)
+        self._must_be_open(session, process, row, sent)
         self.must_fit(session, process, row, sent)
         self.fill(session, process, row, sent, by=by, now=now)
         row.version += 1
         session.flush()
+
+    def _must_be_open(self, session: Session, process: Process, row: R | None, sent: Sent) -> None:
+        """Raise StageClosed if a stage that closes the record was left, unless it stays open."""
+        for stage in self.closes(row, sent):
+            if process.has_left(stage) and self.stays_open(session, process, row, sent):
+                must_be_unaccepted(process)
+            else:
+                must_be_open(process, stage)
 
     def write_columns(self, row: R, sent: Sent) -> None:
         """Write the fields that are columns."""
@@ -275,8 +285,7 @@ class Records(Generic[R]):
     def _withdraw(self, call: Call[R], sent: Sent) -> R:
         """Withdraw one for the branch, with a reason."""
         self.may_withdraw(call.by, call.process, call.on)
-        for stage in self.closes(call.on, {}):
-            must_be_open(call.process, stage)
+        self._must_be_open(call.session, call.process, call.on, {})
         withdraw(call.on, by=call.by.staff_no, now=call.now, reason=sent["reason"])
         return call.on
 

@@ -57,6 +57,8 @@ class Cycle(Numbered, Base):
     changed_at: Mapped[datetime]
     published_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
+    status_reason: Mapped[str | None] = mapped_column(sort_order=100)
+    """The reason why it was closed with branches still open, or opened again."""
 
     def deadline(self, stage: Stage) -> date | None:
         """Return the day that the office typed for a stage."""
@@ -225,17 +227,15 @@ class Extension(Numbered, Base):
     given_at: Mapped[datetime]
 
 
-personal(
-    Cycle,
-    Area.YEAR,
-    "年度",
-    other="year title theme status plan deadlines changed_at closed_at",
-)
+_WHY = Data("status_reason 理由", "没有办完就关闭，或者重新打开年度，是为什么", Action.READ_CYCLES)
+personal(Cycle, Area.YEAR, "年度", _WHY, of="理由说到的人", other="year title theme status plan deadlines changed_at closed_at")
 personal(
     Process,
     Area.YEAR,
     "流程",
-    other="kind stage round entered_at round_due_on due_on late branch_name unit_code unit_name ended_at ended_why ended_reason ended_into_id",
+    Data("ended_reason 说明", "为什么不再参加（并入、撤销等）", Action.READ_PROCESS),
+    of="说明里说到的人",
+    other=("kind stage round entered_at round_due_on due_on late branch_name unit_code unit_name ended_at ended_why ended_into_id"),
 )
 personal(
     Participant,

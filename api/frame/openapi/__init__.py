@@ -43,7 +43,7 @@ def document(routes: Sequence[Route]) -> dict[str, object]:
     info = {"description": INFO}
     spec = APISpec("zhibu", version("zhibu"), "3.1.0", plugins=[schemas.plugin], servers=[{"url": BASE}], info=info, tags=_tags(routes))
     schemas.begin()
-    schemas.describe([*(route.answers for route in routes), *shapes()])
+    schemas.describe([*(answers for route in routes for answers in (route.answers, route.preview and route.preview.answers)), *shapes()])
     for route, name in zip(routes, operation_names(routes), strict=True):
         spec.path(path=path_of(route.rule), operations={route.method.lower(): operation(route, schemas, name)})
     components = {**schemas.found, **spec.components.schemas}

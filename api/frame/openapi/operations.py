@@ -32,13 +32,16 @@ def operation(route: Route, schemas: Schemas, name: str) -> Described:
         "responses": {str(route.status): _success(route, schemas)},
         "security": [] if route.action is None else [{"bearer": []}, {"session": []}],
     }
+    if route.preview is not None:
+        shown = {"application/json": {"schema": schemas.of(route.preview.answers)}}
+        described["responses"]["200"] = {"description": both(Words("预览：什么也没有写入", "a preview: nothing was written")), "content": shown}
     if route.polled:
         described["responses"]["304"] = {"description": both(Words("没有变化", "nothing has changed")), "headers": _headers(["ETag"])}
     for status, each in sorted(refusals.items()):
         described["responses"][str(status)] = {"$ref": f"#/components/responses/{response_name(each)}"}
     if route.body is not None and route.act is not None:
         content = {"schema": schemas.of(route.body), "examples": examples(route.act, name)}
-        described["requestBody"] = {"required": True, "content": {"application/json": content}}
+        described["requestBody"] = {"required": not route.body_optional, "content": {"application/json": content}}
     if route.upload and route.act is not None and route.act.uploads is not None:
         file = {"type": "string", "format": "binary", "description": both(Words(f"{route.act.uploads.called.zh}文件（.xlsx）", "workbook (.xlsx)"))}
         form = {"type": "object", "required": ["file"], "properties": {"file": file}}

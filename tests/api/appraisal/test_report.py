@@ -30,7 +30,7 @@ from workflow.year.plan_files import find_plan, read_plan
 WRITTEN = {"prepared_by": "王五", "phone": "8888 0101", "remark": "另附说明"}
 READERS = ("office", "committee", "auditor")
 BASICS = {"total", "full", "probationary", "due", "took_part", "excused", "on_committee", "studies", "committee_talks", "member_talks", "meetings"}
-SUMS = {"basics", "committee", "levels", "fed_back", "quota_allowed", "rectification", "checks", "cycle", "title"}
+SUMS = {"amendments", "basics", "committee", "levels", "fed_back", "quota_allowed", "rectification", "checks", "cycle", "title"}
 FORM = {
     *("recipient", "branch", "secretary", "stage", "round", "late", "due_on", "studies", "meetings", "comments", "over_quota_reason"),
     *("members", "aftercare", "published", "sent_on", "prepared_by", "phone", "remark", "signs", "version"),

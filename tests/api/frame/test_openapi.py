@@ -166,6 +166,7 @@ VALUES: list[Any] = [
 ]
 GOOD: dict[str, Any] = {
     "number": "党委会〔2024〕12号",
+    "issued_on": "2024-12-19",
     "results": {"D0101": {"result": "excellent"}},
     "working": True,
     "staff_no": "w5",

@@ -31,6 +31,7 @@ from workflow.machine.rolls import rolls_follow
 from workflow.machine.waivers import waive
 from workflow.people.organisation import Punishment
 from workflow.rules.requirement import Requirement, Waiver
+from workflow.year.amendments import Additions, Amendment, amend_plan
 from workflow.year.cycle import Lock, Participant, Process, StageChange, process_of
 from workflow.year.deadlines import change_processes
 from workflow.year.opening import publish
@@ -53,6 +54,26 @@ def a_make_up(session: Session, process: Process, study: StudySession, name: str
 def a_follow_up(session: Session, process: Process, talk: Talk, *, by: str = "张三") -> TalkFollowUp:
     """Record help that was promised in a talk."""
     return record_follow_up(session, process, talk, {"due_on": date(2025, 1, 10), "what": "联系工会帮助"}, by=caller(session, by), now=NOW)
+
+
+ADDED = "中国共产党党员教育管理工作条例"
+
+
+def an_amendment(
+    session: Session, process: Process, titles: Sequence[str] = (ADDED,), *, number: str = "校党发〔2024〕9号", **adds: Any
+) -> Amendment:
+    """Add titles to the plan of a year, or what else is given."""
+    what = Additions(titles, **adds)
+    return amend_plan(session, process.cycle, what, number=number, issued_on=TODAY, reason="市委组织部要求增加", by="office", now=NOW)
+
+
+def an_added_title(session: Session, process: Process, *, read: bool = True) -> None:
+    """Let a branch leave the study, and an amendment add a title that it has read or not."""
+    if read:
+        a_study(session, process, titles=(*READING, ADDED))
+    stand_at(session, process, Stage.TALKS)
+    if ADDED not in process.cycle.plan["rules"]["required_reading"]:
+        an_amendment(session, process)
 
 
 def all_talks(session: Session, process: Process) -> None:
@@ -186,6 +207,8 @@ SITUATIONS: dict[str, Situation] = {
     "no_study_with_exchange": Situation(met=a_study, unmet=nothing),
     "required_titles_not_read": Situation(met=a_study, unmet=lambda session, process: a_study(session, process, titles=READING[:1])),
     "members_who_have_not_studied": Situation(met=a_study, unmet=lambda session, process: a_study(session, process, EVERYBODY[:4])),
+    "added_titles_not_read": Situation(met=an_added_title, unmet=lambda session, process: an_added_title(session, process, read=False)),
+    "members_without_added_reading": Situation(met=an_added_title, unmet=lambda session, process: an_added_title(session, process, read=False)),
     "committee_pairs_without_a_talk": Situation(met=all_talks, unmet=nothing),
     "members_nobody_talked_with": Situation(met=all_talks, unmet=nothing),
     "leaders_and_members_without_a_talk": Situation(met=all_talks, unmet=nothing, coverage=Coverage.STRICT),

@@ -91,7 +91,7 @@ def test_a_draft_may_have_activities_and_a_closed_year_has_no_new_ones(session: 
     draft = a_cycle(session)
     row = an_activity(session, draft)
     draft.status = CycleStatus.PUBLISHED
-    close_cycle(session, draft, now=NOW)
+    close_cycle(session, draft, leave_open=True, reason="年底前不再进行", now=NOW)
     for change in (
         lambda: an_activity(session, draft, name="志愿服务"),
         lambda: amend(session, row, name="志愿服务"),

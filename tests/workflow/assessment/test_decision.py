@@ -132,7 +132,7 @@ def test_one_that_was_withdrawn_or_rejected_is_no_decision_and_another_is_entere
 
 def test_in_a_closed_year_nothing_is_entered_and_nothing_decided(session: Session, cycle: Cycle) -> None:
     decision = entered(session, cycle)
-    close_cycle(session, cycle, now=NOW)
+    close_cycle(session, cycle, leave_open=True, reason="年底前不再进行", now=NOW)
     with pytest.raises(Conflict):
         confirmed(session, cycle, decision)
     with pytest.raises(Conflict):

@@ -91,7 +91,7 @@ def test_it_is_open_until_the_summary_is_left(session: Session, branch: Process,
 
 
 def test_in_a_closed_year_nothing_is_proposed(session: Session, branch: Process) -> None:
-    close_cycle(session, branch.cycle, now=NOW)
+    close_cycle(session, branch.cycle, leave_open=True, reason="年底前不再进行", now=NOW)
     with pytest.raises(Conflict):
         a_proposal(session, branch)
 

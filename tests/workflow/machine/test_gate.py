@@ -244,7 +244,7 @@ def test_whoever_has_left_has_nothing_to_do_there(session: Session, branch: Proc
 
 
 def test_a_closed_year_asks_nothing_of_anybody(session: Session, branch: Process) -> None:
-    close_cycle(session, branch.cycle, now=NOW)
+    close_cycle(session, branch.cycle, leave_open=True, reason="年底前不再进行", now=NOW)
     assert todos(session, person(session, "张三").id, today=TODAY) == []
     assert exceptions(session, 2024, today=TODAY) == []
 

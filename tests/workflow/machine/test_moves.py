@@ -309,7 +309,7 @@ def test_who_may_not_move_learns_nothing_of_versions_and_requirements(session: S
 
 
 def test_in_a_closed_year_nothing_moves(session: Session, branch: Process, assessments: list[int]) -> None:
-    close_cycle(session, branch.cycle, now=NOW)
+    close_cycle(session, branch.cycle, leave_open=True, reason="年底前不再进行", now=NOW)
     with pytest.raises(Conflict):
         go(session, Trigger.ADVANCE)
     assessment = stand_at(session, an_assessment(session, lock=Lock.MOVE), Stage.DECIDED)

@@ -242,7 +242,7 @@ def test_a_stage_without_a_day_gets_no_letters(session: Session) -> None:
 
 
 def test_a_closed_cycle_gets_no_letters(session: Session, branch: Process) -> None:
-    close_cycle(session, branch.cycle, now=NOW)
+    close_cycle(session, branch.cycle, leave_open=True, reason="年底前不再进行", now=NOW)
     assert letters_due(session, at("2024-12-24"), base_url=BASE) == []
 
 

@@ -82,17 +82,17 @@ def test_a_year_is_published_once_and_closed_once(session: Session) -> None:
     a_branch(session)
     cycle = a_cycle(session)
     with pytest.raises(Conflict):
-        close_cycle(session, cycle, now=NOW)
+        close_cycle(session, cycle, leave_open=True, reason="年底前不再进行", now=NOW)
     publish(session, cycle, now=NOW)
     assert (cycle.status, cycle.published_at, cycle.version) == (CycleStatus.PUBLISHED, NOW, 2)
     with pytest.raises(Conflict):
         publish(session, cycle, now=NOW)
-    close_cycle(session, cycle, now=NOW)
+    close_cycle(session, cycle, leave_open=True, reason="年底前不再进行", now=NOW)
     assert (cycle.status, cycle.closed_at, cycle.version) == (CycleStatus.CLOSED, NOW, 3)
     with pytest.raises(Conflict):
         publish(session, cycle, now=NOW)
     with pytest.raises(Conflict):
-        close_cycle(session, cycle, now=NOW)
+        close_cycle(session, cycle, leave_open=True, reason="年底前不再进行", now=NOW)
 
 
 def test_two_years_are_never_open_at_once(session: Session) -> None:
@@ -102,7 +102,7 @@ def test_two_years_are_never_open_at_once(session: Session) -> None:
     second = open_cycle(session, the_plan().model_copy(update={"year": 2025}), {Stage.REPORT: date(2026, 1, 26)}, now=NOW)
     with pytest.raises(Conflict, match="2024年度还在进行"):
         publish(session, second, now=NOW)
-    close_cycle(session, first, now=NOW)
+    close_cycle(session, first, leave_open=True, reason="年底前不再进行", now=NOW)
     publish(session, second, now=NOW)
     assert second.status is CycleStatus.PUBLISHED
 
@@ -112,7 +112,7 @@ def test_the_days_of_a_draft_and_of_a_running_year_may_change_and_those_of_a_clo
     change_deadlines(session, process.cycle, {Stage.REPORT: date(2025, 1, 28)}, seen=process.cycle.version, now=NOW)
     assert (process.cycle.deadline(Stage.REPORT), process.cycle.deadline(Stage.STUDY)) == (date(2025, 1, 28), DEADLINES[Stage.STUDY])
     assert process.cycle.version == 3
-    close_cycle(session, process.cycle, now=NOW)
+    close_cycle(session, process.cycle, leave_open=True, reason="年底前不再进行", now=NOW)
     with pytest.raises(Conflict):
         change_deadlines(session, process.cycle, {Stage.REPORT: date(2025, 1, 30)}, seen=process.cycle.version, now=NOW)
 

@@ -104,7 +104,7 @@ def two_years(session: Session, before: Mapping[str, Level], now: Mapping[str, L
     last = a_branch_of(session, 8)
     a_counted_ballot(session, last)
     ratings(session, last, before)
-    close_cycle(session, last.cycle, now=NOW)
+    close_cycle(session, last.cycle, leave_open=True, reason="年底前不再进行", now=NOW)
     plan = the_plan().model_copy(update={"year": 2025})
     publish(session, open_cycle(session, plan, {stage: day.replace(year=day.year + 1) for stage, day in DEADLINES.items()}, now=NOW), now=NOW)
     this = process_of(session, 2025, "D0101")

@@ -88,7 +88,7 @@ def test_progress_goes_on_wherever_the_branch_stands_and_after_the_year(session:
     measure = whole(session, branch)
     stand_at(session, branch, stage)
     progress(session, branch, measure, DOING)
-    close_cycle(session, branch.cycle, now=NOW)
+    close_cycle(session, branch.cycle, leave_open=True, reason="年底前不再进行", now=NOW)
     progress(session, branch, measure, CLOSED, "台账")
     a_comment(session, branch, measure)
     assert measure.state is CLOSED
@@ -147,7 +147,7 @@ def test_a_record_closes_with_the_stage_and_opens_when_the_branch_comes_back(ses
     stand_at(session, branch, Stage.RECTIFICATION)
     amend(session, branch, row, change, seen=1, by=by, now=NOW)
     assert row.version == 2
-    close_cycle(session, branch.cycle, now=NOW)
+    close_cycle(session, branch.cycle, leave_open=True, reason="年底前不再进行", now=NOW)
     with pytest.raises(Conflict):
         make(session, branch)
 
