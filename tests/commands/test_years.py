@@ -1,4 +1,4 @@
-"""``zhibu cycle``: a year is opened, read again, dropped, closed and reopened from the command line."""
+"""``zhibu cycle``: a year is opened, read again, dropped, closed, reopened by commands."""
 
 from __future__ import annotations
 

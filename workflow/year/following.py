@@ -79,7 +79,7 @@ _OPEN = text("""
 """)
 
 
-# A row that is there already is not tried: the attempt would wait for whoever is moving that branch.
+# A row that is there already is not tried: the attempt would wait for a move of that branch.
 
 
 def open_processes(session: Session, cycle: Cycle, *, now: datetime) -> int:

@@ -16,7 +16,8 @@ from pydantic import TypeAdapter
 
 from api.frame.routes import Route
 from api.frame.shapes import PageOf
-from api.frame.words import IN_ONE, WORDS, both
+from api.frame.words import WORDS, both
+from api.frame.words_in_one import IN_ONE
 from workflow.foundation.errors import Words
 from workflow.foundation.fields import Body
 from workflow.foundation.vocabulary import Word

@@ -31,7 +31,7 @@ _Line = type[Participant]
 
 
 def _elsewhere(of: type[Process], line: _Line, there: type[Process], *, same: bool = False) -> tuple[ColumnElement[bool], ...]:
-    """Join a line with its process in the year of ``of``: another one, unless ``same`` may be it."""
+    """Join a line with its process in the year of ``of``, another one unless ``same``."""
     here = (there.id == line.process_id, there.cycle_id == of.cycle_id, there.kind == of.kind, there.ended_at.is_(None))
     return here if same else (*here, there.id != of.id)
 
