@@ -16,8 +16,9 @@ from pydantic import TypeAdapter
 
 from api.frame.routes import Route
 from api.frame.shapes import PageOf
-from api.frame.words import WORDS, both
-from api.frame.words_in_one import IN_ONE
+from api.frame.words import both
+from api.frame.words.in_one import IN_ONE
+from api.frame.words.of_fields import WORDS
 from workflow.foundation.errors import Words
 from workflow.foundation.fields import Body
 from workflow.foundation.vocabulary import Word

@@ -21,8 +21,8 @@ from api.frame.openapi.operations import operation_names, tellings
 from api.frame.openapi.refusals import TOLD_APART, every_refusal
 from api.frame.openapi.schemas import VOCABULARIES
 from api.frame.routes import Route
-from api.frame.words import WORDS
-from api.frame.words_in_one import IN_ONE
+from api.frame.words.in_one import IN_ONE
+from api.frame.words.of_fields import WORDS
 from workflow.foundation.errors import Conflict, NotFound, Refusal
 from workflow.machine.kinds import KINDS
 from workflow.people.access import ACCESS

@@ -1,6 +1,6 @@
 """Descriptions of the fields of answers (字段说明): each name once, in both languages.
 
-A field that means something else in one answer stands in ``words_in_one``, or says so where it is
+A field that means something else in one answer stands in ``in_one``, or says so where it is
 declared: ``Annotated[int, said("…", "…")]``.
 Fields of records have their words in their schema (``about(…)``); they never stand here.
 """
@@ -8,22 +8,8 @@ Fields of records have their words in their schema (``about(…)``); they never 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
-
-from pydantic import Field
 
 from workflow.foundation.errors import Words
-
-
-def both(words: Words) -> str:
-    """Join both languages in one line, Chinese first."""
-    return f"{words.zh} · {words.en}"
-
-
-def said(zh: str, en: str) -> Any:
-    """Describe one field of an answer where it is declared."""
-    return Field(description=both(Words(zh, en)))
-
 
 WORDS: Mapping[str, Words] = {
     # ── who, where, when ──────────────────────────────────────────────────────────────────────────────────────────────
