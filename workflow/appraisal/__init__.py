@@ -35,16 +35,16 @@ _ALL, _WORK = STAGES[Kind.APPRAISAL], WORKING_STAGES[Kind.APPRAISAL]
 MOVES: tuple[Move, ...] = (
     *(Move(Trigger.ADVANCE, source, target, Role.SECRETARY, asks=source) for source, target in pairwise(_WORK)),
     Move(Trigger.FILE, Stage.REPORT, Stage.FILED, Role.SECRETARY, asks=Stage.REPORT),
-    Move(Trigger.ACCEPT, Stage.FILED, Stage.ACCEPTED, Role.OFFICE),
+    Move(Trigger.ACCEPT, Stage.FILED, Stage.ACCEPTED, Role.OFFICE, judges=True),
     *(
-        Move(Trigger.RETURN, source, target, Role.OFFICE, asks_reason=True, opens_round=True)
+        Move(Trigger.RETURN, source, target, Role.OFFICE, asks_reason=True, opens_round=True, judges=True)
         for source in (*_WORK, Stage.FILED)
         for target in earlier(_ALL, source)
     ),
     *(Move(Trigger.STEP_BACK, source, target, Role.SECRETARY, asks_reason=True) for source in _WORK for target in earlier(_ALL, source)),
     Move(Trigger.WITHDRAW, Stage.FILED, Stage.REPORT, Role.SECRETARY, asks_reason=True),
     *(
-        Move(Trigger.REOPEN, Stage.ACCEPTED, target, Role.OFFICE, asks_reason=True, opens_round=True)
+        Move(Trigger.REOPEN, Stage.ACCEPTED, target, Role.OFFICE, asks_reason=True, opens_round=True, judges=True)
         for target in (Stage.REPORT, *earlier(_WORK, Stage.REPORT))
     ),
 )

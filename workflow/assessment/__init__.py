@@ -18,7 +18,7 @@ from workflow.rules.requirement import Requirement
 MOVES: tuple[Move, ...] = (
     *(Move(Trigger.ADVANCE, source, target, Role.OFFICE, asks=source) for source, target in pairwise(WORKING_STAGES[Kind.ASSESSMENT])),
     *(
-        Move(Trigger.RETURN, source, Stage.COLLECTING, Role.OFFICE, asks_reason=True, opens_round=True)
+        Move(Trigger.RETURN, source, Stage.COLLECTING, Role.OFFICE, asks_reason=True, opens_round=True, judges=True)
         for source in (Stage.SUMMARISED, Stage.PROPOSED)
     ),
     Move(Trigger.STEP_BACK, Stage.PROPOSED, Stage.SUMMARISED, Role.OFFICE, asks_reason=True),

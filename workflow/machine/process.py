@@ -25,13 +25,14 @@ from sqlalchemy.orm import Session
 from transitions import EventData, Machine
 
 from workflow.foundation.errors import BranchesLack, Forbidden, Invalid, MoveNotPossible, RequirementsUnmet, Words
-from workflow.foundation.vocabulary import ENDED, STAGES, WORKING_STAGES, Kind, Stage, Trigger, local_day
+from workflow.foundation.vocabulary import ENDED, STAGES, WORKING_STAGES, Kind, Role, Stage, Trigger, local_day
 from workflow.machine.gate import Unmet, blocking, blocking_together
 from workflow.machine.kinds import KINDS
 from workflow.machine.rolls import settle_where_rated
 from workflow.mail import letters
 from workflow.mail.outbox import retire_reminders
 from workflow.people.access import Caller
+from workflow.rules.acts import must_not_be_their_branch
 from workflow.rules.moves import Move, moves_around
 from workflow.rules.telling import tell_leaders
 from workflow.year.cycle import Process, StageChange, check_version, must_run
@@ -106,8 +107,14 @@ def moves_from(process: Process) -> list[Move]:
 
 
 def may_make(move: Move, by: Caller, process: Process) -> bool:
-    """Tell whether this person has the role that the move belongs to."""
-    return move.who in by.roles_in(process.branch.code)
+    """Tell whether this person has the role that the move belongs to.
+
+    A decision on what a branch handed in is never theirs where they have a post in it.
+    """
+    roles = by.roles_in(process.branch.code)
+    if move.judges:
+        return bool(roles & {move.who, Role.COMMITTEE}) and not by.has_post_in(process.branch.code)
+    return move.who in roles
 
 
 def options(session: Session, process: Process, *, by: Caller) -> list[Option]:
@@ -197,7 +204,10 @@ def move_together(
 
 def _must_be_theirs(process: Process, trigger: Trigger, by: Caller) -> None:
     """Raise Forbidden if no move of this trigger belongs to a role of the caller."""
-    if not any(may_make(each, by, process) for each in MOVES[process.kind] if each.trigger is trigger):
+    moves = [each for each in MOVES[process.kind] if each.trigger is trigger]
+    if any(each.judges for each in moves) and by.roles & {Role.OFFICE, Role.COMMITTEE}:
+        must_not_be_their_branch(by, process)
+    if not any(may_make(each, by, process) for each in moves):
         raise Forbidden(Words(f"“{trigger.zh}”不由您办理", f"{trigger.value} is not yours to do"))
 
 

@@ -89,6 +89,8 @@ class Action(StrEnum):
 
 
 _OFFICE = {Role.OFFICE: Scope.ALL}
+_JUDGES = {**_OFFICE, Role.COMMITTEE: Scope.ALL}
+"""The office decides on what branches hand in; the committee where none of the office may."""
 _SCHOOL_READERS = {Role.OFFICE: Scope.ALL, Role.COMMITTEE: Scope.ALL, Role.AUDITOR: Scope.ALL}
 SCHOOL_READERS = frozenset(_SCHOOL_READERS)
 """The roles that read the matters of the whole school."""
@@ -118,11 +120,11 @@ ACCESS: Mapping[Action, Mapping[Role, Scope]] = {
     Action.READ_PROCESS: _BRANCH_READERS,
     Action.READ_ROLL: {**_BRANCH_READERS, Role.MEMBER: Scope.BRANCH},
     Action.EDIT_ROLL: {Role.OFFICE: Scope.ALL, Role.SECRETARY: Scope.BRANCH},
-    Action.CONFIRM_EXCUSE: _OFFICE,
-    Action.MOVE: {Role.OFFICE: Scope.ALL, Role.SECRETARY: Scope.BRANCH},
+    Action.CONFIRM_EXCUSE: _JUDGES,
+    Action.MOVE: {**_JUDGES, Role.SECRETARY: Scope.BRANCH},
     Action.EXTEND: _OFFICE,
     Action.WAIVE: _SECRETARY,
-    Action.DECIDE_WAIVER: _OFFICE,
+    Action.DECIDE_WAIVER: _JUDGES,
     Action.RECORD_STUDY: _LEADERS,
     Action.READ_TALKS: {**_BRANCH_READERS, Role.MEMBER: Scope.OWN},
     Action.RECORD_TALK: {Role.SECRETARY: Scope.BRANCH, Role.COMMITTEE_MEMBER: Scope.OWN},
@@ -144,9 +146,9 @@ ACCESS: Mapping[Action, Mapping[Role, Scope]] = {
     Action.COMMENT_MEASURE: {Role.OFFICE: Scope.ALL, **_LEADERS, Role.MEMBER: Scope.BRANCH},
     Action.READ_COMMITMENTS: {**_BRANCH_READERS, Role.MEMBER: Scope.OWN},
     Action.COMMIT: {**_SECRETARY, Role.MEMBER: Scope.OWN},
-    Action.CONFIRM_RECEIPT: _OFFICE,
+    Action.CONFIRM_RECEIPT: _JUDGES,
     Action.EDIT_FORM: _SECRETARY,
-    Action.REJECT_EVIDENCE: _OFFICE,
+    Action.REJECT_EVIDENCE: _JUDGES,
     Action.READ_ASSESSMENT: {**_BRANCH_READERS, Role.MEMBER: Scope.BRANCH},
     Action.READ_ASSESSMENT_PROCESS: _BRANCH_READERS,
     Action.READ_DECISION: {**_BRANCH_READERS, Role.MEMBER: Scope.BRANCH},
@@ -161,6 +163,9 @@ ACCESS: Mapping[Action, Mapping[Role, Scope]] = {
     Action.READ_CALENDAR: _EVERYONE,
     Action.WRITE_CALENDAR: _OFFICE,
 }
+
+JUDGED = frozenset(action for action, roles in ACCESS.items() if roles is _JUDGES)
+"""Decisions on what a branch handed in: nobody makes them for a branch where they have a post."""
 
 ROLES_OF_POST: Mapping[Post, tuple[Role, ...]] = {
     Post.SECRETARY: (Role.SECRETARY, Role.COMMITTEE_MEMBER, Role.MEMBER),
@@ -198,6 +203,10 @@ class Caller:
         """Return the roles of this person in one branch, school roles included."""
         here = self.branches.get(branch_code, frozenset()) if branch_code is not None else frozenset()
         return self.school | here
+
+    def has_post_in(self, branch_code: str) -> bool:
+        """Tell whether this person has a post in a branch, by appointment or as a substitute."""
+        return bool(self.branches.get(branch_code, frozenset()) - {Role.MEMBER})
 
     def plain_member(self, branch_code: str) -> bool:
         """Tell whether this person is a member of a branch and nothing more.

@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 
 from workflow.foundation import idempotency
 from workflow.foundation.database import Base, act_as
-from workflow.foundation.errors import NotFound
+from workflow.foundation.errors import Forbidden, NotFound, Words
 from workflow.foundation.fields import (
     Body,
     load,
@@ -30,7 +30,7 @@ from workflow.foundation.fields import (
 from workflow.foundation.idempotency import KeptOutcome, Repeatable
 from workflow.foundation.settings import Settings
 from workflow.foundation.vocabulary import Kind, Role, Stage, local_day
-from workflow.people.access import Action, Caller, Scope
+from workflow.people.access import JUDGED, Action, Caller, Scope
 from workflow.workbooks.imports import WorkbookImport
 from workflow.year.cycle import Lock, Process, process_of
 
@@ -203,9 +203,26 @@ def wants_version(call: Call[object], act: AnyAct) -> bool:
 def perform(call: Call[On], act: Act[On, R], body: object) -> R:
     """Read the content by the act's schema, and do the act: the third step.
 
-    Raises Invalid, and the refusals of the verb.
+    Nobody decides on their own. Raises Invalid, Forbidden, and the refusals of the verb.
     """
-    return act.does(call, load(act.sends, body) if act.sends is not None else body)
+    sent = load(act.sends, body) if act.sends is not None else body
+    if act.action in JUDGED:
+        _must_not_be_their_own(call)
+    return act.does(call, sent)
+
+
+def must_not_be_their_branch(by: Caller, process: Process) -> None:
+    """Raise Forbidden for a person who has a post in the branch that they would decide on."""
+    if by.has_post_in(process.branch.code):
+        zh = f"您在{process.branch_name}任职，本支部的事请党委办公室其他同志办理；没有其他同志的，由党委办理"
+        raise Forbidden(Words(zh, "you have a post in this branch: another of the office decides, or else the committee"))
+
+
+def _must_not_be_their_own(call: Call[object]) -> None:
+    """Raise Forbidden for a person who would decide on their own branch, or on what they entered."""
+    must_not_be_their_branch(call.by, call.process)
+    if getattr(call.found, "recorded_by", None) == call.by.staff_no:
+        raise Forbidden(Words("这是您自己登记的，请他人办理", "you entered it yourself: somebody else decides"))
 
 
 def keep(call: Call[object], act: AnyAct, result: Any, repeatable: Repeatable) -> None:

@@ -29,6 +29,11 @@ class Move:
     """True for a new round, with a day of its own when the target's day has passed."""
     together: bool = False
     """True for a move made by one act over many branches, never for one of them alone."""
+    judges: bool = False
+    """True for a decision on what a branch handed in: ``who`` makes it, or else the committee.
+
+    Nobody makes it for a branch in which they have a post.
+    """
     through: tuple[Stage, ...] = ()
     """The stages that it passes on the way, since the year's plan asks nothing of them."""
 
