@@ -5,7 +5,7 @@ from __future__ import annotations
 from workflow.foundation import calendar, history, idempotency
 from workflow.foundation.database import Base
 from workflow.machine import kinds
-from workflow.mail import aside, heartbeat, outbox
+from workflow.mail import aside, heartbeat, items, outbox
 from workflow.people import accounts, organisation, substitutes, throttle
 from workflow.readings import progress
 from workflow.roster import imports
@@ -24,6 +24,7 @@ DECLARED_IN = (
     requirement,
     kinds,
     outbox,
+    items,
     heartbeat,
     aside,
     imports,

@@ -23,7 +23,8 @@ from workflow.foundation.settings import Settings
 from workflow.foundation.vocabulary import utc_now
 from workflow.mail.heartbeat import beat
 from workflow.readings.progress import fold
-from workflow.reminders import Begin, queue_due
+from workflow.reminders import Begin
+from workflow.reminders.writing import Reminders
 
 log = structlog.get_logger()
 
@@ -59,8 +60,8 @@ def run_worker(engine: Engine, settings: Settings, stop: Event, *, clock: Callab
 def tick(engine: Engine, settings: Settings, now: datetime, stop: Event | None = None) -> None:
     """Do all the work of the moment ``now``. A step that fails is logged and stops no other.
 
-    1. derive: find which reminders are due, and queue their letters.
-    2. deliver: hand waiting letters to the mail server.
+    1. derive: find which reminders are due, and queue them.
+    2. deliver: write each waiting letter from what is true then, and hand it to the mail server.
     3. forget: drop the outcomes kept for repeated requests that are older than a week.
     4. fold: add the changes of branches to the counts of the dashboard.
     5. beat: write down that the tick has ended, and which of the steps failed.
@@ -69,9 +70,10 @@ def tick(engine: Engine, settings: Settings, now: datetime, stop: Event | None =
     database is away no step can be done: raises DBAPIError at once.
     """
     begin = partial(transaction, engine, actor=WORKER)
+    reminders = Reminders(begin, base_url=settings.base_url or "")
     steps: dict[str, Callable[[], object]] = {
-        "derive": partial(_derive, begin, settings, now),
-        "deliver": partial(_deliver, engine, settings, now, stop),
+        "derive": partial(_derive, reminders, now),
+        "deliver": partial(_deliver, engine, settings, reminders, now, stop),
         "forget": partial(_in_one_transaction, begin, forget_old_outcomes, now),
         "fold": partial(_in_one_transaction, begin, fold),
     }
@@ -95,18 +97,20 @@ def _failure(name: str, step: Callable[[], object]) -> str | None:
     return None
 
 
-def _derive(begin: Begin, settings: Settings, now: datetime) -> None:
-    queued = queue_due(begin, now, base_url=settings.base_url or "")
+def _derive(reminders: Reminders, now: datetime) -> None:
+    queued = reminders.queue(now)
     if queued:
-        log.info("letters-queued", count=queued)
+        log.info("reminders-queued", count=queued)
 
 
-def _deliver(engine: Engine, settings: Settings, now: datetime, stop: Event | None) -> None:
+def _deliver(engine: Engine, settings: Settings, reminders: Reminders, now: datetime, stop: Event | None) -> None:
     deliver(
         engine,
         smtp_url=settings.smtp_url or "",
         sender=settings.mail_from,
+        contact=settings.contact,
         now=now,
+        reminders=reminders,
         stop=stop,
         lease=timedelta(seconds=settings.lease_seconds),
         timeout=timedelta(seconds=settings.smtp_timeout_seconds),

@@ -35,8 +35,9 @@ from workflow.foundation.embedded import embedded_postgres
 from workflow.foundation.settings import read_settings
 from workflow.foundation.vocabulary import LetterState
 from workflow.mail.heartbeat import heartbeat
+from workflow.mail.items import letters_of
 from workflow.mail.letters import Rendered
-from workflow.mail.outbox import Letter, NewLetter, enqueue, letters_of
+from workflow.mail.outbox import Letter, NewLetter, enqueue
 from workflow.people.organisation import Person
 from workflow.year.cycle import cycle_by_year
 from workflow.year.roll import open_processes

@@ -29,6 +29,7 @@ from workflow.rules.acts import (
     AnyAct,
     Call,
 )
+from workflow.rules.telling import tell_year_published
 from workflow.year.cycle import Cycle, cycle_by_year
 from workflow.year.deadlines import STAGES_WITH_A_DAY, change_deadlines
 from workflow.year.opening import close_cycle, open_cycle, publish
@@ -104,7 +105,15 @@ CHANGE_DEADLINES = _act(
     sends=CycleSchema(partial=True),
     wants_version=True,
 )
-PUBLISH_YEAR = _act("publish_year", "发布年度", "publish a year", lambda call, sent: publish(call.session, call.on, now=call.now))
+
+
+def _publish(call: Call[Cycle], sent: Sent) -> int:
+    opened = publish(call.session, call.on, now=call.now)
+    tell_year_published(call.session, call.on, now=call.now, base_url=call.base_url)
+    return opened
+
+
+PUBLISH_YEAR = _act("publish_year", "发布年度", "publish a year", _publish)
 CLOSE_YEAR = _act("close_year", "关闭年度", "close a year", lambda call, sent: close_cycle(call.session, call.on, now=call.now))
 
 # ── the calendar ──────────────────────────────────────────────────────────────────────────────────────────────────────

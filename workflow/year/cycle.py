@@ -102,6 +102,8 @@ class Process(Numbered, Base):
     """The result of ``due_day``; None is never overdue and gets no letters."""
     late: Mapped[bool] = mapped_column(default=False)
     """Filed after its day: a mark, never a block."""
+    day_changed_at: Mapped[datetime | None] = mapped_column(sort_order=120)
+    """The time at which its day was last changed while the stage stayed: no reminder on that day."""
 
     cycle: Mapped[Cycle] = relationship()
     branch: Mapped[Branch] = relationship()
@@ -192,7 +194,7 @@ personal(
     "年度",
     other="year title theme status plan deadlines changed_at closed_at",
 )
-personal(Process, Area.YEAR, "流程", other="kind stage round entered_at round_due_on due_on late")
+personal(Process, Area.YEAR, "流程", other="kind stage round entered_at round_due_on due_on late day_changed_at")
 personal(
     Participant,
     Area.YEAR,

@@ -29,6 +29,7 @@ TABLES = sorted(METADATA.tables.values(), key=lambda table: table.name)
 MAY = {
     "history": {"select"},
     "letter": {"select", "insert", "update"},
+    "letter_item": {"select", "insert", "update"},
     "worker_heartbeat": {"select", "insert", "update"},
     "kept_outcome": {"select", "insert", "delete"},
     "progress_count": {"select", "insert", "update"},
