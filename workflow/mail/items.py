@@ -150,6 +150,12 @@ def told(session: Session, keys: Collection[str]) -> dict[str, LetterState]:
     return {row.key: row.state for row in session.execute(found.where(any_of(LetterItem.key, keys), ~LetterItem.left_out))}
 
 
+def waiting(session: Session) -> set[str]:
+    """Return the keys of the items whose letter is still to be sent."""
+    to_send = select(LetterItem.key).join(Letter, Letter.id == LetterItem.letter_id)
+    return set(session.scalars(to_send.where(Letter.next_at.is_not(None), ~LetterItem.left_out)))
+
+
 def close_days_before(session: Session, day: date, now: datetime) -> None:
     """End letters of earlier days that did not go; what is still true goes with today's letter.
 

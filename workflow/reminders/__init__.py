@@ -25,7 +25,7 @@ reminder of a day is told, never the missed ones too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -39,7 +39,7 @@ from workflow.foundation.calendar import overrides_of
 from workflow.foundation.database import in_short, is_away
 from workflow.machine.gate import duties
 from workflow.mail.aside import LetterAside, letters_aside, take_up
-from workflow.mail.items import close_days_before, gather, told
+from workflow.mail.items import close_days_before, gather, told, waiting
 from workflow.mail.letters import OF_A_DEADLINE
 from workflow.mail.outbox import AT_ONCE
 from workflow.people.recipients import gone_among
@@ -129,19 +129,22 @@ class Look:
     derived: Derived
     known: Mapping[str, object]
     """The keys of the items that a letter tells."""
+    waiting: Collection[str]
+    """The keys of the items that were to be sent before it: all others are newer than this look."""
     aside: Mapping[str, LetterAside]
 
 
 def look(begin: Begin, now: datetime, *, base_url: str) -> Look:
     """Derive once, and end letters of earlier days that did not go; one transaction."""
     with begin() as session:
+        before = waiting(session)
         derived = derive(session, now, base_url=base_url)
         if derived.at.letters_go:
             close_days_before(session, derived.at.today, now)
         known = told(session, [each.key for each in derived.letters])
         aside = letters_aside(session)
         take_up(session, [key for key, row in aside.items() if derived.is_over(row)])
-    return Look(derived, known, aside)
+    return Look(derived, known, before, aside)
 
 
 def queue(begin: Begin, seen: Look, now: datetime) -> int:

@@ -69,13 +69,17 @@ class Reminders:
     def write(self, session: Session, letter: Claimed, now: datetime) -> Claimed | None:
         """Write a claimed letter from its items that are true; None if it does not go now.
 
-        1. Without a true item it is moot. To a reader who is gone it is kept and not sent.
-        2. One that may have arrived goes once more as it was.
-        3. An item that cannot be written is put aside, and the others go; without others the
+        1. If an item is newer than our look, or its process has moved since, look again.
+        2. Without a true item it is moot. To a reader who is gone it is kept and not sent.
+        3. One that may have arrived goes once more as it was.
+        4. An item that cannot be written is put aside, and the others go; without others the
            letter waits an hour.
         """
         keys = {item.key for item in items_of(session, [letter.id], left_out=False)}
-        true = _unmoved(session, [each for each in self.due.get(letter.recipient_id, ()) if each.key in keys])
+        true, may_be_newer = self._true(session, letter, keys)
+        if may_be_newer:
+            self._look(now)
+            true, _ = self._true(session, letter, keys)
         if not true:
             leave_out(session, [letter.id])
         if not true or any(each.gone for each in true):
@@ -93,6 +97,14 @@ class Reminders:
         words = _together(list(composed.values()), self.base_url)
         write(session, letter, words)
         return replace(letter, **vars(words))
+
+    def _true(self, session: Session, letter: Claimed, keys: set[str]) -> tuple[list[Due], bool]:
+        """Find the items that are true, and tell whether another look could find more of them."""
+        due = [each for each in self.due.get(letter.recipient_id, ()) if each.key in keys]
+        true = _unmoved(session, due)
+        before = self.seen.waiting if self.seen else ()
+        newer = keys - {each.key for each in due}
+        return true, len(true) < len(due) or any(key not in before for key in newer)
 
     def _put_aside(self, session: Session, unwritten: Sequence[Unwritten], written: Collection[str], now: datetime) -> None:
         known = self.seen.aside if self.seen else {}

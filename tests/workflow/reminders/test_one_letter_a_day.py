@@ -144,6 +144,17 @@ def test_a_letter_that_did_not_go_on_its_day_goes_with_the_next_days(session: Se
     assert [letter.state for letter in of_person(session, "王五")] == [LetterState.MOOT, LetterState.SENT]
 
 
+def test_a_worker_that_looked_before_an_item_was_queued_does_not_take_it_for_done(session: Session, branch: Process) -> None:
+    earlier = Reminders(lambda: nullcontext(session), base_url=BASE)
+    earlier.queue(MONDAY)
+    a_measure(session, branch, owner="王五", due_on=date(2024, 12, 31))
+    queue(session, MONDAY)
+    [letter] = [each for each in claim(session, MONDAY, timedelta(minutes=5), limit=100, day=date(2024, 12, 30)) if each.recipient_name == "王五"]
+    ready = earlier.write(session, letter, MONDAY)
+    assert ready is not None
+    assert "整改措施" in ready.text
+
+
 # ── the stage before ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
