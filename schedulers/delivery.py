@@ -43,7 +43,7 @@ from workflow.mail.sending import (
     settle_unknown,
     settle_unsent,
 )
-from workflow.reminders.overtaken import still_stands
+from workflow.reminders.overtaken import CLAIMING
 from workflow.reminders.writing import Reminders
 
 WORKER = "worker"
@@ -258,7 +258,7 @@ def _take(engine: Engine, reminders: Reminders | None, lease: timedelta, clock: 
     day = reminders.day(clock.now()) if reminders else None
     with transaction(engine, actor=WORKER) as session:
         now = clock.now()
-        claimed = claim(session, now, lease, day=day, stands=still_stands(now))
+        claimed = claim(session, now, lease, day=day, statement=CLAIMING)
         if not claimed:
             return None
         [letter] = claimed

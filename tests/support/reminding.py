@@ -20,7 +20,7 @@ from workflow.mail.outbox import Letter
 from workflow.mail.sending import Claimed, claim, settle_sent, settle_unsent
 from workflow.reminders import letters_due, queue_due
 from workflow.reminders.due import Due
-from workflow.reminders.overtaken import still_stands
+from workflow.reminders.overtaken import CLAIMING
 from workflow.reminders.writing import Reminders
 from workflow.year.cycle import Process
 
@@ -69,7 +69,7 @@ def send(session: Session, now: datetime) -> dict[str, Claimed]:
     reminders = Reminders(lambda: nullcontext(session), base_url=BASE)
     reminders.queue(now)
     sent = {}
-    while found := claim(session, now, timedelta(minutes=5), day=reminders.day(now), stands=still_stands(now)):
+    while found := claim(session, now, timedelta(minutes=5), day=reminders.day(now), statement=CLAIMING):
         [letter] = found
         if letter.day is None and not letter.stands:
             settle_unsent(session, letter, LetterState.MOOT)

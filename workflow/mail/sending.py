@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, CursorResult, Update, and_, case, null, or_, select, true, update
+from sqlalchemy import ColumnElement, CursorResult, Date, DateTime, Integer, Update, and_, bindparam, case, null, or_, select, true, update
 from sqlalchemy.orm import Session
 
 from workflow.foundation.vocabulary import LetterState
@@ -49,41 +49,50 @@ class Claimed:
     """False if what it says was withdrawn, decided or done before it left."""
 
 
-def claim(
-    session: Session, now: datetime, lease: timedelta, limit: int = 1, *, day: date | None = None, stands: ColumnElement[bool] | None = None
-) -> list[Claimed]:
-    """Claim letters until ``now + lease``, those that wait longest first.
+def claiming(stands: ColumnElement[bool]) -> Update:
+    """Make the statement of ``claim``, once: it is run for every letter.
 
-    Rows that another sender holds are skipped. A letter is claimed again when its sender let the
-    lease run out: the sender died or hung, perhaps after DATA, so this is the letter's one resend.
-    Reminders are claimed of ``day`` alone, of none without it; ``stands`` says in SQL whether a
-    letter of an act is still wanted.
+    ``stands`` says in SQL whether a letter of an act is still wanted; it may ask for ``NOW``.
     """
     in_hand = Letter.state == LetterState.SENDING
     free = (
         select(Letter.id, (Letter.state != LetterState.PENDING).label("once_more"))
-        .where(Letter.next_at <= now, or_(~in_hand, Letter.leased_until <= now), or_(Letter.day.is_(None), Letter.day == day))
+        .where(Letter.next_at <= NOW, or_(~in_hand, Letter.leased_until <= NOW), or_(Letter.day.is_(None), Letter.day == _DAY))
         .order_by(Letter.next_at, Letter.id)
-        .limit(limit)
+        .limit(_LIMIT)
         .with_for_update(skip_locked=True)
         .cte("free")
     )
-    taken = (
+    return (
         update(Letter)
         .where(Letter.id == free.c.id)
         .values(
             state=LetterState.SENDING,
-            leased_until=now + lease,
+            leased_until=_UNTIL,
             attempts=Letter.attempts + 1,
             next_at=case((free.c.once_more, null()), else_=Letter.next_at),
         )
-        .returning(*(getattr(Letter, name) for name in _CLAIMED), free.c.once_more, (true() if stands is None else stands).label("stands"))
+        .returning(*(getattr(Letter, name) for name in _CLAIMED), free.c.once_more, stands.label("stands"))
         .execution_options(synchronize_session=False)
     )
-    return sorted((Claimed(**row._mapping) for row in session.execute(taken)), key=lambda claimed: claimed.id)
 
 
+NOW = bindparam("moment", type_=DateTime(timezone=True))
+"""The moment of the claim, as ``stands`` may name it."""
+_UNTIL, _DAY, _LIMIT = bindparam("until", type_=DateTime(timezone=True)), bindparam("today", type_=Date()), bindparam("most", type_=Integer())
 _CLAIMED = tuple(name for name in Claimed.__dataclass_fields__ if name not in ("once_more", "stands"))
+ANY = claiming(true())
+
+
+def claim(session: Session, now: datetime, lease: timedelta, limit: int = 1, *, day: date | None = None, statement: Update = ANY) -> list[Claimed]:
+    """Claim letters until ``now + lease``, those that wait longest first.
+
+    Rows that another sender holds are skipped. A letter is claimed again when its sender let the
+    lease run out: the sender died or hung, perhaps after DATA, so this is the letter's one resend.
+    Reminders are claimed of ``day`` alone, of none without it.
+    """
+    taken = session.execute(statement, {"moment": now, "until": now + lease, "today": day, "most": limit})
+    return sorted((Claimed(**row._mapping) for row in taken), key=lambda claimed: claimed.id)
 
 
 def write(session: Session, letter: Claimed, words: Rendered) -> None:

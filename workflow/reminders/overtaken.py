@@ -6,8 +6,6 @@ whether what it asks for, or tells, still stands.
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from sqlalchemy import ColumnElement, ColumnExpressionArgument, and_, case, exists, or_, true
 from sqlalchemy.orm import aliased
 
@@ -16,6 +14,7 @@ from workflow.foundation.vocabulary import CycleStatus, Stage
 from workflow.mail import letters
 from workflow.mail.links import SECRET
 from workflow.mail.outbox import Letter
+from workflow.mail.sending import NOW, claiming
 from workflow.people.accounts import Account, Invitation
 from workflow.rules.requirement import Waiver
 from workflow.year.cycle import Cycle, Participant, Process, StageChange
@@ -23,7 +22,7 @@ from workflow.year.cycle import Cycle, Participant, Process, StageChange
 _NEWER = aliased(Waiver)
 
 
-def conditions(now: datetime) -> dict[str, ColumnElement[bool]]:
+def conditions() -> dict[str, ColumnElement[bool]]:
     """Say in SQL whether a letter of an act is still wanted, by its kind.
 
     * a decision that waits to be confirmed: it was not withdrawn, refused or confirmed;
@@ -39,7 +38,7 @@ def conditions(now: datetime) -> dict[str, ColumnElement[bool]]:
     link = _one(
         Invitation.id == Letter.record,
         Invitation.ended_at.is_(None),
-        Invitation.expires_at > now,
+        Invitation.expires_at > NOW,
         Account.person_id == Invitation.person_id,
         Account.disabled_at.is_(None),
     )
@@ -58,14 +57,13 @@ def conditions(now: datetime) -> dict[str, ColumnElement[bool]]:
     }
 
 
-def still_stands(now: datetime) -> ColumnElement[bool]:
-    """Say in SQL whether a letter is still wanted.
-
-    Letters that were queued before records were kept are sent, and all kinds without a condition.
-    """
-    asked = case(*((Letter.kind == kind, stands) for kind, stands in conditions(now).items()), else_=true())
-    return or_(Letter.record.is_(None), asked)
-
-
 def _one(*conditions: ColumnExpressionArgument[bool]) -> ColumnElement[bool]:
     return exists().where(*conditions).correlate(Letter)
+
+
+_ASKED = case(*((Letter.kind == kind, stands) for kind, stands in conditions().items()), else_=true())
+CLAIMING = claiming(or_(Letter.record.is_(None), _ASKED))
+"""Claims letters, and asks whether they are still wanted.
+
+Letters that were queued before records were kept are sent, and all kinds without a condition.
+"""
