@@ -74,6 +74,7 @@ def downgrade() -> None:
         " l.created_at, i.due_on, l.attempts, null, null, l.sent_at, l.error, md5(i.key || l.message_id)"
         " from letter_item i join letter l on l.id = i.letter_id"
         " where l.day is not null and not i.left_out and l.state <> 'sending' order by i.id"
+        " on conflict (key) do update set state = excluded.state, address = excluded.address, sent_at = excluded.sent_at, error = excluded.error"
     )
     op.execute("update letter set state = case when address is null then 'no_address' else 'failed' end where state = 'gone'")
     _states(_STATES, _ADDRESS)

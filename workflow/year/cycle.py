@@ -103,7 +103,7 @@ class Process(Numbered, Base):
     late: Mapped[bool] = mapped_column(default=False)
     """Filed after its day: a mark, never a block."""
     day_changed_at: Mapped[datetime | None] = mapped_column(sort_order=120)
-    """The time at which its day was last changed while the stage stayed: no reminder on that day."""
+    """The time at which its day was last changed while the stage stayed."""
 
     cycle: Mapped[Cycle] = relationship()
     branch: Mapped[Branch] = relationship()
