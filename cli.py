@@ -125,7 +125,7 @@ def doctor() -> None:
 @told_plainly
 def worker(dry_run: bool, moment: str | None, log_level: str) -> None:
     from schedulers.worker import run_worker  # noqa: PLC0415
-    from workflow.mail.outbox import fates  # noqa: PLC0415
+    from workflow.mail.items import told  # noqa: PLC0415
     from workflow.reminders import letters_due  # noqa: PLC0415
 
     configure_logs(level=log_level)
@@ -134,10 +134,10 @@ def worker(dry_run: bool, moment: str | None, log_level: str) -> None:
         settings.required("base_url")
         with school(settings) as engine, transaction(engine, actor=None) as session:
             due = letters_due(session, _moment(moment), base_url=settings.base_url or "")
-            fate = fates(session, [letter.key for letter in due])
+            fate = told(session, [letter.key for letter in due])
             tell(Words("种类\t收信人\t党支部\t期限\t为什么\t状态", "kind\trecipient\tbranch\tdeadline\twhy\tstate"))
             for letter in due:
-                unwritten = UNWRITTEN if (letter.address or "").strip() else UNWRITTEN_NO_ADDRESS
+                unwritten = UNWRITTEN_GONE if letter.gone else UNWRITTEN if (letter.address or "").strip() else UNWRITTEN_NO_ADDRESS
                 state = say(named(fate[letter.key]) if letter.key in fate else unwritten)
                 who, where = f"{letter.staff_no} {letter.recipient_name}", letter.branch or say(WHOLE_SCHOOL)
                 click.echo("\t".join((letter.kind, who, where, str(letter.due_on), say(letter.reason), state)))
@@ -154,6 +154,7 @@ def worker(dry_run: bool, moment: str | None, log_level: str) -> None:
 
 UNWRITTEN = Words("未写信", "not written")
 UNWRITTEN_NO_ADDRESS = Words("未写信，没有邮箱", "not written, no mail address")
+UNWRITTEN_GONE = Words("不写信，账号已停用或人已离校", "not written, the account is disabled or the person has left")
 WHOLE_SCHOOL = Words("全校", "whole school")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from workflow.foundation import calendar, history, idempotency
 from workflow.foundation.database import Base
 from workflow.machine import kinds, rolls
-from workflow.mail import aside, heartbeat, outbox
+from workflow.mail import aside, heartbeat, items, outbox
 from workflow.people import accounts, organisation, substitutes, throttle
 from workflow.readings import progress
 from workflow.roster import imports
@@ -26,6 +26,7 @@ DECLARED_IN = (
     kinds,
     rolls,
     outbox,
+    items,
     heartbeat,
     aside,
     imports,

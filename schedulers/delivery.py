@@ -29,8 +29,22 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from workflow.foundation.database import is_away, transaction
-from workflow.mail.letters import NotAnAddress, Rendered, message
-from workflow.mail.outbox import CONTENT, Claimed, claim, settle_abandoned, settle_failed, settle_retry, settle_sent, settle_unknown
+from workflow.foundation.vocabulary import LetterState
+from workflow.mail.letters import Rendered
+from workflow.mail.message import NotAnAddress, message
+from workflow.mail.sending import (
+    CONTENT,
+    Claimed,
+    claim,
+    settle_abandoned,
+    settle_failed,
+    settle_retry,
+    settle_sent,
+    settle_unknown,
+    settle_unsent,
+)
+from workflow.reminders.overtaken import CLAIMING
+from workflow.reminders.writing import Reminders
 
 WORKER = "worker"
 """The worker's name in the history."""
@@ -78,6 +92,14 @@ class NotTaken(Exception):
         if self.code is None:
             return Outcome.UNKNOWN if self.step == "CONTENT" else Outcome.PUT_OFF
         return Outcome.REFUSED if self.code // 100 == 5 else Outcome.PUT_OFF
+
+
+@dataclass(frozen=True)
+class Sender:
+    """The sender as a letter names them: the address, and whom to ask."""
+
+    address: str
+    contact: str | None = None
 
 
 @dataclass(frozen=True)
@@ -189,29 +211,66 @@ class Courier:
 
 
 def deliver(
-    engine: Engine, *, smtp_url: str, sender: str, now: datetime, stop: Event | None = None, lease: timedelta = LEASE, timeout: timedelta = TIMEOUT
+    engine: Engine,
+    *,
+    smtp_url: str,
+    sender: str,
+    now: datetime,
+    reminders: Reminders | None = None,
+    contact: str | None = None,
+    stop: Event | None = None,
+    lease: timedelta = LEASE,
+    timeout: timedelta = TIMEOUT,
 ) -> Counter[Outcome]:
-    """Send due letters until there are none or the mail server is away; count the outcomes."""
+    """Send due letters until there are none or the mail server is away; count the outcomes.
+
+    Reminders are sent only with the ``reminders`` that write them.
+    """
     clock = _Clock(now, time.monotonic())
     outcomes: Counter[Outcome] = Counter()
     with transaction(engine, actor=WORKER) as session:
         settle_abandoned(session, now)
     with Courier(smtp_url, sender, timeout=timeout) as courier:
         while outcomes.total() < AT_MOST and not (stop is not None and stop.is_set()):
-            with transaction(engine, actor=WORKER) as session:
-                claimed = claim(session, clock.now(), lease)
-            if not claimed:
+            taken = _take(engine, reminders, lease, clock)
+            if taken is None:
                 break
+            if taken.letter is None:
+                continue
             try:
-                outcomes[_deliver_one(engine, courier, claimed[0], sender=sender, clock=clock)] += 1
+                outcomes[_deliver_one(engine, courier, taken.letter, Sender(sender, contact), clock=clock)] += 1
             except Unavailable as reason:
-                _write_down(engine, claimed[0], Outcome.PUT_OFF, "connect", clock)
+                _write_down(engine, taken.letter, Outcome.PUT_OFF, "connect", clock)
                 log.warning("mail-server-unavailable", reason=str(reason))
                 break
     return outcomes
 
 
-def _deliver_one(engine: Engine, courier: Courier, letter: Claimed, *, sender: str, clock: _Clock) -> Outcome:
+@dataclass(frozen=True)
+class _Taken:
+    """A row that was claimed, and its letter; None if it does not go."""
+
+    letter: Claimed | None
+
+
+def _take(engine: Engine, reminders: Reminders | None, lease: timedelta, clock: _Clock) -> _Taken | None:
+    """Claim the next letter and write it, if it is one of reminders; None if there is no other."""
+    day = reminders.day(clock.now()) if reminders else None
+    with transaction(engine, actor=WORKER) as session:
+        now = clock.now()
+        claimed = claim(session, now, lease, day=day, statement=CLAIMING)
+        if not claimed:
+            return None
+        [letter] = claimed
+        if reminders and letter.day is not None:
+            return _Taken(reminders.write(session, letter, now))
+        if not letter.stands:
+            settle_unsent(session, letter, LetterState.MOOT)
+            return _Taken(None)
+        return _Taken(letter)
+
+
+def _deliver_one(engine: Engine, courier: Courier, letter: Claimed, sender: Sender, *, clock: _Clock) -> Outcome:
     outcome, error = _hand_over(courier, letter, sender)
     if outcome is Outcome.PUT_OFF and clock.now() - letter.created_at > GIVE_UP_AFTER:
         outcome = Outcome.REFUSED
@@ -220,7 +279,7 @@ def _deliver_one(engine: Engine, courier: Courier, letter: Claimed, *, sender: s
     return outcome
 
 
-def _hand_over(courier: Courier, letter: Claimed, sender: str) -> tuple[Outcome, str]:
+def _hand_over(courier: Courier, letter: Claimed, sender: Sender) -> tuple[Outcome, str]:
     """Build a letter's message and hand it over. Raises Unavailable."""
     try:
         content = _content(letter, sender)
@@ -255,9 +314,10 @@ def _write_down(engine: Engine, letter: Claimed, outcome: Outcome, error: str, c
         time.sleep(RETRY_SECONDS)
 
 
-def _content(letter: Claimed, sender: str) -> bytes:
+def _content(letter: Claimed, sender: Sender) -> bytes:
     mail = message(
-        sender=sender,
+        sender=sender.address,
+        contact=sender.contact,
         recipient=letter.recipient_name,
         address=letter.address,
         words=Rendered(letter.subject, letter.text, letter.html),

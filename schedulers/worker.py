@@ -24,7 +24,8 @@ from workflow.foundation.vocabulary import utc_now
 from workflow.machine.rolls import bring_rolls_to_today
 from workflow.mail.heartbeat import beat
 from workflow.readings.progress import fold
-from workflow.reminders import Begin, queue_due
+from workflow.reminders import Begin
+from workflow.reminders.writing import Reminders
 
 log = structlog.get_logger()
 
@@ -61,8 +62,8 @@ def tick(engine: Engine, settings: Settings, now: datetime, stop: Event | None =
     """Do all the work of the moment ``now``. A step that fails is logged and stops no other.
 
     1. follow: once a local day, bring rolls into step with posts that begin or end on it.
-    2. derive: find which reminders are due, and queue their letters.
-    3. deliver: hand waiting letters to the mail server.
+    2. derive: find which reminders are due, and queue them.
+    3. deliver: write each waiting letter from what is true then, and hand it to the mail server.
     4. forget: drop the outcomes kept for repeated requests that are older than a week.
     5. fold: add the changes of branches to the counts of the dashboard.
     6. beat: write down that the tick has ended, and which of the steps failed.
@@ -71,10 +72,11 @@ def tick(engine: Engine, settings: Settings, now: datetime, stop: Event | None =
     database is away no step can be done: raises DBAPIError at once.
     """
     begin = partial(transaction, engine, actor=WORKER)
+    reminders = Reminders(begin, base_url=settings.base_url or "")
     steps: dict[str, Callable[[], object]] = {
         "follow": partial(_in_one_transaction, begin, bring_rolls_to_today, now),
-        "derive": partial(_derive, begin, settings, now),
-        "deliver": partial(_deliver, engine, settings, now, stop),
+        "derive": partial(_derive, reminders, now),
+        "deliver": partial(_deliver, engine, settings, reminders, now, stop),
         "forget": partial(_in_one_transaction, begin, forget_old_outcomes, now),
         "fold": partial(_in_one_transaction, begin, fold),
     }
@@ -98,18 +100,20 @@ def _failure(name: str, step: Callable[[], object]) -> str | None:
     return None
 
 
-def _derive(begin: Begin, settings: Settings, now: datetime) -> None:
-    queued = queue_due(begin, now, base_url=settings.base_url or "")
+def _derive(reminders: Reminders, now: datetime) -> None:
+    queued = reminders.queue(now)
     if queued:
-        log.info("letters-queued", count=queued)
+        log.info("reminders-queued", count=queued)
 
 
-def _deliver(engine: Engine, settings: Settings, now: datetime, stop: Event | None) -> None:
+def _deliver(engine: Engine, settings: Settings, reminders: Reminders, now: datetime, stop: Event | None) -> None:
     deliver(
         engine,
         smtp_url=settings.smtp_url or "",
         sender=settings.mail_from,
+        contact=settings.contact,
         now=now,
+        reminders=reminders,
         stop=stop,
         lease=timedelta(seconds=settings.lease_seconds),
         timeout=timedelta(seconds=settings.smtp_timeout_seconds),

@@ -27,9 +27,8 @@ from workflow.foundation.fields import (
 from workflow.foundation.vocabulary import MAIN, STAGES, Kind, LetterState, Stage
 from workflow.machine.gate import exceptions, place_in_list
 from workflow.machine.waivers import waivers_of_year
-from workflow.mail.outbox import Letter
 from workflow.people.access import Action
-from workflow.readings.ledger import ledger
+from workflow.readings.ledger import LedgerLine, ledger
 from workflow.readings.progress import Cursor, branches, changed_branches
 from workflow.rules.acts import Call
 from workflow.year.cycle import cycle_by_year
@@ -90,6 +89,16 @@ class LettersQuery(Page):
     recipient = StaffNo(**about("收信人", "recipient", "收信人学工号", "staff number of the recipient", example="20160001"))
 
 
+class LetterItemShape(TypedDict):
+    """A thing of which a letter reminds (提醒事项)."""
+
+    kind: str
+    branch: str | None
+    due_on: date | None
+    left_out: bool
+    """True if it was not true any more when the letter was written."""
+
+
 class LetterShape(TypedDict):
     """A line of the ledger of letters, never their text (信件登记)."""
 
@@ -105,16 +114,19 @@ class LetterShape(TypedDict):
     created_at: datetime
     sent_at: datetime | None
     error: str | None
-    """The step that failed and its code, never the text of the mail server."""
+    """Why it was not sent: the step and the code, never what the mail server wrote."""
+    items: list[LetterItemShape]
+    """The things of which a letter reminds; none in a letter of an act."""
 
 
-def letter_shape(row: Letter, branch: str | None, staff_no: str) -> LetterShape:
+def letter_shape(line: LedgerLine) -> LetterShape:
+    row = line.letter
     return {
         "id": row.id,
         "kind": row.kind,
-        "branch": branch,
+        "branch": line.branch,
         "recipient": row.recipient_name,
-        "staff_no": staff_no,
+        "staff_no": line.staff_no,
         "subject": row.subject,
         "due_on": row.due_on,
         "state": row.state,
@@ -122,6 +134,7 @@ def letter_shape(row: Letter, branch: str | None, staff_no: str) -> LetterShape:
         "created_at": row.created_at,
         "sent_at": row.sent_at,
         "error": row.error,
+        "items": [{"kind": each.item.kind, "branch": each.branch, "due_on": each.item.due_on, "left_out": each.item.left_out} for each in line.items],
     }
 
 
@@ -231,4 +244,4 @@ def list_letters(call: Call[object], query: Sent, year: int) -> object:
         after=after_of(query, 0, number),
         limit=query["limit"] + 1,
     )
-    return listed(rows, query, lambda row: letter_shape(row.letter, row.branch, row.staff_no), lambda row: row.letter.id)
+    return listed(rows, query, letter_shape, lambda row: row.letter.id)

@@ -25,7 +25,8 @@ from benchmarks.school.copying import unwatched
 from benchmarks.school.loading import MILLION, SCHOOL
 
 IDLE, IDLE_MILLION, DUE, AGAIN = "tick_idle", "tick_idle_million", "tick_due", "tick_again"
-COPY = "letter_copy"
+COPIES = {"letter": "letter_copy", "letter_item": "letter_item_copy"}
+"""The tables of the floor, by the tables that the product fills."""
 IDLE_SECONDS, LEAST_TIMES = 1.0, 50
 """CPU time comes in hundredths of a second, so a slice has many ticks if they are short."""
 
@@ -40,8 +41,8 @@ _DUE = (
     " and due_on = any(%s)"
 )
 _NOT_QUEUED = (
-    _DUE + " and not exists (select from letter l where l.process_id = process.id"
-    " and l.due_on = process.due_on)"
+    _DUE + " and not exists (select from letter_item i where i.process_id = process.id"
+    " and i.due_on = process.due_on)"
 )
 
 
@@ -133,10 +134,11 @@ def _everything_due(
     days = bench.schools.days
     unwatched(connection)
     connection.execute("set synchronous_commit = on")
-    connection.execute(f"drop table if exists {COPY}")
-    connection.execute(f"create table {COPY} (like letter including all)")
+    for table, copy in COPIES.items():
+        connection.execute(f"drop table if exists {copy}".encode())
+        connection.execute(f"create table {copy} (like {table} including all)".encode())
     connection.execute("truncate letter cascade")
-    columns = _columns(connection)
+    columns = {table: _columns(connection, table) for table in COPIES}
     queued = []
 
     def queue() -> Slice:
@@ -153,9 +155,12 @@ def _everything_due(
         return done
 
     def insert() -> Slice:
-        connection.execute(f"truncate {COPY}")
-        copied = f"insert into {COPY} ({columns}) select {columns} from letter"
-        return _sql(bench, lambda: connection.execute(copied))
+        connection.execute(f"truncate {', '.join(COPIES.values())}".encode())
+        copied = [
+            f"insert into {copy} ({columns[table]}) select {columns[table]} from {table}".encode()
+            for table, copy in COPIES.items()
+        ]
+        return _sql(bench, lambda: [connection.execute(each) for each in copied])
 
     def look() -> Slice:
         asked = partial(connection.execute, _NOT_QUEUED.encode(), [[days.deadline]])
@@ -165,18 +170,19 @@ def _everything_due(
 
     sides = {DUE: queue, _floor_of(DUE): insert, AGAIN: again, _floor_of(AGAIN): look}
     done = interleave(sides, rounds, bench.tell)
-    connection.execute(f"drop table {COPY}")
+    connection.execute(f"drop table {', '.join(COPIES.values())}".encode())
     found: Findings = [
         row(path, done[path], done[_floor_of(path)]) for path in (DUE, AGAIN) if path in wanted
     ]
-    return [*found, Beside("letters that tick_due queues", queued[0])]
+    return [*found, Beside("reminders that tick_due queues", queued[0])]
 
 
-def _columns(connection: Connection[Any]) -> str:
-    """Name the columns of a letter except its number, which the copy counts anew."""
+def _columns(connection: Connection[Any], table: str) -> str:
+    """Name the columns of a table except its number, which the copy counts anew."""
     found = connection.execute(
         "select string_agg(quote_ident(column_name), ', ') from information_schema.columns"
-        " where table_name = 'letter' and column_name <> 'id'"
+        " where table_name = %s and column_name <> 'id'",
+        [table],
     ).fetchone()
     return str(found[0]) if found else ""
 

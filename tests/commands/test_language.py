@@ -165,7 +165,7 @@ def test_findings_of_the_doctor_speak_the_language(cli_in: Cli) -> None:
         *(line.split("\t")[:2] for line in chinese[4:]),
     ]
     assert [line.split("\t")[:2] for line in english[:4]] == [["broken", each] for each in ("database", "secret key", "address", "mail")]
-    assert len(english) == len(chinese) == 6
+    assert len(english) == len(chinese) == 7
     assert CHINESE.search(told["en"].output) is None
 
 

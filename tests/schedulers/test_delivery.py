@@ -22,8 +22,10 @@ from tests.support.builders import NOW
 from tests.support.mail_server import DROP, MailServer, free_port, mail_server
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import LetterState
+from workflow.mail.items import letters_of
 from workflow.mail.letters import Rendered
-from workflow.mail.outbox import Letter, NewLetter, claim, enqueue, letters_of, settle_failed, settle_sent
+from workflow.mail.outbox import Letter, NewLetter, enqueue
+from workflow.mail.sending import claim, settle_failed, settle_sent
 from workflow.people.organisation import Person
 
 MINUTE = timedelta(minutes=1)

@@ -49,10 +49,10 @@ def test_the_dry_run_tells_who_would_be_told_what_and_why_and_writes_nothing(eng
         ["due-3", "z3 张三", "D0101党支部", "2024-12-25", "3 days before the deadline (brought forward to 2024-12-20, a day off)", "pending"],
         ["due-3", "z6 赵六", "D0201党支部", "2024-12-25", "3 days before the deadline (brought forward to 2024-12-20, a day off)", "no address"],
     ]
-    assert [line[4:] for line in dry_run(database_url, project, "2024-12-25T09:00")[1:3]] == [
+    assert [line[4:] for line in dry_run(database_url, project, "2024-12-25T08:30")[1:3]] == [
         ["期限当天", "未写信"],
         ["期限当天", "未写信，没有邮箱"],
     ]
-    assert dry_run(database_url, project, "2024-12-25T08:59")[1:] == []
+    assert dry_run(database_url, project, "2024-12-25T08:29")[1:] == []
     with transaction(engine, actor=None) as session:
         assert state_of(session) == before

@@ -16,14 +16,16 @@ from structlog.testing import capture_logs
 from schedulers.worker import run_worker, tick
 from tests.support.builders import NOW, a_school, person
 from tests.support.mail_server import MailServer, free_port, mail_server
+from tests.support.reminding import told_of
 from workflow.foundation.database import engine_for, transaction
 from workflow.foundation.errors import SettingsInvalid
 from workflow.foundation.idempotency import KeptOutcome
 from workflow.foundation.settings import Settings
 from workflow.foundation.vocabulary import LetterState
 from workflow.mail.heartbeat import WorkerHeartbeat, heartbeat
+from workflow.mail.items import letters_of
 from workflow.mail.letters import Rendered
-from workflow.mail.outbox import NewLetter, enqueue, letters_of
+from workflow.mail.outbox import NewLetter, enqueue
 from workflow.readings.progress import ProgressCount
 
 EVERYBODY = ["office@school.example", "z3@school.example", "z6@school.example"]
@@ -65,7 +67,7 @@ def test_a_tick_writes_the_letters_that_are_due_and_sends_them(school: Engine, s
     tick(school, settings, NOW)
     assert sorted(server.recipients) == EVERYBODY
     with transaction(school, actor="cli") as session:
-        assert {(letter.kind, letter.state) for letter in letters_of(session)} == {("due-3", LetterState.SENT), ("digest", LetterState.SENT)}
+        assert {(item.kind, item.state) for item in told_of(session)} == {("due-3", LetterState.SENT), ("digest", LetterState.SENT)}
 
 
 def test_a_second_tick_sends_nothing_twice(school: Engine, settings: Settings, server: MailServer) -> None:
@@ -82,11 +84,11 @@ def test_two_workers_at_the_same_moment_send_each_letter_once(school: Engine, se
 
 
 def test_a_clock_that_jumps_back_and_forth_sends_each_letter_once(school: Engine, settings: Settings, server: MailServer) -> None:
-    for days in (0, -2, 0, 4, 0, 4):
+    for days in (0, 4, 0, 5, 4, 0, 5):
         tick(school, settings, NOW + timedelta(days=days))
     with transaction(school, actor="cli") as session:
         written = [letter.message_id for letter in letters_of(session)]
-    # The digests of two weeks, and 赵六's and 张三's letters seven, three and one day before.
+    # The digests of two weeks, and 赵六's and 张三's letters three and one day before and on the day.
     assert len(written) == 2 + 2 * 3
     assert sorted(message["Message-ID"].partition("@")[0].lstrip("<") for message in server.received) == sorted(written)
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 
 from sqlalchemy import select
@@ -128,7 +128,8 @@ def steps_to_a_school(
         a_cycle(session, coverage=coverage, deadlines=deadlines, now=now)
 
     def published() -> None:
-        publish(session, cycle_by_year(session, 2024), now=now)
+        # The day before: nobody is reminded on the day on which a stage is entered.
+        publish(session, cycle_by_year(session, 2024), now=now - timedelta(days=1))
 
     return [draft, published]
 

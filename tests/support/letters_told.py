@@ -6,7 +6,6 @@ The two are told different things at one moment, so that a mix-up shows in the w
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import date
 
@@ -16,7 +15,7 @@ from tests.support.builders import DEADLINES, NOW, STAFF_NO, TODAY, caller
 from tests.support.records.assessment import an_assessment
 from tests.support.records.evidence import stand_at
 from tests.support.records.rectification import a_measure
-from tests.support.reminding import BASE, at
+from tests.support.reminding import BASE
 from tests.support.situations import a_talk
 from workflow.appraisal.talks.follow_ups import record_follow_up
 from workflow.foundation.vocabulary import Level, Stage, Trigger
@@ -24,10 +23,11 @@ from workflow.machine.committee import enter, make_final, publish_decision
 from workflow.machine.process import move
 from workflow.machine.waivers import tell_decided, waive
 from workflow.people.invitations import Desk, forget_password, invite
-from workflow.reminders import queue_due
 from workflow.rules.evidence import reject
+from workflow.rules.telling import tell_excuse_confirmed, tell_year_published
 from workflow.year.cycle import Process, cycle_by_year
 from workflow.year.deadlines import change_deadlines, extend
+from workflow.year.roll import participant
 
 HERE, THERE = "D0101党支部", "D0201党支部"
 OF_SCHOOL = "优秀党支部名单"
@@ -56,10 +56,6 @@ class Case:
     letters: Sequence[Told]
 
 
-def queue(session: Session, day: str) -> None:
-    queue_due(lambda: nullcontext(session), at(day), base_url=BASE)
-
-
 # ── reminders ─────────────────────────────────────────────────────────────────────────────────
 
 
@@ -71,17 +67,16 @@ def talks_here_and_study_there(session: Session, here: Process, there: Process) 
 
 def days_come_near(session: Session, here: Process, there: Process) -> None:
     talks_here_and_study_there(session, here, there)
-    queue(session, "2024-12-24")
 
 
 def days_are_over(session: Session, here: Process, there: Process) -> None:
     talks_here_and_study_there(session, here, there)
-    queue(session, "2025-01-02")
 
 
-ALL_HERE = ("【K1】（还差3项）", "【K2】（还差2项）", "【K6】（还差1项）")
-OWN_HERE = ("【K1】（还差2项）", "【K2】（还差2项）")
-ALL_THERE = ("【E1】（还差1项）", "【E3】（还差2项）", "【E4】（还差3项）")
+NO_TALK = "没有谈心谈话记录"
+ALL_HERE = (f"支部委员之间还有 3 对{NO_TALK}", f"还有 2 名党员{NO_TALK}", "书记还没有记有理由的重点谈话")
+OWN_HERE = (f"支部委员之间还有 2 对{NO_TALK}", f"还有 2 名党员{NO_TALK}")
+ALL_THERE = ("还没有一次记有到会人员和相互交流情况的集中学习", "还有 2 种必读文件没有组织学习", "还有 3 名党员没有学完必读文件，也没有补学")
 LINK_HERE, LINK_THERE = "/cycles/2024/branches/D0101", "/cycles/2024/branches/D0201"
 DAY_HERE, DAY_THERE = "2024年12月31日（星期二）", "2024年12月30日（星期一）"
 
@@ -107,7 +102,6 @@ def help_was_promised(session: Session, here: Process, there: Process) -> None:
         for day in days:
             body = {"due_on": date(2025, 1, day), "what": "联系工会帮助"}
             record_follow_up(session, process, talk, body, by=caller(session, talker), now=NOW)
-    queue(session, "2025-01-09")
 
 
 def measures_are_under_way(session: Session, here: Process, there: Process) -> None:
@@ -118,12 +112,10 @@ def measures_are_under_way(session: Session, here: Process, there: Process) -> N
 
 def measures_come_near(session: Session, here: Process, there: Process) -> None:
     measures_are_under_way(session, here, there)
-    queue(session, "2025-06-30")
 
 
 def measures_are_over(session: Session, here: Process, there: Process) -> None:
     measures_are_under_way(session, here, there)
-    queue(session, "2025-07-08")
 
 
 JUNE, JULY = "应于2025年6月30日（星期一）完成", "应于2025年7月1日（星期二）完成"
@@ -143,8 +135,8 @@ def of_measures(kinds: tuple[str, str], days: tuple[str, str], written_on: date)
 def of_an_assessment(recipient: str, branch: str, code: str, other: str) -> Iterator[Told]:
     """Give the letter about a secretary's own duties in the assessment by the office's day."""
     says = ("党委考核支部", "述职与材料汇集", "2025年2月12日（星期三）", "还有1天", "需要您办理的事项")
-    link, duties = f"/cycles/2024/assessments/{code}", ("【R1】（还差1项）",)
-    yield Told("due-1", recipient, branch, link, says, (other, "R2"), duties, date(2025, 2, 11))
+    link, duties = f"/cycles/2024/assessments/{code}", ("书记还没有提交述职报告",)
+    yield Told("due-1", recipient, branch, link, says, (other, "书面述职"), duties, date(2025, 2, 11))
 
 
 def the_office_has_a_day(session: Session, here: Process, there: Process) -> None:
@@ -152,12 +144,10 @@ def the_office_has_a_day(session: Session, here: Process, there: Process) -> Non
     days = {**dict.fromkeys(DEADLINES, date(2025, 6, 30)), Stage.COLLECTING: date(2025, 2, 12)}
     change_deadlines(session, cycle, days, seen=cycle.version, now=NOW)
     session.expire_all()
-    queue(session, "2025-02-11")
 
 
 def a_week_begins(session: Session, here: Process, there: Process) -> None:
     stand_at(session, here, Stage.RATING)
-    queue(session, "2025-01-06")
 
 
 # ── letters of an act ─────────────────────────────────────────────────────────────────────────
@@ -193,6 +183,22 @@ def one_reason_is_agreed_to_and_one_is_not(session: Session, here: Process, ther
     tell_decided(session, there, refused, now=NOW, base_url=BASE)
 
 
+def both_are_accepted(session: Session, here: Process, there: Process) -> None:
+    for process in (here, there):
+        stand_at(session, process, Stage.FILED)
+        move(session, process, Trigger.ACCEPT, by=caller(session, "office"), now=NOW, seen=process.version, base_url=BASE)
+
+
+def an_excuse_is_confirmed(session: Session, here: Process, there: Process) -> None:
+    for process, staff_no in ((here, "w5"), (there, "w10")):
+        row = participant(session, process.id, staff_no)
+        tell_excuse_confirmed(session, process, row, now=NOW, base_url=BASE)
+
+
+def a_year_is_published(session: Session, here: Process, there: Process) -> None:
+    tell_year_published(session, here.cycle, now=NOW, base_url=BASE)
+
+
 DECISION = {
     "held_on": date(2024, 12, 18),
     "number": "党委会〔2024〕12号",
@@ -224,6 +230,11 @@ DESK = Desk(now=NOW, base_url=BASE, hours=48)
 def one_is_invited_and_one_forgot(session: Session, here: Process, there: Process) -> None:
     invite(session, STAFF_NO["王五"], desk=DESK)
     forget_password(session, STAFF_NO["吴十"], desk=DESK)
+
+
+def to_both(kind: str, *says: str) -> Iterator[Told]:
+    yield Told(kind, "张三", HERE, LINK_HERE, says)
+    yield Told(kind, "赵六", THERE, LINK_THERE, says)
 
 
 CASES = (
@@ -263,7 +274,7 @@ CASES = (
                 None,
                 "/cycles/2024/assessments",
                 ("党委考核支部", "2025年2月12日（星期三）", "还有1天", "述职与材料汇集：2个"),
-                duties=("【R2】（还差2项）",),
+                duties=("还没有确定现场述职或者书面述职（2个党支部）",),
                 written_on=date(2025, 2, 11),
             ),
             *of_an_assessment("张三", HERE, "D0101", THERE),
@@ -291,7 +302,7 @@ CASES = (
                 "张三",
                 HERE,
                 LINK_HERE,
-                ("“谈心谈话”", "第2轮", "2025年2月10日（星期一）", "退回理由：谈话记录不完整"),
+                ("《情况表》及有关材料退回修改", "“谈心谈话”", "2025年2月10日（星期一）", "退回理由：谈话记录不完整"),
                 ("没有签到", "2025年2月11日"),
             ),
             Told(
@@ -299,7 +310,7 @@ CASES = (
                 "赵六",
                 THERE,
                 LINK_THERE,
-                ("“集中学习”", "第2轮", "2025年2月11日（星期二）", "退回理由：没有签到"),
+                ("《情况表》及有关材料退回修改", "“集中学习”", "2025年2月11日（星期二）", "退回理由：没有签到"),
                 ("谈话记录", "2025年2月10日"),
             ),
         ),
@@ -307,14 +318,14 @@ CASES = (
     Case(
         one_reason_is_agreed_to_and_one_is_not,
         (
-            Told("waiver-approved", "张三", HERE, LINK_HERE, ("【K2】", "已批准"), ("出国", "未予接受", "E4")),
+            Told("waiver-approved", "张三", HERE, LINK_HERE, ("普遍进行一次", "已同意"), ("出国", "未予同意", "思想基础")),
             Told(
                 "waiver-rejected",
                 "赵六",
                 THERE,
                 LINK_THERE,
-                ("【E4】", "未予接受", "理由：可以补学"),
-                ("病休", "已批准", "K2"),
+                ("思想基础。", "未予同意", "理由：可以补学"),
+                ("病休", "已同意", "普遍进行一次"),
             ),
         ),
     ),
@@ -337,6 +348,9 @@ CASES = (
             Told("published", "赵六", THERE, "/cycles/2024/assessments/D0201", ("2024年度", OF_SCHOOL)),
         ),
     ),
+    Case(both_are_accepted, tuple(to_both("accepted", "已接收"))),
+    Case(an_excuse_is_confirmed, tuple(to_both("excuse-confirmed", "1名党员"))),
+    Case(a_year_is_published, tuple(to_both("year-published", "工作方案", "集中学习：2024年12月25日（星期三）", "报送：2025年1月26日（星期日）"))),
     Case(
         one_is_invited_and_one_forgot,
         (

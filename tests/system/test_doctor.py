@@ -29,6 +29,7 @@ RIGHT = {
     "base_url": "https://zhibu.example.edu.cn",
     "smtp_url": "smtp://mail.example.edu.cn:25",
     "mail_from": "zhibu@example.edu.cn",
+    "contact": "党委办公室 0371-00000000",
     "database_url": "postgresql://db.example.edu.cn/zhibu",
 }
 CHINESE = re.compile(r"[\u3000-\u9fff\uff00-\uffef]")
@@ -80,9 +81,9 @@ def test_a_school_where_all_is_well(engine: Engine, database_url: str, newest: s
     with transaction(engine, actor="worker") as session:
         beat(session, now())
     found = look(database_url, newest=newest)
-    assert found.keys() == {"数据库", "时钟", "角色", "迁移", "后台", "密钥", "地址", "邮件", "日历"}
+    assert found.keys() == {"数据库", "时钟", "角色", "迁移", "后台", "密钥", "地址", "邮件", "联系方式", "日历"}
     assert [each for those in found.values() for each in those if each.state is State.BROKEN] == []
-    assert [each.state for name, those in found.items() if name != "日历" for each in those] == [State.OK] * 8
+    assert [each.state for name, those in found.items() if name != "日历" for each in those] == [State.OK] * 9
 
 
 def test_a_database_that_is_away_is_told_and_the_rest_is_looked_at_all_the_same() -> None:
@@ -243,3 +244,10 @@ def test_the_command_ends_with_1_when_something_is_broken_and_with_0_when_there_
 def test_the_command_looks_at_an_embedded_database_too(project: Path, tmp_path: Path) -> None:
     code, states = doctor(project, ZHIBU_DATA_DIR=str(tmp_path))
     assert (code, states["数据库"], states["角色"], states["迁移"]) == (1, "正常", "正常", "故障")
+
+
+def test_letters_that_do_not_say_whom_to_ask_are_warned_of() -> None:
+    [set_] = look()["联系方式"]
+    assert (set_.state, "党委办公室 0371-00000000" in set_.said) == (State.OK, True)
+    [missing] = look(contact=None)["联系方式"]
+    assert (missing.state, "ZHIBU_CONTACT" in missing.said) == (State.WARNING, True)

@@ -27,7 +27,7 @@ from tests.support.rosters import a_school_roster
 from workflow.foundation.database import engine_for
 from workflow.foundation.settings import read_settings
 from workflow.foundation.vocabulary import SCHOOL_ZONE
-from workflow.reminders.when import nearest_reminder
+from workflow.reminders.when import goes_at, nearest_reminder
 
 pytestmark = pytest.mark.slow
 YEAR = "/cycles/2024"
@@ -91,7 +91,9 @@ def school(project: Path, tmp_path: Path, superuser: str, template: str, databas
 
 
 TODAY = datetime.now(SCHOOL_ZONE).date()
-DEADLINES = {"study": TODAY + timedelta(days=2), "talks": TODAY + timedelta(days=3), "report": TODAY + timedelta(days=30)}
+DEADLINES = {"study": TODAY + timedelta(days=20), "talks": TODAY + timedelta(days=25), "report": TODAY + timedelta(days=40)}
+REMINDED = goes_at(DEADLINES["talks"], 3, {})
+"""A later day than today, on which the stages are entered: nobody is reminded then."""
 
 
 def _wait_until_ready(port: int) -> None:
@@ -235,17 +237,20 @@ def is_reminded_of_it(walker: Walker, mail: MailServer, last: str) -> None:
 
     It tells the secretary their own duty and has nobody else's name.
     """
-    tick_at(walker.school, mail, at_ten(TODAY))
+    tick_at(walker.school, mail, REMINDED)
     branch, secretary = walker.row["branch"], walker.people[0]["name"]
-    [letter] = [each for each in mail.received if branch["name"] in each["Subject"] and secretary in str(each["To"])]
+    ours = [each for each in mail.received if branch["name"] in each["Subject"] and secretary in str(each["To"])]
+    began, letter = sorted(ours, key=lambda each: "谈心谈话" in each["Subject"])
+    assert "已开始" in began["Subject"]
     text = letter.get_body(("plain",)).get_content()  # type: ignore[union-attr]
     assert "谈心谈话" in text
-    assert "还差1项" in text
+    assert "还有 1 名党员没有谈心谈话记录" in text
     assert walker.others[last] not in text
     ledger = ok(walker.office.get(f"{YEAR}/letters", params={"branch": branch["code"], "recipient": walker.leaders[0]}))["items"]
     # Before a weekend a reminder nearer to the deadline may be due already.
-    nearest = nearest_reminder(DEADLINES["talks"], at_ten(TODAY), {}, (7, 3, 1))
-    assert [(each["kind"], each["state"]) for each in ledger] == [(f"due-{nearest}", "sent")]
+    nearest = nearest_reminder(DEADLINES["talks"], REMINDED, {}, (7, 3, 1))
+    assert [(each["kind"], each["state"]) for each in ledger] == [("year-published", "sent"), ("reminders", "sent")]
+    assert [each["kind"] for each in ledger[1]["items"]] == [f"due-{nearest}"]
 
 
 def is_returned_and_advances_again(walker: Walker, mail: MailServer) -> None:

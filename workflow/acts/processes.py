@@ -37,6 +37,7 @@ from workflow.rules.evidence import must_be_unaccepted, record_of, reject
 from workflow.rules.kinds import ProcessKind
 from workflow.rules.records import REASON
 from workflow.rules.requirement import Waiver
+from workflow.rules.telling import tell_excuse_confirmed
 from workflow.year.cycle import Cycle, Extension, Lock, Participant, StageChange, cycle_by_year, processes_of
 from workflow.year.deadlines import extend, must_lie_ahead, past_due_ok
 from workflow.year.roll import RollSchema, amend_roll, confirm_excuse, participant, withdraw_excuse
@@ -189,6 +190,11 @@ def _and_the_line(does: Callable[[Call[Participant], Sent], object]) -> Callable
     return done
 
 
+def _confirm_excuse(call: Call[Participant], sent: Sent) -> None:
+    confirm_excuse(call.session, call.process, call.on, by=call.by)
+    tell_excuse_confirmed(call.session, call.process, call.on, now=call.now, base_url=call.base_url)
+
+
 # ── of each kind ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -259,7 +265,7 @@ def _excusing(kind: ProcessKind) -> dict[str, Act[Participant, Participant]]:
     act = partial(_act, kind, on=_line, link="roll")
     change = _and_the_line(_change_line)
     withdraw = _and_the_line(lambda call, sent: withdraw_excuse(call.session, call.process, call.on))
-    confirm = _and_the_line(lambda call, sent: confirm_excuse(call.session, call.process, call.on, by=call.by))
+    confirm = _and_the_line(_confirm_excuse)
     changing = {"sends": RollSchema(partial=True), "wants_version": True}
     return {
         "change": act("change_roll_line", "改动名册一行", "change a line of the roll", Action.EDIT_ROLL, change, **changing),

@@ -39,6 +39,7 @@ from workflow.rules.acts import (
     Done,
 )
 from workflow.rules.records import REASON
+from workflow.rules.telling import tell_year_published
 from workflow.year.amendments import Additions, Touched, amend_plan, due_days, touched_by
 from workflow.year.cycle import Cycle, cycle_by_year
 from workflow.year.deadlines import STAGES_WITH_A_DAY, change_deadlines, must_lie_ahead, past_due_ok
@@ -146,6 +147,12 @@ def _close(call: Call[Cycle], sent: Sent) -> None:
     close_cycle(call.session, call.on, now=call.now, leave_open=sent["leave_open"], reason=sent.get("reason"))
 
 
+def _publish(call: Call[Cycle], sent: Sent) -> int:
+    opened = publish(call.session, call.on, now=call.now)
+    tell_year_published(call.session, call.on, now=call.now, base_url=call.base_url)
+    return opened
+
+
 def _reopen(call: Call[Cycle], sent: Sent) -> None:
     reopen_cycle(call.session, call.on, reason=sent["reason"], now=call.now)
     rolls_follow(call.session, now=call.now)
@@ -235,7 +242,7 @@ CHANGE_DEADLINES: Act[Cycle, Done] = Act(
 AMEND_PLAN: Act[Cycle, Done] = Act(
     "amend_plan", "补充通知", "amend the plan of a published year", Action.WRITE_CYCLES, _amend, on=_held, sends=AmendmentSchema()
 )
-PUBLISH_YEAR = _act("publish_year", "发布年度", "publish a year", lambda call, sent: publish(call.session, call.on, now=call.now))
+PUBLISH_YEAR = _act("publish_year", "发布年度", "publish a year", _publish)
 REREAD_YEAR = _act("reread_year", "重新读取方案", "read the plan of a draft again", _reread)
 DROP_YEAR: Act[Cycle, None] = Act(
     "drop_year", "删除年度草稿", "drop a draft", Action.WRITE_CYCLES, lambda call, sent: drop(call.session, call.on), on=_held

@@ -41,6 +41,8 @@ class Settings(BaseModel):
     smtp_url: str | None = None
     """``smtp://[user:password@]host:port``, or ``smtps://`` for TLS from the first byte."""
     mail_from: str = "zhibu@localhost"
+    contact: str | None = None
+    """The office's name and telephone, with which letters end: 党委办公室 0371-00000000."""
     secret_key: SecretStr | None = None
     base_url: str | None = None
     """The address where people reach the service, as the links in letters have it."""

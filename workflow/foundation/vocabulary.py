@@ -339,4 +339,5 @@ class LetterState(Word):
     FAILED = "failed", "被拒收"
     UNKNOWN = "unknown", "结果不明"
     NO_ADDRESS = "no_address", "没有邮箱"
+    GONE = "gone", "已停用或离校"
     MOOT = "moot", "已无需要"

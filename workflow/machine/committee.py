@@ -21,9 +21,10 @@ from workflow.foundation.vocabulary import ENDED, Role, Stage, Trigger, local_da
 from workflow.machine.process import move_together
 from workflow.mail import letters
 from workflow.mail.letters import kind_link
-from workflow.mail.outbox import NewLetter, enqueue
+from workflow.mail.outbox import NewLetter
 from workflow.people.access import Action, Caller
 from workflow.people.organisation import holders_of
+from workflow.people.recipients import tell
 from workflow.rules.acts import (
     Act,
     AnyAct,
@@ -44,7 +45,7 @@ def enter(session: Session, cycle: Cycle, body: Sent, *, by: Caller, now: dateti
     """
     decision = enter_decision(session, cycle, body, by=by, now=now)
     today = local_day(now)
-    enqueue(
+    tell(
         session,
         [
             NewLetter(

@@ -30,7 +30,6 @@ from workflow.machine.gate import Unmet, blocking, blocking_together
 from workflow.machine.kinds import KINDS
 from workflow.machine.rolls import settle_where_rated
 from workflow.mail import letters
-from workflow.mail.outbox import retire_reminders
 from workflow.people.access import Caller
 from workflow.rules.acts import must_not_be_their_branch
 from workflow.rules.moves import Move, moves_around
@@ -294,9 +293,11 @@ def _fire(
     again = [each.id for each, source in zip(processes, sources, strict=True) if source in ENDED[each.kind] and target in WORKING_STAGES[each.kind]]
     bring_into_step(session, again, now=now)
     settle_where_rated(session, again)
+    written = {row.process_id: row for row in rows}
     if opens_round:
-        _tell_returned(session, processes, reason or "", now=now, base_url=base_url)
-    retire_reminders(session, [process.id for process in processes])
+        _tell_returned(session, processes, written, reason or "", now=now, base_url=base_url)
+    if trigger is Trigger.ACCEPT:
+        _tell_accepted(session, processes, written, now=now, base_url=base_url)
     return list(rows)
 
 
@@ -313,13 +314,27 @@ def _late(trigger: Trigger, now: datetime) -> object:
     return Process.late if trigger is Trigger.ACCEPT else False
 
 
-def _tell_returned(session: Session, processes: Sequence[Process], reason: str, *, now: datetime, base_url: str) -> None:
-    """Tell secretary and deputy that their branch was returned: to which stage, why, until when."""
+def _tell_returned(
+    session: Session, processes: Sequence[Process], made: Mapping[int, StageChange], reason: str, *, now: datetime, base_url: str
+) -> None:
+    """Tell secretary and deputy that material was returned: to which stage, why, until when."""
 
     def says(process: Process) -> dict[str, object]:
-        return {"stage": process.stage, "round": process.round, "reason": reason, "due_on": process.due_on, "kind": process.kind}
+        filed = made[process.id].source in ENDED[process.kind]
+        return {"stage": process.stage, "reason": reason, "due_on": process.due_on, "filed": filed, "kind": process.kind}
 
-    tell_leaders(session, processes, letters.RETURNED, letters.Returned, now=now, base_url=base_url, due=True, says=says)
+    record = {process_id: change.id for process_id, change in made.items()}
+    tell_leaders(session, processes, letters.RETURNED, letters.Returned, now=now, base_url=base_url, due=True, record=record, says=says)
+
+
+def _tell_accepted(session: Session, processes: Sequence[Process], made: Mapping[int, StageChange], *, now: datetime, base_url: str) -> None:
+    """Tell secretary and deputy that the office has accepted what they filed."""
+    record = {process_id: change.id for process_id, change in made.items()}
+
+    def says(process: Process) -> dict[str, object]:
+        return {"kind": process.kind}
+
+    tell_leaders(session, processes, letters.ACCEPTED, letters.Accepted, now=now, base_url=base_url, record=record, says=says)
 
 
 def moves_made(session: Session, process_id: int, *, after: int = 0, limit: int = 200) -> Sequence[StageChange]:

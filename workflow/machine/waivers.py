@@ -116,10 +116,10 @@ def take_back(process: Process, waiver: Waiver, *, by: str, now: datetime, reaso
 def tell_decided(session: Session, process: Process, waiver: Waiver, *, now: datetime, base_url: str) -> None:
     """Tell secretary and deputy the office's decision on a reason.
 
-    The letter names the clause, and the reason of a refusal; never the people whom the reason
+    The letter quotes the clause, and the reason of a refusal; never the people whom the reason
     covers.
     """
-    clause = BY_NAME[waiver.requirement].clause
+    requirement = BY_NAME[waiver.requirement]
     tell_leaders(
         session,
         [process],
@@ -129,8 +129,8 @@ def tell_decided(session: Session, process: Process, waiver: Waiver, *, now: dat
         base_url=base_url,
         record=waiver.id,
         says=lambda process: {
-            "clause": clause,
-            "sentence": process.cycle.sentence(clause),
+            "stage": requirement.stage,
+            "sentence": process.cycle.sentence(requirement.clause),
             "refused_because": waiver.rejected_reason,
             "kind": process.kind,
         },

@@ -1,20 +1,15 @@
-"""Letters (信件): the words of all mail from the product, in the language of an office.
+"""Letters (通知邮件): the words of all mail from the product, in the language of an office.
 
 A letter names the recipient's own duty and a link: never other people, levels, or what was said in
 a talk. It is made of plain values, so that the same values give the same letter; the message around
-it is built when it is sent.
+it, with the office's name and telephone, is built when it is sent (``message.py``).
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from email.headerregistry import Address
-from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import parseaddr
+from datetime import date
 from typing import ClassVar
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
@@ -24,13 +19,15 @@ from workflow.foundation.vocabulary import MAIN, Kind, Stage, Trigger
 REMINDER, OVERDUE = "due-", "overdue-"
 OF_A_DEADLINE = (REMINDER, OVERDUE)
 """The beginnings of kinds that a move makes moot; the days before or after the day follow."""
-RETURNED = "returned"
+REMINDERS = "reminders"
+"""The letter of a person and a day, whose items are of the kinds of the reminders."""
+RETURNED, ACCEPTED = "returned", "accepted"
 WAIVER_APPROVED, WAIVER_REJECTED = "waiver-approved", "waiver-rejected"
+EXCUSE_CONFIRMED = "excuse-confirmed"
 DECISION_ENTERED, PUBLISHED = "decision-entered", "published"
+YEAR_PUBLISHED = "year-published"
 
-OFFICE = "党委办公室"
 _WEEKDAYS = "一二三四五六日"
-_ADDRESS = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+@[\w.-]+", re.ASCII)
 
 
 def reminder_kind(days_before: int) -> str:
@@ -62,11 +59,11 @@ class Rendered:
 
 @dataclass(frozen=True)
 class Duty:
-    """The count of what is missing of one clause, with the plan's sentence, without names."""
+    """A duty: one requirement that is not met, in the words of its refusal without names."""
 
-    clause: str
-    sentence: str
-    count: int
+    said: str
+    branches: int | None = None
+    """The number of branches that it is missing of, in a letter on many."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +75,13 @@ class Addressed:
     recipient: str
     today: date
     link: str
+    instead: bool = False
+    """True if the office gets it: the branch has no secretary or deputy who could read it."""
+
+    @property
+    def leads_somewhere(self) -> bool:
+        """True if the link has an address: a command may be run where none is set."""
+        return "://" in self.link
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,24 +151,62 @@ class OfficeReminder(OfADueDay):
 
 @dataclass(frozen=True, kw_only=True)
 class Returned(Addressed):
-    """A letter about a branch that the office has returned to an earlier stage (退回).
+    """A letter about material that the office has returned to an earlier stage (退回修改).
 
-    ``due_on`` is the branch's new day, if any.
+    ``due_on`` is the branch's new day, if any; ``filed`` is true if it was filed before.
     """
 
     template = "returned"
     branch: str
     year: int
     stage: Stage
-    round: int
     reason: str
     due_on: date | None
+    filed: bool
+    kind: Kind = MAIN
+
+    @property
+    def material(self) -> str:
+        if self.kind is not MAIN:
+            return "述职考核材料"
+        return "《情况表》及有关材料" if self.filed else f"“{self.stage.zh}”环节的材料"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accepted(Addressed):
+    """A letter about what a branch has filed and the office has accepted (已接收)."""
+
+    template = "accepted"
+    branch: str
+    year: int
+    kind: Kind = MAIN
+
+
+@dataclass(frozen=True, kw_only=True)
+class YearPublished(Addressed):
+    """A letter at the beginning of a year (年度发布): the plan's title, and each stage's day."""
+
+    template = "year_published"
+    branch: str
+    year: int
+    title: str
+    days: Sequence[tuple[Stage, date]]
+    kind: Kind = MAIN
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExcuseConfirmed(Addressed):
+    """A letter about an excuse that the office has confirmed (不参加已确认), never whose."""
+
+    template = "excuse_confirmed"
+    branch: str
+    year: int
     kind: Kind = MAIN
 
 
 @dataclass(frozen=True, kw_only=True)
 class WaiverDecided(Addressed):
-    """A letter about the office's approval or refusal of a waiver (豁免审批).
+    """A letter about the office's approval or refusal of a waiver (情况说明的批复).
 
     A refusal has its reason. Never the people whom the waiver covers.
     """
@@ -172,14 +214,14 @@ class WaiverDecided(Addressed):
     template = "waiver_decided"
     branch: str
     year: int
-    clause: str
+    stage: Stage
     sentence: str
     refused_because: str | None
     kind: Kind = MAIN
 
     @property
     def decision(self) -> str:
-        return "已批准" if self.refused_because is None else "未予接受"
+        return "已同意" if self.refused_because is None else "未予同意"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -222,6 +264,14 @@ class MeasureDue(Counted):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Gathered(Addressed):
+    """A letter of several reminders to one person on one day (当日提醒)."""
+
+    template = "reminders"
+    items: Sequence[Rendered]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Digest(OfADay):
     """A letter on the office's week (每周汇总).
 
@@ -243,53 +293,6 @@ class Digest(OfADay):
     """
 
 
-class NotAnAddress(ValueError):
-    """A recipient's address that is no mail address."""
-
-
-def sendable(words: Rendered, *, recipient: str, address: str) -> Rendered:
-    """Return the words of a letter. Raises the errors that its message would raise when sent.
-
-    A header fails on text that looks like an encoded word, or cannot be printed: only that is
-    tried, since a message costs ten times the words. A wrong address is left for the sender to
-    find.
-    """
-    header = f"{_one_line(recipient)}{words.subject}"
-    if _ADDRESS.fullmatch(address) and ("=?" in header or not header.isprintable()):
-        mail = message(
-            sender="zhibu@localhost",
-            recipient=recipient,
-            address=address,
-            words=words,
-            message_id="never-sent",
-            written_at=datetime(2000, 1, 1, tzinfo=UTC),
-        )
-        mail.as_bytes()
-    return words
-
-
-def message(*, sender: str, recipient: str, address: str, words: Rendered, message_id: str, written_at: datetime) -> EmailMessage:
-    """Build one message to one recipient, as it goes to the mail server.
-
-    Sent again it is the same to the byte except for its boundary. The Message-ID is the row's, in
-    the sender's domain. Raises NotAnAddress.
-    """
-    if not _ADDRESS.fullmatch(address):
-        raise NotAnAddress("not an address")
-    name, plain = parseaddr(sender)
-    mail = EmailMessage(policy=SMTP)
-    mail["From"] = Address(name or OFFICE, addr_spec=plain)
-    mail["To"] = Address(_one_line(recipient), addr_spec=address)
-    mail["Subject"] = words.subject
-    mail["Date"] = written_at
-    mail["Message-ID"] = f"<{message_id}@{plain.rpartition('@')[2]}>"
-    # This stops automatic replies, such as holiday notices.
-    mail["Auto-Submitted"] = "auto-generated"
-    mail.set_content(words.text, cte="base64")
-    mail.add_alternative(words.html, subtype="html", cte="base64")
-    return mail
-
-
 def _chinese_day(day: date) -> str:
     """2025年1月26日（星期日）"""
     return f"{day.year}年{day.month}月{day.day}日（星期{_WEEKDAYS[day.weekday()]}）"
@@ -303,15 +306,26 @@ _environment = Environment(
     lstrip_blocks=True,
 )
 _environment.filters["day"] = _chinese_day
+_environment.filters["here"] = lambda letter: f"{'' if letter.instead else '您所在的'}{letter.branch}"
 
 
 def render(letter: Addressed) -> Rendered:
     """Write a letter in its template's words."""
-    parts = (f"{letter.template}.{part}" for part in ("subject.txt", "txt", "html"))
-    subject, text, html = (_environment.get_template(part).render(letter=letter) for part in parts)
-    return Rendered(_one_line(subject), text.strip() + "\n", html.strip() + "\n")
+    return _rendered(letter, frame="letter")
 
 
-def _one_line(text: str) -> str:
-    # A line break would end the header.
+def render_item(letter: Addressed) -> Rendered:
+    """Write a letter as one item of another: without greeting and signature."""
+    return _rendered(letter, frame="item")
+
+
+def _rendered(letter: Addressed, *, frame: str) -> Rendered:
+    subject, text, html = (_environment.get_template(f"{letter.template}.{part}") for part in ("subject.txt", "txt", "html"))
+    title = one_line(subject.render(letter=letter))
+    given = {"letter": letter, "frame": frame, "subject": title}
+    return Rendered(title, text.render(given).strip() + "\n", html.render(given).strip() + "\n")
+
+
+def one_line(text: str) -> str:
+    """Join the lines of a text: a line break would end a header."""
     return " ".join(text.split())

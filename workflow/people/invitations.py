@@ -144,6 +144,7 @@ def _write(session: Session, accounts: Sequence[Account], kind: str, desk: Desk)
                 words=_words(account.person, kind, code, desk),
                 # Each link is a letter of its own.
                 round=row.id,
+                record=row.id,
             )
             for account, code, row in zip(accounts, codes, rows, strict=True)
         ],

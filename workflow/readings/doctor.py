@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from sqlalchemy import Connection, select, text, union_all
+from sqlalchemy import Connection, and_, func, select, text, union_all
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlalchemy.orm import Session
 
@@ -24,7 +24,9 @@ from workflow.foundation.settings import PREFIX, Settings
 from workflow.foundation.vocabulary import SCHOOL_ZONE, Word
 from workflow.mail.aside import LetterAside
 from workflow.mail.heartbeat import heartbeat
-from workflow.mail.outbox import CONTENT, Letter
+from workflow.mail.items import LetterItem
+from workflow.mail.outbox import Letter
+from workflow.mail.sending import CONTENT
 from workflow.people.organisation import Branch
 from workflow.year.cycle import Process
 
@@ -49,6 +51,7 @@ LETTERS = Words("信件", "letters")
 SECRET = Words("密钥", "secret key")
 ADDRESS = Words("地址", "address")
 MAIL = Words("邮件", "mail")
+CONTACT = Words("联系方式", "contact")
 CALENDAR = Words("日历", "calendar")
 
 
@@ -109,6 +112,7 @@ def examine(
     yield _secret(settings)
     yield _base_url(settings)
     yield from _mail(settings, greet)
+    yield _contact(settings)
     yield from _calendar(clock())
 
 
@@ -228,9 +232,13 @@ def _worker(connection: Connection, now: datetime) -> Finding:
 def _letters(connection: Connection) -> Iterator[Finding]:
     """Report the letters that are put aside: kind, branch, and the type of the error."""
     aside = select(LetterAside.key, LetterAside.kind, LetterAside.error, LetterAside.process_id)
-    stuck = select(Letter.key, Letter.kind, Letter.error, Letter.process_id).where(
-        Letter.next_at.is_not(None),
-        Letter.error.startswith(CONTENT),
+    of_letter = and_(LetterItem.letter_id == Letter.id, ~LetterItem.left_out)
+    names = ("key", "kind", "process_id")
+    key, kind, process_id = (func.coalesce(getattr(LetterItem, name), getattr(Letter, name)).label(name) for name in names)
+    stuck = (
+        select(key, kind, Letter.error, process_id)
+        .outerjoin_from(Letter, LetterItem, of_letter)
+        .where(Letter.next_at.is_not(None), Letter.error.startswith(CONTENT))
     )
     both = union_all(aside, stuck).subquery()
     of_branch = (
@@ -302,6 +310,13 @@ def _mail(settings: Settings, greet: Callable[[], None]) -> Iterator[Finding]:
         yield warning(MAIL, Words(zh, en))
         return
     yield ok(MAIL, Words("邮件服务器有应答", "the mail server answers"))
+
+
+def _contact(settings: Settings) -> Finding:
+    if not settings.contact:
+        en = f"{PREFIX}CONTACT is missing: letters do not say whom to ask; please give the office's name and telephone"
+        return warning(CONTACT, Words(f"缺少 {PREFIX}CONTACT：信末没有可以询问的电话，如 党委办公室 0371-00000000", en))
+    return ok(CONTACT, Words(f"信末写明：{settings.contact}", "letters say whom to ask"))
 
 
 def _calendar(now: datetime) -> Iterator[Finding]:

@@ -1,11 +1,14 @@
 """Reminders (提醒): the letters that are due at a moment, derived from days and requirements.
 
-Nothing remembers what was planned. All go from nine in the morning; after a gap only the nearest
-one is written, never the missed ones too.
+Nothing remembers what was planned. They go from half past eight to six on working days. All that a
+person is told on a local day is one letter; its items are told once. After a gap only the nearest
+reminder of a day is told, never the missed ones too.
 
 * A deadline: seven, three and one day before a process must be done, and on the day itself; for a
   day off the reminder goes on the working day before it. Secretary and deputy get theirs while the
-  stage stands open, even with nothing missing; others who must act get their own.
+  stage stands open, even with nothing missing; others who must act get their own. Nobody gets any
+  on the day on which the stage was entered or its day was changed. The office gets those of a
+  branch that has nobody to read them.
 * A day that is the office's own (党办的期限): as often, one letter to each of the office for all
   branches that it must bring on by then.
 * Overdue (逾期), to the same people: the day after, and then every seven days until the branch has
@@ -16,42 +19,39 @@ one is written, never the missed ones too.
 * Measures (整改措施), to their owner while they are under way: as for a deadline, before the day and
   after it, also when the branch has filed or the year is closed.
 * The office's week (每周汇总): on the first working day of the week, to everyone of the office.
+
+``writing.py`` writes a letter when it is sent, from the items that are still true then.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from itertools import groupby
 
 import structlog
-from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from workflow.foundation.calendar import overrides_of
-from workflow.foundation.database import any_of, in_short, is_away
+from workflow.foundation.calendar import overrides_of, working_day_on_or_after
+from workflow.foundation.database import in_short, is_away
 from workflow.foundation.vocabulary import SCHOOL_ZONE, local_day
 from workflow.machine.gate import duties
-from workflow.mail.aside import LetterAside, Unwritten, letters_aside, put_aside, take_up
+from workflow.mail.aside import LetterAside, letters_aside, take_up
+from workflow.mail.items import close_days_before, gather, told, waiting
 from workflow.mail.letters import OF_A_DEADLINE
-from workflow.mail.outbox import (
-    AT_ONCE,
-    NewLetter,
-    enqueue,
-    fates,
-    newest_letter,
-    retire_reminders_except,
-)
+from workflow.mail.outbox import AT_ONCE
+from workflow.people.recipients import gone_among
 from workflow.reminders.deadlines import near_processes, of_deadlines
-from workflow.reminders.due import STANDING, Due, ProcessState, ReminderSource, TickMoment, Topic
+from workflow.reminders.due import Due, ReminderSource, TickMoment, Topic
 from workflow.reminders.follow_ups import FOLLOW_UPS
 from workflow.reminders.measures import MEASURES
 from workflow.reminders.office import days_of_the_office, of_the_office
 from workflow.reminders.week import WEEK
 from workflow.reminders.when import OPENING
-from workflow.year.cycle import Cycle, Process
+from workflow.year.cycle import Cycle
 from workflow.year.deadlines import reminder_days
 
 Begin = Callable[[], AbstractContextManager[Session]]
@@ -79,25 +79,24 @@ SOURCES = (ReminderSource(OF_A_DEADLINE, _deadlines), FOLLOW_UPS, MEASURES, WEEK
 class Derived:
     """All reminders of a moment, from the sources that could be derived."""
 
+    at: TickMoment
     kinds: list[str] = field(default_factory=list)
     reminders: set[str] = field(default_factory=set)
-    """The keys of the reminders, without their recipients.
-
-    Any other waiting letter of these kinds is out of date.
-    """
+    """The keys of the reminders, without their recipients; all others of these kinds are over."""
     letters: list[Due] = field(default_factory=list)
-    """The letters of the reminders, those queued or sent already too; none before nine."""
+    """The items of the reminders, those told already too; none outside the hours."""
     failed: list[Exception] = field(default_factory=list)
 
     def is_over(self, aside: LetterAside) -> bool:
-        """Tell whether a letter that was put aside is not wanted any more."""
+        """Tell whether an item that was put aside is not wanted any more."""
         told = aside.key.rpartition(":")[0] in self.reminders
         return aside.kind.startswith(tuple(self.kinds)) and not told
 
 
 def derive(session: Session, now: datetime, *, base_url: str) -> Derived:
     """Derive every reminder once; a source that fails is logged and stops no other."""
-    at, derived = TickMoment(now, overrides_of(session), base_url, reminder_days(session)), Derived()
+    at = TickMoment(now, overrides_of(session), base_url, reminder_days(session))
+    derived = Derived(at)
     for source in SOURCES:
         try:
             with session.begin_nested():
@@ -114,53 +113,70 @@ def derive(session: Session, now: datetime, *, base_url: str) -> Derived:
         derived.reminders |= {each.reminder for each in topics}
         if at.letters_go:
             derived.letters += [each for each in topics if isinstance(each, Due)]
+    gone = gone_among(session, {each.recipient_id for each in derived.letters}, at.today) if derived.letters else set()
+    derived.letters = [replace(each, gone=True) if each.recipient_id in gone else each for each in derived.letters]
     return derived
 
 
 def letters_due(session: Session, now: datetime, *, base_url: str) -> list[Due]:
-    """Derive the letters due at a moment. Raises ExceptionGroup if a source failed."""
+    """Derive the items due at a moment. Raises ExceptionGroup if a source failed."""
     derived = derive(session, now, base_url=base_url)
     _raise(derived.failed)
     return derived.letters
 
 
-def letters_to_come(session: Session, cycle: Cycle, now: datetime) -> set[str]:
-    """List by key the reminders of a year's days that go today and are not queued yet.
+def letters_to_come(session: Session, cycle: Cycle, now: datetime) -> set[int]:
+    """List the people whom a year's days remind when letters go next, from tomorrow on.
 
-    They go from nine o'clock. A day that is changed brings those that were not there before.
+    Nobody is reminded on the day on which a day is changed, so these are the letters it brings.
     """
-    at_nine = datetime.combine(local_day(now), OPENING, tzinfo=SCHOOL_ZONE)
-    at = TickMoment(max(now, at_nine), overrides_of(session), "", reminder_days(session))
-    keys = {each.key for each in _deadlines(session, at) if isinstance(each, Due) and each.cycle_id == cycle.id}
-    return keys - fates(session, list(keys)).keys()
+    overrides = overrides_of(session)
+    day = working_day_on_or_after(local_day(now) + timedelta(days=1), overrides)
+    at = TickMoment(datetime.combine(day, OPENING, tzinfo=SCHOOL_ZONE), overrides, "", reminder_days(session))
+    due = [each for each in _deadlines(session, at) if isinstance(each, Due) and each.cycle_id == cycle.id]
+    known = told(session, [each.key for each in due])
+    return {each.recipient_id for each in due if each.key not in known}
 
 
-def queue_due(begin: Begin, now: datetime, *, base_url: str) -> int:
-    """Queue the reminders that are due and not queued yet; return how many that were.
+@dataclass(frozen=True)
+class Look:
+    """One look at the school: the items due, those told already, and those put aside."""
 
-    1. Derive once, and retire waiting letters that are not wanted any more; one transaction.
-    2. Write and queue new letters, at most 500 to a transaction, in the order of ``enqueue``.
-       A letter whose process has moved on meanwhile is left to the next call, as is the rest
-       of a call that was broken off. One that cannot be written is put aside for an hour.
-    3. Raise ExceptionGroup with the failures; all the rest has been done by then.
-    """
+    derived: Derived
+    known: Mapping[str, object]
+    """The keys of the items that a letter tells."""
+    waiting: Collection[str]
+    """The keys of the items that were to be sent before it: all others are newer than this look."""
+    aside: Mapping[str, LetterAside]
+
+
+def look(begin: Begin, now: datetime, *, base_url: str) -> Look:
+    """Derive once, and end letters of earlier days that did not go; one transaction."""
     with begin() as session:
-        # Before deriving: a letter that another worker queues from now on has newer facts than
-        # ours.
-        newest = newest_letter(session)
+        before = waiting(session)
         derived = derive(session, now, base_url=base_url)
-        known = fates(session, [each.key for each in derived.letters])
-        retire_reminders_except(session, derived.kinds, derived.reminders, up_to=newest)
+        if derived.at.letters_go:
+            close_days_before(session, derived.at.today, now)
+        known = told(session, [each.key for each in derived.letters])
         aside = letters_aside(session)
         take_up(session, [key for key, row in aside.items() if derived.is_over(row)])
-    resting = {key for key, row in aside.items() if row.next_at > now}
-    fresh = [each for each in derived.letters if each.key not in known.keys() | resting]
-    fresh.sort(key=lambda each: (each.process_id or 0, each.key))
-    queued, failed = 0, derived.failed
-    for start in range(0, len(fresh), AT_ONCE):
+    return Look(derived, known, before, aside)
+
+
+def queue(begin: Begin, seen: Look, now: datetime) -> int:
+    """Queue the items that no letter tells yet; return how many that were.
+
+    1. Gather them by recipient, at most 500 to a transaction but a recipient's never apart.
+    2. What a call that was broken off has left is queued by the next one.
+    3. Raise ExceptionGroup with the failures; all the rest has been done by then.
+    """
+    resting = {key for key, row in seen.aside.items() if row.next_at > now}
+    fresh = [each for each in seen.derived.letters if each.key not in seen.known.keys() | resting]
+    queued, failed = 0, list(seen.derived.failed)
+    for some in _by_recipient(fresh):
         try:
             with begin() as session:
-                queued += _queue(session, fresh[start : start + AT_ONCE], aside, now)
+                queued += gather(session, [each.item for each in some], seen.derived.at.today, now)
         except DBAPIError as error:
             if is_away(error):
                 raise
@@ -170,42 +186,22 @@ def queue_due(begin: Begin, now: datetime, *, base_url: str) -> int:
     return queued
 
 
-def _queue(
-    session: Session,
-    due: list[Due],
-    aside: Mapping[str, LetterAside],
-    now: datetime,
-) -> int:
-    """Queue letters whose process is still in the state they were derived from.
-
-    The processes are held until then. So a move either comes first, and the letters are derived
-    anew, or it comes later and retires them.
-    """
-    ids = {each.process_id for each in due if each.process_id is not None}
-    held = select(*STANDING).where(any_of(Process.id, ids)).order_by(Process.id)
-    stand = {ProcessState(*row) for row in session.execute(held.with_for_update(read=True))}
-    unmoved = [each for each in due if each.standing is None or each.standing in stand]
-    written, unwritten = _write(unmoved)
-    for each in unwritten:
-        if each.key not in aside or aside[each.key].error != each.error:
-            log.error("letter-put-aside", letter=each.key, kind=each.kind, error=each.error)
-    put_aside(session, unwritten, now)
-    take_up(session, aside.keys() & {letter.key for letter in written})
-    return enqueue(session, written, now)
+def _by_recipient(fresh: list[Due]) -> Iterator[list[Due]]:
+    batch: list[Due] = []
+    fresh.sort(key=lambda each: (str(each.recipient_id), each.key))
+    for _, theirs in groupby(fresh, key=lambda each: each.recipient_id):
+        of_one = list(theirs)
+        if batch and len(batch) + len(of_one) > AT_ONCE:
+            yield batch
+            batch = []
+        batch += of_one
+    if batch:
+        yield batch
 
 
-def _write(due: list[Due]) -> tuple[list[NewLetter], list[Unwritten]]:
-    written: list[NewLetter] = []
-    unwritten: list[Unwritten] = []
-    for each in due:
-        try:
-            written.append(each.letter)
-        # Errors of any type: they come from the data of a school, and must not cost others their
-        # letters.
-        except Exception as error:
-            kind = type(error).__name__
-            unwritten.append(Unwritten(each.key, each.kind, each.process_id, kind))
-    return written, unwritten
+def queue_due(begin: Begin, now: datetime, *, base_url: str) -> int:
+    """Look, and queue the reminders that are due; return how many items that were."""
+    return queue(begin, look(begin, now, base_url=base_url), now)
 
 
 def _raise(failed: list[Exception]) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from functools import partial
 from typing import NamedTuple
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session, contains_eager, selectinload
 
 from workflow.foundation.database import any_of
@@ -18,12 +18,14 @@ from workflow.machine.asked import BY_NAME
 from workflow.machine.process import moves_from
 from workflow.mail import letters
 from workflow.mail.letters import reminder_kind
-from workflow.people.organisation import Person
+from workflow.people.organisation import Person, holders_of
+from workflow.people.recipients import is_gone
 from workflow.people.substitutes import Substitute, standing
 from workflow.reminders.due import Due, ProcessState, TickMoment, Topic
 from workflow.reminders.when import reason_of, remark_of
 from workflow.rules.telling import process_link
 from workflow.year.cycle import Cycle, Participant, Process
+from workflow.year.plan import words_of
 
 DEADLINE = Words("期限", "the deadline")
 _LEADERS = (Post.SECRETARY, Post.DEPUTY)
@@ -38,7 +40,10 @@ class Near(NamedTuple):
 
 
 def near_processes(session: Session, at: TickMoment) -> list[Near]:
-    """Find processes of published cycles whose stage's day is near or over, in id order."""
+    """Find processes of published cycles whose stage's day is near or over, in id order.
+
+    Nobody is reminded on the day on which the stage was entered, or its day was changed.
+    """
     rows = session.scalars(
         select(Process)
         .join(Process.cycle)
@@ -50,6 +55,8 @@ def near_processes(session: Session, at: TickMoment) -> list[Near]:
             Cycle.status == CycleStatus.PUBLISHED,
             any_of(Process.stage, _WORKING),
             at.is_near(Process.due_on),
+            Process.entered_at < at.began,
+            func.coalesce(Process.day_changed_at < at.began, True),
         )
         .order_by(Process.id)
         .execution_options(populate_existing=True)
@@ -82,13 +89,14 @@ DutyCounts = Mapping[tuple[int, int | None], Mapping[str, int]]
 def of_deadlines(session: Session, near: Sequence[Near], missing: DutyCounts, at: TickMoment) -> Iterator[Due]:
     """Derive a letter for the leaders of each process that they must move on.
 
-    And one for each other person who must act in it.
+    And one for each other person who must act in it. The office gets the letter of a branch that
+    has no leader whom letters reach.
     """
     by_process = {each.process.id: each for each in near}
     acting = [person_id for _, person_id in missing if person_id is not None]
     in_their_place = _substitutes(session, list(by_process), at.today)
     roll = session.execute(
-        select(Participant, Person.email)
+        select(Participant, Person.email, is_gone(at.today))
         .join(Person, Person.id == Participant.person_id)
         .where(
             any_of(Participant.process_id, list(by_process)),
@@ -101,19 +109,26 @@ def of_deadlines(session: Session, near: Sequence[Near], missing: DutyCounts, at
         )
         .order_by(Participant.process_id, Participant.person_id)
     )
-    for row, address in roll:
+    led: set[int] = set()
+    for row, address, gone in roll:
         each, leads = by_process[row.process_id], row.post in _LEADERS or (row.process_id, row.person_id) in in_their_place
         process = each.process
         answers = leads and is_for_the_secretary(process)
+        led |= {process.id} if leads and not gone else set()
         lacking, own = missing.get((process.id, None), {}), missing.get((process.id, row.person_id), {})
         counts = lacking if answers else {**own, **_asked_of_the_secretary(lacking)} if leads else own
         if not (answers or counts):
             continue
         compose = partial(_compose, each, row.name, answers, counts, at)
         yield each.topic.to(row, address, compose)
+    leaderless = [each for each in near if each.process.id not in led and is_for_the_secretary(each.process)]
+    for person in holders_of(session, Role.OFFICE, at.today) if leaderless else ():
+        for each in leaderless:
+            compose = partial(_compose, each, person.name, True, missing.get((each.process.id, None), {}), at, instead=True)
+            yield each.topic.to(person, person.email, compose)
 
 
-def _compose(near: Near, name: str, leads: bool, counts: Mapping[str, int], at: TickMoment) -> letters.Reminder:
+def _compose(near: Near, name: str, leads: bool, counts: Mapping[str, int], at: TickMoment, *, instead: bool = False) -> letters.Reminder:
     process, day = near.process, near.topic.due_on
     return letters.Reminder(
         recipient=name,
@@ -123,7 +138,8 @@ def _compose(near: Near, name: str, leads: bool, counts: Mapping[str, int], at: 
         due_on=day,
         today=at.today,
         leads=leads,
-        duties=duties_of(process.cycle, counts),
+        duties=duties_of(process.cycle, counts, own=not leads),
+        instead=instead,
         link=process_link(at.base_url, process),
         kind=process.kind,
         remark=remark_of(day.year),
@@ -148,15 +164,25 @@ def _asked_of_the_secretary(counts: Mapping[str, int]) -> dict[str, int]:
     return {name: count for name, count in counts.items() if BY_NAME[name].todo_for is Role.SECRETARY}
 
 
-def duties_of(cycle: Cycle, counts: Mapping[str, int]) -> tuple[letters.Duty, ...]:
-    """Count what is missing of each clause, in the order of the clauses.
+def duties_of(cycle: Cycle, counts: Mapping[str, int], *, own: bool = False, branches: bool = False) -> tuple[letters.Duty, ...]:
+    """Say what is missing of each requirement, in their order, without names.
 
-    The input counts what is missing of each requirement.
+    ``counts`` are of what is missing; with ``branches`` of the branches that it is missing of.
+    ``own`` speaks to members of what they themselves owe.
     """
-    by_clause = Counter[str]()
+    words, said = words_of(cycle.plan), []
     for name, count in sorted(counts.items(), key=lambda item: _ORDER(item[0])):
-        by_clause[BY_NAME[name].clause] += count
-    return tuple(letters.Duty(clause, cycle.sentence(clause), count) for clause, count in by_clause.items())
+        requirement = BY_NAME[name]
+        zh = _NAMES.sub("", _LACKING.sub("还不齐全", requirement.words.zh))
+        if own and requirement.todo_for is Role.MEMBER:
+            zh = _ONE_MEMBER.sub("您还没有", zh)
+        said.append(letters.Duty(zh.format(count=count, **words), count if branches else None))
+    return tuple(said)
+
+
+_LACKING = re.compile(r"(还缺|缺少以下部分)：\{names\}")
+_NAMES = re.compile(r"：\{names\}|（\{names\}）|\{names\}")
+_ONE_MEMBER = re.compile(r"^还有 \{count\} 名党员没有")
 
 
 _ORDER = tuple(BY_NAME).index

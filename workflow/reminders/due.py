@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -15,10 +15,11 @@ from workflow.foundation.calendar import Overrides
 from workflow.foundation.database import any_of
 from workflow.foundation.errors import Words
 from workflow.foundation.vocabulary import SCHOOL_ZONE, Stage, local_day
-from workflow.mail.letters import Addressed, Rendered, render, sendable
-from workflow.mail.outbox import NewLetter, letter_key, reminder_of
+from workflow.mail.items import NewItem, Reader
+from workflow.mail.letters import Addressed, Rendered, render
+from workflow.mail.outbox import letter_key, reminder_of
 from workflow.people.organisation import Person
-from workflow.reminders.when import OPENING, days_ahead, nearest_reminder
+from workflow.reminders.when import day_of_letters, days_ahead, nearest_reminder
 from workflow.year.cycle import Participant, Process
 
 
@@ -37,8 +38,14 @@ class TickMoment:
         return local_day(self.now)
 
     @property
+    def began(self) -> datetime:
+        """The beginning of the local day."""
+        return datetime.combine(self.today, time(), tzinfo=SCHOOL_ZONE)
+
+    @cached_property
     def letters_go(self) -> bool:
-        return self.now.astimezone(SCHOOL_ZONE).time() >= OPENING
+        """True in the hours of a working day."""
+        return day_of_letters(self.now, self.overrides) is not None
 
     @cached_property
     def days_near(self) -> list[date]:
@@ -74,7 +81,11 @@ STANDING = (Process.id, Process.stage, Process.round, Process.due_on)
 
 @dataclass(frozen=True, kw_only=True)
 class Topic:
-    """A reminder without its recipients: its kind, its day and its reason."""
+    """A reminder without its recipients: its kind, its day and its reason.
+
+    Its key has no stage: two stages with one day are one reminder, told as the branch stands when
+    the letter is sent.
+    """
 
     kind: str
     due_on: date
@@ -111,38 +122,30 @@ class Topic:
 
 @dataclass(frozen=True, kw_only=True)
 class Due(Topic):
-    """A letter that is due. Its words are written only when they are wanted."""
+    """An item of a person's letter that is due. Its words are written when the letter is sent."""
 
     recipient_id: int
     staff_no: str
     recipient_name: str
     address: str | None
     compose: Callable[[], Addressed]
-    """Gathers the content of the letter: a failure here spoils this letter alone."""
+    """Gathers the content of the item: a failure here spoils this item alone."""
+    gone: bool = False
+    """True if the recipient's account is disabled or they left the school."""
 
-    @property
+    @cached_property
     def key(self) -> str:
         return letter_key(self.reminder, self.recipient_id)
 
     @property
     def words(self) -> Rendered:
-        address = (self.address or "").strip()
-        words = render(self.compose())
-        return sendable(words, recipient=self.recipient_name, address=address)
+        """Write it as a letter of its own."""
+        return render(self.compose())
 
     @property
-    def letter(self) -> NewLetter:
-        return NewLetter(
-            kind=self.kind,
-            recipient_id=self.recipient_id,
-            recipient_name=self.recipient_name,
-            address=self.address,
-            words=self.words,
-            process_id=self.process_id,
-            cycle_id=self.cycle_id,
-            round=self.round,
-            due_on=self.due_on,
-        )
+    def item(self) -> NewItem:
+        reader = Reader(self.recipient_id, self.recipient_name, self.address, self.gone)
+        return NewItem(reader, self.key, self.kind, self.process_id, self.cycle_id, self.due_on)
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ def _compose(
     owed = Counter[str]()
     for near in here:
         counts = missing.get((near.process.id, None), {})
-        owed.update({each: n for each, n in counts.items() if BY_NAME[each].todo_for is Role.OFFICE})
+        owed.update(each for each in counts if BY_NAME[each].todo_for is Role.OFFICE)
     return letters.OfficeReminder(
         recipient=name,
         today=at.today,
@@ -72,5 +72,5 @@ def _compose(
         kind=process.kind,
         due_on=topic.due_on,
         by_stage=tuple((stage, stages[stage]) for stage in STAGES[process.kind] if stage in stages),
-        duties=duties_of(process.cycle, owed),
+        duties=duties_of(process.cycle, owed, branches=True),
     )

@@ -1,16 +1,16 @@
-"""The times of reminders (何时提醒): at nine, on a working day; of missed ones only the nearest."""
+"""The times of reminders (何时提醒): in working hours; of missed ones only the nearest."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from datetime import date, datetime, time, timedelta
 
-from workflow.foundation.calendar import Overrides, unannounced, working_day_on_or_after, working_day_on_or_before
+from workflow.foundation.calendar import Overrides, is_working_day, unannounced, working_day_on_or_after, working_day_on_or_before
 from workflow.foundation.errors import Words
 from workflow.foundation.vocabulary import SCHOOL_ZONE, local_day
 
-OPENING = time(9)
-"""The time from which letters go, by the school's clock: nine in the morning."""
+OPENING, CLOSING = time(8, 30), time(18)
+"""The hours in which reminders go, by the school's clock, on working days."""
 OVERDUE_EVERY = 7
 FOLLOW_UP_DAYS = (1, 0)
 HORIZON = timedelta(days=120)
@@ -28,7 +28,7 @@ def nearest_reminder(due_on: date, now: datetime, overrides: Overrides, before: 
 
 
 def goes_at(due_on: date, days_before: int, overrides: Overrides) -> datetime:
-    """Return the time at which a reminder goes: at nine on a working day.
+    """Return the time at which a reminder goes: at half past eight on a working day.
 
     That is the working day on or before the reminder's day; if the deadline is over, the working
     day on or after it.
@@ -41,13 +41,20 @@ def goes_at(due_on: date, days_before: int, overrides: Overrides) -> datetime:
 def digest_of_week(now: datetime, overrides: Overrides) -> date | None:
     """Return the Monday of the week whose digest is due.
 
-    It is due from nine on the first working day of the week. None before that, and in a week
-    without one.
+    It is due from half past eight on the first working day of the week. None before that, and in a
+    week without one.
     """
     today = local_day(now)
     monday = today - timedelta(days=today.weekday())
     first = working_day_on_or_after(monday, overrides)
     return monday if first < monday + WEEK and datetime.combine(first, OPENING, tzinfo=SCHOOL_ZONE) <= now else None
+
+
+def day_of_letters(now: datetime, overrides: Overrides) -> date | None:
+    """Return the local day whose reminders go now; None outside the hours of working days."""
+    local = now.astimezone(SCHOOL_ZONE)
+    in_hours = OPENING <= local.time() < CLOSING
+    return local.date() if in_hours and is_working_day(local.date(), overrides) else None
 
 
 def _nearest(due_on: date, steps: Iterable[int], now: datetime, overrides: Overrides) -> int | None:

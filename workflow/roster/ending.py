@@ -17,7 +17,6 @@ from workflow.foundation.errors import Conflict, Invalid, NotFound, Words
 from workflow.foundation.fields import Body, Line, LongText, Sent, about, one_of
 from workflow.foundation.vocabulary import MAIN, EndedWhy, Kind, local_day
 from workflow.machine.rolls import rolls_follow, settle_where_rated
-from workflow.mail.outbox import retire_reminders
 from workflow.people.access import Action
 from workflow.people.organisation import Branch, Person, branch_by_code
 from workflow.roster.people import move_people
@@ -52,7 +51,6 @@ def end(session: Session, processes: Sequence[Process], sent: Sent, *, by: str, 
         process.ended_into = into
     session.flush()
     change_processes(session, processes, {"version": Process.version + 1})
-    retire_reminders(session, [each.id for each in processes])
     if into is not None:
         move_people(session, members, into, on=local_day(now), now=now)
     settle_where_rated(session, [each.id for each in processes])

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 
 from sqlalchemy.orm import Session
 
-from workflow.foundation.vocabulary import local_day
+from workflow.foundation.vocabulary import MAIN, Role, local_day
 from workflow.mail import letters
 from workflow.mail.outbox import NewLetter, enqueue
-from workflow.year.cycle import Process
+from workflow.people.organisation import Person, holders_of
+from workflow.people.recipients import gone_among
+from workflow.year.cycle import Cycle, Lock, Participant, Process, processes_of
+from workflow.year.deadlines import days_that_hold
 from workflow.year.roll import leaders
 
 
@@ -22,35 +25,85 @@ def tell_leaders(
     *,
     now: datetime,
     base_url: str,
-    record: int | None = None,
+    record: int | Mapping[int, int] | None = None,
+    edition: int | None = None,
     due: bool = False,
     says: Callable[[Process], dict[str, object]] = lambda process: {},
 ) -> None:
-    """Queue a letter to secretary and deputy of each branch.
+    """Queue a letter to secretary and deputy of each branch; without one, to the office.
 
-    ``says`` gives further words of the letter, ``due`` binds it to the process's day.
+    ``says`` gives further words of the letter, ``due`` binds it to the process's day. ``record`` is
+    of all processes, or by the process's id; ``edition`` grows if a record is told of again, default
+    is the process's round.
     """
     by_id = {process.id: process for process in processes}
     today = local_day(now)
+    records = record if isinstance(record, Mapping) else dict.fromkeys(by_id, record)
     enqueue(
         session,
         [
             NewLetter(
                 kind=kind,
-                recipient_id=leader.id,
-                recipient_name=leader.name,
-                address=leader.email,
-                words=letters.render(letter(recipient=leader.name, **_common(process, today, base_url), **says(process))),
+                recipient_id=reader.id,
+                recipient_name=reader.name,
+                address=reader.email,
+                words=letters.render(letter(recipient=reader.name, instead=instead, **_common(process, today, base_url), **says(process))),
                 process_id=process.id,
                 cycle_id=process.cycle_id,
-                round=process.round,
+                round=edition or process.round,
                 due_on=process.due_on if due else None,
-                record=record,
+                record=records.get(process_id),
+                gone=gone,
             )
-            for process_id, leader in leaders(session, list(by_id))
+            for process_id, reader, instead, gone in _readers(session, list(by_id), today)
             for process in [by_id[process_id]]
         ],
         now,
+    )
+
+
+def _readers(session: Session, process_ids: Sequence[int], today: date) -> Iterator[tuple[int, Person, bool, bool]]:
+    """Give the readers of each process.
+
+    And whether they read in the place of its leaders, and whether they are gone.
+    """
+    led = leaders(session, process_ids)
+    gone = gone_among(session, {person.id for _, person in led}, today)
+    yield from ((process_id, person, False, person.id in gone) for process_id, person in led)
+    reached = {process_id for process_id, person in led if person.id not in gone}
+    if leaderless := [process_id for process_id in process_ids if process_id not in reached]:
+        office = holders_of(session, Role.OFFICE, today)
+        gone = gone_among(session, {person.id for person in office}, today)
+        yield from ((process_id, person, True, person.id in gone) for process_id in leaderless for person in office)
+
+
+def tell_year_published(session: Session, cycle: Cycle, *, now: datetime, base_url: str) -> None:
+    """Tell secretary and deputy of each branch the plan's title, and the six days as they hold."""
+    tell_leaders(
+        session,
+        processes_of(session, cycle, MAIN, lock=Lock.NONE),
+        letters.YEAR_PUBLISHED,
+        letters.YearPublished,
+        now=now,
+        base_url=base_url,
+        record=cycle.id,
+        edition=cycle.version,
+        says=lambda process: {"title": cycle.title, "days": days_that_hold(cycle, process.kind)},
+    )
+
+
+def tell_excuse_confirmed(session: Session, process: Process, row: Participant, *, now: datetime, base_url: str) -> None:
+    """Tell secretary and deputy that the office has confirmed an excuse, never whose."""
+    tell_leaders(
+        session,
+        [process],
+        letters.EXCUSE_CONFIRMED,
+        letters.ExcuseConfirmed,
+        now=now,
+        base_url=base_url,
+        record=row.person_id,
+        edition=row.version,
+        says=lambda process: {"kind": process.kind},
     )
 
 

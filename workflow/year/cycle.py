@@ -133,6 +133,8 @@ class Process(Numbered, Base):
     ended_reason: Mapped[str | None] = mapped_column(sort_order=200)
     ended_into_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("branch.id"), sort_order=200)
     """The branch that it was merged into."""
+    day_changed_at: Mapped[datetime | None] = mapped_column(sort_order=220)
+    """The time at which its day was last changed while the stage stayed."""
 
     cycle: Mapped[Cycle] = relationship()
     branch: Mapped[Branch] = relationship(foreign_keys=[branch_id])
@@ -235,7 +237,7 @@ personal(
     "流程",
     Data("ended_reason 说明", "为什么不再参加（并入、撤销等）", Action.READ_PROCESS),
     of="说明里说到的人",
-    other=("kind stage round entered_at round_due_on due_on late branch_name unit_code unit_name ended_at ended_why ended_into_id"),
+    other=("kind stage round entered_at round_due_on due_on late day_changed_at branch_name unit_code unit_name ended_at ended_why ended_into_id"),
 )
 personal(
     Participant,

@@ -37,7 +37,7 @@ from workflow.foundation.database import any_of
 from workflow.foundation.errors import Conflict, Invalid, Stale, Words
 from workflow.foundation.fields import Sent, Truth, about
 from workflow.foundation.history import changed_since
-from workflow.foundation.vocabulary import WORKING_STAGES, CycleStatus, Stage, local_day, stages_from
+from workflow.foundation.vocabulary import WORKING_STAGES, CycleStatus, Kind, Stage, local_day, stages_from
 from workflow.year.cycle import Cycle, Extension, Process, must_run
 
 
@@ -95,7 +95,7 @@ def change_deadlines(session: Session, cycle: Cycle, changes: Mapping[Stage, dat
     session.execute(
         update(Process)
         .where(Process.cycle_id == cycle.id)
-        .values(due_on=due_day(Process.stage, Process.round, Process.round_due_on))
+        .values(due_on=(day := due_day(Process.stage, Process.round, Process.round_due_on)), day_changed_at=_changed_at(day, now))
         .execution_options(synchronize_session=False)
     )
 
@@ -123,7 +123,7 @@ def extend(session: Session, process: Process, *, stage: Stage, due_on: date, re
     )
     session.add(row)
     session.flush()
-    change_processes(session, [process], {"version": Process.version + 1})
+    change_processes(session, [process], {"version": Process.version + 1}, now=now)
     return row
 
 
@@ -172,14 +172,21 @@ def _day_of(stage: Stage) -> ColumnElement[date | None]:
     return due_day(literal(stage, Process.stage.type), Process.round, Process.round_due_on)
 
 
-def change_processes(session: Session, processes: Sequence[Process], values: Mapping[str, object]) -> None:
+def _changed_at(day: ColumnElement[date | None], now: datetime) -> ColumnElement[datetime | None]:
+    return case((day.is_distinct_from(Process.due_on), literal(now)), else_=Process.day_changed_at)
+
+
+def change_processes(session: Session, processes: Sequence[Process], values: Mapping[str, object], *, now: datetime | None = None) -> None:
     """Write processes held by Lock.MOVE, each with its due day, in one statement.
 
-    Values may be SQL over the row as it was.
+    Values may be SQL over the row as it was. ``now`` is kept with a day that changes while the
+    stage stays; a move has the time of its stage.
     """
     stage = values.get("stage", Process.stage)
     stage = literal(stage, Process.stage.type) if isinstance(stage, Stage) else stage
     day = due_day(stage, values.get("round", Process.round), values.get("round_due_on", Process.round_due_on))
+    if now is not None:
+        values = {**values, "day_changed_at": _changed_at(day, now)}
     names = (*values, "due_on")
     rows = session.execute(
         update(Process)
@@ -192,6 +199,11 @@ def change_processes(session: Session, processes: Sequence[Process], values: Map
     for process in processes:
         for name in names:
             set_committed_value(process, name, getattr(written[process.id], name))
+
+
+def days_that_hold(cycle: Cycle, kind: Kind) -> list[tuple[Stage, date]]:
+    """List the stages of a kind that the plan asks, each with the day that holds for it."""
+    return [(stage, day) for stage in WORKING_STAGES[kind] if stage not in cycle.passed_through and (day := cycle.holds(stage)) is not None]
 
 
 def has_passed(day: date | None, now: datetime) -> bool:

@@ -130,6 +130,7 @@ WORDS: Mapping[str, Words] = {
     "returned": Words("收回票数", "ballots returned"),
     "letters": Words("信件数", "how many letters"),
     "recipient": Words("收信人", "recipient"),
+    "left_out": Words("写信时已不必提醒，没有写入", "left out, since it was not true any more"),
     "subject": Words("主题", "subject of the letter"),
     "attempts": Words("投递次数", "how often delivery was tried"),
     "error": Words("没有发出的原因：步骤和代码", "why it was not sent: step and code"),

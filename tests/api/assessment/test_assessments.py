@@ -189,7 +189,7 @@ def test_the_report_closes_with_its_stage_and_opens_again_by_a_return_that_is_to
     with transaction(school, actor=None) as session:
         (letter,) = session.scalars(select(Letter).where(Letter.kind == "returned")).all()
     assert "/assessments/D0101" in letter.text
-    assert "重新提交" in letter.text
+    assert "退回修改" in letter.text
 
 
 # ── the facts of the year ─────────────────────────────────────────────────────────────────────────────────────────────

@@ -175,7 +175,7 @@ def test_an_advance_with_a_key_costs_two_statements_more(house: House, branch: C
     assert secretary.post(f"{branch.path}/study-sessions", a_study(branch)).status == 201
     with statements(house.engine) as sent:
         assert secretary.post(f"{branch.path}/moves", {"trigger": "advance"}, seen=1, **key).status == 201
-    assert len(sent) == 6 + 1 + 2, "\n".join(sent)
+    assert len(sent) == 5 + 1 + 2, "\n".join(sent)
     assert "kept_outcome" in sent[-1], "last in the effect's own transaction"
     with statements(house.engine) as sent:
         assert secretary.post(f"{branch.path}/moves", {"trigger": "advance"}, seen=1, **key).headers[REPLAYED] == "true"

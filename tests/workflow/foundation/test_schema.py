@@ -30,6 +30,7 @@ MAY = {
     "history": {"select"},
     "letter": {"select", "insert", "update"},
     "daily_step": {"select", "insert", "update"},
+    "letter_item": {"select", "insert", "update"},
     "worker_heartbeat": {"select", "insert", "update"},
     "kept_outcome": {"select", "insert", "delete"},
     "progress_count": {"select", "insert", "update"},

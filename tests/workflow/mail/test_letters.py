@@ -12,14 +12,17 @@ from typing import Any
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
-from workflow.foundation.vocabulary import STAGES, Kind, Stage
+from workflow.foundation.vocabulary import STAGES, WORKING_STAGES, Kind, Stage
 from workflow.mail import letters, links
 from workflow.mail.letters import (
+    Accepted,
     Addressed,
     DecisionEntered,
     Digest,
     Duty,
+    ExcuseConfirmed,
     FollowUpDue,
+    Gathered,
     MeasureDue,
     OfficeReminder,
     Published,
@@ -27,14 +30,16 @@ from workflow.mail.letters import (
     Rendered,
     Returned,
     WaiverDecided,
-    message,
+    YearPublished,
     render,
+    render_item,
     school_link,
 )
+from workflow.mail.message import message
 
 LINK = "https://zhibu.example.edu.cn/cycles/2024/branches/D0101"
-K1 = Duty("K1", "党支部委员之间普遍进行一次谈心谈话。", 1)
-K2 = Duty("K2", "党支部委员与党员之间普遍进行一次谈心谈话。", 3)
+K1 = Duty("支部委员之间还有 1 对没有谈心谈话记录")
+K2 = Duty("还有 3 名党员没有谈心谈话记录")
 REMINDER = Reminder(
     recipient="张三",
     branch="计算机学院教工第一党支部",
@@ -51,7 +56,7 @@ RETURNED = Returned(
     branch="计算机学院教工第一党支部",
     year=2024,
     stage=Stage.TALKS,
-    round=2,
+    filed=True,
     reason="谈心谈话记录不完整，\n请补齐。",
     due_on=date(2025, 2, 10),
     today=date(2025, 1, 27),
@@ -62,12 +67,12 @@ ASSESSED: dict[str, Any] = {
     "stage": Stage.COLLECTING,
     "link": "https://zhibu.example.edu.cn/cycles/2024/assessments/D0101",
 }
-R1 = Duty("R1", "支部书记述职。", 1)
+R1 = Duty("书记还没有提交述职报告")
 WAIVER = WaiverDecided(
     recipient="张三",
     branch="计算机学院教工第一党支部",
     year=2024,
-    clause="K2",
+    stage=Stage.TALKS,
     sentence="党支部委员与党员之间普遍进行一次谈心谈话。",
     refused_because=None,
     today=date(2024, 12, 27),
@@ -113,6 +118,39 @@ def test_a_year_without_announced_holidays_is_remarked(snapshot: SnapshotAsserti
 
 def test_a_returned_branch_reads_why_and_until_when(snapshot: SnapshotAssertion) -> None:
     assert _as_read(render(RETURNED)) == snapshot
+
+
+def test_material_that_was_not_filed_yet_is_not_filed_again(snapshot: SnapshotAssertion) -> None:
+    assert _as_read(render(replace(RETURNED, filed=False))) == snapshot
+
+
+def test_a_branch_reads_that_its_report_was_accepted(snapshot: SnapshotAssertion) -> None:
+    assert _as_read(render(Accepted(recipient="张三", branch=RETURNED.branch, year=2024, today=date(2025, 1, 27), link=LINK))) == snapshot
+
+
+def test_a_branch_reads_the_plan_and_the_six_days_at_the_beginning(snapshot: SnapshotAssertion) -> None:
+    days = tuple((stage, date(2025, 1, 10 + number)) for number, stage in enumerate(WORKING_STAGES[Kind.APPRAISAL]))
+    letter = YearPublished(recipient="张三", branch=RETURNED.branch, year=2024, title="某校工作方案", days=days, today=date(2025, 1, 2), link=LINK)
+    assert _as_read(render(letter)) == snapshot
+
+
+def test_a_branch_reads_that_an_excuse_was_confirmed_and_not_whose(snapshot: SnapshotAssertion) -> None:
+    assert _as_read(render(ExcuseConfirmed(recipient="张三", branch=RETURNED.branch, year=2024, today=date(2025, 1, 2), link=LINK))) == snapshot
+
+
+def test_the_office_reads_in_the_place_of_a_branch_without_leaders(snapshot: SnapshotAssertion) -> None:
+    assert _as_read(render(replace(REMINDER, recipient="党委办公室", instead=True))) == snapshot
+
+
+def test_several_reminders_of_a_day_are_one_letter(snapshot: SnapshotAssertion) -> None:
+    items = [render_item(REMINDER), render_item(replace(MEASURE, today=REMINDER.today))]
+    assert _as_read(render(Gathered(recipient="张三", today=REMINDER.today, link="https://zhibu.example.edu.cn", items=items))) == snapshot
+
+
+def test_a_letter_of_a_command_that_knows_no_address_has_no_link() -> None:
+    letter = render(replace(RETURNED, link="/cycles/2024/branches/D0101"))
+    assert "请登录系统办理。" in letter.text
+    assert "/cycles" not in letter.text + letter.html
 
 
 def test_a_returned_assessment_is_put_right_and_not_filed_again(snapshot: SnapshotAssertion) -> None:
@@ -169,7 +207,7 @@ def test_the_office_reads_how_many_branches_stand_where(snapshot: SnapshotAssert
 
 def test_every_letter_has_its_three_files_and_every_file_its_letter() -> None:
     folder = Path(letters.__file__).parent / "templates"
-    frames = {"letter.txt", "letter.html", "remark.txt", "remark.html"}
+    frames = {f"{name}.{part}" for name in ("letter", "item", "instead", "remark") for part in ("txt", "html")}
     declared = [*vars(letters).values(), *vars(links).values()]
     classes = [each for each in declared if isinstance(each, type) and issubclass(each, Addressed)]
     named = {each.template for each in classes if hasattr(each, "template")}
@@ -204,6 +242,14 @@ def test_a_message_tells_readers_and_machines_what_it_is() -> None:
     assert plain.get_content() == "您好。\r\n"
 
 
+def test_a_message_ends_with_the_offices_name_and_telephone_when_they_are_set() -> None:
+    mail = _message(words=render(RETURNED), contact="党委办公室 0371-00000000 <内线>")
+    plain, html = mail.get_body(("plain",)), mail.get_body(("html",))
+    assert plain.get_content().splitlines()[-1] == "如有疑问，请联系：党委办公室 0371-00000000 <内线>"
+    assert "<p><small>如有疑问，请联系：党委办公室 0371-00000000 &lt;内线&gt;</small></p>\n</body>" in html.get_content().replace("\r\n", "\n")
+    assert "如有疑问" not in _message(words=render(RETURNED)).get_body(("plain",)).get_content()
+
+
 def test_a_message_is_seven_bit_with_short_lines() -> None:
     content = _message(words=Rendered("长" * 200, "长" * 3000, "<p>" + "长" * 3000)).as_bytes()
     assert content.isascii()
@@ -221,9 +267,17 @@ def test_a_line_break_in_a_persons_name_adds_no_header() -> None:
     assert mail["Bcc"] is None
 
 
-def _message(*, recipient: str = "李四", address: str = "l4@school.example", words: Rendered = WORDS):  # type: ignore[no-untyped-def]
+def _message(  # type: ignore[no-untyped-def]
+    *, recipient: str = "李四", address: str = "l4@school.example", words: Rendered = WORDS, contact: str | None = None
+):
     return message(
-        sender="zhibu@school.example", recipient=recipient, address=address, words=words, message_id="0123456789abcdef", written_at=WRITTEN
+        sender="zhibu@school.example",
+        recipient=recipient,
+        address=address,
+        words=words,
+        message_id="0123456789abcdef",
+        written_at=WRITTEN,
+        contact=contact,
     )
 
 
@@ -231,7 +285,7 @@ def _as_read(letter: Rendered) -> str:
     return f"{letter.subject}\n{'─' * 40}\n{letter.text}{'─' * 40}\n{letter.html}"
 
 
-R3 = Duty("R3", "党办牵头汇总情况提出考核结果建议。", 12)
+R3 = Duty("考核结果建议还不齐全", 12)
 OFFICE_REMINDER = OfficeReminder(
     recipient="党办主任",
     year=2024,

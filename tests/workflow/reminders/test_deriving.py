@@ -14,27 +14,29 @@ from pkgutil import iter_modules
 
 import pytest
 from sqlalchemy import Engine, create_engine, event, select, text
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 from structlog.testing import capture_logs
 
+from schedulers.delivery import deliver
 from tests.support.builders import a_school
+from tests.support.mail_server import MailServer, mail_server
 from tests.support.records.evidence import a_follow_up, stand_at, statements
 from tests.support.records.rectification import a_measure
-from tests.support.reminding import BASE, at
+from tests.support.reminding import BASE, at, told_of
 from tests.support.situations import a_talk
 from workflow import reminders
-from workflow.foundation.database import sqlstate, transaction
+from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import LetterState, Stage
 from workflow.mail import letters
-from workflow.mail.letters import PUBLISHED, RETURNED, Rendered
+from workflow.mail.items import letters_of
+from workflow.mail.letters import PUBLISHED, RETURNED
 from workflow.mail.links import SECRET
-from workflow.mail.outbox import Letter, NewLetter, enqueue, letters_of
-from workflow.people.organisation import person_by_staff_no
+from workflow.mail.outbox import Letter
 from workflow.reminders import SOURCES, derive, queue_due
 from workflow.reminders.due import ReminderSource
-from workflow.year.cycle import Process, process_of
+from workflow.reminders.writing import Reminders
+from workflow.year.cycle import process_of
 from workflow.year.deadlines import change_processes
 
 DAY = date(2025, 1, 10)
@@ -75,7 +77,7 @@ def begin_on(engine: Engine) -> reminders.Begin:
 
 def ledger(engine: Engine) -> list[tuple[str, LetterState]]:
     with transaction(engine, actor=None) as session:
-        return [(letter.kind, letter.state) for letter in letters_of(session, limit=1000)]
+        return [(each.kind, each.state) for each in told_of(session)]
 
 
 def written(engine: Engine) -> set[str]:
@@ -85,7 +87,7 @@ def written(engine: Engine) -> set[str]:
 # ── once ──────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize(("moment", "letters"), [(THEN, True), (at("2025-01-09", "08:00"), False)])
+@pytest.mark.parametrize(("moment", "letters"), [(THEN, True), (at("2025-01-09", "08:29"), False)])
 def test_every_question_is_asked_once(school: Engine, moment: object, letters: bool) -> None:
     with statements(school) as sent:
         queued = queue_due(begin_on(school), moment, base_url=BASE)  # type: ignore[arg-type]
@@ -102,11 +104,11 @@ def test_every_question_is_asked_once(school: Engine, moment: object, letters: b
 def test_one_derivation_answers_what_is_due_and_what_is_told(school: Engine) -> None:
     with transaction(school, actor=None) as session:
         derived = derive(session, THEN, base_url=BASE)
-        before_nine = derive(session, at("2025-01-10", "08:59"), base_url=BASE)
+        before = derive(session, at("2025-01-10", "08:29"), base_url=BASE)
     assert {letter.kind for letter in derived.letters} == EVERYTHING
     assert {letter.reminder for letter in derived.letters} <= derived.reminders
-    assert before_nine.letters == []
-    assert {reminder.partition(":")[0] for reminder in before_nine.reminders} == EVERYTHING
+    assert before.letters == []
+    assert {reminder.partition(":")[0] for reminder in before.reminders} == EVERYTHING
 
 
 # ── beside others ─────────────────────────────────────────────────────────────────────────────────
@@ -147,54 +149,39 @@ def test_a_branch_that_moves_after_the_derivation_gets_no_letter_of_it(
         with transaction(school, actor="cli") as session:
             change_processes(session, [process_of(session, 2024, "D0101")], values)
 
-    with once_before(school, "FOR SHARE", move):
-        queue_due(begin_on(school), THEN, base_url=BASE)
+    with mail_server() as server:
+        with once_before(school, "UPDATE letter SET state", move):
+            deliver_at(school, server)
+        of_secretary = [message for message in server.received if message["To"].addresses[0].addr_spec == "z3@school.example"]
+        assert [message["Subject"] for message in of_secretary if "集中学习" in str(message["Subject"])] == []
+        assert "z6@school.example" in server.recipients
     with transaction(school, actor=None) as session:
         process = process_of(session, 2024, "D0101")
-        assert letters_of(session, process_ids=[process.id]) == []
-        derived = derive(session, THEN, base_url=BASE)
-        now_due = {letter.key for letter in derived.letters if letter.process_id == process.id}
-    queue_due(begin_on(school), THEN, base_url=BASE)
-    with transaction(school, actor=None) as session:
-        found = letters_of(session, process_ids=[process.id])
-    assert {letter.key for letter in found} == now_due
-    assert {letter.state for letter in found} == {LetterState.PENDING}
+        assert {each.state for each in told_of(session, process) if each.kind.startswith("overdue-")} == {LetterState.MOOT}
 
 
-def test_a_branch_cannot_move_between_the_last_look_and_its_letter(school: Engine) -> None:
-    refused: list[str | None] = []
-
-    def move() -> None:
-        held = select(Process.id).with_for_update(nowait=True)
-        with pytest.raises(OperationalError) as error, transaction(school, actor="cli") as session:
-            session.execute(held)
-        refused.append(sqlstate(error.value))
-
-    with once_before(school, "INSERT INTO letter", move):
-        queue_due(begin_on(school), THEN, base_url=BASE)
-    assert refused == ["55P03"]
+def deliver_at(engine: Engine, server: MailServer) -> None:
+    reminders = Reminders(begin_on(engine), base_url=BASE)
+    reminders.queue(THEN)
+    deliver(engine, smtp_url=server.url, sender="zhibu@school.example", now=THEN, reminders=reminders)
 
 
-def test_a_letter_that_another_worker_queues_meanwhile_is_not_judged(school: Engine) -> None:
+def test_two_workers_that_queue_at_once_queue_each_item_once(school: Engine) -> None:
     def other_worker() -> None:
-        with transaction(school, actor="worker") as session:
-            process, to = process_of(session, 2024, "D0101"), person_by_staff_no(session, "z3")
-            letter = NewLetter(
-                kind="overdue-22",
-                recipient_id=to.id,
-                recipient_name=to.name,
-                address=to.email,
-                words=Rendered("一封信", "您好。\n", "<p>您好。</p>\n"),
-                process_id=process.id,
-                due_on=date(2024, 12, 25),
-            )
-            assert enqueue(session, [letter], THEN) == 1
-
-    with once_before(school, "FROM calendar_override", other_worker):
         queue_due(begin_on(school), THEN, base_url=BASE)
-    assert ("overdue-22", LetterState.PENDING) in ledger(school)
-    queue_due(begin_on(school), THEN, base_url=BASE)
-    assert ("overdue-22", LetterState.MOOT) in ledger(school)
+
+    with once_before(school, "INSERT INTO letter ", other_worker):
+        assert queue_due(begin_on(school), THEN, base_url=BASE) == 0
+    kinds = Counter(kind for kind, _ in ledger(school))
+    assert kinds == Counter(derived_kinds(school))
+    with transaction(school, actor=None) as session:
+        recipients = [letter.recipient_id for letter in letters_of(session)]
+    assert len(recipients) == len(set(recipients))
+
+
+def derived_kinds(engine: Engine) -> list[str]:
+    with transaction(engine, actor=None) as session:
+        return [each.kind for each in derive(session, THEN, base_url=BASE).letters]
 
 
 # ── a source that fails ───────────────────────────────────────────────────────────────────────────
@@ -233,11 +220,11 @@ def test_what_waits_of_a_source_that_fails_is_not_taken_for_overtaken(
 ) -> None:
     queue_due(begin_on(school), THEN, base_url=BASE)
     owner("revoke select on measure from zhibu_app")
-    with pytest.raises(ExceptionGroup):
-        queue_due(begin_on(school), at("2025-01-16"), base_url=BASE)
-    states = dict(ledger(school))
-    assert states["measure-due-1"] is LetterState.PENDING
-    assert states["overdue-15"] is states["follow-up-1"] is LetterState.MOOT
+    with mail_server() as server, pytest.raises(ExceptionGroup):
+        deliver_at(school, server)
+    owner("grant select on measure to zhibu_app")
+    queue_due(begin_on(school), at("2025-01-09", "10:00"), base_url=BASE)
+    assert dict(ledger(school))["measure-due-1"] is LetterState.PENDING
 
 
 # ── a new source ──────────────────────────────────────────────────────────────────────────────────

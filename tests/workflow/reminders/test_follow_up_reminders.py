@@ -5,19 +5,17 @@ They go to the talker and to the person who recorded it.
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from tests.support.builders import NOW, caller
 from tests.support.records.evidence import a_follow_up
-from tests.support.reminding import BASE, at
+from tests.support.reminding import BASE, at, queue, send, told_of
 from tests.support.situations import a_talk
 from workflow.appraisal.talks.follow_ups import finish_follow_up
 from workflow.foundation.vocabulary import LetterState
-from workflow.mail.outbox import letters_of
-from workflow.reminders import letters_due, queue_due
+from workflow.reminders import letters_due
 from workflow.reminders.due import Due
 from workflow.rules.evidence import withdraw
 from workflow.year.cycle import Process
@@ -29,7 +27,7 @@ def follow_ups(session: Session, now: datetime) -> dict[str, Due]:
 
 def test_who_talked_and_who_recorded_it_are_told_of_promised_help_the_day_before_and_on_the_day(session: Session, branch: Process) -> None:
     a_follow_up(session, branch, a_talk(session, branch, "李四", "王五", by="张三"))
-    assert follow_ups(session, at("2025-01-09", "08:59")) == {}
+    assert follow_ups(session, at("2025-01-09", "08:29")) == {}
     assert {name: letter.kind for name, letter in follow_ups(session, at("2025-01-09")).items()} == dict.fromkeys(("张三", "李四"), "follow-up-1")
     assert {name: letter.kind for name, letter in follow_ups(session, at("2025-01-10")).items()} == dict.fromkeys(("张三", "李四"), "follow-up-0")
     assert follow_ups(session, at("2025-01-11")) == {}
@@ -54,10 +52,10 @@ def test_help_that_was_given_or_belongs_to_a_talk_taken_back_is_not_told_of(sess
     given, gone = (a_talk(session, branch, "张三", name) for name in ("王五", "孙八"))
     done = a_follow_up(session, branch, given)
     a_follow_up(session, branch, gone)
-    queue_due(lambda: nullcontext(session), at("2025-01-09"), base_url=BASE)
+    queue(session, at("2025-01-09"))
     finish_follow_up(session, branch, given, done, on=NOW.date(), by=by, now=NOW)
     withdraw(gone, by="z3", now=NOW, reason="重复")
     session.flush()
     assert follow_ups(session, at("2025-01-10")) == {}
-    queue_due(lambda: nullcontext(session), at("2025-01-10", "08:00"), base_url=BASE)
-    assert {letter.state for letter in letters_of(session) if letter.kind == "follow-up-1"} == {LetterState.MOOT}
+    send(session, at("2025-01-09", "10:00"))
+    assert {each.state for each in told_of(session) if each.kind == "follow-up-1"} == {LetterState.MOOT}

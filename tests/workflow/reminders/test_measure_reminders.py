@@ -5,7 +5,6 @@ They go on after filing and after the year is closed, and some content is forbid
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from datetime import date
 
 import pytest
@@ -14,13 +13,12 @@ from sqlalchemy.orm import Session
 from tests.support.builders import NOW, a_school, caller
 from tests.support.records.evidence import leaves, stand_at
 from tests.support.records.rectification import a_measure, a_problem, progress
-from tests.support.reminding import BASE, at
+from tests.support.reminding import BASE, at, queue, send, told_of
 from workflow.appraisal.ledger import Measure
 from workflow.appraisal.rectification.measures import MEASURES
 from workflow.foundation.calendar import set_day
 from workflow.foundation.vocabulary import CycleStatus, LetterState, MeasureState, Stage
-from workflow.mail.outbox import letters_of, retire_reminders
-from workflow.reminders import letters_due, queue_due
+from workflow.reminders import letters_due
 from workflow.reminders.due import Due
 from workflow.rules.evidence import reject, withdraw
 from workflow.year.cycle import Process
@@ -70,9 +68,9 @@ def test_a_day_off_moves_the_letter_to_the_working_day_before(session: Session, 
     assert told(session, "2025-06-20")["王五"].reason == "整改时限前7天（遇休息日，提前至6月20日）"
 
 
-def test_nothing_goes_before_nine(session: Session, branch: Process) -> None:
+def test_nothing_goes_before_the_hours(session: Session, branch: Process) -> None:
     owned(session, branch, "王五")
-    assert told(session, "2025-06-30", "08:59") == {}
+    assert told(session, "2025-06-30", "08:29") == {}
 
 
 def test_measures_of_one_day_are_one_letter_that_counts_them_and_another_day_is_another(session: Session, branch: Process) -> None:
@@ -132,25 +130,30 @@ def test_it_goes_on_after_the_year_is_closed_and_a_draft_tells_nobody(session: S
     assert told(session, "2025-06-30") == {}
 
 
-def test_a_letter_is_queued_once_and_a_move_does_not_retire_it(session: Session, branch: Process) -> None:
+def test_it_is_told_once_and_a_move_does_not_take_it_back(session: Session, branch: Process) -> None:
     owned(session, branch, "王五")
 
-    def queue(day: str) -> set[tuple[str, LetterState]]:
-        queue_due(lambda: nullcontext(session), at(day), base_url=BASE)
-        return {(letter.kind, letter.state) for letter in letters_of(session, process_ids=[branch.id]) if letter.kind.startswith("measure-")}
+    def measures() -> set[tuple[str, LetterState]]:
+        return {(each.kind, each.state) for each in told_of(session, branch) if each.kind.startswith("measure-")}
 
-    assert queue("2025-06-23") == {("measure-due-7", LetterState.PENDING)}
-    assert queue("2025-06-24") == {("measure-due-7", LetterState.PENDING)}
-    retire_reminders(session, [branch.id])
-    assert queue("2025-06-25") == {("measure-due-7", LetterState.PENDING)}
-    assert queue("2025-06-30") == {("measure-due-7", LetterState.MOOT), ("measure-due-0", LetterState.PENDING)}
+    queue(session, at("2025-06-23"))
+    assert measures() == {("measure-due-7", LetterState.PENDING)}
+    stand_at(session, branch, Stage.FILED)
+    queue(session, at("2025-06-24"))
+    assert measures() == {("measure-due-7", LetterState.PENDING)}
+    assert "王五" in send(session, at("2025-06-25"))
+    assert "王五" not in send(session, at("2025-06-26"))
+    assert measures() == {("measure-due-7", LetterState.SENT)}
+    queue(session, at("2025-06-27"))
+    queue(session, at("2025-06-30"))
+    assert measures() == {("measure-due-7", LetterState.SENT), ("measure-due-1", LetterState.MOOT), ("measure-due-0", LetterState.PENDING)}
 
 
 def test_what_waits_is_moot_once_the_work_is_done_or_has_another_day(session: Session, branch: Process) -> None:
     done, later = owned(session, branch, "王五")[0], owned(session, branch, "孙八", due_on=date(2025, 7, 1))[0]
-    queue_due(lambda: nullcontext(session), at("2025-06-30"), base_url=BASE)
+    queue(session, at("2025-06-30"))
     progress(session, branch, done, MeasureState.DONE)
     MEASURES.amend(session, branch, later, {"due_on": date(2025, 9, 30)}, seen=1, by=caller(session, "张三"), now=NOW)
-    queue_due(lambda: nullcontext(session), at("2025-06-30", "10:00"), base_url=BASE)
-    states = {letter.state for letter in letters_of(session, process_ids=[branch.id]) if letter.kind.startswith("measure-")}
+    assert {"王五", "孙八"}.isdisjoint(send(session, at("2025-06-30", "10:00")))
+    states = {each.state for each in told_of(session, branch) if each.kind.startswith("measure-")}
     assert states == {LetterState.MOOT}

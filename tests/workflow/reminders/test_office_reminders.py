@@ -5,24 +5,22 @@ No branch gets a letter on them.
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
 from datetime import date, datetime
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from tests.support.builders import DEADLINES, NOW, a_branch, a_school, caller
 from tests.support.records.assessment import a_duty_report, an_assessment, arranged
 from tests.support.records.evidence import stand_at, statements
-from tests.support.reminding import BASE, at, duties
+from tests.support.reminding import BASE, at, duties, queue, send, told_of
 from workflow.foundation.vocabulary import LetterState, Role, Stage
 from workflow.machine.rolls import rolls_follow
-from workflow.mail.outbox import Letter
 from workflow.people.access import Scope
 from workflow.people.accounts import create_officer
 from workflow.people.substitutes import name_substitute
-from workflow.reminders import letters_due, queue_due
+from workflow.reminders import letters_due
 from workflow.reminders.due import Due
 from workflow.year.cycle import cycle_by_year, process_of
 from workflow.year.deadlines import change_deadlines, change_processes
@@ -68,7 +66,7 @@ def test_it_reads_how_many_branches_stand_where_and_what_the_office_owes_of_all_
     stand_at(session, first, Stage.SUMMARISED)
     (letter,) = to_office(session, at("2025-02-05"))
     assert [line for line in letter.words.text.splitlines() if line.endswith("个")] == ["述职与材料汇集：1个", "汇总：1个"]
-    assert duties(letter.words) == ["【R2】（还差1项）", "【R3】（还差2项）"]
+    assert duties(letter.words) == ["还没有确定现场述职或者书面述职（1个党支部）", "考核结果建议还不齐全（1个党支部）"]
     assert f"{BASE}/cycles/2024/assessments" in letter.words.text
 
 
@@ -107,7 +105,7 @@ def test_nothing_is_told_before_the_first_reminder_nor_of_branches_that_are_deci
 def test_a_secretary_is_told_of_his_own_report_while_he_owes_it_and_never_what_the_office_owes(session: Session, year: None) -> None:
     told = to_branches(session, at("2025-02-05"))
     assert set(told) == {"张三", "赵六"}
-    assert duties(told["张三"].words) == ["【R1】（还差1项）"]
+    assert duties(told["张三"].words) == ["书记还没有提交述职报告"]
     assert "2024年度党委考核支部" in told["张三"].words.text
     assert "“述职与材料汇集”" in told["张三"].words.subject
     assert f"{BASE}/cycles/2024/assessments/D0101" in told["张三"].words.text
@@ -120,7 +118,7 @@ def test_who_stands_in_for_the_secretary_is_told_of_the_report_as_he_is_and_neve
     name_substitute(session, {"substitute": "w5", **days}, by=caller(session, "张三"), reach=[Scope.BRANCH], now=NOW)
     told = to_branches(session, at("2025-02-05"))
     assert set(told) == {"张三", "王五", "赵六"}
-    assert duties(told["王五"].words) == duties(told["张三"].words) == ["【R1】（还差1项）"]
+    assert duties(told["王五"].words) == duties(told["张三"].words) == ["书记还没有提交述职报告"]
     assert "王五" not in to_branches(session, at("2025-02-11"))
     a_duty_report(session, an_assessment(session))
     assert set(to_branches(session, at("2025-02-05"))) == {"赵六"}
@@ -149,27 +147,21 @@ def test_what_the_office_reads_of_the_branches_own_year_is_the_weeks_digest_alon
 
 
 def test_a_letter_that_waits_is_moot_once_the_next_is_due(session: Session, year: None) -> None:
-    queue_due(lambda: nullcontext(session), at("2025-02-05"), base_url=BASE)
-    queue_due(lambda: nullcontext(session), at("2025-02-10"), base_url=BASE)
-    of_office = select(Letter.kind, Letter.state).where(Letter.process_id.is_(None), Letter.kind.startswith("due-")).order_by(Letter.id)
-    assert [tuple(row) for row in session.execute(of_office)] == [("due-7", LetterState.MOOT), ("due-3", LetterState.PENDING)]
+    queue(session, at("2025-02-05"))
+    queue(session, at("2025-02-10"))
+    of_office = [(each.kind, each.state) for each in told_of(session) if each.process_id is None and each.kind.startswith("due-")]
+    assert of_office == [("due-7", LetterState.MOOT), ("due-3", LetterState.PENDING)]
 
 
-def test_a_letter_that_waits_is_moot_once_nothing_is_near_any_more(session: Session, year: None) -> None:
-    def begin() -> AbstractContextManager[Session]:
-        return nullcontext(session)
-
-    queue_due(begin, at("2025-02-05"), base_url=BASE)
-    of_office = select(Letter.state).where(Letter.process_id.is_(None), Letter.kind == "due-7").execution_options(populate_existing=True)
-    assert session.scalars(of_office).all() == [LetterState.PENDING]
-    queue_due(begin, at("2025-02-05", "10:00"), base_url=BASE)
-    assert session.scalars(of_office).all() == [LetterState.PENDING]
-    stand_at(session, an_assessment(session), Stage.DECIDED)
-    queue_due(begin, at("2025-02-05", "10:30"), base_url=BASE)
-    assert session.scalars(of_office).all() == [LetterState.PENDING]
-    stand_at(session, an_assessment(session, "D0201"), Stage.DECIDED)
-    queue_due(begin, at("2025-02-05", "11:00"), base_url=BASE)
-    assert session.scalars(of_office).all() == [LetterState.MOOT]
+@pytest.mark.parametrize(("decided", "told"), [((), True), (("D0101",), True), (("D0101", "D0201"), False)])
+def test_a_letter_that_waits_is_sent_while_any_branch_is_near(session: Session, year: None, decided: tuple[str, ...], told: bool) -> None:
+    queue(session, at("2025-02-05"))
+    for code in decided:
+        stand_at(session, an_assessment(session, code), Stage.DECIDED)
+    sent = send(session, at("2025-02-05", "10:00"))
+    assert ("以下党支部的期限" in sent["党委办公室"].text) is told
+    [state] = [each.state for each in told_of(session) if each.process_id is None and each.kind == "due-7"]
+    assert state is (LetterState.SENT if told else LetterState.MOOT)
 
 
 def test_many_branches_are_counted_with_the_statements_of_two(shared_engine: Engine, session: Session, year: None) -> None:

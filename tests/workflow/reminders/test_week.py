@@ -26,13 +26,13 @@ def digests(session: Session, now: datetime) -> list[Due]:
 @pytest.mark.parametrize(
     ("now", "monday"),
     [
-        (at("2024-12-23", "08:59"), None),
+        (at("2024-12-23", "08:29"), None),
         (at("2024-12-23"), date(2024, 12, 23)),
-        (at("2024-12-27", "18:00"), date(2024, 12, 23)),
+        (at("2024-12-27", "17:59"), date(2024, 12, 23)),
         (at("2025-02-04"), None),
         (at("2025-02-05"), date(2025, 2, 3)),
     ],
-    ids=["before nine", "on Monday", "all week", "Monday and Tuesday are 春节", "the first working day"],
+    ids=["before the hours", "on Monday", "all week", "Monday and Tuesday are 春节", "the first working day"],
 )
 def test_the_office_has_one_letter_a_week_from_its_first_working_day(session: Session, branch: Process, now: datetime, monday: date | None) -> None:
     assert [(letter.staff_no, letter.due_on) for letter in digests(session, now)] == ([("office", monday)] if monday else [])

@@ -164,6 +164,8 @@ def test_a_required_title_may_name_another_one(session: Session) -> None:
 
 def test_reminders_go_on_the_days_that_the_plan_names(session: Session) -> None:
     process = a_year(session, settings=settings(reminder_days_before=[10, 2]))
+    process.entered_at = at("2024-12-01")
+    session.flush()
     day = DEADLINES[Stage.STUDY]
     kinds = {
         moment: {each.kind for each in letters_due(session, at(moment), base_url=BASE) if each.recipient_id == person(session, "张三").id}
