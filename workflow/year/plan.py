@@ -204,7 +204,7 @@ class PlanSettings(Part):
     over_quota_needs_approval: bool = True
     """超过限额的理由是否须经党办批准（D5）"""
     reason_when_far_from_tally: bool = True
-    """评定与民主测评相差较远是否要说明理由（D4）"""
+    """评定高于民主测评的，是否要说明理由（D4）"""
     reminder_days_before: Several[Annotated[int, Field(ge=1, le=60)]] = (7, 3, 1)
     """期限和整改时限提前几天提醒；当天、逾期每周一次是固定的"""
     bands_below: Count = 10

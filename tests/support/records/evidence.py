@@ -184,10 +184,6 @@ SITUATIONS: dict[str, Situation] = {
         met=lambda session, process: a_talk(session, process, "张三", "王五", **SUBSTANCE),
         unmet=lambda session, process: a_talk(session, process, "张三", "王五"),
     ),
-    "talks_without_private_notes": Situation(
-        met=lambda session, process: a_talk(session, process, "张三", "王五", **SUBSTANCE),
-        unmet=lambda session, process: a_talk(session, process, "张三", "王五"),
-    ),
     "talks_without_substance": Situation(
         met=lambda session, process: a_talk(session, process, "张三", "王五", **SUBSTANCE),
         unmet=lambda session, process: a_talk(session, process, "张三", "王五"),

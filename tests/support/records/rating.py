@@ -247,7 +247,6 @@ SITUATIONS: dict[str, tuple[Act, Act]] = {
     "more_excellent_than_the_quota": (_after(_rated(FOUR_AND_ONE)), _after(_rated({**FOUR_AND_ONE, "王五": EXCELLENT}))),
     "patterns_without_a_reason": (_after(_rated(FOUR_AND_ONE, reason="表现突出")), _after(_rated(dict.fromkeys(CAST, QUALIFIED)))),
     "excellent_though_punished": (_after(_one(EXCELLENT)), _after(_one(EXCELLENT), _punished)),
-    "everybody_excellent_or_qualified": (_after(_rated({**FOUR_AND_ONE, "王五": BASIC})), _after(_rated(FOUR_AND_ONE))),
     "cases_without_facts": (
         _after(_one(UNQUALIFIED), _facts_later),
         _after(_one(UNQUALIFIED), lambda session, process: a_case(session, process, "王五", facts=None)),
