@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from workflow.appraisal.report import form, requirements
+from workflow.appraisal.report import days, form, requirements
 from workflow.rules.acts import AnyAct
 from workflow.rules.requirement import Requirement
 
-REQUIREMENTS: tuple[Requirement, ...] = (*requirements.REQUIREMENTS,)
+REQUIREMENTS: tuple[Requirement, ...] = (*requirements.REQUIREMENTS, *days.REQUIREMENTS)
 ACTS: tuple[AnyAct, ...] = (*form.ACTS,)
