@@ -362,6 +362,7 @@ MISSING: Mapping[str, tuple[str, Callable[[Model], Missing]]] = {
     "members_without_a_rating": ("rating", _not_rated),
     "ratings_not_fed_back": ("rating", lambda model: _each(who.staff_no for who, row in model.rated() if not row.told)),
     "more_excellent_than_the_quota": ("rating", _over_quota),
+    "more_excellent_than_is_ever_allowed": ("rating", lambda model: {}),
     "patterns_without_a_reason": ("rating", _patterns),
     "cases_without_facts": ("rating", _without_facts),
     "basic_without_a_help_plan": ("rating", _unhelped),
