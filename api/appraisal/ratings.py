@@ -42,6 +42,8 @@ class QuotaShape(TypedDict):
     base: str
     base_count: int
     rounding: str
+    at_least_one: bool
+    never: bool
     allowed: int
     excellent: int
     over: int

@@ -33,7 +33,7 @@ from workflow.foundation.fields import (
     about,
     one_of,
 )
-from workflow.foundation.vocabulary import STAGES, Kind, Level, ReportMode, Stage
+from workflow.foundation.vocabulary import STAGES, Kind, ReportMode, Stage
 from workflow.people.access import Action
 from workflow.readings.progress import branches
 from workflow.rules.acts import Call, Done
@@ -58,7 +58,8 @@ class OnSiteShape(TypedDict):
 class OwnResultShape(TypedDict):
     """The decision on one branch, for its people once it is published (本支部考核结果)."""
 
-    result: Level
+    result: str
+    word: str
     reason: str | None
     number: str
     held_on: date
@@ -89,6 +90,7 @@ def result_shape(row: DecisionResult) -> OwnResultShape:
     decision = row.decision
     return {
         "result": row.result,
+        "word": row.word,
         "reason": row.reason,
         "number": decision.number,
         "held_on": decision.held_on,

@@ -17,7 +17,6 @@ from api.frame.shapes import BranchShape, Listed, RecordShape, branch_shape, rec
 from workflow.assessment.decision import Decision, announcement, decision_of, decisions_of, excellent_by, latest_decision
 from workflow.foundation.errors import BranchesLack, MoveNotPossible
 from workflow.foundation.fields import Sent
-from workflow.foundation.vocabulary import Level
 from workflow.machine import committee
 from workflow.people.access import Action, Scope
 from workflow.rules.acts import Call
@@ -31,9 +30,18 @@ class ResultShape(TypedDict):
     """The decision on one branch, with what the committee had before it (一个支部的决定)."""
 
     name: str
-    result: Level
+    result: str
+    word: str
     reason: str | None
     inputs: dict[str, Any] | None
+
+
+class VoteShape(TypedDict):
+    """The vote of the committee (表决)."""
+
+    yes: int
+    no: int
+    abstain: int
 
 
 class DecisionShape(RecordShape):
@@ -44,6 +52,7 @@ class DecisionShape(RecordShape):
     number: str
     attendees: list[str]
     due: int | None
+    vote: VoteShape | None
     results: dict[str, ResultShape]
     confirmed_by: str | None
     confirmed_at: datetime | None
@@ -74,8 +83,15 @@ def decision_shape(year: int, row: Decision) -> DecisionShape:
         "number": row.number,
         "attendees": [each.staff_no for each in row.attendees],
         "due": row.due,
+        "vote": None if row.vote is None else {"yes": row.vote.yes, "no": row.vote.no, "abstain": row.vote.abstain},
         "results": {
-            each.process.branch.code: {"name": each.process.branch_name, "result": each.result, "reason": each.reason, "inputs": each.inputs}
+            each.process.branch.code: {
+                "name": each.process.branch_name,
+                "result": each.result,
+                "word": each.word,
+                "reason": each.reason,
+                "inputs": each.inputs,
+            }
             for each in row.results
         },
         "confirmed_by": row.confirmed_by,

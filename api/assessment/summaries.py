@@ -25,7 +25,7 @@ from workflow.foundation.fields import (
     Sent,
     about,
 )
-from workflow.foundation.vocabulary import Level, ReportMode, Stage
+from workflow.foundation.vocabulary import ReportMode, Stage
 from workflow.people.access import Action
 from workflow.readings.progress import branches
 from workflow.rules.acts import Call
@@ -50,7 +50,7 @@ class MeetingCountShape(TypedDict):
     """Meetings of one form; gap counts those short of what the year expects (三会一课的次数)."""
 
     held: int | None
-    expected: int
+    expected: int | None
     gap: int | None
     recorded: int | None
 
@@ -106,7 +106,7 @@ class DoneShape(TypedDict):
 class ProposedShape(TypedDict):
     """Level and reason that the office proposes (党办建议等次及理由)."""
 
-    result: Level | None
+    result: str | None
     reason: str | None
 
 

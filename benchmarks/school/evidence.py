@@ -92,7 +92,7 @@ def _talks(b: Branch, year: Year) -> Iterator[str]:
         focus = "t\t新入职" if n < FOCUS_TALKS else f"f\t{NULL}"
         yield (
             f"{year.days.held_on}\t{b.staff_no(talker)}\t{b.staff_no(partner)}\tface\t{focus}"
-            f"\t{noted}\tt\t{partner in b.leaders}\t{partner == 1}\t{record(b, talker)}\n"
+            f"\t{noted}\tf\tt\t{partner in b.leaders}\t{partner == 1}\t{record(b, talker)}\n"
         )
 
 
@@ -168,7 +168,8 @@ BEFORE_RATING = (
     Kept(
         "talk",
         "held_on talker partner way focus focus_reason opinions_branch opinions_committee affirmed"
-        " shortcomings exchange private_notes talker_led partner_led with_secretary" + RECORD,
+        " shortcomings exchange private_notes no_opinions talker_led partner_led with_secretary"
+        + RECORD,
         _talks,
     ),
     Kept("self_review", "staff_no aspects level submitted" + RECORD, _self_reviews),

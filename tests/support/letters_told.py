@@ -18,7 +18,7 @@ from tests.support.records.rectification import a_measure
 from tests.support.reminding import BASE
 from tests.support.situations import a_talk
 from workflow.appraisal.talks.follow_ups import record_follow_up
-from workflow.foundation.vocabulary import Level, Stage, Trigger
+from workflow.foundation.vocabulary import Stage, Trigger
 from workflow.machine.committee import enter, make_final, publish_decision
 from workflow.machine.process import move
 from workflow.machine.waivers import tell_decided, waive
@@ -204,7 +204,7 @@ DECISION = {
     "number": "党委会〔2024〕12号",
     "attendees": ["committee", "auditor"],
     "due": 3,
-    "results": {"D0101": {"result": Level.EXCELLENT}, "D0201": {"result": Level.QUALIFIED}},
+    "results": {"D0101": {"result": "excellent"}, "D0201": {"result": "qualified"}},
 }
 
 

@@ -22,7 +22,7 @@ from tests.support.years.assessment_year import upload as upload_sheet
 from tests.support.years.branch_year import ok
 from workflow.assessment.decision import Decision
 from workflow.foundation.database import transaction
-from workflow.foundation.vocabulary import Level, Role
+from workflow.foundation.vocabulary import Role
 from workflow.mail.links import INVITED
 from workflow.mail.outbox import Letter
 from workflow.year.cycle import process_of
@@ -69,7 +69,7 @@ def records(house: House, cast: Cast) -> dict[str, Any]:
         assessment = an_assessment(session, cast.code)
         a_duty_report(session, assessment)
         facts(session, assessment)
-        a_proposal(session, assessment, result=Level.QUALIFIED, reason=None)
+        a_proposal(session, assessment, result="qualified", reason=None)
         waits = latest(session) or a_decision(session, assessment)
         session.flush()
         decision = waits.id

@@ -23,9 +23,10 @@ from sqlalchemy.orm import aliased
 
 from workflow.appraisal.rating.deciding import reaches
 from workflow.assessment.decision import Decision, DecisionAttendee, DecisionResult
-from workflow.foundation.vocabulary import Level, Role, Severity, Stage
+from workflow.foundation.vocabulary import Role, Severity, Stage
 from workflow.rules.requirement import Missing, missing, requirement
 from workflow.year.cycle import Cycle, Process
+from workflow.year.plan import EXCELLENT
 
 # ── requirements ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -62,7 +63,7 @@ def _excellent_after() -> ColumnElement[int]:
         select(func.count())
         .select_from(named)
         .join(by, by.id == named.decision_id)
-        .where(by.cycle_id == Decision.cycle_id, by.counts, named.result == Level.EXCELLENT, ~overtaken)
+        .where(by.cycle_id == Decision.cycle_id, by.counts, named.result == EXCELLENT, ~overtaken)
         .correlate(Decision)
         .scalar_subquery()
     )
@@ -79,6 +80,7 @@ def _pending() -> Subquery:
             Decision.id,
             Decision.number,
             Decision.due,
+            Decision.vote_yes,
             func.count(DecisionAttendee.staff_no).label("came"),
             settings["votes"]["committee_quorum"].as_string().label("quorum"),
             settings["excellent_branches_at_most"].as_integer().label("at_most"),
@@ -107,14 +109,21 @@ def decision_without_a_quorum() -> Missing:
     return _named_by(pending, name=name).where(~func.coalesce(reaches(came, due, pending.c.quorum), literal(False)))
 
 
-@_asked("R7", zh="决定中没有确定优秀党支部：{names}", en="the decision names no excellent branch: {names}")
+@_asked("R5", severity=Severity.SIGN, zh="党委会的决定没有记录表决情况：{names}", en="the decision does not record its vote: {names}")
+def decision_without_its_vote() -> Missing:
+    """党委会议研究决定。"""
+    pending = _pending()
+    return _named_by(pending, name=pending.c.number).where(pending.c.vote_yes.is_(None))
+
+
+@_asked("R7", zh="决定中没有确定{excellent_branch}党支部：{names}", en="the decision names no excellent branch: {names}")
 def no_excellent_branch() -> Missing:
     """研究确定优秀党支部。"""
     pending = _pending()
     return _named_by(pending, name=pending.c.number).where(pending.c.excellent == 0)
 
 
-@_asked("R7", zh="优秀党支部超过本年度规定的个数：{names}", en="more branches are excellent than the year allows: {names}")
+@_asked("R7", zh="{excellent_branch}党支部超过本年度规定的个数：{names}", en="more branches are excellent than the year allows: {names}")
 def more_excellent_branches_than_allowed() -> Missing:
     """研究确定优秀党支部。"""
     pending = _pending()
@@ -125,6 +134,7 @@ def more_excellent_branches_than_allowed() -> Missing:
 REQUIREMENTS = (
     branch_without_a_result,
     decision_without_a_quorum,
+    decision_without_its_vote,
     no_excellent_branch,
     more_excellent_branches_than_allowed,
 )

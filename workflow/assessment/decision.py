@@ -26,13 +26,16 @@ from sqlalchemy import (
     Index,
     PrimaryKeyConstraint,
     Select,
+    String,
     or_,
     select,
 )
 from sqlalchemy.dialects.postgresql import JSONB, distinct_on
 from sqlalchemy.orm import Mapped, Session, contains_eager, mapped_column, relationship, selectinload
 
-from workflow.foundation.database import Base, any_of, notes, word
+from workflow.appraisal.meetings.meetings import Vote, VoteSchema
+from workflow.assessment.proposals import wrong_result
+from workflow.foundation.database import Base, any_of, notes
 from workflow.foundation.errors import Conflict, Exists, Invalid, NotFound, Words
 from workflow.foundation.fields import (
     Body,
@@ -46,15 +49,15 @@ from workflow.foundation.fields import (
     Whole,
     about,
     many,
-    one_of,
 )
 from workflow.foundation.history import tracked
 from workflow.foundation.personal import Area, Data, personal
-from workflow.foundation.vocabulary import Kind, Level
+from workflow.foundation.vocabulary import Kind
 from workflow.people.access import SCHOOL_READERS, Action, Caller
 from workflow.people.organisation import Person
 from workflow.rules.evidence import STANDING, Retractable, must_have_happened
 from workflow.year.cycle import Cycle, Lock, Process, must_be_running, processes_of
+from workflow.year.plan import EXCELLENT, NO_RESULT, branch_result_word
 
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -69,6 +72,7 @@ class Decision(Retractable, Base):
         CheckConstraint("confirmed_at is null or withdrawn_at is null and rejected_at is null", name="final"),
         CheckConstraint("published_at is null or confirmed_at is not null", name="published"),
         CheckConstraint("due >= 1", name="due"),
+        CheckConstraint("num_nulls(vote_yes, vote_no, vote_abstain) in (0, 3)", name="vote_whole"),
         Index("uq_decision_number", "cycle_id", "number", unique=True, postgresql_where=STANDING),
         Index(
             "uq_decision_pending",
@@ -89,10 +93,20 @@ class Decision(Retractable, Base):
     confirmed_at: Mapped[datetime | None]
     published_by: Mapped[str | None]
     published_at: Mapped[datetime | None]
+    vote_yes: Mapped[int | None] = mapped_column(sort_order=100)
+    vote_no: Mapped[int | None] = mapped_column(sort_order=101)
+    vote_abstain: Mapped[int | None] = mapped_column(sort_order=102)
 
     cycle: Mapped[Cycle] = relationship()
     attendees: Mapped[list[DecisionAttendee]] = relationship(order_by="DecisionAttendee.staff_no")
     results: Mapped[list[DecisionResult]] = relationship(order_by="DecisionResult.process_id", back_populates="decision")
+
+    @property
+    def vote(self) -> Vote | None:
+        """The vote of the committee (表决); None if it is not recorded."""
+        if self.vote_yes is None or self.vote_no is None or self.vote_abstain is None:
+            return None
+        return Vote(self.vote_yes, self.vote_no, self.vote_abstain)
 
     @property
     def final(self) -> bool:
@@ -112,17 +126,14 @@ class DecisionAttendee(Base):
 
 @tracked()
 class DecisionResult(Base):
-    """The result of one branch (考核结果).
-
-    The plan names 优秀党支部 alone; the other words are those of the summary's column 等次.
-    """
+    """The result of one branch (考核结果), by the key of the plan's ``branch_results``."""
 
     __tablename__ = "decision_result"
     __table_args__ = (PrimaryKeyConstraint("decision_id", "process_id"), Index("ix_decision_result_process", "process_id", "decision_id"))
 
     decision_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("decision.id"))
     process_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("process.id"))
-    result: Mapped[Level] = mapped_column(word(Level, name="result"))
+    result: Mapped[str] = mapped_column(String(32))
     reason: Mapped[str | None]
     inputs: Mapped[dict[str, Any] | None] = mapped_column(JSONB, info=notes("D9"))
     """The material that the committee had when it made this final: records may change later.
@@ -133,8 +144,13 @@ class DecisionResult(Base):
     decision: Mapped[Decision] = relationship(back_populates="results")
     process: Mapped[Process] = relationship()
 
+    @property
+    def word(self) -> str:
+        """The word of the year's plan."""
+        return branch_result_word(self.decision.cycle.plan, self.result)
 
-personal(Decision, Area.ASSESSMENT, "党委会决定", other="held_on number due")
+
+personal(Decision, Area.ASSESSMENT, "党委会决定", other="held_on number due vote_yes vote_no vote_abstain")
 personal(
     DecisionAttendee,
     Area.ASSESSMENT,
@@ -159,8 +175,10 @@ personal(
 class ResultSchema(Body):
     """The result of one branch."""
 
-    result = one_of(Level, required=True, **about("考核结果", "result", "优秀、合格等", "excellent, qualified …", example="excellent"))
-    reason = LongText(at_most=2000, **about("理由", "reason", "为什么", "why", example="组织生活严格规范"))
+    result = Line(
+        required=True, at_most=32, **about("考核结果", "result", "方案列出的等次，按代号", "as the plan has it, by its key", example="excellent")
+    )
+    reason = LongText(at_most=2000, **about("理由", "reason", "不定等次的必须写", "required without a result", example="组织生活严格规范"))
 
 
 class DecisionSchema(Body):
@@ -169,6 +187,7 @@ class DecisionSchema(Body):
     held_on = Day(required=True, **about("会议日期", "day", "党委会的日期", "the day of the meeting", example="2025-01-20"))
     number = Line(required=True, at_most=100, **about("文号", "number", "会议纪要的文号", "of the minutes", example="党委会〔2025〕3号"))
     attendees = many(StaffNo(), **about("到会", "attendees", "到会委员的学工号", "staff numbers of those present", example=["10000001"]))
+    vote = Inner(VoteSchema, **about("表决", "vote", "党委会的表决情况（R5）", "the vote of the committee (R5)", example={"yes": 1}))
     due = Whole(at_least=1, at_most=1000, **about("应到", "due", "应到会的委员人数", "members of the committee", example=11))
     results = ByName(
         keys=Line(at_most=32),
@@ -188,7 +207,7 @@ def enter_decision(session: Session, cycle: Cycle, body: Sent, *, by: Caller, no
     one waits, or when the number is taken; Conflict unless the year runs.
     """
     of_year = {process.branch.code: process for process in processes_of(session, cycle, Kind.ASSESSMENT, lock=Lock.EVIDENCE)}
-    attendees, due = body.get("attendees", []), body.get("due")
+    attendees, due, vote = body.get("attendees", []), body.get("due"), body.get("vote", {})
     errors: dict[str, Words | list[Words]] = {
         f"results.{code}": Words("本年度没有这个党支部的考核", "no such branch is assessed in this year")
         for code in body["results"]
@@ -201,6 +220,12 @@ def enter_decision(session: Session, cycle: Cycle, body: Sent, *, by: Caller, no
         errors["attendees"] = [Words(f"没有学工号为 {staff_no} 的人员", f"nobody has the number {staff_no}") for staff_no in unknown]
     elif due is not None and len(attendees) > due:
         errors["attendees"] = Words(f"到会 {len(attendees)} 人，多于应到 {due} 人", f"{len(attendees)} came, more than the {due} due")
+    if attendees and (given := sum(vote.values())) > len(attendees):
+        errors["vote"] = Words(
+            f"赞成、反对、弃权合计 {given} 票，多于到会的 {len(attendees)} 人（R5）", f"{given} votes by {len(attendees)} who came (R5)"
+        )
+    for code, given in body["results"].items():
+        errors |= _faults(cycle, code, given)
     if errors:
         raise Invalid(errors)
     must_have_happened("held_on", body["held_on"], now)
@@ -211,6 +236,9 @@ def enter_decision(session: Session, cycle: Cycle, body: Sent, *, by: Caller, no
         held_on=body["held_on"],
         number=body["number"],
         due=due,
+        vote_yes=vote.get("yes"),
+        vote_no=vote.get("no"),
+        vote_abstain=vote.get("abstain"),
         recorded_by=by.staff_no,
         recorded_at=now,
         attendees=[DecisionAttendee(staff_no=staff_no) for staff_no in attendees],
@@ -221,6 +249,15 @@ def enter_decision(session: Session, cycle: Cycle, body: Sent, *, by: Caller, no
     session.add(row)
     session.flush()
     return row
+
+
+def _faults(cycle: Cycle, code: str, given: Sent) -> dict[str, Words | list[Words]]:
+    """List what is wrong with the result of one branch, by field."""
+    if fault := wrong_result(cycle, given["result"]):
+        return {f"results.{code}.result": fault}
+    if given["result"] == NO_RESULT and given.get("reason") is None:
+        return {f"results.{code}.reason": Words("不定等次的，须写明理由", "give the reason for no result")}
+    return {}
 
 
 def _must_be_the_only_one(session: Session, cycle: Cycle, number: str) -> None:
@@ -311,7 +348,7 @@ def excellent_by(session: Session, decision: Decision) -> Sequence[DecisionResul
     """
     so_far = or_(FINAL, Decision.id == decision.id)
     here = results(session, so_far, Decision.cycle_id == decision.cycle_id, Decision.id <= decision.id)
-    return [row for row in here if row.result is Level.EXCELLENT]
+    return [row for row in here if row.result == EXCELLENT]
 
 
 def final_results(session: Session, process_ids: Sequence[int]) -> dict[int, DecisionResult]:
@@ -341,4 +378,4 @@ def announcement(session: Session, cycle: Cycle) -> Announcement:
     if not held:
         raise NotFound
     last = max((row.decision for row in held), key=lambda decision: decision.id)
-    return Announcement(last, [row.process for row in held if row.result is Level.EXCELLENT])
+    return Announcement(last, [row.process for row in held if row.result == EXCELLENT])

@@ -8,21 +8,25 @@ nothing.
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, true
-from sqlalchemy.orm import Mapped, mapped_column
+from datetime import datetime
 
-from workflow.foundation.database import Base, word
-from workflow.foundation.fields import Answered, LongText, about, one_of
+from sqlalchemy import CheckConstraint, String, true
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from workflow.foundation.database import Base
+from workflow.foundation.errors import Invalid, Words
+from workflow.foundation.fields import Answered, Line, LongText, Sent, about
 from workflow.foundation.history import tracked
 from workflow.foundation.personal import Area, Data, personal
-from workflow.foundation.vocabulary import Kind, Level, Role, Severity, Stage
+from workflow.foundation.vocabulary import Kind, Role, Severity, Stage
 from workflow.people.access import ACCESS, Action, Caller
 from workflow.rules.acts import (
     AnyAct,
 )
 from workflow.rules.requirement import Missing, blanks, missing, requirement
 from workflow.rules.single import OnProcess, Single
-from workflow.year.cycle import Process
+from workflow.year.cycle import Cycle, Process
+from workflow.year.plan import branch_results_of
 
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -35,11 +39,8 @@ class Proposal(OnProcess, Base):
     __tablename__ = "proposal"
     __table_args__ = (CheckConstraint("version >= 1", name="version"),)
 
-    result: Mapped[Level | None] = mapped_column(word(Level, name="result"))
-    """建议等次.
-
-    The plan names 优秀党支部 alone; the other words are those of the summary's column 党办建议等次.
-    """
+    result: Mapped[str | None] = mapped_column(String(32))
+    """建议等次, by the key of the plan's ``branch_results``."""
     reason: Mapped[str | None]
 
 
@@ -59,7 +60,10 @@ personal(
 class ProposalSchema(Answered):
     """A proposal, whole (考核结果建议). A field that is left out is not proposed yet."""
 
-    result = one_of(Level, **about("建议等次", "result", "党办建议的等次（R3）", "the result that the office proposes (R3)", example="qualified"))
+    result = Line(
+        at_most=32,
+        **about("建议等次", "result", "党办建议的等次，按方案的代号（R3）", "what the office proposes, by the plan's keys (R3)", example="qualified"),
+    )
     reason = LongText(at_most=2000, **about("理由", "reason", "为什么这样建议", "why it is proposed", example="完成各项任务"))
 
 
@@ -74,6 +78,15 @@ def reads_proposals(reader: Caller) -> bool:
     return bool(reader.school & ACCESS[Action.READ_PROPOSAL].keys())
 
 
+def wrong_result(cycle: Cycle, result: str) -> Words | None:
+    """Find what is wrong with the result of a branch; None if the year's plan has it."""
+    known = branch_results_of(cycle.plan)
+    if result in known:
+        return None
+    listed = "、".join(f"{key}（{word}）" for key, word in known.items())
+    return Words(f"本年度方案的考核等次为 {listed} 之一", f"must be one of {', '.join(known)}, as this year's plan has it")
+
+
 # ── verbs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -84,6 +97,10 @@ class OfficeProposal(Single[Proposal]):
     model, schema = Proposal, ProposalSchema()
     kind, stage = Kind.ASSESSMENT, Stage.SUMMARISED
     reads, writes = Action.READ_PROPOSAL, Action.ASSESS
+
+    def check(self, session: Session, process: Process, row: Proposal | None, sent: Sent, *, by: Caller, now: datetime) -> None:
+        if (result := sent.get("result")) is not None and (fault := wrong_result(process.cycle, result)):
+            raise Invalid({"result": fault})
 
 
 PROPOSAL = OfficeProposal()

@@ -66,11 +66,12 @@ class Reported:
 class MeetingCount:
     """三会一课 of one form: how often the branch says that it was held, and how often expected.
 
-    The expected number is a setting of the year; ``gap`` is how many are short of it.
+    The expected number is a setting of the year; ``gap`` is how many are short of it. None is
+    expected of a branch that has no committee or no groups to hold it.
     """
 
     held: int | None
-    expected: int
+    expected: int | None
     recorded: int | None
     """The number of this form in the records of the branch's own year.
 
@@ -79,7 +80,7 @@ class MeetingCount:
 
     @property
     def gap(self) -> int | None:
-        return None if self.held is None else max(self.expected - self.held, 0)
+        return None if self.held is None or self.expected is None else max(self.expected - self.held, 0)
 
 
 @dataclass(frozen=True)
@@ -274,7 +275,7 @@ def _lacking(sheet: Sheet) -> Iterator[tuple[str, str, bool]]:
     report = sheet.report
     there = report.submitted_at is not None
     empty = [section.title for section in report.sections if not section.text]
-    meetings = [THREE_MEETINGS[name] for name, each in sheet.three_meetings.items() if each.held is None]
+    meetings = [THREE_MEETINGS[name] for name, each in sheet.three_meetings.items() if each.held is None and each.expected is not None]
     untold = [DEVELOPMENT[name] for name, number in sheet.development.items() if number is None]
     yield "secretary", "党支部书记", sheet.secretary is None
     yield "report_mode", "述职方式", report.mode is None

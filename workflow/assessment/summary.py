@@ -37,7 +37,7 @@ from workflow.assessment.sheet import (
     Sheet,
 )
 from workflow.foundation.database import any_of
-from workflow.foundation.vocabulary import ENDED, Kind, MeetingForm, Role, Severity, Stage, TallySubject, Trigger
+from workflow.foundation.vocabulary import ENDED, Kind, MeetingForm, Post, Role, Severity, Stage, TallySubject, Trigger
 from workflow.people.organisation import Branch
 from workflow.rules.requirement import Missing, blanks, missing, requirement
 from workflow.year.cycle import Participant, Process, StageChange
@@ -93,6 +93,7 @@ def _beside_their_own_year(session: Session, process_ids: Sequence[int]) -> Sequ
         *(f[f"committee_{name}"] for name in BALLOT),
         *(f[f"{item.value}_{mark}"] for item in CommitteeItem for mark in MARKS),
         *(records(Meeting, Meeting.form == form).label(f"{name}_recorded") for name, form in _FORMS.items()),
+        _has_groups().label("has_groups"),
         covered().label("approved"),
         due_day(literal(Stage.REPORT, Process.stage.type), Process.round, Process.round_due_on).label("report_due_on"),
         last_filed.label("filed_at"),
@@ -112,6 +113,12 @@ def _beside_their_own_year(session: Session, process_ids: Sequence[int]) -> Sequ
         .order_by(Branch.code)
         .execution_options(populate_existing=True)
     ).all()
+
+
+def _has_groups() -> ColumnElement[bool]:
+    """Ask whether a branch has party groups: somebody on its roll leads one."""
+    leads = (Participant.process_id == Process.id, Participant.post == Post.GROUP_LEADER, Participant.left_on.is_(None))
+    return select(Participant.person_id).where(*leads).correlate(Process).exists()
 
 
 def _of_the_same_year(assessed: Any, appraised: Any) -> ColumnElement[bool]:
@@ -146,6 +153,7 @@ def _sheet(
 ) -> Sheet:
     rules, numbers = row.assessed.cycle.plan["rules"], row._mapping
     expected = rules["settings"]["three_meetings"]
+    held_here = {"committee": row.on_committee > 0, "group": row.has_groups}
     sections = report.sections if report else {}
     return Sheet(
         process=row.assessed,
@@ -160,7 +168,10 @@ def _sheet(
             rectification=report.rectification if report else None,
         ),
         main_work=facts.main_work if facts else None,
-        three_meetings={name: MeetingCount(getattr(facts, name, None), expected[name], numbers.get(f"{name}_recorded")) for name in THREE_MEETINGS},
+        three_meetings={
+            name: MeetingCount(getattr(facts, name, None), expected[name] if held_here.get(name, True) else None, numbers.get(f"{name}_recorded"))
+            for name in THREE_MEETINGS
+        },
         development={name: getattr(facts, name, None) for name in DEVELOPMENT},
         clean_government=facts.clean_government if facts else None,
         clean_issues=facts.clean_issues if facts else None,

@@ -53,8 +53,9 @@ class FieldOptions(TypedDict, total=False):
 
 
 _REQUIRED = Words("必须填写", "is required")
+_FILLERS, _TURNS = "\u115f\u1160\u2800\u3164\uffa0", re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Characters that show nothing though they are letters or signs; bidi controls."""
 _UNKNOWN = Words("没有这一项", "unknown field")
-_WRONG_TYPE = Words("类型不对", "has the wrong type")
 
 Schema.error_messages = {"unknown": _UNKNOWN, "type": Words("应为一个 JSON 对象", "must be a JSON object")}
 
@@ -183,7 +184,7 @@ class LongText(fields.String):
     """A text that people write.
 
     It is trimmed, in normal form, without control characters or lone surrogates, at most as long as
-    allowed, empty only if ``blank``.
+    allowed, empty only if ``blank``; one that shows nothing is empty.
     """
 
     def __init__(self, *, at_most: int = LONG, blank: bool = False, **kwargs: Unpack[FieldOptions]) -> None:
@@ -195,7 +196,8 @@ class LongText(fields.String):
             raise ValidationError([Words("应为文字", "must be text")])
         if any(_unprintable(c) for c in value):
             raise ValidationError([Words("含有不能保存的控制字符", "contains control characters")])
-        return unicodedata.normalize("NFC", value).strip()
+        text = unicodedata.normalize("NFC", value).strip()
+        return text if any(unicodedata.category(c)[0] not in "CZM" and c not in _FILLERS for c in text) else ""
 
 
 def _unprintable(character: str) -> bool:
@@ -203,15 +205,17 @@ def _unprintable(character: str) -> bool:
 
 
 class Line(LongText):
-    """One line of text."""
+    """One line of text, without line separators and controls of its direction (bidi)."""
 
     def __init__(self, *, at_most: int = SHORT, **kwargs: Unpack[FieldOptions]) -> None:
         super().__init__(at_most=at_most, **kwargs)
 
     def _deserialize(self, value: object, attr: str | None, data: object, **kwargs: object) -> str:
         text = super()._deserialize(value, attr, data, **kwargs)
-        if "\n" in text or "\r" in text:
+        if any(each in "\n\r\u2028\u2029" for each in text):
             raise ValidationError([Words("只能写一行", "must be one line")])
+        if _TURNS.search(text):
+            raise ValidationError([Words("含有改变文字方向的控制符，请删去后重新填写", "contains controls of the direction of text")])
         return text
 
 

@@ -11,13 +11,28 @@ whole.
 from __future__ import annotations
 
 import datetime
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from workflow.foundation.database import Json
-from workflow.foundation.vocabulary import Coverage, Stage
-from workflow.year.plan_values import ActivityWord, ClauseId, Count, Listed, MeetingFormWord, Months, Part, PlanText, Ratio, Several, Title
+from workflow.foundation.vocabulary import Coverage, Level, Stage
+from workflow.year.plan_values import (
+    ActivityWord,
+    ClauseId,
+    Count,
+    Listed,
+    MeetingFormWord,
+    Months,
+    Part,
+    PlanText,
+    Ratio,
+    ResultKey,
+    Several,
+    Title,
+    wrong,
+)
 
 
 class Document(Part):
@@ -104,6 +119,32 @@ class QuotaRule(Part):
     """基数：rated 参加评定的党员，full 全体正式党员（不含经确认不参加的）"""
     rounding: Literal["down", "up", "nearest"]
     """取整：down 舍去，up 进位，nearest 四舍五入"""
+    at_least_one: bool = False
+    """不足一名的，是否算一名（有人参加评定的支部至少一名）"""
+    never: bool = False
+    """是否不得超过：true 的，超过限额不能以说明理由代替；方案写“一般不超过”的为 false"""
+
+
+EXCELLENT, NO_RESULT = "excellent", "none"
+"""The results that the product knows: an excellent branch (R7), and 不定等次, with a reason."""
+
+
+class BranchResult(Part):
+    """R7: 研究确定优秀党支部. A word for the result of a branch (考核等次)."""
+
+    key: ResultKey
+    """代号，小写英文字母；excellent 为优秀党支部，none 为不定等次（须写理由）"""
+    word: PlanText
+    """名称，如 良好"""
+
+
+_RESULTS = {EXCELLENT: "优秀", "good": "良好", "qualified": "合格", "poor": "较差", NO_RESULT: "不定等次"}
+
+
+def _one_is_excellent(results: tuple[BranchResult, ...]) -> tuple[BranchResult, ...]:
+    if EXCELLENT not in {each.key for each in results}:
+        raise wrong("要有代号为 excellent 的一项，即优秀党支部", "one must have the key excellent, for the excellent branches")
+    return results
 
 
 class Item(Part):
@@ -204,7 +245,7 @@ class PlanSettings(Part):
     over_quota_needs_approval: bool = True
     """超过限额的理由是否须经党办批准（D5）"""
     reason_when_far_from_tally: bool = True
-    """评定与民主测评相差较远是否要说明理由（D4）"""
+    """评定高于民主测评的，是否要说明理由（D4）"""
     reminder_days_before: Several[Annotated[int, Field(ge=1, le=60)]] = (7, 3, 1)
     """期限和整改时限提前几天提醒；当天、逾期每周一次是固定的"""
     bands_below: Count = 10
@@ -235,6 +276,10 @@ class Rules(Part):
     marks: Marks
     committee_items: CommitteeItems
     quota: QuotaRule
+    branch_results: Annotated[Several[BranchResult], AfterValidator(_one_is_excellent)] = tuple(
+        BranchResult(key=key, word=word) for key, word in _RESULTS.items()
+    )
+    """党委考核党支部的等次，从高到低，个数不限；建议和决定只收这里列出的（R3、R7）"""
     aspects: Several[Aspect]
     """党员自评的方面，个数不限；没有写的方面提示本人（M7）"""
     warning_signs: WarningSigns
@@ -293,11 +338,27 @@ def branch_sizes_of(plan: Json) -> BranchSizes:
     return BranchSizes(**{name: kept[name] for name in BranchSizes.model_fields if name in kept})
 
 
+def branch_results_of(plan: Json) -> dict[str, str]:
+    """Read the results of branches from a kept plan, best first: key and word.
+
+    A plan that was kept before it had them has the usual ones.
+    """
+    kept = plan["rules"].get("branch_results")
+    return dict(_RESULTS) if kept is None else {each["key"]: each["word"] for each in kept}
+
+
+def branch_result_word(plan: Json, key: str) -> str:
+    """Find the word of a branch's result; results of before had the words of members' levels."""
+    before: Mapping[str, str] = {level.value: level.zh for level in Level}
+    return branch_results_of(plan).get(key) or before.get(key, key)
+
+
 def words_of(plan: Json) -> dict[str, str]:
     """Return the words of a kept plan that fill messages.
 
-    They are the names of levels, marks, forms of meetings, aspects (by id) and contents (by id).
+    They are the names of levels, marks, forms of meetings, aspects (by id) and contents (by id),
+    and the word for an excellent branch.
     """
-    rules = plan["rules"]
+    rules, best = plan["rules"], {"excellent_branch": branch_results_of(plan)[EXCELLENT]}
     named = {each["id"]: each["title"] for each in rules["aspects"]} | {each["id"]: each["text"] for each in rules["assessment_contents"]}
-    return {**rules["levels"], **rules["marks"], **rules["committee_items"], **rules["meeting_forms"], **rules["activity_kinds"], **named}
+    return {**rules["levels"], **rules["marks"], **rules["committee_items"], **rules["meeting_forms"], **rules["activity_kinds"], **named, **best}

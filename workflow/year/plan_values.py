@@ -77,6 +77,12 @@ def _activity_word(word: str) -> str:
     return word
 
 
+def _result_key(key: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z_]{0,31}", key):
+        raise wrong("结果的代号应为小写英文字母，如 good", "the code of a result is in small letters, such as good")
+    return key
+
+
 def _clause_id(clause: str) -> str:
     if not re.fullmatch(r"[A-Z][0-9]+", clause, re.ASCII):
         raise wrong("条款编号应为一个大写字母加数字，如 K2", "a clause is numbered by a capital and digits, such as K2")
@@ -105,3 +111,4 @@ Count = Annotated[int, Field(ge=0, le=1000)]
 Months = Annotated[int, Field(ge=1, le=120)]
 MeetingFormWord = Literal["general", "committee", "group"]
 ActivityWord = Annotated[str, AfterValidator(_activity_word)]
+ResultKey = Annotated[str, AfterValidator(_result_key)]

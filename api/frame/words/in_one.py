@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from workflow.foundation.errors import Words
 
 IN_ONE: Mapping[str, Words] = {
+    "ResultShape.word": Words("等次名称，按本年度方案", "the plan's word for the result"),
+    "OwnResultShape.word": Words("等次名称，按本年度方案", "the plan's word for the result"),
     "AppraisalReading": Words("支委会民主评议", "the members' appraisal of their committee, as one reader sees it"),
     "Lacking": Words("汇总里所缺的一项", "something that a summary lacks"),
     "Section": Words("述职报告的一部分", "a section of the duty report"),

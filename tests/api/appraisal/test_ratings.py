@@ -221,7 +221,7 @@ def test_each_reader_knows_of_his_ratings_and_no_other(house: House, branch: Cas
 
 def test_only_secretary_and_deputy_rate_and_see_who_is_in_a_pattern(house: House, branch: Cast) -> None:
     for who, status in {"secretary": 201, "deputy": 201, "organiser": 403, "member": 403}.items():
-        made = house.as_(getattr(branch, who)).post(f"{branch.path}/ratings", a_rating(branch, getattr(branch, who), "basic"))
+        made = house.as_(getattr(branch, who)).post(f"{branch.path}/ratings", a_rating(branch, getattr(branch, who), "excellent"))
         assert made.status == status, who
     for who, status in {
         branch.secretary: 200,
@@ -234,13 +234,13 @@ def test_only_secretary_and_deputy_rate_and_see_who_is_in_a_pattern(house: House
     }.items():
         assert house.as_(who).get(f"{branch.path}/ratings/patterns").status == status, who
     found = house.as_(branch.secretary).get(f"{branch.path}/ratings/patterns").body
-    people = [{"staff_no": each, "name": each, "level": "basic", "most": []} for each in sorted((branch.deputy, branch.secretary))]
-    assert found == {"items": [{"pattern": "far", "name": "等次与测评结果不一致", "people": people}]}
+    people = [{"staff_no": each, "name": each, "level": "excellent", "most": []} for each in sorted((branch.deputy, branch.secretary))]
+    assert found == {"items": [{"pattern": "far", "name": "等次高于民主测评中多数人的意见", "people": people}]}
 
 
 def test_the_checklist_names_nobody_of_a_pattern(house: House, branch: Cast) -> None:
     for who in branch.everybody:
-        rated(house, branch, who, "basic")
+        rated(house, branch, who, "excellent")
     for reader in (branch.organiser, "office"):
         rows = house.as_(reader).get(f"{branch.path}/requirements?stage=rating").body["items"]
         row = next(each for each in rows if each["clause"] == "D4")

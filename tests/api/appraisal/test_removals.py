@@ -27,18 +27,18 @@ CODES = {name: f"D{1 + number // 10:02d}{1 + number % 10:02d}" for number, name 
 
 @pytest.fixture(scope="module")
 def houses(superuser: str, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, House]]:
-    """A school in either reading of K2.
+    """A school of either plan: in the strict one all talk with all, and the quota is never passed.
 
     In the usual one, the branch that must report has a measure of the year before.
     """
     text = find_plan("2024", None)[1]
     folders = {name: tmp_path_factory.mktemp(name) for name in ("default", "strict")}
     a_plan(folders["default"], "2023", text.replace("year = 2024", "year = 2023", 1))
-    a_plan(folders["strict"], "2024", text.replace('coverage = "default"', 'coverage = "strict"'))
+    a_plan(folders["strict"], "2024", text.replace('coverage = "default"', 'coverage = "strict"').replace("never = false", "never = true"))
     with ExitStack() as both:
         made = {name: both.enter_context(an_empty_house(superuser, template, data_dir=folder)) for name, folder in folders.items()}
         for name, house in made.items():
-            a_roster_of_those([each for each in REMOVALS if REMOVALS[each].coverage == name], house)
+            a_roster_of_those([each for each in REMOVALS if REMOVALS[each].house == name], house)
         reporting = BranchYear(made["default"], CODES["no_report_on_last_years_measures"], {}, year="/cycles/2023")
         open_year(reporting.office, "2023")
         reporting.measure(reporting.problem())
@@ -67,7 +67,7 @@ def a_roster_of_those(names: list[str], house: House) -> None:
 @pytest.mark.parametrize("name", REMOVALS)
 def test_without_its_evidence_the_gate_names_that_requirement_alone_and_with_it_the_branch_goes_on(houses: Mapping[str, House], name: str) -> None:
     removal, requirement = REMOVALS[name], BY_NAME[name]
-    bare = BranchYear(houses[removal.coverage], CODES[name], {})
+    bare = BranchYear(houses[removal.house], CODES[name], {})
     branch = BranchYear(bare.house, bare.code, {bare.numbers()[place]: level for place, level in removal.levels.items()})
     removal.before(branch)
     branch.comes_to(requirement.stage)

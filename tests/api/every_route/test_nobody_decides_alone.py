@@ -65,7 +65,7 @@ ACTS: dict[str, tuple[Callable[[Client, Cast], str], str, dict[str, Any], int]] 
     "confirm a receipt": (a_filing, "receive", {}, 200),
     "confirm an excuse": (an_excuse, "confirm", {}, 200),
 }
-"""What is made by the branch, the decision on it, its body, and the status of an answer to others."""
+"""A thing that the branch makes, the decision on it, its body, the status of others' answers."""
 
 
 @pytest.mark.parametrize("name", ACTS)

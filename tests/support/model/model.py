@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
 
+from tests.support.model.ballots import better_than_the_majority, standing_of
+
 STAGES = ("study", "talks", "self_review", "rating", "rectification", "report", "filed", "accepted")
 WORKING = STAGES[:6]
 TITLES = ("中国共产党纪律处分条例", "中国共产党支部工作条例（试行）")
-LEVELS = ("excellent", "qualified", "basic", "unqualified")
 
 OF_OFFICE = ("accept", "return", "reopen")
 ASKS_REASON = ("return", "step_back", "withdraw", "reopen")
@@ -282,15 +283,12 @@ def _patterns(model: Model) -> Missing:
     if len(levels) >= 3 and len(set(levels)) == 1 and not (levels[0] == "qualified" and len(levels) // 4 == 0):
         found["same"] = len(levels)
     ballot = model.counted("members")
-    votes = ballot["counts"] if ballot else {}
-    far = [
-        who.staff_no
-        for who, row in model.rated()
-        if not row["reason"]
-        and who.staff_no in votes
-        and votes[who.staff_no].get(row["level"], 0) < max(votes[who.staff_no].get(each, 0) for each in LEVELS)
-    ]
-    return found | ({"far": len(far)} if far else {})
+    votes, valid = (ballot["counts"], ballot["valid"]) if ballot else ({}, 0)
+    better = [(who.staff_no, row) for who, row in model.rated() if not row["reason"] and who.staff_no in votes]
+    far = [who for who, row in better if better_than_the_majority(votes[who], row["level"], valid)]
+    others = [standing_of(votes[who], valid) for who, row in better if row["level"] != "excellent"]
+    passed_over = [who for who, row in better if row["level"] == "excellent" and max(others, default=0) > standing_of(votes[who], valid)]
+    return found | ({"far": len(far)} if far else {}) | ({"passed_over": len(passed_over)} if passed_over else {})
 
 
 def _unhelped(model: Model) -> Missing:
@@ -364,6 +362,7 @@ MISSING: Mapping[str, tuple[str, Callable[[Model], Missing]]] = {
     "members_without_a_rating": ("rating", _not_rated),
     "ratings_not_fed_back": ("rating", lambda model: _each(who.staff_no for who, row in model.rated() if not row.told)),
     "more_excellent_than_the_quota": ("rating", _over_quota),
+    "more_excellent_than_is_ever_allowed": ("rating", lambda model: {}),
     "patterns_without_a_reason": ("rating", _patterns),
     "cases_without_facts": ("rating", _without_facts),
     "basic_without_a_help_plan": ("rating", _unhelped),

@@ -19,7 +19,7 @@ from workflow.assessment.arrangement import arrange
 from workflow.assessment.decision import Decision, enter_decision
 from workflow.assessment.duty_reports import DUTY_REPORT, SECTIONS, DutyReport
 from workflow.assessment.facts import DEVELOPMENT, FACTS, THREE_MEETINGS, Facts
-from workflow.foundation.vocabulary import Kind, Level, ReportMode
+from workflow.foundation.vocabulary import Kind, ReportMode
 from workflow.people.access import Caller
 from workflow.year.cycle import Lock, Process, process_of
 from workflow.year.roll import secretaries
@@ -78,8 +78,10 @@ def a_decision(session: Session, process: Process, result: str = "excellent", *,
 
     The decision is not final yet.
     """
-    body = {"held_on": TODAY, "number": "党委会〔2024〕12号", "attendees": ["committee", "auditor"], "due": 3}
-    results = {code: {"result": Level(result)} for code in (process.branch.code, *also)}
+    came = fields.get("attendees", ["committee", "auditor"])
+    vote = {"yes": len(came), "no": 0, "abstain": 0}
+    body = {"held_on": TODAY, "number": "党委会〔2024〕12号", "attendees": came, "due": 3, "vote": vote}
+    results = {code: {"result": result} for code in (process.branch.code, *also)}
     return enter_decision(session, process.cycle, {**body, "results": results, **fields}, by=caller(session, "office"), now=NOW)
 
 
@@ -132,6 +134,7 @@ SITUATIONS: dict[str, Situation] = {
     "duty_report_empty_in_other_sections": Situation(met=_asked_also(C7="已落实"), unmet=_asked_also(C7="")),
     "branch_without_a_result": Situation(met=a_decision, unmet=nothing),
     "decision_without_a_quorum": Situation(met=a_decision, unmet=lambda session, process: a_decision(session, process, attendees=["committee"])),
+    "decision_without_its_vote": Situation(met=a_decision, unmet=lambda session, process: a_decision(session, process, vote={})),
     "no_excellent_branch": Situation(met=a_decision, unmet=lambda session, process: a_decision(session, process, "qualified")),
     "more_excellent_branches_than_allowed": Situation(met=a_decision, unmet=_more_than_none),
     "main_work_not_told": Situation(met=facts, unmet=lambda session, process: facts(session, process, main_work=None)),

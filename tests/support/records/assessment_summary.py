@@ -25,13 +25,13 @@ from workflow.assessment.facts import Facts, check_facts
 from workflow.assessment.proposals import PROPOSAL, Proposal
 from workflow.assessment.sheet import Sheet
 from workflow.assessment.summary import sheets
-from workflow.foundation.vocabulary import Kind, Level, Presence, Stage, TallySubject
+from workflow.foundation.vocabulary import Kind, Presence, Stage, TallySubject
 from workflow.rules.evidence import reject, withdraw
 from workflow.year.cycle import Process, process_of
 from workflow.year.deadlines import change_processes
 from workflow.year.roll import roll
 
-PROPOSED: Mapping[str, Any] = {"result": Level.EXCELLENT, "reason": "基层党建工作扎实，党员评议满意度高"}
+PROPOSED: Mapping[str, Any] = {"result": "excellent", "reason": "基层党建工作扎实，党员评议满意度高"}
 
 
 def assessed(session: Session, process: Process) -> Process:

@@ -217,10 +217,6 @@ SITUATIONS: dict[str, Situation] = {
         met=lambda session, process: a_talk(session, process, "张三", "王五", **SUBSTANCE),
         unmet=lambda session, process: a_talk(session, process, "张三", "王五"),
     ),
-    "talks_without_private_notes": Situation(
-        met=lambda session, process: a_talk(session, process, "张三", "王五", **SUBSTANCE),
-        unmet=lambda session, process: a_talk(session, process, "张三", "王五"),
-    ),
     "talks_without_substance": Situation(
         met=lambda session, process: a_talk(session, process, "张三", "王五", **SUBSTANCE),
         unmet=lambda session, process: a_talk(session, process, "张三", "王五"),
@@ -240,6 +236,7 @@ SITUATIONS: dict[str, Situation] = {
 OF_ALL_BRANCHES = {
     "branch_without_a_result",
     "decision_without_a_quorum",
+    "decision_without_its_vote",
     "no_excellent_branch",
     "more_excellent_branches_than_allowed",
     "activities_without_attendance",
@@ -296,8 +293,8 @@ insert into study_attendance (session_id, staff_no, process_id)
 insert into study_make_up (session_id, staff_no, process_id, made_up_on, recorded_by, recorded_at)
     select s.id, r.staff_no, s.process_id, '2024-12-20', 'z3', now()
     from study_session s join participant r on r.process_id = s.process_id where (r.person_id + s.id) % 40 = 0;
-insert into talk (process_id, held_on, talker, partner, way, focus, focus_reason, version, recorded_by, recorded_at)
-    select r.process_id, '2024-12-18', r.staff_no, o.staff_no, 'face', r.post = 'secretary', '新入职', 1, 'z3', now()
+insert into talk (process_id, held_on, talker, partner, way, focus, focus_reason, no_opinions, version, recorded_by, recorded_at)
+    select r.process_id, '2024-12-18', r.staff_no, o.staff_no, 'face', r.post = 'secretary', '新入职', false, 1, 'z3', now()
     from participant r join participant o on o.process_id = r.process_id and o.person_id > r.person_id and (r.post = 'secretary' or o.leads)
     where r.leads and (r.person_id + o.person_id) % 50 <> 0;
 insert into talk_follow_up (talk_id, process_id, due_on, what, recorded_by, recorded_at)

@@ -14,7 +14,6 @@ from tests.support.records.assessment_summary import KINDS, a_proposal, an_activ
 from tests.support.records.evidence import lacking, stand_at
 from workflow.assessment.facts import DEVELOPMENT, THREE_MEETINGS
 from workflow.foundation.vocabulary import (
-    Level,
     Presence,
     ReportMode,
     Stage,
@@ -24,6 +23,8 @@ from workflow.machine.waivers import approve, waive
 from workflow.rules.evidence import reject, withdraw
 from workflow.year.cycle import Process, StageChange
 from workflow.year.roll import roll
+
+_RESULTS = ("excellent", "good", "qualified", "poor")
 
 
 def some_activities(session: Session, processes: Sequence[Process], dice: Random) -> None:
@@ -72,7 +73,7 @@ def some_facts(session: Session, process: Process, dice: Random) -> None:
     tell = dice.choice((facts, checked_facts))
     tell(session, process, main_work=dice.choice((None, "完成")), clean={"clean_issues": True}, **some)
     if dice.random() < 0.7:
-        a_proposal(session, process, result=dice.choice([*Level, None]), reason=dice.choice((None, "工作扎实")))
+        a_proposal(session, process, result=dice.choice([*_RESULTS, None]), reason=dice.choice((None, "工作扎实")))
 
 
 def some_filing(session: Session, own: Process, dice: Random) -> None:

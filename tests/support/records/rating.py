@@ -196,6 +196,12 @@ def _one(level: Level) -> Act:
     return _rated({"王五": level})
 
 
+def _never(session: Session, process: Process) -> None:
+    """Let the plan say 不得超过 instead of 一般不超过."""
+    rules = process.cycle.plan["rules"]
+    process.cycle.plan = {**process.cycle.plan, "rules": {**rules, "quota": {**rules["quota"], "never": True}}}
+
+
 def _punished(session: Session, process: Process) -> None:
     next(row for row in roll(session, process.id) if row.name == "王五").punished_on = TODAY - timedelta(days=30)
 
@@ -246,9 +252,12 @@ SITUATIONS: dict[str, tuple[Act, Act]] = {
     "ratings_not_fed_back": (_after(_rated({"王五": QUALIFIED}, told=True)), _after(_rated({"王五": QUALIFIED, "孙八": BASIC}))),
     "feedback_not_acknowledged": (_after(_told_and_acknowledged), _after(_rated({"王五": QUALIFIED}, told=True))),
     "more_excellent_than_the_quota": (_after(_rated(FOUR_AND_ONE)), _after(_rated({**FOUR_AND_ONE, "王五": EXCELLENT}))),
+    "more_excellent_than_is_ever_allowed": (
+        _after(_never, _rated(FOUR_AND_ONE)),
+        _after(_never, _rated({**FOUR_AND_ONE, "王五": EXCELLENT})),
+    ),
     "patterns_without_a_reason": (_after(_rated(FOUR_AND_ONE, reason="表现突出")), _after(_rated(dict.fromkeys(CAST, QUALIFIED)))),
     "excellent_though_punished": (_after(_one(EXCELLENT)), _after(_one(EXCELLENT), _punished)),
-    "everybody_excellent_or_qualified": (_after(_rated({**FOUR_AND_ONE, "王五": BASIC})), _after(_rated(FOUR_AND_ONE))),
     "cases_without_facts": (
         _after(_one(UNQUALIFIED), _facts_later),
         _after(_one(UNQUALIFIED), lambda session, process: a_case(session, process, "王五", facts=None)),

@@ -193,8 +193,8 @@ SITUATIONS: dict[str, tuple[_Recorded, _Recorded]] = {
     "problems_without_a_measure": (whole, a_problem),
     "measures_overdue": (whole, lambda session, process: a_measure(session, process, due_on=date(2024, 12, 19))),
     "measures_still_open": (
-        lambda session, process: progress(session, process, whole(session, process), MeasureState.DONE),
-        whole,
+        lambda session, process: progress(session, process, whole(session, process, due_on=TODAY), MeasureState.DONE),
+        lambda session, process: whole(session, process, due_on=TODAY),
     ),
     "measures_closed_without_evidence": (_closed("会议记录"), _closed(None)),
     "comments_not_taken_up": (

@@ -6,7 +6,7 @@ For each of its requirements there is a situation that lacks it and one that mee
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -110,6 +110,17 @@ def _opinions(*opinions: str) -> Callable[[Session, Process], None]:
     return done
 
 
+ALIKE = "该同志一年来踏实肯干，能够完成支部分配的任务，学习还可以更加深入。"
+"""As long as a text must be to look copied."""
+
+
+def _talked_on(day: date) -> Callable[[Session, Process], None]:
+    def done(session: Session, process: Process) -> None:
+        a_talk(session, process, "张三", "王五", held_on=day)
+
+    return done
+
+
 SITUATIONS: dict[str, Situation] = {
     "form_not_filled_in": Situation(met=a_form, unmet=nothing),
     "form_does_not_add_up": Situation(met=_rated, unmet=nothing),
@@ -122,8 +133,9 @@ SITUATIONS: dict[str, Situation] = {
     "meetings_on_the_day_of_the_study": Situation(met=_a_meeting(), unmet=_a_meeting(held_on=HELD_ON)),
     "meetings_on_the_day_of_the_talks": Situation(met=_a_meeting(), unmet=_a_meeting(held_on=HELD_ON)),
     "copied_self_reviews": Situation(met=_self_reviews("王五"), unmet=_self_reviews("王五", "孙八")),
-    "copied_opinions": Situation(met=_opinions("踏实肯干", "乐于助人"), unmet=_opinions("踏实肯干", "踏实肯干")),
+    "copied_opinions": Situation(met=_opinions("踏实肯干", "乐于助人"), unmet=_opinions(ALIKE, ALIKE)),
     "papers_missing": Situation(met=_a_year, unmet=nothing),
+    "records_outside_the_year": Situation(met=_talked_on(HELD_ON), unmet=_talked_on(date(2019, 12, 18))),
 }
 
 MANY = """

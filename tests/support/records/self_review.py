@@ -24,7 +24,7 @@ from workflow.year.cycle import Participant, Process
 from workflow.year.roll import roll
 
 MET_ON = date(2024, 12, 19)
-ANSWERED = {aspect: f"对照{aspect}检查，做到了，仍有不足" for aspect in ASPECTS}
+ANSWERED = {aspect: f"对照{aspect}检查，能够按规定做到，完成支部分配的任务，学习还不够深入，仍有不足" for aspect in ASPECTS}
 CRITICISM = {"matter": "主题党日两次迟到", "shown": "作为支委没有带头遵守时间", "improve": "今后提前十分钟到会"}
 
 

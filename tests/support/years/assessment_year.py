@@ -126,11 +126,13 @@ def apply_attendance(office: Client, activity: Mapping[str, Any], rows: Iterable
 
 def a_decision(results: Mapping[str, str], *, number: str = "党委会〔2025〕3号", **fields: Any) -> dict[str, Any]:
     """Make the body of a decision that the office enters from the minutes."""
+    came = fields.get("attendees") or ["office", "committee", "auditor"]
     body = {
         "held_on": "2024-12-20",
         "number": number,
-        "attendees": ["office", "committee", "auditor"],
+        "attendees": came,
         "due": 5,
+        "vote": {"yes": len(came)},
         "results": {code: {"result": result} for code, result in results.items()},
     }
     return {name: value for name, value in {**body, **fields}.items() if value is not None}

@@ -26,7 +26,8 @@ class Removal:
     """The act done beforehand."""
     levels: Mapping[int, str] = field(default_factory=lambda: EXCELLENT)
     """Levels by place on the roster."""
-    coverage: str = "default"
+    house: str = "default"
+    """``strict``: each leader talks with each member, and nobody is excellent over the quota."""
 
 
 # ── study and talks ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -212,6 +213,21 @@ def not_approved_over_the_quota(branch: BranchYear) -> Mend:
     return lambda: ok(branch.office.post(f"{branch.path}/waivers/{reason['id']}/approve"), 200)
 
 
+def over_the_quota(branch: BranchYear) -> Mend:
+    """Rate one more excellent than the plan ever allows; a reason is no way out."""
+    rated(lambda _: None)(branch)
+    body = {"requirement": "more_excellent_than_is_ever_allowed", "reason": "青年教师集中"}
+    ok(branch.secretary.post(f"{branch.path}/waivers", body), 422)
+    other = branch.numbers()[2]
+
+    def mend() -> None:
+        path = f"{branch.path}/ratings/{other}"
+        ok(branch.secretary.patch(path, {"level": "qualified"}, seen=branch.secretary.get(path).etag), 200)
+        branch.tell(other)
+
+    return mend
+
+
 def a_case_without_facts(branch: BranchYear) -> Mend:
     rated(lambda _: None)(branch)
     case = branch.case(*branch.levels.keys() - {branch.numbers()[1]}, facts=None)
@@ -338,7 +354,7 @@ REMOVALS: Mapping[str, Removal] = {
     "members_who_have_not_studied": Removal(one_was_away),
     "committee_pairs_without_a_talk": Removal(a_pair_that_did_not_talk),
     "members_nobody_talked_with": Removal(a_member_not_talked_with),
-    "leaders_and_members_without_a_talk": Removal(a_leader_and_a_member, coverage="strict"),
+    "leaders_and_members_without_a_talk": Removal(a_leader_and_a_member, house="strict"),
     "secretary_without_a_focus_talk": Removal(no_focus_talk),
     "members_without_a_self_review": Removal(no_self_review),
     "meetings_before_their_study": Removal(met_before_the_study_that_counts, before=studied_again),
@@ -357,6 +373,7 @@ REMOVALS: Mapping[str, Removal] = {
     "members_without_a_rating": Removal(one_without_a_rating),
     "ratings_not_fed_back": Removal(one_not_told),
     "more_excellent_than_the_quota": Removal(not_approved_over_the_quota, levels={1: "excellent", 2: "excellent"}),
+    "more_excellent_than_is_ever_allowed": Removal(over_the_quota, levels={1: "excellent", 2: "excellent"}, house="strict"),
     "patterns_without_a_reason": Removal(rated(lambda branch: branch.waive("patterns_without_a_reason")), levels={}),
     "cases_without_facts": Removal(a_case_without_facts, levels={1: "excellent", 4: "unqualified"}),
     "basic_without_a_help_plan": Removal(rated(BranchYear.aftercare), levels={1: "excellent", 4: "basic"}),

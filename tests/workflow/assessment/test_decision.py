@@ -32,7 +32,7 @@ from workflow.assessment.decision import (
 )
 from workflow.foundation.errors import BranchesLack, Conflict, Exists, Forbidden, Invalid, MoveNotPossible, NotFound
 from workflow.foundation.history import History
-from workflow.foundation.vocabulary import Kind, Level, Stage, Trigger
+from workflow.foundation.vocabulary import Kind, Stage, Trigger
 from workflow.machine.committee import enter, make_final, publish_decision
 from workflow.machine.process import move, move_together
 from workflow.machine.rolls import rolls_follow
@@ -57,7 +57,7 @@ def cycle(session: Session) -> Cycle:
 
 def a_body(given: Mapping[str, str] = GOOD, **fields: Any) -> dict[str, Any]:
     body = {"held_on": TODAY, "number": "党委会〔2024〕12号", "attendees": ["committee", "auditor"], "due": 3}
-    return {**body, "results": {code: {"result": Level(result)} for code, result in given.items()}, **fields}
+    return {**body, "results": {code: {"result": result} for code, result in given.items()}, **fields}
 
 
 def entered(session: Session, cycle: Cycle, given: Mapping[str, str] = GOOD, **fields: Any) -> Decision:
@@ -78,7 +78,7 @@ def stages(session: Session) -> dict[str, Stage]:
 
 
 def in_force(session: Session, cycle: Cycle, holds: Any = FINAL) -> dict[str, str]:
-    return {row.process.branch.code: row.result.value for row in results(session, holds, Decision.cycle_id == cycle.id)}
+    return {row.process.branch.code: row.result for row in results(session, holds, Decision.cycle_id == cycle.id)}
 
 
 # ── entering ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -96,7 +96,7 @@ def test_what_is_entered_is_kept_and_holds_for_nobody_yet(session: Session, cycl
     ("fields", "wrong"),
     [
         ({"results": {}}, ["results"]),
-        ({"results": {"D9999": {"result": Level.EXCELLENT}}}, ["results.D9999"]),
+        ({"results": {"D9999": {"result": "excellent"}}}, ["results.D9999"]),
         ({"attendees": ["nobody"]}, ["attendees"]),
         ({"due": 1}, ["attendees"]),
         ({"held_on": TODAY + timedelta(days=1)}, ["held_on"]),
@@ -305,7 +305,7 @@ def test_a_result_is_read_by_the_branches_once_it_is_published(session: Session,
     confirmed(session, cycle, entered(session, cycle, {OTHER: "excellent"}, number="党委会〔2024〕13号"))
     row = result_of(session, an_assessment(session, OTHER), PUBLISHED)
     assert row is not None
-    assert row.result is Level.QUALIFIED
+    assert row.result == "qualified"
 
 
 def test_there_is_nothing_to_publish_before_a_decision_is_final_and_after_it_is_published(session: Session, cycle: Cycle) -> None:

@@ -18,7 +18,7 @@ from tests.support.records.evidence import lacking, stand_at, statements
 from workflow.assessment.proposals import PROPOSAL, Proposal
 from workflow.foundation.errors import Conflict, Invalid, RequirementsUnmet, StageClosed, Stale
 from workflow.foundation.history import History
-from workflow.foundation.vocabulary import STAGES, Kind, Level, Role, Severity, Stage, Trigger, Waivable
+from workflow.foundation.vocabulary import STAGES, Kind, Role, Severity, Stage, Trigger, Waivable
 from workflow.machine.asked import BY_NAME
 from workflow.machine.gate import todos
 from workflow.machine.process import move
@@ -45,34 +45,34 @@ def stated(row: Proposal | None) -> Any:
 
 def test_a_proposal_is_written_whole(session: Session, branch: Process) -> None:
     assert stated(PROPOSAL.of(session, branch)) is None
-    assert stated(a_proposal(session, branch)) == (Level.EXCELLENT, PROPOSED["reason"], 1)
+    assert stated(a_proposal(session, branch)) == ("excellent", PROPOSED["reason"], 1)
     row = PROPOSAL.of(session, branch)
-    propose(session, branch, row, {"result": Level.QUALIFIED}, seen=1)
-    assert stated(row) == (Level.QUALIFIED, None, 2)
+    propose(session, branch, row, {"result": "qualified"}, seen=1)
+    assert stated(row) == ("qualified", None, 2)
     propose(session, branch, row, {}, seen=2)
     assert stated(PROPOSAL.of(session, branch)) == (None, None, 3)
 
 
-@pytest.mark.parametrize("level", Level)
-def test_each_word_of_the_form_can_be_proposed(session: Session, branch: Process, level: Level) -> None:
-    assert a_proposal(session, branch, result=level).result is level
+@pytest.mark.parametrize("result", ["excellent", "good", "qualified", "poor", "none"])
+def test_each_word_of_the_plan_can_be_proposed(session: Session, branch: Process, result: str) -> None:
+    assert a_proposal(session, branch, result=result).result == result
 
 
 @pytest.mark.parametrize("seen", [None, 0, 2])
 def test_who_did_not_see_it_as_it_stands_is_told_and_changes_nothing(session: Session, branch: Process, seen: int | None) -> None:
     row = a_proposal(session, branch)
     with pytest.raises(Stale) as refused:
-        propose(session, branch, row, {"result": Level.BASIC}, seen=seen)
-    assert (refused.value.extra["version"], stated(row)) == (1, (Level.EXCELLENT, PROPOSED["reason"], 1))
+        propose(session, branch, row, {"result": "poor"}, seen=seen)
+    assert (refused.value.extra["version"], stated(row)) == (1, ("excellent", PROPOSED["reason"], 1))
 
 
 def test_of_two_who_both_find_none_the_slower_one_is_told_what_the_other_wrote(session: Session, branch: Process) -> None:
     propose(session, branch, None, PROPOSED, seen=None)
     with pytest.raises(Stale) as refused:
-        propose(session, branch, None, {"result": Level.BASIC, "reason": "较差"}, seen=None)
+        propose(session, branch, None, {"result": "poor", "reason": "较差"}, seen=None)
     assert refused.value.extra["version"] == 1
     assert [each["by"] for each in refused.value.extra["changed"]] == ["cli"]
-    assert stated(PROPOSAL.of(session, branch)) == (Level.EXCELLENT, PROPOSED["reason"], 1)
+    assert stated(PROPOSAL.of(session, branch)) == ("excellent", PROPOSED["reason"], 1)
 
 
 @pytest.mark.parametrize("stage", STAGES[Kind.ASSESSMENT])
@@ -87,7 +87,7 @@ def test_it_is_open_until_the_summary_is_left(session: Session, branch: Process,
     for process, here, seen in ((branch, row, 1), (other, None, None)):
         with pytest.raises(StageClosed):
             propose(session, process, here, {}, seen=seen)
-    assert (stated(PROPOSAL.of(session, branch)), stated(PROPOSAL.of(session, other))) == ((Level.EXCELLENT, PROPOSED["reason"], 1), None)
+    assert (stated(PROPOSAL.of(session, branch)), stated(PROPOSAL.of(session, other))) == (("excellent", PROPOSED["reason"], 1), None)
 
 
 def test_in_a_closed_year_nothing_is_proposed(session: Session, branch: Process) -> None:
@@ -102,12 +102,12 @@ def test_the_proposals_of_many_are_one_query(session: Session, branch: Process, 
     session.flush()
     with statements(shared_engine) as sent:
         found = PROPOSAL.of_many(session, [branch.id, other.id])
-    assert ({key: stated(row) for key, row in found.items()}, len(sent)) == ({branch.id: (Level.EXCELLENT, PROPOSED["reason"], 1)}, 1)
+    assert ({key: stated(row) for key, row in found.items()}, len(sent)) == ({branch.id: ("excellent", PROPOSED["reason"], 1)}, 1)
 
 
 def test_the_history_keeps_what_was_proposed_before(session: Session, branch: Process) -> None:
     a_proposal(session, branch)
-    a_proposal(session, branch, result=Level.QUALIFIED, reason="更正")
+    a_proposal(session, branch, result="qualified", reason="更正")
     rows = session.scalars(select(History).where(History.what == "proposal").order_by(History.id)).all()
     assert [(row.old and row.old["result"], row.new and row.new["result"]) for row in rows] == [(None, "excellent"), ("excellent", "qualified")]
     assert {row.process_id for row in rows} == {branch.id}

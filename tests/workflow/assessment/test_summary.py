@@ -51,7 +51,7 @@ from workflow.machine.asked import BY_NAME
 from workflow.machine.waivers import approve, waive
 from workflow.rules.evidence import reject, withdraw
 from workflow.rules.requirement import Waiver
-from workflow.year.cycle import Process, StageChange
+from workflow.year.cycle import Participant, Process, StageChange
 from workflow.year.deadlines import extend
 from workflow.year.following import bring_into_step
 from workflow.year.roll import roll
@@ -99,6 +99,13 @@ def written(sheet: Sheet) -> dict[str, Any]:
     }
 
 
+def expected_of(line: Sequence[Participant], name: str) -> int | None:
+    """Count the meetings that a branch has somebody to hold."""
+    here = [row for row in line if row.left_on is None]
+    there = {"committee": any(row.on_committee for row in here), "group": any(row.post is Post.GROUP_LEADER for row in here)}
+    return EXPECTED[name] if there.get(name, True) else None
+
+
 def by_hand(session: Session, process: Process) -> dict[str, Any]:
     """Count the same content by loops over the rows."""
     own = appraised(session, process)
@@ -110,6 +117,7 @@ def by_hand(session: Session, process: Process) -> dict[str, Any]:
     meetings = standing(session, Meeting, own)
     told = {name: getattr(facts, name) if facts else None for name in (*THREE_MEETINGS, *DEVELOPMENT)}
     ballot = next((row for row in standing(session, Tally, own) if row.subject is TallySubject.COMMITTEE and row.counted_at), None)
+    line = roll(session, own.id)
     reasons = [row for row in standing(session, Waiver, own) if row.requirement == "more_excellent_than_the_quota" and row.approved_at]
     filings = [row.made_at for row in session.scalars(select(StageChange).where(StageChange.process_id == own.id)) if row.trigger is Trigger.FILE]
     filed = own.stage in (Stage.FILED, Stage.ACCEPTED)
@@ -130,11 +138,11 @@ def by_hand(session: Session, process: Process) -> dict[str, Any]:
         "three_meetings": {
             name: (
                 held := told[name],
-                expected,
-                None if held is None else expected - held if held < expected else 0,
+                expected := expected_of(line, name),
+                None if held is None or expected is None else expected - held if held < expected else 0,
                 sum(row.form is FORMS[name] for row in meetings) if name in FORMS else None,
             )
-            for name, expected in EXPECTED.items()
+            for name in EXPECTED
         },
         "development": {name: told[name] for name in DEVELOPMENT},
         "clean": (facts.clean_government, facts.clean_issues, facts.checked_by is not None) if facts else (None, None, False),

@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
 
+from tests.support.model.ballots import LEVELS
 from tests.support.model.beside_model import BLOCKING, BesideModel, a_new_branch
-from tests.support.model.model import AS_A_WHOLE, LEVELS, MISSING, NEEDS_APPROVAL, OF_OFFICE, PER_SUBJECT, STAGES, TITLES, TRIGGERS, Record, targets
+from tests.support.model.model import AS_A_WHOLE, MISSING, NEEDS_APPROVAL, OF_OFFICE, PER_SUBJECT, STAGES, TITLES, TRIGGERS, Record, targets
 from tests.support.model.model_mends import MENDS, mend_all
 from tests.support.servers import House
 

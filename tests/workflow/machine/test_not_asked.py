@@ -54,7 +54,7 @@ def test_a_clause_that_is_dropped_is_asked_by_no_reader(session: Session, droppe
 def test_a_dropped_sign_is_not_shown_beside_the_form(session: Session) -> None:
     process = a_year_without(session, "K3")
     a_talk(session, process, "张三", "王五")
-    assert clauses_of(signs(session, process, today=TODAY)) == {"K4", "K5", "Q5"}
+    assert clauses_of(signs(session, process, today=TODAY)) == {"K5", "Q5"}
 
 
 def test_a_stage_of_which_the_plan_asks_nothing_is_passed_through(session: Session) -> None:

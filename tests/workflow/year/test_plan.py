@@ -86,7 +86,7 @@ def test_the_cycles_row_keeps_the_plans_words_and_rules(plan: Plan) -> None:
 
 
 def test_the_rules_are_what_clauses_are_judged_by_and_hold_no_sentences(plan: Plan) -> None:
-    assert plan.rules["quota"] == {"ratio": "1/4", "base": "rated", "rounding": "down"}
+    assert plan.rules["quota"] == {"ratio": "1/4", "base": "rated", "rounding": "down", "at_least_one": False, "never": False}
     assert plan.rules["meeting_forms"] == {"general": "党员大会", "committee": "党支部委员会会议", "group": "党小组会"}
     assert list(plan.rules["levels"]) == ["excellent", "qualified", "basic", "unqualified"]
     assert list(plan.rules["marks"]) == ["good", "fairly_good", "fair", "poor"]
@@ -136,7 +136,7 @@ def test_another_years_plan_works_without_code(tmp_path: Path) -> None:
     assert plan.year == 2025
     assert plan.rules["required_reading"] == ["中国共产党章程", "中国共产党廉洁自律准则", "中国共产党党员教育管理工作条例"]
     assert plan.rules["coverage"] == "strict"
-    assert plan.rules["quota"] == {"ratio": "1/3", "base": "full", "rounding": "nearest"}
+    assert plan.rules["quota"] == {"ratio": "1/3", "base": "full", "rounding": "nearest", "at_least_one": False, "never": False}
     assert plan.settings.excellent_branches_at_most == 3
     assert (plan.settings.votes.general_quorum, plan.settings.votes.committee_quorum) == ("2/3", "1/2")
 

@@ -3,9 +3,10 @@
 The plan: 不搞好人主义，不搞平衡照顾……真正评议出群众一致公认的先进，处置不合格党员，确保民主评议党员
 不走过场。
 
-The patterns: all alike, last year's names in turn, far from the ballot. No pattern says that a
-rating is wrong: D4 asks the branch for one reason. The rows name nobody, since committee and office
-read them too; only secretary and deputy see which members are concerned.
+The patterns: all alike, last year's names in turn, better than the ballot. A level below the ballot
+is none: with a quota of a quarter most members stand below theirs (docs/0031). No pattern says that
+a rating is wrong: D4 asks the branch for one reason. The rows name nobody, since committee and
+office read them too; only secretary and deputy see which members are concerned.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ class Pattern(Word):
 
     SAME = "same", "全部评为同一等次"
     ROTATED = "rotated", "与上年度优秀名单全部轮换"
-    FAR = "far", "等次与测评结果不一致"
+    FAR = "far", "等次高于民主测评中多数人的意见"
+    PASSED_OVER = "passed_over", "优秀票更多的党员没有评为优秀"
 
 
 _asked = partial(requirement, stage=Stage.RATING, severity=Severity.SIGN, todo_for=Role.SECRETARY, link="ratings/patterns")
@@ -48,7 +50,7 @@ _settings = Cycle.plan["rules"]["settings"]
 )
 def patterns_without_a_reason() -> Missing:
     """不搞好人主义，不搞平衡照顾。"""
-    found = union_all(_same(), _rotated(), _far()).subquery("found").c
+    found = union_all(_same(), _rotated(), *(_counted(each) for each in _BESIDE_THE_BALLOT)).subquery("found").c
     name = case(*((found.pattern == each, each.zh) for each in Pattern))
     return missing(found.process_id, subject=found.pattern, name=name, amount=found.people)
 
@@ -107,27 +109,71 @@ def _last_year(process_id: Any) -> Any:
     )
 
 
-def _far() -> Any:
-    """Count levels with fewer votes than another level and without a reason of their own."""
+def _counted(which: Pattern) -> Any:
+    """Count the members of each process whose level is in such a pattern."""
+    people = _above_the_ballot(which, Rating.staff_no).subquery(which.value)
+    return _pattern(which, people.c.process_id, func.count()).group_by(people.c.process_id)
+
+
+def _above_the_ballot(which: Pattern, *columns: Any) -> Any:
+    """Select the members rated better than the ballot in this way, without their own reason."""
     return (
-        _pattern(Pattern.FAR, Rating.process_id, func.count())
+        select(Rating.process_id, *columns)
         .join(Participant, and_(of_member(), Participant.left_on.is_(None)))
         .join(TallyOfMember, and_(TallyOfMember.process_id == Rating.process_id, TallyOfMember.staff_no == Rating.staff_no))
         .join(Tally, and_(Tally.id == TallyOfMember.tally_id, of_members()))
         .join(Process, Process.id == Rating.process_id)
         .join(Cycle, Cycle.id == Process.cycle_id)
-        .where(_settings["reason_when_far_from_tally"].as_boolean(), Rating.reason.is_(None), _votes() < _most_votes())
-        .group_by(Rating.process_id)
+        .where(_settings["reason_when_far_from_tally"].as_boolean(), Rating.reason.is_(None), _BESIDE_THE_BALLOT[which]())
     )
 
 
-def _votes() -> ColumnElement[int]:
-    """Select how many voted for the level that was given."""
-    return case(*((Rating.level == level, getattr(TallyOfMember, level.value)) for level in Level))
+def _few() -> ColumnElement[bool]:
+    """Ask whether so few voted that the branch reads bands: no pattern tells more than they do."""
+    few: ColumnElement[bool] = Tally.valid < _settings["bands_below"].as_integer()
+    return few
 
 
-def _most_votes() -> ColumnElement[int]:
-    return func.greatest(*(getattr(TallyOfMember, level.value) for level in Level))
+def _majority_was_for_less() -> ColumnElement[bool]:
+    """Ask whether more than half of the votes are for levels below the one given.
+
+    Abstentions are no votes. Where few voted: whether the bands show one such level 过半数.
+    """
+    votes = [getattr(TallyOfMember, level.value) for level in Level]
+    below = {level: votes[place:] for place, level in enumerate(Level, 1) if votes[place:]}
+    total = case(*((Rating.level == level, sum(lower, start=literal(0))) for level, lower in below.items()), else_=0)
+    most = case(*((Rating.level == level, func.greatest(*lower)) for level, lower in below.items()), else_=0)
+    return case((_few(), most * 2 > Tally.valid), else_=total * 2 > sum(votes, start=literal(0)))
+
+
+def _another_has_more_votes() -> ColumnElement[bool]:
+    """Ask whether an 优秀 member has fewer 优秀 votes than somebody at another level.
+
+    Where few voted: whether the bands show it. A reason on either of the two explains it.
+    """
+    other, ballot, line = aliased(Rating, name="other"), aliased(TallyOfMember, name="others_votes"), aliased(Participant, name="others_line")
+    passed_over = (
+        select(other.id)
+        .join(line, and_(line.process_id == other.process_id, line.staff_no == other.staff_no, line.left_on.is_(None)))
+        .join(ballot, and_(ballot.tally_id == TallyOfMember.tally_id, ballot.staff_no == other.staff_no))
+        .where(other.process_id == Rating.process_id, other.counts, other.level != Level.EXCELLENT, other.reason.is_(None))
+        .where(_order(ballot.excellent) > _order(TallyOfMember.excellent))
+        .correlate(Rating, TallyOfMember, Tally, Cycle)
+        .exists()
+    )
+    return and_(Rating.level == Level.EXCELLENT, passed_over)
+
+
+def _order(votes: Any) -> ColumnElement[int]:
+    """Order members by their 优秀 votes, or by the band of these where few voted."""
+    band = case((votes * 3 >= Tally.valid * 2, 2), (votes * 2 > Tally.valid, 1), else_=0)
+    return case((_few(), band), else_=votes)
+
+
+_BESIDE_THE_BALLOT: dict[Pattern, Callable[[], ColumnElement[bool]]] = {
+    Pattern.FAR: _majority_was_for_less,
+    Pattern.PASSED_OVER: _another_has_more_votes,
+}
 
 
 # ── who is concerned ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -153,14 +199,23 @@ def patterns_of(session: Session, process: Process) -> list[tuple[Pattern, list[
     if not shown:
         return []
     people = session.execute(
-        select(Participant.staff_no, Participant.name, Rating.level, Rating.reason, *(getattr(TallyOfMember, level.value) for level in Level))
+        select(Participant.staff_no, Participant.name, Rating.level, *(getattr(TallyOfMember, level.value) for level in Level))
         .join(Rating, of_member())
         .outerjoin(Tally, and_(Tally.process_id == Participant.process_id, of_members()))
         .outerjoin(TallyOfMember, and_(TallyOfMember.tally_id == Tally.id, TallyOfMember.staff_no == Participant.staff_no))
         .where(Participant.process_id == process.id, Participant.left_on.is_(None), Rating.level.is_not(None))
         .order_by(Participant.staff_no)
     ).all()
-    return [(each, [_concerned(row) for row in people if _IN[each](row)]) for each in Pattern if each.value in shown]
+    above = union_all(*(_above_the_ballot(each, Rating.staff_no, literal(each.value)) for each in _BESIDE_THE_BALLOT)).subquery()
+    of_branch = select(*above.c[1:]).where(above.c.process_id == process.id)
+    beside = {(staff_no, Pattern(which)) for staff_no, which in session.execute(of_branch)}
+
+    def concerns(which: Pattern, row: _Line) -> bool:
+        if which is Pattern.ROTATED:
+            return row.level is Level.EXCELLENT
+        return which is Pattern.SAME or (row.staff_no, which) in beside
+
+    return [(each, [_concerned(row) for row in people if concerns(each, row)]) for each in Pattern if each.value in shown]
 
 
 def patterns_seen(call: Call[object]) -> list[tuple[Pattern, list[Concerned]]]:
@@ -183,13 +238,6 @@ def _concerned(row: _Line) -> Concerned:
     return Concerned(row.staff_no, row.name, row.level, _most(row))
 
 
-_IN: dict[Pattern, Callable[[_Line], bool]] = {
-    Pattern.SAME: lambda row: True,
-    Pattern.ROTATED: lambda row: row.level is Level.EXCELLENT,
-    Pattern.FAR: lambda row: row.reason is None and bool(_most(row)) and row.level not in _most(row),
-}
-
-
 # ── signs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -210,18 +258,4 @@ def excellent_though_punished() -> Missing:
     )
 
 
-@_asked(
-    "Q3",
-    link="ratings",
-    asked_until=Stage.REPORT,
-    zh="全部党员评为{excellent}或{qualified}：{names}",
-    en="everybody is rated excellent or qualified: {names}",
-)
-def everybody_excellent_or_qualified() -> Missing:
-    """真正评议出群众一致公认的先进，处置不合格党员，确保民主评议党员不走过场。"""
-    given = levels_given().c
-    name = func.concat("优秀 ", given.excellent, " 名，合格 ", given.qualified, " 名")
-    return missing(given.process_id, name=name, amount=given.rated).where(given.rated >= 5, given.excellent + given.qualified == given.rated)
-
-
-REQUIREMENTS = (patterns_without_a_reason, excellent_though_punished, everybody_excellent_or_qualified)
+REQUIREMENTS = (patterns_without_a_reason, excellent_though_punished)

@@ -10,8 +10,9 @@ year's settings say otherwise, the office's approval. Both hold for that number 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Integer, Subquery, and_, case, cast, func, select, true
+from sqlalchemy import BigInteger, ColumnElement, Integer, Subquery, and_, case, cast, false, func, select, true
 from sqlalchemy.orm import Session
 
 from workflow.appraisal.rating.ratings import Rating, of_member
@@ -23,8 +24,8 @@ from workflow.year.cycle import Cycle, Participant, Process
 def levels_given() -> Subquery:
     """Select a row for each process: the levels given, and the quota.
 
-    Columns: how many of the roll are at each level, how many are rated, and how many the quota lets
-    be excellent.
+    Columns: how many of the roll are at each level, how many are rated, how many the quota lets
+    be excellent, and whether the plan never lets more be.
     """
     full = and_(Participant.standing == Standing.FULL, Participant.excused_confirmed_by.is_(None))
     roll = (
@@ -41,13 +42,16 @@ def levels_given() -> Subquery:
         .lateral("roll")
     )
     rule = Cycle.plan["rules"]["quota"]
+    at_least_one = func.coalesce(rule["at_least_one"].as_boolean(), false())
     base = case((rule["base"].as_string() == "rated", roll.c.rated), else_=roll.c.full)
+    share = _share(base, rule["ratio"].as_string(), rule["rounding"].as_string())
     return (
         select(
             Process.id.label("process_id"),
             *roll.c,
             base.label("base_count"),
-            _share(base, rule["ratio"].as_string(), rule["rounding"].as_string()).label("allowed"),
+            case((and_(at_least_one, base > 0), func.greatest(share, 1)), else_=share).label("allowed"),
+            func.coalesce(rule["never"].as_boolean(), false()).label("never"),
         )
         .join(Cycle, Cycle.id == Process.cycle_id)
         .join(roll, true())
@@ -82,6 +86,28 @@ def _share(base: ColumnElement[int], ratio: ColumnElement[str], rounding: Column
 def more_excellent_than_the_quota() -> Missing:
     """评定为“优秀”的党员比例一般不超过四分之一。"""
     given = levels_given().c
+    return _over(given).where(~given.never)
+
+
+@requirement(
+    "D5",
+    stage=Stage.RATING,
+    severity=Severity.HARD,
+    todo_for=Role.SECRETARY,
+    link="ratings/quota",
+    zh="评定为“{excellent}”的党员超过限额，本年度方案规定不得超过：{names}",
+    en="more members are rated excellent than the quota allows, and this year's plan never allows it: {names}",
+)
+def more_excellent_than_is_ever_allowed() -> Missing:
+    """评定为“优秀”的党员比例一般不超过四分之一。
+
+    (Only where the plan says 不得 instead of 一般: the setting ``never`` of its quota.)
+    """
+    given = levels_given().c
+    return _over(given).where(given.never)
+
+
+def _over(given: Any) -> Missing:
     name = func.concat("优秀 ", given.excellent, " 名，限额 ", given.allowed, " 名")
     return missing(given.process_id, name=name, amount=given.excellent).where(given.excellent > given.allowed)
 
@@ -107,6 +133,9 @@ class Quota:
     base: str
     base_count: int
     rounding: str
+    at_least_one: bool
+    never: bool
+    """True if no reason lets more be excellent."""
     allowed: int
     excellent: int
     approved: int | None
@@ -129,10 +158,12 @@ def quota_of(session: Session, process: Process) -> Quota:
         base=rule["base"],
         base_count=row.base_count,
         rounding=rule["rounding"],
+        at_least_one=rule.get("at_least_one", False),
+        never=row.never,
         allowed=row.allowed,
         excellent=row.excellent,
         approved=row.approved,
     )
 
 
-REQUIREMENTS = (more_excellent_than_the_quota,)
+REQUIREMENTS = (more_excellent_than_the_quota, more_excellent_than_is_ever_allowed)

@@ -73,7 +73,7 @@ class Rating(OfMember, Base):
     not_rated_reason: Mapped[str | None]
     opinion: Mapped[str | None]
     reason: Mapped[str | None]
-    """The reason for a level far from the ballot (D4)."""
+    """The reason for a level that is not the ballot's (D4)."""
     feedback_on: Mapped[date | None]
     feedback_way: Mapped[FeedbackWay | None] = mapped_column(word(FeedbackWay))
     acknowledged_at: Mapped[datetime | None]
@@ -103,7 +103,7 @@ personal(
         "向本人反馈（D6）",
         Action.READ_RATINGS,
     ),
-    Data("reason 与票数差得多的理由", "不搞平衡照顾（D4）", Action.READ_RATINGS),
+    Data("reason 与测评结果不一致的理由", "不搞平衡照顾（D4）", Action.READ_RATINGS),
     Data("level_set_at 等次改动的时间", "与评定会议比对（Q2）", Action.READ_RATINGS),
     of="每名党员",
 )
@@ -137,7 +137,7 @@ class RatingSchema(RecordSchema):
     opinion = LongText(**about("评定意见", "opinion", "实事求是的评定意见（D3）", "the opinion (D3)", example="履行职责较好"))
     reason = LongText(
         at_most=1000,
-        **about("理由", "reason", "等次与票数差得多的写明理由（D4）", "why far from the ballot (D4)", example="承担了全部支教任务"),
+        **about("理由", "reason", "与民主测评结果不一致的写明理由（D4）", "why the level is not the ballot's (D4)", example="承担了全部支教任务"),
     )
     feedback = fields.Nested(FeedbackSchema, dump_only=True, **about("反馈", "feedback"))
     acknowledged = fields.Nested(AcknowledgeSchema, dump_only=True, **about("已知悉", "acknowledged"))

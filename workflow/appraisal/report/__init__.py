@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from workflow.appraisal.report import counted_once, form, requirements
+from workflow.appraisal.report import counted_once, days, form, requirements
 from workflow.rules.acts import AnyAct
 from workflow.rules.requirement import Requirement
 
-REQUIREMENTS: tuple[Requirement, ...] = (*requirements.REQUIREMENTS, *counted_once.REQUIREMENTS)
+REQUIREMENTS: tuple[Requirement, ...] = (*requirements.REQUIREMENTS, *counted_once.REQUIREMENTS, *days.REQUIREMENTS)
 ACTS: tuple[AnyAct, ...] = (*form.ACTS,)

@@ -25,6 +25,7 @@ from workflow.appraisal.report.figures import Condition, has, records
 from workflow.appraisal.report.form import Form
 from workflow.appraisal.self_review.self_reviews import SelfReview
 from workflow.appraisal.study.sessions import StudySession
+from workflow.appraisal.talks.signs import asked_for_opinions
 from workflow.appraisal.talks.talks import Talk
 from workflow.foundation.vocabulary import Level, MeetingPurpose, ProblemSource, TallySubject
 from workflow.rules.requirement import present
@@ -46,8 +47,7 @@ def _people(*which: Condition) -> ColumnElement[int]:
 def _papers() -> dict[str, tuple[str, ColumnElement[int], ColumnElement[int] | int]]:
     """List the papers of 归档目录 in order: name, number there is, number needed."""
     purpose, confirmed = Meeting.purpose, and_(Meeting.chair_confirmed_at.is_not(None), Meeting.recorder_confirmed_at.is_not(None))
-    opinions = or_(Talk.opinions_branch.is_not(None), Talk.opinions_committee.is_not(None))
-    asked_for = records(Talk, opinions) + records(Problem, Problem.source == ProblemSource.OPINIONS)
+    asked_for = records(Talk, asked_for_opinions()) + records(Problem, Problem.source == ProblemSource.OPINIONS)
     # Two counts, not one with "or": "or" would read all plans and cases of the school to answer for
     # one branch.
     looked_after = _people(Rating.level == Level.BASIC, has(HelpPlan)) + _people(Rating.level == Level.UNQUALIFIED, has(DispositionCase))

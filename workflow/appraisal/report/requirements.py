@@ -78,6 +78,8 @@ def stage_overdue() -> Missing:
 
 
 _walked = partial(_asked, "Q3", severity=Severity.SIGN)
+ALIKE_FROM = 30
+"""The characters of a text from which on equal texts look copied: “无” may be everybody's own."""
 
 
 @_walked(
@@ -130,6 +132,7 @@ def copied_self_reviews() -> Missing:
             other.submitted,
             mine.c.key == theirs.c.key,
             mine.c.value == theirs.c.value,
+            func.length(mine.c.value) >= ALIKE_FROM,
         )
         .correlate(SelfReview)
         .exists()
@@ -153,6 +156,7 @@ def copied_opinions() -> Missing:
     copied = (
         select(other.id)
         .where(other.process_id == Rating.process_id, other.staff_no != Rating.staff_no, other.counts, other.opinion == Rating.opinion)
+        .where(func.length(Rating.opinion) >= ALIKE_FROM)
         .correlate(Rating)
         .exists()
     )

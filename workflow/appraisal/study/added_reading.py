@@ -11,6 +11,7 @@ from functools import partial
 from sqlalchemy import TableValuedAlias, Text, column, exists, func, true
 
 from workflow.appraisal.study.sessions import StudySession, has_studied, members_who_have_not_studied
+from workflow.appraisal.study.titles import among
 from workflow.foundation.vocabulary import Role, Severity, Stage
 from workflow.rules.requirement import Missing, Waiver, missing, present, requirement
 from workflow.year.amendments import Amendment
@@ -38,7 +39,8 @@ def added_titles_not_read() -> Missing:
     """
     added = _added_titles()
     title = added.c.value
-    read = exists().where(StudySession.process_id == Process.id, StudySession.counts, StudySession.titles.has_key(title)).correlate(Process, added)
+    here = among(StudySession.titles, title, StudySession, added)
+    read = exists().where(StudySession.process_id == Process.id, StudySession.counts, here).correlate(Process, added)
     return (
         missing(Process.id, subject=title, name=func.concat("《", func.translate(title, "《》", "〈〉"), "》"))
         .join(Amendment, Amendment.cycle_id == Process.cycle_id)

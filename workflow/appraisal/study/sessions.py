@@ -10,7 +10,7 @@ members who were not there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 
 from marshmallow import fields
@@ -34,9 +34,11 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 from sqlalchemy.sql.selectable import Exists as ExistsClause
 
+from workflow.appraisal.study.titles import among, near_misses, title_key
 from workflow.foundation.database import Base, Numbered, notes
 from workflow.foundation.errors import Conflict, Exists, Words
 from workflow.foundation.fields import (
+    Answered,
     Day,
     Line,
     LongText,
@@ -51,6 +53,7 @@ from workflow.foundation.vocabulary import Role, Severity, Stage, Waivable
 from workflow.people.access import Action, Caller
 from workflow.rules.acts import (
     Act,
+    Call,
 )
 from workflow.rules.evidence import Evidence, must_have_happened
 from workflow.rules.records import EntrySchema, Records, RecordSchema
@@ -75,7 +78,7 @@ class StudySession(Evidence, Base):
     titles: Mapped[list[str]] = mapped_column(JSONB)
     """The titles that were read, without 《》.
 
-    They are compared letter by letter with the cycle's required titles.
+    They are compared with the cycle's required titles as ``titles.title_key`` writes them.
     """
     exchange: Mapped[str | None]
     """相互交流: the exchange of views."""
@@ -151,6 +154,13 @@ class MakeUpSchema(EntrySchema):
     how = Line(**about("补学方式", "how", "怎样补学的", "how it was made up", example="自学并写心得"))
 
 
+class SimilarTitleSchema(Answered):
+    """A title that resembles a required one and does not count as it."""
+
+    title = Line(required=True, **about("登记的标题", "title"))
+    required_title = Line(required=True, **about("必读文件", "required title"))
+
+
 class StudySessionSchema(RecordSchema):
     """A session, with the members present and the make-ups."""
 
@@ -164,6 +174,11 @@ class StudySessionSchema(RecordSchema):
     present = many(StaffNo(), **about("到会人员", "present", "到会党员的学工号", "staff numbers of those present", example=["20160001"]))
     exchange = LongText(**about("交流情况", "exchange", "相互交流的内容（E1）", "what was exchanged (E1)", example="结合岗位谈体会"))
     make_ups = fields.List(fields.Nested(MakeUpSchema), dump_only=True, **about("补学", "make-ups", always=True))
+    similar_titles = fields.List(
+        fields.Nested(SimilarTitleSchema),
+        dump_only=True,
+        **about("相近的标题", "similar titles", "与必读文件相近而不相同，不算学过", "near a required one, not counted as it", always=True),
+    )
 
 
 # ── verbs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -196,10 +211,22 @@ class StudySessions(Records[StudySession]):
     def stays_open(self, session: Session, process: Process, row: StudySession | None, sent: Sent) -> bool:
         """Tell whether it reads nothing but titles that a 补充通知 added (0033)."""
         titles = {*_plain(sent.get("titles", [])), *(row.titles if row is not None else ())}
-        return bool(titles) and titles <= added_titles(session, process.cycle_id)
+        added = {title_key(title) for title in added_titles(session, process.cycle_id)}
+        return bool(titles) and {title_key(title) for title in titles} <= added
+
+    def seen_by(self, call: Call[object]) -> Callable[[StudySession], dict[str, object]]:
+        """Show sessions with the titles that may be meant for a required one."""
+        required = call.process.cycle.plan["rules"]["required_reading"]
+
+        def seen(row: StudySession) -> dict[str, object]:
+            similar = [{"title": title, "required_title": meant} for title, meant in near_misses(row.titles, required)]
+            return self.schema.shown(row, without=_BESIDE) | {"similar_titles": similar}
+
+        return seen
 
 
 SESSIONS = StudySessions()
+_BESIDE = frozenset({"similar_titles"})
 
 
 def _plain(titles: list[str]) -> list[str]:
@@ -289,7 +316,8 @@ def required_titles_not_read() -> Missing:
     """重点学习《中国共产党纪律处分条例》《中国共产党支部工作条例（试行）》。"""
     required = _required_titles()
     title = required.c.value
-    read = exists().where(StudySession.process_id == Process.id, StudySession.counts, StudySession.titles.has_key(title)).correlate(Process, required)
+    here = among(StudySession.titles, title, StudySession, required)
+    read = exists().where(StudySession.process_id == Process.id, StudySession.counts, here).correlate(Process, required)
     return (
         missing(Process.id, subject=title, name=func.concat("《", func.translate(title, "《》", "〈〉"), "》"))
         .join(Cycle, Cycle.id == Process.cycle_id)
@@ -339,7 +367,12 @@ def has_studied(titles: TableValuedAlias) -> ColumnElement[bool]:
             exists().where(part.session_id == StudySession.id, part.staff_no == line.staff_no).correlate(StudySession, line)
             for part in (StudyAttendance, StudyMakeUp)
         ]
-        read = (StudySession.process_id == line.process_id, StudySession.counts, StudySession.titles.has_key(titles.c.value), or_(*took_part))
+        read = (
+            StudySession.process_id == line.process_id,
+            StudySession.counts,
+            among(StudySession.titles, titles.c.value, StudySession, titles),
+            or_(*took_part),
+        )
         return exists().where(*read).correlate(line, titles)
 
     return or_(studied(Participant), in_a_former_branch(Participant, studied))

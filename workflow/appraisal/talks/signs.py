@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import and_, exists, func, or_
+from sqlalchemy import ColumnElement, and_, exists, func, or_
 from sqlalchemy.orm import aliased
 
 from workflow.appraisal.talks.talks import Talk, TalkFollowUp
@@ -22,26 +22,17 @@ from workflow.year.cycle import Participant
     severity=Severity.SIGN,
     todo_for=Role.COMMITTEE_MEMBER,
     link="talks",
-    zh="{count} 次谈话没有记对支部工作或班子成员的意见建议：{names}",
-    en="{count} talks record no opinions on the branch's work or its committee: {names}",
+    zh="{count} 次谈话没有记对支部工作、班子成员的意见建议，也没有注明无意见：{names}",
+    en="{count} talks record no opinions on the branch's work or its committee, nor that there were none: {names}",
 )
 def talks_without_opinions() -> Missing:
     """谈心谈话要诚恳听取党员对支部工作和班子成员的意见建议。"""
-    return _talks().where(or_(Talk.opinions_branch.is_(None), Talk.opinions_committee.is_(None)))
+    return _talks().where(~asked_for_opinions())
 
 
-@requirement(
-    "K4",
-    stage=Stage.TALKS,
-    severity=Severity.SIGN,
-    todo_for=Role.COMMITTEE_MEMBER,
-    link="talks",
-    zh="{count} 次谈话没有记工作生活、思想状况和心理状态：{names}",
-    en="{count} talks have no private notes: {names}",
-)
-def talks_without_private_notes() -> Missing:
-    """注意了解党员工作生活情况、思想状况和心理状态。"""
-    return _talks().where(Talk.private_notes.is_(None))
+def asked_for_opinions() -> ColumnElement[bool]:
+    """Ask whether a talk heard opinions: on the branch's work, on its committee, or that none."""
+    return or_(Talk.opinions_branch.is_not(None), Talk.opinions_committee.is_not(None), Talk.no_opinions)
 
 
 @requirement(
@@ -50,12 +41,12 @@ def talks_without_private_notes() -> Missing:
     severity=Severity.SIGN,
     todo_for=Role.COMMITTEE_MEMBER,
     link="talks",
-    zh="{count} 次谈话没有记全肯定成绩、指出不足、交换意见：{names}",
-    en="{count} talks do not record what was affirmed, what fell short and what was exchanged: {names}",
+    zh="{count} 次谈话没有记肯定成绩、指出不足、交换意见中的任何一项：{names}",
+    en="{count} talks record nothing affirmed, nothing that fell short and nothing exchanged: {names}",
 )
 def talks_without_substance() -> Missing:
     """肯定成绩、指出不足，沟通思想、交换意见。"""
-    return _talks().where(or_(Talk.affirmed.is_(None), Talk.shortcomings.is_(None), Talk.exchange.is_(None)))
+    return _talks().where(Talk.affirmed.is_(None), Talk.shortcomings.is_(None), Talk.exchange.is_(None))
 
 
 @requirement(
@@ -95,7 +86,6 @@ def _talks(name: Any = None) -> Missing:
 
 REQUIREMENTS = (
     talks_without_opinions,
-    talks_without_private_notes,
     talks_without_substance,
     focus_talks_without_a_follow_up,
 )

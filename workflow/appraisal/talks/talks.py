@@ -19,7 +19,7 @@ from marshmallow import fields
 from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, ForeignKey, Index, and_, case, cast, exists, literal, or_, select, true
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
-from workflow.foundation.database import Base, Numbered, any_of, word
+from workflow.foundation.database import Base, Numbered, any_of, notes, word
 from workflow.foundation.errors import Forbidden, Invalid, Words
 from workflow.foundation.fields import (
     Day,
@@ -45,7 +45,8 @@ from workflow.year.cycle import Participant, Process
 from workflow.year.roll import participants
 
 TEXTS = ("focus_reason", "opinions_branch", "opinions_committee", "affirmed", "shortcomings", "exchange")
-"""The texts of the talk: for talker, partner and secretary."""
+SAID = (*TEXTS, "no_opinions")
+"""The texts of the talk, and that no opinion was given: for talker, partner and secretary."""
 PRIVATE = ("private_notes",)
 """工作生活、思想状况、心理状态 (K4): for talker and secretary.
 
@@ -55,7 +56,7 @@ If the partner is the secretary: for the talker alone.
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@tracked(hidden=(*TEXTS, *PRIVATE))
+@tracked(hidden=(*SAID, *PRIVATE))
 class Talk(Timed, Evidence, Base):
     """One talk between two people (一次谈心谈话)."""
 
@@ -79,11 +80,13 @@ class Talk(Timed, Evidence, Base):
     affirmed: Mapped[str | None]
     shortcomings: Mapped[str | None]
     exchange: Mapped[str | None]
-    private_notes: Mapped[str | None]
-    talker_led: Mapped[bool] = mapped_column(sort_order=200)
+    private_notes: Mapped[str | None] = mapped_column(info=notes("K4"))
+    no_opinions: Mapped[bool] = mapped_column(default=False, sort_order=201)
+    """无意见 (K3): asked for opinions, the partner had none."""
+    talker_led: Mapped[bool] = mapped_column(sort_order=120)
     """True if the talker led the branch on that day, whatever posts they have later (K2)."""
-    partner_led: Mapped[bool] = mapped_column(sort_order=200)
-    with_secretary: Mapped[bool] = mapped_column(sort_order=200)
+    partner_led: Mapped[bool] = mapped_column(sort_order=120)
+    with_secretary: Mapped[bool] = mapped_column(sort_order=120)
     """True if the partner was secretary on that day: the notes are the talker's alone (K4)."""
 
     follow_ups: Mapped[list[TalkFollowUp]] = relationship(lazy="selectin", order_by="TalkFollowUp.id")
@@ -135,7 +138,7 @@ personal(
         Action.READ_TALKS,
     ),
     Data(
-        "opinions_branch 对支部工作的意见建议, opinions_committee 对班子成员的意见建议, affirmed 肯定成绩, "
+        "opinions_branch 对支部工作的意见建议, opinions_committee 对班子成员的意见建议, no_opinions 是否没有意见, affirmed 肯定成绩, "
         "shortcomings 指出不足, exchange 交换意见, focus_reason 重点谈的原因",
         "听取意见、指出不足、重点谈（K3、K5、K6）",
         _OF_TEXTS,
@@ -190,6 +193,10 @@ class TalkSchema(RecordSchema):
             "对班子的意见建议", "opinions on the committee", "对支部班子成员的意见建议（K3）", "advice on the committee (K3)", example="多到宿舍走走"
         )
     )
+    no_opinions = Truth(
+        load_default=False,
+        **about("无意见", "no opinions", "听取了意见，对方没有意见建议（K3）", "asked for, and there were none (K3)", example=False),
+    )
     affirmed = LongText(**about("肯定成绩", "affirmed", "肯定了哪些成绩（K5）", "what was affirmed (K5)", example="学习认真，带头承担工作"))
     shortcomings = LongText(**about("指出不足", "shortcomings", "指出了哪些不足（K5）", "what was found wanting (K5)", example="联系群众不够主动"))
     exchange = LongText(**about("交换意见", "exchange", "交换了哪些意见（K5）", "what was exchanged (K5)", example="商定每月一次思想汇报"))
@@ -225,7 +232,7 @@ def hidden_from(reader: Caller, talk: Talk, branch_code: str) -> frozenset[str]:
     """
     texts = reader.staff_no in (talk.talker, talk.partner) or Role.SECRETARY in reader.roles_in(branch_code)
     private = reads_notes(reader, talk.talker, talk.partner, branch_code, with_secretary=talk.with_secretary)
-    return frozenset(() if texts else TEXTS) | frozenset(() if private else (*PRIVATE, "follow_ups"))
+    return frozenset(() if texts else SAID) | frozenset(() if private else (*PRIVATE, "follow_ups"))
 
 
 def visible_history(reader: Caller, branch_code: str) -> ColumnElement[bool]:
@@ -263,6 +270,7 @@ class Talks(Records[Talk]):
             raise Invalid({"partner": Words("不能同自己谈话", "a talk is between two people")})
         must_have_happened("held_on", whole["held_on"], now)
         must_end_after_it_began(row, sent)
+        _must_not_contradict(row, sent)
         posts = _posts_of(session, process, whole)
         for each in (was, whole) if row else (whole,):
             may_write(by, process, each["talker"])
@@ -299,6 +307,13 @@ def may_write(by: Caller, process: Process, talker: str) -> None:
     """
     if Role.SECRETARY not in by.roles_in(process.branch.code) and talker != by.staff_no:
         raise Forbidden(Words("支委只登记自己主谈的谈话", "a committee member records only the talks they led"))
+
+
+def _must_not_contradict(row: Talk | None, sent: Sent) -> None:
+    """Raise Invalid for opinions beside 无意见; either may stand on the row already."""
+    none, *told = (sent.get(name, getattr(row, name, None)) for name in ("no_opinions", "opinions_branch", "opinions_committee"))
+    if none and any(told):
+        raise Invalid({"no_opinions": Words("已记有意见建议，不能同时注明“无意见”", "opinions are recorded: it cannot be that there were none")})
 
 
 def _may_write_notes(process: Process, by: Caller, body: Sent, talker: str, partner: str, *, with_secretary: bool) -> None:

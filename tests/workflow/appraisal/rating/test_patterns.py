@@ -28,16 +28,16 @@ from tests.support.records.rating import (
     ratings,
 )
 from tests.support.situations import on_roll
-from workflow.appraisal.rating.patterns import everybody_excellent_or_qualified, excellent_though_punished, patterns_of, patterns_without_a_reason
+from workflow.appraisal.rating.patterns import excellent_though_punished, patterns_of, patterns_without_a_reason
 from workflow.appraisal.rating.ratings import Rating
 from workflow.foundation.vocabulary import Level, Stage
 from workflow.machine.asked import BY_NAME
-from workflow.machine.gate import exceptions, todos, unmet
+from workflow.machine.gate import todos, unmet
 from workflow.rules.evidence import record_of_member, withdraw
 from workflow.year.cycle import Process, process_of
 from workflow.year.opening import close_cycle, open_cycle, publish
 
-D4, PUNISHED, EVERYBODY = patterns_without_a_reason.name, excellent_though_punished.name, everybody_excellent_or_qualified.name
+D4, PUNISHED = patterns_without_a_reason.name, excellent_though_punished.name
 
 
 @pytest.fixture
@@ -144,72 +144,130 @@ def test_a_rating_of_last_year_that_was_taken_back_is_not_of_that_list(session: 
     assert "rotated" not in shown(session, last)
 
 
-# ── far from the ballot ───────────────────────────────────────────────────────────────────────────────────────────────
+# ── better than the ballot ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_level_that_is_not_the_one_with_most_votes_asks_for_a_reason(session: Session, branch: Process) -> None:
-    row = a_rating(session, branch, "王五", BASIC)
-    a_rating(session, branch, "孙八", QUALIFIED)
-    a_rating(session, branch, "张三", EXCELLENT)
-    assert shown(session, branch) == {"far": 1}
-    amended(session, branch, row, reason="长期不参加组织生活")
-    assert shown(session, branch) == {}
+def of_twelve(session: Session, votes: Mapping[str, Mapping[str, int]]) -> Process:
+    """Make a branch of twelve voters, who see counts, with a counted ballot."""
+    process = a_branch_of(session, 12)
+    a_counted_ballot(session, process, votes)
+    return process
 
 
-def test_with_equal_votes_either_level_is_the_ballots(session: Session) -> None:
-    process = a_school(session)
-    a_counted_ballot(session, process, {"王五": {"excellent": 2, "qualified": 2, "abstain": 1}, "孙八": {"abstain": 5}})
-    row = a_rating(session, process, "王五", EXCELLENT)
-    a_rating(session, process, "孙八", UNQUALIFIED)
-    amended(session, process, row, level=QUALIFIED)
+def for_excellent(votes: int, *, basic: int = 0) -> dict[str, int]:
+    return {"excellent": votes, "qualified": 11 - votes - basic, "basic": basic, "abstain": 1}
+
+
+def test_with_the_best_of_a_ballot_at_the_quota_everybody_else_below_it_is_asked_nothing(session: Session) -> None:
+    votes = {name: for_excellent(11 - place) for place, name in enumerate(("张三", A, B, C, D))}
+    process = of_twelve(session, votes)
+    ratings(session, process, dict.fromkeys(("张三", A, B), EXCELLENT) | dict.fromkeys((C, D, "党员5"), QUALIFIED))
     assert shown(session, process) == {}
-    amended(session, process, row, level=BASIC)
+
+
+def test_fewer_votes_for_excellent_than_somebody_who_is_not_ask_for_a_reason(session: Session) -> None:
+    process = of_twelve(session, {A: for_excellent(9), B: for_excellent(8), C: for_excellent(8)})
+    rows = ratings(session, process, {A: QUALIFIED, B: EXCELLENT, C: QUALIFIED, "张三": QUALIFIED})
+    assert shown(session, process) == {"passed_over": 1}
+    amended(session, process, rows[B], reason="承担了全部支教任务")
+    assert shown(session, process) == {}
+    amended(session, process, rows[C], level=EXCELLENT)
+    assert shown(session, process) == {"passed_over": 1}
+    amended(session, process, rows[A], reason="去年已评为优秀")
+    assert shown(session, process) == {}
+
+
+def test_only_who_has_a_level_here_can_be_passed_over(session: Session) -> None:
+    process = of_twelve(session, {A: for_excellent(11), B: for_excellent(8), C: for_excellent(9)})
+    ratings(session, process, {B: EXCELLENT, C: QUALIFIED, D: QUALIFIED})
+    a_rating(session, process, A, None, not_rated_reason="长期外派")
+    assert shown(session, process) == {"passed_over": 1}
+    leaves(session, C)
+    assert shown(session, process) == {}
+
+
+@pytest.mark.parametrize(
+    ("votes", "level", "far"),
+    [
+        ({"excellent": 5, "qualified": 6, "abstain": 1}, EXCELLENT, 1),
+        ({"excellent": 5, "qualified": 5, "abstain": 2}, EXCELLENT, None),
+        ({"excellent": 5, "qualified": 3, "basic": 3, "abstain": 1}, EXCELLENT, 1),
+        ({"excellent": 2, "qualified": 3, "abstain": 7}, EXCELLENT, 1),
+        ({"excellent": 11, "abstain": 1}, QUALIFIED, None),
+        ({"qualified": 11, "abstain": 1}, BASIC, None),
+        ({"qualified": 5, "basic": 3, "unqualified": 3, "abstain": 1}, QUALIFIED, 1),
+        ({"unqualified": 6, "basic": 5, "abstain": 1}, BASIC, 1),
+        ({"unqualified": 11, "abstain": 1}, UNQUALIFIED, None),
+        ({"abstain": 12}, EXCELLENT, None),
+    ],
+)
+def test_a_level_above_what_more_than_half_voted_for_asks_for_a_reason(
+    session: Session, votes: Mapping[str, int], level: Level, far: int | None
+) -> None:
+    process = of_twelve(session, {A: {"qualified": 0, **votes}})
+    row = a_rating(session, process, A, level)
+    assert shown(session, process).get("far") == far
+    amended(session, process, row, reason="长期不参加组织生活")
+    assert shown(session, process) == {}
+
+
+@pytest.mark.parametrize(
+    ("lesi", "wangwu", "patterns"),
+    [
+        ({"excellent": 2, "qualified": 2}, {"excellent": 1, "qualified": 1, "basic": 2}, {}),
+        ({"excellent": 3, "qualified": 1}, {"excellent": 2, "qualified": 2}, {"passed_over": 1}),
+        ({"excellent": 4}, {"excellent": 3, "qualified": 1}, {"passed_over": 1}),
+        ({"qualified": 4}, {"excellent": 1, "qualified": 3}, {"far": 1}),
+    ],
+    ids=["every band 未过半数", "过半数", "三分之二以上", "most for less"],
+)
+def test_below_ten_voters_a_pattern_tells_no_more_than_the_bands(
+    session: Session, lesi: Mapping[str, int], wangwu: Mapping[str, int], patterns: Mapping[str, int]
+) -> None:
+    process = a_school(session)
+    a_counted_ballot(session, process, {"李四": {**lesi, "abstain": 1}, "王五": {**wangwu, "abstain": 1}})
+    ratings(session, process, {"李四": QUALIFIED, "王五": EXCELLENT})
+    assert shown(session, process) == patterns
+
+
+def test_who_has_left_is_above_nothing_and_a_year_may_do_without_the_question(session: Session) -> None:
+    process = of_twelve(session, {name: {"qualified": 0, "basic": 11, "abstain": 1} for name in (A, B)})
+    ratings(session, process, {A: QUALIFIED, B: QUALIFIED, C: BASIC})
+    assert shown(session, process) == {"far": 2}
+    leaves(session, A)
     assert shown(session, process) == {"far": 1}
-
-
-def test_who_has_left_is_far_from_nothing_and_a_year_may_do_without_the_question(session: Session, branch: Process) -> None:
-    a_rating(session, branch, "王五", BASIC)
-    a_rating(session, branch, "孙八", BASIC)
-    assert shown(session, branch) == {"far": 2}
-    leaves(session, "王五")
-    assert shown(session, branch) == {"far": 1}
-    setting(session, branch, reason_when_far_from_tally=False)
-    assert shown(session, branch) == {}
+    setting(session, process, reason_when_far_from_tally=False)
+    assert shown(session, process) == {}
 
 
 # ── one reason for each, and who knows whom it concerns ───────────────────────────────────────────────────────────────
 
 
 def test_one_reason_covers_what_there_is_and_no_more_people(session: Session, branch: Process) -> None:
-    a_rating(session, branch, "王五", BASIC)
+    a_rating(session, branch, "王五", EXCELLENT)
+    a_rating(session, branch, "钱七", QUALIFIED)
     a_waiver(session, branch, D4, reason="日常表现与测评不同")
     assert lacking(session, branch, D4) == []
-    a_rating(session, branch, "孙八", BASIC)
+    a_rating(session, branch, "孙八", EXCELLENT)
     assert lacking(session, branch, D4) == ["far"]
 
 
 def test_what_everybody_reads_names_nobody(session: Session, branch: Process) -> None:
-    ratings(session, branch, dict.fromkeys(CAST, BASIC))
+    ratings(session, branch, dict.fromkeys(CAST, EXCELLENT))
     (found,) = unmet(session, branch, [BY_NAME[D4]])
-    assert {subject.id: subject.name for subject in found.open} == {"same": "全部评为同一等次", "far": "等次与测评结果不一致"}
+    assert {subject.id: subject.name for subject in found.open} == {"same": "全部评为同一等次", "far": "等次高于民主测评中多数人的意见"}
     assert not [name for name in (*CAST, "w5", "z3") if name in found.message.zh]
     assert D4 in [each.requirement.name for each in todos(session, caller(session, "张三").person_id, today=TODAY)]
     assert D4 not in [each.requirement.name for each in todos(session, caller(session, "李四").person_id, today=TODAY)]
 
 
-def test_the_secretary_sees_who_is_concerned_with_level_and_ballot(session: Session, branch: Process) -> None:
-    assert patterns_of(session, branch) == []
-    ratings(session, branch, dict.fromkeys(CAST[:4], QUALIFIED))
-    found = {pattern.value: [(one.name, one.level, list(one.most)) for one in people] for pattern, people in patterns_of(session, branch)}
-    assert found == {
-        "same": [
-            ("李四", QUALIFIED, [QUALIFIED]),
-            ("钱七", QUALIFIED, [QUALIFIED]),
-            ("王五", QUALIFIED, [QUALIFIED]),
-            ("张三", QUALIFIED, [EXCELLENT]),
-        ],
-        "far": [("张三", QUALIFIED, [EXCELLENT])],
-    }
+def test_the_secretary_sees_who_is_concerned_with_level_and_ballot(session: Session) -> None:
+    process = of_twelve(session, {A: for_excellent(9), B: for_excellent(8), C: for_excellent(2)})
+    assert patterns_of(session, process) == []
+    ratings(session, process, {A: QUALIFIED, B: EXCELLENT, C: EXCELLENT, "张三": QUALIFIED})
+    found = {pattern.value: [(one.name, one.level, list(one.most)) for one in people] for pattern, people in patterns_of(session, process)}
+    of_c = (C, EXCELLENT, [QUALIFIED])
+    assert found == {"far": [of_c], "passed_over": [(B, EXCELLENT, [EXCELLENT]), of_c]}
 
 
 def test_of_a_list_in_turn_the_secretary_sees_this_years_names(session: Session) -> None:
@@ -246,29 +304,3 @@ def test_who_has_left_is_no_sign(session: Session, branch: Process) -> None:
     a_rating(session, branch, "王五", EXCELLENT)
     leaves(session, "王五")
     assert lacking(session, branch, PUNISHED) == []
-
-
-@pytest.mark.parametrize(
-    ("levels", "sign"),
-    [
-        (FOUR_AND_ONE, [""]),
-        ({**FOUR_AND_ONE, "王五": BASIC}, []),
-        ({**FOUR_AND_ONE, "王五": UNQUALIFIED}, []),
-        (dict.fromkeys(CAST[1:], QUALIFIED), []),
-    ],
-    ids=["all five", "one basic", "one unqualified", "four"],
-)
-def test_five_or_more_all_excellent_or_qualified_are_a_sign(session: Session, branch: Process, levels: Mapping[str, Level], sign: list[str]) -> None:
-    ratings(session, branch, levels)
-    assert lacking(session, branch, EVERYBODY) == sign
-
-
-def test_that_all_are_well_rated_is_told_until_the_form_is_filed(session: Session, branch: Process) -> None:
-    ratings(session, branch, FOUR_AND_ONE)
-    me = caller(session, "张三").person_id
-    for stage in (Stage.RATING, Stage.RECTIFICATION, Stage.REPORT):
-        stand_at(session, branch, stage)
-        assert EVERYBODY in [each.requirement.name for each in todos(session, me, today=TODAY)]
-    stand_at(session, branch, Stage.FILED)
-    assert EVERYBODY not in [each.requirement.name for each in todos(session, me, today=TODAY)]
-    assert EVERYBODY in [each.requirement.name for each in exceptions(session, 2024, today=TODAY)]

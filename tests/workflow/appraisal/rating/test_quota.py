@@ -22,8 +22,9 @@ from tests.support.records.rating import (
     present_of,
     ratings,
 )
-from workflow.appraisal.rating.quota import more_excellent_than_the_quota, quota_of
+from workflow.appraisal.rating.quota import more_excellent_than_is_ever_allowed, more_excellent_than_the_quota, quota_of
 from workflow.appraisal.rating.ratings import Rating
+from workflow.foundation.errors import Invalid
 from workflow.foundation.vocabulary import Level, Severity, Stage, Waivable
 from workflow.machine.asked import BY_NAME
 from workflow.machine.gate import unmet
@@ -32,7 +33,7 @@ from workflow.rules.evidence import records_of, reject, withdraw
 from workflow.rules.requirement import Waiver
 from workflow.year.cycle import Process, process_of
 
-D5 = more_excellent_than_the_quota.name
+D5, NEVER = more_excellent_than_the_quota.name, more_excellent_than_is_ever_allowed.name
 
 
 @pytest.fixture
@@ -152,6 +153,46 @@ def test_what_is_over_says_how_many_of_how_many(session: Session, branch: Proces
 def test_another_branchs_ratings_are_its_own(session: Session, branch: Process) -> None:
     excellent(session, branch, 3)
     assert lacking(session, process_of(session, 2024, "D0201"), D5) == []
+
+
+# ── settings of the plan ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(("members", "allowed"), [(3, 1), (5, 1), (7, 1), (8, 2)])
+def test_a_plan_may_let_one_be_excellent_in_any_branch(session: Session, members: int, allowed: int) -> None:
+    process = a_branch_of(session, members)
+    a_counted_ballot(session, process)
+    rule(session, process, at_least_one=True)
+    assert quota_of(session, process).allowed == 0, "nobody is rated"
+    excellent(session, process, allowed)
+    assert (quota_of(session, process).allowed, lacking(session, process, D5)) == (allowed, [])
+    rule(session, process, at_least_one=False)
+    assert quota_of(session, process).allowed == members // 4
+
+
+def test_a_plan_that_says_never_takes_no_reason(session: Session, branch: Process) -> None:
+    excellent(session, branch, 2)
+    row = the_waiver(session, branch)
+    approve(row, by="office", now=NOW)
+    session.flush()
+    assert (lacking(session, branch, D5), lacking(session, branch, NEVER)) == ([], [])
+    rule(session, branch, never=True)
+    assert (lacking(session, branch, D5), lacking(session, branch, NEVER)) == ([], [""])
+    (found,) = unmet(session, branch, [BY_NAME[NEVER]])
+    assert found.message.zh == "评定为“优秀”的党员超过限额，本年度方案规定不得超过：优秀 2 名，限额 1 名"
+    with pytest.raises(Invalid, match="D5 不能以说明理由代替"):
+        a_waiver(session, branch, NEVER, reason="工作突出")
+    assert quota_of(session, branch).never
+
+
+def test_a_plan_that_was_kept_before_says_neither(session: Session, branch: Process) -> None:
+    rules = branch.cycle.plan["rules"]
+    kept = {name: value for name, value in rules["quota"].items() if name not in ("never", "at_least_one")}
+    branch.cycle.plan = {**branch.cycle.plan, "rules": {**rules, "quota": kept}}
+    excellent(session, branch, 2)
+    quota = quota_of(session, branch)
+    assert (quota.never, quota.at_least_one, quota.allowed) == (False, False, 1)
+    assert (lacking(session, branch, D5), lacking(session, branch, NEVER)) == ([""], [])
 
 
 # ── the reason, and the office's approval ─────────────────────────────────────────────────────────────────────────────

@@ -32,7 +32,7 @@ from workflow.machine.gate import exceptions, unmet
 from workflow.year.cycle import Process
 
 OPEN, DOING, DONE, CLOSED = MeasureState
-YESTERDAY = TODAY - timedelta(days=1)
+YESTERDAY, NEAR = TODAY - timedelta(days=1), TODAY + timedelta(days=7)
 
 
 @pytest.fixture
@@ -77,7 +77,10 @@ def test_how_many_are_too_many_is_the_plans_to_say(session: Session, branch: Pro
         (DONE, YESTERDAY, False, False),
         (CLOSED, YESTERDAY, False, False),
         (OPEN, TODAY, False, True),
-        (DOING, DUE_ON, False, True),
+        (DOING, NEAR, False, True),
+        (DOING, TODAY, False, True),
+        (DOING, NEAR + timedelta(days=1), False, False),
+        (OPEN, DUE_ON, False, False),
         (OPEN, None, False, True),
         (DONE, DUE_ON, False, False),
         (CLOSED, None, False, False),
@@ -95,7 +98,7 @@ def test_a_measure_is_overdue_or_still_open_or_done(
 @taken_back
 @pytest.mark.parametrize("name", ["measures_overdue", "measures_still_open"])
 def test_a_measure_that_was_taken_back_is_nobodys_to_do(session: Session, branch: Process, take_back: TakeBack, name: str) -> None:
-    measure = whole(session, branch, due_on=YESTERDAY if name == "measures_overdue" else DUE_ON)
+    measure = whole(session, branch, due_on=YESTERDAY if name == "measures_overdue" else NEAR)
     assert lacking(session, branch, name) == [str(measure.id)]
     take_back(measure)
     assert lacking(session, branch, name) == []
@@ -103,7 +106,7 @@ def test_a_measure_that_was_taken_back_is_nobodys_to_do(session: Session, branch
 
 @pytest.mark.parametrize("stage", [Stage.RECTIFICATION, Stage.REPORT, Stage.FILED, Stage.ACCEPTED])
 def test_an_owner_has_his_measures_on_his_list_until_the_end_and_nobody_else_has(session: Session, branch: Process, stage: Stage) -> None:
-    late, open_ = whole(session, branch, owner="王五", due_on=YESTERDAY), whole(session, branch, owner="王五")
+    late, open_ = whole(session, branch, owner="王五", due_on=YESTERDAY), whole(session, branch, owner="王五", due_on=NEAR)
     stand_at(session, branch, stage)
     assert mine(session, "王五", "measures_overdue") == [str(late.id)]
     assert mine(session, "王五", "measures_still_open") == [str(open_.id)]
@@ -113,7 +116,7 @@ def test_an_owner_has_his_measures_on_his_list_until_the_end_and_nobody_else_has
 
 
 def test_what_an_owner_leaves_behind_is_the_secretarys(session: Session, branch: Process) -> None:
-    measure = whole(session, branch, owner="王五")
+    measure = whole(session, branch, owner="王五", due_on=NEAR)
     stand_at(session, branch, Stage.RECTIFICATION)
     leaves(session, "王五")
     assert mine(session, "张三", "measures_still_open") == [str(measure.id)]
@@ -121,7 +124,7 @@ def test_what_an_owner_leaves_behind_is_the_secretarys(session: Session, branch:
 
 
 def test_what_belongs_to_nobody_is_not_asked_of_everybody(session: Session, branch: Process) -> None:
-    whole(session, branch, owner="王五")
+    whole(session, branch, owner="王五", due_on=NEAR)
     stand_at(session, branch, Stage.RECTIFICATION)
     for name in ("王五", "张三"):
         leaves(session, name)

@@ -102,7 +102,7 @@ MISSING: dict[str, list[Act]] = {
     "plan": [],
     "study": [without(StudySession)],
     "talks": [],
-    "opinions": [changed("talk set opinions_branch = null, opinions_committee = null where true")],
+    "opinions": [changed("talk set opinions_branch = null, opinions_committee = null, no_opinions = false where true")],
     "duty_report": [changed("meeting set duty_report = null where true")],
     "self_reviews": [without(SelfReview, one=True), changed("self_review set submitted = false where staff_no = 'w5'")],
     "life_meeting": [

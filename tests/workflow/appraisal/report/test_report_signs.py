@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from tests.support.builders import NOW, STAFF_NO, TODAY, a_school
 from tests.support.records.evidence import lacking, leaves, stand_at
 from tests.support.records.rating import QUALIFIED, a_counted_ballot, a_rating, amended, ratings
+from tests.support.records.report import ALIKE
 from tests.support.records.self_review import ANSWERED, a_life_meeting, a_meeting, a_self_review
 from tests.support.situations import EVERYBODY, HELD_ON, a_study, a_talk
 from workflow.appraisal.rating.ratings import Rating
@@ -107,13 +108,13 @@ def written(name: str, **other: str) -> dict[str, str]:
 
 def test_one_aspect_in_the_same_words_makes_both_self_reviews_a_sign(session: Session, branch: Process) -> None:
     for name in ("王五", "孙八", "李四"):
-        a_self_review(session, branch, name, aspects=written(name, **({} if name == "李四" else {"A3": "遵守纪律"})))
+        a_self_review(session, branch, name, aspects=written(name, **({} if name == "李四" else {"A3": ALIKE})))
     assert lacking(session, branch, SELF_REVIEWS) == ["s8", "w5"]
 
 
 def test_the_same_words_to_two_aspects_are_no_copy(session: Session, branch: Process) -> None:
-    a_self_review(session, branch, "王五", aspects=written("王五", A1="做到了", A2="做到了"))
-    a_self_review(session, branch, "孙八", aspects=written("孙八", A4="做到了"))
+    a_self_review(session, branch, "王五", aspects=written("王五", A1=ALIKE, A2=ALIKE))
+    a_self_review(session, branch, "孙八", aspects=written("孙八", A4=ALIKE))
     assert lacking(session, branch, SELF_REVIEWS) == []
 
 
@@ -130,6 +131,16 @@ def test_a_draft_a_record_taken_back_and_who_has_left_are_copies_of_nobody(sessi
     assert "l4" not in lacking(session, branch, SELF_REVIEWS)
 
 
+@pytest.mark.parametrize(("characters", "alike"), [(29, []), (30, ["s8", "w5"])])
+def test_a_short_text_may_be_everybodys_own(session: Session, branch: Process, characters: int, alike: list[str]) -> None:
+    text = ALIKE[:characters]
+    a_counted_ballot(session, branch)
+    for name in ("王五", "孙八"):
+        a_self_review(session, branch, name, aspects=written(name, A3=text))
+        a_rating(session, branch, name, opinion=text)
+    assert (lacking(session, branch, SELF_REVIEWS), lacking(session, branch, OPINIONS)) == (alike, alike)
+
+
 def test_somebody_copies_nothing_from_himself(session: Session, branch: Process) -> None:
     a_counted_ballot(session, branch)
     acts: list[Callable[[], Evidence]] = [
@@ -144,12 +155,12 @@ def test_somebody_copies_nothing_from_himself(session: Session, branch: Process)
 
 def test_an_opinion_in_the_words_of_another_is_a_sign_for_both(session: Session, branch: Process) -> None:
     a_counted_ballot(session, branch)
-    ratings(session, branch, dict.fromkeys(("王五", "孙八"), QUALIFIED), opinion="踏实肯干")
+    ratings(session, branch, dict.fromkeys(("王五", "孙八"), QUALIFIED), opinion=ALIKE)
     row = a_rating(session, branch, "李四", opinion="乐于助人")
     for name in ("钱七", "张三"):
         a_rating(session, branch, name, None, opinion=None, not_rated_reason="长期外派")
     assert lacking(session, branch, OPINIONS) == ["s8", "w5"]
-    amended(session, branch, row, opinion="踏实肯干")
+    amended(session, branch, row, opinion=ALIKE)
     assert lacking(session, branch, OPINIONS) == ["l4", "s8", "w5"]
     leaves(session, "李四")
     assert lacking(session, branch, OPINIONS) == ["s8", "w5"]
@@ -174,5 +185,5 @@ def test_the_words_of_another_branch_are_no_copy_here(session: Session, branch: 
     a_self_review(session, elsewhere, "吴十")
     for process, name in ((branch, "王五"), (elsewhere, "吴十")):
         a_counted_ballot(session, process)
-        a_rating(session, process, name, opinion="踏实肯干")
+        a_rating(session, process, name, opinion=ALIKE)
         assert (lacking(session, process, SELF_REVIEWS), lacking(session, process, OPINIONS)) == ([], [])

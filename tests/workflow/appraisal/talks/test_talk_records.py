@@ -14,7 +14,7 @@ from tests.support.builders import NOW, a_school, caller
 from tests.support.records.evidence import a_follow_up, stand_at
 from tests.support.situations import HELD_ON, SUBSTANCE, a_talk
 from workflow.appraisal.talks.follow_ups import finish_follow_up, follow_up_of
-from workflow.appraisal.talks.talks import PRIVATE, TALKS, TEXTS, Talk, hidden_from
+from workflow.appraisal.talks.talks import PRIVATE, SAID, TALKS, Talk, hidden_from
 from workflow.foundation.database import constraint
 from workflow.foundation.errors import Conflict, Forbidden, Invalid, NotFound, StageClosed, Stale
 from workflow.foundation.vocabulary import Post, Stage
@@ -161,12 +161,12 @@ NOTES = (*PRIVATE, "follow_ups")
         ("张三", "王五", NOTHING),
         ("张三", "张三", NOTES),
         ("孙八", "张三", NOTES),
-        ("钱七", "王五", (*TEXTS, *NOTES)),
-        ("王五", "孙八", (*TEXTS, *NOTES)),
-        ("office", "王五", (*TEXTS, *NOTES)),
-        ("committee", "王五", (*TEXTS, *NOTES)),
-        ("auditor", "王五", (*TEXTS, *NOTES)),
-        ("赵六", "王五", (*TEXTS, *NOTES)),
+        ("钱七", "王五", (*SAID, *NOTES)),
+        ("王五", "孙八", (*SAID, *NOTES)),
+        ("office", "王五", (*SAID, *NOTES)),
+        ("committee", "王五", (*SAID, *NOTES)),
+        ("auditor", "王五", (*SAID, *NOTES)),
+        ("赵六", "王五", (*SAID, *NOTES)),
     ],
     ids=[
         "talker",

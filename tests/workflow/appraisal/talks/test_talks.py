@@ -24,12 +24,12 @@ from workflow.appraisal.talks.requirements import (
 from workflow.appraisal.talks.signs import (
     focus_talks_without_a_follow_up,
     talks_without_opinions,
-    talks_without_private_notes,
     talks_without_substance,
 )
 from workflow.appraisal.talks.talks import (
     TALKS,
 )
+from workflow.foundation.errors import Invalid
 from workflow.foundation.vocabulary import Coverage, Post
 from workflow.machine.asked import BY_NAME
 from workflow.machine.gate import unmet
@@ -40,7 +40,7 @@ from workflow.year.opening import publish
 
 K1, K2, K2_STRICT = committee_pairs_without_a_talk.name, members_nobody_talked_with.name, leaders_and_members_without_a_talk.name
 K6, K7 = secretary_without_a_focus_talk.name, focus_talks_without_a_follow_up.name
-SIGNS = (talks_without_opinions.name, talks_without_private_notes.name, talks_without_substance.name)
+SIGNS = (talks_without_opinions.name, talks_without_substance.name)
 
 
 @pytest.fixture
@@ -237,24 +237,43 @@ def test_a_secretary_who_has_left_is_asked_nothing(session: Session, branch: Pro
 # ── signs: K3, K4, K5, K7 ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize(
-    ("field", "requirement"),
-    [
-        ("opinions_branch", talks_without_opinions.name),
-        ("opinions_committee", talks_without_opinions.name),
-        ("private_notes", talks_without_private_notes.name),
-        ("affirmed", talks_without_substance.name),
-        ("shortcomings", talks_without_substance.name),
-        ("exchange", talks_without_substance.name),
-    ],
-)
-def test_a_talk_that_leaves_one_thing_out_shows_it_and_nothing_else(session: Session, branch: Process, field: str, requirement: str) -> None:
+OPINIONS, SAID = ("opinions_branch", "opinions_committee"), ("affirmed", "shortcomings", "exchange")
+
+
+@pytest.mark.parametrize(("fields", "requirement"), [(OPINIONS, talks_without_opinions.name), (SAID, talks_without_substance.name)])
+def test_a_talk_shows_what_it_leaves_out_wholly_and_nothing_else(
+    session: Session, branch: Process, fields: tuple[str, ...], requirement: str
+) -> None:
     whole = a_talk(session, branch, "张三", "孙八", **SUBSTANCE)
-    talk = a_talk(session, branch, "李四", "王五", **{name: text for name, text in SUBSTANCE.items() if name != field})
+    talk = a_talk(session, branch, "李四", "王五", **{name: text for name, text in SUBSTANCE.items() if name not in fields})
     assert {name: lacking(session, branch, name) for name in SIGNS} == {name: [str(talk.id)] if name == requirement else [] for name in SIGNS}
     (shown,) = unmet(session, branch, [BY_NAME[requirement]])
     assert shown.open[0].name == f"{HELD_ON} 李四—王五"
     assert whole.id != talk.id
+
+
+@pytest.mark.parametrize("told", [*OPINIONS, *SAID])
+def test_one_of_its_fields_is_enough_and_notes_on_a_mind_are_never_asked_for(session: Session, branch: Process, told: str) -> None:
+    others = {*OPINIONS, *SAID} - set(OPINIONS if told in OPINIONS else SAID)
+    a_talk(session, branch, "李四", "王五", **{name: SUBSTANCE[name] for name in {told, *others}})
+    assert [lacking(session, branch, name) for name in SIGNS] == [[], []]
+
+
+def test_that_there_were_no_opinions_is_an_answer_too(session: Session, branch: Process) -> None:
+    talk = a_talk(session, branch, "李四", "王五", affirmed="教学认真", no_opinions=True)
+    assert [lacking(session, branch, name) for name in SIGNS] == [[], []]
+    assert talk.no_opinions
+
+
+def test_who_has_opinions_does_not_have_none(session: Session, branch: Process) -> None:
+    by, texts = caller(session, "李四"), {"opinions_branch": "多开展主题党日"}
+    with pytest.raises(Invalid, match="不能同时注明“无意见”"):
+        a_talk(session, branch, "李四", "王五", no_opinions=True, **texts)
+    talk = a_talk(session, branch, "李四", "王五", no_opinions=True)
+    with pytest.raises(Invalid, match="不能同时注明“无意见”"):
+        TALKS.amend(session, branch, talk, texts, seen=1, by=by, now=NOW)
+    TALKS.amend(session, branch, talk, {**texts, "no_opinions": False}, seen=1, by=by, now=NOW)
+    assert (talk.no_opinions, talk.opinions_branch) == (False, texts["opinions_branch"])
 
 
 @pytest.mark.parametrize("name", [*SIGNS, K7])
