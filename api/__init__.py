@@ -62,6 +62,7 @@ ROUTES: tuple[Route, ...] = (
     *aftercare.cases,
     *rectification.routes,
     *commitments.routes,
+    *commitments.commitments,
     *form.routes,
     *assessments.routes,
     *duty_reports.routes,

@@ -25,6 +25,7 @@ from workflow.foundation.fields import (
     Moment,
     Sent,
     StaffNo,
+    Truth,
     Whole,
     about,
 )
@@ -95,6 +96,12 @@ def start_time() -> Clock:
 def end_time() -> Clock:
     """Make the field for the time at which something ended."""
     return Clock(**about("结束时间", "ended at", "几点结束，不早于开始", "when it ended, not before it began", example="15:10"))
+
+
+def past_due_ok() -> Truth:
+    """Make the field that says a due day in the past is meant."""
+    said = about("期限已过也登记", "past due is meant", "期限已过而确实如此的，写 true", "true if a due day in the past is meant", example=False)
+    return Truth(load_only=True, load_default=False, **said)
 
 
 class Records(Generic[R]):

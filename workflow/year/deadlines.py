@@ -150,6 +150,13 @@ def has_passed(day: date | None, now: datetime) -> bool:
     return day is not None and day < local_day(now)
 
 
+def must_not_be_past(field: str, day: date | None, now: datetime, *, past_due_ok: bool = False) -> None:
+    """Raise Invalid if a due day is over already, unless the sender says that this is meant."""
+    if has_passed(day, now) and not past_due_ok:
+        zh = f"{day} 已过，如确实如此请注明 past_due_ok"
+        raise Invalid({field: Words(zh, f"{day} is past; say past_due_ok if this is meant")})
+
+
 def extensions_of(session: Session, process_id: int, *, after: int = 0, limit: int = 200) -> Sequence[Extension]:
     """List later days in the order they were given."""
     return session.scalars(

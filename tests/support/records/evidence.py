@@ -211,10 +211,11 @@ OF_ALL_BRANCHES = {
     "more_excellent_branches_than_allowed",
     "activities_without_attendance",
     "inputs_missing",
+    "measures_of_a_former_secretary",
 }
-"""Requirements that read one act or activity of all branches.
+"""Requirements that read one act or activity of all branches, or today's posts.
 
-See the tests of the decision and activities.
+See the tests of the decision, activities and handing over.
 """
 
 

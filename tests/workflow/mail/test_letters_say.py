@@ -12,8 +12,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 import workflow.mail
+from tests.support.aftercare_told import AFTERCARE
 from tests.support.builders import NOW, STAFF_NO, a_school
-from tests.support.letters_told import CASES, HERE, OF_SCHOOL, THERE, Told
+from tests.support.letters_told import CASES as OF_STAGES
+from tests.support.letters_told import HERE, OF_SCHOOL, THERE, Told
 from tests.support.reminding import BASE
 from workflow.foundation.vocabulary import Level
 from workflow.mail import letters, links
@@ -22,10 +24,16 @@ from workflow.people.invitations import open_invitation
 from workflow.reminders import SOURCES
 from workflow.year.cycle import Lock, Process, process_of
 
+CASES = (*OF_STAGES, *AFTERCARE)
+
 TEMPLATES = {
+    "case_still",
+    "commitment_due",
+    "correction_over",
     "decision_entered",
     "digest",
     "follow_up_due",
+    "help_due",
     "invitation",
     "measure_due",
     "office_reminder",
@@ -35,7 +43,7 @@ TEMPLATES = {
     "returned",
     "waiver_decided",
 }
-"""Templates of letters: a new one needs its case in ``letters_told``."""
+"""Templates of letters: a new one needs its case in ``letters_told`` or ``aftercare_told``."""
 
 
 def test_each_letter_says_its_own_branch_link_and_day_and_no_others(session: Session) -> None:
