@@ -30,6 +30,9 @@ from workflow.year.cycle import Cycle, Participant, Process
 HELP, CASE, CORRECTION, COMMITMENT = "help-", "case-", "correction-", "commitment-"
 """The beginnings of the kinds: ``help-due-7`` …; ``help-overdue-1`` once the day is over."""
 
+_COMMITMENT_DAYS = 29
+"""The days after its day for which a member is reminded of a commitment: four letters."""
+
 # What goes on goes on when its year is closed too.
 _TOLD = (CycleStatus.PUBLISHED, CycleStatus.CLOSED)
 
@@ -142,7 +145,14 @@ def _commitments(session: Session, at: TickMoment) -> Iterator[Topic]:
         .join(Person, Person.staff_no == Commitment.staff_no)
         .where(Commitment.counts, under_way, at.is_near(Commitment.due_on), ~has_left(Commitment.process_id, Commitment.staff_no))
     )
-    return by_day(session, at, CommitmentDue, what=Words("承诺期限", "the day of the commitment"), kind=COMMITMENT, rows=rows)
+
+    def for_a_month(day: date, cycle_id: int) -> int | None:
+        step = at.step(day, cycle_id)
+        # Then the sign stays with the secretary: a letter a week for years teaches nobody.
+        return step if step is not None and step > -_COMMITMENT_DAYS else None
+
+    what = Words("承诺期限", "the day of the commitment")
+    return by_day(session, at, CommitmentDue, what=what, kind=COMMITMENT, rows=rows, step_of=for_a_month)
 
 
 def _derive(session: Session, at: TickMoment) -> Iterator[Topic]:

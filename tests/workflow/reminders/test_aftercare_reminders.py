@@ -149,6 +149,13 @@ def test_a_member_is_told_of_their_own_commitment_while_it_is_not_kept(session: 
     assert told(session, "2025-07-08", "commitment-") == ({"王五": "commitment-overdue-8"} if is_told else {})
 
 
+def test_a_member_is_reminded_for_a_month_and_then_left_alone(session: Session, branch: Process) -> None:
+    a_commitment(session, branch, "王五", due_on=MONDAY)
+    assert told(session, "2025-07-22", "commitment-") == {"王五": "commitment-overdue-22"}
+    assert told(session, "2025-07-28", "commitment-") == {"王五": "commitment-overdue-22"}
+    assert told(session, "2025-07-29", "commitment-") == {}
+
+
 def test_a_draft_and_who_has_left_are_told_nothing(session: Session, branch: Process) -> None:
     a_commitment(session, branch, "王五", due_on=MONDAY)
     a_help_plan(session, branch, "孙八", review_on=MONDAY)
