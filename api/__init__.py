@@ -63,6 +63,7 @@ ROUTES: tuple[Route, ...] = (
     *aftercare.cases,
     *rectification.routes,
     *commitments.routes,
+    *commitments.commitments,
     *form.routes,
     *assessments.routes,
     *duty_reports.routes,

@@ -7,27 +7,46 @@ from typing_extensions import TypedDict
 from api.frame.address import BRANCH, location
 from api.frame.records import single, tag_of
 from api.frame.routes import Answer, Routes
-from workflow.appraisal.ledger import LastYearsMeasure, MeasureComment, MeasureProgress, last_years_measures, rectification_text
-from workflow.appraisal.rectification.measures import COMMENTS, MEASURES, PROGRESS, RECORD_COMMENT, RECORD_PROGRESS
+from api.frame.shapes import page_of
+from workflow.appraisal.ledger import LastYearsMeasure, MeasureComment, MeasureProgress, last_year
+from workflow.appraisal.rectification.carried_over import OpenCase, OpenCommitment, OpenHelp, carried_over
+from workflow.appraisal.rectification.handover import HAND_OVER
+from workflow.appraisal.rectification.measures import COMMENTS, MEASURES, RECORD_COMMENT, RECORD_PROGRESS
+from workflow.appraisal.rectification.progress import PROGRESS
 from workflow.people.access import Action
-from workflow.rules.acts import Call
+from workflow.rules.acts import Call, Done
 
 
 class LastYearShape(TypedDict):
-    """Last year's measures, and words for the duty report (上年度整改事项)."""
+    """Last year's measures, words for the duty report, and all else that is open (上年度事项)."""
 
     items: list[LastYearsMeasure]
     text: str
+    help_plans: list[OpenHelp]
+    cases: list[OpenCase]
+    commitments: list[OpenCommitment]
 
 
 routes = Routes(tag=tag_of(MEASURES))
 
 
-@routes.get(f"{BRANCH}/measures/last-year", action=Action.READ_PROCESS, answers=LastYearShape, zh="上年度整改事项")
+@routes.get(f"{BRANCH}/measures/last-year", action=Action.READ_PROCESS, answers=LastYearShape, zh="上年度整改事项和未了事项")
 def read_last_year(call: Call[object]) -> object:
-    """List last year's measures as they stand today, with words for the duty report."""
-    rows = last_years_measures(call.session, call.process)
-    return {"items": rows, "text": rectification_text(rows)}
+    """List last year's measures, and the help, cases and commitments of earlier years still open."""
+    year, open_ = last_year(call.session, call.process), carried_over(call.session, call.process)
+    return {
+        "items": year.measures,
+        "text": year.text,
+        "help_plans": open_.help_plans,
+        "cases": open_.cases,
+        "commitments": open_.commitments,
+    }
+
+
+@routes.post(f"{BRANCH}/measures/hand-over", HAND_OVER, answers=page_of(MEASURES.schema))
+def hand_over_measures(call: Call[object], done: Done) -> object:
+    """Give the open measures of a former secretary to the present one. It never closes."""
+    return {"items": [MEASURES.seen_by(call)(row) for row in done.rows], "next": None}
 
 
 @routes.post(f"{single(MEASURES)}/progress", RECORD_PROGRESS, status=201)

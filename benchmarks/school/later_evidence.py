@@ -46,7 +46,7 @@ def _measures(b: Branch, year: Year) -> Iterator[str]:
         state = ("open", "doing", "done", "closed")[b.number % 4]
         yield (
             f"{_first(b, MEASURES) + n}\t措施{n + 1}\t{b.staff_no(n + 1)}\t{day}\t{state}"
-            f"\t{record(b)}\n"
+            f"\t{record(b)}\t{n == 0}\t{NOW}\n"
         )
 
 
@@ -65,7 +65,7 @@ def _progress(b: Branch, year: Year) -> Iterator[str]:
 def _commitments(b: Branch, year: Year) -> Iterator[str]:
     day = year.days.deadline + timedelta(days=100)
     for k in b.places:
-        yield f"{b.staff_no(k)}\t学习不够\t每周自学\t{day}\t{record(b, k)}\n"
+        yield f"{b.staff_no(k)}\t学习不够\t每周自学\t{day}\t{record(b, k)}\topen\n"
 
 
 def _publications(b: Branch, year: Year) -> Iterator[str]:
@@ -116,14 +116,14 @@ FROM_RATING = (
         _ratings,
     ),
     Kept("problem", "id source about text" + RECORD, _problems),
-    Kept("measure", "id text owner due_on state" + RECORD, _measures),
+    Kept("measure", "id text owner due_on state" + RECORD + " as_secretary changed_at", _measures),
     Kept("measure_problem", "measure_id problem_id process_id", _of_problems),
     Kept(
         "measure_progress",
         "measure_id process_id state evidence recorded_by recorded_at",
         _progress,
     ),
-    Kept("commitment", "staff_no problem_text text due_on" + RECORD, _commitments),
+    Kept("commitment", "staff_no problem_text text due_on" + RECORD + " state", _commitments),
     Kept("publication", "place from_on to_on" + RECORD, _publications),
     Kept("rectification_filing", "sent_to sent_on" + RECORD, _filings),
     Kept("form", "process_id prepared_by phone version", _forms),

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, timedelta
 
-from workflow.appraisal.ledger import Measure, MeasureComment, MeasureProblem, Problem
+from workflow.appraisal.ledger import Commitment, Measure, MeasureComment, MeasureProblem, Problem
 from workflow.appraisal.meetings.tallies import CommitteeItem, Tally, TallyOfItem, TallyOfMember
 from workflow.appraisal.rating.ratings import Rating
-from workflow.appraisal.rectification.commitments import Commitment
 from workflow.appraisal.rectification.publications import Publication, RectificationFiling
 from workflow.appraisal.report.form import Form
 from workflow.foundation.vocabulary import (

@@ -9,7 +9,8 @@ from random import Random
 from typing import Any
 
 from sqlalchemy.orm import Session
-from workflow.year.cycle import Participant, Process, roll
+from workflow.year.cycle import Participant, Process
+from workflow.year.roll import roll
 
 BRANCHES, CARELESS, LATE = 60, 2, 3
 """The careless are the first of the late, and these the first of all."""

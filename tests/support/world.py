@@ -83,11 +83,13 @@ def records(house: House, cast: Cast) -> dict[str, Any]:
     activity = made(office, f"{YEAR}/activities", {"kind": "study", "name": f"{cast.code} 的主题党日", "held_on": "2024-10-10"})
     sheet = upload_sheet(office, f"{YEAR}/activities/{activity}/attendance-imports", attendance_sheet([{"学工号": cast.member, "出勤情况": "出勤"}]))
     notice = {"number": f"校党发〔2024〕{cast.code}号", "issued_on": "2024-12-19", "reason": "补充要求", "texts": {"K2": "可以视频谈话"}}
+    case = made(secretary, f"{cast.path}/disposition-cases", {"staff_no": cast.member, "proposed_on": "2024-12-19"})
     return {
         "amendments": made(office, f"{YEAR}/amendments", notice),
         "activities": activity,
         "sheet_id": ok(sheet)["id"],
         "talks": talk,
+        "step": a_step_of(secretary, cast, case),
         "follow_up_id": made(secretary, f"{cast.path}/talks/{talk}/follow-ups", {"due_on": "2025-01-10", "what": "帮助"}),
         "study-sessions": made(secretary, f"{cast.path}/study-sessions", {"held_on": "2024-12-19"}),
         "self-reviews": made(secretary, f"{cast.path}/self-reviews", {"staff_no": cast.member, "submitted": True}),
@@ -103,7 +105,7 @@ def records(house: House, cast: Cast) -> dict[str, Any]:
         "publications": made(secretary, f"{cast.path}/publications", {"from": "2024-12-19"}),
         "rectification-filings": made(secretary, f"{cast.path}/rectification-filings", {"to": "学院党委", "sent_on": "2024-12-19"}),
         "help-plans": made(secretary, f"{cast.path}/help-plans", {"staff_no": cast.member}),
-        "disposition-cases": made(secretary, f"{cast.path}/disposition-cases", {"staff_no": cast.member, "proposed_on": "2024-12-19"}),
+        "disposition-cases": case,
         "waivers": made(secretary, f"{cast.path}/waivers", {"requirement": "members_who_have_not_studied", "reason": "外出"}),
         "token_id": made(administrator, "/tokens", {"staff_no": cast.member, "name": "程序"}),
         "appointment_id": office.get("/appointments").body["items"][0]["id"],
@@ -112,6 +114,13 @@ def records(house: House, cast: Cast) -> dict[str, Any]:
         "invitation_code": an_invitation(house, cast.member),
         "decision_id": decision,
     }
+
+
+def a_step_of(secretary: Client, cast: Cast, case: int) -> str:
+    """Record the only step of a case; give its name."""
+    step = {"step": "superior_filing", "on": "2024-12-19", "why_without": "补录"}
+    ok(secretary.post(f"{cast.path}/disposition-cases/{case}/steps", step))
+    return step["step"]
 
 
 def latest(session: Session) -> Decision | None:

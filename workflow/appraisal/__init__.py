@@ -13,7 +13,8 @@ from sqlalchemy import ColumnElement
 from workflow.appraisal import meetings, rating, rectification, report, self_review, study, talks
 from workflow.appraisal.meetings.recording import MEETINGS
 from workflow.appraisal.meetings.tellers import TALLIES
-from workflow.appraisal.rating.aftercare import CASES, HELP_PLANS
+from workflow.appraisal.rating.aftercare_help import HELP_PLANS
+from workflow.appraisal.rating.aftercare_procedure import CASES
 from workflow.appraisal.rating.ratings import RATINGS
 from workflow.appraisal.rectification.commitments import COMMITMENTS
 from workflow.appraisal.rectification.measures import MEASURES

@@ -22,7 +22,7 @@ from sqlalchemy import ColumnElement, Index, Text, cast, column, func, literal, 
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from workflow.appraisal.ledger import NOTHING_LAST_YEAR, last_years_measures, rectification_text
+from workflow.appraisal.ledger import NOTHING_LAST_YEAR, last_year
 from workflow.foundation.database import Base
 from workflow.foundation.errors import Conflict, Invalid, NotFound, Words
 from workflow.foundation.fields import (
@@ -172,7 +172,7 @@ class SecretaryReport(Single[DutyReport]):
 
     def values(self, session: Session, process: Process, row: DutyReport | None, sent: Sent, *, by: Caller, now: datetime) -> Mapping[str, object]:
         submitted, rectification = sent["submitted"], sent.get("rectification")
-        if submitted and rectification is None and not last_years_measures(session, process):
+        if submitted and rectification is None and last_year(session, process).nothing:
             rectification = NOTHING_LAST_YEAR
         written = {"sections": sent["sections"], "rectification": rectification}
         # The time of the first submission stays.
@@ -186,7 +186,7 @@ class SecretaryReport(Single[DutyReport]):
         return or_(DutyReport.submitted, literal(bool(reader.branches.get(branch_code, frozenset()) & {Role.SECRETARY, Role.COMMITTEE_MEMBER})))
 
     def before(self, call: Call[object]) -> BegunReport:
-        return BegunReport(rectification_text(last_years_measures(call.session, call.process)))
+        return BegunReport(last_year(call.session, call.process).text)
 
     def held_visible(self, call: Call[object]) -> DutyReport:
         """Find the report that stands, to take it back.

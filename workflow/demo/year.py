@@ -16,7 +16,7 @@ from workflow.appraisal.ledger import Measure
 from workflow.appraisal.meetings.recording import MEETINGS, confirm_minutes
 from workflow.appraisal.meetings.tallies import CommitteeItem, members_on_ballot
 from workflow.appraisal.meetings.tellers import TALLIES
-from workflow.appraisal.rating.aftercare import HELP_PLANS
+from workflow.appraisal.rating.aftercare_help import HELP_PLANS
 from workflow.appraisal.rating.ratings import RATINGS, acknowledge, give_feedback
 from workflow.appraisal.rectification.commitments import COMMITMENTS
 from workflow.appraisal.rectification.measures import MEASURES, record_comment, record_progress

@@ -73,9 +73,9 @@ def counted(names: Names) -> str:
 
 _OF_UNIT = "b.code >= %(code)s and (%(unit)s::text is null or %(unit)s in (b.unit_code, b.unit_name))"
 NEXT_BRANCHES = f"""
-    select count(*) as branches, max(code) as last
+    select count(*) as branches, max(code) as last, (select c.status from cycle c where c.year = %(year)s) as status
     from (select b.code from branch b where {_OF_UNIT} order by b.code limit {BRANCHES_AT_ONCE}) b"""  # noqa: S608
-"""The next branches of ``unit`` from ``code`` on."""
+"""The next branches of ``unit`` from ``code`` on, and the state of the year."""
 
 
 @cache
@@ -83,7 +83,7 @@ def of_the_school(names: Names) -> str:
     """Find everything that is missing in ``year`` from ``code`` and ``number`` to ``last``.
 
     Signs are listed until the branch has reached the last stage: the office looks at them to decide
-    on that stage.
+    on that stage. Of a closed year, ``published`` is the state closed.
     """
     order = tuple(Stage).index
     until = {

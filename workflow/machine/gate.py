@@ -154,16 +154,19 @@ def exceptions(
     """List everything that is missing school-wide in one year, by branch code.
 
     These are the gate's own rows without the branch filter. Signs are listed until the branch has
-    reached the last stage: the office looks at them to decide on that stage. A page asks as many
-    branches as are needed to fill it, some hundred at a time, however many there are.
+    reached the last stage: the office looks at them to decide on that stage. Of a closed year they
+    are the matters that go on. A page asks as many branches as are needed to fill it, some hundred
+    at a time, however many there are.
     """
-    names = tuple(name for name, each in BY_NAME.items() if clause is None or each.clause == clause)
     found: list[Unmet] = []
     while len(found) < limit:
         asked = {"year": year, "today": today, "unit": unit, "code": after[0], "number": after[1], "limit": limit - len(found)}
         (window,) = run(session, evaluation.NEXT_BRANCHES, asked)
+        over = window.status == CycleStatus.CLOSED
+        names = tuple(name for name, each in BY_NAME.items() if clause in (None, each.clause) and (each.after_the_year or not over))
         if names:
-            found += _located(session, evaluation.of_the_school(names), {**asked, "last": window.last})
+            listed = {"published": (CycleStatus.CLOSED if over else CycleStatus.PUBLISHED).value}
+            found += _located(session, evaluation.of_the_school(names), {**asked, **listed, "last": window.last})
         if window.branches < evaluation.BRANCHES_AT_ONCE:
             break
         after = (window.last, len(BY_NAME))

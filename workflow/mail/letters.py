@@ -271,6 +271,33 @@ class Gathered(Addressed):
     items: Sequence[Rendered]
 
 
+class CommitmentDue(Counted):
+    """A letter about the day of the recipient's commitments (承诺到期、逾期), never their words."""
+
+    template = "commitment_due"
+
+
+@dataclass(frozen=True, kw_only=True)
+class HelpDue(Counted):
+    """A letter about the day on which help is reviewed (帮扶回访), never whom it is for."""
+
+    template = "help_due"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaseStill(Counted):
+    """A letter about matters of procedure that stand still (停滞): how many, never about whom."""
+
+    template = "case_still"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CorrectionOver(Counted):
+    """A letter about the end of a term (期满) after which the branch must judge, never about whom."""
+
+    template = "correction_over"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Digest(OfADay):
     """A letter on the office's week (每周汇总).

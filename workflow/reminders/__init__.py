@@ -18,6 +18,8 @@ reminder of a day is told, never the missed ones too.
   and recorded it.
 * Measures (整改措施), to their owner while they are under way: as for a deadline, before the day and
   after it, also when the branch has filed or the year is closed.
+* Help, dispositions, commitments (后续事项): the same, to helper, leaders and members; a disposition
+  only once it stands still.
 * The office's week (每周汇总): on the first working day of the week, to everyone of the office.
 
 ``writing.py`` writes a letter when it is sent, from the items that are still true then.
@@ -44,6 +46,7 @@ from workflow.mail.items import close_days_before, gather, told, waiting
 from workflow.mail.letters import OF_A_DEADLINE
 from workflow.mail.outbox import AT_ONCE
 from workflow.people.recipients import gone_among
+from workflow.reminders.aftercare import AFTERCARE
 from workflow.reminders.deadlines import near_processes, of_deadlines
 from workflow.reminders.due import Due, ReminderSource, TickMoment, Topic
 from workflow.reminders.follow_ups import FOLLOW_UPS
@@ -71,7 +74,7 @@ def _deadlines(session: Session, at: TickMoment) -> Iterator[Topic]:
         yield from of_the_office(session, days, missing, at)
 
 
-SOURCES = (ReminderSource(OF_A_DEADLINE, _deadlines), FOLLOW_UPS, MEASURES, WEEK)
+SOURCES = (ReminderSource(OF_A_DEADLINE, _deadlines), FOLLOW_UPS, MEASURES, AFTERCARE, WEEK)
 """All sources of reminders: a new one is its module and its place here."""
 
 

@@ -101,6 +101,8 @@ class Requirement:
     link: str
     """The page to mend it: below the branch's address, or with a leading slash below the year's."""
     query: Callable[[], Missing]
+    after_the_year: bool = False
+    """True if the office is shown it when the year is closed too: the matter goes on."""
     approval_setting: str | None = None
     """The setting of the year that makes the office's approval of a reason necessary.
 
@@ -135,6 +137,7 @@ def requirement(
     asked_from: Stage | None = None,
     asked_until: Stage | None = None,
     approval_setting: str | None = None,
+    after_the_year: bool = False,
 ) -> Callable[[Callable[[], Missing]], Requirement]:
     """Declare a requirement.
 
@@ -155,6 +158,7 @@ def requirement(
             asked_until=asked_until or stage,
             link=link,
             query=query,
+            after_the_year=after_the_year,
             approval_setting=approval_setting,
         )
 

@@ -242,6 +242,12 @@ class PlanSettings(Part):
     """批评意见的事和表现少于几个字提示写具体（M5 不说空话套话），不评判内容"""
     punished_within_months: Months = 12
     """几个月内受过处分的评为最高一等时提示（Q3）"""
+    correction_months: Months = 6
+    """限期改正一般几个月；登记处置决定时没有写期限的，按它推算（D8）"""
+    correction_months_at_most: Months = 12
+    """限期改正最长几个月，超过的不收（D8）"""
+    case_still_after_days: Count = 30
+    """组织处置几天没有新的步骤算停滞，提醒支部并列给党办（D8）"""
     over_quota_needs_approval: bool = True
     """超过限额的理由是否须经党办批准（D5）"""
     reason_when_far_from_tally: bool = True
@@ -330,6 +336,11 @@ class Plan(Rules):
     def as_json(self) -> Json:
         """Return the value of the cycle's row: the plan's words, ``clauses`` and ``rules``."""
         return self.model_dump(mode="json", exclude=set(Rules.model_fields)) | {"rules": self.rules}
+
+
+def setting_of(plan: Json, name: str) -> object:
+    """Return a setting of a kept plan; one that was kept without it has the default."""
+    return plan["rules"]["settings"].get(name, PlanSettings.model_fields[name].default)
 
 
 def branch_sizes_of(plan: Json) -> BranchSizes:

@@ -72,6 +72,7 @@ PATH: Mapping[str, tuple[Words, object]] = {
     "substitute_id": (Words("代行编号", "number of the substitution"), 12),
     "invitation_code": (Words("信里链接末尾的一段", "last part of the link in the letter"), "kX2…"),
     "follow_up_id": (Words("帮助事项编号", "number of the promised help"), 12),
+    "step": (Words("处置步骤", "step of the disposition"), "talk"),
     "import_id": (Words("名册导入编号", "number of the import"), 12),
     "sheet_id": (Words("出勤表编号", "number of the attendance sheet"), 12),
     "decision_id": (Words("决定编号", "number of the decision"), 12),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from workflow.foundation.errors import Words
 
 IN_ONE: Mapping[str, Words] = {
+    "LastYearShape.commitments": Words("以前年度没有兑现的承诺", "commitments of earlier years that are not kept"),
     "ResultShape.word": Words("等次名称，按本年度方案", "the plan's word for the result"),
     "OwnResultShape.word": Words("等次名称，按本年度方案", "the plan's word for the result"),
     "AppraisalReading": Words("支委会民主评议", "the members' appraisal of their committee, as one reader sees it"),

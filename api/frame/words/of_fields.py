@@ -196,6 +196,12 @@ WORDS: Mapping[str, Words] = {
     "level": Words("评定等次", "level"),
     "most": Words("得票最多的等次", "levels that most voted for"),
     "owner": Words("责任人姓名", "name of the owner"),
+    "help_plans": Words("以前年度没有结束的帮扶", "help of earlier years that is not ended"),
+    "cases": Words("以前年度没有办结的处置", "dispositions of earlier years that are not through"),
+    "helper": Words("帮扶人姓名", "name of the helper"),
+    "review_on": Words("下次回访日期", "day of the next review"),
+    "waits_for": Words("等待办理的步骤", "step that it waits for"),
+    "until": Words("改正期限；没有为 null", "last day of a correction; null without one"),
     # ── the form ──────────────────────────────────────────────────────────────────────────────────────────────────────
     "holds": Words("是否相符", "whether it holds"),
     "basics": Words("一、基本情况", "1. basics"),

@@ -323,15 +323,15 @@ def test_a_disposition_case_shows_the_whole_checklist(house: House, branch: Cast
     made = secretary.post(f"{branch.path}/disposition-cases", body)
     assert (made.status, {name: made.body[name] for name in body}) == (201, body)
     steps = ["proposal", "superior_filing", "investigation", "talk", "general_meeting", "approval", "told"]
-    assert [(each["step"], each["on"]) for each in made.body["steps"]] == [(step, None) for step in steps]
+    assert [(each["step"], each["on"]) for each in made.body["steps"]] == [("proposal", "2024-12-19"), *((step, None) for step in steps[1:])]
     path = f"{branch.path}/disposition-cases/{made.body['id']}"
-    taken = secretary.post(f"{path}/steps", {"step": "talk", "on": "2024-12-20", "note": "两人同谈"})
+    taken = secretary.post(f"{path}/steps", {"step": "superior_filing", "on": "2024-12-20", "note": "报学院党委"})
     assert (taken.status, taken.body["on"], taken.headers["Location"]) == (201, "2024-12-20", f"/api/v1{path}")
-    assert secretary.post(f"{path}/steps", {"step": "talk", "on": "2024-12-20"}).body["type"] == "/docs/problems#exists"
+    assert secretary.post(f"{path}/steps", {"step": "superior_filing", "on": "2024-12-20"}).body["type"] == "/docs/problems#exists"
     assert set(secretary.post(f"{path}/steps", {"step": "told", "on": "2024-12-18"}).body["errors"]) == {"on"}
     assert set(secretary.post(f"{path}/steps", {"step": "expel", "on": "2024-12-20"}).body["errors"]) == {"step"}
     shown = {each["step"]: each["on"] for each in secretary.get(path).body["steps"]}
-    assert {step: on for step, on in shown.items() if on} == {"talk": "2024-12-20"}
+    assert {step: on for step, on in shown.items() if on} == {"proposal": "2024-12-19", "superior_filing": "2024-12-20"}
     assert secretary.post(f"{branch.path}/disposition-cases", body).status == 409
 
 
@@ -366,4 +366,6 @@ def test_follow_through_goes_on_after_the_branch_has_filed(house: House, branch:
     case = secretary.post(f"{branch.path}/disposition-cases", {"staff_no": branch.newcomer, "proposed_on": "2024-12-19"}).body["id"]
     stand_at(house, branch, Stage.ACCEPTED)
     assert secretary.post(f"{branch.path}/help-plans/{plan}/reviews", {"on": "2024-12-20"}).status == 201
-    assert secretary.post(f"{branch.path}/disposition-cases/{case}/steps", {"step": "approval", "on": "2024-12-20"}).status == 201
+    assert (
+        secretary.post(f"{branch.path}/disposition-cases/{case}/steps", {"step": "approval", "on": "2024-12-20", "why_without": "补录"}).status == 201
+    )

@@ -375,9 +375,12 @@ def test_a_receipt_and_two_notes_of_progress_at_once_lose_nothing(house: House, 
 # ── last year ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+NOTHING_OPEN: dict[str, Any] = {"help_plans": [], "cases": [], "commitments": []}
+
+
 def test_with_no_last_year_the_words_say_so(house: House, branch: Cast, secretary: Client) -> None:
     answer = secretary.get(f"{branch.path}/measures/last-year")
-    assert (answer.status, answer.body) == (200, {"items": [], "text": "上年度无整改事项"})
+    assert (answer.status, answer.body) == (200, {"items": [], "text": "上年度无整改事项", **NOTHING_OPEN})
     assert house.as_(branch.member).get(f"{branch.path}/measures/last-year").status == 403
 
 
@@ -390,4 +393,5 @@ def test_last_years_measures_stand_in_the_next_year(house: House, branch: Cast, 
     assert answer.body == {
         "items": [{"text": "完善“三会一课”制度", "owner": branch.organiser, "due_on": "2025-06-30", "state": "closed"}],
         "text": f"1. 完善“三会一课”制度（责任人：{branch.organiser}）：已销号",
+        **NOTHING_OPEN,
     }

@@ -232,7 +232,7 @@ def test_each_member_has_his_line_and_who_is_not_qualified_another(house: House,
         "staff_no": whole.member,
         "name": whole.member,
         "level": "basic",
-        "facts": None,
+        "facts": f"意见{whole.member}",
         "measure": "每月谈心一次",
         "responsible": whole.organiser,
         "due_on": "2025-03-31",
@@ -305,7 +305,7 @@ RECORDS: dict[str, Callable[[Any], int]] = {
     "self-reviews": lambda body: sum(each["self_level"] is not None for each in body["members"]),
     "tallies": lambda body: sum(each["votes"] is not None for each in body["members"]) + len(body["comments"]) + body["committee"]["issued"],
     "help-plans": lambda body: sum(each["measure"] is not None for each in body["aftercare"]),
-    "disposition-cases": lambda body: sum(each["facts"] is not None for each in body["aftercare"]),
+    "disposition-cases": lambda body: sum(each["level"] == "unqualified" and each["facts"] is not None for each in body["aftercare"]),
 }
 
 

@@ -117,6 +117,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "HelpPlanSchema": {"first_step": "谈心"},
     "ReviewSchema": {"on": "2024-12-19"},
     "DispositionCaseSchema": {"facts": "无故缺席"},
+    "ClosingSchema": {"on": "2024-12-19", "result": "转好"},
     "StepSchema": {"step": "talk", "on": "2024-12-19"},
 }
 """Bodies for each route of a record."""

@@ -208,6 +208,7 @@ GOOD: dict[str, Any] = {
     "way": "face",
     "proposed_on": "2024-12-19",
     "step": "talk",
+    "result": "转好",
 }
 
 

@@ -245,10 +245,12 @@ OF_ALL_BRANCHES = {
     "members_on_two_rolls",
     "members_rated_nowhere",
     "members_rated_twice",
+    "measures_of_a_former_secretary",
 }
-"""Requirements that read one act or activity of all branches, or all rolls of a person.
+"""Requirements that read one act or activity of all branches, all rolls of a person, or
+today's posts.
 
-See the tests of the decision and activities.
+See the tests of the decision, activities and handing over.
 """
 
 

@@ -16,7 +16,9 @@ from workflow.appraisal.meetings.meetings import Meeting
 from workflow.appraisal.meetings.recording import MEETINGS, confirm_minutes
 from workflow.appraisal.meetings.tallies import Tally, members_on_ballot
 from workflow.appraisal.meetings.tellers import TALLIES
-from workflow.appraisal.rating.aftercare import CASES, HELP_PLANS, DispositionCase, HelpPlan
+from workflow.appraisal.rating.aftercare import Disposition, DispositionCase, DispositionStep, HelpPlan, Step
+from workflow.appraisal.rating.aftercare_help import HELP_PLANS
+from workflow.appraisal.rating.aftercare_procedure import CASES, record_step
 from workflow.appraisal.rating.ratings import RATINGS, Rating, acknowledge, give_feedback, members_tally
 from workflow.foundation.vocabulary import ABSTAIN, FeedbackWay, Level, MeetingForm, MeetingPurpose, Post, Standing, TallySubject
 from workflow.rules.evidence import reject, withdraw
@@ -155,6 +157,27 @@ def a_case(session: Session, process: Process, name: str, **fields: Any) -> Disp
     return CASES.record(session, process, _given(body), by=caller(session, secretary_of(session, process)), now=NOW)
 
 
+def a_step(session: Session, process: Process, case: DispositionCase, step: Step, on: date = TODAY, **fields: Any) -> DispositionStep:
+    """Record one step of a disposition case by the secretary."""
+    body = {"step": step, "taken_on": on, **fields}
+    return record_step(session, process, case, body, by=caller(session, secretary_of(session, process)), now=NOW)
+
+
+def steps_up_to(session: Session, process: Process, case: DispositionCase, last: Step, on: date = TODAY, **fields: Any) -> None:
+    """Record every step that is left up to this one, each whole; ``fields`` are the decision's."""
+    others = [row.staff_no for row in present_of(session, process) if row.staff_no != case.staff_no]
+    voted = {"vote": {"yes": len(others), "no": 0, "abstain": 1}, "statement": "接受处理", "measure": Disposition.CORRECTION, **fields}
+    whole: dict[Step, dict[str, Any]] = {
+        Step.TALK: {"talkers": others[:2]},
+        Step.GENERAL_MEETING: voted,
+        Step.APPROVAL: {"number": "校党组〔2024〕3号"},
+    }
+    order = list(Step)
+    for step in order[: order.index(last) + 1]:
+        if step not in case.taken:
+            a_step(session, process, case, step, on, **whole.get(step, {}))
+
+
 def _given(body: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in body.items() if value is not None}
 
@@ -242,6 +265,12 @@ def _helper_later(session: Session, process: Process) -> None:
     HELP_PLANS.amend(session, process, row, {"helper": "l4"}, seen=1, by=caller(session, "张三"), now=NOW)
 
 
+def _talk_of_nobody(session: Session, process: Process) -> None:
+    case = a_case(session, process, "王五")
+    steps_up_to(session, process, case, Step.INVESTIGATION)
+    a_step(session, process, case, Step.TALK)
+
+
 SITUATIONS: dict[str, tuple[Act, Act]] = {
     "no_deciding_decision": (_decision(), _decision(yes=2)),
     "incomplete_deciding_minutes": (_decision(), _decision(minutes=None)),
@@ -263,6 +292,22 @@ SITUATIONS: dict[str, tuple[Act, Act]] = {
         _after(_one(UNQUALIFIED), lambda session, process: a_case(session, process, "王五", facts=None)),
     ),
     "basic_without_a_help_plan": (_after(_one(BASIC), _helper_later), _after(_one(BASIC), _rejected)),
+    "help_waits_for_a_review": (
+        lambda session, process: a_help_plan(session, process, "王五", review_on=TODAY),
+        lambda session, process: a_help_plan(session, process, "王五", review_on=TODAY - timedelta(days=1)),
+    ),
+    "cases_standing_still": (
+        lambda session, process: a_case(session, process, "王五", proposed_on=TODAY - timedelta(days=30)),
+        lambda session, process: a_case(session, process, "王五", proposed_on=TODAY - timedelta(days=31)),
+    ),
+    "steps_that_lack_something": (
+        lambda session, process: steps_up_to(session, process, a_case(session, process, "王五"), Step.TOLD),
+        _talk_of_nobody,
+    ),
+    "steps_without_the_one_before": (
+        lambda session, process: steps_up_to(session, process, a_case(session, process, "王五"), Step.TOLD),
+        lambda session, process: a_step(session, process, a_case(session, process, "王五"), Step.TOLD, why_without="本人出国"),
+    ),
     "unqualified_without_a_case": (
         _after(_one(UNQUALIFIED), lambda session, process: a_case(session, process, "王五")),
         _after(_one(UNQUALIFIED)),

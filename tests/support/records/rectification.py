@@ -6,7 +6,7 @@ There is a situation for each requirement.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,16 +14,19 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tests.support.builders import NOW, STAFF_NO, TODAY, caller, person
-from workflow.appraisal.ledger import Measure, MeasureComment, MeasureProgress, Problem
-from workflow.appraisal.rectification.commitments import COMMITMENTS, Commitment
+from workflow.appraisal.ledger import Commitment, CommitmentProgress, Measure, MeasureComment, MeasureProgress, Problem
+from workflow.appraisal.rectification.commitments import COMMITMENTS, record_keeping
+from workflow.appraisal.rectification.handover import hand_over
 from workflow.appraisal.rectification.measures import MEASURES, record_comment, record_progress
 from workflow.appraisal.rectification.problems import PROBLEMS
 from workflow.appraisal.rectification.publications import FILINGS, PUBLICATIONS, Publication, RectificationFiling, confirm_receipt
-from workflow.foundation.vocabulary import Kind, MeasureState, ProblemSource, Stage
+from workflow.foundation.vocabulary import Kind, MeasureState, Post, ProblemSource, Stage
 from workflow.machine.asked import BY_NAME
 from workflow.machine.gate import todos
+from workflow.people.organisation import Appointment
+from workflow.roster.posts import appoint, end_appointment
 from workflow.rules.evidence import Evidence, reject, withdraw
-from workflow.year.cycle import Cycle, Process
+from workflow.year.cycle import Cycle, Participant, Process
 from workflow.year.roll import roll, secretaries
 
 DUE_ON = date(2025, 6, 30)
@@ -42,7 +45,7 @@ def a_problem(session: Session, process: Process, text: str = "“三会一课�
 
 def a_measure(session: Session, process: Process, *problems: Problem, owner: str | None = None, **fields: Any) -> Measure:
     """Record a measure against these problems; the secretary owns it unless ``owner`` is given."""
-    body = {"problems": [row.id for row in problems], "text": "完善“三会一课”制度", "due_on": DUE_ON, **fields}
+    body = {"problems": [row.id for row in problems], "text": "完善“三会一课”制度", "due_on": DUE_ON, "past_due_ok": True, **fields}
     body |= {} if owner is None else {"owner": STAFF_NO.get(owner, owner)}
     stated = {name: value for name, value in body.items() if value is not None}
     return MEASURES.record(session, process, stated, by=caller(session, _secretary(session, process)), now=NOW)
@@ -50,7 +53,7 @@ def a_measure(session: Session, process: Process, *problems: Problem, owner: str
 
 def a_commitment(session: Session, process: Process, name: str, *, by: str | None = None, **fields: Any) -> Commitment:
     """Record a commitment of a member, by themselves or by another."""
-    body = {"staff_no": STAFF_NO.get(name, name), "problem": "学习不够深入", "text": "每周自学一次", "due_on": DUE_ON, **fields}
+    body = {"staff_no": STAFF_NO.get(name, name), "problem": "学习不够深入", "text": "每周自学一次", "due_on": DUE_ON, "past_due_ok": True, **fields}
     stated = {field: value for field, value in body.items() if value is not None}
     return COMMITMENTS.record(session, process, stated, by=caller(session, by or name), now=NOW)
 
@@ -74,6 +77,14 @@ def progress(
     """Note the progress of a measure."""
     body = {"state": state, **({} if evidence is None else {"evidence": evidence})}
     return record_progress(session, process, measure, body, by=caller(session, by), now=now)
+
+
+def keeping(
+    session: Session, process: Process, row: Commitment, state: MeasureState, evidence: str | None = None, *, by: str = "张三", now: datetime = NOW
+) -> CommitmentProgress:
+    """Note how far a commitment is kept."""
+    body = {"state": state, **({} if evidence is None else {"evidence": evidence})}
+    return record_keeping(session, process, row, body, by=caller(session, by), now=now)
 
 
 def a_comment(session: Session, process: Process, measure: Measure, *, by: str = "李四", now: datetime = NOW) -> MeasureComment:
@@ -101,6 +112,18 @@ def all_rectification(session: Session, process: Process) -> None:
     all_commitments(session, process)
     a_publication(session, process)
     a_filing(session, process)
+
+
+def secretary_resigns(session: Session, process: Process) -> Participant:
+    """Let the secretary of a branch resign, and the next member of its roll follow."""
+    (held,) = session.scalars(
+        select(Appointment).where(Appointment.post == Post.SECRETARY, Appointment.ends_on.is_(None), Appointment.branch_id == process.branch_id)
+    )
+    end_appointment(session, held.id, ends_on=TODAY - timedelta(days=1), now=NOW)
+    follows = next(row for row in roll(session, process.id) if row.person_id != held.person_id)
+    body = {"staff_no": follows.staff_no, "branch": process.branch.code, "post": Post.SECRETARY, "starts_on": TODAY}
+    appoint(session, body, now=NOW)
+    return follows
 
 
 def the_year_after(session: Session, process: Process, year: int = 2025) -> Process:
@@ -175,6 +198,24 @@ def _closed(evidence: str | None) -> _Recorded:
     return lambda session, process: progress(session, process, a_measure(session, process), MeasureState.CLOSED, evidence)
 
 
+def _kept(evidence: str | None) -> _Recorded:
+    return lambda session, process: keeping(session, process, a_commitment(session, process, "王五"), MeasureState.CLOSED, evidence)
+
+
+def _shown_and_changed(show: Callable[..., Evidence], *, again: bool = False) -> _Recorded:
+    """Publish a measure or send it up, change it an hour later, and perhaps do it again then."""
+
+    def done(session: Session, process: Process) -> None:
+        measure = whole(session, process)
+        show(session, process)
+        later = NOW + timedelta(hours=1)
+        MEASURES.amend(session, process, measure, {"text": "每月召开支委会"}, seen=1, by=caller(session, _secretary(session, process)), now=later)
+        if again:
+            show(session, process).recorded_at = later
+
+    return done
+
+
 def _many(number: int) -> _Recorded:
     return lambda session, process: [a_measure(session, process) for _ in range(number)]
 
@@ -190,6 +231,17 @@ SITUATIONS: dict[str, tuple[_Recorded, _Recorded]] = {
     "measures_not_published": (a_publication, lambda session, process: a_publication(session, process, to_on=None)),
     "measures_not_sent_up": (a_filing, _nothing),
     "filings_without_a_receipt": (received, a_filing),
+    "measures_changed_since_published": (_shown_and_changed(a_publication, again=True), _shown_and_changed(a_publication)),
+    "measures_changed_since_sent_up": (_shown_and_changed(a_filing, again=True), _shown_and_changed(a_filing)),
+    "measures_of_a_former_secretary": (
+        lambda session, process: [whole(session, process), secretary_resigns(session, process), hand_over(session, process, now=NOW)],
+        lambda session, process: [whole(session, process), secretary_resigns(session, process)],
+    ),
+    "commitments_overdue": (
+        lambda session, process: a_commitment(session, process, "王五", due_on=TODAY),
+        lambda session, process: a_commitment(session, process, "王五", due_on=TODAY - timedelta(days=1)),
+    ),
+    "commitments_closed_without_evidence": (_kept("照片"), _kept(None)),
     "problems_without_a_measure": (whole, a_problem),
     "measures_overdue": (whole, lambda session, process: a_measure(session, process, due_on=date(2024, 12, 19))),
     "measures_still_open": (
@@ -218,9 +270,9 @@ alter table publication disable trigger user; alter table rectification_filing d
 insert into problem (process_id, source, about, text, version, recorded_by, recorded_at)
     select p.id, 'meeting', case when n = 1 then b.code || '-2' end, '问题' || n, 1, 'z3', now()
     from process p join branch b on b.id = p.branch_id, generate_series(1, 4) n where b.code like 'B%';
-insert into measure (process_id, text, owner, due_on, state, version, recorded_by, recorded_at)
+insert into measure (process_id, text, owner, due_on, state, version, recorded_by, recorded_at, as_secretary, changed_at)
     select p.id, '措施' || n, b.code || '-' || n, case when (p.id + n) % 20 <> 0 then date '2025-03-01' + (p.id % 200)::int end,
-        case p.id % 4 when 0 then 'open' when 1 then 'doing' when 2 then 'done' else 'closed' end, 1, 'z3', now()
+        case p.id % 4 when 0 then 'open' when 1 then 'doing' when 2 then 'done' else 'closed' end, 1, 'z3', now(), n = 1, now()
     from process p join branch b on b.id = p.branch_id, generate_series(1, 3) n where b.code like 'B%' and (p.id + n) % 20 <> 1;
 insert into measure_problem (measure_id, problem_id, process_id)
     select m.id, q.id, m.process_id from measure m join problem q on q.process_id = m.process_id where (m.id + q.id) % 20 <> 0;
@@ -229,8 +281,8 @@ insert into measure_progress (measure_id, process_id, state, evidence, recorded_
 insert into measure_comment (measure_id, process_id, text, recorded_by, recorded_at)
     select id, process_id, '建议明确到人', 'z3', now() + case when id % 20 = 0 then interval '1 hour' else interval '-1 hour' end
     from measure where id % 3 = 0;
-insert into commitment (process_id, staff_no, problem_id, problem_text, text, due_on, version, recorded_by, recorded_at)
-    select r.process_id, r.staff_no, q.id, case when q.id is null then '学习不够' end, '每周自学', '2025-06-30', 1, r.staff_no, now()
+insert into commitment (process_id, staff_no, problem_id, problem_text, text, due_on, version, recorded_by, recorded_at, state)
+    select r.process_id, r.staff_no, q.id, case when q.id is null then '学习不够' end, '每周自学', '2025-06-30', 1, r.staff_no, now(), 'open'
     from participant r left join problem q on q.process_id = r.process_id and q.about = r.staff_no where r.person_id % 20 <> 0;
 insert into publication (process_id, place, from_on, to_on, version, recorded_by, recorded_at)
     select id, '公示栏', '2025-01-10', '2025-01-17', 1, 'z3', now() from process where id % 20 <> 0;

@@ -16,7 +16,8 @@ from tests.support.records.self_review import CRITICISM, a_ballot, a_life_meetin
 from tests.support.situations import a_study, on_roll
 from workflow.appraisal.meetings.meetings import Meeting
 from workflow.appraisal.meetings.tellers import TALLIES
-from workflow.appraisal.rating.aftercare import Step, record_step
+from workflow.appraisal.rating.aftercare import Step
+from workflow.appraisal.rating.aftercare_procedure import record_step
 from workflow.appraisal.rating.ratings import give_feedback
 from workflow.appraisal.rectification.publications import published
 from workflow.foundation.errors import Conflict, Forbidden, Invalid
@@ -120,7 +121,8 @@ def test_the_steps_of_a_disposition_are_in_the_order_of_their_days(session: Sess
     case = a_case(session, branch, "王五", proposed_on=date(2024, 12, 10))
 
     def step(what: Step, day: int) -> None:
-        record_step(session, branch, case, {"step": what, "taken_on": date(2024, 12, day)}, by=caller(session, "张三"), now=NOW)
+        body = {"step": what, "taken_on": date(2024, 12, day), "why_without": "补录"}
+        record_step(session, branch, case, body, by=caller(session, "张三"), now=NOW)
 
     step(Step.TALK, 15)
     assert faults(lambda: step(Step.GENERAL_MEETING, 14)) == ["on"]

@@ -17,12 +17,17 @@ from workflow.mail import letters, links
 from workflow.mail.letters import (
     Accepted,
     Addressed,
+    CaseStill,
+    CommitmentDue,
+    CorrectionOver,
+    Counted,
     DecisionEntered,
     Digest,
     Duty,
     ExcuseConfirmed,
     FollowUpDue,
     Gathered,
+    HelpDue,
     MeasureDue,
     OfficeReminder,
     Published,
@@ -199,6 +204,16 @@ def test_measures_that_are_due_today_say_so(snapshot: SnapshotAssertion) -> None
 
 def test_measures_that_are_overdue_say_by_how_many_days(snapshot: SnapshotAssertion) -> None:
     assert _as_read(render(replace(MEASURE, today=date(2025, 7, 8), count=1))) == snapshot
+
+
+@pytest.mark.parametrize("letter", [CommitmentDue, HelpDue, CorrectionOver])
+@pytest.mark.parametrize("today", [date(2025, 6, 27), date(2025, 6, 30), date(2025, 7, 8)])
+def test_what_goes_on_is_told_by_number_and_day(snapshot: SnapshotAssertion, letter: type[Counted], today: date) -> None:
+    assert _as_read(render(letter(**{**vars(MEASURE), "today": today}))) == snapshot
+
+
+def test_what_stands_still_is_told_by_number_and_day(snapshot: SnapshotAssertion) -> None:
+    assert _as_read(render(CaseStill(**{**vars(MEASURE), "today": date(2025, 7, 8)}))) == snapshot
 
 
 def test_the_office_reads_how_many_branches_stand_where(snapshot: SnapshotAssertion) -> None:

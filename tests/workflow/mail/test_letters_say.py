@@ -12,8 +12,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 import workflow.mail
+from tests.support.aftercare_told import AFTERCARE
 from tests.support.builders import NOW, STAFF_NO, a_school
-from tests.support.letters_told import CASES, HERE, OF_SCHOOL, THERE, Told
+from tests.support.letters_told import CASES as OF_STAGES
+from tests.support.letters_told import HERE, OF_SCHOOL, THERE, Told
 from tests.support.reminding import BASE, at
 from workflow.foundation.vocabulary import Level
 from workflow.mail import letters, links
@@ -24,12 +26,18 @@ from workflow.reminders import SOURCES, letters_due
 from workflow.reminders.due import Due
 from workflow.year.cycle import Lock, Process, process_of
 
+CASES = (*OF_STAGES, *AFTERCARE)
+
 TEMPLATES = {
     "accepted",
+    "case_still",
+    "commitment_due",
+    "correction_over",
     "decision_entered",
     "digest",
     "excuse_confirmed",
     "follow_up_due",
+    "help_due",
     "invitation",
     "measure_due",
     "office_reminder",
@@ -41,7 +49,7 @@ TEMPLATES = {
     "waiver_decided",
     "year_published",
 }
-"""Templates of letters: a new one needs its case in ``letters_told``."""
+"""Templates of letters: a new one needs its case in ``letters_told`` or ``aftercare_told``."""
 
 
 DERIVED = tuple(kind for source in SOURCES for kind in source.kinds)

@@ -16,12 +16,13 @@ from tests.support.builders import DEADLINES, NOW, TODAY, a_branch, an_office, c
 from tests.support.records.assessment import a_duty_report
 from tests.support.records.assessment_summary import checked_facts
 from tests.support.records.evidence import stand_at
-from tests.support.records.rating import a_case, a_counted_ballot, a_rating
+from tests.support.records.rating import a_case, a_counted_ballot, a_rating, steps_up_to
 from tests.support.records.self_review import ANSWERED, a_meeting, a_self_review
 from tests.support.reminding import BASE, at
 from tests.support.rosters import RosterBranch, a_workbook, committee_rows, member_rows
 from tests.support.servers import settings_of_tests
 from tests.support.situations import a_study
+from workflow.appraisal.rating.aftercare import Step
 from workflow.assessment.activities import activities_of, kinds_of, record_activity
 from workflow.assessment.summary import sheets
 from workflow.foundation.database import Json
@@ -193,3 +194,13 @@ def test_a_roster_is_checked_by_the_sizes_of_the_plan(session: Session, sizes: J
     assert [problem["message"] for problem in row.problems if problem["message"].endswith(message)] != []
     kept = read_workbook(upload.data, today=TODAY)
     assert [problem for problem in kept.problems if problem.message.endswith(message)] == []
+
+
+def test_the_terms_of_a_correction_are_the_plans(session: Session) -> None:
+    process = a_year(session, settings=settings(correction_months=3, correction_months_at_most=4))
+    case = a_case(session, process, "王五")
+    steps_up_to(session, process, case, Step.GENERAL_MEETING)
+    assert case.decided is not None
+    assert case.decided.until == date(2025, 3, 20)
+    with pytest.raises(Invalid, match="最长到 2025-04-20"):
+        steps_up_to(session, process, a_case(session, process, "孙八"), Step.GENERAL_MEETING, until=date(2025, 4, 21))

@@ -13,7 +13,7 @@ from datetime import date, datetime
 from sqlalchemy import ColumnElement, func, or_, select, true
 from sqlalchemy.orm import Session
 
-from workflow.appraisal.ledger import NOTHING_LAST_YEAR, last_years_measures
+from workflow.appraisal.ledger import NOTHING_LAST_YEAR, last_year
 from workflow.appraisal.meetings.meetings import STAGE, Meeting, MeetingAttendance, MeetingCriticism, MeetingSchema
 from workflow.appraisal.study.sessions import StudySession, a_study
 from workflow.foundation.database import act_as
@@ -126,12 +126,12 @@ def _loses_its_group(sent: Sent) -> bool:
 
 
 def _nothing_last_year(session: Session, process: Process, row: Meeting) -> None:
-    """Note in a duty report if last year left no measures (F9).
+    """Note in a duty report if last year left neither measures nor commitments (F9).
 
     If it left some, the secretary reports on them: a ready-made text that nobody has read would
     report nothing.
     """
-    if row.duty_report is not None and row.rectification_report is None and not last_years_measures(session, process):
+    if row.duty_report is not None and row.rectification_report is None and last_year(session, process).nothing:
         row.rectification_report = NOTHING_LAST_YEAR
 
 

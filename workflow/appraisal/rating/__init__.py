@@ -5,7 +5,7 @@ The levels have their quota and their patterns.
 
 from __future__ import annotations
 
-from workflow.appraisal.rating import aftercare, aftercare_requirements, deciding, patterns, quota, ratings
+from workflow.appraisal.rating import aftercare_help, aftercare_procedure, aftercare_requirements, aftercare_signs, deciding, patterns, quota, ratings
 from workflow.rules.acts import AnyAct
 from workflow.rules.requirement import Requirement
 
@@ -15,5 +15,6 @@ REQUIREMENTS: tuple[Requirement, ...] = (
     *quota.REQUIREMENTS,
     *patterns.REQUIREMENTS,
     *aftercare_requirements.REQUIREMENTS,
+    *aftercare_signs.REQUIREMENTS,
 )
-ACTS: tuple[AnyAct, ...] = (*ratings.ACTS, *aftercare.ACTS)
+ACTS: tuple[AnyAct, ...] = (*ratings.ACTS, *aftercare_help.ACTS, *aftercare_procedure.ACTS)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from workflow.appraisal.rectification import commitments, measures, problems, publications, signs
+from workflow.appraisal.rectification import commitments, handover, measures, problems, publications, signs
 from workflow.rules.acts import AnyAct
 from workflow.rules.requirement import Requirement
 
 REQUIREMENTS: tuple[Requirement, ...] = (
     *measures.REQUIREMENTS,
+    *handover.REQUIREMENTS,
     *commitments.REQUIREMENTS,
     *publications.REQUIREMENTS,
     *signs.REQUIREMENTS,
@@ -15,6 +16,7 @@ REQUIREMENTS: tuple[Requirement, ...] = (
 ACTS: tuple[AnyAct, ...] = (
     *problems.PROBLEMS.acts,
     *measures.ACTS,
-    *commitments.COMMITMENTS.acts,
+    handover.HAND_OVER,
+    *commitments.ACTS,
     *publications.ACTS,
 )

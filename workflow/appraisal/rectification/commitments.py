@@ -2,18 +2,22 @@
 
 The plan: 党员要作出整改承诺。整改措施和整改承诺要对着问题去，落在具体实事上，实打实、可操作。
 
-Records: a commitment with its day and the problem it goes to, in words or as one of the ledger.
+A commitment has its day and the problem it goes to, in words or as one of the ledger; it is kept
+step by step like a measure (定一条、做一条、兑现一条). The records stand in the ledger, below.
 """
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from collections.abc import Mapping
+from datetime import datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, ForeignKey, Index, and_, exists, or_, true
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from marshmallow import fields
+from sqlalchemy import ColumnElement, and_, exists, or_, true
+from sqlalchemy.orm import Session
 
-from workflow.appraisal.ledger import Problem, problems_named
-from workflow.foundation.database import Base, act_as
+from workflow.appraisal.ledger import Commitment, CommitmentProgress, Problem, problems_named
+from workflow.appraisal.rectification.progress import PROGRESS, ProgressSchema, may_tell, tell
+from workflow.foundation.database import act_as
 from workflow.foundation.errors import Forbidden, Invalid, Words
 from workflow.foundation.fields import (
     Day,
@@ -22,59 +26,20 @@ from workflow.foundation.fields import (
     StaffNo,
     TextOrNumber,
     about,
+    one_of,
 )
-from workflow.foundation.history import tracked
-from workflow.foundation.personal import Area, Data, personal
-from workflow.foundation.vocabulary import Role, Severity, Stage, Waivable
+from workflow.foundation.vocabulary import MeasureState, Role, Severity, Stage, Waivable
 from workflow.people.access import Action, Caller
 from workflow.rules.acts import (
+    Act,
+    AnyAct,
     Call,
 )
-from workflow.rules.evidence import Evidence
 from workflow.rules.records import Records, RecordSchema
 from workflow.rules.requirement import Missing, in_a_former_branch, missing, present, requirement
 from workflow.year.cycle import Participant, Process
+from workflow.year.deadlines import must_lie_ahead, past_due_ok
 from workflow.year.roll import participants
-
-# ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@tracked()
-class Commitment(Evidence, Base):
-    """A promise of a member to mend something (整改承诺)."""
-
-    __tablename__ = "commitment"
-    __table_args__ = (
-        CheckConstraint("problem_id is null or problem_text is null", name="one_problem"),
-        Index("ix_commitment_problem_id", "problem_id"),
-    )
-
-    staff_no: Mapped[str] = mapped_column(ForeignKey("person.staff_no", onupdate="CASCADE"))
-    problem_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("problem.id"))
-    """The problem, if it is one of the ledger."""
-    problem_text: Mapped[str | None]
-    """The problem in the member's words, if it is not."""
-    text: Mapped[str]
-    due_on: Mapped[date | None]
-
-    @property
-    def problem(self) -> str | int | None:
-        """The problem in the member's words, or its number in the ledger."""
-        return self.problem_text if self.problem_id is None else self.problem_id
-
-
-personal(
-    Commitment,
-    Area.APPRAISAL,
-    "整改承诺",
-    Data(
-        "staff_no 何人, problem_text 存在的问题, text 承诺, due_on 期限",
-        "党员作出整改承诺（F2）",
-        Action.READ_COMMITMENTS,
-    ),
-    of="每名党员",
-)
-
 
 # ── what a valid record is ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -88,6 +53,9 @@ class CommitmentSchema(RecordSchema):
     )
     text = LongText(required=True, **about("承诺", "promise", "承诺做什么具体实事", "what is promised", example="每周自学一次"))
     due_on = Day(**about("期限", "due on", "什么时候以前做到（F3）", "until when (F3)", example="2025-06-30"))
+    past_due_ok = past_due_ok()
+    state = one_of(MeasureState, dump_only=True, **about("状态", "state", always=True))
+    progress = fields.List(fields.Nested(ProgressSchema), dump_only=True, **about("进展", "progress", always=True))
 
 
 # ── verbs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -111,12 +79,17 @@ class Commitments(Records[Commitment]):
             may_commit(session, process, by, staff_no)
         if "staff_no" in sent:
             participants(session, process.id, {"staff_no": [sent["staff_no"]]})
+        if "due_on" in sent and (row is None or row.due_on != sent["due_on"]):
+            must_lie_ahead({"due_on": sent["due_on"]}, sent, now)
         if isinstance(sent.get("problem"), int):
             (found,) = problems_named(session, process.id, "problem", [sent["problem"]])
             if found.about not in (None, whose):
                 wrong = Words(f"台账中没有编号为 {found.id} 的有效问题", f"there is no problem {found.id} that counts")
                 # Problems of other people are not theirs, and must not be found by trying numbers.
                 raise Invalid({"problem": wrong})
+
+    def begin(self, session: Session, process: Process, sent: Sent) -> Mapping[str, object]:
+        return {"state": MeasureState.OPEN}
 
     def fill(self, session: Session, process: Process, row: Commitment, sent: Sent, *, by: Caller, now: datetime) -> None:
         self.write_columns(row, sent)
@@ -137,6 +110,27 @@ class Commitments(Records[Commitment]):
 
 
 COMMITMENTS = Commitments()
+
+
+def record_keeping(session: Session, process: Process, row: Commitment, body: Sent, *, by: Caller, now: datetime) -> CommitmentProgress:
+    """Note how far a commitment is kept. Raises Forbidden, Conflict."""
+    may_tell(session, process, row, row.staff_no, body["state"], by=by)
+    entry = {"process_id": process.id, "recorded_by": by.staff_no, "recorded_at": now}
+    return tell(session, row, CommitmentProgress(commitment_id=row.id, state=body["state"], evidence=body.get("evidence"), **entry))
+
+
+RECORD_KEEPING: Act[Commitment, CommitmentProgress] = COMMITMENTS.act(
+    "record_commitment_progress",
+    "登记承诺兑现情况",
+    "note how far a commitment is kept",
+    lambda call, sent: record_keeping(call.session, call.process, call.on, sent, by=call.by, now=call.now),
+    action=Action.COMMIT,
+    on=COMMITMENTS.held,
+    sends=PROGRESS,
+    shows=PROGRESS,
+    closes=(),
+)
+ACTS: tuple[AnyAct, ...] = (*COMMITMENTS.acts, RECORD_KEEPING)
 
 
 def may_commit(session: Session, process: Process, by: Caller, staff_no: str) -> None:

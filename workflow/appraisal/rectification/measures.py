@@ -18,9 +18,9 @@ from sqlalchemy import ColumnElement, and_, exists, func, or_, select, true
 from sqlalchemy.orm import Session
 
 from workflow.appraisal.ledger import Measure, MeasureComment, MeasureProblem, MeasureProgress, Problem, problems_named
+from workflow.appraisal.rectification.progress import PROGRESS, ProgressSchema, may_tell, tell
 from workflow.appraisal.rectification.publications import Publication, published, shown
-from workflow.foundation.database import act_as
-from workflow.foundation.errors import Conflict, Forbidden, Words
+from workflow.foundation.errors import Conflict, Words
 from workflow.foundation.fields import (
     Day,
     LongText,
@@ -38,24 +38,13 @@ from workflow.rules.acts import (
     AnyAct,
     Call,
 )
-from workflow.rules.evidence import must_stand
 from workflow.rules.records import EntrySchema, Records, RecordSchema
 from workflow.rules.requirement import Missing, missing, requirement
-from workflow.year.cycle import Cycle, Participant, Process
+from workflow.year.cycle import Cycle, Process
+from workflow.year.deadlines import must_lie_ahead, past_due_ok
 from workflow.year.roll import participants, secretaries
 
 # ── what a valid record is ────────────────────────────────────────────────────────────────────────────────────────────
-
-
-class ProgressSchema(EntrySchema):
-    """A step of a measure (整改进展): its state and the evidence."""
-
-    state = one_of(
-        MeasureState,
-        required=True,
-        **about("状态", "state", "进展到哪一步，销号由书记确认", "the secretary alone closes it", example="doing"),
-    )
-    evidence = LongText(**about("佐证", "evidence", "有什么可以证明（F4）", "what shows it (F4)", example="已拟定两次主题党日的方案"))
 
 
 class CommentSchema(EntrySchema):
@@ -75,6 +64,7 @@ class MeasureSchema(RecordSchema):
     text = LongText(required=True, **about("措施", "measure", "做什么具体实事", "what will be done", example="完善“三会一课”制度"))
     owner = StaffNo(**about("责任人", "owner", "责任人的学工号，不填为书记（F8）", "the secretary if left out (F8)", example="20160001"))
     due_on = Day(**about("完成时限", "due on", "什么时候以前完成（F3）", "until when (F3)", example="2025-06-30"))
+    past_due_ok = past_due_ok()
     state = one_of(MeasureState, dump_only=True, **about("状态", "state", always=True))
     progress = fields.List(fields.Nested(ProgressSchema), dump_only=True, **about("进展", "progress", always=True))
     comments = fields.List(fields.Nested(CommentSchema), dump_only=True, **about("意见", "comments", always=True))
@@ -106,18 +96,26 @@ class Measures(Records[Measure]):
     def check(self, session: Session, process: Process, row: Measure | None, sent: Sent, *, by: Caller, now: datetime) -> None:
         if "owner" in sent:
             participants(session, process.id, {"owner": [sent["owner"]]})
+        if "due_on" in sent and (row is None or row.due_on != sent["due_on"]):
+            must_lie_ahead({"due_on": sent["due_on"]}, sent, now)
         problems_named(session, process.id, "problems", sent.get("problems", ()))
 
     def begin(self, session: Session, process: Process, sent: Sent) -> Mapping[str, object]:
         """Give it to the secretary unless another owner is named (F8)."""
         secretary = None if "owner" in sent else secretaries(session, [process.id]).get(process.id)
-        return {"owner": secretary.staff_no if secretary else None, "state": MeasureState.OPEN}
+        return {"owner": secretary.staff_no if secretary else None, "as_secretary": secretary is not None, "state": MeasureState.OPEN}
 
     def fill(self, session: Session, process: Process, row: Measure, sent: Sent, *, by: Caller, now: datetime) -> None:
+        before = None if row.id is None else _public(row)
         self.write_columns(row, sent)
+        if "owner" in sent:
+            secretary = secretaries(session, [process.id]).get(process.id)
+            row.as_secretary = secretary is not None and secretary.staff_no == sent["owner"]
         if "problems" in sent:
             there = {each.problem_id: each for each in row.answers}
             row.answers = [there.get(number) or MeasureProblem(problem_id=number, process_id=process.id) for number in sorted(sent["problems"])]
+        if _public(row) != before:
+            row.changed_at = now
 
     def visible(self, reader: Caller, branch_code: str) -> ColumnElement[bool]:
         """Show a plain member the measures they own, and all that count once published."""
@@ -132,41 +130,20 @@ class Measures(Records[Measure]):
         return lambda row: {**self.schema.shown(row, _PROBLEMS), "problems": problems_shown(call.by, row, code)}
 
 
+def _public(row: Measure) -> tuple[object, ...]:
+    """Return the parts of a measure that a notice shows and a filing tells (F5, F6)."""
+    return row.text, row.owner, row.due_on, sorted(row.problems)
+
+
 _PROBLEMS = frozenset({"problems"})
 MEASURES = Measures()
 
 
 def record_progress(session: Session, process: Process, row: Measure, body: Sent, *, by: Caller, now: datetime) -> MeasureProgress:
-    """Note how far a measure has come. Raises Forbidden, Conflict.
-
-    The owner or the secretary notes it; only the secretary closes a measure (销号).
-
-    It goes on after the branch has filed and after the year is closed: the next year's duty report
-    tells of it.
-    """
-    leads, owns = Role.SECRETARY in by.roles_in(process.branch.code), row.owner == by.staff_no
-    if not (leads or owns):
-        raise Forbidden(Words("整改进展由责任人或书记登记", "progress is recorded by the owner or the secretary"))
-    if body["state"] is MeasureState.CLOSED and not leads:
-        raise Forbidden(Words("销号由书记确认", "a measure is closed by the secretary"))
-    if row.state is MeasureState.CLOSED and not leads:
-        raise Forbidden(Words("已经销号，由书记重新打开", "it was closed; the secretary opens it again"))
-    must_stand(row)
-    if owns and body["state"] is not MeasureState.CLOSED and process.branch.code in by.stands_for:
-        # They tell of their own work; what they close, they close for the secretary.
-        act_as(session, actor=by.staff_no)
-    progress = MeasureProgress(
-        measure_id=row.id,
-        process_id=process.id,
-        state=body["state"],
-        evidence=body.get("evidence"),
-        recorded_by=by.staff_no,
-        recorded_at=now,
-    )
-    row.progress.append(progress)
-    row.state = progress.state
-    session.flush()
-    return progress
+    """Note how far a measure has come. Raises Forbidden, Conflict."""
+    may_tell(session, process, row, row.owner, body["state"], by=by)
+    entry = {"process_id": process.id, "recorded_by": by.staff_no, "recorded_at": now}
+    return tell(session, row, MeasureProgress(measure_id=row.id, state=body["state"], evidence=body.get("evidence"), **entry))
 
 
 def record_comment(session: Session, process: Process, row: Measure, body: Sent, *, by: Caller, now: datetime) -> MeasureComment:
@@ -184,7 +161,7 @@ def record_comment(session: Session, process: Process, row: Measure, body: Sent,
     return comment
 
 
-PROGRESS, COMMENTS = ProgressSchema(), CommentSchema()
+COMMENTS = CommentSchema()
 RECORD_PROGRESS: Act[Measure, MeasureProgress] = MEASURES.act(
     "record_progress",
     "登记整改进展",
@@ -276,25 +253,6 @@ def more_measures_than_the_plan_allows() -> Missing:
     )
 
 
-@requirement(
-    "F8",
-    stage=Stage.RECTIFICATION,
-    severity=Severity.HARD,
-    todo_for=Role.SECRETARY,
-    link="measures",
-    zh="有 {count} 条整改措施没有责任人，或责任人已不在名册上：{names}",
-    en="{count} measures have no owner, or one who is no longer on the roll: {names}",
-)
-def measures_without_an_owner_on_the_roll() -> Missing:
-    """党支部书记是党支部委员会整改第一责任人。"""
-    on_roll = (
-        exists()
-        .where(Participant.process_id == Measure.process_id, Participant.staff_no == Measure.owner, Participant.left_on.is_(None))
-        .correlate(Measure)
-    )
-    return _measures().where(Measure.state != MeasureState.CLOSED, ~on_roll)
-
-
 def _measures() -> Missing:
     """Select the measures that count, each named by the beginning of its text."""
     return missing(Measure.process_id, subject=Measure.id, name=func.left(Measure.text, 30)).where(Measure.counts)
@@ -305,5 +263,4 @@ REQUIREMENTS = (
     measures_without_a_problem,
     measures_not_to_the_point,
     more_measures_than_the_plan_allows,
-    measures_without_an_owner_on_the_roll,
 )

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from sqlalchemy import CheckConstraint, ColumnElement, and_, exists, func, select
+from sqlalchemy import CheckConstraint, ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import Mapped, Session
 
+from workflow.appraisal.ledger import Measure
 from workflow.foundation.database import Base
 from workflow.foundation.errors import Conflict, Invalid, Words
 from workflow.foundation.fields import (
@@ -222,4 +223,50 @@ def filings_without_a_receipt() -> Missing:
     ).where(RectificationFiling.counts, RectificationFiling.received_at.is_(None))
 
 
-REQUIREMENTS = (measures_not_published, measures_not_sent_up, filings_without_a_receipt)
+@requirement(
+    "F5",
+    stage=Stage.RECTIFICATION,
+    severity=Severity.SIGN,
+    todo_for=Role.SECRETARY,
+    link="publications",
+    zh="公开以后又有 {count} 条整改措施变动，需要重新公开：{names}",
+    en="{count} measures changed since they were published; publish them again: {names}",
+)
+def measures_changed_since_published() -> Missing:
+    """整改措施要向党员群众公开（变动以后）。"""
+    return _changed_since(Publication, shown())
+
+
+@requirement(
+    "F6",
+    stage=Stage.RECTIFICATION,
+    severity=Severity.SIGN,
+    todo_for=Role.SECRETARY,
+    link="rectification-filings",
+    zh="报备以后又有 {count} 条整改措施变动，需要重新报备：{names}",
+    en="{count} measures changed since they were sent up; send them again: {names}",
+)
+def measures_changed_since_sent_up() -> Missing:
+    """整改措施要向上级党组织报备（变动以后）。"""
+    return _changed_since(RectificationFiling, and_(RectificationFiling.counts))
+
+
+def _changed_since(kind: type[Publication] | type[RectificationFiling], counts: ColumnElement[bool]) -> Missing:
+    """Select measures that were added, changed or taken back since the last such record.
+
+    One that came and went in between was never shown, and is not missed.
+    """
+    last = select(func.max(kind.recorded_at)).where(kind.process_id == Measure.process_id, counts).correlate(Measure).scalar_subquery()
+    changed = func.greatest(Measure.changed_at, Measure.withdrawn_at, Measure.rejected_at)
+    return missing(Measure.process_id, subject=Measure.id, name=func.left(Measure.text, 30)).where(
+        changed > last, or_(Measure.counts, Measure.recorded_at <= last)
+    )
+
+
+REQUIREMENTS = (
+    measures_not_published,
+    measures_not_sent_up,
+    filings_without_a_receipt,
+    measures_changed_since_published,
+    measures_changed_since_sent_up,
+)

@@ -1,15 +1,16 @@
-"""整改的提示 (signs of rectification): problems and measures unanswered, overdue or still open.
+"""整改的提示 (signs of rectification): problems, measures and commitments unanswered, overdue or open.
 
 A sign never blocks; owners are still asked after filing.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import aliased
 
-from workflow.appraisal.ledger import Measure, MeasureComment, MeasureProblem, MeasureProgress, Problem
-from workflow.appraisal.rectification.commitments import Commitment
+from workflow.appraisal.ledger import Commitment, CommitmentProgress, Measure, MeasureComment, MeasureProblem, MeasureProgress, Problem
 from workflow.foundation.vocabulary import MeasureState, Post, Role, Severity, Stage
 from workflow.rules.requirement import TODAY, Missing, missing, requirement
 from workflow.year.cycle import Participant
@@ -45,6 +46,7 @@ def problems_without_a_measure() -> Missing:
     severity=Severity.SIGN,
     todo_for=Role.MEMBER,
     asked_until=Stage.ACCEPTED,
+    after_the_year=True,
     link="measures",
     zh="有 {count} 条整改措施已过完成时限：{names}",
     en="{count} measures are overdue: {names}",
@@ -91,6 +93,39 @@ def measures_closed_without_evidence() -> Missing:
 
 
 @requirement(
+    "F4",
+    stage=Stage.RECTIFICATION,
+    severity=Severity.SIGN,
+    todo_for=Role.MEMBER,
+    asked_until=Stage.ACCEPTED,
+    after_the_year=True,
+    link="commitments",
+    zh="有 {count} 项整改承诺已过期限，还没有兑现：{names}",
+    en="{count} commitments are overdue: {names}",
+)
+def commitments_overdue() -> Missing:
+    """定一条、做一条、兑现一条（承诺逾期）。"""
+    under_way = or_(Commitment.state == MeasureState.OPEN, Commitment.state == MeasureState.DOING)
+    return _commitments(Participant.person_id).where(under_way, Commitment.due_on < TODAY)
+
+
+@requirement(
+    "F4",
+    stage=Stage.RECTIFICATION,
+    severity=Severity.SIGN,
+    todo_for=Role.SECRETARY,
+    asked_until=Stage.ACCEPTED,
+    link="commitments",
+    zh="有 {count} 项整改承诺已销号，但没有佐证：{names}",
+    en="{count} commitments were closed without evidence: {names}",
+)
+def commitments_closed_without_evidence() -> Missing:
+    """不放空炮（承诺）。"""
+    shown = exists().where(CommitmentProgress.commitment_id == Commitment.id, CommitmentProgress.evidence.is_not(None)).correlate(Commitment)
+    return _commitments().where(Commitment.state == MeasureState.CLOSED, ~shown)
+
+
+@requirement(
     "F7",
     stage=Stage.RECTIFICATION,
     severity=Severity.SIGN,
@@ -108,6 +143,14 @@ def comments_not_taken_up() -> Missing:
         .correlate(MeasureComment)
     )
     return _of_owners().where(exists().where(MeasureComment.measure_id == Measure.id, ~taken_up).correlate(Measure))
+
+
+def _commitments(person: Any = None) -> Missing:
+    """Select the commitments that count of members who are still on the roll."""
+    theirs = and_(Participant.process_id == Commitment.process_id, Participant.staff_no == Commitment.staff_no, Participant.left_on.is_(None))
+    return (
+        missing(Commitment.process_id, subject=Commitment.id, name=Participant.name, person=person).join(Participant, theirs).where(Commitment.counts)
+    )
 
 
 def _under_way() -> ColumnElement[bool]:
@@ -141,5 +184,7 @@ REQUIREMENTS = (
     measures_overdue,
     measures_still_open,
     measures_closed_without_evidence,
+    commitments_overdue,
+    commitments_closed_without_evidence,
     comments_not_taken_up,
 )

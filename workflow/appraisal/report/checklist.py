@@ -14,12 +14,11 @@ from sqlalchemy import BigInteger, ColumnElement, Subquery, Text, and_, column, 
 from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.orm import Session
 
-from workflow.appraisal.ledger import Measure, Problem
+from workflow.appraisal.ledger import Commitment, Measure, Problem
 from workflow.appraisal.meetings.meetings import Meeting
 from workflow.appraisal.meetings.tallies import Tally
 from workflow.appraisal.rating.aftercare import DispositionCase, HelpPlan
 from workflow.appraisal.rating.ratings import Rating, of_member
-from workflow.appraisal.rectification.commitments import Commitment
 from workflow.appraisal.rectification.publications import Publication, RectificationFiling
 from workflow.appraisal.report.figures import Condition, has, records
 from workflow.appraisal.report.form import Form

@@ -18,13 +18,12 @@ from sqlalchemy.dialects.postgresql import array
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 from sqlalchemy.sql.selectable import LateralFromClause
 
-from workflow.appraisal.ledger import Measure, Problem
+from workflow.appraisal.ledger import Commitment, Measure, Problem
 from workflow.appraisal.meetings.meetings import Meeting
 from workflow.appraisal.meetings.tallies import LEVELS, MARKS, CommitteeItem, Tally, TallyOfItem, TallyOfMember
 from workflow.appraisal.rating.aftercare import DispositionCase, HelpPlan
 from workflow.appraisal.rating.quota import levels_given, more_excellent_than_the_quota
 from workflow.appraisal.rating.ratings import Rating, of_member
-from workflow.appraisal.rectification.commitments import Commitment
 from workflow.appraisal.rectification.publications import Publication, RectificationFiling
 from workflow.appraisal.self_review.self_reviews import SelfReview
 from workflow.appraisal.study.sessions import StudySession

@@ -73,10 +73,12 @@ class AftercareLine:
     name: str
     level: Level
     facts: str | None
+    """主要表现: the facts of a case, or the opinion on a member rated 基本合格."""
     measure: str | None
     responsible: str | None
-    """The name of the helper."""
+    """The name of the helper, or of the person who answers for the case."""
     due_on: date | None
+    """The day of the next review, or the last day of a correction."""
 
 
 Votes = Mapping[str, int] | Mapping[str, str]
@@ -143,23 +145,21 @@ class FormPaper:
         plans, cases = {row.staff_no: row for row in self.help_plans}, {row.staff_no: row for row in self.cases}
         found = []
         for line in self.members:
-            level, staff_no = line.rating.level if line.rating else None, line.person.staff_no
-            if level not in (Level.BASIC, Level.UNQUALIFIED):
-                continue
-            plan, case = plans.get(staff_no), cases.get(staff_no)
-            helper = self.people.get(plan.helper) if plan and plan.helper else None
-            found.append(
-                AftercareLine(
-                    staff_no=staff_no,
-                    name=line.person.name,
-                    level=level,
-                    facts=case.facts if case else None,
-                    measure=plan.first_step if plan else None,
-                    responsible=helper.name if helper else None,
-                    due_on=plan.review_on if plan else None,
-                )
-            )
+            rating, who = line.rating, line.person
+            if rating is not None and rating.level is Level.BASIC:
+                plan = plans.get(who.staff_no)
+                told = (rating.opinion, plan.first_step, self._name(plan.helper), plan.review_on) if plan else (rating.opinion, None, None, None)
+                found.append(AftercareLine(who.staff_no, who.name, Level.BASIC, *told))
+            elif rating is not None and rating.level is Level.UNQUALIFIED:
+                case = cases.get(who.staff_no)
+                decided = case.decided if case else None
+                measure, until = (decided.measure.zh, decided.until) if decided and decided.measure else (None, None)
+                answers = self._name(case.responsible) if case else None
+                found.append(AftercareLine(who.staff_no, who.name, Level.UNQUALIFIED, case.facts if case else None, measure, answers, until))
         return found
+
+    def _name(self, staff_no: str | None) -> str | None:
+        return self.people[staff_no].name if staff_no is not None and staff_no in self.people else None
 
 
 @dataclass(frozen=True)

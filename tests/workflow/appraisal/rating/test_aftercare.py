@@ -12,17 +12,10 @@ from sqlalchemy.orm import Session
 
 from tests.support.builders import NOW, TODAY, a_school, caller
 from tests.support.records.evidence import a_waiver, excused, lacking, leaves, stand_at
-from tests.support.records.rating import BASIC, PROPOSED_ON, QUALIFIED, UNQUALIFIED, a_case, a_counted_ballot, a_help_plan, a_rating, amended
-from workflow.appraisal.rating.aftercare import (
-    CASES,
-    HELP_PLANS,
-    DispositionCase,
-    DispositionStep,
-    HelpPlan,
-    Step,
-    record_review,
-    record_step,
-)
+from tests.support.records.rating import BASIC, PROPOSED_ON, QUALIFIED, UNQUALIFIED, a_case, a_counted_ballot, a_help_plan, a_rating, a_step, amended
+from workflow.appraisal.rating.aftercare import DispositionCase, HelpPlan, Step
+from workflow.appraisal.rating.aftercare_help import HELP_PLANS, record_review
+from workflow.appraisal.rating.aftercare_procedure import CASES
 from workflow.appraisal.rating.aftercare_requirements import (
     basic_without_a_help_plan,
     cases_without_facts,
@@ -59,10 +52,6 @@ def plan_amended(session: Session, process: Process, row: HelpPlan, **fields: An
 def case_amended(session: Session, process: Process, row: DispositionCase, **fields: Any) -> DispositionCase:
     CASES.amend(session, process, row, fields, seen=row.version, by=caller(session, "张三"), now=NOW)
     return row
-
-
-def a_step(session: Session, process: Process, case: DispositionCase, step: Step, on: date = TODAY) -> DispositionStep:
-    return record_step(session, process, case, {"step": step, "taken_on": on}, by=caller(session, "张三"), now=NOW)
 
 
 def missing(session: Session, process: Process) -> dict[str, list[str]]:
@@ -217,19 +206,14 @@ def test_steps_are_taken_once_after_the_proposal_and_never_close(session: Sessio
 
 def test_a_step_is_neither_before_the_proposal_nor_still_to_come(session: Session, branch: Process) -> None:
     case = a_case(session, branch, "王五")
-    assert faults(lambda: a_step(session, branch, case, Step.TALK, date(2024, 12, 18))) == {"on"}
-    assert faults(lambda: a_step(session, branch, case, Step.TALK, date(2024, 12, 21))) == {"on"}
-    a_step(session, branch, case, Step.TALK, PROPOSED_ON)
+    assert faults(lambda: a_step(session, branch, case, Step.SUPERIOR_FILING, date(2024, 12, 18))) == {"on"}
+    assert faults(lambda: a_step(session, branch, case, Step.SUPERIOR_FILING, date(2024, 12, 21))) == {"on"}
+    a_step(session, branch, case, Step.SUPERIOR_FILING, PROPOSED_ON)
     assert faults(lambda: case_amended(session, branch, case, proposed_on=TODAY)) == {"proposed_on"}
     case_amended(session, branch, case, proposed_on=date(2024, 12, 1))
     withdraw(case, by="z3", now=NOW, reason="有误")
     with pytest.raises(Conflict):
         a_step(session, branch, case, Step.TOLD)
-
-
-def test_the_software_knows_no_measure() -> None:
-    assert "measure" not in DispositionCase.__table__.columns
-    assert [step.zh for step in Step][1:3] == ["报上级党组织预审", "调查核实"]
 
 
 # ── both ──────────────────────────────────────────────────────────────────────────────────────────────────────────────

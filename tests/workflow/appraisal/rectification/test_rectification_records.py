@@ -22,13 +22,14 @@ from tests.support.records.rectification import (
     all_commitments,
     by_rejection,
     by_withdrawal,
+    keeping,
     progress,
     received,
     taken_back,
     the_year_after,
     whole,
 )
-from workflow.appraisal.ledger import LastYearsMeasure, last_years_measures, rectification_text
+from workflow.appraisal.ledger import LastYear, LastYearsMeasure, last_year
 from workflow.appraisal.rectification.commitments import COMMITMENTS
 from workflow.appraisal.rectification.measures import MEASURES
 from workflow.appraisal.rectification.problems import PROBLEMS
@@ -178,30 +179,39 @@ def test_the_next_year_tells_of_the_measures_that_count_with_their_state_of_toda
     later = the_year_after(session, branch)
     progress(session, branch, first, CLOSED, "台账")
     progress(session, branch, second, DOING)
-    rows = last_years_measures(session, later)
-    assert rows == [
+    told = last_year(session, later)
+    assert told.measures == [
         LastYearsMeasure("完善“三会一课”制度", "张三", DUE_ON, CLOSED),
         LastYearsMeasure("走访\n教研室", "李四", None, DOING),
     ]
-    assert rectification_text(rows) == "1. 完善“三会一课”制度（责任人：张三）：已销号\n2. 走访 教研室（责任人：李四）：进行中"
+    assert told.text == "1. 完善“三会一课”制度（责任人：张三）：已销号\n2. 走访 教研室（责任人：李四）：进行中"
 
 
 def test_it_is_the_most_recent_earlier_year_that_is_told_of(session: Session, branch: Process) -> None:
     whole(session, branch)
     nothing_done = the_year_after(session, branch, 2026)
-    assert len(last_years_measures(session, nothing_done)) == 1
-    assert last_years_measures(session, the_year_after(session, branch, 2028)) == []
-    assert len(last_years_measures(session, nothing_done)) == 1
+    assert len(last_year(session, nothing_done).measures) == 1
+    assert last_year(session, the_year_after(session, branch, 2028)).nothing
+    assert len(last_year(session, nothing_done).measures) == 1
 
 
 def test_without_a_last_year_or_measures_in_it_the_text_says_so(session: Session, branch: Process) -> None:
-    assert last_years_measures(session, branch) == []
-    assert last_years_measures(session, the_year_after(session, branch)) == []
-    assert rectification_text([]) == "上年度无整改事项"
+    assert last_year(session, branch).nothing
+    told = last_year(session, the_year_after(session, branch))
+    assert (told.nothing, told.text) == (True, "上年度无整改事项")
+
+
+def test_the_commitments_of_last_year_are_told_in_numbers_and_by_no_name(session: Session, branch: Process) -> None:
+    kept, closed, _ = (a_commitment(session, branch, who) for who in ("王五", "孙八", "李四"))
+    by_withdrawal(a_commitment(session, branch, "钱七"))
+    keeping(session, branch, kept, DONE, by="王五")
+    keeping(session, branch, closed, CLOSED)
+    told = last_year(session, the_year_after(session, branch))
+    assert (told.nothing, told.text) == (False, "党员整改承诺3项，已兑现2项，尚在进行1项。")
 
 
 def test_a_measure_without_an_owner_is_told_without_one() -> None:
-    assert rectification_text([LastYearsMeasure("完善制度", None, None, OPEN)]) == "1. 完善制度：未开始"
+    assert LastYear([LastYearsMeasure("完善制度", None, None, OPEN)], 0, 0).text == "1. 完善制度：未开始"
 
 
 def test_everybody_may_commit_in_one_go(session: Session, branch: Process) -> None:

@@ -17,11 +17,10 @@ from tests.support.builders import NOW, STAFF_NO, a_school
 from tests.support.records.evidence import all_evidence, came_to, excused, go, lacking, leaves, stand_at
 from tests.support.records.rating import BASIC, UNQUALIFIED, a_case, a_feedback, a_help_plan, amended
 from tests.support.records.report import SITUATIONS, WRITTEN, a_form, write_form
-from workflow.appraisal.ledger import Measure, Problem
+from workflow.appraisal.ledger import Commitment, Measure, Problem
 from workflow.appraisal.meetings.tallies import Tally
 from workflow.appraisal.rating.aftercare import DispositionCase, HelpPlan
 from workflow.appraisal.rating.ratings import Rating
-from workflow.appraisal.rectification.commitments import Commitment
 from workflow.appraisal.rectification.publications import Publication, RectificationFiling
 from workflow.appraisal.report.checklist import archive_of
 from workflow.appraisal.report.form import FORM, Form

@@ -19,12 +19,11 @@ from tests.support.records.rating import a_case, a_counted_ballot, a_help_plan, 
 from tests.support.records.rectification import a_commitment, a_filing, a_measure, a_problem, a_publication, progress, the_year_after
 from tests.support.records.self_review import a_life_meeting, a_meeting, a_self_review, a_tally
 from tests.support.situations import HELD_ON, a_study
-from workflow.appraisal.ledger import Measure, Problem
+from workflow.appraisal.ledger import Commitment, Measure, Problem
 from workflow.appraisal.meetings.meetings import Meeting
 from workflow.appraisal.meetings.tallies import LEVELS, MARKS, CommitteeItem, Tally
 from workflow.appraisal.rating.aftercare import DispositionCase, HelpPlan
 from workflow.appraisal.rating.ratings import Rating
-from workflow.appraisal.rectification.commitments import Commitment
 from workflow.appraisal.rectification.publications import Publication, RectificationFiling
 from workflow.appraisal.report.checklist import archive_of
 from workflow.appraisal.report.figures import CHECKS, Figures, figures_of, totals_of
