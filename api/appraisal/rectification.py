@@ -32,7 +32,7 @@ routes = Routes(tag=tag_of(MEASURES))
 
 @routes.get(f"{BRANCH}/measures/last-year", action=Action.READ_PROCESS, answers=LastYearShape, zh="上年度整改事项和未了事项")
 def read_last_year(call: Call[object]) -> object:
-    """List last year's measures, and the help, cases and commitments of earlier years still open."""
+    """List last year's measures, and what earlier years left open of help, cases, promises."""
     year, open_ = last_year(call.session, call.process), carried_over(call.session, call.process)
     return {
         "items": year.measures,

@@ -1,7 +1,7 @@
 """Help, dispositions and commitments whose day is near or over (后续事项): letters, no content.
 
 Also after the branch has filed, and after the year is closed. Letters go to people as they are in
-post today (``docs/0030-follow-through-asks-who-is-there-today.md``). They never say whom it is
+post today (``docs/0029-follow-through-asks-who-is-there-today.md``). They never say whom it is
 about, what was found, or what was promised.
 """
 

@@ -33,8 +33,8 @@ def tell_leaders(
     """Queue a letter to secretary and deputy of each branch; without one, to the office.
 
     ``says`` gives further words of the letter, ``due`` binds it to the process's day. ``record`` is
-    of all processes, or by the process's id; ``edition`` grows if a record is told of again, default
-    is the process's round.
+    of all processes, or by the process's id; ``edition`` grows if a record is told of again, by
+    default it is the process's round.
     """
     by_id = {process.id: process for process in processes}
     today = local_day(now)

@@ -4,7 +4,7 @@ The plan: 不搞好人主义，不搞平衡照顾……真正评议出群众一�
 不走过场。
 
 The patterns: all alike, last year's names in turn, better than the ballot. A level below the ballot
-is none: with a quota of a quarter most members stand below theirs (docs/0031). No pattern says that
+is none: with a quota of a quarter most members stand below theirs (docs/0030). No pattern says that
 a rating is wrong: D4 asks the branch for one reason. The rows name nobody, since committee and
 office read them too; only secretary and deputy see which members are concerned.
 """

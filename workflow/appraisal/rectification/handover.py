@@ -3,7 +3,7 @@
 The plan: 党支部书记是党支部委员会整改第一责任人。
 
 One act gives them all to the present secretary. No stage closes it: a secretary who comes in spring
-takes over the measures of the winter (``docs/0030-follow-through-asks-who-is-there-today.md``).
+takes over the measures of the winter (``docs/0029-follow-through-asks-who-is-there-today.md``).
 """
 
 from __future__ import annotations

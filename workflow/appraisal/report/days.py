@@ -3,7 +3,7 @@
 The plan: 坚持实事求是，客观公正，严格程序。
 
 The year under review begins on its first of January; it is to end on the day by which the branch
-must file its form, a later one of its own included (docs/0032). What goes on after that by itself
+must file its form, a later one of its own included (docs/0031). What goes on after that by itself
 (help, steps of a case, progress of measures) is no evidence of the year and stands in no row.
 """
 

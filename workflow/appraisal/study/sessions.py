@@ -209,7 +209,7 @@ class StudySessions(Records[StudySession]):
             ]
 
     def stays_open(self, session: Session, process: Process, row: StudySession | None, sent: Sent) -> bool:
-        """Tell whether it reads nothing but titles that a 补充通知 added (0033)."""
+        """Tell whether it reads nothing but titles that a 补充通知 added (0032)."""
         titles = {*_plain(sent.get("titles", [])), *(row.titles if row is not None else ())}
         added = {title_key(title) for title in added_titles(session, process.cycle_id)}
         return bool(titles) and {title_key(title) for title in titles} <= added
@@ -341,7 +341,7 @@ def members_who_have_not_studied() -> Missing:
     required = _required_titles()
     added = exists().where(Amendment.cycle_id == Cycle.id, Amendment.required_reading.has_key(required.c.value)).correlate(Cycle, required)
     # The plan's own titles count as one, each added one as one more: a reason of before an
-    # amendment does not cover its titles (0033).
+    # amendment does not cover its titles (0032).
     unread = select(func.count(case((added, required.c.value), else_="").distinct())).where(~has_studied(required))
     return (
         missing(
