@@ -280,7 +280,17 @@ def test_the_quota_is_read_by_who_reads_the_branch_and_a_number_is_approved_by_t
     for who in branch.everybody:
         rated(house, branch, who, "excellent" if who in (branch.secretary, branch.deputy) else "qualified")
     path, secretary, office = f"{branch.path}/ratings/quota", house.as_(branch.secretary), house.as_("office")
-    rule = {"ratio": "1/4", "base": "rated", "base_count": 6, "rounding": "down", "allowed": 1, "excellent": 2, "over": 1}
+    rule = {
+        "ratio": "1/4",
+        "base": "rated",
+        "base_count": 6,
+        "rounding": "down",
+        "at_least_one": False,
+        "never": False,
+        "allowed": 1,
+        "excellent": 2,
+        "over": 1,
+    }
     assert secretary.get(path).body == {**rule, "approved": None}
     waiver = secretary.post(f"{branch.path}/waivers", {"requirement": "more_excellent_than_the_quota", "reason": "工作突出"})
     assert (waiver.status, waiver.body["needs_approval"], waiver.body["amount"]) == (201, True, 2)
