@@ -15,8 +15,8 @@ from structlog.testing import capture_logs
 
 from schedulers.worker import run_worker, tick
 from tests.support.builders import NOW, a_school, person
+from tests.support.letters.reminding import told_of
 from tests.support.mail_server import MailServer, free_port, mail_server
-from tests.support.reminding import told_of
 from workflow.foundation.database import engine_for, transaction
 from workflow.foundation.errors import SettingsInvalid
 from workflow.foundation.idempotency import KeptOutcome

@@ -63,16 +63,8 @@ def records(house: House, cast: Cast) -> dict[str, Any]:
 
     talk = made(secretary, f"{cast.path}/talks", {"held_on": "2024-12-19", "talker": cast.organiser, "partner": cast.member})
     measure = made(secretary, f"{cast.path}/measures", {"text": "完善制度", "owner": cast.member})
-    with transaction(house.engine, actor="cli") as session:
-        a_counted_ballot(session, process_of(session, 2024, cast.code))
-    with transaction(house.engine, actor="cli") as session:
-        assessment = an_assessment(session, cast.code)
-        a_duty_report(session, assessment)
-        facts(session, assessment)
-        a_proposal(session, assessment, result="qualified", reason=None)
-        waits = latest(session) or a_decision(session, assessment)
-        session.flush()
-        decision = waits.id
+    decision = a_decision_that_waits(house, cast)
+    punished = made(office, f"/people/{cast.newcomer}/punishments", {"kind": "warning", "on": "2024-12-19"})
     made(secretary, f"{cast.path}/ratings", {"staff_no": cast.member, "level": "qualified"})
     assert secretary.post(f"{cast.path}/ratings/{cast.member}/feedback", {"given_on": "2024-12-19", "way": "face"}).status == 200
     upload = office.http.post(
@@ -109,11 +101,26 @@ def records(house: House, cast: Cast) -> dict[str, Any]:
         "waivers": made(secretary, f"{cast.path}/waivers", {"requirement": "members_who_have_not_studied", "reason": "外出"}),
         "token_id": made(administrator, "/tokens", {"staff_no": cast.member, "name": "程序"}),
         "appointment_id": office.get("/appointments").body["items"][0]["id"],
+        "punishment_id": punished,
         "import_id": int(upload.get_json()["id"]),
         "substitute_id": made(secretary, "/substitutes", {"substitute": cast.newcomer, "starts_on": "2025-06-01", "ends_on": "2025-06-07"}),
         "invitation_code": an_invitation(house, cast.member),
         "decision_id": decision,
     }
+
+
+def a_decision_that_waits(house: House, cast: Cast) -> int:
+    """Enter the decision on a branch that was rated and proposed; give its number."""
+    with transaction(house.engine, actor="cli") as session:
+        a_counted_ballot(session, process_of(session, 2024, cast.code))
+    with transaction(house.engine, actor="cli") as session:
+        assessment = an_assessment(session, cast.code)
+        a_duty_report(session, assessment)
+        facts(session, assessment)
+        a_proposal(session, assessment, result="qualified", reason=None)
+        waits = latest(session) or a_decision(session, assessment)
+        session.flush()
+        return waits.id
 
 
 def a_step_of(secretary: Client, cast: Cast, case: int) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, literal, select
+from sqlalchemy import ColumnElement, and_, func, literal, or_, select
 from sqlalchemy.orm import Session, aliased, contains_eager
 
 from workflow.appraisal.meetings.meetings import Meeting
@@ -116,9 +116,11 @@ def _beside_their_own_year(session: Session, process_ids: Sequence[int]) -> Sequ
 
 
 def _has_groups() -> ColumnElement[bool]:
-    """Ask whether a branch has party groups: somebody on its roll leads one."""
-    leads = (Participant.process_id == Process.id, Participant.post == Post.GROUP_LEADER, Participant.left_on.is_(None))
-    return select(Participant.person_id).where(*leads).correlate(Process).exists()
+    """Ask whether a branch has party groups: somebody on its roll is in one, or leads one."""
+    grouped = or_(Participant.party_group.is_not(None), Participant.post == Post.GROUP_LEADER)
+    return (
+        select(Participant.person_id).where(Participant.process_id == Process.id, Participant.left_on.is_(None), grouped).correlate(Process).exists()
+    )
 
 
 def _of_the_same_year(assessed: Any, appraised: Any) -> ColumnElement[bool]:

@@ -12,8 +12,8 @@ from sqlalchemy import Engine, text
 import migrations
 from schedulers.delivery import deliver
 from tests.support.builders import NOW, a_school
+from tests.support.letters.reminding import BASE, told_of
 from tests.support.mail_server import MailServer, mail_server
-from tests.support.reminding import BASE, told_of
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import LetterState
 from workflow.reminders.writing import Reminders

@@ -12,11 +12,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 import workflow.mail
-from tests.support.aftercare_told import AFTERCARE
 from tests.support.builders import NOW, STAFF_NO, a_school
-from tests.support.letters_told import CASES as OF_STAGES
-from tests.support.letters_told import HERE, OF_SCHOOL, THERE, Told
-from tests.support.reminding import BASE, at
+from tests.support.letters.aftercare_told import AFTERCARE
+from tests.support.letters.reminding import BASE, at
+from tests.support.letters.told import CASES as OF_STAGES
+from tests.support.letters.told import HERE, OF_SCHOOL, THERE, Told
 from workflow.foundation.vocabulary import Level
 from workflow.mail import letters, links
 from workflow.mail.letters import REMINDERS, Rendered
@@ -49,7 +49,7 @@ TEMPLATES = {
     "waiver_decided",
     "year_published",
 }
-"""Templates of letters: a new one needs its case in ``letters_told`` or ``aftercare_told``."""
+"""Templates of letters: a new one needs its case in ``tests.support.letters``."""
 
 
 DERIVED = tuple(kind for source in SOURCES for kind in source.kinds)

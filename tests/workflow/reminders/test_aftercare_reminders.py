@@ -11,10 +11,10 @@ import pytest
 from sqlalchemy.orm import Session
 
 from tests.support.builders import NOW, STAFF_NO, a_school, caller
+from tests.support.letters.reminding import BASE, at
 from tests.support.records.evidence import leaves, stand_at
 from tests.support.records.rating import a_case, a_help_plan, a_step, steps_up_to
 from tests.support.records.rectification import a_commitment, a_measure, keeping, secretary_resigns
-from tests.support.reminding import BASE, at
 from workflow.appraisal.rating.aftercare import Disposition, Step
 from workflow.appraisal.rating.aftercare_help import end_help, record_review
 from workflow.appraisal.rating.aftercare_procedure import end_case

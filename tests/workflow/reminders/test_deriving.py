@@ -20,10 +20,10 @@ from structlog.testing import capture_logs
 
 from schedulers.delivery import deliver
 from tests.support.builders import a_school
+from tests.support.letters.reminding import BASE, at, told_of
 from tests.support.mail_server import MailServer, mail_server
 from tests.support.records.evidence import a_follow_up, stand_at, statements
 from tests.support.records.rectification import a_measure
-from tests.support.reminding import BASE, at, told_of
 from tests.support.situations import a_talk
 from workflow import reminders
 from workflow.foundation.database import transaction

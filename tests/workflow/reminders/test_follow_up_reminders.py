@@ -10,8 +10,8 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from tests.support.builders import NOW, caller
+from tests.support.letters.reminding import BASE, at, queue, send, told_of
 from tests.support.records.evidence import a_follow_up
-from tests.support.reminding import BASE, at, queue, send, told_of
 from tests.support.situations import a_talk
 from workflow.appraisal.talks.follow_ups import finish_follow_up
 from workflow.foundation.vocabulary import LetterState

@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy.orm import Session
 
 from tests.support.builders import NOW, a_school, caller
+from tests.support.letters.reminding import BASE, at, queue, send, told_of
 from tests.support.records.evidence import leaves, stand_at
 from tests.support.records.rectification import a_measure, a_problem, progress
-from tests.support.reminding import BASE, at, queue, send, told_of
 from workflow.appraisal.ledger import Measure
 from workflow.appraisal.rectification.measures import MEASURES
 from workflow.foundation.calendar import set_day

@@ -12,9 +12,9 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from tests.support.builders import DEADLINES, NOW, a_branch, a_school, caller
+from tests.support.letters.reminding import BASE, at, duties, queue, send, told_of
 from tests.support.records.assessment import a_duty_report, an_assessment, arranged
 from tests.support.records.evidence import stand_at, statements
-from tests.support.reminding import BASE, at, duties, queue, send, told_of
 from workflow.foundation.vocabulary import LetterState, Role, Stage
 from workflow.machine.rolls import rolls_follow
 from workflow.people.access import Scope

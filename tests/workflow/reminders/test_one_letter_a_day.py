@@ -10,8 +10,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tests.support.builders import NOW, a_school, caller
+from tests.support.letters.reminding import BASE, LEADERS, at, due, queue, send, talk, told_of
 from tests.support.records.rectification import a_measure, progress
-from tests.support.reminding import BASE, LEADERS, at, due, queue, send, talk, told_of
 from workflow.foundation.calendar import set_day
 from workflow.foundation.vocabulary import LetterState, MeasureState, Stage, Trigger
 from workflow.machine.process import move

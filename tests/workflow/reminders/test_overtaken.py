@@ -10,10 +10,10 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from tests.support.builders import NOW, STAFF_NO, a_school, caller, person
-from tests.support.letters_told import DECISION
+from tests.support.letters.reminding import BASE, at, send
+from tests.support.letters.told import DECISION
 from tests.support.records.assessment import an_assessment
 from tests.support.records.evidence import stand_at
-from tests.support.reminding import BASE, at, send
 from workflow.foundation.vocabulary import LetterState, Stage, Trigger
 from workflow.machine.committee import enter, make_final, publish_decision
 from workflow.machine.process import move

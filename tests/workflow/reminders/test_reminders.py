@@ -11,8 +11,8 @@ from sqlalchemy import Engine, func, select, update
 from sqlalchemy.orm import Session
 
 from tests.support.builders import NOW, a_school, caller, person
+from tests.support.letters.reminding import BASE, LEADERS, NO_OVERRIDES, at, due, duties, kinds, queue, send, talk, told_of
 from tests.support.records.evidence import many_branches
-from tests.support.reminding import BASE, LEADERS, NO_OVERRIDES, at, due, duties, kinds, queue, send, talk, told_of
 from workflow.foundation.calendar import set_day
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import LetterState, Post, Stage

@@ -7,9 +7,9 @@ from datetime import date, datetime, timedelta
 import pytest
 from sqlalchemy.orm import Session
 
+from tests.support.letters.reminding import BASE, at
 from tests.support.records.assessment import an_assessment
 from tests.support.records.evidence import stand_at
-from tests.support.reminding import BASE, at
 from workflow.foundation.calendar import set_day
 from workflow.foundation.vocabulary import Stage
 from workflow.readings.progress import overview

@@ -13,12 +13,12 @@ import pytest
 from sqlalchemy.orm import Session
 
 from tests.support.builders import DEADLINES, NOW, TODAY, a_branch, an_office, caller, person, the_plan
+from tests.support.letters.reminding import BASE, at
 from tests.support.records.assessment import a_duty_report
 from tests.support.records.assessment_summary import checked_facts
 from tests.support.records.evidence import stand_at
 from tests.support.records.rating import a_case, a_counted_ballot, a_rating, steps_up_to
 from tests.support.records.self_review import ANSWERED, a_meeting, a_self_review
-from tests.support.reminding import BASE, at
 from tests.support.rosters import RosterBranch, a_workbook, committee_rows, member_rows
 from tests.support.servers import settings_of_tests
 from tests.support.situations import a_study

@@ -1,6 +1,6 @@
 """Letters on help, dispositions and commitments in a situation of two branches (后续事项).
 
-Each case is read by the tests of what letters say, beside those of ``letters_told``.
+Each case is read by the tests of what letters say, beside those of ``told``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from datetime import date
 from sqlalchemy.orm import Session
 
 from tests.support.builders import STAFF_NO
-from tests.support.letters_told import HERE, LINK_HERE, LINK_THERE, THERE, Case, Told
+from tests.support.letters.told import HERE, LINK_HERE, LINK_THERE, THERE, Case, Told
 from tests.support.records.evidence import stand_at
 from tests.support.records.rating import a_case, a_help_plan, steps_up_to
 from tests.support.records.rectification import a_commitment

@@ -12,10 +12,10 @@ from datetime import date
 from sqlalchemy.orm import Session
 
 from tests.support.builders import DEADLINES, NOW, STAFF_NO, TODAY, caller
+from tests.support.letters.reminding import BASE
 from tests.support.records.assessment import an_assessment
 from tests.support.records.evidence import stand_at
 from tests.support.records.rectification import a_measure
-from tests.support.reminding import BASE
 from tests.support.situations import a_talk
 from workflow.appraisal.talks.follow_ups import record_follow_up
 from workflow.foundation.vocabulary import Stage, Trigger
