@@ -214,7 +214,7 @@ def has_passed(day: date | None, now: datetime) -> bool:
 def past_due_ok() -> Truth:
     """Make the field by which a sender says that a day that is over is meant."""
     zh, en = "期限写成已经过去的日子时，填 true 表示确实如此", "true if a day that is over is meant"
-    return Truth(**about("期限已过也照办", "past due ok", zh, en, example=False))
+    return Truth(load_only=True, **about("期限已过也照办", "past due ok", zh, en, example=False))
 
 
 def must_lie_ahead(days: Mapping[str, date | None], sent: Sent, now: datetime) -> None:
