@@ -68,7 +68,7 @@ def run_demo(
                 pass
     accounts = demo_school.issue_accounts(engine, now=now)
     _write_whole(accounts_file, json.dumps([asdict(each) for each in accounts], ensure_ascii=False, indent=1))
-    click.echo(say(_welcome(settings, accounts, accounts_file)))
+    click.echo(say(_welcome(settings, accounts, accounts_file, demo_school.year_of(engine))))
     stop = threading.Event()
     worker = threading.Thread(target=run_worker, args=(engine, settings, stop), name="worker")
     worker.start()
@@ -88,12 +88,12 @@ def _write_whole(path: Path, text: str) -> None:
     fresh.replace(path)
 
 
-def _welcome(settings: Settings, accounts: list[demo_school.DemoAccount], accounts_file: Path) -> Words:
+def _welcome(settings: Settings, accounts: list[demo_school.DemoAccount], accounts_file: Path, year: int) -> Words:
     base, first = settings.base_url, demo_school.FIRST
     mails = settings.data_dir / "mail"
     rows = [(f"  {each.role:<17} {each.staff_no:<10} {each.branch or '-':<6} {each.name}", each.post) for each in accounts]
     token = next(each.token for each in accounts if each.role is Role.SECRETARY and each.branch == first)
-    curl = f'  curl -s -H "Authorization: Bearer $TOKEN" {base}/api/v1/cycles/{demo_school.YEAR}/branches/{first}/next'
+    curl = f'  curl -s -H "Authorization: Bearer $TOKEN" {base}/api/v1/cycles/{year}/branches/{first}/next'
     zh = (
         f"\n服务地址   {base}（接口文档 {base}/docs）",
         f"账号文件   {accounts_file}（口令都是 {demo_school.PASSWORD}，令牌在文件里）",

@@ -248,7 +248,7 @@ def test_a_port_that_is_taken_is_named_in_both_languages() -> None:
 
 def test_the_demo_welcomes_in_both_languages(tmp_path: Path) -> None:
     account = DemoAccount(Role.SECRETARY, "0101001", "Peng", FIRST, Post.SECRETARY, PASSWORD, "zb_token")
-    told = _welcome(read_settings({}, base_url="http://127.0.0.1:8000", data_dir=tmp_path), [account], tmp_path / "accounts.json")
+    told = _welcome(read_settings({}, base_url="http://127.0.0.1:8000", data_dir=tmp_path), [account], tmp_path / "accounts.json", 2024)
     assert CHINESE.search(told.en) is None
     assert "Peng (secretary)" in told.en
     assert "Peng（书记）" in told.zh

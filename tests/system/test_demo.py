@@ -91,11 +91,11 @@ def tour(project: Path) -> str:
 def test_the_demo_shows_every_stage_and_the_readmes_tour_walks_it(project: Path, tmp_path: Path, port: int) -> None:
     with demo(project, tmp_path, port) as process:
         token = office_token(tmp_path)
-        progress = get(port, "/cycles/2024/progress", token)
+        progress = get(port, f"/cycles/{year_of(port, tmp_path)}/progress", token)
         assert all(count > 0 for count in progress["by_stage"].values())
         assert progress["returned"] == 1
         secretaries = {each["branch"] for each in accounts(tmp_path) if each["role"] == "secretary"}
-        assert secretaries == {row["branch"]["code"] for row in get(port, "/cycles/2024/branches", token)["items"]}
+        assert secretaries == {row["branch"]["code"] for row in get(port, f"/cycles/{year_of(port, tmp_path)}/branches", token)["items"]}
 
         walked = subprocess.run(
             ["bash", "-e", "-c", tour(project)],
@@ -125,6 +125,12 @@ def test_the_demo_shows_every_stage_and_the_readmes_tour_walks_it(project: Path,
     assert postgres_of(tmp_path) == []
 
 
+def year_of(port: int, folder: Path) -> int:
+    """Find the year of the demo: that of the season around its first start."""
+    [cycle] = get(port, "/cycles", office_token(folder))["items"]
+    return int(cycle["year"])
+
+
 def must_show(project: Path, printed: str) -> None:
     """Compare what the demo printed with the sample in the README, line by line.
 
@@ -139,12 +145,12 @@ def must_show(project: Path, printed: str) -> None:
 
 def test_a_demo_killed_with_9_starts_again_with_its_data_and_leaves_nothing(project: Path, tmp_path: Path, port: int) -> None:
     with demo(project, tmp_path, port) as process:
-        before = get(port, "/cycles/2024/branches", office_token(tmp_path))
+        before = get(port, f"/cycles/{year_of(port, tmp_path)}/branches", office_token(tmp_path))
         first = office_token(tmp_path)
         process.kill()
         process.wait()
     with demo(project, tmp_path, port) as process:
-        assert get(port, "/cycles/2024/branches", office_token(tmp_path)) == before
+        assert get(port, f"/cycles/{year_of(port, tmp_path)}/branches", office_token(tmp_path)) == before
         assert office_token(tmp_path) != first
         with pytest.raises(httpx.HTTPStatusError, match="401"):
             get(port, "/me", first)
@@ -156,9 +162,9 @@ def test_a_demo_killed_with_9_starts_again_with_its_data_and_leaves_nothing(proj
 def test_the_demo_collects_for_the_assessment_too(project: Path, tmp_path: Path, port: int) -> None:
     with demo(project, tmp_path, port):
         office = office_token(tmp_path)
-        modes = [row["mode"] for row in get(port, "/cycles/2024/assessments", office)["items"]]
+        modes = [row["mode"] for row in get(port, f"/cycles/{year_of(port, tmp_path)}/assessments", office)["items"]]
         assert set(modes) == {None, "on_site", "written"}
-        whole, begun = (get(port, f"/cycles/2024/assessments/{code}/summary", office) for code in ("D0202", "D0101"))
+        whole, begun = (get(port, f"/cycles/{year_of(port, tmp_path)}/assessments/{code}/summary", office) for code in ("D0202", "D0101"))
         assert whole["missing"] == []
         assert {"duty_report", "report_mode", "main_work"} <= {row["id"] for row in begun["missing"]}
 

@@ -1,7 +1,7 @@
 """The demo school (示范学校): twelve invented branches, one or more in every stage.
 
-They are made by the same verbs as a real one. The year is 2024 with the plan's own day, 2025-01-26;
-a few branches have later days near the day of the demo, so that their letters are due.
+They are made by the same verbs as a real one. The year is the season around the first start: days
+are those of the script, moved. A few branches have later days, so that their letters are due.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ from sqlalchemy import Engine, select, update
 from sqlalchemy.orm import Session, joinedload
 
 from workflow.demo.assessment import begin_assessment
-from workflow.demo.year import Year, at
+from workflow.demo.season import REPORTED_BY, SCRIPTED_YEAR, Season
+from workflow.demo.year import Year
 from workflow.foundation.database import act_as, transaction
 from workflow.foundation.vocabulary import (
     MAIN,
     SCHOOL_ROLES,
     WORKING_STAGES,
+    CycleStatus,
     Post,
     Role,
     Stage,
@@ -47,14 +49,13 @@ ACTOR = "cli"
 # Everybody's, and printed at the start: a demo has no secrets.
 PASSWORD = "zhibu-demo-2024"  # noqa: S105
 TOKEN_NAME = "演示"  # noqa: S105
-YEAR = 2024
 DEADLINES = {
     Stage.STUDY: date(2024, 12, 20),
     Stage.TALKS: date(2024, 12, 31),
     Stage.SELF_REVIEW: date(2025, 1, 10),
     Stage.RATING: date(2025, 1, 15),
     Stage.RECTIFICATION: date(2025, 1, 22),
-    Stage.REPORT: date(2025, 1, 26),
+    Stage.REPORT: REPORTED_BY,
 }
 FIRST = "D0101"
 """The branch of the tour: in its talks, with a few members still to be talked with."""
@@ -79,13 +80,13 @@ class Sketch:
 SKETCHES = (
     Sketch(FIRST, "物理学院教工第一党支部", "物理学院党委", 22, Stage.TALKS, due_in=3),
     Sketch("D0102", "物理学院研究生党支部", "物理学院党委", 30, Stage.STUDY, due_in=7),
-    Sketch("D0103", "物理学院本科生党支部", "物理学院党委", 50, Stage.SELF_REVIEW),
+    Sketch("D0103", "物理学院本科生党支部", "物理学院党委", 50, Stage.SELF_REVIEW, due_in=0),
     Sketch("D0201", "化学学院教工党支部", "化学学院党委", 7, Stage.STUDY),
     Sketch("D0202", "化学学院离退休党支部", "化学学院党委", 3, Stage.ACCEPTED),
     Sketch("D0301", "数学学院教工党支部", "数学学院党委", 24, Stage.RATING),
     Sketch("D0302", "数学学院学生党支部", "数学学院党委", 18, Stage.RECTIFICATION),
     Sketch("D0401", "图书馆党支部", "机关党委", 6, Stage.TALKS, due_in=1),
-    Sketch("D0402", "后勤集团党支部", "机关党委", 12, Stage.REPORT, due_in=0),
+    Sketch("D0402", "后勤集团党支部", "机关党委", 12, Stage.REPORT),
     Sketch("D0403", "机关第一党支部", "机关党委", 15, Stage.FILED),
     Sketch("D0404", "机关第二党支部", "机关党委", 9, Stage.TALKS, returned=True),
     Sketch("D0501", "附属医院党支部", "附属医院党委", 26, Stage.SELF_REVIEW),
@@ -112,29 +113,32 @@ def build(engine: Engine, *, now: datetime, base_url: str) -> Iterator[str]:
 
     All of it or nothing: one transaction.
     """
+    season = Season.around(now)
     with transaction(engine, actor=ACTOR) as session:
         for role in SCHOOL_ROLES:
             staff_no, name = _OFFICERS[role]
-            create_officer(session, staff_no=staff_no, name=name, role=role, now=at(date(2024, 11, 1)), email=f"{staff_no}@zhibu.example")
+            create_officer(session, staff_no=staff_no, name=name, role=role, now=season.at(date(2024, 11, 1)), email=f"{staff_no}@zhibu.example")
         reading = Reading(_roster(), ())
-        begun = at(date(2024, 11, 20))
+        begun = season.at(date(2024, 11, 20))
         apply_import(session, preview_import(session, reading, file_name="演示名册.xlsx", by=ACTOR, now=begun), by=ACTOR, now=begun)
         yield "名册"
-        name, text = find_plan(str(YEAR), None)
-        cycle = open_cycle(session, read_plan(text, CLAUSES, name=name), DEADLINES, now=at(date(2024, 12, 2)))
-        publish(session, cycle, now=at(date(2024, 12, 2)))
+        name, text = find_plan(str(SCRIPTED_YEAR), None)
+        opened = season.at(date(2024, 12, 2))
+        days = {stage: season.day(day) for stage, day in DEADLINES.items()}
+        cycle = open_cycle(session, season.plan(read_plan(text, CLAUSES, name=name)), days, now=opened)
+        publish(session, cycle, now=opened)
         yield "年度"
-        office = caller_for(session, _OFFICERS[Role.OFFICE][0], date(2024, 12, 2))
+        office = caller_for(session, _OFFICERS[Role.OFFICE][0], season.day(date(2024, 12, 2)))
         for sketch in SKETCHES:
-            _walk(session, sketch, office, now, base_url)
+            _walk(session, sketch, office, season, now, base_url)
             yield sketch.name
-        begin_assessment(session, cycle, office)
+        begin_assessment(session, cycle, office, season)
         act_as(session, actor=ACTOR)
         yield "党委考核"
 
 
 def _roster() -> Roster:
-    random = Random(YEAR)  # noqa: S311  (the same people at every start)
+    random = Random(SCRIPTED_YEAR)  # noqa: S311  (the same people at every start)
     branches, members, used = [], [], set()
     units = list(dict.fromkeys(sketch.unit for sketch in SKETCHES))
     for sketch in SKETCHES:
@@ -158,7 +162,7 @@ def _roster() -> Roster:
                     email=None if number == 7 else f"{sketch.code[1:]}{number + 1:03}@zhibu.example",
                 )
             )
-    return Roster(tuple(branches), tuple(members))
+    return Roster(tuple(branches), tuple(members), told=("email",))
 
 
 def _names(random: Random) -> Iterator[str]:
@@ -174,13 +178,13 @@ def _post(number: int, committee: int) -> tuple[Post | None, str | None]:
     return {"书记": Post.SECRETARY, "副书记": Post.DEPUTY}.get(title, Post.COMMITTEE_MEMBER), title
 
 
-def _walk(session: Session, sketch: Sketch, office: Caller, now: datetime, base_url: str) -> None:
+def _walk(session: Session, sketch: Sketch, office: Caller, season: Season, now: datetime, base_url: str) -> None:
     """Record the work of a branch in each stage, and move it to its last one."""
-    process = process_of(session, YEAR, sketch.code, lock=Lock.MOVE)
+    process = process_of(session, season.year, sketch.code, lock=Lock.MOVE)
     people = roll(session, process.id)
     first = next(each for each in people if each.post is Post.SECRETARY)
-    secretary = caller_for(session, first.staff_no, date(2024, 12, 2))
-    year = Year(session, process, people, first, office)
+    secretary = caller_for(session, first.staff_no, season.day(date(2024, 12, 2)))
+    year = Year(session, process, people, first, office, season)
     goal = Stage.FILED if sketch.returned else sketch.stage
 
     def moved(trigger: Trigger, by: Caller, at: datetime, **what: object) -> None:
@@ -192,8 +196,8 @@ def _walk(session: Session, sketch: Sketch, office: Caller, now: datetime, base_
         if process.stage in WORKING_STAGES[MAIN]:
             year.record(process.stage, whole=True)
         trigger = {Stage.REPORT: Trigger.FILE, Stage.FILED: Trigger.ACCEPT}.get(process.stage, Trigger.ADVANCE)
-        moved(trigger, office if trigger is Trigger.ACCEPT else secretary, at(day, 21))
-        day += timedelta(days=5)
+        moved(trigger, office if trigger is Trigger.ACCEPT else secretary, season.at(day, 21))
+        day += timedelta(days=4)
     if goal in WORKING_STAGES[MAIN]:
         year.record(goal, whole=False)
     if sketch.returned:
@@ -203,6 +207,13 @@ def _walk(session: Session, sketch: Sketch, office: Caller, now: datetime, base_
         due_on = local_day(now) + timedelta(days=sketch.due_in)
         extend(session, process, stage=sketch.stage, due_on=due_on, reason="支部委员出差，经请示同意延期", by=office.staff_no, now=now)
     act_as(session, actor=ACTOR)
+
+
+def year_of(engine: Engine) -> int:
+    """Return the published year of the demo, else its newest."""
+    with transaction(engine, actor=None) as session:
+        newest = select(Cycle.year).order_by((Cycle.status == CycleStatus.PUBLISHED).desc(), Cycle.year.desc())
+        return session.scalars(newest.limit(1)).one()
 
 
 # ── who may sign in ───────────────────────────────────────────────────────────────────────────────────────────────────

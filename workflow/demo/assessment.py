@@ -18,7 +18,7 @@ from workflow.assessment.arrangement import arrange
 from workflow.assessment.attendance import SHEET, apply_attendance, preview_attendance
 from workflow.assessment.duty_reports import DUTY_REPORT, SECTIONS
 from workflow.assessment.facts import FACTS, check_facts
-from workflow.demo.year import at
+from workflow.demo.season import Season
 from workflow.foundation.database import act_as
 from workflow.foundation.vocabulary import Presence, ReportMode
 from workflow.people.access import Caller
@@ -46,23 +46,23 @@ _DONE = (
 )
 
 
-def begin_assessment(session: Session, cycle: Cycle, office: Caller) -> None:
+def begin_assessment(session: Session, cycle: Cycle, office: Caller, season: Season) -> None:
     """Record modes and sessions, the year's activities with attendance, and some reports."""
     act_as(session, actor=office.staff_no)
     of_year = processes_of(session, cycle, KIND.kind, lock=Lock.MOVE)
     by_code = {process.branch.code: process for process in of_year}
     for number, code in enumerate(ON_SITE, 1):
-        place = {"held_on": date(2025, 1, 14), "place": "行政楼第一会议室", "order": number}
+        place = {"held_on": season.day(date(2025, 1, 14)), "place": "行政楼第一会议室", "order": number}
         arrange(session, by_code[code], {"mode": ReportMode.ON_SITE, "on_site": place}, seen=by_code[code].version)
     for code in IN_WRITING:
         arrange(session, by_code[code], {"mode": ReportMode.WRITTEN}, seen=by_code[code].version)
     people = [(process, row) for process in of_year for row in roll(session, process.id)]
     for number, (kind, name, day) in enumerate(ACTIVITIES):
-        activity = record_activity(session, cycle, {"kind": kind, "name": name, "held_on": day}, by=office, now=at(BEGUN))
-        sheet = preview_attendance(session, cycle, activity, _sheet(people, number), file_name=f"{name}.xlsx", by=office, now=at(BEGUN))
-        apply_attendance(session, cycle, activity, sheet, by=office, now=at(BEGUN))
+        activity = record_activity(session, cycle, {"kind": kind, "name": name, "held_on": season.day(day)}, by=office, now=season.at(BEGUN))
+        sheet = preview_attendance(session, cycle, activity, _sheet(people, number), file_name=f"{name}.xlsx", by=office, now=season.at(BEGUN))
+        apply_attendance(session, cycle, activity, sheet, by=office, now=season.at(BEGUN))
     for code in (*SUBMITTED, DRAFT):
-        _reports(session, by_code[code], office, at(REPORTED), submitted=code != DRAFT)
+        _reports(session, by_code[code], office, season.at(REPORTED), submitted=code != DRAFT)
 
 
 def _sheet(people: Sequence[tuple[Process, Participant]], activity: int) -> bytes:
@@ -74,7 +74,7 @@ def _sheet(people: Sequence[tuple[Process, Participant]], activity: int) -> byte
     page.append(["学工号", "姓名", "所在党支部", "出勤情况"])
     for number, (process, row) in enumerate(people, activity):
         presence = Presence.ABSENT if number % 23 == 0 else Presence.ON_LEAVE if number % 13 == 0 else Presence.PRESENT
-        page.append([row.staff_no, row.name, process.branch.name, presence.zh])
+        page.append([row.staff_no, row.name, process.branch_name, presence.zh])
     content = BytesIO()
     book.save(content)
     return content.getvalue()

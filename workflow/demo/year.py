@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -27,10 +27,10 @@ from workflow.appraisal.self_review.self_reviews import ASPECTS, SELF_REVIEWS
 from workflow.appraisal.study.sessions import SESSIONS
 from workflow.appraisal.talks.follow_ups import record_follow_up
 from workflow.appraisal.talks.talks import TALKS
+from workflow.demo.season import Season
 from workflow.foundation.database import act_as
 from workflow.foundation.vocabulary import (
     ABSTAIN,
-    SCHOOL_ZONE,
     FeedbackWay,
     Level,
     MeasureState,
@@ -82,6 +82,7 @@ class Year:
     people: Sequence[Participant]
     secretary: Participant
     office: Caller
+    season: Season
 
     @property
     def leaders(self) -> list[Participant]:
@@ -101,25 +102,24 @@ class Year:
         return may[-2:]
 
     def acts(self, who: Participant | Caller, day: date, hour: int = 17) -> dict[str, Any]:
-        """Return ``by`` and ``now`` for an act of this person, and name them to the history."""
-        by = who if isinstance(who, Caller) else caller_for(self.session, who.staff_no, day)
+        """Return ``by`` and ``now`` for an act of this person on a day of the script.
+
+        Names them to the history.
+        """
+        by = who if isinstance(who, Caller) else caller_for(self.session, who.staff_no, self.season.day(day))
         act_as(self.session, actor=by.staff_no)
-        return {"by": by, "now": at(day, hour)}
+        return {"by": by, "now": self.season.at(day, hour)}
 
     def record(self, stage: Stage, *, whole: bool) -> None:
         """Make the branch's records of a stage: all, or so few that something is left to do."""
         _RECORDS[stage](self, whole)
 
 
-def at(day: date, hour: int = 10) -> datetime:
-    return datetime.combine(day, time(hour), SCHOOL_ZONE).astimezone(UTC)
-
-
 def _study(year: Year, whole: bool) -> None:
     if not whole:
         return
     body = {
-        "held_on": STUDIED,
+        "held_on": year.season.day(STUDIED),
         "form": "集中领学、交流研讨",
         "titles": [str(title) for title in year.process.cycle.plan["rules"]["required_reading"]],
         "present": [each.staff_no for each in year.people],
@@ -136,7 +136,7 @@ def _talks(year: Year, whole: bool) -> None:
         focus = number == len(pairs) - 1 or partner is (others[0] if others else None)
         day = TALKED + timedelta(days=number % 4)
         body = {
-            "held_on": day,
+            "held_on": year.season.day(day),
             "talker": talker.staff_no,
             "partner": partner.staff_no,
             "way": TalkWay.FACE,
@@ -153,7 +153,7 @@ def _talks(year: Year, whole: bool) -> None:
         acts = year.acts(talker, day, 18)
         talk = TALKS.record(year.session, year.process, body, **acts)
         if focus and talker is year.secretary:
-            follow_up = {"due_on": day + timedelta(days=30), "what": "再谈一次，了解适应情况"}
+            follow_up = {"due_on": year.season.day(day + timedelta(days=30)), "what": "再谈一次，了解适应情况"}
             record_follow_up(year.session, year.process, talk, follow_up, **acts)
 
 
@@ -218,7 +218,7 @@ def _meeting(year: Year, purpose: MeetingPurpose, day: date, **fields: Any) -> N
     body = {
         "purpose": purpose,
         "form": MeetingForm.GENERAL,
-        "held_on": day,
+        "held_on": year.season.day(day),
         "place": "党员活动室",
         "chair": year.secretary.staff_no,
         "recorder": year.recorder.staff_no,
@@ -239,14 +239,14 @@ def _rating(year: Year, whole: bool) -> None:
         opinion = f"{names[staff_no].name}同志{_pick(_STRONG, number)}，{_pick(_DONE, number)}；{_pick(_WEAK, number // 2)}。"
         row = RATINGS.record(year.session, year.process, {"staff_no": staff_no, "level": levels[staff_no], "opinion": opinion}, **acts)
         if whole:
-            told = {"given_on": DECIDED, "way": FeedbackWay.FACE if number % 4 else FeedbackWay.WRITTEN}
+            told = {"given_on": year.season.day(DECIDED), "way": FeedbackWay.FACE if number % 4 else FeedbackWay.WRITTEN}
             give_feedback(year.session, year.process, row, told, **year.acts(year.secretary, DECIDED))
         if levels[staff_no] is Level.BASIC:
             plan = {
                 "staff_no": staff_no,
                 "helper": year.secretary.staff_no,
                 "first_step": "每月谈心一次，安排一项具体任务",
-                "review_on": date(2025, 3, 31),
+                "review_on": year.season.day(date(2025, 3, 31)),
             }
             HELP_PLANS.record(year.session, year.process, plan, **acts)
         if whole and number % 3:
@@ -270,16 +270,22 @@ def _rectification(year: Year, whole: bool) -> None:
     for number, found in enumerate(_PROBLEMS):
         problem = PROBLEMS.record(year.session, year.process, {"source": found["source"], "whose": "committee", "text": found["text"]}, **acts)
         owner = year.leaders[number % len(year.leaders)]
-        body = {"problems": [problem.id], "text": found["measure"], "owner": owner.staff_no, "due_on": date(2025, 3 + number, 28)}
+        body = {"problems": [problem.id], "text": found["measure"], "owner": owner.staff_no, "due_on": year.season.day(date(2025, 3 + number, 28))}
         measures.append(MEASURES.record(year.session, year.process, body, **acts))
     for number, person in enumerate(year.people if whole else year.people[: len(year.people) // 2]):
-        text = {"staff_no": person.staff_no, "problem": _pick(_WEAK, number), "text": _pick(_BETTER, number), "due_on": date(2025, 6, 30)}
+        text = {
+            "staff_no": person.staff_no,
+            "problem": _pick(_WEAK, number),
+            "text": _pick(_BETTER, number),
+            "due_on": year.season.day(date(2025, 6, 30)),
+        }
         COMMITMENTS.record(year.session, year.process, text, **year.acts(person, MENDED))
     if not whole:
         return
     acts = year.acts(year.secretary, MENDED + timedelta(days=1))
-    PUBLICATIONS.record(year.session, year.process, {"place": "学院公示栏", "from_on": MENDED, "to_on": MENDED + timedelta(days=7)}, **acts)
-    filing = FILINGS.record(year.session, year.process, {"sent_to": year.process.branch.unit_name, "sent_on": MENDED}, **acts)
+    first, last = (year.season.day(MENDED + timedelta(days=days)) for days in (0, 7))
+    PUBLICATIONS.record(year.session, year.process, {"place": "学院公示栏", "from_on": first, "to_on": last}, **acts)
+    filing = FILINGS.record(year.session, year.process, {"sent_to": year.process.branch.unit_name, "sent_on": year.season.day(MENDED)}, **acts)
     record_progress(year.session, year.process, measures[0], {"state": MeasureState.DOING, "evidence": "已拟定两次主题党日的方案"}, **acts)
     record_comment(year.session, year.process, measures[1], {"text": "请把清单公布出来"}, **year.acts(year.people[-1], MENDED + timedelta(days=2)))
     by, now = year.acts(year.office, MENDED + timedelta(days=3)).values()
