@@ -64,7 +64,7 @@ def records(house: House, cast: Cast) -> dict[str, Any]:
     talk = made(secretary, f"{cast.path}/talks", {"held_on": "2024-12-19", "talker": cast.organiser, "partner": cast.member})
     measure = made(secretary, f"{cast.path}/measures", {"text": "完善制度", "owner": cast.member})
     decision = a_decision_that_waits(house, cast)
-    punished = made(office, f"/people/{cast.newcomer}/punishments", {"kind": "warning", "on": "2024-12-19"})
+    punished = made(office, f"/people/{cast.member}/punishments", {"kind": "warning", "on": "2024-12-19"})
     made(secretary, f"{cast.path}/ratings", {"staff_no": cast.member, "level": "qualified"})
     assert secretary.post(f"{cast.path}/ratings/{cast.member}/feedback", {"given_on": "2024-12-19", "way": "face"}).status == 200
     upload = office.http.post(

@@ -80,6 +80,13 @@ TRIED: Mapping[str, Mapping[str, Example]] = {
     },
     "record_tally": {"committee": (Words("对支委会", "on the committee"), _TALLY)},
     "amend_tally": {"committee": (Words("对支委会", "on the committee"), _TALLY)},
+    "record_step": {
+        "talk": (
+            Words("两名正式党员同本人谈话", "the talk by two full members"),
+            {"step": "talk", "on": "2024-12-20", "talkers": ["20160001", "20160002"], "why_without": "前两步已在系统外办理"},
+        )
+    },
+    "amend_step": {"note": (Words("补写情况", "a note"), {"note": "已报学院党委"})},
     "record_rating": {
         "level": (Words("确定等次", "a level"), {"staff_no": "20160005", "level": "qualified", "opinion": "履行职责较好"}),
         "none": (Words("不评定", "no level"), {"staff_no": "20160005", "not_rated_reason": "预备党员"}),

@@ -13,7 +13,7 @@ from api.frame.routes import Route
 from tests.support.servers import Cast
 from tests.support.world import BRANCH_ROLES, ELSEWHERE, EVERYBODY, SCHOOL, World, address, ask
 from workflow.foundation.vocabulary import Role
-from workflow.people.access import ACCESS, Action
+from workflow.people.access import ACCESS, JUDGED, Action
 
 
 def expected(route: Route, who: str) -> int:
@@ -58,11 +58,14 @@ def test_no_route_is_declared_twice() -> None:
     assert len(names) == len(set(names))
 
 
-OF_THE_COMMITTEE = {Action.MOVE_ASSESSMENT, Action.CONFIRM_DECISION}
-"""Acts of the school committee itself, which decides the result of a branch's assessment."""
+OF_THE_COMMITTEE = {Action.MOVE_ASSESSMENT, Action.CONFIRM_DECISION, Action.MOVE, *JUDGED}
+"""Acts of the school committee itself, and those it does where nobody of the office may.
+
+It decides the result of an assessment; it judges what the office's own branches hand in.
+"""
 
 
-def test_the_auditor_changes_nothing_and_the_committee_nothing_but_the_assessments() -> None:
+def test_the_auditor_changes_nothing_and_the_committee_only_judges() -> None:
     for route in ROUTES:
         if route.method != "GET" and route.action not in (None, Action.READ_SELF):
             assert Role.AUDITOR not in ACCESS[route.action], route.name

@@ -162,7 +162,7 @@ def full(house: House) -> Cast:
             assert made.status == 201, made.body
             secretary.post(f"{cast.path}/{name}/{made.body['id']}/withdraw", {"reason": "重复登记"})
     for day in ("2025-02-01", "2025-02-02"):
-        assert office.post(f"{cast.path}/extensions", {"stage": "study", "due_on": day, "reason": "外出实践"}).status == 201
+        assert office.post(f"{cast.path}/extensions", {"stage": "report", "due_on": day, "reason": "外出实践"}).status == 201
     secretary.post(f"{cast.path}/study-sessions", bodies(cast)["study-sessions"])
     assert secretary.post(f"{cast.path}/moves", {"trigger": "advance"}, seen=3).status == 201
     for version in (4, 6):

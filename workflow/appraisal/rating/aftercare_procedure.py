@@ -41,15 +41,34 @@ class StepSchema(Answered):
     name = Line(dump_only=True, attribute="step.zh", **about("名称", "name", always=True))
     on = Day(required=True, attribute="taken_on", **about("日期", "day", "哪一天办的", "the day on which it was taken", example="2024-12-20"))
     talkers = many(
-        StaffNo(), at_most=2, **about("谈话人", "talkers", "同本人谈话的两名正式党员", "two full members who talked with the person, at the talk")
+        StaffNo(),
+        at_most=2,
+        **about(
+            "谈话人",
+            "talkers",
+            "同本人谈话的两名正式党员",
+            "two full members who talked with the person, at the talk",
+            example=["20160001", "20160002"],
+        ),
     )
-    vote = Inner(VoteSchema, **about("表决", "vote", "党员大会的表决情况", "the vote of the general meeting, at that step"))
-    statement = LongText(at_most=2000, **about("本人申辩", "statement", "本人在党员大会上说了什么", "the person's own words at the general meeting"))
+    vote = Inner(
+        VoteSchema,
+        **about("表决", "vote", "党员大会的表决情况", "the vote of the general meeting, at that step", example={"yes": 12, "no": 0, "abstain": 1}),
+    )
+    statement = LongText(
+        at_most=2000,
+        **about("本人申辩", "statement", "本人在党员大会上说了什么", "the person's own words at the meeting", example="承认错误，愿意改正"),
+    )
     number = Line(**about("文号", "number", "上级批复的文号", "the number of the superior's answer", example="校党组〔2025〕3号"))
-    measure = one_of(Disposition, **about("处置措施", "measure", "会议决定或上级批准的措施", "chosen at the general meeting or by the superior"))
-    until = Day(**about("改正期限", "until", "限期改正到哪一天，不填按方案的月数", "the last day of a correction, else the plan's number of months"))
+    measure = one_of(
+        Disposition, **about("处置措施", "measure", "会议决定或上级批准的措施", "chosen at the meeting or by the superior", example="correction")
+    )
+    until = Day(
+        **about("改正期限", "until", "限期改正到哪一天，不填按方案的月数", "the last day of a correction, else by the plan", example="2025-06-30")
+    )
     why_without = LongText(
-        at_most=1000, **about("缺前一步的原因", "why without", "前面的步骤没有办的，写明原因", "why the step before it was not taken, if it was not")
+        at_most=1000,
+        **about("缺前一步的原因", "why without", "前面的步骤没有办的，写明原因", "why the step before it was not taken", example="已在系统外办理"),
     )
     note = LongText(at_most=2000, **about("情况", "note", "需要写明的情况", "what should be noted of it", example="已报学院党委"))
     recorded_by = StaffNo(dump_only=True, **about("登记人", "recorded by"))
