@@ -98,6 +98,8 @@ class RollShape(TypedDict):
     excused_kind: NotRequired[ExcuseKind | None]
     excused_reason: NotRequired[str | None]
     excused_confirmed_by: NotRequired[str | None]
+    excused_refused_by: NotRequired[str | None]
+    excused_refused_reason: NotRequired[str | None]
     joined_on: NotRequired[date | None]
     left_on: NotRequired[date | None]
     left_reason: NotRequired[LeftReason | None]
@@ -123,6 +125,8 @@ def roll_shape(row: Participant) -> RollShape:
         "excused_kind": row.excused_kind,
         "excused_reason": row.excused_reason,
         "excused_confirmed_by": row.excused_confirmed_by,
+        "excused_refused_by": row.excused_refused_by,
+        "excused_refused_reason": row.excused_refused_reason,
         "joined_on": row.joined_on,
         "left_on": row.left_on,
         "left_reason": row.left_reason,
@@ -166,5 +170,14 @@ def withdraw_roll_excuse(call: Call[object], row: Participant) -> object:
 
 @rolls.post(f"{BRANCH}/roll/<staff_no>/confirm", ACTS.roll["confirm"], answers=RollShape)
 def confirm_roll_line(call: Call[object], row: Participant) -> object:
-    """Confirm as the office that somebody need not attend."""
+    """Confirm as the office that somebody need not attend.
+
+    It may cover K2 and D6 of that person too, which an excuse alone does not waive.
+    """
+    return roll_shape(row)
+
+
+@rolls.post(f"{BRANCH}/roll/<staff_no>/refuse", ACTS.roll["refuse"], answers=RollShape)
+def refuse_roll_excuse(call: Call[object], row: Participant) -> object:
+    """Refuse an excuse as the office, with a reason. A new reason of the branch replaces both."""
     return roll_shape(row)

@@ -39,7 +39,7 @@ from workflow.rules.records import REASON
 from workflow.rules.requirement import Waiver
 from workflow.year.cycle import Cycle, Extension, Lock, Participant, StageChange, cycle_by_year, processes_of
 from workflow.year.deadlines import extend, must_lie_ahead, past_due_ok
-from workflow.year.roll import RollSchema, amend_roll, confirm_excuse, participant, withdraw_excuse
+from workflow.year.roll import ConfirmExcuseSchema, RollSchema, amend_roll, confirm_excuse, participant, refuse_excuse, withdraw_excuse
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -170,6 +170,8 @@ def _line(call: Call[object], staff_no: str) -> Participant:
 
 def _change_line(call: Call[Participant], sent: Sent) -> None:
     amend_roll(call.session, call.process, call.on, sent, seen=call.seen, by=call.by)
+    if not sent.keys().isdisjoint(("excused_kind", "excused_reason")):
+        _uncover(call, "不参加的理由已改动")
     if "rated_here" not in sent:
         return
     settle_where_rated(call.session, [call.process.id])
@@ -177,6 +179,26 @@ def _change_line(call: Call[Participant], sent: Sent) -> None:
     if call.on.rated_here is not sent["rated_here"]:
         zh = f"{call.on.name}已在别的支部报送，或者不在本支部的名册上，请先处理那一个支部"
         raise Conflict(Words(zh, f"{call.on.name} was reported by another branch, or is on this roll no more"))
+
+
+def _withdraw_excuse(call: Call[Participant], sent: Sent) -> None:
+    withdraw_excuse(call.session, call.process, call.on)
+    _uncover(call, "不参加已撤回")
+
+
+def _confirm_excuse(call: Call[Participant], sent: Sent) -> None:
+    confirm_excuse(call.session, call.process, call.on, by=call.by)
+    if clauses := sent.get("covers"):
+        waivers.cover(call.session, call.process, call.on, clauses, by=call.by.staff_no, now=call.now)
+
+
+def _refuse_excuse(call: Call[Participant], sent: Sent) -> None:
+    refuse_excuse(call.session, call.process, call.on, reason=sent["reason"], by=call.by)
+    _uncover(call, "不参加已退回")
+
+
+def _uncover(call: Call[Participant], reason: str) -> None:
+    waivers.uncover(call.session, call.on, by=call.by.staff_no, now=call.now, reason=reason)
 
 
 def _and_the_line(does: Callable[[Call[Participant], Sent], object]) -> Callable[[Call[Participant], Sent], Participant]:
@@ -205,7 +227,10 @@ class ProcessActs:
     None where no requirement of the kind can be waived.
     """
     roll: Mapping[str, Act[Participant, Participant]]
-    """The acts ``change``, ``withdraw``, ``confirm``; none where the kind excuses nobody."""
+    """The acts ``change``, ``withdraw``, ``confirm``, ``refuse``.
+
+    None where the kind excuses nobody.
+    """
 
     @property
     def all(self) -> tuple[AnyAct, ...]:
@@ -258,13 +283,13 @@ def _excusing(kind: ProcessKind) -> dict[str, Act[Participant, Participant]]:
         return {}
     act = partial(_act, kind, on=_line, link="roll")
     change = _and_the_line(_change_line)
-    withdraw = _and_the_line(lambda call, sent: withdraw_excuse(call.session, call.process, call.on))
-    confirm = _and_the_line(lambda call, sent: confirm_excuse(call.session, call.process, call.on, by=call.by))
+    withdraw, confirm, refuse = (_and_the_line(each) for each in (_withdraw_excuse, _confirm_excuse, _refuse_excuse))
     changing = {"sends": RollSchema(partial=True), "wants_version": True}
     return {
         "change": act("change_roll_line", "改动名册一行", "change a line of the roll", Action.EDIT_ROLL, change, **changing),
         "withdraw": act("withdraw_excuse", "撤回不参加", "take an excuse back", Action.EDIT_ROLL, withdraw),
-        "confirm": act("confirm_excuse", "确认不参加", "confirm an excuse", Action.CONFIRM_EXCUSE, confirm),
+        "confirm": act("confirm_excuse", "确认不参加", "confirm an excuse", Action.CONFIRM_EXCUSE, confirm, sends=ConfirmExcuseSchema()),
+        "refuse": act("refuse_excuse", "退回不参加", "refuse an excuse", Action.CONFIRM_EXCUSE, refuse, sends=REASON),
     }
 
 
