@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 
-from api.branch.branch import RollShape, roll_shape, rolls
+from api.branch.branch import ACTS, RollShape, roll_shape, rolls
 from api.frame.address import CYCLE
 from api.frame.lists import Page, after_of, listed, natural
 from api.frame.routes import Routes
-from api.frame.shapes import BranchShape, Listed, branch_shape
+from api.frame.shapes import BranchShape, Items, Listed, branch_shape
 from workflow.foundation.fields import Sent, YesNo, about
 from workflow.people.access import Action
-from workflow.rules.acts import Call
+from workflow.rules.acts import Call, Done
 from workflow.year.cycle import Participant, cycle_by_year
 from workflow.year.roll import excuses_of_year
 
@@ -49,3 +49,9 @@ def list_excuses_of_year(call: Call[object], query: Sent, year: int) -> object:
     cycle = cycle_by_year(call.session, year)
     rows = excuses_of_year(call.session, cycle, pending=query["pending"], after=after_of(query, (0, ""), _place), limit=query["limit"] + 1)
     return listed(rows, query, _located, lambda row: json.dumps([row.process_id, row.staff_no]))
+
+
+@routes.post(f"{CYCLE}/excuses/bulk", ACTS.roll_many["confirm"], answers=Items[LocatedRollShape])
+def confirm_many(call: Call[object], done: Done) -> object:
+    """Confirm many excuses of any branches as the office, all or none."""
+    return {"items": [*map(_located, done.rows)]}

@@ -21,7 +21,7 @@ from workflow.foundation.fields import (
     many,
     one_of,
 )
-from workflow.foundation.vocabulary import WORKING_STAGES, Kind, Stage, Trigger, Waivable
+from workflow.foundation.vocabulary import MAIN, WORKING_STAGES, Kind, Stage, Trigger, Waivable
 from workflow.machine import waivers
 from workflow.machine.kinds import KINDS
 from workflow.machine.process import move, move_together
@@ -33,6 +33,7 @@ from workflow.rules.acts import (
     Call,
     Done,
 )
+from workflow.rules.bulk import bulk, by_code, by_staff_no
 from workflow.rules.evidence import must_be_unaccepted, record_of, reject
 from workflow.rules.kinds import ProcessKind
 from workflow.rules.records import REASON
@@ -221,21 +222,25 @@ class ProcessActs:
     move: Act[Any, StageChange]
     extend: Act[Any, Extension]
     advance_many: Act[Cycle, Done] | None
+    move_many: Act[Cycle, Done] | None
+    """Of the branches' own year: moves of many branches, such as their acceptance."""
     waivers: Mapping[str, Act[Any, Waiver]]
     """The acts ``give``, ``approve``, ``reject``, ``withdraw``.
 
     None where no requirement of the kind can be waived.
     """
-    roll: Mapping[str, Act[Participant, Participant]]
+    roll: Mapping[str, Act[Any, Participant]]
     """The acts ``change``, ``withdraw``, ``confirm``, ``refuse``.
 
     None where the kind excuses nobody.
     """
+    roll_many: Mapping[str, Act[Any, Done]]
+    """The acts ``change`` of many in one branch, ``confirm`` of many in many branches."""
 
     @property
     def all(self) -> tuple[AnyAct, ...]:
-        several = (self.advance_many,) if self.advance_many else ()
-        return (self.move, self.extend, *several, *self.waivers.values(), *self.roll.values())
+        several = tuple(act for act in (self.advance_many, self.move_many) if act)
+        return (self.move, self.extend, *several, *self.waivers.values(), *self.roll.values(), *self.roll_many.values())
 
 
 def _act(kind: ProcessKind, name: str, zh: str, en: str, action: Action, does: Callable[[Call[T], Sent], U], **options: Any) -> Act[T, U]:
@@ -294,7 +299,13 @@ def _excusing(kind: ProcessKind) -> dict[str, Act[Participant, Participant]]:
 
 
 def _acts_of(kind: ProcessKind) -> ProcessActs:
-    return ProcessActs(_moving(kind), _extending(kind), _advancing_many(kind), _waiving(kind), _excusing(kind))
+    move, roll = _moving(kind), _excusing(kind)
+    move_many = bulk(move, code=by_code()) if kind.kind is MAIN else None
+    roll_many: dict[str, Act[Any, Done]] = {}
+    if roll:
+        roll_many["change"] = bulk(roll["change"], staff_no=by_staff_no())
+        roll_many["confirm"] = bulk(roll["confirm"], code=by_code(), staff_no=by_staff_no())
+    return ProcessActs(move, _extending(kind), _advancing_many(kind), move_many, _waiving(kind), roll, roll_many)
 
 
 OF_KIND: Mapping[Kind, ProcessActs] = {kind: _acts_of(declared) for kind, declared in KINDS.items()}

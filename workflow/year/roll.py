@@ -121,6 +121,7 @@ class ConfirmExcuseSchema(Body):
 
     covers = many(
         one_of(CoveredByExcuse),
+        at_most=len(CoveredByExcuse),
         **about("一并豁免", "covers", "不参加本身不免除的，一并豁免", "what the excuse alone does not waive", example=["K2", "D6"]),
     )
 

@@ -52,6 +52,7 @@ from workflow.people.access import Action, Caller
 from workflow.rules.acts import (
     Act,
 )
+from workflow.rules.bulk import bulk
 from workflow.rules.evidence import Evidence, must_have_happened
 from workflow.rules.records import EntrySchema, Records, RecordSchema
 from workflow.rules.requirement import Missing, in_a_former_branch, missing, present, requirement
@@ -247,7 +248,8 @@ MAKE_UP: Act[StudySession, StudyMakeUp] = SESSIONS.act(
     shows=MAKE_UPS,
     closes=(),
 )
-ACTS = (*SESSIONS.acts, MAKE_UP)
+MAKE_UP_MANY = bulk(MAKE_UP)
+ACTS = (*SESSIONS.acts, MAKE_UP, MAKE_UP_MANY)
 
 
 # ── requirements ──────────────────────────────────────────────────────────────────────────────────────────────────────
