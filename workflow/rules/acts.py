@@ -205,7 +205,12 @@ def perform(call: Call[On], act: Act[On, R], body: object) -> R:
 
     Raises Invalid, and the refusals of the verb.
     """
-    return act.does(call, load(act.sends, body) if act.sends is not None else body)
+    return carry_out(call, act, load(act.sends, body) if act.sends is not None else body)
+
+
+def carry_out(call: Call[On], act: Act[On, R], sent: Any) -> R:
+    """Do an act with content that its schema has read, alone or as one of many in bulk."""
+    return act.does(call, sent)
 
 
 def keep(call: Call[object], act: AnyAct, result: Any, repeatable: Repeatable) -> None:

@@ -15,7 +15,7 @@ from marshmallow import fields
 from workflow.foundation.database import ConstraintFault, act_as, refusal_of
 from workflow.foundation.errors import BranchesLack, Forbidden, Invalid, NotFound, Refusal, RequirementsUnmet, Stale, Words
 from workflow.foundation.fields import AnyField, Body, Line, Sent, StaffNo, Whole, about, item_limit
-from workflow.rules.acts import Act, AnyAct, Call, Done, enter, wants_version
+from workflow.rules.acts import Act, AnyAct, Call, Done, carry_out, enter, wants_version
 from workflow.year.cycle import Cycle, Process, cycle_by_year, processes_of
 
 On = TypeVar("On")
@@ -158,7 +158,7 @@ def _do(call: Call[Any], act: Act[On, Any], item: Sent, names: Mapping[str, AnyF
         if "version" not in item:
             raise Invalid({"version": _REQUIRED})
         call = replace(call, version_seen=item["version"])
-    return act.does(call, sent)
+    return carry_out(call, act, sent)
 
 
 def _together(refused: Mapping[int, Refusal]) -> Refusal:
