@@ -19,7 +19,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from api.appraisal import aftercare, commitments, form, meetings, ratings, rectification, study, talks
 from api.assessment import activities, assessments, decisions, duty_reports, facts, summaries
-from api.branch import branch
+from api.branch import branch, excuses
 from api.branch.process import routes_of
 from api.frame import errors, manual
 from api.frame.address import BASE
@@ -55,6 +55,7 @@ ROUTES: tuple[Route, ...] = (
     *branch.routes,
     *branch.reasons,
     *branch.rolls,
+    *excuses.routes,
     *study.routes,
     *talks.routes,
     *meetings.routes,

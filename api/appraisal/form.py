@@ -15,10 +15,10 @@ from api.frame.routes import Routes
 from api.frame.shapes import BranchShape, PersonShape, UnmetShape, branch_shape, person_shape, unmet_shape
 from api.frame.single import single_routes
 from workflow.appraisal.report.checklist import archive_of, kept_until
-from workflow.appraisal.report.figures import CHECKS, Figures, totals_of
+from workflow.appraisal.report.figures import CHECKS, Figures, excused_for, totals_of
 from workflow.appraisal.report.form import FORM, Form
 from workflow.appraisal.report.rows import AftercareLine, FormReading, MeetingLine, MemberLine, Votes, form_for, marks_of
-from workflow.foundation.vocabulary import Level, Stage, Standing
+from workflow.foundation.vocabulary import ExcuseKind, Level, Stage, Standing
 from workflow.machine.gate import signs
 from workflow.people.access import Action
 from workflow.rules.acts import Call
@@ -54,6 +54,7 @@ class BasicsShape(TypedDict):
     due: int
     took_part: int
     excused: int
+    excused_by_kind: dict[ExcuseKind, int]
     on_committee: int
     studies: int
     committee_talks: int
@@ -186,6 +187,7 @@ def sums_shape(figures: Figures, marks: Mapping[str, Votes]) -> SumsShape:
             "due": number["due"],
             "took_part": number["members_returned"],
             "excused": number["excused"],
+            "excused_by_kind": {kind: number[excused_for(kind)] for kind in ExcuseKind},
             "on_committee": number["on_committee"],
             "studies": number["studies"],
             "committee_talks": number["committee_talks"],

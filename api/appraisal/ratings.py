@@ -7,15 +7,15 @@ from dataclasses import asdict
 from typing_extensions import TypedDict
 
 from api.frame.address import BRANCH
-from api.frame.records import single, tag_of
+from api.frame.records import every, single, tag_of
 from api.frame.routes import Routes
-from api.frame.shapes import Items, PersonShape
+from api.frame.shapes import Items, PersonShape, whole_of
 from workflow.appraisal.rating.patterns import patterns_seen
 from workflow.appraisal.rating.quota import quota_of
-from workflow.appraisal.rating.ratings import ACKNOWLEDGE, GIVE_FEEDBACK, RATINGS, Rating
+from workflow.appraisal.rating.ratings import ACKNOWLEDGE, GIVE_FEEDBACK, GIVE_FEEDBACK_TO_MANY, RATE_MANY, RATINGS, Rating, TallyFirst
 from workflow.foundation.vocabulary import Level
 from workflow.people.access import Action
-from workflow.rules.acts import Call
+from workflow.rules.acts import Call, Done
 
 routes = Routes(tag=tag_of(RATINGS))
 
@@ -24,6 +24,18 @@ routes = Routes(tag=tag_of(RATINGS))
 def tell_member(call: Call[object], row: Rating) -> object:
     """Note on which day and how the member was told their rating."""
     return RATINGS.seen_by(call)(row)
+
+
+@routes.post(f"{every(RATINGS)}/bulk", RATE_MANY, answers=whole_of(RATINGS.schema), refuses=(TallyFirst,))
+def rate_many(call: Call[object], done: Done) -> object:
+    """Record many ratings at once, all or none. Each fault is named by its index."""
+    return {"items": [*map(RATINGS.seen_by(call), done.rows)]}
+
+
+@routes.post(f"{every(RATINGS)}/feedback/bulk", GIVE_FEEDBACK_TO_MANY, answers=whole_of(RATINGS.schema))
+def tell_many(call: Call[object], done: Done) -> object:
+    """Note how many members were told their rating, as at one meeting, all or none."""
+    return {"items": [*map(RATINGS.seen_by(call), done.rows)]}
 
 
 @routes.post(f"{single(RATINGS)}/acknowledge", ACKNOWLEDGE, answers=RATINGS.schema)

@@ -23,7 +23,7 @@ from api.frame.shapes import (
 from workflow.acts.processes import OF_KIND
 from workflow.acts.years import a_year
 from workflow.assessment import KIND
-from workflow.assessment.arrangement import ARRANGE, Arrangement, arrangement_of, arrangements_of, on_site
+from workflow.assessment.arrangement import ARRANGE, ARRANGE_MANY, Arrangement, arrangement_of, arrangements_of, on_site
 from workflow.assessment.decision import DecisionResult, final_results, result_for
 from workflow.foundation.errors import BranchesLack, MoveNotPossible, NotFound
 from workflow.foundation.fields import (
@@ -214,3 +214,12 @@ def read_assessment(call: Call[object]) -> object:
 def change_assessment(call: Call[object], _: Process) -> object:
     """Set how the secretary reports, the session, and the office's words on the branch."""
     return _assessment(call)
+
+
+@routes.post(f"{CYCLE}/assessments/bulk", ARRANGE_MANY, answers=Items[AssessmentShape])
+def change_assessments(call: Call[object], done: Done) -> object:
+    """Set how many secretaries report, all or none. Each item names its branch and version."""
+    ids = [row.id for row in done.rows]
+    named, arranged, decided = secretaries(call.session, ids), arrangements_of(call.session, ids), final_results(call.session, ids)
+    shown = [assessment_shape(row, named.get(row.id), arranged.get(row.id), decided.get(row.id), call.today) for row in done.rows]
+    return {"items": shown}

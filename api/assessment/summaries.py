@@ -14,10 +14,10 @@ from typing_extensions import TypedDict
 from api.frame.address import ASSESSMENT, CYCLE
 from api.frame.lists import Page, after_of, listed, natural
 from api.frame.routes import Routes, Tag
-from api.frame.shapes import BranchShape, Listed, PersonShape, branch_shape, person_shape
+from api.frame.shapes import BranchShape, Listed, PersonShape, branch_shape, person_shape, whole_of
 from api.frame.single import single_routes
 from workflow.assessment import KIND
-from workflow.assessment.proposals import PROPOSAL, reads_proposals
+from workflow.assessment.proposals import PROPOSAL, PROPOSE_MANY, reads_proposals
 from workflow.assessment.sheet import ActivityLine, AppraisalReading, Attended, Filing, Lacking, Section, Sheet
 from workflow.assessment.summary import sheets
 from workflow.foundation.fields import (
@@ -28,10 +28,18 @@ from workflow.foundation.fields import (
 from workflow.foundation.vocabulary import ReportMode, Stage
 from workflow.people.access import Action
 from workflow.readings.progress import branches
-from workflow.rules.acts import Call
+from workflow.rules.acts import Call, Done
 from workflow.year.cycle import cycle_by_year
 
 proposal: Routes = single_routes(PROPOSAL)
+
+
+@proposal.post(f"{CYCLE}/assessments/proposals/bulk", PROPOSE_MANY, answers=whole_of(PROPOSAL.schema))
+def propose_many(call: Call[object], done: Done) -> object:
+    """Write proposals for many branches, all or none, in the order of the items."""
+    return {"items": [*map(PROPOSAL.seen_by(call), done.rows)]}
+
+
 routes = Routes(kind=KIND.kind, tag=Tag("summary", "考核汇总", "what the committee has before it"))
 
 

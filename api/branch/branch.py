@@ -7,20 +7,21 @@ from typing import NotRequired
 
 from typing_extensions import TypedDict
 
-from api.branch.process import tag_of_process
-from api.frame.address import BRANCH, NUMBER, location
+from api.branch.process import tag_of_process, told_of
+from api.frame.address import BRANCH, CYCLE, NUMBER, location
 from api.frame.lists import Page, after_of, listed, natural, number
 from api.frame.routes import Answer, Routes, Tag
-from api.frame.shapes import Listed, ProcessShape, WaiverShape, process_shape, waiver_shape
+from api.frame.shapes import BranchShape, Items, Listed, MadeShape, ProcessShape, WaiverShape, branch_shape, change_shape, process_shape, waiver_shape
 from workflow.acts.processes import OF_KIND
 from workflow.appraisal import KIND
+from workflow.foundation.errors import BranchesLack, MoveNotPossible
 from workflow.foundation.fields import Sent
 from workflow.foundation.vocabulary import ExcuseKind, LeftReason, Post, Role, Standing
 from workflow.people.access import Action
-from workflow.rules.acts import Call
+from workflow.rules.acts import Call, Done
 from workflow.rules.evidence import record_of, records_of
 from workflow.rules.requirement import Waiver
-from workflow.year.cycle import Participant
+from workflow.year.cycle import Participant, StageChange
 from workflow.year.roll import participant, roll, secretaries
 
 routes = Routes(tag=tag_of_process(KIND.kind))
@@ -36,6 +37,31 @@ def read_process(call: Call[object]) -> object:
     process = call.process
     secretary = secretaries(call.session, [process.id]).get(process.id)
     return Answer(process_shape(process, secretary, call.today), version=process.version)
+
+
+class MovedBranchShape(MadeShape):
+    """A move of a branch among those of many (支部的动作)."""
+
+    branch: BranchShape
+
+
+assert ACTS.move_many is not None  # noqa: S101  (the kind is declared so)
+
+
+@routes.post(
+    f"{CYCLE}/moves/bulk", ACTS.move_many, answers=Items[MovedBranchShape], refuses=(BranchesLack, MoveNotPossible), more=told_of(KIND.moves)
+)
+def move_many(call: Call[object], done: Done) -> object:
+    """Move many branches at once, such as their acceptance, all or none.
+
+    Each item names its branch and the version of its process.
+    """
+    return {"items": [_moved(call, row) for row in done.rows]}
+
+
+def _moved(call: Call[object], row: StageChange) -> MovedBranchShape:
+    overdue = row.due_on is not None and row.due_on < call.today
+    return {**change_shape(row), "stage": row.target, "overdue": overdue, "branch": branch_shape(row.process)}
 
 
 # ── waivers ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -98,6 +124,8 @@ class RollShape(TypedDict):
     excused_kind: NotRequired[ExcuseKind | None]
     excused_reason: NotRequired[str | None]
     excused_confirmed_by: NotRequired[str | None]
+    excused_refused_by: NotRequired[str | None]
+    excused_refused_reason: NotRequired[str | None]
     joined_on: NotRequired[date | None]
     left_on: NotRequired[date | None]
     left_reason: NotRequired[LeftReason | None]
@@ -123,6 +151,8 @@ def roll_shape(row: Participant) -> RollShape:
         "excused_kind": row.excused_kind,
         "excused_reason": row.excused_reason,
         "excused_confirmed_by": row.excused_confirmed_by,
+        "excused_refused_by": row.excused_refused_by,
+        "excused_refused_reason": row.excused_refused_reason,
         "joined_on": row.joined_on,
         "left_on": row.left_on,
         "left_reason": row.left_reason,
@@ -158,6 +188,12 @@ def change_roll_line(call: Call[object], row: Participant) -> object:
     return roll_shape(row)
 
 
+@rolls.post(f"{BRANCH}/roll/bulk", ACTS.roll_many["change"], answers=Items[RollShape])
+def change_roll_lines(call: Call[object], done: Done) -> object:
+    """Excuse many people at once, all or none. Each item names a person and the line's version."""
+    return {"items": [*map(roll_shape, done.rows)]}
+
+
 @rolls.post(f"{BRANCH}/roll/<staff_no>/withdraw", ACTS.roll["withdraw"], answers=RollShape)
 def withdraw_roll_excuse(call: Call[object], row: Participant) -> object:
     """Take an excuse back: the person attends after all."""
@@ -166,5 +202,14 @@ def withdraw_roll_excuse(call: Call[object], row: Participant) -> object:
 
 @rolls.post(f"{BRANCH}/roll/<staff_no>/confirm", ACTS.roll["confirm"], answers=RollShape)
 def confirm_roll_line(call: Call[object], row: Participant) -> object:
-    """Confirm as the office that somebody need not attend."""
+    """Confirm as the office that somebody need not attend.
+
+    It may cover K2 and D6 of that person too, which an excuse alone does not waive.
+    """
+    return roll_shape(row)
+
+
+@rolls.post(f"{BRANCH}/roll/<staff_no>/refuse", ACTS.roll["refuse"], answers=RollShape)
+def refuse_roll_excuse(call: Call[object], row: Participant) -> object:
+    """Refuse an excuse as the office, with a reason. A new reason of the branch replaces both."""
     return roll_shape(row)

@@ -13,7 +13,7 @@ from werkzeug.http import HTTP_STATUS_CODES
 
 from api.frame.shapes import located_shape, unmet_shape
 from workflow.foundation import errors
-from workflow.foundation.database import ConstraintFault, DatabaseFault, constraint, is_away
+from workflow.foundation.database import ConstraintFault, DatabaseFault, is_away, refusal_of
 from workflow.foundation.errors import Refusal, Words
 from workflow.machine.gate import Unmet
 from workflow.people.throttle import TooManyTries
@@ -117,6 +117,8 @@ def told(value: object, speech: str, *, of_many: bool = False) -> object:
         return located_shape(value, speech) if of_many else unmet_shape(value, speech)
     if isinstance(value, list):
         return [told(each, speech, of_many=of_many) for each in value]
+    if isinstance(value, Mapping):
+        return {name: told(each, speech, of_many=of_many) for name, each in value.items()}
     return value
 
 
@@ -152,7 +154,7 @@ def went_wrong_in_http(error: HTTPException) -> Response:
 def went_wrong_in_database(error: DatabaseFault) -> Response:
     """Answer a fault of the database: a constraint that refused, or no connection."""
     if isinstance(error, ConstraintFault):
-        return refused(errors.Exists(constraint=constraint(error)) if (constraint(error) or "").startswith(("uq_", "pk_")) else errors.Conflict())
+        return refused(refusal_of(error))
     if is_away(error):
         log.warning("database-away")
         return _beyond("database-away", {"Retry-After": "5"})

@@ -53,6 +53,17 @@ def page_of(schema: Body) -> PageOf:
     return PageOf(schema)
 
 
+@dataclass(frozen=True)
+class WholeOf:
+    """A whole list of records, for the description: its rows are shown by their schema."""
+
+    schema: Body
+
+
+def whole_of(schema: Body) -> WholeOf:
+    return WholeOf(schema)
+
+
 class PersonShape(TypedDict):
     """A person, by staff number and name (人员)."""
 

@@ -21,7 +21,7 @@ from workflow.foundation.fields import (
     many,
     one_of,
 )
-from workflow.foundation.vocabulary import WORKING_STAGES, Kind, Stage, Trigger, Waivable
+from workflow.foundation.vocabulary import MAIN, WORKING_STAGES, Kind, Stage, Trigger, Waivable
 from workflow.machine import waivers
 from workflow.machine.kinds import KINDS
 from workflow.machine.process import move, move_together
@@ -33,6 +33,7 @@ from workflow.rules.acts import (
     Call,
     Done,
 )
+from workflow.rules.bulk import bulk, by_code, by_staff_no
 from workflow.rules.evidence import must_be_unaccepted, record_of, reject
 from workflow.rules.kinds import ProcessKind
 from workflow.rules.records import REASON
@@ -40,7 +41,7 @@ from workflow.rules.requirement import Waiver
 from workflow.rules.telling import tell_excuse_confirmed
 from workflow.year.cycle import Cycle, Extension, Lock, Participant, StageChange, cycle_by_year, processes_of
 from workflow.year.deadlines import extend, must_lie_ahead, past_due_ok
-from workflow.year.roll import RollSchema, amend_roll, confirm_excuse, participant, withdraw_excuse
+from workflow.year.roll import ConfirmExcuseSchema, RollSchema, amend_roll, confirm_excuse, participant, refuse_excuse, withdraw_excuse
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -171,6 +172,8 @@ def _line(call: Call[object], staff_no: str) -> Participant:
 
 def _change_line(call: Call[Participant], sent: Sent) -> None:
     amend_roll(call.session, call.process, call.on, sent, seen=call.seen, by=call.by)
+    if not sent.keys().isdisjoint(("excused_kind", "excused_reason")):
+        _uncover(call, "不参加的理由已改动")
     if "rated_here" not in sent:
         return
     settle_where_rated(call.session, [call.process.id])
@@ -178,6 +181,27 @@ def _change_line(call: Call[Participant], sent: Sent) -> None:
     if call.on.rated_here is not sent["rated_here"]:
         zh = f"{call.on.name}已在别的支部报送，或者不在本支部的名册上，请先处理那一个支部"
         raise Conflict(Words(zh, f"{call.on.name} was reported by another branch, or is on this roll no more"))
+
+
+def _withdraw_excuse(call: Call[Participant], sent: Sent) -> None:
+    withdraw_excuse(call.session, call.process, call.on)
+    _uncover(call, "不参加已撤回")
+
+
+def _confirm_excuse(call: Call[Participant], sent: Sent) -> None:
+    confirm_excuse(call.session, call.process, call.on, by=call.by)
+    if clauses := sent.get("covers"):
+        waivers.cover(call.session, call.process, call.on, clauses, by=call.by.staff_no, now=call.now)
+    tell_excuse_confirmed(call.session, call.process, call.on, now=call.now, base_url=call.base_url)
+
+
+def _refuse_excuse(call: Call[Participant], sent: Sent) -> None:
+    refuse_excuse(call.session, call.process, call.on, reason=sent["reason"], by=call.by)
+    _uncover(call, "不参加已退回")
+
+
+def _uncover(call: Call[Participant], reason: str) -> None:
+    waivers.uncover(call.session, call.on, by=call.by.staff_no, now=call.now, reason=reason)
 
 
 def _and_the_line(does: Callable[[Call[Participant], Sent], object]) -> Callable[[Call[Participant], Sent], Participant]:
@@ -190,11 +214,6 @@ def _and_the_line(does: Callable[[Call[Participant], Sent], object]) -> Callable
     return done
 
 
-def _confirm_excuse(call: Call[Participant], sent: Sent) -> None:
-    confirm_excuse(call.session, call.process, call.on, by=call.by)
-    tell_excuse_confirmed(call.session, call.process, call.on, now=call.now, base_url=call.base_url)
-
-
 # ── of each kind ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -205,18 +224,25 @@ class ProcessActs:
     move: Act[Any, StageChange]
     extend: Act[Any, Extension]
     advance_many: Act[Cycle, Done] | None
+    move_many: Act[Cycle, Done] | None
+    """Of the branches' own year: moves of many branches, such as their acceptance."""
     waivers: Mapping[str, Act[Any, Waiver]]
     """The acts ``give``, ``approve``, ``reject``, ``withdraw``.
 
     None where no requirement of the kind can be waived.
     """
-    roll: Mapping[str, Act[Participant, Participant]]
-    """The acts ``change``, ``withdraw``, ``confirm``; none where the kind excuses nobody."""
+    roll: Mapping[str, Act[Any, Participant]]
+    """The acts ``change``, ``withdraw``, ``confirm``, ``refuse``.
+
+    None where the kind excuses nobody.
+    """
+    roll_many: Mapping[str, Act[Any, Done]]
+    """The acts ``change`` of many in one branch, ``confirm`` of many in many branches."""
 
     @property
     def all(self) -> tuple[AnyAct, ...]:
-        several = (self.advance_many,) if self.advance_many else ()
-        return (self.move, self.extend, *several, *self.waivers.values(), *self.roll.values())
+        several = tuple(act for act in (self.advance_many, self.move_many) if act)
+        return (self.move, self.extend, *several, *self.waivers.values(), *self.roll.values(), *self.roll_many.values())
 
 
 def _act(kind: ProcessKind, name: str, zh: str, en: str, action: Action, does: Callable[[Call[T], Sent], U], **options: Any) -> Act[T, U]:
@@ -264,18 +290,24 @@ def _excusing(kind: ProcessKind) -> dict[str, Act[Participant, Participant]]:
         return {}
     act = partial(_act, kind, on=_line, link="roll")
     change = _and_the_line(_change_line)
-    withdraw = _and_the_line(lambda call, sent: withdraw_excuse(call.session, call.process, call.on))
-    confirm = _and_the_line(_confirm_excuse)
+    withdraw, confirm, refuse = (_and_the_line(each) for each in (_withdraw_excuse, _confirm_excuse, _refuse_excuse))
     changing = {"sends": RollSchema(partial=True), "wants_version": True}
     return {
         "change": act("change_roll_line", "改动名册一行", "change a line of the roll", Action.EDIT_ROLL, change, **changing),
         "withdraw": act("withdraw_excuse", "撤回不参加", "take an excuse back", Action.EDIT_ROLL, withdraw),
-        "confirm": act("confirm_excuse", "确认不参加", "confirm an excuse", Action.CONFIRM_EXCUSE, confirm),
+        "confirm": act("confirm_excuse", "确认不参加", "confirm an excuse", Action.CONFIRM_EXCUSE, confirm, sends=ConfirmExcuseSchema()),
+        "refuse": act("refuse_excuse", "退回不参加", "refuse an excuse", Action.CONFIRM_EXCUSE, refuse, sends=REASON),
     }
 
 
 def _acts_of(kind: ProcessKind) -> ProcessActs:
-    return ProcessActs(_moving(kind), _extending(kind), _advancing_many(kind), _waiving(kind), _excusing(kind))
+    move, roll = _moving(kind), _excusing(kind)
+    move_many = bulk(move, code=by_code()) if kind.kind is MAIN else None
+    roll_many: dict[str, Act[Any, Done]] = {}
+    if roll:
+        roll_many["change"] = bulk(roll["change"], staff_no=by_staff_no())
+        roll_many["confirm"] = bulk(roll["confirm"], code=by_code(), staff_no=by_staff_no())
+    return ProcessActs(move, _extending(kind), _advancing_many(kind), move_many, _waiving(kind), roll, roll_many)
 
 
 OF_KIND: Mapping[Kind, ProcessActs] = {kind: _acts_of(declared) for kind, declared in KINDS.items()}

@@ -40,6 +40,7 @@ from workflow.rules.acts import (
     AnyAct,
     Call,
 )
+from workflow.rules.bulk import bulk, by_code
 from workflow.rules.evidence import must_be_open
 from workflow.rules.requirement import Missing, blanks, missing, requirement
 from workflow.year.cycle import Cycle, Lock, Process, check_version
@@ -208,7 +209,8 @@ ARRANGE: Act[Any, Process] = Act(
     sends=ArrangementSchema(partial=True),
     wants_version=True,
 )
-ACTS: tuple[AnyAct, ...] = (ARRANGE,)
+ARRANGE_MANY = bulk(ARRANGE, code=by_code())
+ACTS: tuple[AnyAct, ...] = (ARRANGE, ARRANGE_MANY)
 
 # ── requirements ──────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -23,6 +23,7 @@ from workflow.people.access import ACCESS, Action, Caller
 from workflow.rules.acts import (
     AnyAct,
 )
+from workflow.rules.bulk import bulk, by_code
 from workflow.rules.requirement import Missing, blanks, missing, requirement
 from workflow.rules.single import OnProcess, Single
 from workflow.year.cycle import Cycle, Process
@@ -104,7 +105,8 @@ class OfficeProposal(Single[Proposal]):
 
 
 PROPOSAL = OfficeProposal()
-ACTS: tuple[AnyAct, ...] = PROPOSAL.acts
+PROPOSE_MANY = bulk(PROPOSAL.writing, code=by_code())
+ACTS: tuple[AnyAct, ...] = (*PROPOSAL.acts, PROPOSE_MANY)
 
 
 # ── requirements ──────────────────────────────────────────────────────────────────────────────────────────────────────

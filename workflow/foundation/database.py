@@ -21,7 +21,7 @@ from sqlalchemy.exc import IntegrityError as ConstraintFault
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Mapped, Session, mapped_column
 
-from workflow.foundation.errors import Busy
+from workflow.foundation.errors import Busy, Conflict, Exists, Refusal
 from workflow.foundation.vocabulary import Word
 
 __all__ = ["ConstraintFault", "DatabaseFault", "Engine", "NoConnectionFree", "Session"]
@@ -202,6 +202,12 @@ def constraint(error: DBAPIError) -> str | None:
     """Name the constraint that refused, if one did."""
     diagnosis = getattr(error.orig, "diag", None)
     return getattr(diagnosis, "constraint_name", None)
+
+
+def refusal_of(error: ConstraintFault) -> Refusal:
+    """Turn the refusal of a constraint into ours: there is one already, or not possible now."""
+    name = constraint(error)
+    return Exists(constraint=name) if (name or "").startswith(("uq_", "pk_")) else Conflict()
 
 
 def is_away(error: BaseException) -> bool:

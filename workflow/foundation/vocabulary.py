@@ -183,6 +183,13 @@ class ExcuseKind(Word):
     OTHER = "other", "其他"
 
 
+class CoveredByExcuse(Word):
+    """A clause that a confirmed excuse may cover, since it does not by itself (不参加一并豁免)."""
+
+    K2 = "K2", "谈心谈话（K2）"
+    D6 = "D6", "评定意见反馈（D6）"
+
+
 class PunishmentKind(Word):
     """A punishment by the Party that leaves somebody a member (党纪处分)."""
 

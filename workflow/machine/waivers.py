@@ -17,14 +17,14 @@ from workflow.foundation.fields import (
     about,
     many,
 )
-from workflow.foundation.vocabulary import Waivable
+from workflow.foundation.vocabulary import CoveredByExcuse, Waivable
 from workflow.machine.asked import BY_NAME
-from workflow.machine.gate import unmet
+from workflow.machine.gate import Subject, unmet
 from workflow.mail import letters
 from workflow.rules.evidence import must_be_open, withdraw
-from workflow.rules.requirement import Waiver
+from workflow.rules.requirement import Requirement, Waiver
 from workflow.rules.telling import tell_leaders
-from workflow.year.cycle import Cycle, Process
+from workflow.year.cycle import Cycle, Participant, Process
 
 
 class WaiverSchema(Body):
@@ -55,21 +55,67 @@ def waive(session: Session, process: Process, body: Sent, *, by: str, now: datet
     wanted = body.get("subjects", list(open_))
     if unknown := [subject for subject in wanted if subject not in open_]:
         raise Invalid({"subjects": [Words(f"{subject} 现在不缺，或不属于这一项", f"{subject} is not missing") for subject in unknown]})
-    row = Waiver(
+    row = _waiver(process, requirement, [open_[subject] for subject in wanted], body["reason"], by=by, now=now)
+    session.add(row)
+    session.flush()
+    return row
+
+
+def _waiver(process: Process, requirement: Requirement, subjects: Sequence[Subject], reason: str, *, by: str, now: datetime) -> Waiver:
+    return Waiver(
         process_id=process.id,
         requirement=requirement.name,
-        covers={subject: open_[subject].amount for subject in wanted},
-        names={subject: open_[subject].name for subject in wanted},
-        reason=body["reason"],
+        covers={subject.id: subject.amount for subject in subjects},
+        names={subject.id: subject.name for subject in subjects},
+        reason=reason,
         needs_approval=requirement.needs_approval(process.cycle.plan["rules"]["settings"]),
         approved_by=None,
         approved_at=None,
         recorded_by=by,
         recorded_at=now,
     )
-    session.add(row)
+
+
+# ── with an excuse ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def cover(session: Session, process: Process, line: Participant, clauses: Sequence[CoveredByExcuse], *, by: str, now: datetime) -> None:
+    """Give the reason of an excuse for what these clauses lack of that person.
+
+    Where they lack nothing of the person yet, it covers them ahead: D6 asks only for those who are
+    rated. Raises Invalid for a clause that the plan does not ask, StageClosed.
+    """
+    if dropped := [clause for clause in clauses if not process.cycle.asks(clause)]:
+        raise Invalid({"covers": [Words(f"本年度方案不要求 {clause.value}", f"the plan does not ask {clause.value}") for clause in dropped]})
+    asked = [each for each in BY_NAME.values() if each.kind is process.kind and each.clause in clauses and each.waivable is Waivable.PER_SUBJECT]
+    for each in asked:
+        must_be_open(process, each.stage)
+    found = unmet(session, process, asked)
+    for clause in clauses:
+        of_clause = [each for each in found if each.requirement.clause == clause]
+        lacking = {each.requirement: theirs for each in of_clause if (theirs := _of_person(line, each.open))}
+        if not lacking:
+            if any(_of_person(line, each.waived) for each in of_clause):
+                continue
+            lacking = {next(each for each in asked if each.clause == clause): [Subject(line.staff_no, line.name, 1)]}
+        for requirement, subjects in lacking.items():
+            row = _waiver(process, requirement, subjects, line.excused_reason or "", by=by, now=now)
+            row.excuse_of_id = line.person_id
+            session.add(row)
     session.flush()
-    return row
+
+
+def _of_person(line: Participant, subjects: Sequence[Subject]) -> list[Subject]:
+    """Choose the subjects that are this person, or a pair with them."""
+    return [each for each in subjects if line.staff_no in each.id.split(":")]
+
+
+def uncover(session: Session, line: Participant, *, by: str, now: datetime, reason: str) -> None:
+    """Withdraw what was covered with an excuse: the excuse does not stand any more."""
+    theirs = (Waiver.process_id == line.process_id, Waiver.excuse_of_id == line.person_id, Waiver.counts)
+    for row in session.scalars(select(Waiver).where(*theirs).order_by(Waiver.id).with_for_update(key_share=True)):
+        withdraw(row, by=by, now=now, reason=reason)
+    session.flush()
 
 
 def waivers_of_year(session: Session, cycle: Cycle, *, pending: bool, after: int, limit: int) -> Sequence[tuple[Waiver, Process]]:

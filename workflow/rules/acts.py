@@ -203,9 +203,16 @@ def wants_version(call: Call[object], act: AnyAct) -> bool:
 def perform(call: Call[On], act: Act[On, R], body: object) -> R:
     """Read the content by the act's schema, and do the act: the third step.
 
-    Nobody decides on their own. Raises Invalid, Forbidden, and the refusals of the verb.
+    Raises Invalid, and the refusals of the verb.
     """
-    sent = load(act.sends, body) if act.sends is not None else body
+    return carry_out(call, act, load(act.sends, body) if act.sends is not None else body)
+
+
+def carry_out(call: Call[On], act: Act[On, R], sent: Any) -> R:
+    """Do an act with content that its schema has read, alone or as one of many in bulk.
+
+    Nobody decides on their own. Raises Forbidden, and the refusals of the verb.
+    """
     if act.action in JUDGED:
         _must_not_be_their_own(call)
     return act.does(call, sent)

@@ -26,6 +26,7 @@ from sqlalchemy import (
     CheckConstraint,
     ColumnElement,
     Date,
+    ForeignKey,
     Index,
     Integer,
     Select,
@@ -248,6 +249,8 @@ class Waiver(Evidence, Base):
     needs_approval: Mapped[bool]
     approved_by: Mapped[str | None]
     approved_at: Mapped[datetime | None]
+    excuse_of_id: Mapped[int | None] = mapped_column(BigInteger, ForeignKey("person.id"), sort_order=100)
+    """The person with whose excuse the office gave it; it ends with that excuse."""
 
     @hybrid_property
     def stands(self) -> bool:
@@ -264,7 +267,7 @@ personal(
     Waiver,
     Area.YEAR,
     "豁免",
-    Data("covers 涉及谁, names 他们的姓名, reason 理由", "缺什么、为什么可以放行", Action.READ_PROCESS),
+    Data("covers 涉及谁, names 他们的姓名, reason 理由, excuse_of_id 随谁的不参加一并豁免", "缺什么、为什么可以放行", Action.READ_PROCESS),
     of="还缺的人，登记人，批准人",
     other="requirement needs_approval",
 )

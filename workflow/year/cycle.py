@@ -154,7 +154,12 @@ class Participant(Base):
     """One line of the roll (名册): a person, in the state that this process knows."""
 
     __tablename__ = "participant"
-    __table_args__ = (PrimaryKeyConstraint("process_id", "person_id"), Index("ix_participant_person", "person_id"))
+    __table_args__ = (
+        PrimaryKeyConstraint("process_id", "person_id"),
+        CheckConstraint("(excused_refused_by is null) = (excused_refused_reason is null)", name="excuse_refused"),
+        Index("ix_participant_person", "person_id"),
+        Index("ix_participant_excused", "process_id", postgresql_where="excused_reason is not null"),
+    )
 
     process_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("process.id"))
     person_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("person.id"))
@@ -185,6 +190,9 @@ class Participant(Base):
     """The person of the office who said where they are rated; None where it follows the ballot."""
     excused_kind: Mapped[ExcuseKind | None] = mapped_column(word(ExcuseKind, name="excused_kind"), sort_order=1)
     party_group: Mapped[str | None] = mapped_column(sort_order=110)
+    excused_refused_by: Mapped[str | None] = mapped_column(sort_order=120)
+    """The person of the office who refused the excuse; a new reason of the branch clears it."""
+    excused_refused_reason: Mapped[str | None] = mapped_column(sort_order=121)
 
     process: Mapped[Process] = relationship()
     person: Mapped[Person] = relationship()
@@ -251,7 +259,8 @@ personal(
     Data("party_group 党小组", "党小组会由谁参加（M1）", Action.READ_PROCESS),
     Data("punished_on 受处分的日期", "一年内受过处分又拟评优秀的，提示（D5）", Action.READ_PROCESS),
     Data(
-        "excused_kind 不参加的原因类别, excused_reason 不参加的原因, excused_confirmed_by 由谁确认, joined_on 转来的日期, "
+        "excused_kind 不参加的原因类别, excused_reason 不参加的原因, excused_confirmed_by 由谁确认, excused_refused_by 由谁退回, "
+        "excused_refused_reason 退回的理由, joined_on 转来的日期, "
         "left_on 离开的日期, left_reason 离开原因, rated_here 是否在本支部评定",
         "谁不计入应到、谁不再有要求（E4、G2、D3）",
         Action.READ_PROCESS,
@@ -319,10 +328,10 @@ def processes(session: Session, ids: Sequence[int], *, lock: Lock) -> Sequence[P
     return session.scalars(_locked(_process().where(any_of(Process.id, ids)), lock)).all()
 
 
-def processes_of(session: Session, cycle: Cycle, kind: Kind, *, lock: Lock) -> Sequence[Process]:
-    """List the processes of a kind that take part in a year, in id order, held by ``lock``."""
-    taking_part = (Process.cycle_id == cycle.id, Process.kind == kind, Process.ended_at.is_(None))
-    return session.scalars(_locked(_process().where(*taking_part), lock)).all()
+def processes_of(session: Session, cycle: Cycle, kind: Kind, *, lock: Lock, codes: Sequence[str] | None = None) -> Sequence[Process]:
+    """List processes that take part in a year, in id order, held by ``lock``; of codes, or all."""
+    taking_part = _process().where(Process.cycle_id == cycle.id, Process.kind == kind, Process.ended_at.is_(None))
+    return session.scalars(_locked(taking_part if codes is None else taking_part.where(any_of(Branch.code, codes)), lock)).all()
 
 
 def with_people(session: Session, processes: Sequence[Process]) -> list[Process]:
@@ -366,14 +375,7 @@ def check_version(session: Session, process: Process, seen: int) -> None:
     moves = session.scalars(select(StageChange).where(StageChange.process_id == process.id, StageChange.version > seen))
     given = session.scalars(select(Extension).where(Extension.process_id == process.id, Extension.version > seen))
     told: dict[int, dict[str, Any]] = {
-        row.version: {
-            "at": row.made_at.isoformat(),
-            "by": row.made_by,
-            "trigger": row.trigger.value,
-            "from": row.source.value,
-            "to": row.target.value,
-        }
-        for row in moves
+        row.version: {"at": row.made_at.isoformat(), "by": row.made_by, "trigger": row.trigger, "from": row.source, "to": row.target} for row in moves
     }
     told |= {
         row.version: {"at": row.given_at.isoformat(), "by": row.given_by, "extension": row.stage.value, "due_on": row.due_on.isoformat()}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy import select, tuple_
+from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from workflow.foundation.database import any_of
 from workflow.foundation.errors import Conflict, Forbidden, Invalid, NotFound, Stale, Words
@@ -15,13 +15,14 @@ from workflow.foundation.fields import (
     Sent,
     Truth,
     about,
+    many,
     one_of,
 )
 from workflow.foundation.history import changed_since
-from workflow.foundation.vocabulary import WORKING_STAGES, ExcuseKind, Post, Role
+from workflow.foundation.vocabulary import WORKING_STAGES, CoveredByExcuse, ExcuseKind, Post, Role
 from workflow.people.access import Caller
 from workflow.people.organisation import Person
-from workflow.year.cycle import Participant, Process, must_run
+from workflow.year.cycle import Cycle, Participant, Process, must_run
 
 
 def roll(session: Session, process_id: int, *, after: str = "", limit: int = 10_000) -> Sequence[Participant]:
@@ -34,6 +35,28 @@ def roll(session: Session, process_id: int, *, after: str = "", limit: int = 10_
         .order_by(staff_no)
         .limit(limit)
     ).all()
+
+
+def excuses_of_year(session: Session, cycle: Cycle, *, pending: bool, after: tuple[int, str], limit: int) -> Sequence[Participant]:
+    """List the excused people of a year by process and 学工号, after one of them.
+
+    ``pending``: those that wait for the office, and on which it can decide now.
+    """
+    staff_no = Participant.staff_no.collate("C")
+    statement = (
+        select(Participant)
+        .join(Participant.process)
+        .join(Process.branch)
+        .options(contains_eager(Participant.process).contains_eager(Process.branch), joinedload(Participant.person))
+        .where(Process.cycle_id == cycle.id, Participant.excused_reason.is_not(None), tuple_(Participant.process_id, staff_no) > after)
+        .order_by(Participant.process_id, staff_no)
+        .limit(limit)
+    )
+    if pending:
+        undecided = (Participant.excused_confirmed_by.is_(None), Participant.excused_refused_by.is_(None), Participant.left_on.is_(None))
+        open_stages = [stage for stages in WORKING_STAGES.values() for stage in stages]
+        statement = statement.where(*undecided, Process.ended_at.is_(None), any_of(Process.stage, open_stages))
+    return session.scalars(statement).all()
 
 
 def participant(session: Session, process_id: int, staff_no: str, *, held: bool = False) -> Participant:
@@ -93,12 +116,22 @@ class RollSchema(Body):
     rated_here = Truth(**about("在本支部评定", "rated here", "党办确定", "the office sets it", example=True))
 
 
+class ConfirmExcuseSchema(Body):
+    """A confirmation of an excuse, with the clauses that it covers besides."""
+
+    covers = many(
+        one_of(CoveredByExcuse),
+        at_most=len(CoveredByExcuse),
+        **about("一并豁免", "covers", "不参加本身不免除的，一并豁免", "what the excuse alone does not waive", example=["K2", "D6"]),
+    )
+
+
 def amend_roll(session: Session, process: Process, row: Participant, body: Sent, *, seen: int, by: Caller) -> None:
     """Change one line of a roll.
 
     The branch excuses somebody; the office says where somebody is rated. A new reason needs a new
-    confirmation: until the office gives it, the excuse changes nothing. Raises Forbidden, Stale,
-    Invalid, Conflict.
+    confirmation: until the office gives it, the excuse changes nothing. It takes the place of one
+    that was refused. Raises Forbidden, Stale, Invalid, Conflict.
     """
     if "rated_here" in body and Role.OFFICE not in by.roles:
         raise Forbidden(Words("在哪个支部评定由党办确定", "the office decides where a member is rated"))
@@ -116,7 +149,7 @@ def amend_roll(session: Session, process: Process, row: Participant, body: Sent,
         setattr(row, name, value)
     if "excused_reason" in body or "excused_kind" in body:
         row.excused_kind = body.get("excused_kind", row.excused_kind) or ExcuseKind.OTHER
-        row.excused_confirmed_by = None
+        row.excused_confirmed_by = row.excused_refused_by = row.excused_refused_reason = None
     if "rated_here" in body:
         row.rated_here_by = by.staff_no
     row.version += 1
@@ -131,19 +164,41 @@ def withdraw_excuse(session: Session, process: Process, row: Participant) -> Non
     _must_be_unfiled(process)
     if row.excused_reason is None:
         raise Conflict(Words(f"{row.name} 没有登记不参加", f"{row.name} is not excused"))
-    row.excused_kind = row.excused_reason = row.excused_confirmed_by = None
+    row.excused_kind = row.excused_reason = row.excused_confirmed_by = row.excused_refused_by = row.excused_refused_reason = None
     row.version += 1
     session.flush()
 
 
 def confirm_excuse(session: Session, process: Process, row: Participant, *, by: Caller) -> None:
-    """Confirm for the office that somebody need not attend. Raises Conflict without a reason."""
+    """Confirm for the office that somebody need not attend. Raises Conflict without a reason.
+
+    The office may confirm what it refused before.
+    """
     _must_be_unfiled(process)
-    if row.excused_reason is None:
-        raise Conflict(Words(f"支部还没有登记 {row.name} 不参加的理由", "the branch has given no reason yet"))
-    row.excused_confirmed_by = by.staff_no
+    _must_be_excused(row)
+    row.excused_confirmed_by, row.excused_refused_by, row.excused_refused_reason = by.staff_no, None, None
     row.version += 1
     session.flush()
+
+
+def refuse_excuse(session: Session, process: Process, row: Participant, *, reason: str, by: Caller) -> None:
+    """Refuse an excuse for the office, also one that it confirmed before.
+
+    The branch's reason stays beside the office's; the excuse changes nothing any more. Raises
+    Conflict when there is none, or it was refused already.
+    """
+    _must_be_unfiled(process)
+    _must_be_excused(row)
+    if row.excused_refused_by is not None:
+        raise Conflict(Words(f"{row.name} 的不参加已退回过，支部还没有写新的理由", f"{row.name}'s excuse was refused already"))
+    row.excused_confirmed_by, row.excused_refused_by, row.excused_refused_reason = None, by.staff_no, reason
+    row.version += 1
+    session.flush()
+
+
+def _must_be_excused(row: Participant) -> None:
+    if row.excused_reason is None:
+        raise Conflict(Words(f"支部还没有登记 {row.name} 不参加的理由", "the branch has given no reason yet"))
 
 
 def _must_be_unfiled(process: Process) -> None:

@@ -91,6 +91,12 @@ TRIED: Mapping[str, Mapping[str, Example]] = {
         "level": (Words("确定等次", "a level"), {"staff_no": "20160005", "level": "qualified", "opinion": "履行职责较好"}),
         "none": (Words("不评定", "no level"), {"staff_no": "20160005", "not_rated_reason": "预备党员"}),
     },
+    "record_rating_in_bulk": {
+        "two": (
+            Words("两名党员", "two members"),
+            {"items": [{"staff_no": each, "level": "qualified", "opinion": "履行职责较好"} for each in ("0101020", "0101021")]},
+        )
+    },
 }
 """Examples by operation. They replace those made from the fields."""
 
@@ -106,7 +112,7 @@ def examples(act: AnyAct, operation: str) -> dict[str, Any]:
 def example_of(body: Body) -> dict[str, Any]:
     """Make a body from the examples of its fields. A change sends one field alone."""
     given = {field.data_key or name: _value(field) for name, field in body.load_fields.items() if field.required or "example" in field.metadata}
-    return dict(list(given.items())[-1:]) if body.partial else given
+    return dict(list(given.items())[-1:]) if body.partial is True else given
 
 
 def _value(field: fields.Field[Any]) -> Any:

@@ -15,7 +15,7 @@ from marshmallow import Schema, fields
 from pydantic import TypeAdapter
 
 from api.frame.routes import Route
-from api.frame.shapes import PageOf
+from api.frame.shapes import PageOf, WholeOf
 from api.frame.words import both
 from api.frame.words.in_one import IN_ONE
 from api.frame.words.of_fields import WORDS
@@ -35,7 +35,7 @@ def reference(name: str) -> Described:
 def class_name(schema: Schema | type[Schema]) -> str:
     """Name a marshmallow schema until the whole document is known (``naming.py``)."""
     cls = schema if isinstance(schema, type) else type(schema)
-    return f"{cls.__name__}Changes" if not isinstance(schema, type) and schema.partial else cls.__name__
+    return f"{cls.__name__}Changes" if not isinstance(schema, type) and schema.partial is True else cls.__name__
 
 
 # ── words of the vocabulary ───────────────────────────────────────────────────────────────────────────────────────────
@@ -130,6 +130,15 @@ class Schemas:
                 "properties": {"items": {"type": "array", "items": self.of(answer.schema)}, "next": {"type": ["string", "null"]}},
             }
             return reference(name)
+        if isinstance(answer, WholeOf):
+            name = f"{class_name(answer.schema).removesuffix('Schema')}Items"
+            self.found[name] = {
+                "type": "object",
+                "description": both(Words("全部记录", "all of the records")),
+                "required": ["items"],
+                "properties": {"items": {"type": "array", "items": self.of(answer.schema)}},
+            }
+            return reference(name)
         return next(schema for each, schema in self._typed if each == answer)
 
     def describe(self, answers: Iterable[Any]) -> None:
@@ -138,7 +147,7 @@ class Schemas:
         The types that they are made of become components too.
         """
         typed: list[Any] = []
-        typed += (each for each in answers if not isinstance(each, Body | PageOf) and each is not None and each not in typed)
+        typed += (each for each in answers if not isinstance(each, Body | PageOf | WholeOf) and each is not None and each not in typed)
         adapters = [(number, "serialization", TypeAdapter(answer)) for number, answer in enumerate(typed)]
         made, common = TypeAdapter.json_schemas(adapters, ref_template=f"{AT}{{model}}")  # type: ignore[arg-type]
         self._typed = [(answer, made[number, "serialization"]) for number, answer in enumerate(typed)]
@@ -188,7 +197,7 @@ def chinese_names(routes: Iterable[Route]) -> dict[type[Schema], str]:
     """
     found: dict[type[Schema], str] = {}
     for route in routes:
-        shown = route.answers.schema if isinstance(route.answers, PageOf) else route.answers
+        shown = route.answers.schema if isinstance(route.answers, PageOf | WholeOf) else route.answers
         for schema, zh in ((shown, route.tag.zh if route.tag else ""), (route.body, route.zh)):
             if isinstance(schema, Body):
                 found.setdefault(type(schema), zh)

@@ -168,6 +168,7 @@ GOOD: dict[str, Any] = {
     "number": "党委会〔2024〕12号",
     "issued_on": "2024-12-19",
     "results": {"D0101": {"result": "excellent"}},
+    "items": [{}],
     "working": True,
     "staff_no": "w5",
     "talker": "z3",

@@ -29,6 +29,7 @@ from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import FeedbackWay, Level, Role, Severity, Stage, Standing, TallySubject, Waivable
 from workflow.people.access import Action, Caller
 from workflow.rules.acts import Act, Call
+from workflow.rules.bulk import bulk, by_staff_no
 from workflow.rules.evidence import STANDING, OfMember, must_be_open, must_have_happened, must_stand, record_of_member
 from workflow.rules.records import Records, RecordSchema
 from workflow.rules.requirement import Missing, missing, requirement
@@ -296,7 +297,9 @@ ACKNOWLEDGE: Act[Rating, Rating] = RATINGS.act(
     sends=AcknowledgeSchema(),
     closes=(),
 )
-ACTS = (*RATINGS.acts, GIVE_FEEDBACK, ACKNOWLEDGE)
+RATE_MANY = bulk(RATINGS.recording)
+GIVE_FEEDBACK_TO_MANY = bulk(GIVE_FEEDBACK, staff_no=by_staff_no())
+ACTS = (*RATINGS.acts, GIVE_FEEDBACK, ACKNOWLEDGE, RATE_MANY, GIVE_FEEDBACK_TO_MANY)
 
 
 def members_tally(session: Session, process_id: int) -> Tally | None:

@@ -28,7 +28,7 @@ from workflow.appraisal.rectification.publications import Publication, Rectifica
 from workflow.appraisal.self_review.self_reviews import SelfReview
 from workflow.appraisal.study.sessions import StudySession
 from workflow.appraisal.talks.talks import Talk
-from workflow.foundation.vocabulary import Kind, Level, MeasureState, MeetingPurpose, Standing, TallySubject
+from workflow.foundation.vocabulary import ExcuseKind, Kind, Level, MeasureState, MeetingPurpose, Standing, TallySubject
 from workflow.rules.evidence import Evidence
 from workflow.rules.requirement import Waiver
 from workflow.year.cycle import Cycle, Participant, Process
@@ -36,6 +36,11 @@ from workflow.year.cycle import Cycle, Participant, Process
 Condition = ColumnElement[bool] | InstrumentedAttribute[bool]
 
 BALLOT = ("issued", "returned", "valid", "void")
+
+
+def excused_for(kind: ExcuseKind) -> str:
+    """Name the number of people who are excused for such a reason (未参加原因)."""
+    return f"excused_{kind.value}"
 
 
 def _on_roll() -> LateralFromClause:
@@ -51,6 +56,7 @@ def _on_roll() -> LateralFromClause:
         "probationary": ~full,
         "due": due,
         "excused": excused,
+        **{excused_for(kind): and_(excused, Participant.excused_kind == kind) for kind in ExcuseKind},
         "on_committee": Participant.on_committee,
         "none": and_(Rating.level.is_(None), or_(~due, Rating.not_rated_reason.is_not(None))),
         "fed_back": and_(Rating.level.is_not(None), Rating.feedback_on.is_not(None)),

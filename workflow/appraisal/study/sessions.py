@@ -55,6 +55,7 @@ from workflow.rules.acts import (
     Act,
     Call,
 )
+from workflow.rules.bulk import bulk
 from workflow.rules.evidence import Evidence, must_have_happened
 from workflow.rules.records import EntrySchema, Records, RecordSchema
 from workflow.rules.requirement import Missing, in_a_former_branch, missing, present, requirement
@@ -274,7 +275,8 @@ MAKE_UP: Act[StudySession, StudyMakeUp] = SESSIONS.act(
     shows=MAKE_UPS,
     closes=(),
 )
-ACTS = (*SESSIONS.acts, MAKE_UP)
+MAKE_UP_MANY = bulk(MAKE_UP)
+ACTS = (*SESSIONS.acts, MAKE_UP, MAKE_UP_MANY)
 
 
 # ── requirements ──────────────────────────────────────────────────────────────────────────────────────────────────────

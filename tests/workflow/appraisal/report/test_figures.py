@@ -30,7 +30,7 @@ from workflow.appraisal.report.figures import CHECKS, Figures, figures_of, total
 from workflow.appraisal.report.rows import paper_of
 from workflow.appraisal.study.sessions import StudySession
 from workflow.appraisal.talks.talks import TALKS, Talk
-from workflow.foundation.vocabulary import Kind, Level, MeasureState, MeetingPurpose, Stage, Standing, TalkWay, TallySubject
+from workflow.foundation.vocabulary import ExcuseKind, Kind, Level, MeasureState, MeetingPurpose, Stage, Standing, TalkWay, TallySubject
 from workflow.machine.asked import BY_NAME
 from workflow.machine.waivers import approve, waive
 from workflow.rules.evidence import Evidence, reject, withdraw
@@ -112,6 +112,7 @@ def on_the_roll(session: Session, process: Process, line: Sequence[Participant],
         strict=False,
     ):
         setattr(row, column, value)
+        row.excused_kind = dice.choice([*ExcuseKind])
     ballot = next(row for row in standing(session, Tally, process) if row.subject is TallySubject.MEMBERS)
     ballot.of_members.remove(dice.choice(ballot.of_members))
     dice.choice(ballot.of_members).abstain += 1
@@ -141,6 +142,7 @@ def counted(session: Session, process: Process) -> dict[str, int]:
         "probationary": sum(row.standing is Standing.PROBATIONARY for row in here.values()),
         "due": len(due),
         "excused": sum(row.excused_confirmed_by is not None for row in here.values()),
+        **{f"excused_{kind}": sum(row.excused_confirmed_by is not None and row.excused_kind is kind for row in here.values()) for kind in ExcuseKind},
         "on_committee": sum(row.on_committee for row in here.values()),
         "none": sum(no not in levels and (no not in due or (no in ratings and ratings[no].not_rated_reason is not None)) for no in here),
         "fed_back": sum(ratings[no].feedback_on is not None for no in levels),
