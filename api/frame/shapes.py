@@ -258,6 +258,7 @@ class OptionShape(TypedDict):
     to: Stage
     allowed: bool
     unmet: list[UnmetShape]
+    signs: list[UnmetShape]
 
 
 def option_shape(option: Option, speech: str) -> OptionShape:
@@ -266,6 +267,7 @@ def option_shape(option: Option, speech: str) -> OptionShape:
         "to": option.move.target,
         "allowed": option.allowed,
         "unmet": [unmet_shape(each, speech) for each in option.unmet],
+        "signs": [unmet_shape(each, speech) for each in option.signs],
     }
 
 
