@@ -100,6 +100,7 @@ KIND = ProcessKind(
     reads_history=Action.READ_PROCESS,
     moving=Action.MOVE,
     history_seen=_history_seen,
+    waiting=(*self_review.WAITING, *report.WAITING),
     hint=suggested_form,
     excusing=True,
 )

@@ -57,6 +57,8 @@ class ProcessKind:
     reads_history: Action
     moving: Action
     """The right to try a move; each move names its own role."""
+    waiting: tuple[Requirement, ...] = ()
+    """Work that waits for one person or the school: in to-dos alone, never lacked by the branch."""
     history_seen: Callable[[Call[object]], ColumnElement[bool]] = _everything
     """The rows of a process's history that a reader sees."""
     stage_shown: Callable[[Caller, Stage], bool] = lambda by, stage: True

@@ -250,6 +250,7 @@ SITUATIONS: dict[str, Situation] = {
         met=_one_life_meeting(), unmet=_one_life_meeting(criticisms=[{"speaker": "z3", "about": "l4", "matter": "不够好"}])
     ),
     "more_ballots_than_voters": Situation(met=tallies, unmet=_more_ballots),
+    "ballots_to_enter": Situation(met=tallies, unmet=lambda session, process: a_tally(session, process, TallySubject.COMMITTEE)),
     "ballots_below_half": Situation(met=tallies, unmet=_few_ballots),
     **{
         f"self_reviews_without_{aspect.lower()}": Situation(

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from functools import partial
 
-from sqlalchemy import ColumnElement, ScalarSelect, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, ScalarSelect, and_, case, exists, func, literal, or_, select, true
+from sqlalchemy.orm import aliased
 
 from workflow.appraisal.meetings.meetings import Meeting, MeetingAttendance, MeetingCriticism
 from workflow.appraisal.meetings.minutes import a_meeting, meeting_name, minutes_incomplete, minutes_unconfirmed
 from workflow.appraisal.meetings.tallies import Tally
 from workflow.appraisal.study.sessions import StudySession, a_study
-from workflow.foundation.vocabulary import MeetingForm, MeetingPurpose, Role, Severity, Stage, TallySubject, Waivable
-from workflow.rules.requirement import Missing, in_a_former_branch, missing, present, requirement
+from workflow.foundation.vocabulary import MeetingForm, MeetingPurpose, Role, Severity, Stage, Standing, TallySubject, Waivable
+from workflow.rules.requirement import Missing, blanks, in_a_former_branch, missing, present, requirement
 from workflow.year.cycle import Cycle, Participant, Process
 
 LIFE, REPORT = MeetingPurpose.LIFE, MeetingPurpose.REPORT
@@ -138,13 +139,23 @@ def unconfirmed_minutes() -> Missing:
     return minutes_unconfirmed(LIFE, REPORT)
 
 
-@_asked("M3", link="tallies", zh="党员对支部委员会的评议还没有计票", en="the members' marks for the committee are not counted")
+@_asked(
+    "M3",
+    link="tallies",
+    zh="党员对支部委员会的评议还没有计票：由书记以外的两名正式党员先后录入，两次一致即为计票",
+    en="the members' marks for the committee are not counted: two full members other than the secretary enter them",
+)
 def no_tally_of_the_committee() -> Missing:
     """党员对党支部委员会的工作、作风等进行评议。"""
     return missing(Process.id).where(~_counted(TallySubject.COMMITTEE))
 
 
-@_asked("D2", link="tallies", zh="对党员的民主测评还没有计票", en="the ballot on the members is not counted")
+@_asked(
+    "D2",
+    link="tallies",
+    zh="对党员的民主测评还没有计票：由书记以外的两名正式党员先后录入，两次一致即为计票",
+    en="the ballot on the members is not counted: two full members other than the secretary enter it",
+)
 def no_tally_of_the_members() -> Missing:
     """支部委员会会议或者党员大会根据民主测评情况，综合党员日常表现情况"""
     return missing(Process.id).where(~_counted(TallySubject.MEMBERS))
@@ -285,6 +296,36 @@ def _at_a_life_meeting(line: type[Participant], *which: ColumnElement[bool]) -> 
     ).correlate(line)
 
 
+@_asked(
+    "Q2",
+    severity=Severity.SIGN,
+    todo_for=Role.MEMBER,
+    link="tallies",
+    zh="您担任计票人，还有测评结果待录入：{names}",
+    en="you are a teller; results of these ballots wait for you: {names}",
+)
+def ballots_to_enter() -> Missing:
+    """各支部要结合党员队伍现状，按照党员评议标准，坚持实事求是，客观公正，严格程序
+
+    (Of the people who have counted a ballot of their branch this year, one that was taken back
+    included. Before that nobody is a teller: the secretary's to-do says who may be.)
+    """
+    ballot = blanks({each.value: (each.zh, literal(True)) for each in TallySubject})
+    standing = (Tally.process_id == Participant.process_id, Tally.subject == ballot.c.field, Tally.counts)
+    counted, entered, mine = (
+        select(Tally.id).where(*standing, *which).correlate(Participant, ballot).exists()
+        for which in ((Tally.counted_at.is_not(None),), (), (Tally.recorded_by == Participant.staff_no,))
+    )
+    other = aliased(Tally)
+    teller = (other.process_id == Participant.process_id, or_(other.recorded_by == Participant.staff_no, other.counted_by == Participant.staff_no))
+    name = func.concat(ballot.c.zh, case((entered, "（另一名计票人已录入）"), else_=""))
+    return (
+        missing(Participant.process_id, subject=ballot.c.field, name=name, person=Participant.person_id)
+        .join(ballot, true())
+        .where(Participant.left_on.is_(None), Participant.standing == Standing.FULL, exists().where(*teller).correlate(Participant), ~counted, ~mine)
+    )
+
+
 def _meetings(purpose: MeetingPurpose) -> Missing:
     return missing(Meeting.process_id, subject=Meeting.id, name=meeting_name()).where(Meeting.counts, Meeting.purpose == purpose)
 
@@ -307,6 +348,7 @@ def _counted(subject: TallySubject) -> ColumnElement[bool]:
     )
 
 
+WAITING = (ballots_to_enter,)
 REQUIREMENTS = (
     meetings_before_their_study,
     no_self_review_meeting,
