@@ -38,7 +38,7 @@ class Proposal(OnProcess, Base):
     result: Mapped[Level | None] = mapped_column(word(Level, name="result"))
     """建议等次.
 
-    The plan names 优秀党支部 alone; the other words are those of the summary's column 党办建议等次.
+    The plan names 优秀党支部 alone; the other words are those of the summary's column 党委办公室建议等次.
     """
     reason: Mapped[str | None]
 
@@ -47,7 +47,7 @@ personal(
     Proposal,
     Area.ASSESSMENT,
     "考核结果建议",
-    Data("reason 理由", "党办提出建议（R3）", Action.READ_PROPOSAL),
+    Data("reason 理由", "党委办公室提出建议（R3）", Action.READ_PROPOSAL),
     of="理由说到的人",
     other="result",
 )
@@ -59,7 +59,9 @@ personal(
 class ProposalSchema(Answered):
     """A proposal, whole (考核结果建议). A field that is left out is not proposed yet."""
 
-    result = one_of(Level, **about("建议等次", "result", "党办建议的等次（R3）", "the result that the office proposes (R3)", example="qualified"))
+    result = one_of(
+        Level, **about("建议等次", "result", "党委办公室建议的等次（R3）", "the result that the office proposes (R3)", example="qualified")
+    )
     reason = LongText(at_most=2000, **about("理由", "reason", "为什么这样建议", "why it is proposed", example="完成各项任务"))
 
 

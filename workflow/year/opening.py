@@ -183,7 +183,7 @@ def reopen_cycle(session: Session, cycle: Cycle, *, reason: str, now: datetime) 
     Raises Conflict unless it is closed, and once a later year was published or another one runs.
     """
     if cycle.status is not CycleStatus.CLOSED:
-        raise Conflict(Words(f"{cycle.year}年度{cycle.status.zh}，不能重新打开", f"the cycle {cycle.year} is {cycle.status.value}"))
+        raise Conflict(Words(f"{cycle.year}年度{cycle.status.zh}，不能重新启动", f"the cycle {cycle.year} is {cycle.status.value}"))
     later = Cycle.published_at.is_not(None) & (Cycle.year > cycle.year)
     other = session.scalar(select(Cycle.year).where((Cycle.status == CycleStatus.PUBLISHED) | later).order_by(Cycle.year).limit(1))
     if other is not None:

@@ -88,9 +88,9 @@ class RollSchema(Body):
 
     excused_kind = one_of(ExcuseKind, **about("不参加的原因", "kind of excuse", "出国、患病等", "abroad, ill …", example="ill", reads="excused_kind"))
     excused_reason = Line(
-        **about("不参加的理由", "why excused", "支部填写，党办确认", "the branch gives it, the office confirms", example="长期病休")
+        **about("不参加的理由", "why excused", "支部填写，党委办公室确认", "the branch gives it, the office confirms", example="长期病休")
     )
-    rated_here = Truth(**about("在本支部评定", "rated here", "党办确定", "the office sets it", example=True))
+    rated_here = Truth(**about("在本支部评定", "rated here", "党委办公室确定", "the office sets it", example=True))
 
 
 def amend_roll(session: Session, process: Process, row: Participant, body: Sent, *, seen: int, by: Caller) -> None:
@@ -101,7 +101,7 @@ def amend_roll(session: Session, process: Process, row: Participant, body: Sent,
     Invalid, Conflict.
     """
     if "rated_here" in body and Role.OFFICE not in by.roles:
-        raise Forbidden(Words("在哪个支部评定由党办确定", "the office decides where a member is rated"))
+        raise Forbidden(Words("在哪个支部评定由党委办公室确定", "the office decides where a member is rated"))
     if row.version != seen:
         key = f"{row.process_id}:{row.person_id}"
         raise Stale(version=row.version, changed=changed_since(session, Participant, key, seen))

@@ -58,7 +58,7 @@ def measures_overdue() -> Missing:
     todo_for=Role.MEMBER,
     asked_until=Stage.ACCEPTED,
     link="measures",
-    zh="有 {count} 条整改措施正待落实：{names}",
+    zh="有 {count} 条整改措施尚未完成（未到期）：{names}",
     en="{count} measures are still open: {names}",
 )
 def measures_still_open() -> Missing:
@@ -73,7 +73,7 @@ def measures_still_open() -> Missing:
     todo_for=Role.SECRETARY,
     asked_until=Stage.ACCEPTED,
     link="measures",
-    zh="有 {count} 条整改措施已销号，但没有佐证：{names}",
+    zh="有 {count} 条整改措施已销号但未附佐证材料：{names}",
     en="{count} measures were closed without evidence: {names}",
 )
 def measures_closed_without_evidence() -> Missing:
