@@ -87,7 +87,7 @@ def _newest_migration() -> str | None:
 @main.command(
     help=say(
         Words(
-            "体检：数据库、角色、迁移、时钟、密钥、地址、邮件、日历、后台，一项一行，并说明怎么办。",
+            "系统检查：数据库、角色、迁移、时钟、密钥、地址、邮件、日历、后台，一项一行，并说明怎么办。",
             "Examine the installation. Database, role, migrations, clock, secret key, address, mail, calendar, worker: a line each, with what to do.",
         )
     )

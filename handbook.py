@@ -115,7 +115,7 @@ def requirement_table(kind: Kind, said: Mapping[str, str]) -> str:
         )
         for each in REQUIREMENTS[kind]
     ]
-    return table(("条款", "环节", "方案原文", "缺什么", "性质", "豁免"), rows)
+    return table(("条款", "环节", "方案原文", "缺什么", "性质", "情况说明"), rows)
 
 
 def recorded_table(sentences: Mapping[str, str]) -> str:

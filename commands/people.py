@@ -25,7 +25,7 @@ def account() -> None: ...
     "create",
     help=say(
         Words(
-            "建立学校职务的账号。口令用 --password-stdin 给；不给就先没有口令。",
+            "建立学校职务的账号。密码用 --password-stdin 给；不给就先没有密码。",
             "Open an account for a post of the school. Give a password with --password-stdin; without it there is none yet.",
         )
     ),
@@ -34,7 +34,7 @@ def account() -> None: ...
 @click.option("--name", required=True, help=say(Words("姓名", "the person's name")))
 @click.option("--role", required=True, type=click.Choice([role.value for role in SCHOOL_ROLES]), help=say(Words("职务", "their post")))
 @click.option("--email", default=None, help=say(Words("邮箱", "their mail address")))
-@click.option("--password-stdin", is_flag=True, help=say(Words("从标准输入读口令", "read the password from standard input")))
+@click.option("--password-stdin", is_flag=True, help=say(Words("从标准输入读密码", "read the password from standard input")))
 @told_plainly
 def account_create(staff_no: str, name: str, role: str, email: str | None, password_stdin: bool) -> None:
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
@@ -43,7 +43,7 @@ def account_create(staff_no: str, name: str, role: str, email: str | None, passw
     post = named(Role(role))
     zh, en = f"已建立账号：{name}（{post}）", f"Opened an account: {name} ({post.en})"
     if not password:
-        zh, en = f"{zh}。还没有口令，可用 token create 取得令牌。", f"{en}. It has no password yet; token create gives a token."
+        zh, en = f"{zh}。还没有密码，可用 token create 取得令牌。", f"{en}. It has no password yet; token create gives a token."
     tell(Words(zh, en))
 
 
@@ -51,7 +51,7 @@ def account_create(staff_no: str, name: str, role: str, email: str | None, passw
     "invite",
     help=say(
         Words(
-            "寄出设置口令的一次性链接：给一个人，或给一个支部里还没有口令的每个人。",
+            "寄出设置密码的一次性链接：给一个人，或给一个支部里还没有密码的每个人。",
             "Send one-time links that set a password. To one person, or to all of a branch who have none yet.",
         )
     ),

@@ -251,25 +251,25 @@ def cycle_amend(year: int, titles: tuple[str, ...], deadlines: tuple[str, ...], 
     tell(Words("只是预览，没有写入。", "A preview; nothing was stored.") if preview else Words("已写入。", "Stored."))
 
 
-@cycle.command("close", help=say(Words("关闭年度：还有没办完的，先一一列出。", "Close a year. Lists everything that is still open first.")))
+@cycle.command("close", help=say(Words("办结年度：还有没办完的，先一一列出。", "Close a year. Lists everything that is still open first.")))
 @click.argument("year", type=int)
-@click.option("--leave-open", is_flag=True, help=say(Words("留下没有办完的，照样关闭", "close even while branches are open")))
+@click.option("--leave-open", is_flag=True, help=say(Words("留下没有办完的，照样办结", "close even while branches are open")))
 @click.option("--reason", help=say(Words("理由；留下没有办完的，必须写", "the reason; required to leave anything open")))
 @told_plainly
 def cycle_close(year: int, leave_open: bool, reason: str | None) -> None:
     with acting() as call:
         done(call, years.CLOSE_YEAR, {"leave_open": leave_open, "reason": reason}, year=year)
-    tell(Words(f"{year}年度已关闭。", f"The year {year} is closed."))
+    tell(Words(f"{year}年度已办结。", f"The year {year} is closed."))
 
 
-@cycle.command("reopen", help=say(Words("重新打开已关闭的年度。", "Open a closed year again, until the next is published.")))
+@cycle.command("reopen", help=say(Words("重新启动已办结的年度。", "Open a closed year again, until the next is published.")))
 @click.argument("year", type=int)
 @click.option("--reason", required=True, help=say(Words("理由", "the reason")))
 @told_plainly
 def cycle_reopen(year: int, reason: str) -> None:
     with acting() as call:
         done(call, years.REOPEN_YEAR, {"reason": reason}, year=year)
-    tell(Words(f"{year}年度已重新打开。", f"The year {year} is open again."))
+    tell(Words(f"{year}年度已重新启动。", f"The year {year} is open again."))
 
 
 # ── plans ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -70,7 +70,7 @@ def test_the_glossary_has_a_chinese_term_for_each_vocabulary_and_each_record() -
     [
         ("One talk between two people (一次谈心谈话).", "一次谈心谈话"),
         ("谈心谈话 (talks), the second stage.\n\nMore (别的).", "谈心谈话"),
-        ("A letter, wrapped\n    over lines (信件).", "信件"),
+        ("A letter, wrapped\n    over lines (通知邮件).", "通知邮件"),
         ("Nothing Chinese (at all).", ""),
         (None, ""),
     ],

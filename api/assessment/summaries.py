@@ -112,7 +112,7 @@ class DoneShape(TypedDict):
 
 
 class ProposedShape(TypedDict):
-    """Level and reason that the office proposes (党办建议等次及理由)."""
+    """Level and reason that the office proposes (党委办公室建议等次及理由)."""
 
     result: str | None
     reason: str | None

@@ -22,7 +22,7 @@ class ExcusesQuery(Page):
     """A page of excuses: ``pending=true`` for those that wait for the office."""
 
     pending = YesNo(
-        load_default=False, **about("待确认", "pending", "true 只要等党办确认的", "true for those that wait for the office", example=True)
+        load_default=False, **about("待确认", "pending", "true 只要等党委办公室确认的", "true for those that wait for the office", example=True)
     )
 
 

@@ -6,6 +6,7 @@ A branch and its assessment both have these routes.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
@@ -24,6 +25,7 @@ from api.frame.shapes import (
     MadeShape,
     OptionShape,
     ProcessShape,
+    WaiverShape,
     change_shape,
     option_shape,
     process_shape,
@@ -39,19 +41,54 @@ from workflow.foundation.fields import (
     one_of,
 )
 from workflow.foundation.history import History, history_of
-from workflow.foundation.vocabulary import STAGES, Kind, Stage, Trigger
+from workflow.foundation.vocabulary import STAGES, Kind, MeetingForm, Stage, Trigger
 from workflow.machine.gate import checklist
 from workflow.machine.kinds import KINDS
-from workflow.machine.process import moves_made, options
+from workflow.machine.process import last_return, moves_made, options, reasons_in_the_way
 from workflow.roster import ending
 from workflow.rules.acts import Call
 from workflow.rules.evidence import records_of
-from workflow.rules.kinds import ProcessKind
+from workflow.rules.kinds import FormHint, ProcessKind
 from workflow.rules.moves import Move
 from workflow.rules.requirement import Waiver
 from workflow.year.cycle import Extension, Process, StageChange
 from workflow.year.deadlines import extensions_of
 from workflow.year.roll import secretaries
+
+
+class FormHintShape(TypedDict):
+    """The form of meeting that suits the size of the branch (建议的会议形式)."""
+
+    clause: str
+    members: int
+    groups: int
+    form: MeetingForm
+    message: str
+
+
+class ReasonShape(WaiverShape):
+    """A reason that waits for approval or was refused (待批准、未批准的理由)."""
+
+    state: str
+
+
+class NextShape(TypedDict):
+    """The moves from this stage, with what the branch has been told (下一步)."""
+
+    items: list[OptionShape]
+    returned: ChangeShape | None
+    reasons: list[ReasonShape]
+    hint: FormHintShape | None
+
+
+def form_hint_shape(hint: FormHint | None, speech: str) -> FormHintShape | None:
+    if hint is None:
+        return None
+    return {"clause": hint.clause, "members": hint.members, "groups": hint.groups, "form": hint.form, "message": hint.message.speak(speech)}
+
+
+def reason_shape(row: Waiver) -> ReasonShape:
+    return {**waiver_shape(row), "state": "waiting" if row.rejected_at is None else "refused"}
 
 
 class HistoryShape(TypedDict):
@@ -136,15 +173,24 @@ def _reading_routes(routes: Routes, kind: ProcessKind) -> None:
         name=f"{kind.kind.value.title()}StageQuery",
     )  # type: ignore[assignment]
 
-    @routes.get(f"{AT[kind.kind]}/next", action=kind.reads, answers=Items[OptionShape], zh="现在能做哪些动作")
+    @routes.get(f"{AT[kind.kind]}/next", action=kind.reads, answers=NextShape, zh="现在能做哪些动作")
     def read_next(call: Call[object]) -> object:
-        """List every move from this stage with all that blocks it, whoever asks."""
-        found = options(call.session, call.process, by=call.by)
-        items = [option_shape(each, language()) for each in found]
-        for item, each in zip(items, found, strict=True):
-            if each.move.asks is not None and not kind.stage_shown(call.by, each.move.asks):
-                item["unmet"] = []
-        return {"items": items}
+        """List every move from this stage with all that blocks it, whoever asks.
+
+        Beside it the signs, the last return, and the reasons that wait or were refused.
+        """
+        session, process, speech = call.session, call.process, language()
+        found = options(session, process, by=call.by, today=call.today)
+        shown = [each if each.move.asks is None or kind.stage_shown(call.by, each.move.asks) else replace(each, unmet=(), signs=()) for each in found]
+        blocks = {row.requirement.name for each in shown for row in each.unmet}
+        returned = last_return(session, process)
+        answer: NextShape = {
+            "items": [option_shape(each, speech) for each in shown],
+            "returned": None if returned is None else change_shape(returned),
+            "reasons": [reason_shape(row) for row in reasons_in_the_way(session, process, blocks)],
+            "hint": form_hint_shape(kind.hint(session, process), speech),
+        }
+        return answer
 
     @routes.get(f"{AT[kind.kind]}/requirements", action=kind.reads, answers=Items[CheckShape], query=stage_query(), zh="环节清单")
     def read_requirements(call: Call[object], query: Sent) -> object:

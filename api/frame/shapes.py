@@ -269,6 +269,7 @@ class OptionShape(TypedDict):
     to: Stage
     allowed: bool
     unmet: list[UnmetShape]
+    signs: list[UnmetShape]
 
 
 def option_shape(option: Option, speech: str) -> OptionShape:
@@ -277,6 +278,7 @@ def option_shape(option: Option, speech: str) -> OptionShape:
         "to": option.move.target,
         "allowed": option.allowed,
         "unmet": [unmet_shape(each, speech) for each in option.unmet],
+        "signs": [unmet_shape(each, speech) for each in option.signs],
     }
 
 

@@ -1,4 +1,4 @@
-"""Invitations, passwords and substitutes (邀请、代行)."""
+"""Invitations, passwords and substitutes (邀请、委托代办)."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from workflow.people.substitutes import SUBSTITUTE, Substitute, branches_within,
 from workflow.people.throttle import TooManyTries
 from workflow.rules.acts import Call, Done
 
-routes = Routes(tag=Tag("invitations", "邀请与口令", "invitations and passwords"))
-substitutes = Routes(tag=Tag("substitutes", "代行", "substitutes for people with a post"))
+routes = Routes(tag=Tag("invitations", "邀请与密码", "invitations and passwords"))
+substitutes = Routes(tag=Tag("substitutes", "委托代办", "substitutes for people with a post"))
 
 
 class InvitationShape(TypedDict):
@@ -75,7 +75,7 @@ def set_password_by_link(call: Call[object], person: Person) -> object:
 
 
 ON_ITS_WAY = Words(
-    "如果该学工号有账号并登记了邮箱，重新设置口令的邮件很快就到",
+    "如果该学工号有账号并登记了邮箱，重新设置密码的邮件很快就到",
     "if there is such an account with an address, a letter with a link is on its way",
 )
 
@@ -92,7 +92,7 @@ def forgotten_password(call: Call[object], _: None) -> object:
 # ── substitutes ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@substitutes.get("/substitutes", action=Action.READ_SUBSTITUTES, answers=page_of(SUBSTITUTE), query=Page(), zh="列出代行")
+@substitutes.get("/substitutes", action=Action.READ_SUBSTITUTES, answers=page_of(SUBSTITUTE), query=Page(), zh="列出委托代办")
 def list_substitutes(call: Call[object], query: Sent) -> object:
     """List substitutes of the own branch, or of all for the school."""
     branches = branches_within(call.by, call.by_roles)

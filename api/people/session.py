@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import astuple
 from datetime import datetime
-from itertools import islice
 
 from typing_extensions import TypedDict
 
 from api.frame.address import location
 from api.frame.base import csrf_token
 from api.frame.errors import language
-from api.frame.lists import Page, after_of, listed, number
+from api.frame.lists import Page, after_of, listed, natural
 from api.frame.routes import Answer, Routes, Tag
 from api.frame.shapes import Listed, LocatedShape, located_shape
 from workflow.acts.people import SIGN_IN, SIGN_OUT, SignedIn
 from workflow.foundation.errors import Unauthenticated
 from workflow.foundation.fields import Sent
 from workflow.foundation.vocabulary import Role
-from workflow.machine.gate import todos
+from workflow.machine.gate import FIRST_TODO, TodoPlace, place_in_todos, todos
 from workflow.people.access import Action, Caller
 from workflow.people.throttle import TooManyTries
 from workflow.rules.acts import Call
@@ -89,7 +90,13 @@ def who_am_i(call: Call[object]) -> object:
 @me.get("/me/todos", action=Action.READ_SELF, answers=Listed[LocatedShape], query=Page(), zh="我的待办")
 def my_todos(call: Call[object], query: Sent) -> object:
     """List what is missing from me, in all my branches and years."""
-    skipped = after_of(query, 0, number)
-    found = todos(call.session, call.by.person_id, today=call.today, school=call.by.school)
-    rows = list(islice(enumerate(found, 1), skipped, skipped + query["limit"] + 1))
-    return listed(rows, query, lambda row: located_shape(row[1], language()), lambda row: row[0])
+    after = after_of(query, FIRST_TODO, _todo_place)
+    rows = todos(call.session, call.by.person_id, today=call.today, school=call.by.school, after=after, limit=query["limit"] + 1)
+    return listed(rows, query, lambda row: located_shape(row, language()), lambda row: json.dumps(astuple(place_in_todos(row))))
+
+
+def _todo_place(text: str) -> TodoPlace:
+    match json.loads(text):
+        case [bool(of_school), str(code), int(at)] if type(at) is int and 0 <= at < 1000:
+            return TodoPlace(of_school, natural(code), at)
+    raise ValueError

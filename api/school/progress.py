@@ -72,7 +72,7 @@ class WaiversQuery(Page):
     """A page of reasons: ``pending=true`` for those that wait for the office."""
 
     pending = YesNo(
-        load_default=False, **about("待批准", "pending", "true 只要等党办批准的", "true for those that wait for the office", example=True)
+        load_default=False, **about("待批准", "pending", "true 只要等党委办公室批准的", "true for those that wait for the office", example=True)
     )
 
 
@@ -100,7 +100,7 @@ class LetterItemShape(TypedDict):
 
 
 class LetterShape(TypedDict):
-    """A line of the ledger of letters, never their text (信件登记)."""
+    """A line of the ledger of letters, never their text (通知邮件登记)."""
 
     id: int
     kind: str
@@ -232,7 +232,7 @@ def list_waivers_of_year(call: Call[object], query: Sent, year: int) -> object:
     return listed(rows, query, lambda row: {**waiver_shape(row[0]), "branch": branch_shape(row[1])}, lambda row: row[0].id)
 
 
-@routes.get(f"{CYCLE}/letters", action=Action.READ_SCHOOL, answers=Listed[LetterShape], query=LettersQuery(), zh="列出信件")
+@routes.get(f"{CYCLE}/letters", action=Action.READ_SCHOOL, answers=Listed[LetterShape], query=LettersQuery(), zh="列出通知邮件")
 def list_letters(call: Call[object], query: Sent, year: int) -> object:
     """List letters: to whom, about what, and whether they were sent."""
     cycle = cycle_by_year(call.session, year)

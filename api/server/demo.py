@@ -96,7 +96,7 @@ def _welcome(settings: Settings, accounts: list[demo_school.DemoAccount], accoun
     curl = f'  curl -s -H "Authorization: Bearer $TOKEN" {base}/api/v1/cycles/{year}/branches/{first}/next'
     zh = (
         f"\n服务地址   {base}（接口文档 {base}/docs）",
-        f"账号文件   {accounts_file}（口令都是 {demo_school.PASSWORD}，令牌在文件里）",
+        f"账号文件   {accounts_file}（密码都是 {demo_school.PASSWORD}，令牌在文件里）",
         f"收到的信   {mails}",
         "",
         "  角色              学工号      支部    姓名",

@@ -23,7 +23,7 @@ book = openpyxl.load_workbook(sys.argv[1], read_only=True)
 print(sum(1 for sheet in book for row in sheet.iter_rows() for cell in row if cell.value))
 """
 MEMBERS = (
-    *("学工号", "姓名", "所在分党委编码", "所在分党委", "所在党支部编码", "所在党支部", "党籍状态"),
+    *("学工号", "姓名", "所在分党委编码", "所在分党委", "所在党支部编码", "所在党支部", "人员类别"),
     *("入党时间", "转正时间", "党内职务", "是否党员领导干部", "邮箱"),
 )
 COMMITTEE = ("所属党支部", "姓名", "学工号", "职务")

@@ -138,7 +138,7 @@ class Schools:
         """
         self.cluster.create(database, template=EMPTY, owner=migrations.OWNER_ROLE)
         product = product_on(self.cluster, database, self.folder)
-        words = ("--staff-no", OFFICE, "--name", "党办主任", "--role", "office")
+        words = ("--staff-no", OFFICE, "--name", "周岚", "--role", "office")
         address = ("--email", "office@school.example", "--password-stdin")
         product.run("account", "create", *words, *address, said="ten letters and more\n")
         deadlines = [f"--deadline={stage}={self.days.deadline}" for stage in _STAGES]

@@ -64,7 +64,7 @@ from benchmarks.school.plausible_year import (
 def a_plausible_school(session: Session, seed: int = 2024) -> None:
     """Make the school and its year."""
     dice = Random(seed)  # noqa: S311  (drawn again, it must be the same school)
-    create_officer(session, staff_no=OFFICE, name="党办", role=Role.OFFICE, now=BEGUN)
+    create_officer(session, staff_no=OFFICE, name="党委办公室", role=Role.OFFICE, now=BEGUN)
     for number in range(1, BRANCHES + 1):
         _branch(session, number, 22 if number <= LATE else dice.choice(SIZES))
     name, text = find_plan("2024", None)

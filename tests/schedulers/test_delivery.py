@@ -53,7 +53,7 @@ def queue(engine: Engine, *names: str, address: str | None = None) -> None:
 
 
 def send(engine: Engine, server: MailServer, now: datetime = NOW) -> Counter[Outcome]:
-    return deliver(engine, smtp_url=server.url, sender="党办 <zhibu@school.example>", now=now)
+    return deliver(engine, smtp_url=server.url, sender="党委办公室 <zhibu@school.example>", now=now)
 
 
 def ledger(engine: Engine) -> list[Letter]:

@@ -93,7 +93,7 @@ def findings(engine: Engine) -> list[Finding]:
     with transaction(engine, actor=None) as session:
         newest = str(session.scalar(text("select version_num from alembic_version")))
     url = engine.url.render_as_string(hide_password=False)
-    return look(url, newest=newest).get("信件", [])
+    return look(url, newest=newest).get("通知邮件", [])
 
 
 def put_aside(logs: list[Any]) -> list[Any]:

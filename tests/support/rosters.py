@@ -14,7 +14,7 @@ from xlsxwriter import Workbook  # type: ignore[import-untyped]
 from tests.support.workbooks import Row, workbook_of
 
 MEMBER_HEADINGS = (
-    *("学工号", "姓名", "性别", "所在分党委编码", "所在分党委", "所在党支部编码", "所在党支部", "党籍状态"),
+    *("学工号", "姓名", "性别", "所在分党委编码", "所在分党委", "所在党支部编码", "所在党支部", "人员类别"),
     *("入党时间", "转正时间", "党内职务", "是否党员领导干部", "邮箱", "备注"),
 )
 COMMITTEE_HEADINGS = ("所属党支部", "姓名", "学工号", "职务")
@@ -63,7 +63,7 @@ def _people(branches: Iterable[RosterBranch]) -> Iterator[tuple[Row, RosterBranc
                 "所在分党委": branch.unit_name,
                 "所在党支部编码": branch.code,
                 "所在党支部": branch.name,
-                "党籍状态": "正式党员" if full else "预备党员",
+                "人员类别": "正式党员" if full else "预备党员",
                 "入党时间": joined,
                 "转正时间": joined.replace(year=joined.year + 1) if full else None,
                 "党内职务": branch.posts.get(name),

@@ -73,7 +73,7 @@ def school(project: Path, tmp_path: Path, superuser: str, template: str, databas
     roster.write_bytes(a_school_roster())
     school.command("migrate")
     school.command(
-        "account", "create", "--staff-no", "office", "--name", "党办主任", "--role", "office", "--password-stdin", said="ten letters and more\n"
+        "account", "create", "--staff-no", "office", "--name", "周岚", "--role", "office", "--password-stdin", said="ten letters and more\n"
     )
     assert "核对完毕，没有写入" in school.command("roster", "import", str(roster))
     assert "已写入" in school.command("roster", "import", str(roster), "--apply")

@@ -1,4 +1,4 @@
-"""Signing in, accounts, tokens, invitations and substitutes as acts (登录、账号、令牌、邀请、代行)."""
+"""Signing in, accounts, tokens, invitations and substitutes as acts (登录、账号、令牌、邀请、委托代办)."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class SignInSchema(Body):
     """A person and their password."""
 
     staff_no = StaffNo(required=True, **_STAFF_NO)
-    password = LongText(required=True, at_most=128, **about("口令", "password", "10 至 128 个字符", "10 to 128 characters"))
+    password = LongText(required=True, at_most=128, **about("密码", "password", "10 至 128 个字符", "10 to 128 characters"))
 
 
 class AccountSchema(Answered):
@@ -100,10 +100,10 @@ class AccountSchema(Answered):
         at_most=50,
         **about("姓名", "name", "新建学校层面人员时填写", "of a new officer of the school", example="张三", reads="person.name", always=True),
     )
-    role = one_of(Role, load_only=True, **about("角色", "role", "党办、党委、督查或管理员", "of the school", example="office"))
+    role = one_of(Role, load_only=True, **about("角色", "role", "党委办公室、党委、督导人员或管理员", "of the school", example="office"))
     email = EmailAddress(load_only=True, **about("邮箱", "address", "新建人员的邮箱", "of a new officer", example="office@school.example"))
-    password = LongText(at_most=128, load_only=True, **about("口令", "password", "不填则由邀请信设置", "left out, an invitation sets it"))
-    has_password = Truth(dump_only=True, **about("已设口令", "has a password", always=True))
+    password = LongText(at_most=128, load_only=True, **about("密码", "password", "不填则由邀请信设置", "left out, an invitation sets it"))
+    has_password = Truth(dump_only=True, **about("已设密码", "has a password", always=True))
     created_at = Moment(dump_only=True, **about("开通时间", "opened at", always=True))
     disabled_at = Moment(dump_only=True, **about("停用时间", "disabled at"))
 
@@ -134,7 +134,7 @@ class BranchSchema(Body):
 class PasswordSchema(Body):
     """A new password."""
 
-    password = LongText(required=True, at_most=128, **about("新口令", "new password", "10 至 128 个字符", "10 to 128 characters"))
+    password = LongText(required=True, at_most=128, **about("新密码", "new password", "10 至 128 个字符", "10 to 128 characters"))
 
 
 class ForgottenSchema(Body):
@@ -215,7 +215,7 @@ def _forgotten(call: Call[object], sent: Sent) -> None:
 
 
 FORGET_PASSWORD: Act[Any, None] = Act(
-    "forget_password", "找回口令", "ask for a link to set a new password", None, _forgotten, sends=ForgottenSchema(), secret=True
+    "forget_password", "找回密码", "ask for a link to set a new password", None, _forgotten, sends=ForgottenSchema(), secret=True
 )
 
 
@@ -231,7 +231,7 @@ def _set_password(call: Call[Invitation], sent: Sent) -> Person:
 
 
 SET_PASSWORD: Act[Invitation, Person] = Act(
-    "set_password", "设置口令", "set a password by the link of a letter", None, _set_password, on=_invitation, sends=PasswordSchema(), secret=True
+    "set_password", "设置密码", "set a password by the link of a letter", None, _set_password, on=_invitation, sends=PasswordSchema(), secret=True
 )
 
 # ── accounts and tokens ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -342,7 +342,7 @@ REVOKE_TOKEN: Act[Any, Token] = Act(
 
 NAME_SUBSTITUTE: Act[Any, Substitute] = Act(
     "name_substitute",
-    "指定代行人",
+    "指定受托人",
     "name a substitute",
     Action.WRITE_SUBSTITUTES,
     lambda call, sent: name_substitute(call.session, sent, by=call.by, reach=call.by_roles.values(), now=call.now),
@@ -361,7 +361,7 @@ def _end_substitute(call: Call[Substitute], sent: Sent) -> Substitute:
 
 END_SUBSTITUTE: Act[Substitute, Substitute] = Act(
     "end_substitute",
-    "结束代行",
+    "结束委托代办",
     "end a substitute",
     Action.WRITE_SUBSTITUTES,
     _end_substitute,

@@ -54,7 +54,7 @@ class MoveSchema(Body):
     trigger = one_of(Trigger, required=True, **about("动作", "trigger", "推进、报送、退回等", "advance, file, return …", example="advance"))
     to = one_of(Stage, **about("到哪个环节", "to", "有几个去处时填写", "where there are several", example="talks"))
     reason = LongText(at_most=1000, **_REASON)
-    due_on = Day(**about("本轮期限", "due on", "退回、重新打开时填写", "of a new round", example="2025-01-20"))
+    due_on = Day(**about("本轮期限", "due on", "退回、重新启动时填写", "of a new round", example="2025-01-20"))
     past_due_ok = past_due_ok()
 
 

@@ -80,7 +80,7 @@ class CloseSchema(Body):
 
     leave_open = Truth(
         load_default=False,
-        **about("留下未办完的", "leave open", "还有支部没有办完也关闭", "close even while branches are open", example=True),
+        **about("留下未办完的", "leave open", "还有支部没有办完也办结", "close even while branches are open", example=True),
     )
     reason = LongText(at_most=1000, **about("理由", "reason", "留下未办完的，须写明", "required to leave anything open", example="两个支部并入他校"))
 
@@ -247,10 +247,10 @@ REREAD_YEAR = _act("reread_year", "重新读取方案", "read the plan of a draf
 DROP_YEAR: Act[Cycle, None] = Act(
     "drop_year", "删除年度草稿", "drop a draft", Action.WRITE_CYCLES, lambda call, sent: drop(call.session, call.on), on=_held
 )
-CLOSE_YEAR = _act("close_year", "关闭年度", "close a year", _close, sends=CloseSchema())
+CLOSE_YEAR = _act("close_year", "办结年度", "close a year", _close, sends=CloseSchema())
 REOPEN_YEAR = _act(
     "reopen_year",
-    "重新打开年度",
+    "重新启动年度",
     "reopen a year",
     _reopen,
     sends=REASON,

@@ -21,6 +21,7 @@ from workflow.appraisal.rectification.measures import MEASURES
 from workflow.appraisal.rectification.problems import PROBLEMS
 from workflow.appraisal.rectification.publications import FILINGS, PUBLICATIONS
 from workflow.appraisal.self_review.self_reviews import SELF_REVIEWS
+from workflow.appraisal.self_review.suggested_form import suggested_form
 from workflow.appraisal.study.sessions import SESSIONS
 from workflow.appraisal.talks.talks import TALKS, visible_history
 from workflow.foundation.vocabulary import STAGES, WORKING_STAGES, Kind, Role, Stage, Trigger
@@ -100,5 +101,7 @@ KIND = ProcessKind(
     reads_history=Action.READ_PROCESS,
     moving=Action.MOVE,
     history_seen=_history_seen,
+    waiting=(*self_review.WAITING, *report.WAITING),
+    hint=suggested_form,
     excusing=True,
 )

@@ -67,6 +67,7 @@ KIND = ProcessKind(
     reads=Action.READ_ASSESSMENT_PROCESS,
     reads_history=Action.READ_SCHOOL,
     moving=Action.MOVE_ASSESSMENT,
+    waiting=deciding.WAITING,
     stage_shown=_stage_shown,
     advancing_many=Action.MOVE_ASSESSMENT,
 )

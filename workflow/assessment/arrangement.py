@@ -51,7 +51,7 @@ from workflow.year.deadlines import change_processes
 
 @tracked()
 class Arrangement(Base):
-    """One branch's way to report, and the office's own words on it (述职安排、党办意见)."""
+    """One branch's way to report, and the office's own words on it (述职安排、党委办公室意见)."""
 
     __tablename__ = "arrangement"
     __table_args__ = (
@@ -77,7 +77,7 @@ class Arrangement(Base):
 personal(
     Arrangement,
     Area.ASSESSMENT,
-    "述职安排和党办意见",
+    "述职安排和党委办公室意见",
     Data(
         "conduct 集中活动中的表现, extra 党委会还应知道的",
         "党委会研究决定时参考（S4、R6）",

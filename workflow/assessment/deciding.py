@@ -131,6 +131,34 @@ def more_excellent_branches_than_allowed() -> Missing:
     return _named_by(pending, name=func.concat("确定 ", number, " 个，不超过 ", at_most, " 个"), amount=number).where(number > at_most)
 
 
+@requirement(
+    "R5",
+    stage=Stage.PROPOSED,
+    severity=Severity.SIGN,
+    todo_for=Role.COMMITTEE,
+    asked_from=Stage.COLLECTING,
+    asked_until=Stage.PUBLISHED,
+    link="/decision",
+    zh="党委会决定待党委确认：{names}",
+    en="a decision waits for the committee: {names}",
+)
+def decision_to_confirm() -> Missing:
+    """党委会议研究决定。
+
+    (Once for the whole decision, at the first of the branches that it names.)
+    """
+    first = func.min(DecisionResult.process_id)
+    name = func.concat(Decision.number, "（", func.count(), " 个党支部）")
+    return (
+        missing(first, subject=Decision.id, name=name)
+        .join(Decision, Decision.id == DecisionResult.decision_id)
+        .join(Process, Process.id == DecisionResult.process_id)
+        .where(Decision.counts, Decision.confirmed_at.is_(None), Process.ended_at.is_(None))
+        .group_by(Decision.id)
+    )
+
+
+WAITING = (decision_to_confirm,)
 REQUIREMENTS = (
     branch_without_a_result,
     decision_without_a_quorum,

@@ -163,7 +163,7 @@ personal(
     Area.ASSESSMENT,
     "考核结果",
     Data("reason 理由", "确定优秀党支部（R7）", Action.READ_ASSESSMENT),
-    Data("inputs 当时的述职、出勤、评议和党办建议", "党委会据以决定的（R6、D9）", Action.READ_SCHOOL),
+    Data("inputs 当时的述职、出勤、评议和党委办公室建议", "党委会据以决定的（R6、D9）", Action.READ_SCHOOL),
     of="理由说到的人",
     other="result",
 )

@@ -41,9 +41,15 @@ from workflow.rules.requirement import Missing, missing, requirement
 from workflow.rules.single import OnProcess, Single
 from workflow.year.cycle import Process
 
-THREE_MEETINGS = {"general": "支部党员大会", "committee": "支部委员会", "group": "党小组会", "lesson": "党课"}
+THREE_MEETINGS = {"general": "支部党员大会", "committee": "支部委员会会议", "group": "党小组会", "lesson": "党课"}
 """三会一课, as the plan's settings name them."""
-DEVELOPMENT = {"applicants": "入党申请人", "activists": "入党积极分子", "candidates": "发展对象", "admitted": "发展党员", "confirmed": "转正"}
+DEVELOPMENT = {
+    "applicants": "入党申请人",
+    "activists": "入党积极分子",
+    "candidates": "发展对象",
+    "admitted": "接收预备党员",
+    "confirmed": "预备党员转正",
+}
 
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -126,7 +132,7 @@ class DevelopmentSchema(Answered):
     activists = Whole(at_most=_MOST, **about(DEVELOPMENT["activists"], "activists", "年末有多少名", "how many at the end of the year", example=4))
     candidates = Whole(at_most=_MOST, **about(DEVELOPMENT["candidates"], "candidates", "年末有多少名", "how many at the end of the year", example=2))
     admitted = Whole(at_most=_MOST, **about(DEVELOPMENT["admitted"], "admitted", "全年发展多少名", "how many in the year", example=1))
-    confirmed = Whole(at_most=_MOST, **about(DEVELOPMENT["confirmed"], "confirmed", "全年转正多少名", "how many in the year", example=1))
+    confirmed = Whole(at_most=_MOST, **about(DEVELOPMENT["confirmed"], "confirmed", "全年预备党员转正多少名", "how many in the year", example=1))
 
 
 class CleanGovernmentSchema(Answered):

@@ -49,7 +49,7 @@ personal(
     Proposal,
     Area.ASSESSMENT,
     "考核结果建议",
-    Data("reason 理由", "党办提出建议（R3）", Action.READ_PROPOSAL),
+    Data("reason 理由", "党委办公室提出建议（R3）", Action.READ_PROPOSAL),
     of="理由说到的人",
     other="result",
 )
@@ -63,7 +63,9 @@ class ProposalSchema(Answered):
 
     result = Line(
         at_most=32,
-        **about("建议等次", "result", "党办建议的等次，按方案的代号（R3）", "what the office proposes, by the plan's keys (R3)", example="qualified"),
+        **about(
+            "建议等次", "result", "党委办公室建议的等次，按方案的代号（R3）", "what the office proposes, by the plan's keys (R3)", example="qualified"
+        ),
     )
     reason = LongText(at_most=2000, **about("理由", "reason", "为什么这样建议", "why it is proposed", example="完成各项任务"))
 

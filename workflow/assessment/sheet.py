@@ -286,7 +286,7 @@ def _lacking(sheet: Sheet) -> Iterator[tuple[str, str, bool]]:
     yield "three_meetings", f"三会一课次数：{'、'.join(meetings)}", bool(meetings)
     yield "development", f"党员培养发展：{'、'.join(untold)}", bool(untold)
     yield "clean_government", "党风廉政建设情况", sheet.clean_government is None or sheet.clean_issues is None
-    yield "facts_check", "党办对年度情况的核对", sheet.facts_told and not sheet.facts_checked
+    yield "facts_check", "党委办公室对年度情况的核对", sheet.facts_told and not sheet.facts_checked
     yield "activities", INPUTS["activities"], not any(line.here.required for line in sheet.activities)
     yield "conduct", "集中活动中的表现", sheet.conduct is None
     yield "committee_appraisal", INPUTS["committee_appraisal"], sheet.committee_appraisal is None

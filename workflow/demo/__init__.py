@@ -95,9 +95,9 @@ SKETCHES = (
 _SURNAMES = "王李张刘陈杨黄赵吴周徐孙马朱胡郭何高林罗郑梁谢宋唐许韩冯邓曹彭曾"
 _GIVEN = ("建华", "晓明", "志强", "秀英", "文静", "国栋", "雪梅", "思远", "海燕", "春兰", "伟", "芳", "军", "敏", "静", "磊", "洋", "涛", "婷", "鹏")
 _OFFICERS = {
-    Role.OFFICE: ("office", "党办主任"),
-    Role.COMMITTEE: ("committee", "党委委员"),
-    Role.AUDITOR: ("auditor", "督查专员"),
+    Role.OFFICE: ("office", "周岚"),
+    Role.COMMITTEE: ("committee", "吴江"),
+    Role.AUDITOR: ("auditor", "郑敏"),
     Role.ADMINISTRATOR: ("admin", "系统管理员"),
 }
 

@@ -54,7 +54,7 @@ class Area(Word):
     YEAR = "year", "年度和名册"
     APPRAISAL = "appraisal", "民主评议"
     ASSESSMENT = "assessment", "党委考核支部"
-    SYSTEM = "system", "信件和系统"
+    SYSTEM = "system", "通知邮件和系统"
 
 
 @dataclass(frozen=True)

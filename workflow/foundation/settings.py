@@ -76,7 +76,7 @@ class Settings(BaseModel):
         scheme, _, rest = value.partition("://")
         if scheme not in {"postgresql", "postgres", "postgresql+psycopg"} or not rest:
             shape = "postgresql://user:password@host:port/database"
-            raise ValueError(Words("应形如 postgresql://用户:口令@主机:端口/库名", f"it should look like {shape}"))
+            raise ValueError(Words("应形如 postgresql://用户:密码@主机:端口/库名", f"it should look like {shape}"))
         return f"postgresql+psycopg://{rest}"
 
     @field_validator("smtp_url")
@@ -86,7 +86,7 @@ class Settings(BaseModel):
             parts = urlsplit(value)
             if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
                 shape = "smtp://host:port or smtps://user:password@host:port"
-                raise ValueError(Words("应形如 smtp://主机:端口 或 smtps://用户:口令@主机:端口", f"it should look like {shape}"))
+                raise ValueError(Words("应形如 smtp://主机:端口 或 smtps://用户:密码@主机:端口", f"it should look like {shape}"))
         return value
 
     @field_validator("base_url")

@@ -121,9 +121,9 @@ class Trigger(Word):
     FILE = "file", "报送"
     ACCEPT = "accept", "接收"
     RETURN = "return", "退回"
-    STEP_BACK = "step_back", "退回上一步"
+    STEP_BACK = "step_back", "返回前面环节修改"
     WITHDRAW = "withdraw", "撤回报送"
-    REOPEN = "reopen", "重新打开"
+    REOPEN = "reopen", "重新启动"
     DECIDE = "decide", "研究决定"
     PUBLISH = "publish", "公布"
 
@@ -133,7 +133,7 @@ class Role(Word):
 
     OFFICE = "office", "党委办公室"
     COMMITTEE = "committee", "学校党委"
-    AUDITOR = "auditor", "督查"
+    AUDITOR = "auditor", "督导人员"
     ADMINISTRATOR = "administrator", "系统管理员"
     SECRETARY = "secretary", "党支部书记"
     COMMITTEE_MEMBER = "committee_member", "支委"
@@ -153,7 +153,7 @@ class Post(Word):
 
 
 class Standing(Word):
-    """Party standing (党籍状态)."""
+    """Party standing (人员类别)."""
 
     FULL = "full", "正式党员"
     PROBATIONARY = "probationary", "预备党员"
@@ -184,7 +184,7 @@ class ExcuseKind(Word):
 
 
 class CoveredByExcuse(Word):
-    """A clause that a confirmed excuse may cover, since it does not by itself (不参加一并豁免)."""
+    """A clause that a confirmed excuse may cover, since it does not by itself (不参加一并免除)."""
 
     K2 = "K2", "谈心谈话（K2）"
     D6 = "D6", "评定意见反馈（D6）"
@@ -219,12 +219,12 @@ class Severity(Word):
 
 
 class Waivable(Word):
-    """The extent to which a requirement may be waived (豁免范围)."""
+    """The extent to which a requirement may be waived (情况说明范围)."""
 
-    NO = "no", "不可豁免"
+    NO = "no", "不得以说明代替"
     PER_SUBJECT = "per_subject", "逐项说明理由"
     WHOLE = "whole", "整体说明理由"
-    WHOLE_WITH_APPROVAL = "whole_with_approval", "说明理由并经党办批准"
+    WHOLE_WITH_APPROVAL = "whole_with_approval", "说明理由并经党委办公室批准"
 
 
 class Coverage(Word):
@@ -239,7 +239,7 @@ class CycleStatus(Word):
 
     DRAFT = "draft", "草稿"
     PUBLISHED = "published", "已发布"
-    CLOSED = "closed", "已关闭"
+    CLOSED = "closed", "已办结"
 
 
 class TalkWay(Word):
@@ -275,8 +275,8 @@ class MeetingPurpose(Word):
     """The purpose of a meeting (会议事项): it decides which stage closes the meeting."""
 
     LIFE = "life", "组织生活会"
-    REPORT = "report", "述职大会"
-    DECIDING = "deciding", "评定会议"
+    REPORT = "report", "党员大会（书记述职）"
+    DECIDING = "deciding", "研究评定意见的会议"
 
 
 class MeetingForm(Word):
@@ -338,7 +338,7 @@ class MeasureState(Word):
 
 
 class LetterState(Word):
-    """The state of a letter (信件状态)."""
+    """The state of a letter (通知邮件状态)."""
 
     PENDING = "pending", "待发"
     SENDING = "sending", "发送中"

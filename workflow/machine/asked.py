@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from workflow.foundation.vocabulary import Kind, Post, Role, Stage, Trigger
+from workflow.foundation.vocabulary import KIND_OF, Kind, Post, Role, Stage, Trigger
 from workflow.machine.kinds import KINDS
 from workflow.rules.requirement import Requirement
 from workflow.year.plan import Plan
@@ -12,7 +12,11 @@ from workflow.year.plan import Plan
 REQUIREMENTS: Mapping[Kind, tuple[Requirement, ...]] = {kind: each.requirements for kind, each in KINDS.items()}
 
 
-BY_NAME: Mapping[str, Requirement] = {each.name: each for requirements in REQUIREMENTS.values() for each in requirements}
+WAITING: Mapping[Kind, tuple[Requirement, ...]] = {kind: each.waiting for kind, each in KINDS.items()}
+"""What waits for somebody and is lacked by no branch: only to-dos ask it."""
+
+
+BY_NAME: Mapping[str, Requirement] = {each.name: each for asked in (REQUIREMENTS, WAITING) for kind in asked for each in asked[kind]}
 
 
 CLAUSES = frozenset(each.clause for each in BY_NAME.values())
@@ -39,7 +43,7 @@ def passed_through(plan: Plan) -> list[Stage]:
     Its plan drops every clause that they ask, and nobody has to act there except to go on.
     """
     led_on = {move.source for each in KINDS.values() for move in each.moves if move.trigger is Trigger.ADVANCE}
-    asked = {stage: {each.clause for each in BY_NAME.values() if each.stage is stage} for stage in Stage if stage in led_on}
+    asked = {stage: {each.clause for each in requirements_of(KIND_OF[stage], stage)} for stage in Stage if stage in led_on}
     return [stage for stage, clauses in asked.items() if clauses and clauses <= plan.not_asked.keys()]
 
 

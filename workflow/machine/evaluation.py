@@ -78,6 +78,10 @@ NEXT_BRANCHES = f"""
 """The next branches of ``unit`` from ``code`` on, and the state of the year."""
 
 
+_AFTER = "and (b.code, asked.number) > (%(code)s, %(number)s)"
+"""The rows after a place in the list: it names branch and requirement, so none is skipped."""
+
+
 @cache
 def of_the_school(names: Names) -> str:
     """Find everything that is missing in ``year`` from ``code`` and ``number`` to ``last``.
@@ -94,7 +98,7 @@ def of_the_school(names: Names) -> str:
     return _everywhere(
         until,
         processes=f"and c.year = %(year)s and p.branch_id in (select b.id from branch b where b.code <= %(last)s and {_OF_UNIT})",  # noqa: S608
-        groups="and (b.code, asked.number) > (%(code)s, %(number)s)",
+        groups=_AFTER,
     )
 
 
@@ -113,13 +117,14 @@ def of_a_person(names: Names) -> str:
             select from participant r
             where r.process_id = m.process_id and ({_ME_OR_WHOM_I_STAND_FOR}) and r.left_on is null
                 and ({_holds_the_role("m")})))""",
+        groups=_AFTER,
     )
 
 
 @cache
 def of_everybody(names: Names) -> str:
     """Find everything that is missing from the holders of a role of the school."""
-    return _everywhere(_own_stages(names))
+    return _everywhere(_own_stages(names), groups=_AFTER)
 
 
 _ME_OR_WHOM_I_STAND_FOR = """r.person_id = %(me)s or exists (

@@ -24,6 +24,8 @@ from workflow.rules.requirement import Requirement
 from workflow.year.cycle import Process
 from workflow.year.plan import words_of
 
+MOST_TODOS = 1000
+
 
 @dataclass(frozen=True, order=True)
 class Subject:
@@ -163,7 +165,9 @@ def exceptions(
         asked = {"year": year, "today": today, "unit": unit, "code": after[0], "number": after[1], "limit": limit - len(found)}
         (window,) = run(session, evaluation.NEXT_BRANCHES, asked)
         over = window.status == CycleStatus.CLOSED
-        names = tuple(name for name, each in BY_NAME.items() if clause in (None, each.clause) and (each.after_the_year or not over))
+        names = tuple(
+            each.name for kind in REQUIREMENTS for each in REQUIREMENTS[kind] if clause in (None, each.clause) and (each.after_the_year or not over)
+        )
         if names:
             listed = {"published": (CycleStatus.CLOSED if over else CycleStatus.PUBLISHED).value}
             found += _located(session, evaluation.of_the_school(names), {**asked, **listed, "last": window.last})
@@ -178,18 +182,44 @@ def place_in_list(row: Unmet) -> tuple[str, int]:
     return row.at.branch_code, tuple(BY_NAME).index(row.requirement.name)
 
 
-def todos(session: Session, person_id: int, *, today: date, school: Collection[Role] = ()) -> list[Unmet]:
+@dataclass(frozen=True)
+class TodoPlace:
+    """The place of a to-do in a person's list: theirs in branches first, then those of the school.
+
+    It names branch and requirement, so that nothing is skipped when others are done meanwhile.
+    """
+
+    of_school: bool
+    branch_code: str
+    number: int
+
+
+FIRST_TODO = TodoPlace(False, "", 0)
+
+
+def place_in_todos(row: Unmet) -> TodoPlace:
+    """Return the place of a to-do, for the cursor that continues after it."""
+    return TodoPlace(row.requirement.todo_for not in HOLDERS, *place_in_list(row))
+
+
+def todos(
+    session: Session, person_id: int, *, today: date, school: Collection[Role] = (), after: TodoPlace = FIRST_TODO, limit: int = MOST_TODOS
+) -> list[Unmet]:
     """List everything that is missing from one person, in all branches and cycles.
 
     These are rows that name them, and rows for every holder of a role they have on that roll, or in
     the school. A person who stands in for another today sees what the other's role asks, not what
     is asked of the other by name.
     """
-    asked = {"me": person_id, "today": today, "limit": MOST_TODOS}
     of_rolls = tuple(name for name, each in BY_NAME.items() if each.todo_for in HOLDERS)
-    found = _located(session, evaluation.of_a_person(of_rolls), asked)
     of_school = tuple(name for name, each in BY_NAME.items() if each.todo_for in school)
-    return [*found, *_located(session, evaluation.of_everybody(of_school), asked)] if of_school else found
+    asked = {"me": person_id, "today": today, "code": after.branch_code, "number": after.number, "limit": limit}
+    found = [] if after.of_school else _located(session, evaluation.of_a_person(of_rolls), asked)
+    if not of_school or len(found) == limit:
+        return found
+    from_here = {} if after.of_school else {"code": "", "number": 0}
+    rest = {**asked, **from_here, "limit": limit - len(found)}
+    return [*found, *_located(session, evaluation.of_everybody(of_school), rest)]
 
 
 def _located(session: Session, sql: str, parameters: Mapping[str, object]) -> list[Unmet]:
@@ -197,9 +227,6 @@ def _located(session: Session, sql: str, parameters: Mapping[str, object]) -> li
     found = run(session, sql, {"published": CycleStatus.PUBLISHED.value, **parameters})
     plans = {row.year: row.plan for row in found if row.plan is not None}
     return [_unmet(row, Place(Kind(row.kind), row.year, row.code, row.branch_name, row.unit_name, row.due_on, plans[row.year])) for row in found]
-
-
-MOST_TODOS = 1000
 
 
 def duties(session: Session, processes: Sequence[Process]) -> dict[tuple[int, int | None], dict[str, int]]:

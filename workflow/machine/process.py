@@ -13,7 +13,7 @@ The edge's transaction commits it once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
@@ -21,18 +21,22 @@ from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import func, insert, literal, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 from transitions import EventData, Machine
 
+from workflow.foundation.database import any_of
 from workflow.foundation.errors import BranchesLack, Forbidden, Invalid, MoveNotPossible, RequirementsUnmet, Words
 from workflow.foundation.vocabulary import ENDED, STAGES, WORKING_STAGES, Kind, Role, Stage, Trigger, local_day
-from workflow.machine.gate import Unmet, blocking, blocking_together
+from workflow.machine.asked import requirements_of
+from workflow.machine.gate import Unmet, blocking, blocking_together, unmet
 from workflow.machine.kinds import KINDS
 from workflow.machine.rolls import settle_where_rated
 from workflow.mail import letters
 from workflow.people.access import Caller
 from workflow.rules.acts import must_not_be_their_branch
 from workflow.rules.moves import Move, moves_around
+from workflow.rules.requirement import Waiver
 from workflow.rules.telling import tell_leaders
 from workflow.year.cycle import Process, StageChange, check_version, must_run
 from workflow.year.deadlines import change_processes, has_passed
@@ -88,6 +92,8 @@ class Option:
     move: Move
     allowed: bool
     unmet: Sequence[Unmet]
+    signs: Sequence[Unmet]
+    """Signs of the stage that the move closes; they block nothing."""
 
 
 @cache
@@ -116,15 +122,46 @@ def may_make(move: Move, by: Caller, process: Process) -> bool:
     return move.who in roles
 
 
-def options(session: Session, process: Process, *, by: Caller) -> list[Option]:
-    """List the possible next moves, with everything that is missing, before anything is tried."""
+def options(session: Session, process: Process, *, by: Caller, today: date) -> list[Option]:
+    """List the possible next moves, with everything that is missing, before anything is tried.
+
+    One round trip for each stage that they close.
+    """
     declared = moves_from(process)
-    missing = {stage: blocking(session, process, stage) for stage in {each.asks for each in declared} if stage is not None}
+    closed = {each.asks for each in declared if each.asks is not None}
+    missing = {stage: unmet(session, process, requirements_of(process.kind, stage), today=today) for stage in closed}
     return [
-        Option(each, may_make(each, by, process) and not each.together and not unmet, unmet)
+        Option(each, may_make(each, by, process) and not each.together and not blocks, blocks, [row for row in found if not row.requirement.blocks])
         for each in declared
-        for unmet in [missing[each.asks] if each.asks is not None else []]
+        for found in [[row for row in missing[each.asks] if row.open] if each.asks is not None else []]
+        for blocks in [[row for row in found if row.blocks]]
     ]
+
+
+def last_return(session: Session, process: Process) -> StageChange | None:
+    """Find the return for which a process is being corrected, until it is filed again.
+
+    A reopening is one too.
+    """
+    if process.round == 1 or process.stage not in WORKING_STAGES[process.kind]:
+        return None
+    sent_back = (StageChange.process_id == process.id, StageChange.round == process.round, any_of(StageChange.trigger, _SENDS_BACK))
+    return session.scalar(select(StageChange).where(*sent_back).order_by(StageChange.id.desc()).limit(1))
+
+
+_SENDS_BACK = (Trigger.RETURN, Trigger.REOPEN)
+
+
+def reasons_in_the_way(session: Session, process: Process, blocks: Collection[str]) -> list[Waiver]:
+    """List the last reason for each requirement that still blocks.
+
+    It waits for the office, or was refused.
+    """
+    if not blocks:
+        return []
+    asked = (Waiver.process_id == process.id, any_of(Waiver.requirement, sorted(blocks)), Waiver.withdrawn_at.is_(None))
+    last = select(Waiver).where(*asked).ext(distinct_on(Waiver.requirement)).order_by(Waiver.requirement, Waiver.id.desc())
+    return [row for row in session.scalars(last) if row.rejected_at is not None or not row.stands]
 
 
 def move(

@@ -1,4 +1,4 @@
-"""Waiving (豁免): a reason in place of something missing, for the amount missing at that moment."""
+"""Waiving (情况说明): a reason in place of something missing, for the amount missing at that moment."""
 
 from __future__ import annotations
 

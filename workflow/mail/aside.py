@@ -45,7 +45,7 @@ personal(
     LetterAside,
     Area.SYSTEM,
     "搁置的信",
-    Data("key 哪一封（有收信人的编号）", "修好以后补写", "无人；体检只说是哪个支部的哪种信", "写成或不再需要时删除"),
+    Data("key 哪一封（有收信人的编号）", "修好以后补写", "无人；系统检查只说是哪个支部的哪种信", "写成或不再需要时删除"),
     of="收信人",
     other="kind process_id error since next_at",
 )

@@ -99,7 +99,7 @@ class Letter(Numbered, Base):
 personal(
     Letter,
     Area.SYSTEM,
-    "信件",
+    "通知邮件",
     Data(
         "key 哪一封（有收信人的编号）, recipient_id 收信人, recipient_name 收信人姓名",
         "谁得知什么",

@@ -121,7 +121,7 @@ personal(
     Area.PEOPLE,
     "账号",
     Data("person_id 何人, created_at 开立时间, disabled_at 停用时间", "登录", Action.READ_ACCOUNTS),
-    Data("password_hash 口令的 argon2 摘要", "登录", "无人；登录时核对"),
+    Data("password_hash 密码的 argon2 摘要", "登录", "无人；登录时核对"),
     of="能登录的人",
 )
 _DATES = "created_at 发出时间, expires_at 失效时间"
@@ -146,7 +146,7 @@ personal(
     "会话",
     Data(
         f"person_id 何人, hash 会话的摘要, revoked_at 退出时间, {_DATES}",
-        "登录后不必再输口令",
+        "登录后不必再输密码",
         "无人；访问时核对",
         _SPENT.format("{session_hours}"),
     ),
@@ -158,7 +158,7 @@ personal(
     "邀请",
     Data(
         f"person_id 何人, hash 链接的摘要, ended_at 用掉或被替换的时间, {_DATES}",
-        "设口令的一次性链接",
+        "设密码的一次性链接",
         "无人；打开链接时核对",
         _SPENT.format("{invitation_hours}"),
     ),
@@ -252,7 +252,8 @@ def create_officer(
         raise Invalid(
             {
                 "role": Words(
-                    "只能是党办、党委、督查或管理员；支部内的职务由名册决定", "only roles of the school; posts in branches come from the roster"
+                    "只能是党委办公室、党委、督导人员或管理员；支部内的职务由名册决定",
+                    "only roles of the school; posts in branches come from the roster",
                 )
             }
         )
@@ -275,7 +276,7 @@ def create_officer(
 def hash_password(password: str) -> str:
     """Hash a password. Raises Invalid if it has fewer than ten or more than 128 characters."""
     if len(password) not in PASSWORD_LENGTH:
-        raise Invalid({"password": Words("口令须为 10 至 128 个字符", "a password has 10 to 128 characters")})
+        raise Invalid({"password": Words("密码须为 10 至 128 个字符", "a password has 10 to 128 characters")})
     with _at_once:
         return _hasher.hash(password)
 
@@ -294,7 +295,7 @@ def sign_in(session: Session, *, staff_no: str, password: str, now: datetime, ho
         except VerificationError:
             right = False
     if account is None or not right or not _stands(session, account.person_id, stored):
-        raise Unauthenticated(Words("学工号或口令不对", "wrong number or password"))
+        raise Unauthenticated(Words("学工号或密码不对", "wrong number or password"))
     secret = secrets.token_urlsafe(32)
     row = WebSession(person_id=account.person_id, hash=digest(secret), created_at=now, expires_at=now + timedelta(hours=hours), revoked_at=None)
     session.add(row)

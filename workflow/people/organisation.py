@@ -140,7 +140,7 @@ personal(
     "人员",
     Data("staff_no 学工号, name 姓名, branch_id 所在党支部", "各项记录以学工号指到人", Action.READ_ROLL),
     Data("email 邮箱", "寄提醒和邀请", "无人；名册上只显示有没有邮箱"),
-    Data("standing 党籍状态", "谁有表决权、谁评等次（D1、D5）", Action.READ_PROCESS),
+    Data("standing 人员类别", "谁有表决权、谁评等次（D1、D5）", Action.READ_PROCESS),
     Data("cadre 是否党员领导干部", "参加所在支部的会（M6）", Action.READ_PROCESS),
     Data("left_on 离开本校组织的日期, left_reason 离开原因", "离开以后不再有要求，已评定的照样计入", Action.READ_PROCESS),
     Data("party_group 党小组", "党小组会由谁参加（M1）", Action.READ_PROCESS),

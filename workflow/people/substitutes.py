@@ -1,4 +1,4 @@
-"""Substitutes (代行): a member who acts with the posts of another member of the branch for some days.
+"""Substitutes (委托代办): members who act with the posts of another of the branch for some days.
 
 History then says "A for B". The absent person keeps their posts and may act too. A substitute has
 what the other's own appointments give on the day, in that branch alone: never an office of the
@@ -38,7 +38,7 @@ LEADING = (Post.SECRETARY, Post.DEPUTY)
 
 @tracked()
 class Substitute(Numbered, Base):
-    """A person who stands for another (代行人) from a first day to a last one."""
+    """A person who stands for another (受托人) from a first day to a last one."""
 
     __tablename__ = "substitute"
     __table_args__ = (
@@ -67,13 +67,13 @@ class Substitute(Numbered, Base):
 personal(
     Substitute,
     Area.PEOPLE,
-    "代行",
+    "委托代办",
     Data(
-        "person_id 被代行人, substitute_id 代行人, starts_on 开始日期, ends_on 结束日期, ended_at 提前结束的时间",
+        "person_id 委托人, substitute_id 受托人, starts_on 开始日期, ends_on 结束日期, ended_at 提前结束的时间",
         "书记外出时由谁办理，记录写明“某某代某某”（Q1）",
         Action.READ_SUBSTITUTES,
     ),
-    of="书记、副书记和代行人",
+    of="书记、副书记和受托人",
 )
 
 
@@ -82,15 +82,22 @@ class SubstituteSchema(Answered):
 
     id = Whole(dump_only=True, **about("编号", "number", always=True))
     branch = Line(dump_only=True, attribute="branch.code", **about("党支部", "branch", always=True))
-    staff_no = StaffNo(**about("被代行人", "for whom", "不填为本人", "oneself if left out", example="20160001", reads="person.staff_no", always=True))
-    name = Line(dump_only=True, attribute="person.name", **about("被代行人姓名", "their name", always=True))
+    staff_no = StaffNo(**about("委托人", "for whom", "不填为本人", "oneself if left out", example="20160001", reads="person.staff_no", always=True))
+    name = Line(dump_only=True, attribute="person.name", **about("委托人姓名", "their name", always=True))
     substitute = StaffNo(
         required=True,
-        **about("代行人", "substitute", "本支部的正式党员", "a full member of the branch", example="20160005", reads="substitute.staff_no"),
+        **about(
+            "受托人",
+            "substitute",
+            "本支部的正式党员；仅限系统填报，不代行职务",
+            "a full member of the branch",
+            example="20160005",
+            reads="substitute.staff_no",
+        ),
     )
-    substitute_name = Line(dump_only=True, attribute="substitute.name", **about("代行人姓名", "the substitute's name", always=True))
-    starts_on = Day(required=True, **about("开始日期", "from", "代行的第一天", "the first day", example="2024-12-20"))
-    ends_on = Day(required=True, **about("结束日期", "to", "代行的最后一天", "the last day", example="2024-12-31"))
+    substitute_name = Line(dump_only=True, attribute="substitute.name", **about("受托人姓名", "the substitute's name", always=True))
+    starts_on = Day(required=True, **about("开始日期", "from", "委托代办的第一天", "the first day", example="2024-12-20"))
+    ends_on = Day(required=True, **about("结束日期", "to", "委托代办的最后一天", "the last day", example="2024-12-31"))
     ended_at = Moment(dump_only=True, **about("提前结束时间", "ended at"))
     recorded_by = StaffNo(dump_only=True, **about("登记人", "recorded by", always=True))
     recorded_at = Moment(dump_only=True, **about("登记时间", "recorded at", always=True))
@@ -118,29 +125,29 @@ def name_substitute(session: Session, body: Sent, *, by: Caller, reach: Collecti
     """
     staff_no = body.get("staff_no", by.staff_no)
     if Scope.ALL not in reach and staff_no != by.staff_no:
-        raise Forbidden(Words("只能为自己指定代行人", "you name your own substitute alone"))
+        raise Forbidden(Words("只能为自己指定受托人", "you name your own substitute alone"))
     starts_on, ends_on = body["starts_on"], body["ends_on"]
     person, substitute = _known(session, "staff_no", staff_no), _known(session, "substitute", body["substitute"])
     held = (Appointment.person_id == person.id, Appointment.branch_id == person.branch_id, *in_post(starts_on))
     posts = set(session.scalars(select(Appointment.post).where(*held)))
     if Scope.ALL not in reach and not posts & set(LEADING):
-        raise Forbidden(Words("书记、副书记本人才能指定代行人", "only a secretary or deputy names a substitute"))
+        raise Forbidden(Words("书记、副书记本人才能指定受托人", "only a secretary or deputy names a substitute"))
     if not posts or person.branch_id is None:
-        raise Invalid({"staff_no": Words(f"{person.name} 届时没有支部职务，无须代行", f"{person.name} holds no post in a branch on that day")})
+        raise Invalid({"staff_no": Words(f"{person.name} 届时没有支部职务，无须委托代办", f"{person.name} holds no post in a branch on that day")})
     if substitute.id == person.id:
-        raise Invalid({"substitute": Words("不能由本人代行", "the substitute is another member")})
+        raise Invalid({"substitute": Words("受托人不能是本人", "the substitute is another member")})
     if substitute.branch_id != person.branch_id or substitute.standing is not Standing.FULL:
-        raise Invalid({"substitute": Words("代行人须是本支部的正式党员", "a substitute is a full member of the same branch")})
+        raise Invalid({"substitute": Words("受托人须是本支部的正式党员", "a substitute is a full member of the same branch")})
     if ends_on < starts_on:
         raise Invalid({"ends_on": Words(f"早于开始日期 {starts_on}", f"before it begins on {starts_on}")})
     if ends_on < local_day(now):
-        raise Invalid({"ends_on": Words("代行期已经过去", "lies in the past")})
+        raise Invalid({"ends_on": Words("委托期限已经过去", "lies in the past")})
     # The branch's row puts simultaneous namings in order; rows that refer to it do not wait.
     session.execute(select(Branch.id).where(Branch.id == person.branch_id).with_for_update(key_share=True))
     in_these_days = (Substitute.starts_on <= ends_on, Substitute.ends_on >= starts_on, Substitute.ended_at.is_(None))
     same = or_(Substitute.person_id == person.id, Substitute.substitute_id == substitute.id)
     if session.scalar(select(Substitute.id).where(Substitute.branch_id == person.branch_id, same, *in_these_days).limit(1)) is not None:
-        raise Exists(Words("该时段内已指定代行人，或其已代行他人", "one of the two is named for some of these days already"))
+        raise Exists(Words("该时段内已指定受托人，或其已受他人委托", "one of the two is named for some of these days already"))
     row = Substitute(
         branch_id=person.branch_id,
         person_id=person.id,
@@ -165,10 +172,10 @@ def end_substitute(
     has ended.
     """
     if Scope.ALL not in reach and row.person_id != by.person_id:
-        raise Forbidden(Words("只能结束自己的代行安排", "you end your own substitute alone"))
+        raise Forbidden(Words("只能结束自己的委托安排", "you end your own substitute alone"))
     session.refresh(row, ["ends_on", "ended_at"], with_for_update={"key_share": True})
     if row.ended_at is not None or row.ends_on < local_day(now):
-        raise Conflict(Words("代行已经结束", "it has ended"))
+        raise Conflict(Words("委托代办已经结束", "it has ended"))
     if ends_on is None:
         row.ended_at = now
     elif not row.starts_on <= ends_on <= row.ends_on:

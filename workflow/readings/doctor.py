@@ -1,4 +1,4 @@
-"""The examination (体检): the findings of ``zhibu doctor``, one line each, with advice.
+"""The examination (系统检查): the findings of ``zhibu doctor``, one line each, with advice.
 
 BROKEN keeps the service or its letters from working; a WARNING works and should not stay so. Mail
 and database are ports: this room knows no SMTP and starts no server.
@@ -47,7 +47,7 @@ CLOCK = Words("时钟", "clock")
 ROLE_OF_APPLICATION = Words("角色", "role")
 MIGRATIONS = Words("迁移", "migrations")
 WORKER = Words("后台", "worker")
-LETTERS = Words("信件", "letters")
+LETTERS = Words("通知邮件", "letters")
 SECRET = Words("密钥", "secret key")
 ADDRESS = Words("地址", "address")
 MAIL = Words("邮件", "mail")
@@ -56,7 +56,7 @@ CALENDAR = Words("日历", "calendar")
 
 
 class State(Word):
-    """The state of an examined thing (体检结果)."""
+    """The state of an examined thing (系统检查结果)."""
 
     OK = "ok", "正常"
     WARNING = "warning", "提醒"
@@ -144,7 +144,7 @@ def _database(url: str, settings: Settings, clock: Callable[[], datetime], newes
     except DBAPIError as error:
         if not is_away(error):
             raise
-        zh = f"连不上：请检查 {PREFIX}DATABASE_URL 的主机、端口、库名和口令，以及数据库服务是否在运行"
+        zh = f"连不上：请检查 {PREFIX}DATABASE_URL 的主机、端口、库名和密码，以及数据库服务是否在运行"
         en = f"cannot be reached: please check host, port, name and password in {PREFIX}DATABASE_URL, and whether the server runs"
         yield broken(DATABASE, Words(zh, en))
     finally:
@@ -287,7 +287,7 @@ def _base_url(settings: Settings) -> Finding:
         return warning(ADDRESS, Words(f"{settings.base_url} 只有本机打得开：请把 {PREFIX}BASE_URL 设为大家访问的地址", en))
     if parts.scheme != "https":
         en = f"{settings.base_url} is not encrypted, passwords can be overheard: please use HTTPS in the proxy (docs/running.en.md)"
-        return warning(ADDRESS, Words(f"{settings.base_url} 不加密，口令会被旁听：请在反向代理上启用 HTTPS（见 docs/running.md）", en))
+        return warning(ADDRESS, Words(f"{settings.base_url} 不加密，密码会被旁听：请在反向代理上启用 HTTPS（见 docs/running.md）", en))
     return ok(ADDRESS, Words(settings.base_url, settings.base_url))
 
 

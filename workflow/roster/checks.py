@@ -241,7 +241,7 @@ def _dates_that_cannot_be(member: MemberRow, today: date) -> Iterator[SheetProbl
     if joined and confirmed and confirmed < joined:
         yield on_members(member.row, "转正时间", f"转正时间 {confirmed} 早于入党时间 {joined}")
     if member.standing is Standing.PROBATIONARY and confirmed:
-        yield on_members(member.row, "转正时间", "预备党员填有转正时间，请核对党籍状态", "warning")
+        yield on_members(member.row, "转正时间", "预备党员填有转正时间，请核对人员类别", "warning")
     if member.standing is Standing.FULL and not confirmed and "转正时间" not in member.faulty:
         yield on_members(member.row, "转正时间", "正式党员没有转正时间", "warning")
 
@@ -343,7 +343,7 @@ def _branch_sizes(sheets: BothSheets, code: str, members: list[MemberRow]) -> It
     row, name, size = members[0].row, quoted(sheets.branches.names[code]), sheets.committee_size(code)
     sizes = sheets.sizes
     if full < sizes.full_members_at_least and not unknown:
-        yield on_members(row, "所在党支部", f"{name}只有 {full} 名正式党员，不足 {sizes.full_members_at_least} 名", "warning")
+        yield on_members(row, "所在党支部", f"{name}只有 {full} 名正式党员，不足 {sizes.full_members_at_least} 名，应组成联合党支部", "warning")
     if full >= sizes.committee_from_full_members and size < sizes.committee_at_least:
         words = f"{name}有 {full} 名正式党员，应设支部委员会，但“支部委员会”表只列出 {size} 人"
         yield on_members(row, "所在党支部", words, "warning")

@@ -41,7 +41,7 @@ class AppointmentSchema(Answered):
     name = Line(dump_only=True, attribute="person.name", **about("姓名", "name", always=True))
     branch = Line(at_most=32, **about("党支部", "branch", "支部职务须填", "of a post in a branch", example="D0101", reads="branch.code"))
     post = one_of(Post, **about("支部职务", "post", "书记、副书记、支委、党小组长", "of a branch", example="secretary"))
-    role = one_of(Role, **about("学校职务", "role", "党办、党委、督查、管理员", "of the school", example="office"))
+    role = one_of(Role, **about("学校职务", "role", "党委办公室、党委、督导人员、管理员", "of the school", example="office"))
     title = Line(at_most=50, **about("职务名称", "title", "名册上的叫法", "as the roster calls it", example="组织委员"))
     succeeds = Truth(load_only=True, **about("接任", "succeeds", "现任书记在前一日离任", "the secretary in office ends the day before", example=True))
     starts_on = Day(required=True, **about("任职日期", "from", "任职的第一天", "the first day", example="2024-09-01"))

@@ -72,12 +72,12 @@ class Seat:
 
 
 def standing(cell: Cell) -> Standing | None:
-    """Read 党籍状态, also with a day in brackets (``预备党员（2024.6）``)."""
+    """Read 人员类别, also with a day in brackets (``预备党员（2024.6）``)."""
     words = text(cell)
     if words is None:
         return None
     if (meant := _STANDINGS.get(_SINCE.sub("", words))) is None:
-        raise CellFault(f"党籍状态{quoted(words)}不能识别：应填“正式党员”或“预备党员”")
+        raise CellFault(f"人员类别{quoted(words)}不能识别：应填“正式党员”或“预备党员”")
     return meant
 
 

@@ -22,7 +22,7 @@ _MEMBER_COLUMNS = (
     Column("所在分党委", "unit_name", cells.text, filled=True),
     Column("所在党支部编码", "branch_code", cells.code, filled=True),
     Column("所在党支部", "branch_name", cells.text, filled=True),
-    Column("党籍状态", "standing", standing, filled=True, also=("党员类别", "人员类别")),
+    Column("人员类别", "standing", standing, filled=True, also=("党籍状态", "党员类别")),
     Column("入党时间", "joined_on", cells.day, also=("加入党组织日期",)),
     Column("转正时间", "confirmed_on", cells.day, also=("转为正式党员日期",)),
     Column("党内职务", "title", post_words),

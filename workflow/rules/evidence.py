@@ -112,7 +112,7 @@ def must_be_unaccepted(process: Process) -> None:
     """
     must_run(process)
     if process.stage is STAGES[process.kind][-1]:
-        raise Conflict(Words("已接收，不再退回其中的记录；如需更正，请先重新打开", "the branch was accepted; reopen it first"))
+        raise Conflict(Words("已接收，不再退回其中的记录；如需更正，请先重新启动", "the branch was accepted; reopen it first"))
 
 
 def withdraw(record: Retractable, *, by: str, now: datetime, reason: str) -> None:
@@ -132,7 +132,7 @@ def reject(record: Retractable, *, by: str, now: datetime, reason: str) -> None:
 def must_stand(record: Retractable) -> None:
     """Raise Conflict if a record was taken back."""
     if not record.counts:
-        raise Conflict(Words("该记录已撤回或已被党办退回，不能再改动", "this record was withdrawn or rejected"))
+        raise Conflict(Words("该记录已撤回或已被党委办公室退回，不能再改动", "this record was withdrawn or rejected"))
 
 
 def amendable(session: Session, record: Retractable, *, seen: int) -> None:

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, true
+from sqlalchemy.orm import Session
 
-from workflow.foundation.vocabulary import Kind, Stage
+from workflow.foundation.errors import Words
+from workflow.foundation.vocabulary import Kind, MeetingForm, Stage
 from workflow.people.access import Action, Caller
 from workflow.rules.acts import (
     AnyAct,
@@ -16,10 +18,24 @@ from workflow.rules.acts import (
 from workflow.rules.moves import Move
 from workflow.rules.records import AnyRecords
 from workflow.rules.requirement import Requirement
+from workflow.year.cycle import Process
 
 
 def _everything(call: Call[object]) -> ColumnElement[bool]:
     return true()
+
+
+@dataclass(frozen=True)
+class FormHint:
+    """The form of meeting that suits the size of a branch (建议的会议形式). It blocks nothing."""
+
+    clause: str
+    members: int
+    """Members who should attend."""
+    groups: int
+    """党小组 of the branch."""
+    form: MeetingForm
+    message: Words
 
 
 @dataclass(frozen=True)
@@ -41,11 +57,15 @@ class ProcessKind:
     reads_history: Action
     moving: Action
     """The right to try a move; each move names its own role."""
+    waiting: tuple[Requirement, ...] = ()
+    """Work that waits for one person or the school: in to-dos alone, never lacked by the branch."""
     history_seen: Callable[[Call[object]], ColumnElement[bool]] = _everything
     """The rows of a process's history that a reader sees."""
     stage_shown: Callable[[Caller, Stage], bool] = lambda by, stage: True
     """True if a reader sees the requirements of a stage."""
     advancing_many: Action | None = None
     """The right to advance many processes by one act; None: each branch advances alone."""
+    hint: Callable[[Session, Process], FormHint | None] = lambda session, process: None
+    """The advice that the present stage of a process has."""
     excusing: bool = False
     """True if people are excused on its roll."""

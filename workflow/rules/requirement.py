@@ -227,7 +227,7 @@ def in_a_former_branch(line: type[Participant], has: Callable[[type[Participant]
 
 @tracked()
 class Waiver(Evidence, Base):
-    """A reason accepted in place of a requirement (豁免).
+    """A reason accepted in place of a requirement (情况说明).
 
     It covers the subjects it names and no later ones, and no greater amount. Withdrawn by the
     branch or rejected by the office it covers nothing; if it needs the office's approval, it covers
@@ -266,8 +266,8 @@ class Waiver(Evidence, Base):
 personal(
     Waiver,
     Area.YEAR,
-    "豁免",
-    Data("covers 涉及谁, names 他们的姓名, reason 理由, excuse_of_id 随谁的不参加一并豁免", "缺什么、为什么可以放行", Action.READ_PROCESS),
+    "情况说明",
+    Data("covers 涉及谁, names 他们的姓名, reason 理由, excuse_of_id 随谁的不参加一并免除", "缺什么、为什么可以放行", Action.READ_PROCESS),
     of="还缺的人，登记人，批准人",
     other="requirement needs_approval",
 )

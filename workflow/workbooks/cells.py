@@ -185,7 +185,7 @@ def email(cell: Cell) -> str | None:
             raise ValidationError("not an address that a letter can carry")
         return str(_valid_email(words))
     except ValidationError as fault:
-        raise CellFault(f"邮箱{quoted(words)}不合规范，未采用，此人将收不到信件", "warning") from fault
+        raise CellFault(f"邮箱{quoted(words)}不合规范，未采用，此人将收不到通知邮件", "warning") from fault
 
 
 def day(cell: Cell) -> date | None:

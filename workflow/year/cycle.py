@@ -237,7 +237,7 @@ class Extension(Numbered, Base):
     given_at: Mapped[datetime]
 
 
-_WHY = Data("status_reason 理由", "没有办完就关闭，或者重新打开年度，是为什么", Action.READ_CYCLES)
+_WHY = Data("status_reason 理由", "没有全部办完即办结，或者重新启动年度，是为什么", Action.READ_CYCLES)
 personal(Cycle, Area.YEAR, "年度", _WHY, of="理由说到的人", other="year title theme status plan deadlines changed_at closed_at")
 personal(
     Process,
@@ -252,7 +252,7 @@ personal(
     Area.YEAR,
     "名册",
     Data("person_id 何人, staff_no 学工号, name 姓名", "每一条要求、每一处统计都以名册为准", Action.READ_ROLL),
-    Data("standing 党籍状态, voting 有无表决权", "谁表决、谁评等次（D1、D5）", Action.READ_PROCESS),
+    Data("standing 人员类别, voting 有无表决权", "谁表决、谁评等次（D1、D5）", Action.READ_PROCESS),
     Data("post 支部职务, title 职务名称", "书记是第一责任人（Q1）", Action.READ_PROCESS),
     Data("on_committee 是否支委, leads 是否主持支部工作", "谁与谁谈话、谁受评议（K1、K2、M3）", Action.READ_PROCESS),
     Data("cadre 是否党员领导干部", "参加所在支部的会（M6）", Action.READ_PROCESS),
@@ -397,4 +397,4 @@ def must_run(process: Process) -> None:
 def must_be_running(cycle: Cycle) -> None:
     """Raise Conflict if the year is closed."""
     if cycle.status is CycleStatus.CLOSED:
-        raise Conflict(Words(f"{cycle.year}年度已关闭，不能再改动", f"the cycle {cycle.year} is closed"))
+        raise Conflict(Words(f"{cycle.year}年度已办结，不能再改动", f"the cycle {cycle.year} is closed"))

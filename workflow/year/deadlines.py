@@ -51,7 +51,7 @@ def checked_deadlines(deadlines: Mapping[Stage, date | None]) -> dict[str, objec
     for stages in WORKING_STAGES.values():
         _must_stand_in_order(stages, deadlines)
     if deadlines.get(Stage.REPORT) is None:
-        raise Invalid({"deadlines.report": Words("报送期限必须填写（方案只写了月日，年份由党办确定）", "the report's deadline is required")})
+        raise Invalid({"deadlines.report": Words("报送期限必须填写（方案只写了月日，年份由党委办公室确定）", "the report's deadline is required")})
     return {stage.value: day.isoformat() if (day := deadlines.get(stage)) else None for stage in STAGES_WITH_A_DAY}
 
 
@@ -86,7 +86,7 @@ def change_deadlines(session: Session, cycle: Cycle, changes: Mapping[Stage, dat
     if cycle.version != seen:
         raise Stale(version=cycle.version, changed=changed_since(session, Cycle, cycle.id, seen))
     if cycle.status is CycleStatus.CLOSED:
-        raise Conflict(Words("年度已关闭，期限不能再改", "the cycle is closed"))
+        raise Conflict(Words("年度已办结，期限不能再改", "the cycle is closed"))
     cycle.deadlines = deadlines
     cycle.changed_at = now
     cycle.version += 1

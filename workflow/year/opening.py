@@ -1,4 +1,4 @@
-"""Opening a year (年度的建立、发布、关闭), and taking that back.
+"""Opening a year (年度的建立、发布、办结), and taking that back.
 
 A draft is read again or dropped; a closed year is reopened. The plan of a published year changes by
 amendments alone (``amendments.py``).
@@ -121,7 +121,7 @@ def publish(session: Session, cycle: Cycle, *, now: datetime) -> int:
         raise Conflict(Words(f"{cycle.year}年度{cycle.status.zh}，不能再发布", f"the cycle {cycle.year} is {cycle.status.value} already"))
     other = session.scalar(select(Cycle.year).where(Cycle.status == CycleStatus.PUBLISHED))
     if other is not None:
-        raise Conflict(Words(f"{other}年度还在进行，请先关闭", f"the cycle {other} is still open"))
+        raise Conflict(Words(f"{other}年度还在进行，请先办结", f"the cycle {other} is still open"))
     cycle.status = CycleStatus.PUBLISHED
     cycle.published_at = cycle.changed_at = now
     cycle.version += 1
@@ -140,9 +140,9 @@ def close_cycle(session: Session, cycle: Cycle, *, now: datetime, leave_open: bo
     each branch that is still open.
     """
     if leave_open and reason is None:
-        raise Invalid({"reason": Words("留下没有办完的就关闭，须写明理由", "give the reason for leaving things open")})
+        raise Invalid({"reason": Words("还有没办完的就办结年度，须写明理由", "give the reason for leaving things open")})
     if cycle.status is not CycleStatus.PUBLISHED:
-        raise Conflict(Words(f"{cycle.year}年度{cycle.status.zh}，不能关闭", f"the cycle {cycle.year} is {cycle.status.value}"))
+        raise Conflict(Words(f"{cycle.year}年度{cycle.status.zh}，不能办结", f"the cycle {cycle.year} is {cycle.status.value}"))
     if not leave_open and (still := still_open(session, cycle)):
         raise Conflict(_names_of(still))
     cycle.status, cycle.status_reason = CycleStatus.CLOSED, reason
@@ -174,7 +174,7 @@ def _names_of(still: Mapping[Kind, list[tuple[str, Stage]]]) -> Words:
         zh.append(f"{kind.zh}还有 {len(branches)} 个支部不是“{last.zh}”：{names}")
         names = ", ".join(f"{name} ({stage.value})" for name, stage in branches)
         en.append(f"{kind.value}: {len(branches)} branches are not {last.value}: {names}")
-    return Words("；".join(zh) + "。确要关闭，请注明留下未办完的并写明理由", "; ".join(en) + ". To close all the same, leave them open with a reason")
+    return Words("；".join(zh) + "。确要办结，请注明留下未办完的并写明理由", "; ".join(en) + ". To close all the same, leave them open with a reason")
 
 
 def reopen_cycle(session: Session, cycle: Cycle, *, reason: str, now: datetime) -> None:
@@ -183,7 +183,7 @@ def reopen_cycle(session: Session, cycle: Cycle, *, reason: str, now: datetime) 
     Raises Conflict unless it is closed, and once a later year was published or another one runs.
     """
     if cycle.status is not CycleStatus.CLOSED:
-        raise Conflict(Words(f"{cycle.year}年度{cycle.status.zh}，不能重新打开", f"the cycle {cycle.year} is {cycle.status.value}"))
+        raise Conflict(Words(f"{cycle.year}年度{cycle.status.zh}，不能重新启动", f"the cycle {cycle.year} is {cycle.status.value}"))
     later = Cycle.published_at.is_not(None) & (Cycle.year > cycle.year)
     other = session.scalar(select(Cycle.year).where((Cycle.status == CycleStatus.PUBLISHED) | later).order_by(Cycle.year).limit(1))
     if other is not None:

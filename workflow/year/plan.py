@@ -61,7 +61,7 @@ class FormWords(Part):
     recipient: PlanText
     """交给谁，印在情况表上"""
     due_text: PlanText
-    """方案里写的期限原话，印在情况表上；真正的期限由党办开本年度时录入"""
+    """方案里写的期限原话，印在情况表上；真正的期限由党委办公室开本年度时录入"""
 
 
 class ReadingCards(Part):
@@ -247,9 +247,9 @@ class PlanSettings(Part):
     correction_months_at_most: Months = 12
     """限期改正最长几个月，超过的不收（D8）"""
     case_still_after_days: Count = 30
-    """组织处置几天没有新的步骤算停滞，提醒支部并列给党办（D8）"""
+    """组织处置几天没有新的步骤算停滞，提醒支部并列给党委办公室（D8）"""
     over_quota_needs_approval: bool = True
-    """超过限额的理由是否须经党办批准（D5）"""
+    """超过限额的理由是否须经党委办公室批准（D5）"""
     reason_when_far_from_tally: bool = True
     """评定高于民主测评的，是否要说明理由（D4）"""
     reminder_days_before: Several[Annotated[int, Field(ge=1, le=60)]] = (7, 3, 1)
@@ -321,7 +321,7 @@ class Plan(Rules):
     stages: Several[StageText]
     """各环节的标题和开头；可以不写全"""
     clauses: dict[ClauseId, PlanText]
-    """每一条款的方案原文，缺项清单和信件里引用它"""
+    """每一条款的方案原文，缺项清单和通知邮件里引用它"""
     not_asked: dict[ClauseId, PlanText] = Field(default_factory=dict)
     """本年度不要求的条款，等号后写理由；列在这里的不检查、不提醒，原文可以不写。一个环节的条款全部不要求，这一环节就跳过"""
 

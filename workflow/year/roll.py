@@ -111,9 +111,9 @@ class RollSchema(Body):
 
     excused_kind = one_of(ExcuseKind, **about("不参加的原因", "kind of excuse", "出国、患病等", "abroad, ill …", example="ill", reads="excused_kind"))
     excused_reason = Line(
-        **about("不参加的理由", "why excused", "支部填写，党办确认", "the branch gives it, the office confirms", example="长期病休")
+        **about("不参加的理由", "why excused", "支部填写，党委办公室确认", "the branch gives it, the office confirms", example="长期病休")
     )
-    rated_here = Truth(**about("在本支部评定", "rated here", "党办确定", "the office sets it", example=True))
+    rated_here = Truth(**about("在本支部评定", "rated here", "党委办公室确定", "the office sets it", example=True))
 
 
 class ConfirmExcuseSchema(Body):
@@ -122,7 +122,7 @@ class ConfirmExcuseSchema(Body):
     covers = many(
         one_of(CoveredByExcuse),
         at_most=len(CoveredByExcuse),
-        **about("一并豁免", "covers", "不参加本身不免除的，一并豁免", "what the excuse alone does not waive", example=["K2", "D6"]),
+        **about("一并免除", "covers", "不参加本身不免除的，一并免除", "what the excuse alone does not waive", example=["K2", "D6"]),
     )
 
 
@@ -134,7 +134,7 @@ def amend_roll(session: Session, process: Process, row: Participant, body: Sent,
     that was refused. Raises Forbidden, Stale, Invalid, Conflict.
     """
     if "rated_here" in body and Role.OFFICE not in by.roles:
-        raise Forbidden(Words("在哪个支部评定由党办确定", "the office decides where a member is rated"))
+        raise Forbidden(Words("在哪个支部评定由党委办公室确定", "the office decides where a member is rated"))
     if row.version != seen:
         key = f"{row.process_id}:{row.person_id}"
         raise Stale(version=row.version, changed=changed_since(session, Participant, key, seen))

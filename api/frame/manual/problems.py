@@ -27,7 +27,7 @@ ADVICE: Mapping[str, Words] = {
     "requirements-unmet": Words(
         "逐项补齐 unmet；可以说明理由的，登记理由（/waivers）", "Do what each row of unmet asks, or give a reason (/waivers) where it may be waived."
     ),
-    "stage-closed": Words("请党办退回，或由书记退回上一步，再补充", "Have it returned by the office, or step back, then add it."),
+    "stage-closed": Words("请党委办公室退回，或由书记返回前面环节，再补充", "Have it returned by the office, or step back, then add it."),
     "tally-first": Words("先由两名计票人录入对党员的测评", "Have two tellers enter the ballot on the members first."),
     "tally-mismatch": Words("两人一起核对选票，改正后由第二人重录", "Check the ballots together, correct, and have the second teller enter again."),
     "stale": Words("重新读取，看 changed，再用新的 ETag 提交", "Read it again, look at changed, and send the new ETag."),

@@ -60,7 +60,7 @@ def steps(document: Mapping[str, Any]) -> list[WalkStep]:
         WalkStep(
             Words("登录", "Sign in"),
             Words(
-                "程序用令牌：管理员发放，只显示一次，放在 Authorization 里。网页用口令登录，改动时把答复里的 csrf_token 放进 X-CSRF-Token。",
+                "程序用令牌：管理员发放，只显示一次，放在 Authorization 里。网页用密码登录，改动时把答复里的 csrf_token 放进 X-CSRF-Token。",
                 "Programs use a token, which the administrator makes and which is shown once. "
                 "Pages sign in with a password and send csrf_token as X-CSRF-Token with every change.",
             ),
@@ -82,7 +82,7 @@ def steps(document: Mapping[str, Any]) -> list[WalkStep]:
         WalkStep(
             Words("进入下一环节", "Move on to the next stage"),
             Words(
-                "先读支部所在环节，把 ETag 原样（连引号）放进 If-Match。缺东西时 409，unmet 列出全部所缺，指名道姓；此后有变化则 412。",
+                "先读支部所在环节，把 ETag 原样（连引号）放进 If-Match。缺东西时 409，unmet 列出全部所缺，逐一列出姓名；此后有变化则 412。",
                 "Read where the branch stands and send its ETag, quotes included, as If-Match. "
                 "409 lists everything that is missing in unmet; 412 means that it has changed since.",
             ),

@@ -41,7 +41,7 @@ TRIED: Mapping[str, Mapping[str, Example]] = {
     "move_appraisal": {
         "advance": _ADVANCE,
         "return": (
-            Words("党办退回", "back, by the office"),
+            Words("党委办公室退回", "back, by the office"),
             {"trigger": "return", "to": "talks", "reason": "请补充意见建议", "due_on": "2030-01-10"},
         ),
     },

@@ -69,7 +69,7 @@ PATH: Mapping[str, tuple[Words, object]] = {
     "token_id": (Words("令牌编号", "number of the token"), 12),
     "punishment_id": (Words("处分编号", "number of the punishment"), 12),
     "appointment_id": (Words("任职编号", "number of the post"), 12),
-    "substitute_id": (Words("代行编号", "number of the substitution"), 12),
+    "substitute_id": (Words("委托代办编号", "number of the substitution"), 12),
     "invitation_code": (Words("信里链接末尾的一段", "last part of the link in the letter"), "kX2…"),
     "follow_up_id": (Words("帮助事项编号", "number of the promised help"), 12),
     "step": (Words("处置步骤", "step of the disposition"), "talk"),

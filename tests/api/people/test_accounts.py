@@ -12,7 +12,7 @@ from tests.api.conftest import Client
 from tests.support.builders import NOW
 from tests.support.servers import YEAR, House
 
-PASSWORD = "一个很长的口令 12"
+PASSWORD = "一个很长的密码 12"
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +27,7 @@ def administrator(house: House) -> Client:
 
 @pytest.fixture
 def browser(house: House, administrator: Client) -> FlaskClient:
-    """A browser of 党办, whose account has a password."""
+    """A browser of 党委办公室, whose account has a password."""
     assert administrator.post("/accounts", {"staff_no": "office", "password": PASSWORD}).status == 201
     return house.app.test_client()
 
@@ -51,7 +51,7 @@ def test_a_browser_signs_in_changes_with_its_token_and_signs_out(house: House, b
     assert browser.get("/api/v1/me").get_json()["staff_no"] == "office"
     post = {"staff_no": "w5", "role": "auditor", "starts_on": "2024-12-01"}
     before = house.state()
-    for headers in ({}, {"X-CSRF-Token": "0" * 64}, {"X-CSRF-Token": "口令".encode().decode("latin-1")}):
+    for headers in ({}, {"X-CSRF-Token": "0" * 64}, {"X-CSRF-Token": "密码".encode().decode("latin-1")}):
         refused = browser.post("/api/v1/appointments", json=post, headers=headers)
         assert refused.status_code == 403, headers
         assert refused.get_json()["type"].endswith("#csrf")

@@ -22,7 +22,7 @@ from workflow.acts.people import SAME_TIME_SECONDS
 from workflow.foundation.database import transaction
 from workflow.mail.outbox import Letter
 
-PASSWORD = "一个很长的口令 12"
+PASSWORD = "一个很长的密码 12"
 FORGOTTEN = "/session/forgotten"
 
 

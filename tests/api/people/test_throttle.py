@@ -23,7 +23,7 @@ from tests.support.servers import House, a_house, a_server, settings_of_tests
 from workflow.foundation.database import transaction
 from workflow.people.accounts import open_account
 
-PASSWORD, WRONG = "一个很长的口令 12", "not the password"
+PASSWORD, WRONG = "一个很长的密码 12", "not the password"
 
 
 @pytest.fixture(scope="module")

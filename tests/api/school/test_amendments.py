@@ -271,7 +271,7 @@ def test_a_number_is_used_once_in_a_year(office: Client) -> None:
 def test_a_closed_year_is_not_added_to(office: Client) -> None:
     ok(office.post(f"{YEAR}/close", {"leave_open": True, "reason": "不再进行"}), 200)
     refused = office.post(f"{YEAR}/amendments", READ_MORE)
-    assert (refused.status, refused.body["detail"]) == (409, "2024年度已关闭，不能再改动")
+    assert (refused.status, refused.body["detail"]) == (409, "2024年度已办结，不能再改动")
 
 
 # ── shown first, and afterwards ───────────────────────────────────────────────────────────────────────────────────────

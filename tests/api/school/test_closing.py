@@ -35,7 +35,7 @@ def test_whoever_closes_is_told_by_name_what_is_still_open(office: Client, schoo
     assert refused.body["detail"] == (
         "民主评议还有 1 个支部不是“已接收”：D0201党支部（集中学习）；"
         "党委考核支部还有 2 个支部不是“已公布”：D0101党支部（述职与材料汇集）、D0201党支部（述职与材料汇集）。"
-        "确要关闭，请注明留下未办完的并写明理由"
+        "确要办结，请注明留下未办完的并写明理由"
     )
     assert office.get(YEAR).body["status"] == "published"
 
@@ -68,7 +68,7 @@ def test_a_closed_year_is_opened_again_with_a_reason_and_its_branches_go_on(offi
     assert (opened["status"], opened["status_reason"], opened["closed_at"]) == ("published", "有一个支部要补正", None)
     assert secretary.post(f"{B}/study-sessions", {"held_on": "2024-12-19"}).status == 201
     refused = office.post(f"{YEAR}/reopen", {"reason": "再来一次"})
-    assert (refused.status, refused.body["detail"]) == (409, "2024年度已发布，不能重新打开")
+    assert (refused.status, refused.body["detail"]) == (409, "2024年度已发布，不能重新启动")
 
 
 def test_the_rolls_of_a_reopened_year_follow_who_moved_meanwhile(office: Client, school: Engine) -> None:

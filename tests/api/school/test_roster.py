@@ -114,12 +114,12 @@ def test_a_branch_that_appears_after_publication_gets_its_process(house: House, 
 
 def test_a_roster_with_errors_is_told_by_row_and_heading_and_is_not_applied(house: House, office: Client, applied: Reply) -> None:
     rows = member_rows()
-    rows[1]["学工号"], rows[2]["党籍状态"] = rows[0]["学工号"], "不明"
+    rows[1]["学工号"], rows[2]["人员类别"] = rows[0]["学工号"], "不明"
     preview = upload(office, a_workbook(rows, committee_rows()))
     assert preview.status == 201
     assert preview.body["applicable"] is False
     assert all(problem.keys() == {"sheet", "row", "heading", "severity", "message"} for problem in preview.body["problems"])
-    assert {(problem["row"], problem["heading"]) for problem in preview.body["problems"]} >= {(3, "学工号"), (4, "党籍状态")}
+    assert {(problem["row"], problem["heading"]) for problem in preview.body["problems"]} >= {(3, "学工号"), (4, "人员类别")}
     before = house.state()
     assert office.post(f"/roster-imports/{preview.body['id']}/apply").status == 409
     assert house.state() == before

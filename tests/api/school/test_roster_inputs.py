@@ -160,7 +160,7 @@ def test_one_branch_without_a_secretary_stops_nobody(house: House, office: Clien
 
 
 def test_words_and_headings_of_the_partys_own_systems_are_understood(house: House, office: Client) -> None:
-    other = {"党籍状态": "人员类别", "入党时间": "加入党组织日期", "转正时间": "转为正式党员日期"}
+    other = {"人员类别": "人员类别", "入党时间": "加入党组织日期", "转正时间": "转为正式党员日期"}
     rows = [{other.get(heading, heading): value for heading, value in row.items()} for row in member_rows([BRANCH])]
     for row, words in zip(rows, ("中共党员", "中共党员", "中共正式党员", "中共党员", "中共预备党员"), strict=True):
         row["人员类别"] = words

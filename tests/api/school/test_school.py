@@ -114,8 +114,8 @@ def test_next_lists_every_declared_move_for_everyone_and_allows_those_that_are_h
         mine, theirs = (client.get(f"{branch.path}/next").body["items"] for client in (secretary, office))
         for items in (mine, theirs):
             assert sorted((item["trigger"], item["to"]) for item in items) == declared(stage)
-            assert all(item.keys() == {"trigger", "to", "allowed", "unmet"} for item in items)
-        assert [item["unmet"] for item in mine] == [item["unmet"] for item in theirs]
+            assert all(item.keys() == {"trigger", "to", "allowed", "unmet", "signs"} for item in items)
+        assert [(item["unmet"], item["signs"]) for item in mine] == [(item["unmet"], item["signs"]) for item in theirs]
         of_office = {"accept", "return", "reopen"}
         assert all(item["allowed"] == (item["trigger"] in of_office) for item in theirs)
         assert all(item["allowed"] == (item["trigger"] not in of_office and not item["unmet"]) for item in mine)

@@ -22,7 +22,7 @@ TRIGGERS = ("advance", "file", *OF_OFFICE, "step_back", "withdraw")
 
 PER_SUBJECT = (
     *("committee_pairs_without_a_talk", "members_nobody_talked_with", "leaders_and_members_without_a_talk", "members_without_a_self_review"),
-    *("ratings_not_fed_back", "members_without_a_commitment"),
+    *("members_in_no_group_meeting", "ratings_not_fed_back", "members_without_a_commitment"),
 )
 AS_A_WHOLE = (
     *("members_who_have_not_studied", "secretary_without_a_focus_talk", "no_criticism", "cadres_absent", "patterns_without_a_reason"),
@@ -233,6 +233,13 @@ def _met_too_early(model: Model) -> Missing:
     return _each(row.key for row in model.meetings("life") if not any(study["held_on"] <= row["held_on"] for study in model.studies()))
 
 
+def _in_no_group(model: Model) -> Missing:
+    """Find the people who were in no group meeting, once the branch meets in groups."""
+    forms = {row["form"] for row in model.meetings("life")}
+    there = {who for row in model.meetings("life") if row["form"] == "group" for who in row["present"]}
+    return _each(each.staff_no for each in model.attending() if forms & {"group", "general"} == {"group"} and each.staff_no not in there)
+
+
 def _reported(model: Model, *fields: str) -> bool:
     """Tell whether a general meeting heard one of these reports.
 
@@ -323,11 +330,10 @@ def _sums(model: Model) -> Missing:
     without = [each.staff_no for each in model.present() if each.staff_no not in levels]
     none = [who for who in without if who not in due or who in reasons]
     ballot = model.counted("members")
-    over = _over_quota(model)
     holds = {
         "levels_make_the_total": len(levels) + len(none) == len(model.present()),
         "rated_were_on_the_ballot": all(ballot and who in ballot["counts"] for who in levels),
-        "excellent_within_the_quota": not over or not model.open(NEEDS_APPROVAL),
+        "excellent_within_the_quota": not _over_quota(model) or not model.open(NEEDS_APPROVAL),
         "each_basic_is_helped": all(model.of("help-plans", staff_no=who) for who in model.at_level("basic")),
         "each_unqualified_has_a_case": all(model.of("disposition-cases", staff_no=who) for who in model.at_level("unqualified")),
     }
@@ -348,6 +354,7 @@ MISSING: Mapping[str, tuple[str, Callable[[Model], Missing]]] = {
     "members_without_a_self_review": ("self_review", _no_self_review),
     "meetings_before_their_study": ("self_review", _met_too_early),
     "no_self_review_meeting": ("self_review", lambda model: _branch(not model.meetings("life"))),
+    "members_in_no_group_meeting": ("self_review", _in_no_group),
     "no_report_to_the_general_meeting": ("self_review", lambda model: _branch(not _reported(model, "duty_report"))),
     "no_report_on_last_years_measures": ("self_review", lambda model: _branch(not _reported(model, "rectification_report", "duty_report"))),
     "incomplete_minutes": ("self_review", _incomplete("life", "report")),

@@ -172,7 +172,7 @@ MENDS: Mapping[str, Callable[[BesideModel, Missing], None]] = {
     "members_without_a_self_review": _self_reviews,
     "meetings_before_their_study": _withdraw("meetings"),
     **dict.fromkeys(("no_self_review_meeting", "no_report_to_the_general_meeting", "no_report_on_last_years_measures"), _meet),
-    **dict.fromkeys(("no_criticism", "cadres_absent"), _meet),
+    **dict.fromkeys(("no_criticism", "cadres_absent", "members_in_no_group_meeting"), _meet),
     "incomplete_minutes": _withdraw("meetings"),
     "unconfirmed_minutes": _confirm,
     "no_tally_of_the_committee": _tally("committee"),

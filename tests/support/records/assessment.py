@@ -94,6 +94,12 @@ def _last_years_measures_untold(session: Session, process: Process) -> None:
     a_duty_report(session, process)
 
 
+def _confirmed(session: Session, process: Process) -> None:
+    row = a_decision(session, process)
+    row.confirmed_by, row.confirmed_at = "committee", NOW
+    session.flush()
+
+
 def _more_than_none(session: Session, process: Process) -> None:
     rules = process.cycle.plan["rules"]
     process.cycle.plan = {**process.cycle.plan, "rules": {**rules, "settings": {**rules["settings"], "excellent_branches_at_most": 0}}}
@@ -137,6 +143,7 @@ SITUATIONS: dict[str, Situation] = {
     "decision_without_its_vote": Situation(met=a_decision, unmet=lambda session, process: a_decision(session, process, vote={})),
     "no_excellent_branch": Situation(met=a_decision, unmet=lambda session, process: a_decision(session, process, "qualified")),
     "more_excellent_branches_than_allowed": Situation(met=a_decision, unmet=_more_than_none),
+    "decision_to_confirm": Situation(met=_confirmed, unmet=a_decision),
     "main_work_not_told": Situation(met=facts, unmet=lambda session, process: facts(session, process, main_work=None)),
 }
 """By the requirement's name. A new requirement of the assessment needs its line here."""

@@ -239,6 +239,7 @@ OF_ALL_BRANCHES = {
     "decision_without_its_vote",
     "no_excellent_branch",
     "more_excellent_branches_than_allowed",
+    "decision_to_confirm",
     "activities_without_attendance",
     "inputs_missing",
     "members_on_no_roll",

@@ -5,7 +5,7 @@ There is a situation for each requirement.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -20,7 +20,7 @@ from workflow.appraisal.rectification.handover import hand_over
 from workflow.appraisal.rectification.measures import MEASURES, record_comment, record_progress
 from workflow.appraisal.rectification.problems import PROBLEMS
 from workflow.appraisal.rectification.publications import FILINGS, PUBLICATIONS, Publication, RectificationFiling, confirm_receipt
-from workflow.foundation.vocabulary import Kind, MeasureState, Post, ProblemSource, Stage
+from workflow.foundation.vocabulary import Kind, MeasureState, Post, ProblemSource, Role, Stage
 from workflow.machine.asked import BY_NAME
 from workflow.machine.gate import todos
 from workflow.people.organisation import Appointment
@@ -183,8 +183,8 @@ def actors(session: Session, name: str) -> set[int | None]:
     return set(session.scalars(select(rows.c.person_id)))
 
 
-def mine(session: Session, who: str, name: str) -> list[str]:
-    return [s.id for row in todos(session, person(session, who).id, today=TODAY) if row.requirement.name == name for s in row.open]
+def mine(session: Session, who: str, name: str, *, school: Collection[Role] = ()) -> list[str]:
+    return [s.id for row in todos(session, person(session, who).id, today=TODAY, school=school) if row.requirement.name == name for s in row.open]
 
 
 # ── a situation that has each requirement, and one that lacks it ──────────────────────────────────────────────────────

@@ -18,9 +18,11 @@ from tests.support.records.self_review import a_life_meeting, a_self_review, all
 from tests.support.situations import HELD_ON, SUBSTANCE, Situation, a_study, a_talk, nothing, on_roll
 from workflow.appraisal.rating.ratings import Rating
 from workflow.appraisal.report.form import FORM, Form
-from workflow.foundation.vocabulary import Level
+from workflow.foundation.vocabulary import Level, Stage
+from workflow.rules.requirement import Waiver
 from workflow.year.cycle import Participant, Process, process_of
-from workflow.year.roll import secretaries
+from workflow.year.deadlines import change_processes
+from workflow.year.roll import amend_roll, confirm_excuse, secretaries
 
 WRITTEN = {"prepared_by": "王五", "phone": "8888 0101"}
 
@@ -121,6 +123,31 @@ def _talked_on(day: date) -> Callable[[Session, Process], None]:
     return done
 
 
+def _at(stage: Stage) -> Callable[[Session, Process], None]:
+    return lambda session, process: change_processes(session, [process], {"stage": stage})
+
+
+def _a_reason(*, approved: bool) -> Callable[[Session, Process], None]:
+    def done(session: Session, process: Process) -> None:
+        said = {"requirement": "more_excellent_than_the_quota", "covers": {"": 1}, "names": {"": ""}, "reason": "青年教师集中"}
+        row = Waiver(process_id=process.id, **said, needs_approval=True, recorded_by="z3", recorded_at=NOW)
+        row.approved_by, row.approved_at = ("office", NOW) if approved else (None, None)
+        session.add(row)
+        session.flush()
+
+    return done
+
+
+def _an_excuse(*, confirmed: bool) -> Callable[[Session, Process], None]:
+    def done(session: Session, process: Process) -> None:
+        row = on_roll(session, process, "王五")
+        amend_roll(session, process, row, {"excused_reason": "长期病休"}, seen=row.version, by=caller(session, "张三"))
+        if confirmed:
+            confirm_excuse(session, process, row, by=caller(session, "office"))
+
+    return done
+
+
 SITUATIONS: dict[str, Situation] = {
     "form_not_filled_in": Situation(met=a_form, unmet=nothing),
     "form_does_not_add_up": Situation(met=_rated, unmet=nothing),
@@ -134,6 +161,9 @@ SITUATIONS: dict[str, Situation] = {
     "meetings_on_the_day_of_the_talks": Situation(met=_a_meeting(), unmet=_a_meeting(held_on=HELD_ON)),
     "copied_self_reviews": Situation(met=_self_reviews("王五"), unmet=_self_reviews("王五", "孙八")),
     "copied_opinions": Situation(met=_opinions("踏实肯干", "乐于助人"), unmet=_opinions(ALIKE, ALIKE)),
+    "filed_and_not_accepted": Situation(met=_at(Stage.ACCEPTED), unmet=_at(Stage.FILED)),
+    "reasons_to_approve": Situation(met=_a_reason(approved=True), unmet=_a_reason(approved=False)),
+    "excuses_to_confirm": Situation(met=_an_excuse(confirmed=True), unmet=_an_excuse(confirmed=False)),
     "papers_missing": Situation(met=_a_year, unmet=nothing),
     "records_outside_the_year": Situation(met=_talked_on(HELD_ON), unmet=_talked_on(date(2019, 12, 18))),
 }

@@ -178,6 +178,28 @@ def _more_ballots(session: Session, process: Process) -> None:
         TALLIES.record(session, process, body, by=caller(session, who), now=NOW)
 
 
+def _few_ballots(session: Session, process: Process) -> None:
+    ballot = {**a_ballot(session, process, TallySubject.COMMITTEE), "returned": 2, "valid": 2}
+    ballot["counts"] = {item.value: {"good": 2} for item in CommitteeItem}
+    for who in tellers_of(session, process):
+        TALLIES.record(session, process, ballot, by=caller(session, who), now=NOW)
+
+
+def _without_a_committee(session: Session, process: Process) -> None:
+    for row in present_of(session, process):
+        row.on_committee = False
+    a_life_meeting(session, process, form=MeetingForm.COMMITTEE)
+
+
+def _in_groups(*groups: Sequence[str]) -> Callable[[Session, Process], object]:
+    def done(session: Session, process: Process) -> None:
+        for number, there in enumerate(groups, 1):
+            chair, recorder, *_ = (STAFF_NO[name] for name in there)
+            a_meeting(session, process, form=MeetingForm.GROUP, group_name=f"第{number}党小组", present=there, chair=chair, recorder=recorder)
+
+    return _after_study(done)
+
+
 def _amended(**fields: Any) -> Callable[[Session, Process], object]:
     def done(session: Session, process: Process) -> None:
         a_study(session, process)
@@ -209,6 +231,11 @@ SITUATIONS: dict[str, Situation] = {
     "members_without_a_self_review": Situation(met=_after_study(all_self_review), unmet=nothing),
     "meetings_before_their_study": Situation(met=_one_life_meeting(), unmet=_studied_too_late),
     "no_self_review_meeting": Situation(met=_one_life_meeting(), unmet=nothing),
+    "members_in_no_group_meeting": Situation(met=_in_groups(("张三", "李四", "王五"), ("钱七", "孙八")), unmet=_in_groups(("张三", "李四", "王五"))),
+    "committee_meetings_without_a_committee": Situation(met=_one_life_meeting(form=MeetingForm.COMMITTEE), unmet=_after_study(_without_a_committee)),
+    "general_meetings_below_half": Situation(
+        met=_one_life_meeting(present=("张三", "李四", "王五")), unmet=_one_life_meeting(present=("张三", "李四"))
+    ),
     "no_report_to_the_general_meeting": Situation(met=_one_life_meeting(), unmet=_one_life_meeting(duty_report=None)),
     "no_report_on_last_years_measures": Situation(met=_one_life_meeting(), unmet=_one_life_meeting(form=MeetingForm.COMMITTEE)),
     "incomplete_minutes": Situation(met=_one_life_meeting(), unmet=_one_life_meeting(minutes=None)),
@@ -223,6 +250,8 @@ SITUATIONS: dict[str, Situation] = {
         met=_one_life_meeting(), unmet=_one_life_meeting(criticisms=[{"speaker": "z3", "about": "l4", "matter": "不够好"}])
     ),
     "more_ballots_than_voters": Situation(met=tallies, unmet=_more_ballots),
+    "ballots_to_enter": Situation(met=tallies, unmet=lambda session, process: a_tally(session, process, TallySubject.COMMITTEE)),
+    "ballots_below_half": Situation(met=tallies, unmet=_few_ballots),
     **{
         f"self_reviews_without_{aspect.lower()}": Situation(
             met=lambda session, process: a_self_review(session, process, "王五"), unmet=_two_self_reviews_short_of(aspect)

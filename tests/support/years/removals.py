@@ -133,6 +133,16 @@ def no_life_meeting(branch: BranchYear) -> Mend:
     return lambda: branch.meeting("life", "committee", **branch.criticism())
 
 
+def one_in_no_group(branch: BranchYear) -> Mend:
+    """Let everybody meet in their group but one; another sitting takes them in."""
+    _all_but_the_meeting(branch)
+    branch.meeting("report", **REPORT)
+    away = a_member(branch)
+    there = [who for who in branch.numbers(lambda row: row["excused_confirmed_by"] is None) if who != away]
+    branch.meeting("life", "group", group="第一党小组", present=there, **branch.criticism())
+    return lambda: branch.meeting("life", "group", group="第二党小组", present=[there[0], away], **branch.criticism())
+
+
 def no_criticism(branch: BranchYear) -> Mend:
     _all_but_the_meeting(branch)
     return _corrected(branch, branch.meeting("life", **REPORT), **branch.criticism())
@@ -359,6 +369,7 @@ REMOVALS: Mapping[str, Removal] = {
     "members_without_a_self_review": Removal(no_self_review),
     "meetings_before_their_study": Removal(met_before_the_study_that_counts, before=studied_again),
     "no_self_review_meeting": Removal(no_life_meeting),
+    "members_in_no_group_meeting": Removal(one_in_no_group),
     "no_report_to_the_general_meeting": Removal(a_meeting_short_of(REPORT, duty_report=None, rectification_report="上年度无整改事项")),
     "no_report_on_last_years_measures": Removal(a_meeting_short_of({"rectification_report": "上年度整改措施已经销号"})),
     "incomplete_minutes": Removal(a_meeting_short_of({"place": "会议室"}, place=None)),

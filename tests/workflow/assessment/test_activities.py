@@ -97,7 +97,7 @@ def test_a_draft_may_have_activities_and_a_closed_year_has_no_new_ones(session: 
         lambda: amend(session, row, name="志愿服务"),
         lambda: take_back(session, row),
     ):
-        with pytest.raises(Conflict, match="已关闭"):
+        with pytest.raises(Conflict, match="已办结"):
             change()
     assert (row.name, row.counts, row.version) == ("主题党日", True, 1)
 

@@ -118,9 +118,9 @@ def test_an_activity_that_was_taken_back_takes_no_sheet(session: Session, school
 def test_a_closed_year_takes_no_sheet(session: Session, school: School) -> None:
     row = looked_at(session, school, sheet_rows())
     close_cycle(session, school.cycle, leave_open=True, reason="年底前不再进行", now=NOW)
-    with pytest.raises(Conflict, match="已关闭"):
+    with pytest.raises(Conflict, match="已办结"):
         looked_at(session, school, sheet_rows())
-    with pytest.raises(Conflict, match="已关闭"):
+    with pytest.raises(Conflict, match="已办结"):
         applied(session, school.activity, row)
 
 

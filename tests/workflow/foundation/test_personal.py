@@ -112,7 +112,7 @@ def test_a_column_that_the_table_has_not_cannot_be_declared() -> None:
 
 def test_a_line_tells_what_of_whom_why_for_whom_and_how_long() -> None:
     page = inventory(a_school(hidden=("came_on",)), retention_years=None)
-    told = "党委办公室、学校党委、督查（全校）；党支部书记、支委（本支部）；党员（本人）"
+    told = "党委办公室、学校党委、督导人员（全校）；党支部书记、支委（本支部）；党员（本人）"
     columns = "何人 `owner_id`、到的日期＊ `came_on`"
     assert f"| **包裹** `parcel` · 收件人 | {columns} | 通知 | {told} | 12 小时 |\n" in page
     assert page.endswith("## 没有个人信息的 · nothing personal\n\n人 `person`、货架 `shelf`。\n")

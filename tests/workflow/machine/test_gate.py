@@ -32,7 +32,7 @@ from workflow.appraisal.talks.requirements import (
 )
 from workflow.foundation.vocabulary import STAGES, Coverage, Kind, Role, Stage
 from workflow.machine import evaluation
-from workflow.machine.asked import BY_NAME, REQUIREMENTS, requirements_of
+from workflow.machine.asked import BY_NAME, REQUIREMENTS, WAITING, requirements_of
 from workflow.machine.gate import blocking, checklist, exceptions, place_in_list, todos, unmet
 from workflow.rules.evidence import withdraw
 from workflow.year.cycle import Lock, Process, process_of, processes
@@ -198,8 +198,9 @@ def test_to_dos_are_those_of_the_stage_where_the_branch_stands(session: Session,
     process, order = process_of(session, 2024, "D0101", kind=kind), STAGES[kind].index
     for stage in STAGES[kind]:
         stand_at(session, process, stage)
-        asked = {each.name for each in REQUIREMENTS[kind] if order(each.asked_from) <= order(stage) <= order(each.asked_until)}
-        of_the_office = {each.name for each in REQUIREMENTS[kind] if each.todo_for is Role.OFFICE}
+        declared = (*REQUIREMENTS[kind], *WAITING[kind])
+        asked = {each.name for each in declared if order(each.asked_from) <= order(stage) <= order(each.asked_until)}
+        of_the_office = {each.name for each in declared if each.todo_for is Role.OFFICE}
         mine = {row.requirement.name for row in todos(session, person(session, "张三").id, today=TODAY) if row.at.kind is kind}
         theirs = {
             row.requirement.name

@@ -12,7 +12,7 @@ from itertools import pairwise, product
 import pytest
 from sqlalchemy.orm import Session
 
-from tests.support.builders import NOW, a_school, caller
+from tests.support.builders import NOW, TODAY, a_school, caller
 from tests.support.records.assessment import an_assessment
 from tests.support.records.evidence import (
     again,
@@ -229,7 +229,7 @@ def test_the_buttons_are_the_moves_of_the_stage_and_say_which_are_mine(
     by = caller(session, who)
     for stage in STAGES[kind]:
         process = stand_at(session, process_of(session, 2024, "D0101", kind=kind), stage)
-        shown = options(session, process, by=by)
+        shown = options(session, process, by=by, today=TODAY)
         assert [option.move for option in shown] == moves_from(process) == [each for each in MOVES[kind] if each.source is stage]
         assert [option.allowed for option in shown] == [may_make(option.move, by, process) and not option.move.together for option in shown]
         assert all(option.unmet == [] for option in shown)
@@ -237,7 +237,7 @@ def test_the_buttons_are_the_moves_of_the_stage_and_say_which_are_mine(
 
 def test_a_button_that_lacks_something_is_not_offered_and_says_what(session: Session) -> None:
     process = a_school(session)
-    (advance,) = options(session, process, by=caller(session, "张三"))
+    (advance,) = options(session, process, by=caller(session, "张三"), today=TODAY)
     assert not advance.allowed
     assert [each.requirement.clause for each in advance.unmet] == ["E1", "E3", "E4"]
 

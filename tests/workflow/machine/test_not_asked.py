@@ -60,7 +60,9 @@ def test_a_dropped_sign_is_not_shown_beside_the_form(session: Session) -> None:
 def test_a_stage_of_which_the_plan_asks_nothing_is_passed_through(session: Session) -> None:
     process = a_year_without(session, *TALKS)
     a_study(session, process)
-    assert [(each.move.target, each.allowed) for each in options(session, process, by=caller(session, "张三"))] == [(Stage.SELF_REVIEW, True)]
+    assert [(each.move.target, each.allowed) for each in options(session, process, by=caller(session, "张三"), today=TODAY)] == [
+        (Stage.SELF_REVIEW, True)
+    ]
     change = go(session, Trigger.ADVANCE)
     assert (change.source, change.target, process.stage) == (Stage.STUDY, Stage.SELF_REVIEW, Stage.SELF_REVIEW)
     assert process.due_on == DEADLINES[Stage.SELF_REVIEW]

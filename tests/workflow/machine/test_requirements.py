@@ -88,5 +88,5 @@ def names(rows: list[tuple[str, int | None]], person_id: int | None) -> list[tup
 
 def test_exactly_these_clauses_ask_for_a_reason_and_these_are_waived_one_by_one() -> None:
     assert {each.clause for each in BY_NAME.values() if each.severity is Severity.SOFT} == ASKS_A_REASON
-    assert {each.clause for each in BY_NAME.values() if each.waivable is Waivable.PER_SUBJECT} == {"K1", "K2", "G2", "D6", "F2"}
+    assert {each.clause for each in BY_NAME.values() if each.waivable is Waivable.PER_SUBJECT} == {"K1", "K2", "G2", "M1", "D6", "F2"}
     assert {each.clause for each in BY_NAME.values() if each.waivable is Waivable.WHOLE_WITH_APPROVAL} == {"D5"}

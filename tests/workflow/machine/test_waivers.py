@@ -1,4 +1,4 @@
-"""Waivers (豁免): a reason in place of missing subjects.
+"""Waivers (情况说明): a reason in place of missing subjects.
 
 It covers what it names, in the amount of its day, as long as it is valid.
 """

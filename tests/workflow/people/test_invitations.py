@@ -33,7 +33,7 @@ from workflow.people.invitations import Desk, accept_invitation, forget_password
 from workflow.people.organisation import branch_by_code
 
 DESK = Desk(now=NOW, base_url="https://zhibu.example.edu.cn", hours=72)
-PASSWORD = "一个很长的口令 12"
+PASSWORD = "一个很长的密码 12"
 
 
 @pytest.fixture(autouse=True)
@@ -105,7 +105,7 @@ def test_whatever_is_wrong_with_a_link_it_is_told_alike(session: Session) -> Non
     account_of(session, "q7").disabled_at = NOW
     session.flush()
     told = set()
-    for code in (spent, replaced, expired, disabled, "", "x", "口令", spent[:-1], digest(spent)):
+    for code in (spent, replaced, expired, disabled, "", "x", "密码", spent[:-1], digest(spent)):
         with pytest.raises(NotFound) as refused:
             open_invitation(session, code, now=NOW + timedelta(seconds=1) if code == expired else NOW)
         told.add(refused.value.detail)

@@ -1,4 +1,4 @@
-"""Substitutes (代行): the people who may name and be named, and the rights of a substitute.
+"""Substitutes (委托代办): the people who may name and be named, and the rights of a substitute.
 
 The rights end the moment the substitution ends.
 """

@@ -299,10 +299,10 @@ def test_a_member_who_joined_on_the_first_day_or_today_is_possible() -> None:
 def test_a_spoilt_cell_brings_no_second_complaint_about_what_hangs_on_it() -> None:
     members, committee = member_rows((FIRST,)), committee_rows((FIRST,))
     members[0]["入党时间"] = "很久以前"
-    members[1]["党籍状态"] = "积极分子"
+    members[1]["人员类别"] = "积极分子"
     members[2]["所在党支部编码"] = None
     committee[0]["职务"] = "书记" * 200
-    expected: list[Key] = [("党员", 2, "入党时间", "error"), ("党员", 3, "党籍状态", "error"), ("党员", 4, "所在党支部编码", "error")]
+    expected: list[Key] = [("党员", 2, "入党时间", "error"), ("党员", 3, "人员类别", "error"), ("党员", 4, "所在党支部编码", "error")]
     assert keys(read(members, committee)) == [*expected, ("支部委员会", 2, "职务", "error")]
 
 

@@ -30,7 +30,7 @@ def test_standing_is_full_or_probationary(written: str | None, meant: Standing |
 
 @pytest.mark.parametrize("written", ["积极分子", "正式党员（停止党籍）"])
 def test_another_standing_is_refused(written: str) -> None:
-    with pytest.raises(CellFault, match="党籍状态“"):
+    with pytest.raises(CellFault, match="人员类别“"):
         terms.standing(Cell(written))
 
 

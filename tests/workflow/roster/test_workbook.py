@@ -54,7 +54,7 @@ def test_a_whole_school_has_no_problems() -> None:
 
 
 def test_headings_may_carry_the_notes_and_spaces_of_the_form() -> None:
-    noted = {"党籍状态": "党籍状态（正式党员或预备党员）", "姓名": " 姓　名*", "学工号": "学\n工号"}
+    noted = {"人员类别": "人员类别（正式党员或预备党员）", "姓名": " 姓　名*", "学工号": "学\n工号"}
     members = [{noted.get(heading, heading): value for heading, value in row.items()} for row in member_rows()]
     committee = [{"职务（留空默认为委员）" if heading == "职务" else heading: value for heading, value in row.items()} for row in committee_rows()]
     data = a_workbook(members, committee, member_headings=list(members[0]), committee_headings=list(committee[0]))
@@ -109,7 +109,7 @@ def test_a_roster_without_members_is_an_error_and_one_without_a_committee_is_non
     assert "没有书记" in the_problem(a_workbook([{**row, "党内职务": None} for row in member_rows()], [])).message
 
 
-@pytest.mark.parametrize("heading", ["学工号", "姓名", "所在分党委编码", "所在分党委", "所在党支部编码", "所在党支部", "党籍状态"])
+@pytest.mark.parametrize("heading", ["学工号", "姓名", "所在分党委编码", "所在分党委", "所在党支部编码", "所在党支部", "人员类别"])
 def test_a_cell_that_must_be_filled_is_named(heading: str) -> None:
     assert SheetProblem("党员", 2, heading, "error", f"缺少{heading}") in read(with_cell(heading, "  ")).problems
 
@@ -120,7 +120,7 @@ def test_a_cell_of_the_committee_sheet_that_must_be_filled_is_named(heading: str
 
 
 @pytest.mark.parametrize(
-    ("heading", "other"), [("党籍状态", "人员类别"), ("党籍状态", "党员类别"), ("入党时间", "加入党组织日期"), ("转正时间", "转为正式党员日期")]
+    ("heading", "other"), [("人员类别", "党籍状态"), ("人员类别", "党员类别"), ("入党时间", "加入党组织日期"), ("转正时间", "转为正式党员日期")]
 )
 def test_headings_of_the_partys_own_systems_are_understood(heading: str, other: str) -> None:
     rows = [{other if each == heading else each: value for each, value in row.items()} for row in member_rows()]
@@ -152,7 +152,7 @@ def test_a_warning_of_a_cell_leaves_the_roster_applicable_without_it() -> None:
 def test_numbers_and_other_habits_in_cells_are_taken() -> None:
     members, committee = member_rows(), committee_rows()
     members[0].update(
-        {"学工号": 20240001, "姓名": "张 三", "党籍状态": "正式", "是否党员领导干部": "是"},
+        {"学工号": 20240001, "姓名": "张 三", "人员类别": "正式", "是否党员领导干部": "是"},
         入党时间="2001年7月1日",
         转正时间=2000.07,
     )

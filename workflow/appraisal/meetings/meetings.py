@@ -288,6 +288,6 @@ class MeetingSchema(RecordSchema):
     rectification_report = LongText(
         **about("上年度整改落实", "last year's measures", "上年度整改措施的落实情况（F9）", "what became of them (F9)", example="三项措施都已落实")
     )
-    vote = Inner(VoteSchema, **about("表决", "vote", "评定会议的表决情况（D1）", "the vote of a deciding meeting (D1)", example={"yes": 8}))
+    vote = Inner(VoteSchema, **about("表决", "vote", "研究评定意见的会议的表决情况（D1）", "the vote of a deciding meeting (D1)", example={"yes": 8}))
     minutes = LongText(at_most=30_000, **about("会议记录", "minutes", "记录的内容（Q4）", "the text of the minutes (Q4)", example="逐项进行，见记录"))
     confirmed = fields.Nested(ConfirmationSchema, dump_only=True, **about("确认", "confirmed", always=True))

@@ -190,7 +190,9 @@ def _check(session: Session, process: Process, body: Sent, now: datetime) -> Non
     if twice := sorted(set(absent) & set(present)) or sorted({each for each in absent if absent.count(each) > 1}):
         errors["absent"] = Words(f"{'、'.join(named[each].name for each in twice)} 不能重复登记", f"{', '.join(twice)} stands there twice")
     if body["purpose"] is MeetingPurpose.DECIDING and (after := _last_life_meeting(session, process)) is not None and body["held_on"] < after:
-        errors["held_on"] = Words(f"评定会议不能早于 {after} 的组织生活会（D2）", f"the decision comes after the self-review meeting of {after} (D2)")
+        errors["held_on"] = Words(
+            f"研究评定意见的会议不能早于 {after} 的组织生活会（D2）", f"the decision comes after the self-review meeting of {after} (D2)"
+        )
     if "vote" in body and present and (fault := _vote_fault(body["form"], body["vote"], [named[each] for each in present])):
         errors["vote"] = fault
     if body["purpose"] is MeetingPurpose.LIFE and not _has_studied(session, process, body["held_on"]):

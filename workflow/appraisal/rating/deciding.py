@@ -1,4 +1,4 @@
-"""评定会议 (the deciding meeting): its quorum, its vote on the ratings, and its minutes.
+"""研究评定意见的会议 (the deciding meeting): its quorum, its vote on the ratings, and its minutes.
 
 The plan: 支部委员会会议或者党员大会根据民主测评情况，综合党员日常表现情况，实事求是地对每名党员提出
 评定意见……各支部要注意做好会议记录。
@@ -108,7 +108,7 @@ def _words(share: ColumnElement[str]) -> ColumnElement[str]:
 
 @_asked(
     "Q4",
-    zh="{count} 次评定会议的记录不完整（地点、主持人、记录人、到会、记录内容）：{names}",
+    zh="{count} 次研究评定意见的会议的记录不完整（地点、主持人、记录人、到会、记录内容）：{names}",
     en="the minutes of {count} deciding meetings are incomplete: {names}",
 )
 def incomplete_deciding_minutes() -> Missing:
@@ -119,7 +119,7 @@ def incomplete_deciding_minutes() -> Missing:
 @_asked(
     "Q4",
     todo_for=Role.MEMBER,
-    zh="{count} 次评定会议的记录还没有经记录人和主持人确认：{names}",
+    zh="{count} 次研究评定意见的会议的记录还没有经记录人和主持人确认：{names}",
     en="the minutes of {count} deciding meetings are not confirmed by recorder and chair: {names}",
 )
 def unconfirmed_deciding_minutes() -> Missing:
@@ -131,7 +131,7 @@ def unconfirmed_deciding_minutes() -> Missing:
     "Q2",
     severity=Severity.SIGN,
     link="ratings",
-    zh="{count} 名党员的等次在评定会议的记录确认以后有改动：{names}",
+    zh="{count} 名党员的等次在研究评定意见的会议的记录确认以后有改动：{names}",
     en="the levels of {count} members changed after the minutes of the decision were confirmed: {names}",
 )
 def levels_changed_after_the_decision() -> Missing:

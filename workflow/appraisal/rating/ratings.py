@@ -105,7 +105,7 @@ personal(
         Action.READ_RATINGS,
     ),
     Data("reason 与测评结果不一致的理由", "不搞平衡照顾（D4）", Action.READ_RATINGS),
-    Data("level_set_at 等次改动的时间", "与评定会议比对（Q2）", Action.READ_RATINGS),
+    Data("level_set_at 等次改动的时间", "与研究评定意见的会议比对（Q2）", Action.READ_RATINGS),
     of="每名党员",
 )
 
@@ -188,7 +188,7 @@ class Ratings(Records[Rating]):
             raise TallyFirst
         if "level" in sent and (row.staff_no if row else sent["staff_no"]) not in tally.figures:
             raise Conflict(
-                Words("不在民主测评票上，请写明不评定的理由（D2）", "this member was not on the ballot: give the reason for no level (D2)")
+                Words("不在民主测评票上，请写明不评定等次的原因（D2）", "this member was not on the ballot: give the reason for no level (D2)")
             )
 
     def fill(self, session: Session, process: Process, row: Rating, sent: Sent, *, by: Caller, now: datetime) -> None:
@@ -243,7 +243,7 @@ def give_feedback(session: Session, process: Process, row: Rating, body: Sent, *
     must_have_happened("given_on", body["given_on"], now)
     must_stand(row)
     if row.level is None and row.not_rated_reason is None:
-        raise Conflict(Words("还没有评定等次，也没有不评定的理由，不能反馈", "there is neither a level nor a reason to tell of"))
+        raise Conflict(Words("还没有评定等次，也没有不评定等次的原因，不能反馈", "there is neither a level nor a reason to tell of"))
     must_be_open(process, Stage.RATING)
     if row.acknowledged_at is not None:
         raise Conflict(Words("党员已确认已知悉，不再改动反馈", "the member has acknowledged it already"))
@@ -322,11 +322,13 @@ def _check(session: Session, process: Process, sent: Sent, staff_no: str) -> Non
         if who.standing is Standing.PROBATIONARY:
             errors["level"] = Words("预备党员不评定等次（D3）", "a probationary member has no level (D3)")
         elif who.excused_confirmed_by is not None:
-            errors["level"] = Words(f"{who.name} 经党办确认不参加，请写明不评定的理由", f"{who.name} is excused: give the reason for no level")
+            errors["level"] = Words(
+                f"{who.name} 经党委办公室确认不参加，请写明不评定等次的原因", f"{who.name} is excused: give the reason for no level"
+            )
         elif not who.rated_here and who.left_on is None:
             errors["level"] = Words(f"{who.name} 不在本支部评定", f"{who.name} is not rated in this branch")
         if "not_rated_reason" in sent:
-            either = Words("评定等次和不评定的理由只能填一项", "either a level or a reason not to rate")
+            either = Words("评定等次和不评定等次的原因只能填一项", "either a level or a reason not to rate")
             errors = {"level": either, "not_rated_reason": either, **errors}
     if errors:
         raise Invalid(errors)
@@ -353,7 +355,7 @@ def of_member() -> ColumnElement[bool]:
 
 @_asked(
     "D3",
-    zh="还有 {count} 名党员没有评定意见，也没有写明不评定的理由：{names}",
+    zh="还有 {count} 名党员没有评定意见，也没有写明不评定等次的原因：{names}",
     en="{count} members have neither a level with its opinion nor a reason not to be rated: {names}",
 )
 def members_without_a_rating() -> Missing:

@@ -50,7 +50,7 @@ def may_tell(session: Session, process: Process, row: Measure | Commitment, owne
     if state is MeasureState.CLOSED and not leads:
         raise Forbidden(Words("销号由书记确认", "it is closed by the secretary"))
     if row.state is MeasureState.CLOSED and not leads:
-        raise Forbidden(Words("已经销号，由书记重新打开", "it was closed; the secretary opens it again"))
+        raise Forbidden(Words("已经销号，由书记恢复", "it was closed; the secretary opens it again"))
     must_stand(row)
     if owns and state is not MeasureState.CLOSED and process.branch.code in by.stands_for:
         # They tell of their own work; what they close, they close for the secretary.

@@ -208,7 +208,7 @@ def measures_not_sent_up() -> Missing:
     "F6",
     stage=Stage.RECTIFICATION,
     severity=Severity.SIGN,
-    todo_for=Role.SECRETARY,
+    todo_for=Role.OFFICE,
     asked_until=Stage.ACCEPTED,
     link="rectification-filings",
     zh="有 {count} 次报备还没有收到回执：{names}",

@@ -81,7 +81,7 @@ def measures_still_open() -> Missing:
     todo_for=Role.SECRETARY,
     asked_until=Stage.ACCEPTED,
     link="measures",
-    zh="有 {count} 条整改措施已销号，但没有佐证：{names}",
+    zh="有 {count} 条整改措施已销号但未附佐证材料：{names}",
     en="{count} measures were closed without evidence: {names}",
 )
 def measures_closed_without_evidence() -> Missing:
@@ -116,7 +116,7 @@ def commitments_overdue() -> Missing:
     todo_for=Role.SECRETARY,
     asked_until=Stage.ACCEPTED,
     link="commitments",
-    zh="有 {count} 项整改承诺已销号，但没有佐证：{names}",
+    zh="有 {count} 项整改承诺已销号但未附佐证材料：{names}",
     en="{count} commitments were closed without evidence: {names}",
 )
 def commitments_closed_without_evidence() -> Missing:

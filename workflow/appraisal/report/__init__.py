@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from workflow.appraisal.report import counted_once, days, form, requirements
+from workflow.appraisal.report import counted_once, days, form, requirements, waiting
 from workflow.rules.acts import AnyAct
 from workflow.rules.requirement import Requirement
 
 REQUIREMENTS: tuple[Requirement, ...] = (*requirements.REQUIREMENTS, *counted_once.REQUIREMENTS, *days.REQUIREMENTS)
+WAITING = waiting.WAITING
 ACTS: tuple[AnyAct, ...] = (*form.ACTS,)

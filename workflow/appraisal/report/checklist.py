@@ -60,7 +60,7 @@ def _papers() -> dict[str, tuple[str, ColumnElement[int], ColumnElement[int] | i
         "self_reviews": ("个人自评", _people(*present(), has(SelfReview, SelfReview.submitted)), _people(*present())),
         "life_meeting": ("组织生活会会议记录及签到", records(Meeting, purpose == MeetingPurpose.LIFE, confirmed), 1),
         "tallies": ("测评票（密封）及计票单", records(Tally, Tally.counted_at.is_not(None)), len(TallySubject)),
-        "deciding_meeting": ("评定会议记录", records(Meeting, purpose == MeetingPurpose.DECIDING, confirmed), 1),
+        "deciding_meeting": ("研究评定意见的会议记录", records(Meeting, purpose == MeetingPurpose.DECIDING, confirmed), 1),
         "form": ("情况表", _written_form, 1),
         "feedback": ("反馈单", _people(Rating.level.is_not(None), Rating.feedback_on.is_not(None)), _people(Rating.level.is_not(None))),
         "ledger": ("整改台账", records(Measure), 1),

@@ -37,7 +37,7 @@ def _elsewhere(of: type[Process], line: _Line, there: type[Process], *, same: bo
 
 
 @_asked(
-    zh="{count} 名党员不在本年度任何支部的名册上，请先退回其支部再核对：{names}",
+    zh="{count} 名党员不在本年度任何支部的名册上，请先退回其支部的材料，再核对：{names}",
     en="{count} members are on no roll of this year: return their branch first: {names}",
 )
 def members_on_no_roll() -> Missing:

@@ -10,4 +10,5 @@ REQUIREMENTS: tuple[Requirement, ...] = (
     *self_reviews.REQUIREMENTS,
     *meeting_requirements.REQUIREMENTS,
 )
+WAITING = meeting_requirements.WAITING
 ACTS: tuple[AnyAct, ...] = (*self_reviews.SELF_REVIEWS.acts,)

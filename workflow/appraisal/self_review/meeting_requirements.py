@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from functools import partial
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, ScalarSelect, and_, case, exists, func, literal, or_, select, true
+from sqlalchemy.orm import aliased
 
 from workflow.appraisal.meetings.meetings import Meeting, MeetingAttendance, MeetingCriticism
 from workflow.appraisal.meetings.minutes import a_meeting, meeting_name, minutes_incomplete, minutes_unconfirmed
 from workflow.appraisal.meetings.tallies import Tally
 from workflow.appraisal.study.sessions import StudySession, a_study
-from workflow.foundation.vocabulary import MeetingForm, MeetingPurpose, Role, Severity, Stage, TallySubject, Waivable
-from workflow.rules.requirement import Missing, missing, present, requirement
+from workflow.foundation.vocabulary import MeetingForm, MeetingPurpose, Role, Severity, Stage, Standing, TallySubject, Waivable
+from workflow.rules.requirement import Missing, blanks, in_a_former_branch, missing, present, requirement
 from workflow.year.cycle import Cycle, Participant, Process
 
 LIFE, REPORT = MeetingPurpose.LIFE, MeetingPurpose.REPORT
@@ -40,6 +41,65 @@ def meetings_before_their_study() -> Missing:
 def no_self_review_meeting() -> Missing:
     """党支部根据党员人数等实际情况，以党员大会、党支部委员会会议或者党小组会形式，召开组织生活会，并组织开展民主评议党员。"""
     return missing(Process.id).where(~_of_process(Meeting.purpose == LIFE))
+
+
+@_asked(
+    "M1",
+    waivable=Waivable.PER_SUBJECT,
+    zh="组织生活会分党小组召开，还有 {count} 名党员没有参加其中任何一次：{names}",
+    en="the self-review meeting is held in groups, and {count} members were in none of them: {names}",
+)
+def members_in_no_group_meeting() -> Missing:
+    """党支部根据党员人数等实际情况，以党员大会、党支部委员会会议或者党小组会形式，召开组织生活会，并组织开展民主评议党员。
+
+    (Asked once a group has met and no general meeting was held instead. Somebody on leave goes to
+    another sitting, or a reason is written for them.)
+    """
+    group = case((Participant.party_group.is_(None), ""), else_=func.concat("（", Participant.party_group, "）"))
+    life = (Meeting.process_id == Participant.process_id, Meeting.purpose == LIFE)
+    in_groups, together = (a_meeting(*life, Meeting.form == form).correlate(Participant) for form in (MeetingForm.GROUP, MeetingForm.GENERAL))
+    return missing(Participant.process_id, subject=Participant.staff_no, name=func.concat(Participant.name, group)).where(
+        *present(), in_groups, ~together, ~_in_a_group(Participant), ~in_a_former_branch(Participant, _at_a_life_meeting)
+    )
+
+
+@_asked(
+    "M1",
+    severity=Severity.SIGN,
+    zh="本支部没有支部委员会，组织生活会却以支部委员会会议形式召开：{names}",
+    en="the branch has no committee, yet its self-review meeting was a committee meeting: {names}",
+)
+def committee_meetings_without_a_committee() -> Missing:
+    """党支部根据党员人数等实际情况，以党员大会、党支部委员会会议或者党小组会形式，召开组织生活会，并组织开展民主评议党员。"""
+    committee = select(Participant.person_id).where(
+        Participant.process_id == Meeting.process_id, Participant.on_committee, Participant.left_on.is_(None)
+    )
+    return _meetings(LIFE).where(Meeting.form == MeetingForm.COMMITTEE, ~committee.correlate(Meeting).exists())
+
+
+@_asked(
+    "M2",
+    severity=Severity.SIGN,
+    zh="{count} 次党员大会到会不足应到人数的一半：{names}",
+    en="fewer than half of those due came to {count} general meetings: {names}",
+)
+def general_meetings_below_half() -> Missing:
+    """党支部书记代表党支部委员会向党员大会述职
+
+    (Of the self-review meeting and of the duty report. Due are all who belonged to the branch on
+    that day and are not excused. Without any attendance the minutes are incomplete: Q4 says so.)
+    """
+    there = and_(MeetingAttendance.meeting_id == Meeting.id, MeetingAttendance.present)
+    came = select(func.count()).select_from(MeetingAttendance).where(there).correlate(Meeting).scalar_subquery()
+    that_day = (
+        or_(Participant.left_on.is_(None), Participant.left_on > Meeting.held_on),
+        or_(Participant.joined_on.is_(None), Participant.joined_on <= Meeting.held_on),
+        Participant.excused_confirmed_by.is_(None),
+    )
+    due = select(func.count()).select_from(Participant).where(Participant.process_id == Meeting.process_id, *that_day)
+    due_then = due.correlate(Meeting).scalar_subquery()
+    name = func.concat(meeting_name(), "（应到 ", due_then, " 人，实到 ", came, " 人）")
+    return missing(Meeting.process_id, subject=Meeting.id, name=name).where(Meeting.counts, *_general(), came > 0, came * 2 < due_then)
 
 
 @_asked("M2", zh="书记还没有代表支部委员会向党员大会述职", en="the secretary has not reported to a general meeting")
@@ -79,13 +139,23 @@ def unconfirmed_minutes() -> Missing:
     return minutes_unconfirmed(LIFE, REPORT)
 
 
-@_asked("M3", link="tallies", zh="党员对支部委员会的评议还没有计票", en="the members' marks for the committee are not counted")
+@_asked(
+    "M3",
+    link="tallies",
+    zh="党员对支部委员会的评议还没有计票：由书记以外的两名正式党员先后录入，两次一致即为计票",
+    en="the members' marks for the committee are not counted: two full members other than the secretary enter them",
+)
 def no_tally_of_the_committee() -> Missing:
     """党员对党支部委员会的工作、作风等进行评议。"""
     return missing(Process.id).where(~_counted(TallySubject.COMMITTEE))
 
 
-@_asked("D2", link="tallies", zh="对党员的民主测评还没有计票", en="the ballot on the members is not counted")
+@_asked(
+    "D2",
+    link="tallies",
+    zh="对党员的民主测评还没有计票：由书记以外的两名正式党员先后录入，两次一致即为计票",
+    en="the ballot on the members is not counted: two full members other than the secretary enter it",
+)
 def no_tally_of_the_members() -> Missing:
     """支部委员会会议或者党员大会根据民主测评情况，综合党员日常表现情况"""
     return missing(Process.id).where(~_counted(TallySubject.MEMBERS))
@@ -115,16 +185,9 @@ def no_criticism() -> Missing:
 def cadres_absent() -> Missing:
     """党员领导干部参加所在党支部组织生活会。"""
     held = a_meeting(Meeting.process_id == Participant.process_id, Meeting.purpose == LIFE).correlate(Participant)
-    there = (
-        a_meeting(
-            Meeting.process_id == Participant.process_id,
-            Meeting.purpose == LIFE,
-            MeetingAttendance.meeting_id == Meeting.id,
-            MeetingAttendance.staff_no == Participant.staff_no,
-            MeetingAttendance.present,
-        )
-    ).correlate(Participant)
-    return missing(Participant.process_id, subject=Participant.staff_no, name=Participant.name).where(*present(), Participant.cadre, held, ~there)
+    return missing(Participant.process_id, subject=Participant.staff_no, name=Participant.name).where(
+        *present(), Participant.cadre, held, ~_at_a_life_meeting(Participant)
+    )
 
 
 @_asked(
@@ -179,16 +242,87 @@ def vague_criticisms() -> Missing:
     "Q2",
     severity=Severity.SIGN,
     link="tallies",
-    zh="发出的测评票多于有表决权的党员：{names}",
+    zh="发出的测评票多于应参加测评的党员：{names}",
     en="more ballots were issued than there are voters: {names}",
 )
 def more_ballots_than_voters() -> Missing:
     """各支部要结合党员队伍现状，按照党员评议标准，坚持实事求是，客观公正，严格程序"""
-    voters = select(func.count()).where(Participant.process_id == Tally.process_id, *present(), Participant.voting).correlate(Tally).scalar_subquery()
-    words = case(*((Tally.subject == each, each.zh) for each in TallySubject))
-    name = func.concat(words, "（发出 ", Tally.issued, " 张，有表决权 ", voters, " 人）")
-    return missing(Tally.process_id, subject=Tally.subject, name=name, amount=Tally.issued - voters).where(
-        Tally.counts, Tally.counted_at.is_not(None), Tally.issued > voters
+    voters = _voters()
+    name = func.concat(_ballot(), "（发出 ", Tally.issued, " 张，应参加 ", voters, " 人）")
+    return _tallies(name=name, amount=Tally.issued - voters).where(Tally.issued > voters)
+
+
+@_asked(
+    "Q2",
+    severity=Severity.SIGN,
+    link="tallies",
+    zh="测评的有效票不足应参加测评党员的一半：{names}",
+    en="fewer than half of the voters cast a valid ballot: {names}",
+)
+def ballots_below_half() -> Missing:
+    """各支部要结合党员队伍现状，按照党员评议标准，坚持实事求是，客观公正，严格程序"""
+    voters = _voters()
+    name = func.concat(_ballot(), "（有效 ", Tally.valid, " 张，应参加 ", voters, " 人）")
+    return _tallies(name=name).where(Tally.valid * 2 < voters)
+
+
+def _voters() -> ScalarSelect[int]:
+    """Count the members who should fill a ballot (应参加测评的党员)."""
+    return select(func.count()).where(Participant.process_id == Tally.process_id, *present(), Participant.voting).correlate(Tally).scalar_subquery()
+
+
+def _ballot() -> ColumnElement[str]:
+    return case(*((Tally.subject == each, each.zh) for each in TallySubject))
+
+
+def _tallies(*, name: ColumnElement[str], amount: ColumnElement[int] | int = 1) -> Missing:
+    return missing(Tally.process_id, subject=Tally.subject, name=name, amount=amount).where(Tally.counts, Tally.counted_at.is_not(None))
+
+
+def _in_a_group(line: type[Participant]) -> ColumnElement[bool]:
+    """Ask whether somebody was at a group meeting of their branch."""
+    return _at_a_life_meeting(line, Meeting.form == MeetingForm.GROUP)
+
+
+def _at_a_life_meeting(line: type[Participant], *which: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Ask whether somebody was at a self-review meeting of their branch."""
+    return a_meeting(
+        Meeting.process_id == line.process_id,
+        Meeting.purpose == LIFE,
+        *which,
+        MeetingAttendance.meeting_id == Meeting.id,
+        MeetingAttendance.staff_no == line.staff_no,
+        MeetingAttendance.present,
+    ).correlate(line)
+
+
+@_asked(
+    "Q2",
+    severity=Severity.SIGN,
+    todo_for=Role.MEMBER,
+    link="tallies",
+    zh="您担任计票人，还有测评结果待录入：{names}",
+    en="you are a teller; results of these ballots wait for you: {names}",
+)
+def ballots_to_enter() -> Missing:
+    """各支部要结合党员队伍现状，按照党员评议标准，坚持实事求是，客观公正，严格程序
+
+    (Of the people who have counted a ballot of their branch this year, one that was taken back
+    included. Before that nobody is a teller: the secretary's to-do says who may be.)
+    """
+    ballot = blanks({each.value: (each.zh, literal(True)) for each in TallySubject})
+    standing = (Tally.process_id == Participant.process_id, Tally.subject == ballot.c.field, Tally.counts)
+    counted, entered, mine = (
+        select(Tally.id).where(*standing, *which).correlate(Participant, ballot).exists()
+        for which in ((Tally.counted_at.is_not(None),), (), (Tally.recorded_by == Participant.staff_no,))
+    )
+    other = aliased(Tally)
+    teller = (other.process_id == Participant.process_id, or_(other.recorded_by == Participant.staff_no, other.counted_by == Participant.staff_no))
+    name = func.concat(ballot.c.zh, case((entered, "（另一名计票人已录入）"), else_=""))
+    return (
+        missing(Participant.process_id, subject=ballot.c.field, name=name, person=Participant.person_id)
+        .join(ballot, true())
+        .where(Participant.left_on.is_(None), Participant.standing == Standing.FULL, exists().where(*teller).correlate(Participant), ~counted, ~mine)
     )
 
 
@@ -214,9 +348,13 @@ def _counted(subject: TallySubject) -> ColumnElement[bool]:
     )
 
 
+WAITING = (ballots_to_enter,)
 REQUIREMENTS = (
     meetings_before_their_study,
     no_self_review_meeting,
+    members_in_no_group_meeting,
+    committee_meetings_without_a_committee,
+    general_meetings_below_half,
     no_report_to_the_general_meeting,
     no_report_on_last_years_measures,
     incomplete_minutes,
@@ -229,4 +367,5 @@ REQUIREMENTS = (
     meetings_without_the_agenda,
     vague_criticisms,
     more_ballots_than_voters,
+    ballots_below_half,
 )

@@ -288,7 +288,7 @@ ACTS = (*SESSIONS.acts, MAKE_UP, MAKE_UP_MANY)
     severity=Severity.HARD,
     todo_for=Role.SECRETARY,
     link="study-sessions",
-    zh="还没有一次记有到会人员和相互交流情况的集中学习",
+    zh="尚未登记集中学习（须有参加人员和交流情况）",
     en="no study session yet that records who was present and what was exchanged",
 )
 def no_study_with_exchange() -> Missing:

@@ -112,7 +112,7 @@ def _pairs_without_a_talk(which: Any, *, only_first: bool = False) -> Missing:
     todo_for=Role.SECRETARY,
     waivable=Waivable.WHOLE,
     link="talks",
-    zh="书记还没有记有理由的重点谈话：{names}",
+    zh="书记尚未登记重点谈心（须写明缘由）：{names}",
     en="the secretary has no focus talk with a reason: {names}",
 )
 def secretary_without_a_focus_talk() -> Missing:

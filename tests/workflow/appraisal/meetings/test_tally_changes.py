@@ -264,7 +264,7 @@ def test_more_ballots_than_voters_are_shown_once_they_are_counted(session: Sessi
     row = TALLIES.record(session, branch, body, by=caller(session, "王五"), now=NOW)
     a_tally(session, branch, COMMITTEE)
     (shown,) = unmet(session, branch, [BY_NAME[Q2]], today=TODAY)
-    assert [(subject.id, subject.name) for subject in shown.open] == [("members", "党员（发出 6 张，有表决权 5 人）")]
+    assert [(subject.id, subject.name) for subject in shown.open] == [("members", "党员（发出 6 张，应参加 5 人）")]
     assert not BY_NAME[Q2].blocks
     taken_back(session, row)
     assert lacking(session, branch, Q2) == []

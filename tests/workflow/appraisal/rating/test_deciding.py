@@ -1,4 +1,4 @@
-"""The deciding meeting (评定会议: D1, Q2, Q4): quorum and vote of either form, minutes.
+"""The deciding meeting (研究评定意见的会议: D1, Q2, Q4): quorum and vote of either form, minutes.
 
 Levels may change after the decision.
 """

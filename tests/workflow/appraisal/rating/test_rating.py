@@ -351,5 +351,5 @@ def test_with_all_that_it_asks_the_stage_lets_pass(session: Session, branch: Pro
 
 def test_members_come_by_name_in_what_is_said(session: Session, branch: Process) -> None:
     (found,) = unmet(session, branch, [BY_NAME[D3]])
-    assert found.message.zh == "还有 5 名党员没有评定意见，也没有写明不评定的理由：李四、钱七、孙八、王五、张三"
+    assert found.message.zh == "还有 5 名党员没有评定意见，也没有写明不评定等次的原因：李四、钱七、孙八、王五、张三"
     assert on_roll(session, branch, "王五").standing is Standing.FULL

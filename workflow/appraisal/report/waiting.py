@@ -1,0 +1,64 @@
+"""待办 (waiting): what branches have sent in and the office has not dealt with yet.
+
+It stands in the to-dos of the office alone. Neither the branch lacks it nor is it an exception, so
+no checklist, form or list of exceptions shows it.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from sqlalchemy import func
+
+from workflow.foundation.vocabulary import Kind, Role, Severity, Stage
+from workflow.rules.requirement import Missing, Waiver, missing, requirement
+from workflow.year.cycle import Participant, Process
+
+_waits = partial(requirement, severity=Severity.SIGN, todo_for=Role.OFFICE)
+
+
+@_waits("Q6", stage=Stage.FILED, link="", zh="情况表和材料已报送，待接收或退回", en="the branch has filed: accept or return it")
+def filed_and_not_accepted() -> Missing:
+    """1月26日前将《2024年度民主评议情况表》交党委办公室。"""
+    return missing(Process.id).where(Process.stage == Stage.FILED)
+
+
+@_waits(
+    "D5",
+    stage=Stage.RATING,
+    asked_from=Stage.STUDY,
+    asked_until=Stage.ACCEPTED,
+    link="waivers",
+    zh="有 {count} 条情况说明待批准：{names}",
+    en="{count} reasons wait for approval: {names}",
+)
+def reasons_to_approve() -> Missing:
+    """评定为“优秀”的党员比例一般不超过四分之一。"""
+    return missing(Waiver.process_id, subject=Waiver.id, name=func.left(Waiver.reason, 30)).where(
+        Waiver.counts, Waiver.needs_approval, Waiver.approved_at.is_(None)
+    )
+
+
+@_waits(
+    "Q2",
+    stage=Stage.REPORT,
+    asked_from=Stage.STUDY,
+    link="roll",
+    zh="有 {count} 名党员不参加的原因待确认：{names}",
+    en="{count} excuses wait to be confirmed: {names}",
+)
+def excuses_to_confirm() -> Missing:
+    """各支部要结合党员队伍现状，按照党员评议标准，坚持实事求是，客观公正，严格程序"""
+    return (
+        missing(Participant.process_id, subject=Participant.staff_no, name=Participant.name)
+        .join(Process, Process.id == Participant.process_id)
+        .where(
+            Process.kind == Kind.APPRAISAL,
+            Participant.left_on.is_(None),
+            Participant.excused_reason.is_not(None),
+            Participant.excused_confirmed_by.is_(None),
+        )
+    )
+
+
+WAITING = (filed_and_not_accepted, reasons_to_approve, excuses_to_confirm)
