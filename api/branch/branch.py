@@ -123,6 +123,7 @@ class RollShape(TypedDict):
     punished_on: NotRequired[date | None]
     excused_kind: NotRequired[ExcuseKind | None]
     excused_reason: NotRequired[str | None]
+    excused_by: NotRequired[str | None]
     excused_confirmed_by: NotRequired[str | None]
     excused_refused_by: NotRequired[str | None]
     excused_refused_reason: NotRequired[str | None]
@@ -150,6 +151,7 @@ def roll_shape(row: Participant) -> RollShape:
         "punished_on": row.punished_on,
         "excused_kind": row.excused_kind,
         "excused_reason": row.excused_reason,
+        "excused_by": row.excused_by,
         "excused_confirmed_by": row.excused_confirmed_by,
         "excused_refused_by": row.excused_refused_by,
         "excused_refused_reason": row.excused_refused_reason,

@@ -1,4 +1,4 @@
-"""Refusals of an excuse, and what a confirmed excuse covers besides; a list of all excuses.
+"""Refusals of an excuse, who entered it, and what a confirmed excuse covers besides; a list of all excuses.
 
 Excuses of before are neither refused nor cover anything.
 
@@ -17,6 +17,7 @@ depends_on = None
 
 
 def upgrade() -> None:
+    op.add_column("participant", sa.Column("excused_by", sa.Text(), nullable=True))
     op.add_column("participant", sa.Column("excused_refused_by", sa.Text(), nullable=True))
     op.add_column("participant", sa.Column("excused_refused_reason", sa.Text(), nullable=True))
     op.create_check_constraint(
@@ -34,3 +35,4 @@ def downgrade() -> None:
     op.drop_constraint(op.f("ck_participant_excuse_refused"), "participant")
     op.drop_column("participant", "excused_refused_reason")
     op.drop_column("participant", "excused_refused_by")
+    op.drop_column("participant", "excused_by")

@@ -32,13 +32,14 @@ from workflow.rules.acts import (
     AnyAct,
     Call,
     Done,
+    must_not_be_their_entry,
 )
 from workflow.rules.bulk import bulk, by_code, by_staff_no
 from workflow.rules.evidence import must_be_unaccepted, record_of, reject
 from workflow.rules.kinds import ProcessKind
 from workflow.rules.records import REASON
 from workflow.rules.requirement import Waiver
-from workflow.rules.telling import tell_excuse_confirmed
+from workflow.rules.telling import tell_excuse_decided
 from workflow.year.cycle import Cycle, Extension, Lock, Participant, StageChange, cycle_by_year, processes_of
 from workflow.year.deadlines import extend, must_lie_ahead, past_due_ok
 from workflow.year.roll import ConfirmExcuseSchema, RollSchema, amend_roll, confirm_excuse, participant, refuse_excuse, withdraw_excuse
@@ -189,15 +190,18 @@ def _withdraw_excuse(call: Call[Participant], sent: Sent) -> None:
 
 
 def _confirm_excuse(call: Call[Participant], sent: Sent) -> None:
+    must_not_be_their_entry(call.by, call.on.excused_by)
     confirm_excuse(call.session, call.process, call.on, by=call.by)
     if clauses := sent.get("covers"):
         waivers.cover(call.session, call.process, call.on, clauses, by=call.by.staff_no, now=call.now)
-    tell_excuse_confirmed(call.session, call.process, call.on, now=call.now, base_url=call.base_url)
+    tell_excuse_decided(call.session, call.process, call.on, now=call.now, base_url=call.base_url)
 
 
 def _refuse_excuse(call: Call[Participant], sent: Sent) -> None:
+    must_not_be_their_entry(call.by, call.on.excused_by)
     refuse_excuse(call.session, call.process, call.on, reason=sent["reason"], by=call.by)
     _uncover(call, "不参加已退回")
+    tell_excuse_decided(call.session, call.process, call.on, now=call.now, base_url=call.base_url)
 
 
 def _uncover(call: Call[Participant], reason: str) -> None:

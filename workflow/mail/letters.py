@@ -23,7 +23,7 @@ REMINDERS = "reminders"
 """The letter of a person and a day, whose items are of the kinds of the reminders."""
 RETURNED, ACCEPTED = "returned", "accepted"
 WAIVER_APPROVED, WAIVER_REJECTED = "waiver-approved", "waiver-rejected"
-EXCUSE_CONFIRMED = "excuse-confirmed"
+EXCUSE_CONFIRMED, EXCUSE_REFUSED = "excuse-confirmed", "excuse-refused"
 DECISION_ENTERED, PUBLISHED = "decision-entered", "published"
 YEAR_PUBLISHED = "year-published"
 
@@ -195,13 +195,21 @@ class YearPublished(Addressed):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExcuseConfirmed(Addressed):
-    """A letter about an excuse that the office has confirmed (不参加已确认), never whose."""
+class ExcuseDecided(Addressed):
+    """A letter about an excuse that the office has confirmed or refused, never whose.
 
-    template = "excuse_confirmed"
+    (不参加已确认、已退回.)
+    """
+
+    template = "excuse_decided"
     branch: str
     year: int
+    confirmed: bool
     kind: Kind = MAIN
+
+    @property
+    def decision(self) -> str:
+        return "已确认" if self.confirmed else "已退回"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,13 +28,14 @@ def conditions() -> dict[str, ColumnElement[bool]]:
     * a decision that waits to be confirmed: it was not withdrawn, refused or confirmed;
     * material that was returned, or accepted: its branch has not moved since;
     * a reason that was refused: the branch has neither moved nor given a new one;
-    * a reason that was approved, an excuse that was confirmed: it was not taken back;
+    * a reason that was approved, an excuse that was confirmed or refused: it was not taken back;
     * a result, a year: it is still published;
     * a link: it still opens the account.
     """
     of_process = StageChange.process_id == Letter.process_id
     moved, moved_since = _one(of_process, StageChange.id > Letter.record), _one(of_process, StageChange.made_at > Letter.created_at)
     renewed = exists().where(_NEWER.process_id == Waiver.process_id, _NEWER.requirement == Waiver.requirement, _NEWER.id > Waiver.id, _NEWER.counts)
+    line = (Participant.process_id == Letter.process_id, Participant.person_id == Letter.record)
     link = _one(
         Invitation.id == Letter.record,
         Invitation.ended_at.is_(None),
@@ -48,9 +49,8 @@ def conditions() -> dict[str, ColumnElement[bool]]:
         letters.ACCEPTED: ~moved,
         letters.WAIVER_APPROVED: _one(Waiver.id == Letter.record, Waiver.counts, Waiver.approved_at.is_not(None)),
         letters.WAIVER_REJECTED: and_(_one(Waiver.id == Letter.record, ~renewed), ~moved_since),
-        letters.EXCUSE_CONFIRMED: _one(
-            Participant.process_id == Letter.process_id, Participant.person_id == Letter.record, Participant.excused_confirmed_by.is_not(None)
-        ),
+        letters.EXCUSE_CONFIRMED: _one(*line, Participant.excused_confirmed_by.is_not(None)),
+        letters.EXCUSE_REFUSED: _one(*line, Participant.excused_refused_by.is_not(None)),
         letters.PUBLISHED: _one(Process.id == Letter.process_id, Process.stage == Stage.PUBLISHED),
         letters.YEAR_PUBLISHED: _one(Cycle.id == Letter.cycle_id, Cycle.status == CycleStatus.PUBLISHED),
         **dict.fromkeys(SECRET, link),

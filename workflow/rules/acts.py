@@ -228,7 +228,12 @@ def must_not_be_their_branch(by: Caller, process: Process) -> None:
 def _must_not_be_their_own(call: Call[object]) -> None:
     """Raise Forbidden for a decision on one's own branch, or on what one entered."""
     must_not_be_their_branch(call.by, call.process)
-    if getattr(call.found, "recorded_by", None) == call.by.staff_no:
+    must_not_be_their_entry(call.by, getattr(call.found, "recorded_by", None))
+
+
+def must_not_be_their_entry(by: Caller, entered_by: str | None) -> None:
+    """Raise Forbidden for the person who entered what they would decide on."""
+    if entered_by == by.staff_no:
         raise Forbidden(Words("这是您自己登记的，请他人办理", "you entered it yourself: somebody else decides"))
 
 

@@ -94,8 +94,9 @@ def _schema(act: AnyAct, names: Mapping[str, AnyField]) -> Body:
     # Names stay required where the single act changes some fields of a thing.
     partial = tuple(act.sends.load_fields) if act.sends is not None and act.sends.partial else None
     answered = [name for name, field in alone().fields.items() if field.dump_only]
-    item = type(f"{called}Item", (alone,), words)(partial=partial, exclude=answered)
-    said = about("各项", "items", f"1 至 {MOST} 项，全部办成或者全部不办", f"1 to {MOST} of them, all or none")
+    item: Body = type(f"{called}Item", (alone,), words)(partial=partial, exclude=answered)
+    example = {name: field.metadata.get("example") for name, field in item.load_fields.items() if field.required}
+    said = about("各项", "items", f"1 至 {MOST} 项，全部办成或者全部不办", f"1 to {MOST} of them, all or none", example=[example])
     listed = fields.List(fields.Nested(item), required=True, validate=item_limit(1, MOST), **said)
     body: type[Body] = type(f"{called}InBulk", (Body,), {"__doc__": f"Many at once: {act.en} (成批{act.zh}).", "items": listed})
     return body()

@@ -92,18 +92,19 @@ def tell_year_published(session: Session, cycle: Cycle, *, now: datetime, base_u
     )
 
 
-def tell_excuse_confirmed(session: Session, process: Process, row: Participant, *, now: datetime, base_url: str) -> None:
-    """Tell secretary and deputy that the office has confirmed an excuse, never whose."""
+def tell_excuse_decided(session: Session, process: Process, row: Participant, *, now: datetime, base_url: str) -> None:
+    """Tell secretary and deputy that the office has confirmed or refused an excuse, never whose."""
+    confirmed = row.excused_confirmed_by is not None
     tell_leaders(
         session,
         [process],
-        letters.EXCUSE_CONFIRMED,
-        letters.ExcuseConfirmed,
+        letters.EXCUSE_CONFIRMED if confirmed else letters.EXCUSE_REFUSED,
+        letters.ExcuseDecided,
         now=now,
         base_url=base_url,
         record=row.person_id,
         edition=row.version,
-        says=lambda process: {"kind": process.kind},
+        says=lambda process: {"kind": process.kind, "confirmed": confirmed},
     )
 
 

@@ -190,6 +190,8 @@ class Participant(Base):
     """The person of the office who said where they are rated; None where it follows the ballot."""
     excused_kind: Mapped[ExcuseKind | None] = mapped_column(word(ExcuseKind, name="excused_kind"), sort_order=1)
     party_group: Mapped[str | None] = mapped_column(sort_order=110)
+    excused_by: Mapped[str | None] = mapped_column(sort_order=119)
+    """The person who entered the excuse, and does not decide on it; None for those of before."""
     excused_refused_by: Mapped[str | None] = mapped_column(sort_order=120)
     """The person of the office who refused the excuse; a new reason of the branch clears it."""
     excused_refused_reason: Mapped[str | None] = mapped_column(sort_order=121)
@@ -243,8 +245,8 @@ personal(
     Process,
     Area.YEAR,
     "流程",
-    Data("ended_reason 说明", "为什么不再参加（并入、撤销等）", Action.READ_PROCESS),
-    of="说明里说到的人",
+    Data("ended_by 由谁办理, ended_reason 说明", "为什么不再参加（并入、撤销等）", Action.READ_PROCESS),
+    of="办理人，说明里说到的人",
     other=("kind stage round entered_at round_due_on due_on late day_changed_at branch_name unit_code unit_name ended_at ended_why ended_into_id"),
 )
 personal(
@@ -259,9 +261,9 @@ personal(
     Data("party_group 党小组", "党小组会由谁参加（M1）", Action.READ_PROCESS),
     Data("punished_on 受处分的日期", "一年内受过处分又拟评优秀的，提示（D5）", Action.READ_PROCESS),
     Data(
-        "excused_kind 不参加的原因类别, excused_reason 不参加的原因, excused_confirmed_by 由谁确认, excused_refused_by 由谁退回, "
-        "excused_refused_reason 退回的理由, joined_on 转来的日期, "
-        "left_on 离开的日期, left_reason 离开原因, rated_here 是否在本支部评定",
+        "excused_kind 不参加的原因类别, excused_reason 不参加的原因, excused_by 由谁登记, excused_confirmed_by 由谁确认, "
+        "excused_refused_by 由谁退回, excused_refused_reason 退回的理由, joined_on 转来的日期, "
+        "left_on 离开的日期, left_reason 离开原因, rated_here 是否在本支部评定, rated_here_by 由谁确定",
         "谁不计入应到、谁不再有要求（E4、G2、D3）",
         Action.READ_PROCESS,
     ),

@@ -149,6 +149,7 @@ def amend_roll(session: Session, process: Process, row: Participant, body: Sent,
         setattr(row, name, value)
     if "excused_reason" in body or "excused_kind" in body:
         row.excused_kind = body.get("excused_kind", row.excused_kind) or ExcuseKind.OTHER
+        row.excused_by = by.staff_no
         row.excused_confirmed_by = row.excused_refused_by = row.excused_refused_reason = None
     if "rated_here" in body:
         row.rated_here_by = by.staff_no
@@ -164,7 +165,7 @@ def withdraw_excuse(session: Session, process: Process, row: Participant) -> Non
     _must_be_unfiled(process)
     if row.excused_reason is None:
         raise Conflict(Words(f"{row.name} 没有登记不参加", f"{row.name} is not excused"))
-    row.excused_kind = row.excused_reason = row.excused_confirmed_by = row.excused_refused_by = row.excused_refused_reason = None
+    row.excused_kind = row.excused_reason = row.excused_by = row.excused_confirmed_by = row.excused_refused_by = row.excused_refused_reason = None
     row.version += 1
     session.flush()
 

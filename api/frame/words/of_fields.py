@@ -99,6 +99,7 @@ WORDS: Mapping[str, Words] = {
     "voting": Words("是否有表决权", "whether they may vote"),
     "punished_on": Words("受处分日期；没有为 null", "day of a punishment; null without one"),
     "excused_reason": Words("不参加的理由", "reason for not attending"),
+    "excused_by": Words("登记不参加的人的学工号", "staff number of the person who entered the excuse"),
     "excused_confirmed_by": Words("确认不参加的人的学工号", "staff number of the person who confirmed the excuse"),
     "excused_kind": Words("不参加的原因类别", "kind of excuse"),
     "excused_refused_by": Words("退回不参加的人的学工号", "staff number of the person who refused the excuse"),

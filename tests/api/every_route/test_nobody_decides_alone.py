@@ -11,7 +11,7 @@ import pytest
 from api import ROUTES
 from tests.api.conftest import Client, Reply
 from tests.support.builders import NOW
-from tests.support.servers import Cast, House
+from tests.support.servers import YEAR, Cast, House
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import Post, Role, Trigger
 from workflow.machine.process import MOVES
@@ -64,6 +64,7 @@ ACTS: dict[str, tuple[Callable[[Client, Cast], str], str, dict[str, Any], int]] 
     "approve a reason": (a_waiver, "approve", {}, 409),
     "confirm a receipt": (a_filing, "receive", {}, 200),
     "confirm an excuse": (an_excuse, "confirm", {}, 200),
+    "refuse an excuse": (an_excuse, "refuse", REASON, 200),
 }
 """A thing that the branch makes, the decision on it, its body, the status of others' answers."""
 
@@ -99,6 +100,24 @@ def test_what_somebody_of_the_office_entered_another_decides_on(house: House) ->
         appoint(session, {"staff_no": cast.secretary, "role": Role.OFFICE, "starts_on": date(2024, 1, 1)}, now=NOW)
     address = a_session(house.as_(cast.secretary), cast)
     assert house.as_(cast.secretary).post(f"{address}/reject", REASON).status == 403
+
+
+@pytest.mark.parametrize("verb", ["confirm", "refuse"])
+def test_an_excuse_that_the_office_entered_another_of_it_decides_on(house: House, verb: str) -> None:
+    cast = house.a_branch()
+    address = an_excuse(house.as_("office"), cast)
+    told = house.as_("office").post(f"{address}/{verb}", REASON if verb == "refuse" else {})
+    assert (told.status, told.body["detail"]) == (403, "这是您自己登记的，请他人办理")
+    assert house.as_("committee").post(f"{address}/{verb}", REASON if verb == "refuse" else {}).status == 200
+
+
+def test_excuses_of_ones_own_branch_are_not_confirmed_among_many(house: House, branch: Cast) -> None:
+    an_excuse(house.as_(branch.secretary), branch)
+    items = {"items": [{"code": branch.code, "staff_no": branch.newcomer}]}
+    address = f"{YEAR}/excuses/bulk"
+    told = house.as_(branch.publicist).post(address, items)
+    assert (told.status, list(told.body["errors"])) == (403, ["items.0"])
+    assert house.as_("office").post(address, items).status == 200
 
 
 def test_every_decision_on_what_a_branch_handed_in_is_walked() -> None:

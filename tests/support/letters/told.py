@@ -24,10 +24,10 @@ from workflow.machine.process import move
 from workflow.machine.waivers import tell_decided, waive
 from workflow.people.invitations import Desk, forget_password, invite
 from workflow.rules.evidence import reject
-from workflow.rules.telling import tell_excuse_confirmed, tell_year_published
+from workflow.rules.telling import tell_excuse_decided, tell_year_published
 from workflow.year.cycle import Process, cycle_by_year
 from workflow.year.deadlines import change_deadlines, extend
-from workflow.year.roll import participant
+from workflow.year.roll import confirm_excuse, participant, refuse_excuse
 
 HERE, THERE = "D0101党支部", "D0201党支部"
 OF_SCHOOL = "优秀党支部名单"
@@ -189,10 +189,23 @@ def both_are_accepted(session: Session, here: Process, there: Process) -> None:
         move(session, process, Trigger.ACCEPT, by=caller(session, "office"), now=NOW, seen=process.version, base_url=BASE)
 
 
-def an_excuse_is_confirmed(session: Session, here: Process, there: Process) -> None:
+def _decided(session: Session, here: Process, there: Process, *, confirmed: bool) -> None:
     for process, staff_no in ((here, "w5"), (there, "w10")):
         row = participant(session, process.id, staff_no)
-        tell_excuse_confirmed(session, process, row, now=NOW, base_url=BASE)
+        row.excused_reason = "长期病休"
+        if confirmed:
+            confirm_excuse(session, process, row, by=caller(session, "office"))
+        else:
+            refuse_excuse(session, process, row, reason="请补充证明", by=caller(session, "office"))
+        tell_excuse_decided(session, process, row, now=NOW, base_url=BASE)
+
+
+def an_excuse_is_confirmed(session: Session, here: Process, there: Process) -> None:
+    _decided(session, here, there, confirmed=True)
+
+
+def an_excuse_is_refused(session: Session, here: Process, there: Process) -> None:
+    _decided(session, here, there, confirmed=False)
 
 
 def a_year_is_published(session: Session, here: Process, there: Process) -> None:
@@ -350,6 +363,7 @@ CASES = (
     ),
     Case(both_are_accepted, tuple(to_both("accepted", "已接收"))),
     Case(an_excuse_is_confirmed, tuple(to_both("excuse-confirmed", "1名党员"))),
+    Case(an_excuse_is_refused, tuple(to_both("excuse-refused", "为什么退回"))),
     Case(a_year_is_published, tuple(to_both("year-published", "工作方案", "集中学习：2024年12月25日（星期三）", "报送：2025年1月26日（星期日）"))),
     Case(
         one_is_invited_and_one_forgot,

@@ -32,6 +32,7 @@ WITHOUT_HISTORY = {
     "history": "it is the history",
     "kept_outcome": "its row is the record, and is forgotten after seven days",
     "letter": "its row is the record, and a copy of every text would double its size",
+    "letter_item": "it says which reminder a letter holds, and its letter is the record",
     "letter_aside": "what is not written at present, about nobody",
     "daily_step": "a clock, about nobody",
     "worker_heartbeat": "a clock, about nobody",

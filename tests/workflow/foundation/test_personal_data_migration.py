@@ -90,16 +90,16 @@ insert into attendance_import (file_name, problems, activity_id, rows, summary, 
     ) as sheet (file_name, applicable, applied_by, applied_at);
 insert into letter (key, kind, recipient_id, recipient_name, address, subject, text, html, state,
         created_at, attempts, next_at, leased_until, sent_at, message_id)
-    select state, 'digest', id, name, email, '题目', '正文', '<p>正文</p>', state,
+    select state, kind, id, name, email, '题目', '正文', '<p>正文</p>', state,
         :now, 0, next_at, leased_until, sent_at, state
     from person, (values
-        ('pending', cast(:now as timestamptz), null, null),
-        ('unknown', cast(:now as timestamptz), null, null),
-        ('sending', null, cast(:now as timestamptz), null),
-        ('sent', null, null, cast(:now as timestamptz)),
-        ('failed', null, null, null),
-        ('moot', null, null, null)
-    ) as letter (state, next_at, leased_until, sent_at)
+        ('pending', 'returned', cast(:now as timestamptz), null, null),
+        ('unknown', 'digest', cast(:now as timestamptz), null, null),
+        ('sending', 'digest', null, cast(:now as timestamptz), null),
+        ('sent', 'digest', null, null, cast(:now as timestamptz)),
+        ('failed', 'digest', null, null, null),
+        ('moot', 'digest', null, null, null)
+    ) as letter (state, kind, next_at, leased_until, sent_at)
     where staff_no = 'z3'
 """
 """A school of the old release: data to be deleted, and data that stay."""

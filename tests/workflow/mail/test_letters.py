@@ -24,7 +24,7 @@ from workflow.mail.letters import (
     DecisionEntered,
     Digest,
     Duty,
-    ExcuseConfirmed,
+    ExcuseDecided,
     FollowUpDue,
     Gathered,
     HelpDue,
@@ -139,8 +139,10 @@ def test_a_branch_reads_the_plan_and_the_six_days_at_the_beginning(snapshot: Sna
     assert _as_read(render(letter)) == snapshot
 
 
-def test_a_branch_reads_that_an_excuse_was_confirmed_and_not_whose(snapshot: SnapshotAssertion) -> None:
-    assert _as_read(render(ExcuseConfirmed(recipient="张三", branch=RETURNED.branch, year=2024, today=date(2025, 1, 2), link=LINK))) == snapshot
+@pytest.mark.parametrize("confirmed", [True, False], ids=["confirmed", "refused"])
+def test_a_branch_reads_what_was_decided_of_an_excuse_and_not_whose(confirmed: bool, snapshot: SnapshotAssertion) -> None:
+    letter = ExcuseDecided(recipient="张三", branch=RETURNED.branch, year=2024, confirmed=confirmed, today=date(2025, 1, 2), link=LINK)
+    assert _as_read(render(letter)) == snapshot
 
 
 def test_the_office_reads_in_the_place_of_a_branch_without_leaders(snapshot: SnapshotAssertion) -> None:

@@ -35,7 +35,7 @@ TEMPLATES = {
     "correction_over",
     "decision_entered",
     "digest",
-    "excuse_confirmed",
+    "excuse_decided",
     "follow_up_due",
     "help_due",
     "invitation",

@@ -18,7 +18,17 @@ from workflow.foundation.vocabulary import LetterState, Stage, Trigger
 from workflow.machine.committee import enter, make_final, publish_decision
 from workflow.machine.process import move
 from workflow.machine.waivers import approve, tell_decided, waive
-from workflow.mail.letters import ACCEPTED, DECISION_ENTERED, EXCUSE_CONFIRMED, PUBLISHED, RETURNED, WAIVER_APPROVED, WAIVER_REJECTED, YEAR_PUBLISHED
+from workflow.mail.letters import (
+    ACCEPTED,
+    DECISION_ENTERED,
+    EXCUSE_CONFIRMED,
+    EXCUSE_REFUSED,
+    PUBLISHED,
+    RETURNED,
+    WAIVER_APPROVED,
+    WAIVER_REJECTED,
+    YEAR_PUBLISHED,
+)
 from workflow.mail.links import PASSWORD_FORGOTTEN
 from workflow.mail.outbox import Letter
 from workflow.people.accounts import account_of, disable
@@ -26,10 +36,10 @@ from workflow.people.invitations import Desk, invite
 from workflow.people.organisation import Appointment
 from workflow.reminders.overtaken import conditions
 from workflow.rules.evidence import reject, withdraw
-from workflow.rules.telling import tell_excuse_confirmed, tell_year_published
+from workflow.rules.telling import tell_excuse_decided, tell_year_published
 from workflow.year.cycle import Lock, Process, process_of
 from workflow.year.opening import close_cycle
-from workflow.year.roll import confirm_excuse, participant, withdraw_excuse
+from workflow.year.roll import confirm_excuse, participant, refuse_excuse, withdraw_excuse
 
 LATER = at("2024-12-20", "11:00")
 """An hour after NOW, and long before the evening."""
@@ -106,8 +116,11 @@ def an_approved_reason(session: Session, overtaken_by: str) -> Overtake:
 def an_excuse(session: Session, overtaken_by: str) -> Overtake:
     process, row = held(session), participant(session, held(session).id, "w5")
     row.excused_reason = "长期病休"
-    confirm_excuse(session, process, row, by=caller(session, "office"))
-    tell_excuse_confirmed(session, process, row, now=NOW, base_url=BASE)
+    if overtaken_by == "given anew":
+        refuse_excuse(session, process, row, reason="请补充证明", by=caller(session, "office"))
+    else:
+        confirm_excuse(session, process, row, by=caller(session, "office"))
+    tell_excuse_decided(session, process, row, now=NOW, base_url=BASE)
     return lambda: withdraw_excuse(session, process, row)
 
 
@@ -135,6 +148,7 @@ CASES = [
     (a_refused_reason, "given anew", WAIVER_REJECTED, "张三"),
     (an_approved_reason, "taken back", WAIVER_APPROVED, "张三"),
     (an_excuse, "taken back", EXCUSE_CONFIRMED, "张三"),
+    (an_excuse, "given anew", EXCUSE_REFUSED, "张三"),
     (a_result, "reopened", PUBLISHED, "张三"),
     (a_year, "closed", YEAR_PUBLISHED, "张三"),
     (a_link, "account disabled", "invitation", "张三"),

@@ -35,7 +35,9 @@ def test_each_act_has_a_row_of_the_access_table_but_those_that_let_people_in() -
 
 def test_what_is_done_to_a_process_holds_it_and_closes_with_a_stage_of_its_own_kind() -> None:
     assert [act.name for act in ACTS if (act.lock is Lock.NONE) != (act.kind is None)] == []
-    assert [act.name for act in ACTS if any(KIND_OF[stage] is not act.kind for stage in act.closes)] == []
+    # In bulk an act on branches is one on their year, and still closed by their stages.
+    kinds = {act.name: {KIND_OF[stage] for stage in act.closes} | ({act.kind} if act.kind else set()) for act in ACTS}
+    assert [name for name, of in kinds.items() if len(of) > 1] == []
 
 
 def all_bodies() -> dict[str, Body]:

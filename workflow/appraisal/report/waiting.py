@@ -57,6 +57,7 @@ def excuses_to_confirm() -> Missing:
             Participant.left_on.is_(None),
             Participant.excused_reason.is_not(None),
             Participant.excused_confirmed_by.is_(None),
+            Participant.excused_refused_by.is_(None),
         )
     )
 
