@@ -22,7 +22,7 @@ from workflow.foundation.vocabulary import Kind
 from workflow.machine.asked import CLAUSES, REQUIREMENTS
 from workflow.machine.gate import unmet
 from workflow.rules.requirement import Requirement
-from workflow.year.cycle import Lock, cycle_by_year, processes_of
+from workflow.year.finding import Lock, cycle_by_year, processes_of
 from workflow.year.plan import words_of
 from workflow.year.plan_files import find_plan, read_plan
 

@@ -18,8 +18,9 @@ from workflow.machine.asked import CLAUSES, passed_through
 from workflow.roster import imports
 from workflow.rules.acts import perform
 from workflow.workbooks.imports import Upload
-from workflow.year.cycle import Cycle, Lock, processes_of
+from workflow.year.cycle import Cycle
 from workflow.year.deadlines import STAGES_WITH_A_DAY
+from workflow.year.finding import Lock, processes_of
 from workflow.year.plan import Plan
 from workflow.year.plan_changes import plan_changes
 from workflow.year.plan_files import find_plan, plan_file, read_plan

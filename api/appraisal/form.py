@@ -22,7 +22,8 @@ from workflow.foundation.vocabulary import ExcuseKind, Level, Stage, Standing
 from workflow.machine.gate import signs
 from workflow.people.access import Action
 from workflow.rules.acts import Call
-from workflow.year.cycle import Cycle, cycle_by_year
+from workflow.year.cycle import Cycle
+from workflow.year.finding import cycle_by_year
 from workflow.year.roll import secretaries
 
 

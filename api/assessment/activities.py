@@ -27,7 +27,8 @@ from workflow.foundation.fields import (
 )
 from workflow.people.access import Action
 from workflow.rules.acts import Call, Done
-from workflow.year.cycle import Cycle, cycle_by_year
+from workflow.year.cycle import Cycle
+from workflow.year.finding import cycle_by_year
 
 routes = Routes(tag=Tag("activities", "集中活动", "activities of the year and their attendance"))
 EVERY = f"{CYCLE}/activities"

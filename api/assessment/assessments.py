@@ -37,7 +37,8 @@ from workflow.foundation.vocabulary import STAGES, Kind, ReportMode, Stage
 from workflow.people.access import Action
 from workflow.readings.progress import branches
 from workflow.rules.acts import Call, Done
-from workflow.year.cycle import Cycle, Participant, Process, cycle_by_year
+from workflow.year.cycle import Cycle, Participant, Process
+from workflow.year.finding import cycle_by_year
 from workflow.year.roll import secretaries
 
 routes = Routes(kind=KIND.kind, tag=tag_of_process(KIND.kind))

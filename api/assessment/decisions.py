@@ -20,7 +20,7 @@ from workflow.foundation.fields import Sent
 from workflow.machine import committee
 from workflow.people.access import Action, Scope
 from workflow.rules.acts import Call
-from workflow.year.cycle import cycle_by_year
+from workflow.year.finding import cycle_by_year
 
 routes = Routes(tag=Tag("decisions", "党委会决定", "decisions of the committee"))
 ONE = f"{CYCLE}/decisions/<{NUMBER}:decision_id>"

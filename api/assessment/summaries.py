@@ -29,7 +29,7 @@ from workflow.foundation.vocabulary import ReportMode, Stage
 from workflow.people.access import Action
 from workflow.readings.progress import branches
 from workflow.rules.acts import Call, Done
-from workflow.year.cycle import cycle_by_year
+from workflow.year.finding import cycle_by_year
 
 proposal: Routes = single_routes(PROPOSAL)
 

@@ -12,7 +12,8 @@ from api.frame.shapes import BranchShape, Items, Listed, branch_shape
 from workflow.foundation.fields import Sent, YesNo, about
 from workflow.people.access import Action
 from workflow.rules.acts import Call, Done
-from workflow.year.cycle import Participant, cycle_by_year
+from workflow.year.cycle import Participant
+from workflow.year.finding import cycle_by_year
 from workflow.year.roll import excuses_of_year
 
 routes = Routes(tag=rolls.tag)

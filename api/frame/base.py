@@ -42,7 +42,7 @@ from workflow.rules.acts import (
     shown_again,
     wants_version,
 )
-from workflow.year.cycle import Lock
+from workflow.year.finding import Lock
 
 KEY_HEADER = "Idempotency-Key"
 CSRF_HEADER = "X-CSRF-Token"

@@ -30,7 +30,8 @@ from workflow.foundation.vocabulary import Kind, Stage
 from workflow.people.access import Action
 from workflow.rules.acts import Call, Done
 from workflow.year.amendments import Amendment, amendment_of, amendments_of
-from workflow.year.cycle import Cycle, cycles_after
+from workflow.year.cycle import Cycle
+from workflow.year.finding import cycles_after
 
 routes = Routes(tag=Tag("cycles", "年度", "years and their plans"))
 

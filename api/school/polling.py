@@ -14,7 +14,7 @@ from api.frame.routes import service
 from workflow.foundation.vocabulary import Kind
 from workflow.readings.progress import Overview, overview
 from workflow.rules.acts import Call
-from workflow.year.cycle import cycle_by_year
+from workflow.year.finding import cycle_by_year
 
 AGAIN_AFTER_SECONDS = 0.5
 

@@ -31,7 +31,7 @@ from workflow.people.access import Action
 from workflow.readings.ledger import LedgerLine, ledger
 from workflow.readings.progress import Cursor, branches, changed_branches
 from workflow.rules.acts import Call
-from workflow.year.cycle import cycle_by_year
+from workflow.year.finding import cycle_by_year
 
 routes = Routes(tag=Tag("progress", "全校进度", "the whole school at a glance"))
 

@@ -36,7 +36,7 @@ from workflow.foundation.vocabulary import (
 from workflow.machine.asked import CLAUSES
 from workflow.people.accounts import create_officer
 from workflow.people.organisation import Appointment, Branch, Person
-from workflow.year.cycle import Lock, processes_of
+from workflow.year.finding import Lock, processes_of
 from workflow.year.opening import open_cycle, publish
 from workflow.year.plan_files import find_plan, read_plan
 

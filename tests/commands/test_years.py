@@ -12,7 +12,7 @@ from cli import main
 from tests.support.builders import a_branch
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import CycleStatus
-from workflow.year.cycle import cycle_by_year
+from workflow.year.finding import cycle_by_year
 from workflow.year.plan_files import find_plan
 
 PLAN = find_plan("2024", None)[1]

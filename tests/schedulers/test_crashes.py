@@ -39,7 +39,7 @@ from workflow.mail.items import letters_of
 from workflow.mail.letters import Rendered
 from workflow.mail.outbox import Letter, NewLetter, enqueue
 from workflow.people.organisation import Person
-from workflow.year.cycle import cycle_by_year
+from workflow.year.finding import cycle_by_year
 from workflow.year.following import open_processes
 
 pytestmark = pytest.mark.slow

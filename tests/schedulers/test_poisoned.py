@@ -28,7 +28,7 @@ from workflow.mail.message import message
 from workflow.mail.outbox import Letter, NewLetter, enqueue
 from workflow.readings.doctor import Finding, State
 from workflow.workbooks.cells import Cell, person_name
-from workflow.year.cycle import process_of
+from workflow.year.finding import process_of
 
 POISON = "赵六 =?utf-8?B?6LW15YW?="
 """A name pasted from a mail program and cut off: no header can be made of it."""

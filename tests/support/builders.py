@@ -19,7 +19,8 @@ from workflow.people.access import Caller
 from workflow.people.accounts import create_officer, open_account
 from workflow.people.callers import caller_for
 from workflow.people.organisation import Appointment, Branch, Person
-from workflow.year.cycle import Cycle, Process, cycle_by_year, process_of
+from workflow.year.cycle import Cycle, Process
+from workflow.year.finding import cycle_by_year, process_of
 from workflow.year.opening import open_cycle, publish
 from workflow.year.plan import Plan
 from workflow.year.plan_files import find_plan, read_plan

@@ -31,7 +31,7 @@ from workflow.foundation.database import Base, engine_for, transaction
 from workflow.foundation.settings import Settings, read_settings
 from workflow.foundation.vocabulary import Post
 from workflow.people.organisation import Appointment
-from workflow.year.cycle import cycle_by_year
+from workflow.year.finding import cycle_by_year
 from workflow.year.following import open_processes
 
 YEAR = "/cycles/2024"

@@ -25,7 +25,7 @@ from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import Role
 from workflow.mail.links import INVITED
 from workflow.mail.outbox import Letter
-from workflow.year.cycle import process_of
+from workflow.year.finding import process_of
 
 BRANCH_ROLES = {
     "secretary": {Role.SECRETARY, Role.COMMITTEE_MEMBER, Role.MEMBER},

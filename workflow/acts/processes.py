@@ -40,8 +40,9 @@ from workflow.rules.kinds import ProcessKind
 from workflow.rules.records import REASON
 from workflow.rules.requirement import Waiver
 from workflow.rules.telling import tell_excuse_decided
-from workflow.year.cycle import Cycle, Extension, Lock, Participant, StageChange, cycle_by_year, processes_of
+from workflow.year.cycle import Cycle, Extension, Participant, StageChange
 from workflow.year.deadlines import extend, must_lie_ahead, past_due_ok
+from workflow.year.finding import Lock, cycle_by_year, processes_of
 from workflow.year.roll import ConfirmExcuseSchema, RollSchema, amend_roll, confirm_excuse, participant, refuse_excuse, withdraw_excuse
 
 T = TypeVar("T")

@@ -41,8 +41,9 @@ from workflow.rules.acts import (
 from workflow.rules.records import REASON
 from workflow.rules.telling import tell_year_published
 from workflow.year.amendments import Additions, Touched, amend_plan, due_days, touched_by
-from workflow.year.cycle import Cycle, cycle_by_year
+from workflow.year.cycle import Cycle
 from workflow.year.deadlines import STAGES_WITH_A_DAY, change_deadlines, must_lie_ahead, past_due_ok
+from workflow.year.finding import cycle_by_year
 from workflow.year.opening import close_cycle, drop, open_cycle, plan_file_of, publish, reopen_cycle, reread
 from workflow.year.plan import Plan
 from workflow.year.plan_files import find_plan, read_plan

@@ -43,7 +43,8 @@ from workflow.rules.acts import (
 from workflow.rules.evidence import STANDING, Retractable, amendable, must_have_happened, withdraw
 from workflow.rules.records import REASON, RecordSchema
 from workflow.rules.requirement import TODAY, Missing, missing, requirement
-from workflow.year.cycle import Cycle, Lock, Process, cycle_by_year, must_be_running, processes
+from workflow.year.cycle import Cycle, Process, must_be_running
+from workflow.year.finding import Lock, cycle_by_year, processes
 
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -43,8 +43,9 @@ from workflow.rules.acts import (
 from workflow.rules.bulk import bulk, by_code
 from workflow.rules.evidence import must_be_open
 from workflow.rules.requirement import Missing, blanks, missing, requirement
-from workflow.year.cycle import Cycle, Lock, Process, check_version
+from workflow.year.cycle import Cycle, Process
 from workflow.year.deadlines import change_processes
+from workflow.year.finding import Lock, check_version
 
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 

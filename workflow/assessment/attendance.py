@@ -39,7 +39,8 @@ from workflow.workbooks import cells
 from workflow.workbooks.cells import Cell, CellFault, quoted
 from workflow.workbooks.imports import Upload, WorkbookImport, import_by_id, keep_import, mark_applied, must_be_applicable, tracked_import
 from workflow.workbooks.sheets import ROWS_NAMED, Column, SheetForm, SheetProblem, has_errors, in_order, read_sheets, rows_named
-from workflow.year.cycle import Cycle, Lock, Participant, Process, cycle_by_year, must_be_running, processes_of
+from workflow.year.cycle import Cycle, Participant, Process, must_be_running
+from workflow.year.finding import Lock, cycle_by_year, processes_of
 
 # ── record ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 

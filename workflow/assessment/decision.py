@@ -56,7 +56,8 @@ from workflow.foundation.vocabulary import Kind
 from workflow.people.access import SCHOOL_READERS, Action, Caller
 from workflow.people.organisation import Person
 from workflow.rules.evidence import STANDING, Retractable, must_have_happened
-from workflow.year.cycle import Cycle, Lock, Process, must_be_running, processes_of
+from workflow.year.cycle import Cycle, Process, must_be_running
+from workflow.year.finding import Lock, processes_of
 from workflow.year.plan import EXCELLENT, NO_RESULT, branch_result_word
 
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -39,8 +39,9 @@ from workflow.people.organisation import Appointment, Branch, Person
 from workflow.roster.checks import Roster, RosterBranch, RosterMember
 from workflow.roster.imports import apply_import, preview_import
 from workflow.roster.workbook import Reading
-from workflow.year.cycle import Cycle, Lock, process_of
+from workflow.year.cycle import Cycle
 from workflow.year.deadlines import extend
+from workflow.year.finding import Lock, process_of
 from workflow.year.opening import open_cycle, publish
 from workflow.year.plan_files import find_plan, read_plan
 from workflow.year.roll import roll

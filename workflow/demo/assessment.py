@@ -23,7 +23,8 @@ from workflow.foundation.database import act_as
 from workflow.foundation.vocabulary import Presence, ReportMode
 from workflow.people.access import Caller
 from workflow.people.callers import caller_for
-from workflow.year.cycle import Cycle, Lock, Participant, Process, processes_of
+from workflow.year.cycle import Cycle, Participant, Process
+from workflow.year.finding import Lock, processes_of
 from workflow.year.roll import roll, secretaries
 
 BEGUN, REPORTED = date(2024, 12, 10), date(2024, 12, 23)

@@ -33,7 +33,8 @@ from workflow.rules.acts import (
 from workflow.rules.evidence import reject, withdraw
 from workflow.rules.records import REASON
 from workflow.rules.telling import tell_leaders
-from workflow.year.cycle import Cycle, Lock, Process, cycle_by_year, processes_of, with_people
+from workflow.year.cycle import Cycle, Process
+from workflow.year.finding import Lock, cycle_by_year, processes_of, with_people
 
 KIND = assessment.KIND.kind
 

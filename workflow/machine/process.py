@@ -38,8 +38,9 @@ from workflow.rules.acts import must_not_be_their_branch
 from workflow.rules.moves import Move, moves_around
 from workflow.rules.requirement import Waiver
 from workflow.rules.telling import tell_leaders
-from workflow.year.cycle import Process, StageChange, check_version, must_run
+from workflow.year.cycle import Process, StageChange, must_run
 from workflow.year.deadlines import change_processes, has_passed
+from workflow.year.finding import check_version
 from workflow.year.following import bring_into_step
 
 MOVES: Mapping[Kind, tuple[Move, ...]] = {kind: each.moves for kind, each in KINDS.items()}

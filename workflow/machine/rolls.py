@@ -20,7 +20,8 @@ from workflow.foundation.history import granted
 from workflow.foundation.personal import Area, personal
 from workflow.foundation.vocabulary import ENDED, CycleStatus, Kind, TallySubject, local_day
 from workflow.people.organisation import Appointment, Person, Punishment
-from workflow.year.cycle import Cycle, Lock, unfiled_processes
+from workflow.year.cycle import Cycle
+from workflow.year.finding import Lock, unfiled_processes
 from workflow.year.following import bring_into_step, open_processes
 
 _FILED = ", ".join(f"'{stage.value}'" for stage in ENDED[Kind.APPRAISAL])

@@ -21,8 +21,9 @@ from workflow.people.access import Action
 from workflow.people.organisation import Branch, Person, branch_by_code
 from workflow.roster.people import move_people
 from workflow.rules.acts import Act, Call
-from workflow.year.cycle import Lock, Process, must_be_running, process_of
+from workflow.year.cycle import Process, must_be_running
 from workflow.year.deadlines import change_processes
+from workflow.year.finding import Lock, process_of
 
 
 class ProcessEndSchema(Body):

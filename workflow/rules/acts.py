@@ -32,7 +32,8 @@ from workflow.foundation.settings import Settings
 from workflow.foundation.vocabulary import Kind, Role, Stage, local_day
 from workflow.people.access import JUDGED, Action, Caller, Scope
 from workflow.workbooks.imports import WorkbookImport
-from workflow.year.cycle import Lock, Process, process_of
+from workflow.year.cycle import Process
+from workflow.year.finding import Lock, process_of
 
 On = TypeVar("On", covariant=True)  # noqa: PLC0105  (it is read in every signature)
 R = TypeVar("R")
@@ -213,7 +214,8 @@ def carry_out(call: Call[On], act: Act[On, R], sent: Any) -> R:
 
     Nobody decides on their own. Raises Forbidden, and the refusals of the verb.
     """
-    if act.action in JUDGED:
+    # In bulk it is asked of each item.
+    if act.action in JUDGED and call.on_process is not None:
         _must_not_be_their_own(call)
     return act.does(call, sent)
 

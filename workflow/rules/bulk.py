@@ -16,7 +16,8 @@ from workflow.foundation.database import ConstraintFault, act_as, refusal_of
 from workflow.foundation.errors import BranchesLack, Forbidden, Invalid, NotFound, Refusal, RequirementsUnmet, Stale, Words
 from workflow.foundation.fields import AnyField, Body, Line, Sent, StaffNo, Whole, about, item_limit
 from workflow.rules.acts import Act, AnyAct, Call, Done, carry_out, enter, wants_version
-from workflow.year.cycle import Cycle, Process, cycle_by_year, processes_of
+from workflow.year.cycle import Cycle, Process
+from workflow.year.finding import cycle_by_year, processes_of
 
 On = TypeVar("On")
 

@@ -47,7 +47,8 @@ from workflow.rules.evidence import (
     reject,
     withdraw,
 )
-from workflow.year.cycle import Lock, Process
+from workflow.year.cycle import Process
+from workflow.year.finding import Lock
 
 R = TypeVar("R", bound=Evidence)
 T = TypeVar("T")

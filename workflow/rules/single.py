@@ -32,7 +32,8 @@ from workflow.rules.acts import (
     Call,
 )
 from workflow.rules.evidence import Evidence, must_be_open, must_stand
-from workflow.year.cycle import Lock, Process
+from workflow.year.cycle import Process
+from workflow.year.finding import Lock
 
 
 class OnProcess:

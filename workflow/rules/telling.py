@@ -12,8 +12,9 @@ from workflow.mail import letters
 from workflow.mail.outbox import NewLetter, enqueue
 from workflow.people.organisation import Person, holders_of
 from workflow.people.recipients import gone_among
-from workflow.year.cycle import Cycle, Lock, Participant, Process, processes_of
+from workflow.year.cycle import Cycle, Participant, Process
 from workflow.year.deadlines import days_that_hold
+from workflow.year.finding import Lock, processes_of
 from workflow.year.roll import leaders
 
 

@@ -16,8 +16,9 @@ from workflow.foundation.database import ConstraintFault, Json
 from workflow.foundation.errors import Conflict, Exists, Invalid, Words
 from workflow.foundation.vocabulary import STAGES, CycleStatus, Kind, Stage
 from workflow.people.organisation import Branch
-from workflow.year.cycle import Cycle, Process, cycle_by_year
+from workflow.year.cycle import Cycle, Process
 from workflow.year.deadlines import checked_deadlines
+from workflow.year.finding import cycle_by_year
 from workflow.year.following import open_processes
 from workflow.year.plan import Plan
 from workflow.year.plan_files import newest_plan, read_plan

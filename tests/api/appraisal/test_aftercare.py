@@ -17,7 +17,7 @@ from tests.support.records.rectification import the_year_after
 from tests.support.servers import Cast, House
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import Stage, Standing
-from workflow.year.cycle import cycle_by_year, process_of
+from workflow.year.finding import cycle_by_year, process_of
 from workflow.year.opening import close_cycle
 from workflow.year.roll import participant
 

@@ -13,7 +13,8 @@ from tests.support.records.rating import a_counted_ballot, ratings
 from tests.support.servers import Cast, House
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import Level, Stage
-from workflow.year.cycle import Participant, process_of
+from workflow.year.cycle import Participant
+from workflow.year.finding import process_of
 
 QUOTA = "more_excellent_than_the_quota"
 

@@ -14,7 +14,8 @@ from tests.support.records.rating import a_counted_ballot
 from tests.support.servers import Cast, House
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import Stage
-from workflow.year.cycle import Process, process_of
+from workflow.year.cycle import Process
+from workflow.year.finding import process_of
 
 RECORD = {"id", "version", "recorded_by", "recorded_at", "withdrawn", "rejected"}
 SENT = {"staff_no", "level", "not_rated_reason", "opinion", "reason"}

@@ -6,7 +6,7 @@ from tests.support.records.rating import a_counted_ballot, ratings
 from tests.support.servers import YEAR, Cast, House
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import Level
-from workflow.year.cycle import process_of
+from workflow.year.finding import process_of
 
 
 def over_the_quota(house: House, branch: Cast) -> None:

@@ -15,8 +15,8 @@ from tests.support.records.rectification import the_year_after
 from tests.support.servers import Cast, House
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import Stage
-from workflow.year.cycle import process_of
 from workflow.year.deadlines import change_processes
+from workflow.year.finding import process_of
 
 RETRACTED = {"reason": "有误"}
 

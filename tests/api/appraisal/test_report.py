@@ -24,7 +24,8 @@ from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import Level, Stage, TalkWay, TallySubject
 from workflow.machine.asked import CLAUSES
 from workflow.people.callers import caller_for
-from workflow.year.cycle import Process, process_of
+from workflow.year.cycle import Process
+from workflow.year.finding import process_of
 from workflow.year.plan_files import find_plan, read_plan
 
 WRITTEN = {"prepared_by": "王五", "phone": "8888 0101", "remark": "另附说明"}

@@ -13,7 +13,7 @@ from tests.support.records.rating import a_counted_ballot, a_rating
 from tests.support.servers import YEAR, Cast, House, a_house
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import Stage
-from workflow.year.cycle import process_of
+from workflow.year.finding import process_of
 
 KEY = "Idempotency-Key"
 

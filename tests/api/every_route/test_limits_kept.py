@@ -12,7 +12,7 @@ from tests.support.limits import LIMITS, at_most, text_at_most
 from tests.support.records.rating import a_counted_ballot
 from tests.support.servers import YEAR, Cast, House, a_house
 from workflow.foundation.database import transaction
-from workflow.year.cycle import process_of
+from workflow.year.finding import process_of
 
 DAY = "2024-12-19"
 LARGEST = 2**31 - 1

@@ -122,7 +122,7 @@ def test_excuses_of_ones_own_branch_are_not_confirmed_among_many(house: House, b
 
 def test_every_decision_on_what_a_branch_handed_in_is_walked() -> None:
     walked = {route.rule.rpartition("/")[2] for route in ROUTES if route.action in JUDGED}
-    assert walked == {verb for _, verb, _, _ in ACTS.values()}
+    assert walked == {verb for _, verb, _, _ in ACTS.values()} | {"bulk"}
     judged = {(kind.value, move.trigger) for kind, moves in MOVES.items() for move in moves if move.judges}
     assert judged == {
         ("appraisal", Trigger.ACCEPT),

@@ -22,7 +22,7 @@ from workflow.foundation.database import transaction
 from workflow.foundation.fields import Body
 from workflow.foundation.vocabulary import Role
 from workflow.people.access import ACCESS
-from workflow.year.cycle import process_of
+from workflow.year.finding import process_of
 
 PARAMETER = re.compile(r"<(?:[^:<>]+:)?([^<>]+)>")
 REFERENCE = re.compile(r"#/components/(\w+)/([\w-]+)")

@@ -33,8 +33,8 @@ from workflow.foundation.vocabulary import WORKING_STAGES, Kind, Stage
 from workflow.readings.progress import fold
 from workflow.roster.imports import apply_import, preview_import
 from workflow.roster.workbook import read_workbook
-from workflow.year.cycle import Lock, cycle_by_year, process_of
 from workflow.year.deadlines import change_deadlines, change_processes, extend
+from workflow.year.finding import Lock, cycle_by_year, process_of
 from workflow.year.opening import publish
 
 FRESH = {"Cache-Control": "no-cache"}

@@ -26,7 +26,7 @@ from tests.support.builders import READING, a_branch, a_school
 from tests.support.running.postgres import a_clone
 from tests.support.servers import YEAR, Cast, Server, a_server, add_branch
 from workflow.foundation.database import engine_for, transaction
-from workflow.year.cycle import Lock, cycle_by_year, process_of
+from workflow.year.finding import Lock, cycle_by_year, process_of
 from workflow.year.following import open_processes
 
 pytestmark = [pytest.mark.slow, pytest.mark.race]

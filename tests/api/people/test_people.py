@@ -16,7 +16,7 @@ from tests.support.servers import YEAR, Cast, House
 from workflow.foundation.database import transaction
 from workflow.foundation.settings import Settings
 from workflow.machine.rolls import bring_rolls_to_today, rolls_follow
-from workflow.year.cycle import process_of
+from workflow.year.finding import process_of
 
 TODAY = NOW.date().isoformat()
 BEFORE = "2024-12-16"

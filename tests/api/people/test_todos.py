@@ -17,7 +17,8 @@ from tests.support.servers import YEAR, Cast, House
 from workflow.foundation.database import Session, transaction
 from workflow.foundation.vocabulary import Kind, Level, Stage, TallySubject
 from workflow.rules.evidence import withdraw
-from workflow.year.cycle import Process, process_of
+from workflow.year.cycle import Process
+from workflow.year.finding import process_of
 
 OFFICE_WORK = {"filed_and_not_accepted", "reasons_to_approve", "excuses_to_confirm"}
 

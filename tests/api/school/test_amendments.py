@@ -18,7 +18,8 @@ from workflow.foundation.database import transaction
 from workflow.foundation.history import History
 from workflow.foundation.vocabulary import SCHOOL_ZONE, Stage
 from workflow.reminders import queue_due
-from workflow.year.cycle import Process, process_of
+from workflow.year.cycle import Process
+from workflow.year.finding import process_of
 
 ADDED = "中国共产党党员教育管理工作条例"
 NOTICE = {"number": "校党发〔2024〕9号", "issued_on": "2024-12-20", "reason": "市委组织部要求增加学习内容"}

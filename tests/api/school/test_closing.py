@@ -9,7 +9,8 @@ from tests.support.builders import DEADLINES, NOW, person, the_plan
 from workflow.foundation.database import transaction
 from workflow.foundation.history import History
 from workflow.foundation.vocabulary import STAGES, Stage
-from workflow.year.cycle import Process, cycle_by_year, process_of
+from workflow.year.cycle import Process
+from workflow.year.finding import cycle_by_year, process_of
 from workflow.year.opening import open_cycle, publish
 
 YEAR = "/cycles/2024"

@@ -13,8 +13,8 @@ from tests.support.builders import DEADLINES, NOW
 from tests.support.servers import YEAR, Cast, House
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import WORKING_STAGES, Kind, Stage
-from workflow.year.cycle import cycle_by_year
 from workflow.year.deadlines import change_deadlines
+from workflow.year.finding import cycle_by_year
 
 OVER = "2024-12-19"
 """The day before the tests' own."""

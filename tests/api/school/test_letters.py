@@ -21,7 +21,7 @@ from workflow.foundation.vocabulary import Post, Stage
 from workflow.mail.outbox import Letter
 from workflow.people.organisation import Appointment
 from workflow.reminders.writing import Reminders
-from workflow.year.cycle import process_of
+from workflow.year.finding import process_of
 from workflow.year.roll import participant
 
 LETTERS = "/cycles/2024/letters"

@@ -19,7 +19,7 @@ from tests.support.servers import YEAR, Cast, House
 from workflow.appraisal import MOVES
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import STAGES, Kind, Stage
-from workflow.year.cycle import Lock, process_of
+from workflow.year.finding import Lock, process_of
 
 UNMET = {"clause", "requirement", "stage", "severity", "message", "sentence", "count", "subjects", "waivable", "link"}
 FRESH = {"Cache-Control": "no-cache"}

@@ -25,8 +25,9 @@ from workflow.machine.waivers import tell_decided, waive
 from workflow.people.invitations import Desk, forget_password, invite
 from workflow.rules.evidence import reject
 from workflow.rules.telling import tell_excuse_decided, tell_year_published
-from workflow.year.cycle import Process, cycle_by_year
+from workflow.year.cycle import Process
 from workflow.year.deadlines import change_deadlines, extend
+from workflow.year.finding import cycle_by_year
 from workflow.year.roll import confirm_excuse, participant, refuse_excuse
 
 HERE, THERE = "D0101党支部", "D0201党支部"
@@ -74,9 +75,9 @@ def days_are_over(session: Session, here: Process, there: Process) -> None:
 
 
 NO_TALK = "没有谈心谈话记录"
-ALL_HERE = (f"支部委员之间还有 3 对{NO_TALK}", f"还有 2 名党员{NO_TALK}", "书记还没有记有理由的重点谈话")
+ALL_HERE = (f"支部委员之间还有 3 对{NO_TALK}", f"还有 2 名党员{NO_TALK}", "书记尚未登记重点谈心（须写明缘由）")
 OWN_HERE = (f"支部委员之间还有 2 对{NO_TALK}", f"还有 2 名党员{NO_TALK}")
-ALL_THERE = ("还没有一次记有到会人员和相互交流情况的集中学习", "还有 2 种必读文件没有组织学习", "还有 3 名党员没有学完必读文件，也没有补学")
+ALL_THERE = ("尚未登记集中学习（须有参加人员和交流情况）", "还有 2 种必读文件没有组织学习", "还有 3 名党员没有学完必读文件，也没有补学")
 LINK_HERE, LINK_THERE = "/cycles/2024/branches/D0101", "/cycles/2024/branches/D0201"
 DAY_HERE, DAY_THERE = "2024年12月31日（星期二）", "2024年12月30日（星期一）"
 

@@ -31,7 +31,7 @@ from workflow.appraisal import REQUIREMENTS
 from workflow.foundation.database import transaction
 from workflow.machine.gate import unmet
 from workflow.machine.rolls import rolls_follow
-from workflow.year.cycle import cycle_by_year, process_of
+from workflow.year.finding import cycle_by_year, process_of
 from workflow.year.following import open_processes
 
 DONE, REFUSED, NOT_NOW, NOT_FOUND, INVALID, STALE = 201, 403, 409, 404, 422, 412

@@ -21,7 +21,8 @@ from workflow.assessment.duty_reports import DUTY_REPORT, SECTIONS, DutyReport
 from workflow.assessment.facts import DEVELOPMENT, FACTS, THREE_MEETINGS, Facts
 from workflow.foundation.vocabulary import Kind, ReportMode
 from workflow.people.access import Caller
-from workflow.year.cycle import Lock, Process, process_of
+from workflow.year.cycle import Process
+from workflow.year.finding import Lock, process_of
 from workflow.year.roll import secretaries
 
 ON_SITE = {"held_on": date(2025, 1, 8), "place": "学术报告厅", "position": 1}

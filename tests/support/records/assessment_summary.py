@@ -27,8 +27,9 @@ from workflow.assessment.sheet import Sheet
 from workflow.assessment.summary import sheets
 from workflow.foundation.vocabulary import Kind, Presence, Stage, TallySubject
 from workflow.rules.evidence import reject, withdraw
-from workflow.year.cycle import Process, process_of
+from workflow.year.cycle import Process
 from workflow.year.deadlines import change_processes
+from workflow.year.finding import process_of
 from workflow.year.roll import roll
 
 PROPOSED: Mapping[str, Any] = {"result": "excellent", "reason": "基层党建工作扎实，党员评议满意度高"}

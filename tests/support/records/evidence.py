@@ -32,8 +32,9 @@ from workflow.machine.waivers import waive
 from workflow.people.organisation import Punishment
 from workflow.rules.requirement import Requirement, Waiver
 from workflow.year.amendments import Additions, Amendment, amend_plan
-from workflow.year.cycle import Lock, Participant, Process, StageChange, process_of
+from workflow.year.cycle import Participant, Process, StageChange
 from workflow.year.deadlines import change_processes
+from workflow.year.finding import Lock, process_of
 from workflow.year.opening import publish
 from workflow.year.roll import amend_roll, confirm_excuse, roll
 

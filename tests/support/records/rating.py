@@ -22,7 +22,8 @@ from workflow.appraisal.rating.aftercare_procedure import CASES, record_step
 from workflow.appraisal.rating.ratings import RATINGS, Rating, acknowledge, give_feedback, members_tally
 from workflow.foundation.vocabulary import ABSTAIN, FeedbackWay, Level, MeetingForm, MeetingPurpose, Post, Standing, TallySubject
 from workflow.rules.evidence import reject, withdraw
-from workflow.year.cycle import Participant, Process, process_of
+from workflow.year.cycle import Participant, Process
+from workflow.year.finding import process_of
 from workflow.year.opening import publish
 from workflow.year.roll import roll
 

@@ -20,8 +20,9 @@ from workflow.appraisal.rating.ratings import Rating
 from workflow.appraisal.report.form import FORM, Form
 from workflow.foundation.vocabulary import Level, Stage
 from workflow.rules.requirement import Waiver
-from workflow.year.cycle import Participant, Process, process_of
+from workflow.year.cycle import Participant, Process
 from workflow.year.deadlines import change_processes
+from workflow.year.finding import process_of
 from workflow.year.roll import amend_roll, confirm_excuse, secretaries
 
 WRITTEN = {"prepared_by": "王五", "phone": "8888 0101"}

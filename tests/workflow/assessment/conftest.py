@@ -9,7 +9,7 @@ from tests.support.builders import a_school
 from tests.support.records.assessment import an_assessment
 from tests.support.records.assessment_activities import an_activity
 from tests.support.records.attendance_sheets import School
-from workflow.year.cycle import cycle_by_year
+from workflow.year.finding import cycle_by_year
 
 
 @pytest.fixture

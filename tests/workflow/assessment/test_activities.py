@@ -29,7 +29,8 @@ from workflow.foundation.database import constraint
 from workflow.foundation.errors import Conflict, Exists, Invalid, NotFound, StageClosed, Stale
 from workflow.foundation.history import History
 from workflow.foundation.vocabulary import CycleStatus, Stage
-from workflow.year.cycle import Cycle, Process, cycle_by_year
+from workflow.year.cycle import Cycle, Process
+from workflow.year.finding import cycle_by_year
 from workflow.year.opening import close_cycle
 
 SIGN = "activities_without_attendance"

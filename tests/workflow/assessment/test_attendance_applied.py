@@ -23,7 +23,7 @@ from workflow.foundation.errors import Conflict, NotFound, StageClosed
 from workflow.foundation.history import History
 from workflow.foundation.vocabulary import Stage
 from workflow.people.organisation import Person
-from workflow.year.cycle import Lock, cycle_by_year, processes
+from workflow.year.finding import Lock, cycle_by_year, processes
 from workflow.year.following import open_processes
 from workflow.year.opening import close_cycle
 

@@ -38,7 +38,8 @@ from workflow.machine.process import move, move_together
 from workflow.machine.rolls import rolls_follow
 from workflow.mail.outbox import Letter
 from workflow.rules.evidence import reject, withdraw
-from workflow.year.cycle import Cycle, Lock, StageChange, cycle_by_year, processes_of
+from workflow.year.cycle import Cycle, StageChange
+from workflow.year.finding import Lock, cycle_by_year, processes_of
 from workflow.year.opening import close_cycle
 from workflow.year.roll import roll
 

@@ -24,7 +24,8 @@ from workflow.machine.gate import todos
 from workflow.machine.process import move
 from workflow.machine.waivers import waive
 from workflow.rules.requirement import Waiver
-from workflow.year.cycle import Process, process_of
+from workflow.year.cycle import Process
+from workflow.year.finding import process_of
 from workflow.year.opening import close_cycle
 
 INCOMPLETE = BY_NAME["proposal_incomplete"]

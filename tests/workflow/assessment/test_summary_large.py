@@ -21,7 +21,8 @@ from workflow.foundation.vocabulary import WORKING_STAGES, Kind
 from workflow.machine.asked import requirements_of
 from workflow.machine.gate import Unmet, exceptions, todos, unmet
 from workflow.people.organisation import Branch
-from workflow.year.cycle import Process, process_of
+from workflow.year.cycle import Process
+from workflow.year.finding import process_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.alone]
 

@@ -38,7 +38,8 @@ from workflow.foundation.vocabulary import Kind, Role, Severity, Stage, TallySub
 from workflow.machine.asked import BY_NAME
 from workflow.machine.gate import blocking, todos
 from workflow.rules.evidence import withdraw
-from workflow.year.cycle import Process, process_of
+from workflow.year.cycle import Process
+from workflow.year.finding import process_of
 
 INPUTS_MISSING = BY_NAME["inputs_missing"]
 

@@ -35,7 +35,8 @@ from workflow.machine import evaluation
 from workflow.machine.asked import BY_NAME, REQUIREMENTS, WAITING, requirements_of
 from workflow.machine.gate import blocking, checklist, exceptions, place_in_list, todos, unmet
 from workflow.rules.evidence import withdraw
-from workflow.year.cycle import Lock, Process, process_of, processes
+from workflow.year.cycle import Process
+from workflow.year.finding import Lock, process_of, processes
 from workflow.year.opening import close_cycle, publish
 
 

@@ -21,7 +21,8 @@ from workflow.machine.asked import REQUIREMENTS, requirements_of
 from workflow.machine.gate import Unmet, blocking, blocking_together, checklist, exceptions, todos, unmet
 from workflow.rules.evidence import reject
 from workflow.rules.requirement import Requirement
-from workflow.year.cycle import Participant, Process, process_of
+from workflow.year.cycle import Participant, Process
+from workflow.year.finding import process_of
 from workflow.year.roll import roll
 
 # ── all of them say the same ──────────────────────────────────────────────────────────────────────────────────────────

@@ -23,8 +23,9 @@ from workflow.foundation.errors import BranchesLack, Conflict, Forbidden, Invali
 from workflow.foundation.vocabulary import STAGES, WORKING_STAGES, Kind, Role, Stage, Trigger
 from workflow.machine.gate import blocking
 from workflow.machine.process import MACHINES, MOVES, may_make, move, move_together, moves_from, moves_made, options
-from workflow.year.cycle import Lock, Process, process_of, processes
+from workflow.year.cycle import Process
 from workflow.year.deadlines import change_processes, extend
+from workflow.year.finding import Lock, process_of, processes
 from workflow.year.opening import close_cycle
 
 ALL, WORK = STAGES[Kind.APPRAISAL], WORKING_STAGES[Kind.APPRAISAL]

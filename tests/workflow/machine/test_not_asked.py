@@ -17,7 +17,8 @@ from workflow.machine.asked import CLAUSES, passed_through
 from workflow.machine.gate import Unmet, blocking, blocking_together, checklist, duties, exceptions, signs, todos, unmet
 from workflow.machine.process import moves_from, options
 from workflow.rules.moves import Move, moves_around
-from workflow.year.cycle import Lock, Process, process_of
+from workflow.year.cycle import Process
+from workflow.year.finding import Lock, process_of
 from workflow.year.opening import open_cycle, publish
 
 STUDY, TALKS = ("E1", "E3", "E4"), ("K1", "K2", "K3", "K4", "K5", "K6", "K7")

@@ -17,7 +17,7 @@ from tests.support.records.evidence import (
 from tests.support.situations import a_talk
 from workflow.foundation.vocabulary import STAGES, Coverage, Kind, Severity, Stage, Waivable
 from workflow.machine.asked import BY_NAME
-from workflow.year.cycle import process_of
+from workflow.year.finding import process_of
 
 ASKS_A_REASON = {"E4", "K6", "M4", "M6", "D4", "D5", "F4"}
 """Clauses that a branch passes with one written reason."""

@@ -37,7 +37,8 @@ from workflow.foundation.vocabulary import Stage, Trigger
 from workflow.machine.process import move, moves_made
 from workflow.machine.rolls import rolls_follow
 from workflow.mail.outbox import Letter
-from workflow.year.cycle import Lock, Process, StageChange, process_of
+from workflow.year.cycle import Process, StageChange
+from workflow.year.finding import Lock, process_of
 from workflow.year.roll import roll
 
 

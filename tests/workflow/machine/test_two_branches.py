@@ -17,7 +17,8 @@ from workflow.machine.asked import BY_NAME
 from workflow.machine.gate import unmet
 from workflow.people.organisation import Branch
 from workflow.rules.requirement import Requirement
-from workflow.year.cycle import Process, process_of
+from workflow.year.cycle import Process
+from workflow.year.finding import process_of
 from workflow.year.following import open_processes
 
 Lack = Counter[tuple[str, int]]

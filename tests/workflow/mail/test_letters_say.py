@@ -24,7 +24,8 @@ from workflow.mail.outbox import Letter
 from workflow.people.invitations import open_invitation
 from workflow.reminders import SOURCES, letters_due
 from workflow.reminders.due import Due
-from workflow.year.cycle import Lock, Process, process_of
+from workflow.year.cycle import Process
+from workflow.year.finding import Lock, process_of
 
 CASES = (*OF_STAGES, *AFTERCARE)
 

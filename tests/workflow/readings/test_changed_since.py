@@ -25,7 +25,8 @@ from workflow.machine.rolls import rolls_follow
 from workflow.people.organisation import Appointment, Branch
 from workflow.readings.progress import Cursor, branches, changed_branches, fold, overview
 from workflow.roster.ending import end
-from workflow.year.cycle import Participant, Process, cycle_by_year
+from workflow.year.cycle import Participant, Process
+from workflow.year.finding import cycle_by_year
 
 BEGINNING = Cursor("0", 0)
 WORKING = [stage for stages in WORKING_STAGES.values() for stage in stages]

@@ -17,8 +17,9 @@ from workflow.foundation.database import transaction
 from workflow.foundation.errors import Invalid
 from workflow.foundation.vocabulary import KIND_OF, STAGES, WORKING_STAGES, Kind, Stage
 from workflow.readings.progress import BranchChange, Overview, ProgressCount, ProgressDelta, fold, overview
-from workflow.year.cycle import Cycle, Lock, Process, cycle_by_year, process_of
+from workflow.year.cycle import Cycle, Process
 from workflow.year.deadlines import change_deadlines, change_processes, extend
+from workflow.year.finding import Lock, cycle_by_year, process_of
 from workflow.year.opening import close_cycle, publish
 
 CODES = [f"D{number:04d}" for number in range(1, 7)]

@@ -36,8 +36,8 @@ from workflow.mail.outbox import Letter
 from workflow.reminders import SOURCES, derive, queue_due
 from workflow.reminders.due import ReminderSource
 from workflow.reminders.writing import Reminders
-from workflow.year.cycle import process_of
 from workflow.year.deadlines import change_processes
+from workflow.year.finding import process_of
 
 DAY = date(2025, 1, 10)
 """A day for letters of every source.

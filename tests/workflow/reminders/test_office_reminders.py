@@ -22,8 +22,8 @@ from workflow.people.accounts import create_officer
 from workflow.people.substitutes import name_substitute
 from workflow.reminders import letters_due
 from workflow.reminders.due import Due
-from workflow.year.cycle import cycle_by_year, process_of
 from workflow.year.deadlines import change_deadlines, change_processes
+from workflow.year.finding import cycle_by_year, process_of
 
 DAY = date(2025, 2, 12)
 """A Wednesday after all the branches' own days: else their letters would be due too."""

@@ -37,7 +37,8 @@ from workflow.people.organisation import Appointment
 from workflow.reminders.overtaken import conditions
 from workflow.rules.evidence import reject, withdraw
 from workflow.rules.telling import tell_excuse_decided, tell_year_published
-from workflow.year.cycle import Lock, Process, process_of
+from workflow.year.cycle import Process
+from workflow.year.finding import Lock, process_of
 from workflow.year.opening import close_cycle
 from workflow.year.roll import confirm_excuse, participant, refuse_excuse, withdraw_excuse
 
@@ -133,7 +134,7 @@ def a_result(session: Session, overtaken_by: str) -> Overtake:
 def a_year(session: Session, overtaken_by: str) -> Overtake:
     cycle = held(session).cycle
     tell_year_published(session, cycle, now=NOW, base_url=BASE)
-    return lambda: close_cycle(session, cycle, now=LATER)
+    return lambda: close_cycle(session, cycle, now=LATER, leave_open=True, reason="合校")
 
 
 def a_link(session: Session, overtaken_by: str) -> Overtake:

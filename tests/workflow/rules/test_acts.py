@@ -15,7 +15,7 @@ from workflow.foundation.errors import Words
 from workflow.foundation.fields import Body
 from workflow.foundation.vocabulary import KIND_OF
 from workflow.people.access import ACCESS
-from workflow.year.cycle import Lock
+from workflow.year.finding import Lock
 
 
 def test_no_two_acts_of_a_kind_share_a_name() -> None:

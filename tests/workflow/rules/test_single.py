@@ -21,7 +21,8 @@ from workflow.assessment.proposals import PROPOSAL
 from workflow.foundation.errors import Stale
 from workflow.rules.evidence import withdraw
 from workflow.rules.single import Single
-from workflow.year.cycle import Process, process_of
+from workflow.year.cycle import Process
+from workflow.year.finding import process_of
 
 KINDS: Mapping[Single[Any], dict[str, Any]] = {
     FORM: {"phone": "8888 0101"},

@@ -35,7 +35,8 @@ from workflow.roster.imports import PREVIEW
 from workflow.roster.workbook import read_workbook
 from workflow.rules.acts import Call
 from workflow.workbooks.imports import Upload
-from workflow.year.cycle import Process, process_of
+from workflow.year.cycle import Process
+from workflow.year.finding import process_of
 from workflow.year.opening import open_cycle, publish
 from workflow.year.plan import Plan
 
@@ -179,7 +180,7 @@ def test_reminders_go_on_the_days_that_the_plan_names(session: Session) -> None:
 @pytest.mark.parametrize(
     ("sizes", "message"),
     [
-        ({"full_members_at_least": 9}, "只有 8 名正式党员，不足 9 名"),
+        ({"full_members_at_least": 9}, "只有 8 名正式党员，不足 9 名，应组成联合党支部"),
         ({"committee_from_full_members": 8, "committee_at_least": 4}, "有 8 名正式党员，应设支部委员会，但“支部委员会”表只列出 3 人"),
         ({"committee_at_most": 2}, "的支部委员会有 3 人，多于 2 人"),
     ],

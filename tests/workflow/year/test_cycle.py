@@ -17,8 +17,9 @@ from workflow.foundation.database import LOCK_TIMEOUT, constraint, sqlstate, tra
 from workflow.foundation.errors import Conflict, Exists, Invalid, NotFound, Stale
 from workflow.foundation.vocabulary import SCHOOL_ZONE, CycleStatus, Stage
 from workflow.machine.process import moves_made
-from workflow.year.cycle import Cycle, Lock, Process, cycle_by_year, process_of, processes, unfiled_processes
+from workflow.year.cycle import Cycle, Process
 from workflow.year.deadlines import change_deadlines, extend, extensions_of, has_passed
+from workflow.year.finding import Lock, cycle_by_year, process_of, processes, unfiled_processes
 from workflow.year.opening import close_cycle, open_cycle, plan_quoted, publish
 from workflow.year.roll import participant
 

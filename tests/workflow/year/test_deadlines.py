@@ -12,8 +12,9 @@ from tests.support.records.evidence import again, all_evidence, came_to, go
 from workflow.foundation.errors import Conflict, Invalid
 from workflow.foundation.vocabulary import STAGES, Kind, Stage, Trigger
 from workflow.machine.process import moves_made
-from workflow.year.cycle import Process, process_of
+from workflow.year.cycle import Process
 from workflow.year.deadlines import change_deadlines, extend
+from workflow.year.finding import process_of
 
 
 @pytest.fixture

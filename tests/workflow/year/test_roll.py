@@ -19,7 +19,8 @@ from workflow.foundation.vocabulary import STAGES, WORKING_STAGES, CycleStatus, 
 from workflow.machine.rolls import rolls_follow
 from workflow.people.organisation import Appointment, Branch
 from workflow.roster.posts import appoint, end_appointment
-from workflow.year.cycle import Participant, Process, process_of
+from workflow.year.cycle import Participant, Process
+from workflow.year.finding import process_of
 from workflow.year.following import open_processes
 from workflow.year.opening import publish
 from workflow.year.roll import RollSchema, amend_roll, confirm_excuse, participants, roll, secretaries

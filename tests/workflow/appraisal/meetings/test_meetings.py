@@ -24,7 +24,8 @@ from workflow.foundation.vocabulary import MeetingForm, MeetingPurpose, Stage, S
 from workflow.people.access import Action
 from workflow.people.substitutes import name_substitute
 from workflow.rules.evidence import reject, withdraw
-from workflow.year.cycle import Process, process_of
+from workflow.year.cycle import Process
+from workflow.year.finding import process_of
 
 LIFE, REPORT, DECIDING = MeetingPurpose
 GENERAL, COMMITTEE, GROUP = MeetingForm

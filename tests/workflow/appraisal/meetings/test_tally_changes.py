@@ -28,7 +28,8 @@ from workflow.foundation.vocabulary import Standing, TallySubject
 from workflow.machine.asked import BY_NAME
 from workflow.machine.gate import unmet
 from workflow.rules.evidence import reject, withdraw
-from workflow.year.cycle import Lock, Process, process_of
+from workflow.year.cycle import Process
+from workflow.year.finding import Lock, process_of
 
 COMMITTEE, MEMBERS = TallySubject
 M3, D2, Q2 = no_tally_of_the_committee.name, no_tally_of_the_members.name, more_ballots_than_voters.name

@@ -34,7 +34,8 @@ from workflow.foundation.vocabulary import Level, Stage
 from workflow.machine.asked import BY_NAME
 from workflow.machine.gate import todos, unmet
 from workflow.rules.evidence import record_of_member, withdraw
-from workflow.year.cycle import Process, process_of
+from workflow.year.cycle import Process
+from workflow.year.finding import process_of
 from workflow.year.opening import close_cycle, open_cycle, publish
 
 D4, PUNISHED = patterns_without_a_reason.name, excellent_though_punished.name

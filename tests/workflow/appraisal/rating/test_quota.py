@@ -31,7 +31,8 @@ from workflow.machine.gate import unmet
 from workflow.machine.waivers import approve
 from workflow.rules.evidence import records_of, reject, withdraw
 from workflow.rules.requirement import Waiver
-from workflow.year.cycle import Process, process_of
+from workflow.year.cycle import Process
+from workflow.year.finding import process_of
 
 D5, NEVER = more_excellent_than_the_quota.name, more_excellent_than_is_ever_allowed.name
 

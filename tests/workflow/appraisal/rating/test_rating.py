@@ -44,7 +44,8 @@ from workflow.foundation.vocabulary import FeedbackWay, Stage, Standing, TallySu
 from workflow.machine.asked import BY_NAME
 from workflow.machine.gate import blocking, exceptions, todos, unmet
 from workflow.rules.evidence import record_of_member, reject, withdraw
-from workflow.year.cycle import Process, process_of
+from workflow.year.cycle import Process
+from workflow.year.finding import process_of
 
 D3, D6, TOLD = members_without_a_rating.name, ratings_not_fed_back.name, feedback_not_acknowledged.name
 EVERYBODY = ["l4", "q7", "s8", "w5", "z3"]

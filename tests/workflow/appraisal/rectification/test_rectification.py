@@ -39,7 +39,8 @@ from workflow.foundation.errors import Conflict, Invalid
 from workflow.foundation.vocabulary import MeasureState, Post, Role, Stage
 from workflow.machine.asked import BY_NAME
 from workflow.machine.gate import blocking, unmet
-from workflow.year.cycle import Process, process_of
+from workflow.year.cycle import Process
+from workflow.year.finding import process_of
 from workflow.year.opening import close_cycle, publish
 
 

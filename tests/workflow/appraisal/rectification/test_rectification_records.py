@@ -36,7 +36,8 @@ from workflow.appraisal.rectification.problems import PROBLEMS
 from workflow.appraisal.rectification.publications import FILINGS, PUBLICATIONS
 from workflow.foundation.errors import Conflict, Forbidden, Invalid, StageClosed, Stale
 from workflow.foundation.vocabulary import STAGES, Kind, MeasureState, ProblemSource, Stage
-from workflow.year.cycle import Process, process_of
+from workflow.year.cycle import Process
+from workflow.year.finding import process_of
 from workflow.year.opening import close_cycle
 
 OPEN, DOING, DONE, CLOSED = MeasureState

@@ -32,7 +32,8 @@ from workflow.foundation.database import transaction
 from workflow.foundation.errors import Conflict, Invalid, StageClosed, Stale
 from workflow.foundation.vocabulary import Stage, Trigger
 from workflow.rules.evidence import Evidence, record_of_member, records_of, reject, withdraw
-from workflow.year.cycle import Lock, Process, process_of
+from workflow.year.cycle import Process
+from workflow.year.finding import Lock, process_of
 
 Act = Callable[[Session, Process], object]
 ORDER = [

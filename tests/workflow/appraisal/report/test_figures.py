@@ -35,7 +35,8 @@ from workflow.machine.asked import BY_NAME
 from workflow.machine.waivers import approve, waive
 from workflow.rules.evidence import Evidence, reject, withdraw
 from workflow.rules.requirement import Waiver
-from workflow.year.cycle import Cycle, Participant, Process, cycle_by_year, process_of
+from workflow.year.cycle import Cycle, Participant, Process
+from workflow.year.finding import cycle_by_year, process_of
 from workflow.year.following import bring_into_step
 from workflow.year.opening import publish
 from workflow.year.roll import roll

@@ -40,7 +40,8 @@ from workflow.machine.rolls import rolls_follow
 from workflow.machine.waivers import approve
 from workflow.people.organisation import Person
 from workflow.rules.evidence import Evidence, record_of_member, reject, withdraw
-from workflow.year.cycle import Process, process_of
+from workflow.year.cycle import Process
+from workflow.year.finding import process_of
 
 BLANK, ADDS_UP = form_not_filled_in.name, form_does_not_add_up.name
 NAMED, OVERDUE = no_secretary_named.name, stage_overdue.name

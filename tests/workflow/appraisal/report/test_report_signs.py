@@ -29,7 +29,8 @@ from workflow.appraisal.study.sessions import StudySession
 from workflow.foundation.vocabulary import STAGES, Kind, MeetingPurpose, Severity
 from workflow.machine.gate import blocking, signs
 from workflow.rules.evidence import Evidence, record_of_member, reject, withdraw
-from workflow.year.cycle import Process, process_of
+from workflow.year.cycle import Process
+from workflow.year.finding import process_of
 
 STUDY_DAY, TALK_DAY = meetings_on_the_day_of_the_study.name, meetings_on_the_day_of_the_talks.name
 SELF_REVIEWS, OPINIONS = copied_self_reviews.name, copied_opinions.name

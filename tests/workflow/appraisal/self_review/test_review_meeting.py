@@ -38,7 +38,8 @@ from workflow.foundation.vocabulary import MeetingForm, MeetingPurpose, Stage
 from workflow.machine.asked import BY_NAME
 from workflow.machine.gate import todos, unmet
 from workflow.rules.evidence import reject, withdraw
-from workflow.year.cycle import Process, process_of
+from workflow.year.cycle import Process
+from workflow.year.finding import process_of
 from workflow.year.following import bring_into_step
 
 LIFE, REPORT, DECIDING = MeetingPurpose

@@ -34,7 +34,8 @@ from workflow.machine.gate import todos, unmet
 from workflow.people.access import Action
 from workflow.people.substitutes import name_substitute
 from workflow.rules.evidence import reject, withdraw
-from workflow.year.cycle import Process, process_of
+from workflow.year.cycle import Process
+from workflow.year.finding import process_of
 from workflow.year.opening import publish
 
 G2 = members_without_a_self_review.name

@@ -22,7 +22,8 @@ from workflow.appraisal.study.sessions import (
 from workflow.foundation.errors import Conflict, Exists, Invalid, StageClosed, Stale
 from workflow.foundation.vocabulary import Stage
 from workflow.rules.evidence import reject, withdraw
-from workflow.year.cycle import Process, process_of
+from workflow.year.cycle import Process
+from workflow.year.finding import process_of
 from workflow.year.opening import publish
 
 E1, E3, E4 = no_study_with_exchange.name, required_titles_not_read.name, members_who_have_not_studied.name

@@ -35,7 +35,8 @@ from workflow.machine.asked import BY_NAME
 from workflow.machine.gate import unmet
 from workflow.roster.posts import appoint
 from workflow.rules.evidence import reject, withdraw
-from workflow.year.cycle import Process, process_of
+from workflow.year.cycle import Process
+from workflow.year.finding import process_of
 from workflow.year.opening import publish
 
 K1, K2, K2_STRICT = committee_pairs_without_a_talk.name, members_nobody_talked_with.name, leaders_and_members_without_a_talk.name
