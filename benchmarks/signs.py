@@ -35,6 +35,21 @@ from benchmarks.school.plausible_year import BRANCHES, TODAY
 PAGE = Path(__file__).parents[1] / "docs" / "signs.md"
 AT_MOST = 1 / 3
 """The share of branches from which on a sign is noise."""
+NOT_OF_CARE = {
+    "added_titles_not_read": "补充通知新增了必读文件",
+    "members_without_added_reading": "补充通知新增了必读文件",
+    "committee_meetings_without_a_committee": "支部没有支委会",
+    "help_waits_for_a_review": "有基本合格的党员",
+    "cases_standing_still": "有不合格的党员",
+    "steps_that_lack_something": "有不合格的党员",
+    "steps_without_the_one_before": "有不合格的党员",
+    "measures_of_a_former_secretary": "年中换了书记",
+    "members_on_no_roll": "年中有党员转移",
+    "members_on_two_rolls": "年中有党员转移",
+    "members_rated_nowhere": "年中有党员转移",
+    "members_rated_twice": "年中有党员转移",
+}
+"""Signs of what care cannot bring about, each with what must have happened: none stands here."""
 _BLOCK = re.compile(r"(<!-- measured: signs -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -70,12 +85,18 @@ def table(found: Mapping[str, set[str]]) -> str:
     rows = sorted(judged(), key=lambda each: (-len(found[each.name]), each.name))
     lines = ["| 条款 | 提示 | 支部数 | 比例 |", "|---|---|---:|---:|"]
     for each in rows:
+        if each.name in NOT_OF_CARE:
+            continue
         words = each.words.zh.format(count="N", names="", **called).rstrip("：")
         number = len(found[each.name])
         lines.append(
             f"| {each.clause} | {words} `{each.name}` | {number} | {number / BRANCHES:.0%} |"
         )
-    return "\n".join(lines) + "\n"
+    happened = "；".join(
+        f"{words}：" + "、".join(f"`{name}`" for name, said in NOT_OF_CARE.items() if said == words)
+        for words in dict.fromkeys(NOT_OF_CARE.values())
+    )
+    return "\n".join(lines) + f"\n\n另外几条要先有那件事才会出现，这所学校里没有。{happened}。\n"
 
 
 def _tell(told: Words) -> None:

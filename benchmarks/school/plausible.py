@@ -151,6 +151,9 @@ def _talks(year: Year) -> Iterator[object]:
             held_on=year.day(TALKED + timedelta(days=number % 5)),
             talker=talker.staff_no,
             partner=partner.staff_no,
+            talker_led=talker.leads,
+            partner_led=partner.leads,
+            with_secretary=partner.post is Post.SECRETARY,
             way=TalkWay.FACE,
             focus=focus,
             focus_reason="工作变动" if focus else None,
@@ -219,7 +222,11 @@ def _meetings(year: Year) -> Iterator[object]:
             guests=[],
             attendance=[
                 MeetingAttendance(staff_no=each.staff_no, process_id=year.process.id, present=True)
-                for each in year.people
+                for each in (
+                    year.people[: n // 3]
+                    if year.careless and purpose is MeetingPurpose.LIFE
+                    else year.people
+                )
             ],
             criticisms=[
                 MeetingCriticism(

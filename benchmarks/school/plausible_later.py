@@ -19,6 +19,7 @@ from workflow.foundation.vocabulary import (
 )
 
 from benchmarks.school.plausible_year import (
+    BEGUN,
     COPIED,
     COUNTED,
     DECIDED,
@@ -36,7 +37,8 @@ from benchmarks.school.plausible_year import (
 def ballots(year: Year) -> Iterator[object]:
     n, dice = len(year.people), year.dice
     issued = n + 3 if year.slips() else n
-    numbers = {"issued": issued, "returned": issued, "valid": issued, "void": 0, "comments": []}
+    valid = n // 3 if year.careless else issued
+    numbers = {"issued": issued, "returned": valid, "valid": valid, "void": 0, "comments": []}
     counted = {
         "counted_by": year.people[2].staff_no,
         "counted_at": COUNTED,
@@ -46,7 +48,7 @@ def ballots(year: Year) -> Iterator[object]:
         TallyOfItem(
             item=item,
             process_id=year.process.id,
-            good=issued,
+            good=valid,
             fairly_good=0,
             fair=0,
             poor=0,
@@ -58,13 +60,13 @@ def ballots(year: Year) -> Iterator[object]:
     votes: dict[str, int] = {}
     for person in year.people:
         share = min(max(dice.gauss(MEAN, DEVIATION), 0), 1)
-        votes[person.staff_no] = sum(dice.random() < share for _ in range(n - 1))
+        votes[person.staff_no] = sum(dice.random() < share for _ in range(min(n, valid) - 1))
     lines = [
         TallyOfMember(
             staff_no=staff_no,
             process_id=year.process.id,
             excellent=excellent,
-            qualified=issued - 1 - excellent,
+            qualified=valid - 1 - excellent,
             basic=0,
             unqualified=0,
             abstain=1,
@@ -120,6 +122,7 @@ def rectification(year: Year) -> Iterator[object]:
             owner=year.people[number].staff_no,
             due_on=due_on,
             state=MeasureState.CLOSED if closed and number == 0 else MeasureState.DOING,
+            changed_at=RECORDED if year.careless else BEGUN,
             **year.made(),
         )
         if not year.slips():
@@ -132,11 +135,12 @@ def rectification(year: Year) -> Iterator[object]:
             }
             measure.comments = [MeasureComment(text="建议早做", **entry)]
         yield measure
-    for person in year.people:
+    for number, person in enumerate(year.people):
         promise = {
             "problem_text": year.said("不足"),
             "text": year.said("承诺"),
-            "due_on": date(2025, 6, 30),
+            "due_on": TODAY - timedelta(days=9) if year.slips() else date(2025, 6, 30),
+            "state": MeasureState.CLOSED if year.careless and number == 0 else MeasureState.OPEN,
         }
         yield Commitment(staff_no=person.staff_no, **promise, **year.made(person))
     day = year.day(DECIDED + timedelta(days=2))

@@ -27,7 +27,7 @@ from workflow.mail.letters import Rendered
 from workflow.mail.message import message
 from workflow.mail.outbox import Letter, NewLetter, enqueue
 from workflow.readings.doctor import Finding, State
-from workflow.workbooks.cells import Cell, person_name
+from workflow.workbooks.cells import Cell, CellFault, person_name
 from workflow.year.finding import process_of
 
 POISON = "赵六 =?utf-8?B?6LW15YW?="
@@ -256,8 +256,10 @@ def test_once_its_message_can_be_built_it_goes(
     assert findings(school) == []
 
 
-def test_the_roster_takes_a_name_that_no_message_does() -> None:
-    assert person_name(Cell(POISON)) == POISON
+def test_the_roster_takes_with_a_warning_a_name_that_no_message_does() -> None:
+    with pytest.raises(CellFault) as doubt:
+        person_name(Cell(POISON))
+    assert (doubt.value.severity, doubt.value.taken) == ("warning", POISON)
     with pytest.raises(UnicodeEncodeError):
         message(
             sender="zhibu@school.example",

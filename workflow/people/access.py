@@ -167,6 +167,22 @@ ACCESS: Mapping[Action, Mapping[Role, Scope]] = {
 JUDGED = frozenset(action for action, roles in ACCESS.items() if roles is _JUDGES)
 """Decisions on what a branch handed in: nobody makes them for a branch where they have a post."""
 
+KEPT_AFTER_MOVING = frozenset(
+    {
+        Action.READ_TALKS,
+        Action.READ_SELF_REVIEWS,
+        Action.READ_MEETINGS,
+        Action.READ_RATINGS,
+        Action.READ_COMMITMENTS,
+        Action.CONFIRM_MINUTES,
+        Action.ACKNOWLEDGE,
+    }
+)
+"""What a member who has gone to another branch still does in the former one (转走以后).
+
+With their own records alone.
+"""
+
 ROLES_OF_POST: Mapping[Post, tuple[Role, ...]] = {
     Post.SECRETARY: (Role.SECRETARY, Role.COMMITTEE_MEMBER, Role.MEMBER),
     Post.DEPUTY: (Role.SECRETARY, Role.COMMITTEE_MEMBER, Role.MEMBER),

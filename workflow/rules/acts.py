@@ -30,10 +30,11 @@ from workflow.foundation.fields import (
 from workflow.foundation.idempotency import KeptOutcome, Repeatable
 from workflow.foundation.settings import Settings
 from workflow.foundation.vocabulary import Kind, Role, Stage, local_day
-from workflow.people.access import JUDGED, Action, Caller, Scope
+from workflow.people.access import JUDGED, KEPT_AFTER_MOVING, Action, Caller, Scope
 from workflow.workbooks.imports import WorkbookImport
 from workflow.year.cycle import Process
 from workflow.year.finding import Lock, process_of
+from workflow.year.roll import stood_on_a_roll
 
 On = TypeVar("On", covariant=True)  # noqa: PLC0105  (it is read in every signature)
 R = TypeVar("R")
@@ -154,9 +155,15 @@ def enter(call: Call[object], action: Action, branch_code: str | None, *, change
     """Let a caller in by the access table. Raises Forbidden, NotFound.
 
     A caller who stands in for somebody in a branch changes things there in that name; history says
-    both.
+    both. Who was on a roll of a branch and has gone to another keeps what is their own there.
     """
-    by_roles = call.by.may(action, branch_code)
+    try:
+        by_roles = call.by.may(action, branch_code)
+    except NotFound:
+        # Asked only of those who are refused, so that it costs the others nothing.
+        if action not in KEPT_AFTER_MOVING or branch_code is None or not stood_on_a_roll(call.session, call.by.person_id, branch_code):
+            raise
+        by_roles = {Role.MEMBER: Scope.OWN}
     if changes and branch_code is not None and (absent := call.by.stands_for.get(branch_code)) is not None:
         act_as(call.session, actor=call.by.staff_no, on_behalf_of=absent)
     return replace(call, by_roles=by_roles)

@@ -225,7 +225,9 @@ def must_lie_ahead(days: Mapping[str, date | None], sent: Sent, now: datetime) -
     if sent.get("past_due_ok"):
         return
     faults = {
-        field: Words(f"{day} 已经过去；确实要用这一天，请加 past_due_ok: true", f"{day} is over; if it is meant, add past_due_ok: true")
+        field: Words(
+            f"{day} 已经过去；确实要用这一天，请注明“期限已过也照办”（past_due_ok）", f"{day} is over; if it is meant, say so with past_due_ok"
+        )
         for field, day in days.items()
         if has_passed(day, now)
     }

@@ -21,7 +21,7 @@ from workflow.foundation.fields import (
 from workflow.foundation.history import changed_since
 from workflow.foundation.vocabulary import WORKING_STAGES, CoveredByExcuse, ExcuseKind, Post, Role
 from workflow.people.access import Caller
-from workflow.people.organisation import Person
+from workflow.people.organisation import Branch, Person
 from workflow.year.cycle import Cycle, Participant, Process, must_run
 
 
@@ -66,6 +66,12 @@ def participant(session: Session, process_id: int, staff_no: str, *, held: bool 
     if row is None:
         raise NotFound(Words(f"名册上没有学工号 {staff_no}", f"{staff_no} is not on the roll"))
     return row
+
+
+def stood_on_a_roll(session: Session, person_id: int, branch_code: str) -> bool:
+    """Tell whether a person is or was on the roll of a branch, in any year."""
+    here = select(Participant.person_id).join(Participant.process).join(Process.branch)
+    return bool(session.scalar(select(here.where(Participant.person_id == person_id, Branch.code == branch_code).exists())))
 
 
 def participants(session: Session, process_id: int, staff_nos: Mapping[str, Sequence[str]]) -> dict[str, Participant]:

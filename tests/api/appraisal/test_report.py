@@ -21,7 +21,7 @@ from tests.support.situations import HELD_ON, SUBSTANCE, a_study
 from workflow.appraisal.report.figures import CHECKS
 from workflow.appraisal.talks.talks import TALKS
 from workflow.foundation.database import transaction
-from workflow.foundation.vocabulary import Level, Stage, TalkWay, TallySubject
+from workflow.foundation.vocabulary import ExcuseKind, Level, Stage, TalkWay, TallySubject
 from workflow.machine.asked import CLAUSES
 from workflow.people.callers import caller_for
 from workflow.year.cycle import Process
@@ -31,6 +31,7 @@ from workflow.year.plan_files import find_plan, read_plan
 WRITTEN = {"prepared_by": "王五", "phone": "8888 0101", "remark": "另附说明"}
 READERS = ("office", "committee", "auditor")
 BASICS = {"total", "full", "probationary", "due", "took_part", "excused", "on_committee", "studies", "committee_talks", "member_talks", "meetings"}
+NOTHING = {**dict.fromkeys(BASICS, 0), "excused_by_kind": dict.fromkeys(ExcuseKind, 0)}
 SUMS = {"amendments", "basics", "committee", "levels", "fed_back", "quota_allowed", "rectification", "checks", "cycle", "title"}
 FORM = {
     *("recipient", "branch", "secretary", "stage", "round", "late", "due_on", "studies", "meetings", "comments", "over_quota_reason"),
@@ -182,7 +183,7 @@ def test_the_form_of_a_new_branch_has_every_part_and_nothing_in_it(house: House,
     assert (body["cycle"], body["title"], body["recipient"]) == (2024, "2024年度民主评议情况表", "党委办公室")
     assert (body["branch"]["code"], body["secretary"]["staff_no"], body["stage"]) == (branch.code, branch.secretary, "study")
     assert (body["round"], body["late"], body["due_on"]) == (1, False, "2024-12-25")
-    assert body["basics"] == {**dict.fromkeys(BASICS, 0), "total": 6, "full": 6, "due": 6, "on_committee": 4}
+    assert body["basics"] == {**NOTHING, "total": 6, "full": 6, "due": 6, "on_committee": 4}
     assert body["levels"] == {**dict.fromkeys((*Level, "none"), 0), "total": 6}
     assert [each.keys() for each in body["members"]] == [MEMBER] * 6
     assert {each["votes"] for each in body["members"]} == {None}
@@ -193,7 +194,7 @@ def test_the_form_of_a_new_branch_has_every_part_and_nothing_in_it(house: House,
 def test_the_form_says_what_the_records_say(house: House, whole: Cast) -> None:
     body = form(house, whole)
     due = {"total": 6, "full": 6, "due": 6, "took_part": 6, "on_committee": 4, "studies": 1, "committee_talks": 3, "member_talks": 2, "meetings": 1}
-    assert body["basics"] == {**dict.fromkeys(BASICS, 0), **due}
+    assert body["basics"] == {**NOTHING, **due}
     assert body["levels"] == {"excellent": 1, "qualified": 3, "basic": 1, "unqualified": 1, "none": 0, "total": 6}
     assert (body["fed_back"], body["quota_allowed"], body["over_quota_reason"]) == (5, 1, None)
     good = {"good": 6, "fairly_good": 0, "fair": 0, "poor": 0, "abstain": 0}
@@ -247,9 +248,9 @@ def test_who_has_left_keeps_his_name_where_the_form_still_speaks_of_him(house: H
     with transaction(house.engine, actor="cli") as session:
         session.execute(text(away), {"absent": whole.newcomer, "helper": whole.organiser})
     body = form(house, whole)
-    assert len(body["members"]) == 4
+    assert len(body["members"]) == 6, "both were rated, and stay in the year's figures"
     assert body["meetings"][0]["absent"] == [{"name": f"离开的{whole.newcomer}", "reason": "出差"}]
-    assert [each["responsible"] for each in body["aftercare"]] == [f"离开的{whole.organiser}"]
+    assert [each["responsible"] for each in body["aftercare"]] == [f"离开的{whole.organiser}", whole.secretary]
 
 
 def test_the_reason_over_the_quota_stands_on_the_form(house: House, whole: Cast) -> None:

@@ -129,8 +129,9 @@ def _with_people(house: House) -> School:
     open_year(school.office)
     for code, way in WAYS.items():
         school.branches[code] = BranchYear(house, code, {school.number(code, place): level for place, level in way.levels.items()})
-    school.branches[WITHOUT_VOTE[0]].on_roll(school.number(*WITHOUT_VOTE), {"voting": False})
-    school.branches[PUNISHED[0]].on_roll(school.number(*PUNISHED), {"punished_on": "2024-09-01"})
+    watched, warned = school.number(*WITHOUT_VOTE), school.number(*PUNISHED)
+    ok(house.as_("office").post(f"/people/{watched}/punishments", {"kind": "probation", "on": "2024-03-01", "until": "2025-12-31"}))
+    ok(house.as_("office").post(f"/people/{warned}/punishments", {"kind": "warning", "on": "2024-09-01"}))
     school.branches[EXCUSES].excuse(school.number(EXCUSES, 12))
     return school
 
@@ -197,15 +198,14 @@ def _approved_over_the_quota(branch: BranchYear) -> None:
 def _somebody_moves(school: School) -> None:
     """Import a second roster in which one member is in another branch, after both have voted.
 
-    The member is rated in neither until the office decides where.
+    The first of them held the ballot that has them, and rates them.
     """
-    who, place = school.number(MOVED_FROM, 40), school.branches[MOVED_TO]
+    who = school.number(MOVED_FROM, 40)
     line = next(row for row in school.rows if row["学工号"] == who)
     there = next(row for row in school.rows if row["所在党支部编码"] == MOVED_TO)
     moved = {**line, **{name: there[name] for name in ("所在分党委编码", "所在分党委", "所在党支部编码", "所在党支部")}}
     changed = import_roster(school.office, [moved if row is line else row for row in school.rows], school.committee)
     assert [(each["staff_no"], each["from"], each["to"]) for each in changed["moved"]] == [(who, MOVED_FROM, MOVED_TO)]
-    place.on_roll(who, {"rated_here": False})
 
 
 # ── what the year must show ───────────────────────────────────────────────────────────────────────────────────────────
@@ -265,7 +265,7 @@ def test_the_forms_say_what_each_branch_did(school: School) -> None:
         assert {level: forms[code][level] for level in ("excellent", "basic", "unqualified")} == {
             level: given[level] for level in ("excellent", "basic", "unqualified")
         }, code
-    assert (forms[EXCUSES]["none"], forms[MOVED_TO]["total"], forms[MOVED_FROM]["total"]) == (3 + 1 + 1, 23, 49)
+    assert (forms[EXCUSES]["none"], forms[MOVED_TO]["total"], forms[MOVED_FROM]["total"]) == (3 + 1, 22, 50)
     assert school.seen["end"]["forms"][OVER_QUOTA]["over_quota_reason"] == "长期在国外访学"
     assert [line["level"] for line in school.seen["end"]["forms"]["D0205"]["aftercare"]] == ["unqualified"]
     assert [line["level"] for line in school.seen["end"]["forms"]["D0203"]["aftercare"]] == ["basic"]

@@ -162,7 +162,7 @@ def test_a_line_of_a_roll_is_refused_for_one_after_the_other(house: House, branc
     stale, right = {**JSON, "If-Match": '"7"'}, {**JSON, "If-Match": '"1"'}
     refusal(house, 428, "PATCH", path, token=secretary, body=b"{", **JSON)
     refusal(house, 422, "PATCH", path, token=secretary, body=sent({"name": "改名"}), **stale)
-    refusal(house, 403, "PATCH", path, token=secretary, body=sent({"voting": False}), **stale)
+    refusal(house, 403, "PATCH", path, token=secretary, body=sent({"rated_here": False}), **stale)
     refusal(house, 412, "PATCH", path, token=secretary, body=sent({"excused_reason": "外出"}), **stale)
     refusal(house, 409, "PATCH", path, token=secretary, body=sent({}), **right)
     refusal(house, 412, "PATCH", path, token=secretary, body=sent({}), **stale)

@@ -275,7 +275,7 @@ def test_of_two_who_correct_the_same_line_of_the_roll_one_is_told_that_it_change
             LINE,
             {"staff_no": cast.member},
             lambda: secretary.patch(path, json={"excused_reason": "外出"}, headers=seen),
-            lambda: office.patch(path, json={"voting": False}, headers=seen),
+            lambda: office.patch(path, json={"rated_here": False}, headers=seen),
         )
         assert sorted(answer.status_code for answer in answers) == [200, 412]
 

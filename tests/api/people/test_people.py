@@ -119,6 +119,24 @@ def test_after_the_ballot_the_branch_that_held_it_rates(house: House, office: Cl
     assert house.as_(branch.secretary).post(f"{branch.path}/ratings", rating).status == 201
 
 
+def test_who_has_moved_reads_and_acknowledges_in_the_former_branch_what_is_theirs(house: House, office: Client, branch: Cast, other: Cast) -> None:
+    balloted(house, branch)
+    moves(office, branch.member, other)
+    secretary = house.as_(branch.secretary)
+    for who in (branch.member, branch.newcomer):
+        rating = {"staff_no": who, "level": "qualified", "opinion": "合格"}
+        assert secretary.post(f"{branch.path}/ratings", rating).status == 201
+        assert secretary.post(f"{branch.path}/ratings/{who}/feedback", {"given_on": TODAY, "way": "face"}).status == 200
+    member = house.as_(branch.member)
+    here = f"{branch.path}/ratings"
+    assert [row["staff_no"] for row in member.get(here).body["items"]] == [branch.member]
+    assert member.post(f"{here}/{branch.member}/acknowledge", {"remark": "同意"}).status == 200
+    assert member.get(f"{here}/{branch.newcomer}").status == 404
+    assert {member.get(f"{branch.path}/{what}").status for what in ("roll", "measures", "checklist")} <= {403, 404}
+    assert member.post(f"{branch.path}/self-reviews", {"staff_no": branch.member, "aspects": {}}).status == 404
+    assert house.as_(other.member).get(here).status == 404, "they were never there"
+
+
 def test_the_office_may_say_otherwise_on_either_roll_and_one_alone_counts(house: House, office: Client, branch: Cast, other: Cast) -> None:
     balloted(house, branch)
     moves(office, branch.member, other)

@@ -185,17 +185,20 @@ def test_a_later_day_moves_the_branches_that_stand_there(office: Client, secreta
 
 
 def test_the_answer_counts_the_letters_that_a_changed_day_brings(office: Client, house: House) -> None:
-    """Those that wait for the old days already are not counted."""
+    """They go on the next working day; those that wait for the old days already are not counted."""
     house.clock.now = at("2024-12-24T08:00")
     seen = office.get(YEAR).etag
-    assert ok(office.patch(YEAR, {"deadlines": {"report": "2025-02-09"}}, seen=seen), 200)["letters"] == 0
+    later = {"talks": "2025-02-01", "self_review": "2025-02-02", "rating": "2025-02-03", "rectification": "2025-02-04", "report": "2025-02-09"}
+    assert ok(office.patch(YEAR, {"deadlines": later}, seen=seen), 200)["letters"] == 0
     assert queued(house, "2024-12-24T10:00") > 0
-    body = {**NOTICE, "deadlines": {"study": "2024-12-27"}}
+    body = {**NOTICE, "deadlines": {"study": "2025-01-20"}}
     shown = office.post(f"{YEAR}/amendments?preview=true", body).body["counts"]["letters"]
-    assert amend(office, deadlines={"study": "2024-12-27"})["counts"]["letters"] == shown == queued(house, "2024-12-24T10:00") > 0
+    assert amend(office, deadlines={"study": "2025-01-20"})["counts"]["letters"] == shown == 0
+    queued(house, "2024-12-25T10:00")
+    house.clock.now = at("2024-12-25T11:00")
     seen = office.get(YEAR).etag
-    brought = ok(office.patch(YEAR, {"deadlines": {"study": "2024-12-25"}}, seen=seen), 200)["letters"]
-    assert brought == queued(house, "2024-12-24T10:00")
+    brought = ok(office.patch(YEAR, {"deadlines": {"study": "2024-12-27"}}, seen=seen), 200)["letters"]
+    assert brought == queued(house, "2024-12-26T10:00") > 0
 
 
 def queued(house: House, moment: str) -> int:

@@ -19,7 +19,7 @@ from workflow.year.finding import cycle_by_year
 OVER = "2024-12-19"
 """The day before the tests' own."""
 BEFORE_THE_REPORT = WORKING_STAGES[Kind.APPRAISAL][:-1]
-NOT_ADDED = "请加 past_due_ok: true"
+NOT_ADDED = "请注明“期限已过也照办”（past_due_ok）"
 
 
 @pytest.fixture(autouse=True)

@@ -34,6 +34,8 @@ from workflow.machine.rolls import rolls_follow
 from workflow.year.finding import cycle_by_year, process_of
 from workflow.year.following import open_processes
 
+JUDGES = ("office", "committee")
+"""Who decides on what the branch handed in."""
 DONE, REFUSED, NOT_NOW, NOT_FOUND, INVALID, STALE = 201, 403, 409, 404, 422, 412
 BLOCKING = [each for each in REQUIREMENTS if each.blocks]
 
@@ -107,7 +109,8 @@ class BesideModel:
         with transaction(self.house.engine, actor=None) as session:
             rows = unmet(session, process_of(session, 2024, self.code), asked)
         told = {row.requirement.name: {subject.id: subject.amount for subject in row.open} for row in rows if row.open}
-        assert told == {each.name: missing for each in asked if (missing := model.open(each.name))}
+        expected = {each.name: missing for each in asked if (missing := model.open(each.name))}
+        assert told == expected, f"{told} and not {expected}"
 
     # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -230,7 +233,7 @@ class BesideModel:
         barred = "level" in body and (not person.full or person.excused == "confirmed" or "not_rated_reason" in body)
         ballot = self.model.counted("members")
         late = ballot is None or ("level" in body and who not in ballot.body["counts"])
-        self.record("ratings", body, fault=INVALID if person.left or barred else NOT_NOW if late else 0, once="staff_no")
+        self.record("ratings", body, fault=INVALID if barred or not person.counted else NOT_NOW if late else 0, once="staff_no")
 
     def tell(self, who: str) -> None:
         rows = [row for row in self.model.records if row.kind == "ratings" and row.key == who]
@@ -350,11 +353,11 @@ class BesideModel:
         """Predict the status of a move; the checks have the order of the service."""
         model = self.model
         here, anywhere = targets(trigger, model.stage), {each for stage in STAGES for each in targets(trigger, stage)}
-        if role not in ("office", "secretary"):
+        if role not in (*JUDGES, "secretary"):
             return NOT_FOUND if role == "stranger" else REFUSED
         if (to is not None and to not in anywhere) or (to is None and len(here) > 1) or (trigger in ASKS_REASON and not reason):
             return INVALID
-        if (role == "office") != (trigger in OF_OFFICE):
+        if (role in JUDGES) != (trigger in OF_OFFICE):
             return REFUSED
         if stale:
             return STALE
@@ -368,7 +371,7 @@ class BesideModel:
         declared: Mapping[tuple[str, str], bool] = {
             (trigger, to): trigger in OF_OFFICE for trigger in triggers for to in targets(trigger, model.stage)
         }
-        for who, office in (("office", True), (model.secretary, False)):
+        for who, office in (*((who, True) for who in JUDGES), (model.secretary, False)):
             items = self.as_(who).get(f"{self.path}/next").body["items"]
             blocked = {(trigger, to) for trigger, to in declared if trigger in ("advance", "file") and model.blocks()}
             assert {(item["trigger"], item["to"]): item["allowed"] for item in items} == {

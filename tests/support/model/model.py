@@ -62,6 +62,8 @@ class Person:
     gone: bool = False
     """True after a transfer; the roll keeps the person until it follows."""
     left: bool = False
+    counted: bool = True
+    """False after leaving without a level: somebody who was rated stays in the year's figures."""
 
 
 @dataclass
@@ -138,6 +140,10 @@ class Model:
     def voters(self) -> list[Person]:
         return [each for each in self.attending() if each.full]
 
+    def to_rate(self) -> list[Person]:
+        """List the people whom the branch rates, with who has left after being rated."""
+        return [each for each in self.people.values() if each.counted and each.full and each.excused != "confirmed"]
+
     def of(self, kind: str, **which: Any) -> list[Record]:
         """List the valid records of a kind."""
         return [row for row in self.records if row.kind == kind and row.stands and all(row[name] == value for name, value in which.items())]
@@ -173,6 +179,7 @@ class Model:
         if self.stage in WORKING:
             for each in self.people.values():
                 each.left = each.gone
+                each.counted = not each.left or bool([row for row in self.of("ratings", staff_no=each.staff_no) if row["level"]])
 
     # ── what is missing ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -276,11 +283,13 @@ def _not_rated(model: Model) -> Missing:
     def whole(who: str) -> bool:
         return any((row["level"] and row["opinion"]) or row["not_rated_reason"] for row in model.of("ratings", staff_no=who))
 
-    return _each(each.staff_no for each in model.voters() if not whole(each.staff_no))
+    return _each(each.staff_no for each in model.to_rate() if not whole(each.staff_no))
 
 
 def _over_quota(model: Model) -> Missing:
-    excellent, rated = len(model.at_level("excellent")), len(list(model.rated()))
+    # Who was rated and has left stays in the year's figures.
+    levels = [row["level"] for row in model.of("ratings") if row["level"]]
+    excellent, rated = levels.count("excellent"), len(levels)
     return {"": excellent} if excellent > rated // 4 else {}
 
 
@@ -324,14 +333,15 @@ def _too_many(model: Model) -> Missing:
 
 def _sums(model: Model) -> Missing:
     """Find the checks of the form that fail."""
-    levels = {who.staff_no: row["level"] for who, row in model.rated()}
+    total = [each for each in model.people.values() if each.counted]
+    levels = {row["staff_no"] for row in model.of("ratings") if row["level"] and model.people[row["staff_no"]].counted}
     reasons = {row["staff_no"] for row in model.of("ratings") if row["not_rated_reason"]}
-    due = {each.staff_no for each in model.voters()}
-    without = [each.staff_no for each in model.present() if each.staff_no not in levels]
+    due = {each.staff_no for each in model.to_rate()}
+    without = [each.staff_no for each in total if each.staff_no not in levels]
     none = [who for who in without if who not in due or who in reasons]
     ballot = model.counted("members")
     holds = {
-        "levels_make_the_total": len(levels) + len(none) == len(model.present()),
+        "levels_make_the_total": len(levels) + len(none) == len(total),
         "rated_were_on_the_ballot": all(ballot and who in ballot["counts"] for who in levels),
         "excellent_within_the_quota": not _over_quota(model) or not model.open(NEEDS_APPROVAL),
         "each_basic_is_helped": all(model.of("help-plans", staff_no=who) for who in model.at_level("basic")),

@@ -154,8 +154,9 @@ SITUATIONS: dict[str, Situation] = {
 
 MANY = """
 alter table arrangement disable trigger user; alter table duty_report disable trigger user; alter table facts disable trigger user;
-insert into process (cycle_id, branch_id, kind, stage, round, version, entered_at, late)
-    select c.id, b.id, 'assessment', case b.id % 3 when 0 then 'collecting' when 1 then 'summarised' else 'proposed' end, 1, 1, now(), false
+insert into process (cycle_id, branch_id, kind, stage, round, version, entered_at, late, branch_name, unit_code, unit_name)
+    select c.id, b.id, 'assessment', case b.id % 3 when 0 then 'collecting' when 1 then 'summarised' else 'proposed' end, 1, 1, now(), false,
+        b.name, b.unit_code, b.unit_name
     from cycle c, branch b where b.code like 'B%';
 insert into participant (process_id, person_id, staff_no, name, standing, post, on_committee, leads, cadre, voting, rated_here, version)
     select q.id, r.person_id, r.staff_no, r.name, r.standing, r.post, r.on_committee, r.leads, r.cadre, r.voting, r.rated_here, 1

@@ -280,8 +280,8 @@ insert into branch (code, name, unit_code, unit_name, has_committee)
     select 'B' || n, '支部' || n, 'U' || n % 100, '党委' || n % 100, n % 3 <> 0 from generate_series(1, :branches) n;
 insert into person (staff_no, name, branch_id, standing, cadre)
     select b.code || '-' || k, '党员' || k, b.id, 'full', false from branch b, generate_series(1, 6) k where b.code like 'B%';
-insert into process (cycle_id, branch_id, kind, stage, round, version, entered_at, late)
-    select c.id, b.id, 'appraisal', case when b.id % 2 = 0 then 'study' else 'talks' end, 1, 1, now(), false
+insert into process (cycle_id, branch_id, kind, stage, round, version, entered_at, late, branch_name, unit_code, unit_name)
+    select c.id, b.id, 'appraisal', case when b.id % 2 = 0 then 'study' else 'talks' end, 1, 1, now(), false, b.name, b.unit_code, b.unit_name
     from cycle c, branch b where b.code like 'B%';
 insert into participant (process_id, person_id, staff_no, name, standing, post, on_committee, leads, cadre, voting, rated_here, version)
     select p.id, m.id, m.staff_no, m.name, 'full',
@@ -297,8 +297,10 @@ insert into study_attendance (session_id, staff_no, process_id)
 insert into study_make_up (session_id, staff_no, process_id, made_up_on, recorded_by, recorded_at)
     select s.id, r.staff_no, s.process_id, '2024-12-20', 'z3', now()
     from study_session s join participant r on r.process_id = s.process_id where (r.person_id + s.id) % 40 = 0;
-insert into talk (process_id, held_on, talker, partner, way, focus, focus_reason, no_opinions, version, recorded_by, recorded_at)
-    select r.process_id, '2024-12-18', r.staff_no, o.staff_no, 'face', r.post = 'secretary', '新入职', false, 1, 'z3', now()
+insert into talk (process_id, held_on, talker, partner, way, focus, focus_reason, no_opinions, version, recorded_by, recorded_at,
+        talker_led, partner_led, with_secretary)
+    select r.process_id, '2024-12-18', r.staff_no, o.staff_no, 'face', r.post = 'secretary', '新入职', false, 1, 'z3', now(),
+        r.leads, o.leads, o.post is not distinct from 'secretary'
     from participant r join participant o on o.process_id = r.process_id and o.person_id > r.person_id and (r.post = 'secretary' or o.leads)
     where r.leads and (r.person_id + o.person_id) % 50 <> 0;
 insert into talk_follow_up (talk_id, process_id, due_on, what, recorded_by, recorded_at)

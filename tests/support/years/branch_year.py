@@ -255,6 +255,11 @@ class BranchYear:
     def on_ballot(self) -> list[Line]:
         return [row for row in self.roll() if row["standing"] == "full" and row["rated_here"] and row["excused_confirmed_by"] is None]
 
+    def rated_here(self) -> list[Line]:
+        """List those whom this branch rates, also who was on its ballot and has left since."""
+        lines = every(self.office, f"{self.path}/roll")
+        return [row for row in lines if row["standing"] == "full" and row["rated_here"] and row["excused_confirmed_by"] is None]
+
     def ballot(self, subject: str) -> Line:
         """Make the result of a ballot: everybody votes for each member's level in ``levels``.
 
@@ -296,7 +301,7 @@ class BranchYear:
         ok(self.house.as_(staff_no).post(f"{self.path}/ratings/{staff_no}/acknowledge", {"remark": "同意"}), 200)
 
     def ratings(self, *, without: Collection[str] = (), untold: Collection[str] = ()) -> None:
-        for row in self.on_ballot():
+        for row in self.rated_here():
             if (who := row["staff_no"]) not in without:
                 self.rate(who, level=self.level(row), told=who not in untold)
 

@@ -36,7 +36,9 @@ WHO = ("office", "committee", "张三", "孙八", "李四", "王五", "赵六", 
 Then the secretary of another branch, and the auditor.
 """
 SECRETARIES = ("张三", "孙八")
-ROLES = {("office",): Role.OFFICE, ("committee",): Role.COMMITTEE, SECRETARIES: Role.SECRETARY}
+JUDGES = ("office", "committee")
+"""Whoever decides on what a branch handed in: the committee may do so in the place of the office."""
+ROLES = {("office",): Role.OFFICE, JUDGES: Role.OFFICE, ("committee",): Role.COMMITTEE, SECRETARIES: Role.SECRETARY}
 
 
 # ── the table ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -46,16 +48,16 @@ def the_plans_table() -> Iterator[tuple[Trigger, Stage, Stage, tuple[str, ...]]]
     """Yield trigger, from, to, roles: the design's table, written a second time."""
     yield from ((Trigger.ADVANCE, source, target, SECRETARIES) for source, target in pairwise(WORK))
     yield Trigger.FILE, Stage.REPORT, Stage.FILED, SECRETARIES
-    yield Trigger.ACCEPT, Stage.FILED, Stage.ACCEPTED, ("office",)
+    yield Trigger.ACCEPT, Stage.FILED, Stage.ACCEPTED, JUDGES
     yield Trigger.WITHDRAW, Stage.FILED, Stage.REPORT, SECRETARIES
     for source, target in product(ALL, ALL):
         if ALL.index(target) < ALL.index(source):
             if source is not Stage.ACCEPTED:
-                yield Trigger.RETURN, source, target, ("office",)
+                yield Trigger.RETURN, source, target, JUDGES
             if source in WORK:
                 yield Trigger.STEP_BACK, source, target, SECRETARIES
             if source is Stage.ACCEPTED and target in WORK:
-                yield Trigger.REOPEN, source, target, ("office",)
+                yield Trigger.REOPEN, source, target, JUDGES
 
 
 def the_assessments_table() -> Iterator[tuple[Trigger, Stage, Stage, tuple[str, ...]]]:
@@ -63,8 +65,8 @@ def the_assessments_table() -> Iterator[tuple[Trigger, Stage, Stage, tuple[str, 
     office, committee = ("office",), ("committee",)
     yield Trigger.ADVANCE, Stage.COLLECTING, Stage.SUMMARISED, office
     yield Trigger.ADVANCE, Stage.SUMMARISED, Stage.PROPOSED, office
-    yield Trigger.RETURN, Stage.SUMMARISED, Stage.COLLECTING, office
-    yield Trigger.RETURN, Stage.PROPOSED, Stage.COLLECTING, office
+    yield Trigger.RETURN, Stage.SUMMARISED, Stage.COLLECTING, JUDGES
+    yield Trigger.RETURN, Stage.PROPOSED, Stage.COLLECTING, JUDGES
     yield Trigger.STEP_BACK, Stage.PROPOSED, Stage.SUMMARISED, office
     yield Trigger.DECIDE, Stage.PROPOSED, Stage.DECIDED, committee
     yield Trigger.DECIDE, Stage.DECIDED, Stage.DECIDED, committee
@@ -81,6 +83,7 @@ def test_the_declared_moves_are_those_of_the_plans_table(kind: Kind) -> None:
     declared = {(each.trigger, each.source, each.target): each.who for each in MOVES[kind]}
     assert len(declared) == len(MOVES[kind])
     assert declared == {(trigger, source, target): ROLES[who] for trigger, source, target, who in TABLES[kind]}
+    assert {(each.trigger, each.source, each.target) for each in MOVES[kind] if each.judges} == {row[:3] for row in TABLES[kind] if row[3] is JUDGES}
 
 
 @pytest.mark.parametrize("kind", Kind)

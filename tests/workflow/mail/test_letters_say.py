@@ -103,7 +103,7 @@ def _faults(session: Session, letter: Letter | Due, told: Told) -> Iterator[str]
     # The plan's own sentences speak of levels: 合格党员标准.
     own = "\n".join(line for line in words.splitlines() if "合格党员标准" not in line)
     yield from (f"tells {level.zh}" for level in Level if level.zh in own.replace(OF_SCHOOL, ""))
-    yield from (f"has a code: {code}" for code in re.findall(r"【|[A-Z]\d\b", words) if code)
+    yield from (f"has a code: {code}" for code in re.findall(r"【|[A-Z]\d\b", re.sub(r"https?://\S+", "", words)) if code)
     yield from _faults_of_link(session, row, letter.recipient_id, told)
     if _plain(row.html) != _without_blanks(row.text):
         yield "says something else in HTML"

@@ -41,7 +41,7 @@ def told(session: Session, day: str, kind: str) -> dict[str, str]:
 
 def closed(session: Session, process: Process) -> None:
     stand_at(session, process, Stage.ACCEPTED)
-    close_cycle(session, process.cycle, now=NOW)
+    close_cycle(session, process.cycle, leave_open=True, reason="年底前不再进行", now=NOW)
 
 
 # ── help ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
