@@ -18,13 +18,13 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from workflow.foundation.database import Base
 from workflow.foundation.history import granted
 from workflow.foundation.personal import Area, personal
-from workflow.foundation.vocabulary import ENDED, CycleStatus, Kind, TallySubject, local_day
+from workflow.foundation.vocabulary import ENDED, MAIN, CycleStatus, TallySubject, local_day
 from workflow.people.organisation import Appointment, Person, Punishment
 from workflow.year.cycle import Cycle
 from workflow.year.finding import Lock, unfiled_processes
 from workflow.year.following import bring_into_step, open_processes
 
-_FILED = ", ".join(f"'{stage.value}'" for stage in ENDED[Kind.APPRAISAL])
+_FILED = ", ".join(f"'{stage.value}'" for stage in ENDED[MAIN])
 _SETTLE = text(f"""
     with asked as (
         select distinct p.cycle_id, r.person_id from participant r join process p on p.id = r.process_id
@@ -41,7 +41,7 @@ _SETTLE = text(f"""
             ) as rated
         from asked a
         join person m on m.id = a.person_id
-        join process p on p.cycle_id = a.cycle_id and p.kind = '{Kind.APPRAISAL.value}'
+        join process p on p.cycle_id = a.cycle_id and p.kind = '{MAIN.value}'
         join participant r on r.process_id = p.id and r.person_id = a.person_id
     ), best as (
         select distinct on (person_id) process_id, person_id from line
