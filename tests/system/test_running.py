@@ -135,7 +135,7 @@ def ask_with_canaries(ask: Callable[..., httpx.Response], http: httpx.Client, se
         http.post("/session", json={"staff_no": "canaryz3", "password": password})
     http.get("/me", headers={"Authorization": "Bearer zb_canary-token"})
     http.request("CANARY", "/me")
-    returned = ask(office, "POST", f"{B}/extensions", json={"stage": "talks", "due_on": "2030-01-10", "reason": "金丝雀理由"})
+    returned = ask(office, "POST", f"{B}/extensions", json={"stage": "report", "due_on": "2030-01-10", "reason": "金丝雀理由"})
     assert returned.status_code == 201, returned.text
     # A fault of ours: the exception's words contain its statement and its values.
     with engine_of_owner(url) as owner:
@@ -272,7 +272,7 @@ def test_a_backup_is_restored_with_every_row_and_the_service_goes_on_with_it(
         httpx.Client(base_url=f"http://127.0.0.1:{port}/api/v1", headers={"Authorization": f"Bearer {token}"}, timeout=PATIENCE_SECONDS) as office,
     ):
         assert office.get("/cycles/2024/progress").json()["branches"] == 2
-        extension = {"stage": "talks", "due_on": "2030-01-10", "reason": "期末考试"}
+        extension = {"stage": "report", "due_on": "2030-01-10", "reason": "期末考试"}
         assert office.post(f"{B}/extensions", json=extension).status_code == 201, "rights, numbers and history came along"
 
 

@@ -109,6 +109,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "TallySchema": {},
     "FollowUpSchema": {"due_on": "2025-01-10", "what": "帮助"},
     "DoneSchema": {"on": "2024-12-19"},
+    "RecordMakeUpInBulk": {"items": [{"staff_no": "w5", "on": "2024-12-19"}]},
     "ReasonSchema": {"reason": "有误"},
     "ProblemSchema": {"text": "质量不高"},
     "MeasureSchema": {"text": "完善制度"},

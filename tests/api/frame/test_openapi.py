@@ -210,6 +210,7 @@ GOOD: dict[str, Any] = {
     "proposed_on": "2024-12-19",
     "step": "talk",
     "result": "转好",
+    "why": "merged",
 }
 
 

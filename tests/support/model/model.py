@@ -11,6 +11,7 @@ from itertools import combinations
 from typing import Any
 
 from tests.support.model.ballots import better_than_the_majority, standing_of
+from tests.support.model.facts import NEEDS_APPROVAL, Person, Reason, Record
 
 STAGES = ("study", "talks", "self_review", "rating", "rectification", "report", "filed", "accepted")
 WORKING = STAGES[:6]
@@ -28,7 +29,6 @@ AS_A_WHOLE = (
     *("members_who_have_not_studied", "secretary_without_a_focus_talk", "no_criticism", "cadres_absent", "patterns_without_a_reason"),
     *("more_measures_than_the_plan_allows", "more_excellent_than_the_quota"),
 )
-NEEDS_APPROVAL = "more_excellent_than_the_quota"
 
 
 def targets(trigger: str, source: str) -> tuple[str, ...]:
@@ -45,57 +45,6 @@ def targets(trigger: str, source: str) -> tuple[str, ...]:
         "reopen": WORKING if source == "accepted" else (),
     }
     return leads[trigger]
-
-
-@dataclass
-class Person:
-    """A person on the roll."""
-
-    staff_no: str
-    full: bool = True
-    secretary: bool = False
-    on_committee: bool = False
-    leads: bool = False
-    cadre: bool = False
-    excused: str = ""
-    """``asked``, then ``confirmed``."""
-    gone: bool = False
-    """True after a transfer; the roll keeps the person until it follows."""
-    left: bool = False
-    counted: bool = True
-    """False after leaving without a level: somebody who was rated stays in the year's figures."""
-
-
-@dataclass
-class Record:
-    """One piece of evidence: its kind, its body, and its later history."""
-
-    kind: str
-    key: str
-    body: dict[str, Any]
-    by: str
-    stands: bool = True
-    made_up: set[str] = field(default_factory=set)
-    confirmed: set[str] = field(default_factory=set)
-    tellers: list[str] = field(default_factory=list)
-    told: bool = False
-
-    def __getitem__(self, name: str) -> Any:
-        return self.body.get(name)
-
-
-@dataclass
-class Reason:
-    """A waiver."""
-
-    key: str
-    requirement: str
-    covers: Mapping[str, int]
-    stands: bool = True
-    approved: bool = False
-
-    def covers_now(self, subject: str, amount: int) -> bool:
-        return self.stands and (self.approved or self.requirement != NEEDS_APPROVAL) and self.covers.get(subject, 0) >= amount
 
 
 CLOSED_BY = {

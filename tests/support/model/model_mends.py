@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from tests.support.model.beside_model import BesideModel
-from tests.support.model.model import NEEDS_APPROVAL, TITLES, Missing
+from tests.support.model.facts import NEEDS_APPROVAL
+from tests.support.model.model import TITLES, Missing
 
 EARLIEST, MET_ON = "2024-12-16", "2024-12-18"
 

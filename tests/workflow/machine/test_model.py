@@ -15,7 +15,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from tests.support.model.ballots import LEVELS
 from tests.support.model.beside_model import BLOCKING, BesideModel, a_new_branch
-from tests.support.model.model import AS_A_WHOLE, MISSING, NEEDS_APPROVAL, OF_OFFICE, PER_SUBJECT, STAGES, TITLES, TRIGGERS, Record, targets
+from tests.support.model.facts import NEEDS_APPROVAL, Record
+from tests.support.model.model import AS_A_WHOLE, MISSING, OF_OFFICE, PER_SUBJECT, STAGES, TITLES, TRIGGERS, targets
 from tests.support.model.model_mends import MENDS, mend_all
 from tests.support.servers import House
 
