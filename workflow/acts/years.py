@@ -39,7 +39,7 @@ from workflow.rules.acts import (
     Done,
 )
 from workflow.rules.records import REASON
-from workflow.rules.telling import tell_year_published
+from workflow.rules.telling import tell_year_amended, tell_year_published
 from workflow.year.amendments import Additions, Touched, amend_plan, due_days, touched_by
 from workflow.year.cycle import Cycle
 from workflow.year.deadlines import STAGES_WITH_A_DAY, change_deadlines, must_lie_ahead, past_due_ok
@@ -182,6 +182,7 @@ def _amend(call: Call[Cycle], sent: Sent) -> Done:
     before, letters = due_days(session, cycle), letters_to_come(session, cycle, call.now)
     named = {"number": sent["number"], "issued_on": sent["issued_on"], "reason": sent["reason"]}
     row = amend_plan(session, cycle, adds, **named, by=call.actor, now=call.now)
+    tell_year_amended(session, row, now=call.now, base_url=call.base_url)
     touched = touched_by(session, cycle, row, before)
     counts = {
         "branches": len({each.code for each in touched}),

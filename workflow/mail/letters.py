@@ -25,7 +25,7 @@ RETURNED, ACCEPTED = "returned", "accepted"
 WAIVER_APPROVED, WAIVER_REJECTED = "waiver-approved", "waiver-rejected"
 EXCUSE_CONFIRMED, EXCUSE_REFUSED = "excuse-confirmed", "excuse-refused"
 DECISION_ENTERED, PUBLISHED = "decision-entered", "published"
-YEAR_PUBLISHED = "year-published"
+YEAR_PUBLISHED, YEAR_AMENDED = "year-published", "year-amended"
 
 _WEEKDAYS = "一二三四五六日"
 
@@ -191,6 +191,22 @@ class YearPublished(Addressed):
     year: int
     title: str
     days: Sequence[tuple[Stage, date]]
+    kind: Kind = MAIN
+
+
+@dataclass(frozen=True, kw_only=True)
+class YearAmended(Addressed):
+    """A letter about an amendment (补充通知): its number, what it adds, and why."""
+
+    template = "year_amended"
+    branch: str
+    year: int
+    number: str
+    reason: str
+    titles: Sequence[str]
+    days: Sequence[tuple[Stage, date]]
+    texts: bool
+    """True if it adds words to the plan's own."""
     kind: Kind = MAIN
 
 

@@ -29,7 +29,7 @@ def conditions() -> dict[str, ColumnElement[bool]]:
     * material that was returned, or accepted: its branch has not moved since;
     * a reason that was refused: the branch has neither moved nor given a new one;
     * a reason that was approved, an excuse that was confirmed or refused: it was not taken back;
-    * a result, a year: it is still published;
+    * a result, a year, an addition to its plan: it is still published;
     * a link: it still opens the account.
     """
     of_process = StageChange.process_id == Letter.process_id
@@ -52,7 +52,7 @@ def conditions() -> dict[str, ColumnElement[bool]]:
         letters.EXCUSE_CONFIRMED: _one(*line, Participant.excused_confirmed_by.is_not(None)),
         letters.EXCUSE_REFUSED: _one(*line, Participant.excused_refused_by.is_not(None)),
         letters.PUBLISHED: _one(Process.id == Letter.process_id, Process.stage == Stage.PUBLISHED),
-        letters.YEAR_PUBLISHED: _one(Cycle.id == Letter.cycle_id, Cycle.status == CycleStatus.PUBLISHED),
+        **dict.fromkeys((letters.YEAR_PUBLISHED, letters.YEAR_AMENDED), _one(Cycle.id == Letter.cycle_id, Cycle.status == CycleStatus.PUBLISHED)),
         **dict.fromkeys(SECRET, link),
     }
 

@@ -7,11 +7,12 @@ from datetime import date, datetime
 
 from sqlalchemy.orm import Session
 
-from workflow.foundation.vocabulary import MAIN, Role, local_day
+from workflow.foundation.vocabulary import MAIN, WORKING_STAGES, Role, Stage, local_day
 from workflow.mail import letters
 from workflow.mail.outbox import NewLetter, enqueue
 from workflow.people.organisation import Person, holders_of
 from workflow.people.recipients import gone_among
+from workflow.year.amendments import Amendment
 from workflow.year.cycle import Cycle, Participant, Process
 from workflow.year.deadlines import days_that_hold
 from workflow.year.finding import Lock, processes_of
@@ -90,6 +91,23 @@ def tell_year_published(session: Session, cycle: Cycle, *, now: datetime, base_u
         record=cycle.id,
         edition=cycle.version,
         says=lambda process: {"title": cycle.title, "days": days_that_hold(cycle, process.kind)},
+    )
+
+
+def tell_year_amended(session: Session, row: Amendment, *, now: datetime, base_url: str) -> None:
+    """Tell secretary and deputy of each branch not accepted yet what an amendment adds."""
+    days = [(stage, date.fromisoformat(row.deadlines[stage.value])) for stage in WORKING_STAGES[MAIN] if stage.value in row.deadlines]
+    says = {"number": row.number, "reason": row.reason, "titles": row.required_reading, "days": days, "texts": bool(row.texts)}
+    tell_leaders(
+        session,
+        [each for each in processes_of(session, row.cycle, MAIN, lock=Lock.NONE) if each.stage in (*WORKING_STAGES[MAIN], Stage.FILED)],
+        letters.YEAR_AMENDED,
+        letters.YearAmended,
+        now=now,
+        base_url=base_url,
+        record=row.id,
+        edition=1,
+        says=lambda process: says,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from tests.api.conftest import Client
 from tests.support.builders import NOW
 from tests.support.records.assessment import a_decision
 from tests.support.records.evidence import stand_at
-from tests.support.records.rating import a_counted_ballot, ratings
+from tests.support.records.rating import a_case, a_counted_ballot, ratings
 from tests.support.records.self_review import a_ballot
 from tests.support.servers import YEAR, Cast, House
 from workflow.foundation.database import Session, transaction
@@ -20,7 +21,7 @@ from workflow.rules.evidence import withdraw
 from workflow.year.cycle import Process
 from workflow.year.finding import process_of
 
-OFFICE_WORK = {"filed_and_not_accepted", "reasons_to_approve", "excuses_to_confirm"}
+OFFICE_WORK = {"filed_and_not_accepted", "reasons_to_approve", "excuses_to_confirm", "cases_to_press"}
 
 
 @pytest.fixture
@@ -107,6 +108,15 @@ def test_a_filing_waits_for_the_office_and_not_for_the_branch(house: House, bran
     assert "filings_without_a_receipt" not in todos(secretary, branch)
     assert office.post(f"{branch.path}/rectification-filings/{sent.body['id']}/receive").status == 200
     assert "filings_without_a_receipt" not in todos(office, branch)
+
+
+def test_a_case_that_stands_still_waits_for_the_office_and_for_the_branch(house: House, branch: Cast) -> None:
+    bring_to(house, branch, Stage.RATING)
+    with transaction(house.engine, actor="cli") as session:
+        a_case(session, of(session, branch), branch.member, proposed_on=NOW.date() - timedelta(days=31))
+    assert "停滞" in todos(house.as_("office"), branch)["cases_to_press"]
+    assert "cases_standing_still" in todos(house.as_(branch.secretary), branch)
+    assert "cases_to_press" not in todos(house.as_(branch.secretary), branch)
 
 
 def test_work_that_waits_is_no_exception_and_stands_on_no_checklist(house: House, branch: Cast) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -24,8 +25,9 @@ from workflow.machine.process import move
 from workflow.machine.waivers import tell_decided, waive
 from workflow.people.invitations import Desk, forget_password, invite
 from workflow.rules.evidence import reject
-from workflow.rules.telling import tell_excuse_decided, tell_year_published
-from workflow.year.cycle import Process
+from workflow.rules.telling import tell_excuse_decided, tell_year_amended, tell_year_published
+from workflow.year.amendments import Additions, amend_plan
+from workflow.year.cycle import Cycle, Process
 from workflow.year.deadlines import change_deadlines, extend
 from workflow.year.finding import cycle_by_year
 from workflow.year.roll import confirm_excuse, participant, refuse_excuse
@@ -213,6 +215,17 @@ def a_year_is_published(session: Session, here: Process, there: Process) -> None
     tell_year_published(session, here.cycle, now=NOW, base_url=BASE)
 
 
+def the_plan_is_added_to(session: Session, here: Process, there: Process) -> None:
+    an_amendment(session, here.cycle)
+
+
+def an_amendment(session: Session, cycle: Cycle) -> None:
+    adds = Additions(["新条例"], {Stage.STUDY: date(2024, 12, 27)}, {})
+    named: dict[str, Any] = {"number": "党委〔2024〕8号", "issued_on": TODAY, "reason": "上级新印发一个文件"}
+    row = amend_plan(session, cycle, adds, **named, by="office", now=NOW)
+    tell_year_amended(session, row, now=NOW, base_url=BASE)
+
+
 DECISION = {
     "held_on": date(2024, 12, 18),
     "number": "党委会〔2024〕12号",
@@ -365,6 +378,7 @@ CASES = (
     Case(both_are_accepted, tuple(to_both("accepted", "已接收"))),
     Case(an_excuse_is_confirmed, tuple(to_both("excuse-confirmed", "1名党员"))),
     Case(an_excuse_is_refused, tuple(to_both("excuse-refused", "为什么退回"))),
+    Case(the_plan_is_added_to, tuple(to_both("year-amended", "党委〔2024〕8号", "《新条例》", "集中学习：2024年12月27日（星期五）"))),
     Case(a_year_is_published, tuple(to_both("year-published", "工作方案", "集中学习：2024年12月25日（星期三）", "报送：2025年1月26日（星期日）"))),
     Case(
         one_is_invited_and_one_forgot,

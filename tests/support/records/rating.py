@@ -301,6 +301,10 @@ SITUATIONS: dict[str, tuple[Act, Act]] = {
         lambda session, process: a_case(session, process, "王五", proposed_on=TODAY - timedelta(days=30)),
         lambda session, process: a_case(session, process, "王五", proposed_on=TODAY - timedelta(days=31)),
     ),
+    "cases_to_press": (
+        lambda session, process: a_case(session, process, "王五", proposed_on=TODAY - timedelta(days=30)),
+        lambda session, process: a_case(session, process, "王五", proposed_on=TODAY - timedelta(days=31)),
+    ),
     "steps_that_lack_something": (
         lambda session, process: steps_up_to(session, process, a_case(session, process, "王五"), Step.TOLD),
         _talk_of_nobody,

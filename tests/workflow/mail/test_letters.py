@@ -35,6 +35,7 @@ from workflow.mail.letters import (
     Rendered,
     Returned,
     WaiverDecided,
+    YearAmended,
     YearPublished,
     render,
     render_item,
@@ -137,6 +138,12 @@ def test_a_branch_reads_the_plan_and_the_six_days_at_the_beginning(snapshot: Sna
     days = tuple((stage, date(2025, 1, 10 + number)) for number, stage in enumerate(WORKING_STAGES[Kind.APPRAISAL]))
     letter = YearPublished(recipient="张三", branch=RETURNED.branch, year=2024, title="某校工作方案", days=days, today=date(2025, 1, 2), link=LINK)
     assert _as_read(render(letter)) == snapshot
+
+
+def test_a_branch_reads_what_an_amendment_adds(snapshot: SnapshotAssertion) -> None:
+    adds: dict[str, Any] = {"titles": ("新条例", "新规定"), "days": ((Stage.STUDY, date(2025, 1, 12)),), "texts": True}
+    notice: dict[str, Any] = {"number": "党委〔2025〕3号", "reason": "上级新印发两个文件", "today": date(2025, 1, 2), "link": LINK}
+    assert _as_read(render(YearAmended(recipient="张三", branch=RETURNED.branch, year=2024, **notice, **adds))) == snapshot
 
 
 @pytest.mark.parametrize("confirmed", [True, False], ids=["confirmed", "refused"])

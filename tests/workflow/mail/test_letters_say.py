@@ -48,6 +48,7 @@ TEMPLATES = {
     "reminders",
     "returned",
     "waiver_decided",
+    "year_amended",
     "year_published",
 }
 """Templates of letters: a new one needs its case in ``tests.support.letters``."""

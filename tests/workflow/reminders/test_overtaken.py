@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from tests.support.builders import NOW, STAFF_NO, a_school, caller, person
 from tests.support.letters.reminding import BASE, at, send
-from tests.support.letters.told import DECISION
+from tests.support.letters.told import DECISION, an_amendment
 from tests.support.records.assessment import an_assessment
 from tests.support.records.evidence import stand_at
 from workflow.foundation.vocabulary import LetterState, Stage, Trigger
@@ -27,6 +27,7 @@ from workflow.mail.letters import (
     RETURNED,
     WAIVER_APPROVED,
     WAIVER_REJECTED,
+    YEAR_AMENDED,
     YEAR_PUBLISHED,
 )
 from workflow.mail.links import PASSWORD_FORGOTTEN
@@ -137,6 +138,12 @@ def a_year(session: Session, overtaken_by: str) -> Overtake:
     return lambda: close_cycle(session, cycle, now=LATER, leave_open=True, reason="合校")
 
 
+def an_addition(session: Session, overtaken_by: str) -> Overtake:
+    cycle = held(session).cycle
+    an_amendment(session, cycle)
+    return lambda: close_cycle(session, cycle, now=LATER, leave_open=True, reason="合校")
+
+
 def a_link(session: Session, overtaken_by: str) -> Overtake:
     invite(session, STAFF_NO["张三"], desk=Desk(now=NOW, base_url=BASE, hours=48))
     return lambda: disable(session, account_of(session, "z3"), by=caller(session, "office"), now=LATER)
@@ -152,6 +159,7 @@ CASES = [
     (an_excuse, "given anew", EXCUSE_REFUSED, "张三"),
     (a_result, "reopened", PUBLISHED, "张三"),
     (a_year, "closed", YEAR_PUBLISHED, "张三"),
+    (an_addition, "closed", YEAR_AMENDED, "张三"),
     (a_link, "account disabled", "invitation", "张三"),
 ]
 

@@ -10,6 +10,7 @@ from functools import partial
 
 from sqlalchemy import func
 
+from workflow.appraisal.rating.aftercare_signs import cases_standing_still
 from workflow.foundation.vocabulary import Kind, Role, Severity, Stage
 from workflow.rules.requirement import Missing, Waiver, missing, requirement
 from workflow.year.cycle import Participant, Process
@@ -62,4 +63,17 @@ def excuses_to_confirm() -> Missing:
     )
 
 
-WAITING = (filed_and_not_accepted, reasons_to_approve, excuses_to_confirm)
+@_waits(
+    "D8",
+    stage=Stage.RATING,
+    asked_until=Stage.ACCEPTED,
+    link="disposition-cases",
+    zh="有 {count} 件组织处置停滞，请督促支部办理：{names}",
+    en="{count} disposition cases stand still: press the branch: {names}",
+)
+def cases_to_press() -> Missing:
+    """对评定为“不合格”的党员，要按规定程序作出相应组织处置（督促）。"""
+    return cases_standing_still.query()
+
+
+WAITING = (filed_and_not_accepted, reasons_to_approve, excuses_to_confirm, cases_to_press)
