@@ -155,15 +155,14 @@ def test_a_member_who_moves_after_the_report_is_counted_where_they_were_reported
         totals = office.get(f"{YEAR}/totals", **{"Cache-Control": "no-cache"}).body
         return [totals["basics"][name] for name in ("total", "due")]
 
-    balloted(house, branch)
     before = counted()
     with transaction(house.engine, actor="cli") as session:
-        stand_at(session, process_of(session, 2024, branch.code, lock=Lock.MOVE), Stage.FILED)
-    moves(office, branch.member, other)
+        stand_at(session, process_of(session, 2024, other.code, lock=Lock.MOVE), Stage.FILED)
+    moves(office, other.member, branch)
     assert counted() == before
-    assert [line(office, each, branch.member)["rated_here"] for each in (branch, other)] == [True, False]
+    assert [line(office, each, other.member)["rated_here"] for each in (branch, other)] == [False, True]
     told = [row for row in office.get(f"{YEAR}/exceptions?clause=D3&limit=200").body["items"] if row["requirement"] == "members_on_two_rolls"]
-    assert {row["branch"]["code"] for row in told if branch.member in {each["id"] for each in row["subjects"]}} == {branch.code, other.code}
+    assert {row["branch"]["code"] for row in told if other.member in {each["id"] for each in row["subjects"]}} == {branch.code, other.code}
 
 
 def test_what_was_recorded_of_somebody_counts_in_the_new_branch(house: House, office: Client, branch: Cast, other: Cast) -> None:
