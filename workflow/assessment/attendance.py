@@ -28,12 +28,7 @@ from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import CycleStatus, Kind, Presence, Stage, local_day
 from workflow.people.access import Action, Caller
 from workflow.people.organisation import Person
-from workflow.rules.acts import (
-    Act,
-    AnyAct,
-    Call,
-    Done,
-)
+from workflow.rules.acts import Act, AnyAct, Call, Done
 from workflow.rules.evidence import must_stand
 from workflow.workbooks import cells
 from workflow.workbooks.cells import Cell, CellFault, quoted

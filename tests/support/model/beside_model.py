@@ -11,21 +11,8 @@ from typing import Any
 
 from tests.api.conftest import Client, Reply
 from tests.support.builders import NOW, a_branch, person
-from tests.support.model.model import (
-    AS_A_WHOLE,
-    ASKS_REASON,
-    MISSING,
-    NEEDS_APPROVAL,
-    OF_OFFICE,
-    PER_SUBJECT,
-    STAGES,
-    WORKING,
-    Model,
-    Person,
-    Reason,
-    Record,
-    targets,
-)
+from tests.support.model.model import AS_A_WHOLE, MISSING, NEEDS_APPROVAL, PER_SUBJECT, Model, Person, Reason, Record
+from tests.support.model.stages import ASKS_REASON, OF_OFFICE, STAGES, WORKING, targets
 from tests.support.servers import YEAR, House
 from workflow.appraisal import REQUIREMENTS
 from workflow.foundation.database import transaction

@@ -11,14 +11,9 @@ from itertools import combinations
 from typing import Any
 
 from tests.support.model.ballots import better_than_the_majority, standing_of
+from tests.support.model.stages import STAGES, WORKING
 
-STAGES = ("study", "talks", "self_review", "rating", "rectification", "report", "filed", "accepted")
-WORKING = STAGES[:6]
 TITLES = ("中国共产党纪律处分条例", "中国共产党支部工作条例（试行）")
-
-OF_OFFICE = ("accept", "return", "reopen")
-ASKS_REASON = ("return", "step_back", "withdraw", "reopen")
-TRIGGERS = ("advance", "file", *OF_OFFICE, "step_back", "withdraw")
 
 PER_SUBJECT = (
     *("committee_pairs_without_a_talk", "members_nobody_talked_with", "leaders_and_members_without_a_talk", "members_without_a_self_review"),
@@ -29,22 +24,6 @@ AS_A_WHOLE = (
     *("more_measures_than_the_plan_allows", "more_excellent_than_the_quota"),
 )
 NEEDS_APPROVAL = "more_excellent_than_the_quota"
-
-
-def targets(trigger: str, source: str) -> tuple[str, ...]:
-    """Give the stages to which a trigger leads from a stage."""
-    place = STAGES.index(source)
-    earlier = STAGES[:place]
-    leads: dict[str, tuple[str, ...]] = {
-        "advance": STAGES[place + 1 : place + 2] if source in WORKING[:-1] else (),
-        "file": ("filed",) if source == "report" else (),
-        "accept": ("accepted",) if source == "filed" else (),
-        "return": earlier if source != "accepted" else (),
-        "step_back": earlier if source in WORKING else (),
-        "withdraw": ("report",) if source == "filed" else (),
-        "reopen": WORKING if source == "accepted" else (),
-    }
-    return leads[trigger]
 
 
 @dataclass

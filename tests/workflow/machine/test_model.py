@@ -15,8 +15,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from tests.support.model.ballots import LEVELS
 from tests.support.model.beside_model import BLOCKING, BesideModel, a_new_branch
-from tests.support.model.model import AS_A_WHOLE, MISSING, NEEDS_APPROVAL, OF_OFFICE, PER_SUBJECT, STAGES, TITLES, TRIGGERS, Record, targets
+from tests.support.model.model import AS_A_WHOLE, MISSING, NEEDS_APPROVAL, PER_SUBJECT, TITLES, Record
 from tests.support.model.model_mends import MENDS, mend_all
+from tests.support.model.stages import OF_OFFICE, STAGES, TRIGGERS, targets
 from tests.support.servers import House
 
 DAYS = st.sampled_from(["2024-12-16", "2024-12-18", "2024-12-19"])

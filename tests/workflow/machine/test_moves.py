@@ -37,7 +37,7 @@ Then the secretary of another branch, and the auditor.
 """
 SECRETARIES = ("张三", "孙八")
 JUDGES = ("office", "committee")
-"""Whoever decides on what a branch handed in: the committee may do so in the place of the office."""
+"""Whoever decides on what a branch handed in: the committee may, in place of the office."""
 ROLES = {("office",): Role.OFFICE, JUDGES: Role.OFFICE, ("committee",): Role.COMMITTEE, SECRETARIES: Role.SECRETARY}
 
 
