@@ -288,12 +288,9 @@ def test_a_name_that_breaks_a_letter_of_reminders_costs_nobody_else_theirs(
     assert "赵六" not in found.said
 
 
-def test_a_sender_that_is_none_fails_no_letter(
-    school: Engine,
-    settings: Settings,
-    server: MailServer,
-) -> None:
-    tick(school, settings.model_copy(update={"mail_from": "党委办公室"}), NOW)
+@pytest.mark.parametrize("sender", ["党委办公室", "XX大学党委办公室, 组织部 <noreply@school.example>"])
+def test_a_sender_that_is_none_fails_no_letter(school: Engine, settings: Settings, server: MailServer, sender: str) -> None:
+    tick(school, settings.model_copy(update={"mail_from": sender}), NOW)
     assert {letter.state for letter in ledger(school)} == {LetterState.PENDING}
     assert findings(school)[0].state is State.WARNING
     tick(school, settings, NOW + REST)

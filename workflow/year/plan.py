@@ -268,8 +268,8 @@ class PlanSettings(Part):
 class Rules(Part):
     """The part of a plan that clauses are judged by."""
 
-    required_reading: Several[Title]
-    """必读文件，逐字照写；每名党员都要学到（E3、E4）"""
+    required_reading: Listed[Title]
+    """必读文件，逐字照写；每名党员都要学到（E3、E4）。没有指定的写成 []，并把 E3、E4 写进 [not_asked]"""
     reading_cards: ReadingCards | None = None
     """学习要搞清楚的两张卡片（E4），显示在年度里；没有就不写这张表"""
     coverage: Coverage

@@ -37,6 +37,11 @@ NO_SENTENCE = Words(
 )
 NOT_CHECKED = Words("系统没有检查这一条款的要求，不必列出", "no requirement checks this clause; it need not be listed")
 
+NO_READING = Words(
+    "至少要有 1 项；方案没有指定必读文件的，写成 []，并把 E3、E4 写进 [not_asked]",
+    "should have at least 1; a plan that names none has [] here, and E3 and E4 in [not_asked]",
+)
+
 ONCE_ASKED = frozenset({"K4"})
 """Clauses that are recorded and were asked before: plans of then may still list them as dropped."""
 
@@ -65,6 +70,8 @@ def read_plan(text: str, clauses: Collection[str], *, name: str) -> Plan:
         plan = Plan.model_validate_json(as_json)
     except ValidationError as error:
         raise PlanInvalid(name, [*map(_fault, error.errors()), *faults]) from error
+    if not plan.required_reading and not {"E3", "E4"} <= dropped.keys():
+        faults.append(Fault(_same("required_reading"), NO_READING))
     if faults:
         raise PlanInvalid(name, faults)
     return plan

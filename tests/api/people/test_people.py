@@ -11,12 +11,14 @@ import pytest
 from schedulers.worker import tick
 from tests.api.conftest import Client, Reply
 from tests.support.builders import NOW, person
+from tests.support.records.evidence import stand_at
 from tests.support.records.rating import a_counted_ballot
 from tests.support.servers import YEAR, Cast, House
 from workflow.foundation.database import transaction
 from workflow.foundation.settings import Settings
+from workflow.foundation.vocabulary import Stage
 from workflow.machine.rolls import bring_rolls_to_today, rolls_follow
-from workflow.year.finding import process_of
+from workflow.year.finding import Lock, process_of
 
 TODAY = NOW.date().isoformat()
 BEFORE = "2024-12-16"
@@ -146,6 +148,21 @@ def test_the_office_may_say_otherwise_on_either_roll_and_one_alone_counts(house:
     there = f"{branch.path}/roll/{branch.member}"
     assert office.patch(there, {"rated_here": True}, seen=office.get(there).etag).status == 200
     assert not line(office, other, branch.member)["rated_here"]
+
+
+def test_a_member_who_moves_after_the_report_is_counted_where_they_were_reported(house: House, office: Client, branch: Cast, other: Cast) -> None:
+    def counted() -> list[int]:
+        totals = office.get(f"{YEAR}/totals", **{"Cache-Control": "no-cache"}).body
+        return [totals["basics"][name] for name in ("total", "due")]
+
+    before = counted()
+    with transaction(house.engine, actor="cli") as session:
+        stand_at(session, process_of(session, 2024, other.code, lock=Lock.MOVE), Stage.FILED)
+    moves(office, other.member, branch)
+    assert counted() == before
+    assert [line(office, each, other.member)["rated_here"] for each in (branch, other)] == [False, True]
+    told = [row for row in office.get(f"{YEAR}/exceptions?clause=D3&limit=200").body["items"] if row["requirement"] == "members_on_two_rolls"]
+    assert {row["branch"]["code"] for row in told if other.member in {each["id"] for each in row["subjects"]}} == {branch.code, other.code}
 
 
 def test_what_was_recorded_of_somebody_counts_in_the_new_branch(house: House, office: Client, branch: Cast, other: Cast) -> None:
@@ -279,6 +296,16 @@ def test_a_post_of_a_later_day_reaches_the_roll_that_morning(house: House, offic
     changed = [row["branch"]["code"] for row in office.get(f"{YEAR}/branches?changed_since={since}").body["items"]]
     assert branch.code in changed
     assert not step(house, house.clock.now + timedelta(hours=1))
+
+
+def test_the_letters_of_that_morning_go_to_the_new_secretary(house: House, office: Client, branch: Cast) -> None:
+    step(house, NOW)
+    new = {"staff_no": branch.newcomer, "branch": branch.code, "post": "secretary", "starts_on": "2024-12-30", "succeeds": True}
+    assert office.post("/appointments", new).status == 201
+    house.clock.now = NOW + timedelta(days=10)
+    tick(house.engine, Settings(smtp_url="smtp://127.0.0.1:9", base_url="https://zhibu.example.edu.cn"), house.clock.now)
+    letters = office.get(f"{YEAR}/letters?branch={branch.code}&limit=200").body["items"]
+    assert {row["staff_no"] for row in letters} & {branch.secretary, branch.newcomer} == {branch.newcomer}
 
 
 def test_a_vote_comes_back_the_day_after_the_punishment_ends(house: House, office: Client, branch: Cast) -> None:

@@ -17,8 +17,9 @@ from tests.support.mail_server import mail_server
 from tests.support.records.assessment import an_assessment
 from tests.support.records.evidence import stand_at
 from workflow.foundation.database import transaction
-from workflow.foundation.vocabulary import Post, Stage
+from workflow.foundation.vocabulary import Post, Role, Stage
 from workflow.mail.outbox import Letter
+from workflow.people.accounts import create_officer
 from workflow.people.organisation import Appointment
 from workflow.reminders.writing import Reminders
 from workflow.year.finding import process_of
@@ -86,6 +87,19 @@ def test_someone_whose_account_is_disabled_gets_none_and_the_ledger_says_so(scho
         assert "office@school.example" in server.recipients
     assert fates(office)["due-3", "张三"] == "gone"
     assert fates(office)["due-3", "党委办公室"] == "sent"
+
+
+def test_someone_of_the_office_whose_account_is_disabled_gets_no_weekly_letter(
+    school: Engine, office: Client, sign_in: Callable[[str], Client]
+) -> None:
+    with transaction(school, actor="cli") as session:
+        create_officer(session, staff_no="g2", name="钱九", role=Role.OFFICE, now=NOW, email="g2@school.example")
+    assert sign_in("administrator").post("/accounts/g2/disable").status == 200
+    found = reminders(school)
+    with mail_server() as server:
+        deliver(school, smtp_url=server.url, sender="zhibu@school.example", now=NOW, reminders=found)
+        assert "g2@school.example" not in server.recipients
+    assert (fates(office)["digest", "钱九"], fates(office)["digest", "党委办公室"]) == ("gone", "sent")
 
 
 def test_the_office_decides_on_a_reason_and_the_secretary_is_told(secretary: Client, office: Client) -> None:

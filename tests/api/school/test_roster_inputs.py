@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date
 from io import BytesIO
 from typing import Any
 from zipfile import ZipFile
@@ -237,3 +238,23 @@ def test_files_that_lost_something_are_refused_in_words(office: Client, content:
 
 def test_a_month_as_text_is_october(office: Client) -> None:
     assert upload(office, with_cells("入党时间", ["1990.10"])).body["problems"] == []
+
+
+def test_a_workbook_that_counts_its_days_from_1904_is_read_so(office: Client) -> None:
+    rows = [{**row, "转正时间": None, "入党时间": date(2021, 7, 1), "人员类别": "预备党员"} for row in member_rows([BRANCH])]
+    data = a_workbook(rows, [])
+    with ZipFile(BytesIO(data)) as archive:
+        words = archive.read("xl/workbook.xml").decode()
+    shifted = repacked(data, {"xl/workbook.xml": words.replace("<workbookPr", '<workbookPr date1904="1"').encode()})
+    late = [sum("在今天之后" in words for words in told(upload(office, each).body, "error")) for each in (data, shifted)]
+    assert late == [0, 5], "the same number is four years later"
+
+
+def test_a_footer_and_a_repeated_heading_are_refused_by_row(office: Client) -> None:
+    def more(book: Any) -> None:
+        sheet = book["党员"]
+        sheet.append([cell.value for cell in sheet[1]])
+        sheet.append(["制表人：张三"])
+
+    preview = upload(office, edited(more)).body
+    assert (preview["applicable"], {problem["row"] for problem in preview["problems"] if problem["severity"] == "error"}) == (False, {7, 8})

@@ -32,11 +32,12 @@ from workflow.assessment.decision import (
 )
 from workflow.foundation.errors import BranchesLack, Conflict, Exists, Forbidden, Invalid, MoveNotPossible, NotFound
 from workflow.foundation.history import History
-from workflow.foundation.vocabulary import Kind, Stage, Trigger
+from workflow.foundation.vocabulary import EndedWhy, Kind, Stage, Trigger
 from workflow.machine.committee import enter, make_final, publish_decision
 from workflow.machine.process import move, move_together
 from workflow.machine.rolls import rolls_follow
 from workflow.mail.outbox import Letter
+from workflow.roster.ending import end
 from workflow.rules.evidence import reject, withdraw
 from workflow.year.cycle import Cycle, StageChange
 from workflow.year.finding import Lock, cycle_by_year, processes_of
@@ -220,6 +221,13 @@ def test_a_branch_that_was_dissolved_does_not_hold_up_the_others(session: Sessio
     for row in roll(session, gone.id):
         row.left_on = TODAY
     session.flush()
+    confirmed(session, cycle, entered(session, cycle, {ONE: "excellent"}))
+    assert stages(session) == {ONE: Stage.DECIDED, OTHER: Stage.COLLECTING}
+
+
+def test_a_branch_that_takes_no_part_does_not_hold_up_the_others(session: Session, cycle: Cycle) -> None:
+    left_out = stand_at(session, an_assessment(session, OTHER), Stage.COLLECTING)
+    end(session, [left_out], {"why": EndedWhy.NEW, "reason": "今年十月新成立"}, by="office", now=NOW)
     confirmed(session, cycle, entered(session, cycle, {ONE: "excellent"}))
     assert stages(session) == {ONE: Stage.DECIDED, OTHER: Stage.COLLECTING}
 

@@ -24,11 +24,11 @@ from workflow.year.opening import open_cycle, publish
 STUDY, TALKS = ("E1", "E3", "E4"), ("K1", "K2", "K3", "K4", "K5", "K6", "K7")
 
 
-def a_year_without(session: Session, *clauses: str) -> Process:
+def a_year_without(session: Session, *clauses: str, **changed: object) -> Process:
     """Make 张三's branch in a year whose plan does not ask these clauses."""
     an_office(session)
     a_branch(session)
-    plan = the_plan().model_copy(update={"not_asked": dict.fromkeys(clauses, "本年度不要求")})
+    plan = the_plan().model_copy(update={"not_asked": dict.fromkeys(clauses, "本年度不要求"), **changed})
     publish(session, open_cycle(session, plan, DEADLINES, now=NOW, passed_through=passed_through(plan)), now=NOW)
     return process_of(session, 2024, "D0101", lock=Lock.MOVE)
 
@@ -50,6 +50,13 @@ def test_a_clause_that_is_dropped_is_asked_by_no_reader(session: Session, droppe
         assert dropped not in clauses_of(rows)
     counted = {name for names in duties(session, [process]).values() for name in names}
     assert ("no_study_with_exchange" in counted, "required_titles_not_read" in counted) == (dropped != "E1", dropped != "E3")
+
+
+def test_a_branch_of_a_plan_without_reading_studies_what_it_likes(session: Session) -> None:
+    process = a_year_without(session, "E3", "E4", required_reading=())
+    assert clauses_of(blocking(session, process)) == {"E1"}
+    a_study(session, process, titles=["中国共产党章程"])
+    assert go(session, Trigger.ADVANCE).target == Stage.TALKS
 
 
 def test_a_dropped_sign_is_not_shown_beside_the_form(session: Session) -> None:

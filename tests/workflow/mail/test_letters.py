@@ -274,6 +274,15 @@ def test_a_message_ends_with_the_offices_name_and_telephone_when_they_are_set() 
     assert "如有疑问" not in _message(words=render(RETURNED)).get_body(("plain",)).get_content()
 
 
+@pytest.mark.parametrize("name", ["阿卜杜拉·买买提", "李四, 王五", '李"四"', "𠮷𪚥", "阿卜杜热依木江·买买提吐尔逊"])
+def test_long_and_rare_headers_arrive_as_they_were_written(name: str) -> None:
+    subject = "关于党建考核暨组织生活会各环节期限的提醒：" * 4
+    content = _message(recipient=name, words=Rendered(subject, "您好。", "<p>您好。</p>")).as_bytes()
+    mail = message_from_bytes(content, policy=default)
+    assert (mail["Subject"], [each.display_name for each in mail["To"].addresses]) == (subject, [name])
+    assert max(map(len, content.split(b"\r\n\r\n")[0].split(b"\r\n"))) <= 78
+
+
 def test_a_message_is_seven_bit_with_short_lines() -> None:
     content = _message(words=Rendered("长" * 200, "长" * 3000, "<p>" + "长" * 3000)).as_bytes()
     assert content.isascii()

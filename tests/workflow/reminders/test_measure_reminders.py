@@ -114,6 +114,17 @@ def test_an_owner_who_has_left_is_not_told(session: Session, branch: Process) ->
     assert set(told(session, "2025-06-30")) == {"孙八"}
 
 
+@pytest.mark.parametrize("closed", [False, True])
+def test_an_owner_who_left_the_school_after_the_report_gets_no_letter(session: Session, branch: Process, closed: bool) -> None:
+    owned(session, branch, "王五", "孙八")
+    stand_at(session, branch, Stage.FILED)
+    if closed:
+        close_cycle(session, branch.cycle, leave_open=True, reason="年底前不再进行", now=NOW)
+    leaves(session, "王五")
+    for day in ("2025-06-30", "2025-07-08", "2025-07-15"):
+        assert send(session, at(day)).keys() & {"王五", "孙八"} == {"孙八"}
+
+
 @pytest.mark.parametrize("stage", [Stage.STUDY, Stage.RECTIFICATION, Stage.FILED, Stage.ACCEPTED])
 def test_it_goes_on_wherever_the_branch_stands(session: Session, branch: Process, stage: Stage) -> None:
     owned(session, branch, "王五")

@@ -247,6 +247,14 @@ def test_a_clause_that_the_year_does_not_ask_needs_no_sentence_but_a_reason() ->
     assert faults_of(f'{without}\n[not_asked]\nK7 = ""\n') == {"not_asked.K7": "不能为空"}
 
 
+def test_a_plan_that_names_no_reading_does_not_ask_for_it() -> None:
+    without = re.sub(r"^required_reading = \[.*?^\]", "required_reading = []", GOOD, flags=re.MULTILINE | re.DOTALL)
+    assert "至少要有 1 项" in faults_of(without)["required_reading"]
+    assert set(faults_of(f'{without}\n[not_asked]\nE3 = "自行选学"\n')) == {"required_reading"}
+    plan = read_plan(f'{without}\n[not_asked]\nE3 = "自行选学"\nE4 = "自行选学"\n', ALL_CLAUSES, name="2025.toml")
+    assert (plan.required_reading, plan.rules["required_reading"]) == ((), [])
+
+
 def test_a_clause_that_is_never_asked_cannot_be_dropped() -> None:
     assert faults_of(f'{GOOD}\n[not_asked]\nP1 = "不要求"\n', ["K2"]) == {"not_asked.P1": "系统没有检查这一条款的要求，不必列出"}
 

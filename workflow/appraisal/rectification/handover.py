@@ -42,10 +42,10 @@ def hand_over(session: Session, process: Process, *, now: datetime) -> Sequence[
     )
     if secretary is None:
         raise Conflict(Words("本支部现在没有书记，无人接手", "the branch has no secretary today to take them over"))
-    theirs = or_(Measure.owner.is_(None), and_(Measure.owner != secretary.staff_no, or_(~_on_roll(), Measure.as_secretary)))
+    nobody_does_it = or_(~_on_roll(), Measure.as_secretary, _is_gone())
     rows = session.scalars(
         select(Measure)
-        .where(Measure.process_id == process.id, _open(), theirs)
+        .where(Measure.process_id == process.id, _open(), or_(Measure.owner.is_(None), and_(Measure.owner != secretary.staff_no, nobody_does_it)))
         .order_by(Measure.id)
         .with_for_update(key_share=True, of=Measure)
         .execution_options(populate_existing=True)
@@ -93,13 +93,14 @@ def measures_without_an_owner_on_the_roll() -> Missing:
     asked_until=Stage.ACCEPTED,
     after_the_year=True,
     link="measures",
-    zh="有 {count} 条整改措施由前任书记负责，还没有移交：{names}",
-    en="{count} measures are a former secretary's and were not handed over: {names}",
+    zh="有 {count} 条整改措施由前任书记负责，或责任人已不在本支部，还没有移交：{names}",
+    en="{count} measures are a former secretary's or of somebody who is gone, and were not handed over: {names}",
 )
 def measures_of_a_former_secretary() -> Missing:
-    """党支部书记是党支部委员会整改第一责任人（书记变动以后）。
+    """党支部书记是党支部委员会整改第一责任人（人员变动以后）。
 
-    (Until the fifth stage is left, the requirement above asks it by the roll, and blocks.)
+    (Until the fifth stage is left, the requirement above asks it by the roll, and blocks. A filed
+    roll stands still: who left after it is known by the branch where they are today.)
     """
     holds = (
         exists()
@@ -113,7 +114,7 @@ def measures_of_a_former_secretary() -> Missing:
         )
         .correlate(Measure)
     )
-    return _measures().where(_open(), Measure.as_secretary, ~holds)
+    return _measures().where(_open(), or_(and_(Measure.as_secretary, ~holds), _is_gone()))
 
 
 def _open() -> ColumnElement[bool]:
@@ -125,6 +126,15 @@ def _on_roll(*which: ColumnElement[bool]) -> ColumnElement[bool]:
     return (
         exists()
         .where(Participant.process_id == Measure.process_id, Participant.staff_no == Measure.owner, Participant.left_on.is_(None), *which)
+        .correlate(Measure)
+    )
+
+
+def _is_gone() -> ColumnElement[bool]:
+    """Ask whether the owner of a measure is in the branch no longer, whatever its roll says."""
+    return (
+        exists()
+        .where(Person.staff_no == Measure.owner, Process.id == Measure.process_id, Person.branch_id.is_distinct_from(Process.branch_id))
         .correlate(Measure)
     )
 

@@ -25,11 +25,15 @@ from tests.support.records.rectification import (
     taken_back,
     whole,
 )
+from tests.support.situations import on_roll
+from workflow.appraisal.rectification.handover import hand_over
 from workflow.foundation.errors import Conflict
 from workflow.foundation.vocabulary import MeasureState, Stage
 from workflow.machine.asked import BY_NAME
 from workflow.machine.gate import exceptions, unmet
+from workflow.machine.rolls import rolls_follow
 from workflow.year.cycle import Process
+from workflow.year.finding import process_of
 
 OPEN, DOING, DONE, CLOSED = MeasureState
 YESTERDAY, NEAR = TODAY - timedelta(days=1), TODAY + timedelta(days=7)
@@ -130,6 +134,24 @@ def test_what_belongs_to_nobody_is_not_asked_of_everybody(session: Session, bran
         leaves(session, name)
     assert mine(session, "孙八", "measures_still_open") == []
     assert len(lacking(session, branch, "measures_without_an_owner_on_the_roll")) == 1
+
+
+@pytest.mark.parametrize("where", ["another branch", "nowhere"])
+def test_an_owner_who_leaves_after_the_report_has_it_handed_over(session: Session, branch: Process, where: str) -> None:
+    measure, kept = whole(session, branch, owner="王五"), whole(session, branch, owner="孙八")
+    closed = whole(session, branch, owner="王五")
+    progress(session, branch, closed, CLOSED, "会议记录")
+    stand_at(session, branch, Stage.ACCEPTED)
+    assert lacking(session, branch, "measures_of_a_former_secretary") == []
+    person(session, "王五").branch_id = process_of(session, 2024, "D0201").branch_id if where == "another branch" else None
+    session.flush()
+    rolls_follow(session, now=NOW)
+    assert on_roll(session, branch, "王五").left_on is None, "a filed roll stands still"
+    assert lacking(session, branch, "measures_of_a_former_secretary") == [str(measure.id)]
+    assert mine(session, "张三", "measures_of_a_former_secretary") == [str(measure.id)]
+    assert hand_over(session, branch, now=NOW) == [measure]
+    assert [row.owner for row in (measure, kept, closed)] == ["z3", "s8", "w5"]
+    assert lacking(session, branch, "measures_of_a_former_secretary") == []
 
 
 def test_a_measure_is_closed_with_evidence(session: Session, branch: Process) -> None:
