@@ -1,9 +1,10 @@
 """Rolls that follow (名册随动): in step with the organisation, and each person counted once.
 
 Somebody who moves in the middle of a year stands on two rolls of it. They are rated and counted on
-one: where they were reported already, else where they were rated, else where the ballot was held,
-else where they are now. The office may say otherwise on either roll. Somebody who leaves the school
-after they were rated stays in the figures; before that they are in none.
+one: where they were reported already (on a filed roll that counts them), else where they were
+rated, else where the ballot was held, else where they are now. The office may say otherwise on
+either roll. Somebody who leaves the school after they were rated stays in the figures; before that
+they are in none.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ _SETTLE = text(f"""
         where r.process_id = any(:ids) and (r.left_on is not null or r.joined_on is not null)
     ), line as (
         select r.process_id, r.person_id, r.rated_here_by is not null as said, r.rated_here, r.left_on is null as here,
-            p.ended_at is null as runs, p.stage in ({_FILED}) and r.left_on is null as reported, exists (
+            p.ended_at is null as runs, p.stage in ({_FILED}) and r.left_on is null and r.rated_here as reported, exists (
                 select from tally_of_member v join tally t on t.id = v.tally_id
                 where v.process_id = r.process_id and v.staff_no = r.staff_no and t.subject = '{TallySubject.MEMBERS.value}'
                     and t.counted_at is not null and t.withdrawn_at is null and t.rejected_at is null

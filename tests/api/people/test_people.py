@@ -121,6 +121,16 @@ def test_after_the_ballot_the_branch_that_held_it_rates(house: House, office: Cl
     assert house.as_(branch.secretary).post(f"{branch.path}/ratings", rating).status == 201
 
 
+def test_a_branch_that_files_takes_nobody_from_the_one_that_rates_them(house: House, office: Client, branch: Cast, other: Cast) -> None:
+    balloted(house, branch)
+    moves(office, branch.member, other)
+    with transaction(house.engine, actor="cli") as session:
+        stand_at(session, process_of(session, 2024, other.code), Stage.FILED)
+    assert office.post(f"/people/{branch.newcomer}/leave", {"on": BEFORE, "reason": "graduated"}).status == 200
+    assert line(office, branch, branch.member)["rated_here"]
+    assert not line(office, other, branch.member)["rated_here"]
+
+
 def test_who_has_moved_reads_and_acknowledges_in_the_former_branch_what_is_theirs(house: House, office: Client, branch: Cast, other: Cast) -> None:
     balloted(house, branch)
     moves(office, branch.member, other)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date, timedelta
 from functools import cached_property
 from io import BytesIO
 from itertools import combinations
@@ -58,9 +59,9 @@ def import_roster(office: Client, members: Sequence[Row], committee: Sequence[Ro
     return ok(office.post(f"/roster-imports/{read['id']}/apply"), 200)["changed"]
 
 
-def open_year(office: Client, plan: str = "2024") -> None:
-    """Let the office open a year with the days of the tests, and publish it."""
-    ok(office.post("/cycles", {"plan": plan, "deadlines": {stage.value: day.isoformat() for stage, day in DEADLINES.items()}}))
+def open_year(office: Client, plan: str = "2024", later: timedelta = timedelta(0)) -> None:
+    """Let the office open a year with the days of the tests, or with later ones, and publish it."""
+    ok(office.post("/cycles", {"plan": plan, "deadlines": {stage.value: (day + later).isoformat() for stage, day in DEADLINES.items()}}))
     ok(office.post(f"/cycles/{plan}/publish"), 200)
 
 
@@ -82,17 +83,22 @@ def every(client: Client, path: str) -> list[Any]:
 class BranchYear:
     """A branch in a year, and its way through it.
 
-    ``levels`` are its ratings by 学工号; members without one are 合格.
+    ``levels`` are its ratings by 学工号; members without one are 合格. Each day of its records is
+    ``later`` than the one that is written here.
     """
 
     house: House
     code: str
     levels: Mapping[str, str]
     year: str = YEAR
+    later: timedelta = timedelta(0)
 
     @property
     def path(self) -> str:
         return f"{self.year}/branches/{self.code}"
+
+    def on(self, day: str) -> str:
+        return (date.fromisoformat(day) + self.later).isoformat()
 
     @cached_property
     def rules(self) -> Any:
@@ -161,14 +167,14 @@ class BranchYear:
     def study(self, *, without: Collection[str] = (), titles: Sequence[str] | None = None, exchange: str | None = "逐条交流了体会") -> Any:
         present = self.numbers(lambda row: row["staff_no"] not in without and row["excused_confirmed_by"] is None)
         read = list(self.rules["required_reading"] if titles is None else titles)
-        body = {"held_on": STUDIED_ON, "form": "领学", "titles": read, "present": present, "exchange": exchange}
+        body = {"held_on": self.on(STUDIED_ON), "form": "领学", "titles": read, "present": present, "exchange": exchange}
         return self.record("study-sessions", body)
 
     def make_up(self, study: Mapping[str, Any], staff_no: str) -> None:
-        self.record(f"study-sessions/{study['id']}/make-ups", {"staff_no": staff_no, "on": TALKED_ON, "how": "自学"})
+        self.record(f"study-sessions/{study['id']}/make-ups", {"staff_no": staff_no, "on": self.on(TALKED_ON), "how": "自学"})
 
     def talk(self, talker: str, partner: str, *, focus: bool = False) -> None:
-        body = {"held_on": TALKED_ON, "talker": talker, "partner": partner, "opinions_branch": "多开展主题党日", "affirmed": "教学认真"}
+        body = {"held_on": self.on(TALKED_ON), "talker": talker, "partner": partner, "opinions_branch": "多开展主题党日", "affirmed": "教学认真"}
         self.record("talks", {**body, **({"focus": True, "focus_reason": "新到支部"} if focus else {})}, by=talker)
 
     def talks(self, *, without: Collection[str] = (), focus: bool = True) -> None:
@@ -213,7 +219,7 @@ class BranchYear:
         body = {
             "purpose": purpose,
             "form": form,
-            "held_on": DECIDED_ON if purpose == "deciding" else MET_ON,
+            "held_on": self.on(DECIDED_ON if purpose == "deciding" else MET_ON),
             "place": "党员活动室",
             "chair": chair,
             "recorder": next(who for who in there if who != chair),
@@ -297,7 +303,7 @@ class BranchYear:
 
     def tell(self, staff_no: str) -> None:
         """Tell a member the opinion on them, and let them acknowledge it."""
-        ok(self.secretary.post(f"{self.path}/ratings/{staff_no}/feedback", {"given_on": TODAY, "way": "face"}), 200)
+        ok(self.secretary.post(f"{self.path}/ratings/{staff_no}/feedback", {"given_on": self.on(TODAY), "way": "face"}), 200)
         ok(self.house.as_(staff_no).post(f"{self.path}/ratings/{staff_no}/acknowledge", {"remark": "同意"}), 200)
 
     def ratings(self, *, without: Collection[str] = (), untold: Collection[str] = ()) -> None:
@@ -311,20 +317,20 @@ class BranchYear:
 
     def help_plan(self, staff_no: str) -> Any:
         return self.record(
-            "help-plans", {"staff_no": staff_no, "helper": self.holder("secretary"), "first_step": "每月谈心一次", "review_on": "2025-03-31"}
+            "help-plans", {"staff_no": staff_no, "helper": self.holder("secretary"), "first_step": "每月谈心一次", "review_on": self.on("2025-03-31")}
         )
 
     def case(self, staff_no: str, **fields: Any) -> Any:
         return self.record(
-            "disposition-cases", {"staff_no": staff_no, "signs": [1, 3], "proposed_on": DECIDED_ON, "facts": "两次无故不参加", **fields}
+            "disposition-cases", {"staff_no": staff_no, "signs": [1, 3], "proposed_on": self.on(DECIDED_ON), "facts": "两次无故不参加", **fields}
         )
 
     def aftercare(self) -> None:
-        """Record help plans and cases for members rated 基本合格 or 不合格."""
-        for staff_no, level in self.levels.items():
-            if level == "basic":
+        """Record help plans and cases for members here rated 基本合格 or 不合格."""
+        for staff_no in self.numbers():
+            if self.levels.get(staff_no) == "basic":
                 self.help_plan(staff_no)
-            elif level == "unqualified":
+            elif self.levels.get(staff_no) == "unqualified":
                 self.case(staff_no)
 
     # ── rectification and report ──────────────────────────────────────────────────────────────────────────────────────
@@ -333,11 +339,11 @@ class BranchYear:
         return self.record("problems", {"source": "meeting", "about": "committee", "text": "“三会一课”质量不高"})
 
     def measure(self, *problems: Mapping[str, Any], by: str | None = None, **fields: Any) -> Any:
-        body = {"problems": [row["id"] for row in problems], "text": "完善“三会一课”制度", "due_on": "2025-06-30", **fields}
+        body = {"problems": [row["id"] for row in problems], "text": "完善“三会一课”制度", "due_on": self.on("2025-06-30"), **fields}
         return self.record("measures", {name: value for name, value in body.items() if value is not None}, by=by)
 
     def commitment(self, staff_no: str, **fields: Any) -> Any:
-        body = {"staff_no": staff_no, "problem": "学习不够深入", "text": "每周自学一次", "due_on": "2025-06-30", **fields}
+        body = {"staff_no": staff_no, "problem": "学习不够深入", "text": "每周自学一次", "due_on": self.on("2025-06-30"), **fields}
         return self.record("commitments", {name: value for name, value in body.items() if value is not None}, by=staff_no)
 
     def commitments(self, *, without: Collection[str] = ()) -> None:
@@ -345,11 +351,11 @@ class BranchYear:
             self.commitment(staff_no)
 
     def publication(self, **fields: Any) -> Any:
-        return self.record("publications", {"place": "学院公示栏", "from": TODAY, "to": "2024-12-27", **fields})
+        return self.record("publications", {"place": "学院公示栏", "from": self.on(TODAY), "to": self.on("2024-12-27"), **fields})
 
     def sent_up(self) -> None:
         """Send the measures up, and let the office confirm the receipt."""
-        made = self.record("rectification-filings", {"to": "学院党委", "sent_on": TODAY})
+        made = self.record("rectification-filings", {"to": "学院党委", "sent_on": self.on(TODAY)})
         ok(self.office.post(f"{self.path}/rectification-filings/{made['id']}/receive"), 200)
 
     def form(self, by: str | None = None, **fields: Any) -> None:
