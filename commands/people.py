@@ -1,18 +1,22 @@
-"""Commands for accounts and tokens (账号、令牌)."""
+"""Commands for accounts, paper slips and tokens (账号、纸条、令牌)."""
 
 from __future__ import annotations
 
+import os
 import sys
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import click
 
 from commands.frame import acting, done, named, say, tell, told_plainly
-from workflow.acts import people
+from workflow.acts import invitations, people
 from workflow.foundation.errors import Words
 from workflow.foundation.settings import read_settings
 from workflow.foundation.vocabulary import SCHOOL_ROLES, Role, utc_now
+from workflow.people import slips
+from workflow.year.finding import newest_title
 
 STAFF_NO = say(Words("学工号", "staff or student number"))
 
@@ -51,8 +55,9 @@ def account_create(staff_no: str, name: str, role: str, email: str | None, passw
     "invite",
     help=say(
         Words(
-            "寄出设置密码的一次性链接：给一个人，或给一个支部里还没有密码的每个人。",
-            "Send one-time links that set a password. To one person, or to all of a branch who have none yet.",
+            "寄出设置密码的一次性链接：给一个人，或给一个支部里还没有密码的每个人。没有邮箱的打印纸条：account slips。",
+            "Send one-time links that set a password. To one person, or to all of a branch who have none yet. "
+            "For those without an address print slips: account slips.",
         )
     ),
 )
@@ -65,14 +70,61 @@ def account_invite(code: str | None, staff_no: str | None) -> None:
     read_settings().required("base_url")
     with acting() as call:
         if staff_no is not None:
-            done(call, people.INVITE, {}, staff_no=staff_no)
+            done(call, invitations.INVITE, {}, staff_no=staff_no)
             tell(Words("邀请信 1 封，待发。", "1 invitation waits to be sent."))
             return
-        came = done(call, people.INVITE_BRANCH, {"branch": code})
+        came = done(call, invitations.INVITE_BRANCH, {"branch": code})
     count = came.facts["letters"]
     tell(Words(f"邀请信 {count} 封，待发。", f"{count} invitation{'' if count == 1 else 's'} to be sent."))
     for person in came.rows:
         tell(Words(f"没有邮箱：{person.staff_no} {person.name}", f"no mail address: {person.staff_no} {person.name}"))
+    if came.rows:
+        print_them = f"zhibu account slips --branch {code}"
+        tell(Words(f"没有邮箱的可以打印纸条：{print_them}", f"Slips can be printed for people without an address: {print_them}"))
+
+
+@account.command(
+    "slips",
+    help=say(
+        Words(
+            "打印首次登录纸条。给一个支部里没有密码也没有邮箱的每个人一张，上有一次性代码；再打印一次，以前的作废。",
+            "Print slips with one-time codes. For all of a branch who have neither password nor address; printing again ends earlier slips.",
+        )
+    ),
+)
+@click.option("--branch", "code", required=True, help=say(Words("党支部编码", "the code of the branch")))
+@click.option(
+    "--html",
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=None,
+    help=say(Words("写成 A4 打印页；不填则打印文字", "write a page for A4 instead of printing text")),
+)
+@told_plainly
+def account_slips(code: str, file: Path | None) -> None:
+    settings = read_settings()
+    settings.required("base_url")
+    with acting() as call:
+        made = done(call, invitations.PRINT_SLIPS, {"branch": code})
+        title = newest_title(call.session)
+        if file is not None:
+            # Before the commit: if it cannot be written, the earlier slips go on.
+            _write_for_the_owner(file, slips.page(made, title=title, contact=settings.contact))
+    if file is None:
+        click.echo(slips.sheet(made, title=title, contact=settings.contact), nl=False)
+        return
+    count = len(made.slips)
+    zh = f"纸条 {count} 张，已写入 {file}。打印后请删除这个文件。"
+    tell(Words(zh, f"{count} slip{'' if count == 1 else 's'} written to {file}. Please delete this file once it is printed."))
+
+
+def _write_for_the_owner(file: Path, content: str) -> None:
+    """Write a file that only its owner can read: it holds codes."""
+    try:
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as page:
+            page.write(content)
+    except OSError as error:
+        raise click.ClickException(say(Words(f"{file} 写不进去：{error.strerror}", f"{file} cannot be written: {error.strerror}"))) from None
 
 
 @click.group(help=say(Words("程序用的令牌。", "Tokens for programs.")))

@@ -1,8 +1,9 @@
-"""Invitations, passwords and substitutes (邀请、委托代办)."""
+"""Invitations, slips, passwords and substitutes (邀请、纸条、委托代办)."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Annotated
 
 from typing_extensions import TypedDict
 
@@ -10,12 +11,15 @@ from api.frame.address import NUMBER, location
 from api.frame.errors import language
 from api.frame.lists import Page, after_of, listed, number
 from api.frame.routes import Answer, Routes, Tag
-from api.frame.shapes import PersonShape, page_of
-from workflow.acts.people import END_SUBSTITUTE, FORGET_PASSWORD, INVITE, INVITE_BRANCH, NAME_SUBSTITUTE, SET_PASSWORD
+from api.frame.shapes import BranchShape, PersonShape, page_of
+from api.frame.words import said
+from workflow.acts.invitations import INVITE, INVITE_BRANCH, PRINT_SLIPS
+from workflow.acts.people import END_SUBSTITUTE, FORGET_PASSWORD, NAME_SUBSTITUTE, SET_PASSWORD
 from workflow.foundation.errors import Words
 from workflow.foundation.fields import Sent
 from workflow.people.access import Action
 from workflow.people.accounts import Invitation
+from workflow.people.invitations import BranchSlips
 from workflow.people.organisation import Person
 from workflow.people.substitutes import SUBSTITUTE, Substitute, branches_within, substitutes_after
 from workflow.people.throttle import TooManyTries
@@ -38,6 +42,23 @@ class BranchInvitedShape(TypedDict):
 
     letters: int
     no_address: list[PersonShape]
+
+
+class SlipShape(TypedDict):
+    """A slip of paper with a code, shown once (纸条)."""
+
+    staff_no: str
+    name: str
+    code: Annotated[str, said("一次性代码，只显示这一次；大小写和连字符不论", "one-time code, shown this once; capitals and dashes do not matter")]
+    link: Annotated[str, said("使用代码的页面", "page where the code is used")]
+    expires_at: datetime
+
+
+class BranchSlipsShape(TypedDict):
+    """The slips of a branch, by staff number (全支部纸条)."""
+
+    branch: BranchShape
+    slips: list[SlipShape]
 
 
 class MessageShape(TypedDict):
@@ -68,9 +89,19 @@ def invite_many(call: Call[object], done: Done) -> object:
     return {"letters": done.facts["letters"], "no_address": [known_shape(person) for person in done.rows]}
 
 
+@routes.post("/accounts/slips", PRINT_SLIPS, answers=BranchSlipsShape)
+def print_slips(call: Call[object], made: BranchSlips) -> object:
+    """Make paper slips for a branch's people with neither password nor address.
+
+    Their codes are in this answer alone. A new slip ends the person's earlier slip or link.
+    """
+    slips = [{**known_shape(each.person), "code": each.code, "link": each.link, "expires_at": each.expires_at} for each in made.slips]
+    return {"branch": {"code": made.branch.code, "name": made.branch.name, "unit": made.branch.unit_name}, "slips": slips}
+
+
 @routes.post("/invitations/<invitation_code>", SET_PASSWORD, answers=PersonShape)
 def set_password_by_link(call: Call[object], person: Person) -> object:
-    """Set a password with the code of a letter, once."""
+    """Set a password with the code of a letter or of a slip, once."""
     return known_shape(person)
 
 

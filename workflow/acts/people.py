@@ -1,4 +1,4 @@
-"""Signing in, accounts, tokens, invitations and substitutes as acts (登录、账号、令牌、邀请、委托代办)."""
+"""Signing in, accounts, tokens and substitutes as acts (登录、账号、令牌、委托代办)."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ from workflow.people.accounts import (
     sign_in,
     sign_out,
 )
-from workflow.people.invitations import Desk, accept_invitation, forget_password, invite, invite_branch, open_invitation
-from workflow.people.organisation import Person, branch_by_code, person_by_staff_no
+from workflow.people.invitations import Desk, accept_invitation, forget_password, open_invitation
+from workflow.people.organisation import Person, person_by_staff_no
 from workflow.people.substitutes import (
     SUBSTITUTE,
     EndSubstituteSchema,
@@ -69,7 +69,6 @@ from workflow.rules.acts import (
     Act,
     AnyAct,
     Call,
-    Done,
 )
 
 SAME_TIME_SECONDS = 0.25
@@ -123,12 +122,6 @@ class TokenSchema(Answered):
 
 
 ACCOUNT, TOKEN = AccountSchema(), TokenSchema()
-
-
-class BranchSchema(Body):
-    """A branch."""
-
-    branch = Line(required=True, at_most=32, **about("党支部", "branch", "党支部代码", "the code of the branch", example="D0101"))
 
 
 class PasswordSchema(Body):
@@ -191,7 +184,8 @@ SIGN_OUT: Act[Any, None] = Act(
 )
 
 
-def _desk(call: Call[object]) -> Desk:
+def desk(call: Call[object]) -> Desk:
+    """Return the settings for links at the time of a call."""
     return Desk(now=call.now, base_url=call.base_url, hours=call.settings.invitation_hours)
 
 
@@ -208,7 +202,7 @@ def _forgotten(call: Call[object], sent: Sent) -> None:
         # be seen.
         with transaction(_beside(call), actor="anonymous") as writing:
             take(writing, [(FORGOTTEN_OF_ACCOUNT, sent["staff_no"])], call.now)
-            forget_password(writing, sent["staff_no"], desk=_desk(call))
+            forget_password(writing, sent["staff_no"], desk=desk(call))
     except TooManyTries:
         pass
     time.sleep(max(0.0, SAME_TIME_SECONDS - (time.monotonic() - began)))
@@ -231,13 +225,21 @@ def _set_password(call: Call[Invitation], sent: Sent) -> Person:
 
 
 SET_PASSWORD: Act[Invitation, Person] = Act(
-    "set_password", "设置密码", "set a password by the link of a letter", None, _set_password, on=_invitation, sends=PasswordSchema(), secret=True
+    "set_password",
+    "设置密码",
+    "set a password by a letter's link or a slip's code",
+    None,
+    _set_password,
+    on=_invitation,
+    sends=PasswordSchema(),
+    secret=True,
 )
 
 # ── accounts and tokens ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _account(call: Call[object], staff_no: str) -> Account:
+def the_account(call: Call[object], staff_no: str) -> Account:
+    """Find the account that an address names. Raises NotFound."""
     return account_of(call.session, staff_no)
 
 
@@ -276,7 +278,7 @@ DISABLE_ACCOUNT: Act[Account, Account] = Act(
     "disable an account",
     Action.WRITE_ACCOUNTS,
     _and_the_account(lambda call: disable(call.session, call.on, by=call.by, now=call.now)),
-    on=_account,
+    on=the_account,
     shows=ACCOUNT,
 )
 ENABLE_ACCOUNT: Act[Account, Account] = Act(
@@ -285,31 +287,8 @@ ENABLE_ACCOUNT: Act[Account, Account] = Act(
     "enable an account again",
     Action.WRITE_ACCOUNTS,
     _and_the_account(lambda call: enable(call.session, call.on)),
-    on=_account,
+    on=the_account,
     shows=ACCOUNT,
-)
-INVITE: Act[Account, Invitation] = Act(
-    "invite",
-    "发邀请信",
-    "mail a link to set a password",
-    Action.WRITE_ACCOUNTS,
-    lambda call, sent: invite(call.session, call.on.person.staff_no, desk=_desk(call)),
-    on=_account,
-)
-
-
-def _invite_branch(call: Call[object], sent: Sent) -> Done:
-    """Mail everyone of a branch who has no password. The rows are the people without an address."""
-    try:
-        branch = branch_by_code(call.session, sent["branch"])
-    except NotFound as missing:
-        raise Invalid({"branch": missing.detail}) from None
-    done = invite_branch(call.session, branch, desk=_desk(call))
-    return Done(done.no_address, {"letters": done.letters})
-
-
-INVITE_BRANCH: Act[Any, Done] = Act(
-    "invite_branch", "给全支部发邀请信", "mail a whole branch a link", Action.WRITE_ACCOUNTS, _invite_branch, sends=BranchSchema()
 )
 
 
@@ -378,8 +357,6 @@ ACTS: tuple[AnyAct, ...] = (
     OPEN_ACCOUNT,
     DISABLE_ACCOUNT,
     ENABLE_ACCOUNT,
-    INVITE,
-    INVITE_BRANCH,
     ISSUE_TOKEN,
     REVOKE_TOKEN,
     NAME_SUBSTITUTE,

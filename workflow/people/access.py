@@ -32,6 +32,7 @@ class Action(StrEnum):
     READ_SCHOOL = "read_school"
     READ_ACCOUNTS = "read_accounts"
     WRITE_ACCOUNTS = "write_accounts"
+    PRINT_SLIPS = "print_slips"
     WRITE_TOKENS = "write_tokens"
     WRITE_PEOPLE = "write_people"
     READ_PEOPLE = "read_people"
@@ -108,6 +109,9 @@ ACCESS: Mapping[Action, Mapping[Role, Scope]] = {
     Action.READ_SCHOOL: _SCHOOL_READERS,
     Action.READ_ACCOUNTS: {Role.ADMINISTRATOR: Scope.ALL},
     Action.WRITE_ACCOUNTS: {Role.ADMINISTRATOR: Scope.ALL},
+    # The office hands paper out, as it does all papers; the administrator invites everybody else.
+    # Whoever holds a slip can set that password: so no branch prints any.
+    Action.PRINT_SLIPS: {**_OFFICE, Role.ADMINISTRATOR: Scope.ALL},
     Action.WRITE_TOKENS: {Role.ADMINISTRATOR: Scope.ALL},
     Action.WRITE_PEOPLE: _OFFICE,
     Action.READ_PEOPLE: _SCHOOL_READERS,

@@ -1,8 +1,8 @@
 """Accounts (账号): the sign-in of people, by password or by a token for programs.
 
-Passwords are argon2 hashes. Sessions, tokens and invitations are random 256-bit values. Only their
-SHA-256 is kept, so that a copy of these tables opens nothing; each has an end and can be revoked at
-once.
+Passwords are argon2 hashes. Sessions, tokens and links are random 256-bit values, the codes of
+slips have 75 bits. Only their SHA-256 is kept, so that a copy of these tables opens nothing; each
+has an end and can be revoked at once.
 """
 
 from __future__ import annotations
@@ -96,9 +96,13 @@ class WebSession(Numbered, Base):
     revoked_at: Mapped[datetime | None]
 
 
+SLIP_DAYS = 7
+"""The number of days for which the code of a slip (纸条) is valid: it is handed out in person."""
+
+
 @tracked(hidden=["hash"])
 class Invitation(Numbered, Base):
-    """A link by which a person sets a password, once (邀请)."""
+    """A link, or the code of a slip, by which a person sets a password, once (邀请)."""
 
     __tablename__ = "invitation"
     __table_args__ = (
@@ -157,12 +161,12 @@ personal(
     Area.PEOPLE,
     "邀请",
     Data(
-        f"person_id 何人, hash 链接的摘要, ended_at 用掉或被替换的时间, {_DATES}",
-        "设密码的一次性链接",
-        "无人；打开链接时核对",
-        _SPENT.format("{invitation_hours}"),
+        f"person_id 何人, hash 链接或纸条代码的摘要, ended_at 用掉或被替换的时间, {_DATES}",
+        "设密码的一次性链接和纸条",
+        "无人；使用时核对",
+        f"纸条 {SLIP_DAYS} 天、链接{_SPENT.format('{invitation_hours}')}",
     ),
-    of="收到链接的人",
+    of="收到链接或纸条的人",
 )
 
 
@@ -178,7 +182,7 @@ class Issued:
 def digest(secret: str) -> str:
     """Hash the secret of a session, token or invitation: only the hash is kept.
 
-    Random 256 bits need no salt and no slow hash.
+    Random 256 bits need no salt and no slow hash, nor do the 75 bits of a slip in its seven days.
     """
     return sha256(secret.encode()).hexdigest()
 

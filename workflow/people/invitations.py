@@ -1,15 +1,17 @@
-"""Invitations (邀请): letters with a one-time link by which people set the password of their account.
+"""Invitations (邀请): one-time links and slips by which people set the password of their account.
 
-The link's code is in that letter and nowhere else: the invitation keeps its hash, and no answer
-carries it. A newer link replaces the older one. A forgotten password is replaced in the same way.
+The code of a link is in its letter and nowhere else, that of a slip (纸条) in the one answer that
+made it: the invitation keeps a hash. A newer one replaces the older one, whichever they are. A
+forgotten password is replaced by a link too.
 """
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from unicodedata import normalize
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session, contains_eager
@@ -20,8 +22,18 @@ from workflow.foundation.vocabulary import SCHOOL_ZONE, local_day
 from workflow.mail.letters import Rendered, render
 from workflow.mail.links import INVITED, PASSWORD_FORGOTTEN, Invited, PasswordForgotten
 from workflow.mail.outbox import NewLetter, enqueue, retire_links
-from workflow.people.accounts import Account, Invitation, account_of, digest, set_password
+from workflow.people.accounts import SLIP_DAYS, Account, Invitation, account_of, digest, set_password
 from workflow.people.organisation import Branch, Person
+
+ON_SLIPS = "23456789ACDEFHJKMNPQRTVWXY"
+"""The characters of a slip's code: neither 0 1 I L O nor B G S U Z, which look like others."""
+SLIP_CODE = range(16)
+"""The places of a slip's code, printed in groups of four.
+
+Sixteen places of 26 characters are 75 bits. So wrong tries need no limit, nor do those of a link:
+ten thousand tries a second at a school's thousand slips for seven days find one with a chance of
+one in seven thousand million. And a stolen hash is not found in that time either.
+"""
 
 
 @dataclass(frozen=True)
@@ -46,6 +58,24 @@ class BranchInvited:
     no_address: Sequence[Person]
 
 
+@dataclass(frozen=True)
+class Slip:
+    """A person's slip of paper (纸条): its code, and the page where the code sets a password."""
+
+    person: Person
+    code: str = field(repr=False)
+    link: str = field(repr=False)
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class BranchSlips:
+    """The slips of a branch (全支部纸条). Their codes are here and nowhere else."""
+
+    branch: Branch
+    slips: Sequence[Slip]
+
+
 def invite(session: Session, staff_no: str, *, desk: Desk) -> Invitation:
     """Mail a person a link to set a password, even if they have one.
 
@@ -61,7 +91,51 @@ def invite(session: Session, staff_no: str, *, desk: Desk) -> Invitation:
 
 def invite_branch(session: Session, branch: Branch, *, desk: Desk) -> BranchInvited:
     """Mail a link to everyone of a branch who has no password yet."""
+    accounts = _without_password(session, branch)
+    reachable = [account for account in accounts if account.person.email]
+    _write(session, reachable, INVITED, desk)
+    return BranchInvited(len(reachable), [account.person for account in accounts if not account.person.email])
+
+
+def print_slips(session: Session, branch: Branch, *, desk: Desk) -> BranchSlips:
+    """Make a slip for everyone of a branch who has neither a password nor a mail address.
+
+    Raises Conflict if there is nobody, with the reasons.
+    """
+    accounts = [account for account in _without_password(session, branch) if not account.person.email]
+    if not accounts:
+        raise Conflict(_why_nobody(session, branch))
+    codes = ["".join(secrets.choice(ON_SLIPS) for _ in SLIP_CODE) for _ in accounts]
+    expires_at = desk.now + timedelta(days=SLIP_DAYS)
+    _replace(session, accounts, codes, now=desk.now, expires_at=expires_at)
+    slips = []
+    for account, code in zip(accounts, codes, strict=True):
+        printed = "-".join(code[place : place + 4] for place in SLIP_CODE[::4])
+        slips.append(Slip(account.person, printed, f"{desk.base_url}/invitations/{printed}", expires_at))
+    return BranchSlips(branch, sorted(slips, key=lambda slip: slip.person.staff_no))
+
+
+def _why_nobody(session: Session, branch: Branch) -> Words:
+    """Say why nobody of a branch gets a slip: how many have what."""
     accounts = session.scalars(
+        select(Account).join(Account.person).options(contains_eager(Account.person)).where(Person.branch_id == branch.id)
+    ).all()
+    disabled = sum(each.disabled_at is not None for each in accounts)
+    able = sum(each.disabled_at is None and each.has_password for each in accounts)
+    reachable = len(accounts) - disabled - able
+    counted = (
+        (able, f"{able} 人已设密码", f"{able} have a password"),
+        (reachable, f"{reachable} 人登记了邮箱，请发邀请信", f"{reachable} have an address and can be invited by mail"),
+        (disabled, f"{disabled} 人账号已停用", f"{disabled} accounts are disabled"),
+    )
+    zh = "；".join(each for count, each, _ in counted if count) or "没有一个账号"
+    en = ", ".join(each for count, _, each in counted if count) or "it has no accounts"
+    return Words(f"{branch.name}没有人需要纸条：{zh}", f"nobody of {branch.name} needs a slip: {en}")
+
+
+def _without_password(session: Session, branch: Branch) -> Sequence[Account]:
+    """List the accounts of a branch that have no password and are not disabled, and hold them."""
+    return session.scalars(
         select(Account)
         .join(Account.person)
         .options(contains_eager(Account.person))
@@ -69,9 +143,6 @@ def invite_branch(session: Session, branch: Branch, *, desk: Desk) -> BranchInvi
         .order_by(Account.person_id)
         .with_for_update(of=Account)
     ).all()
-    reachable = [account for account in accounts if account.person.email]
-    _write(session, reachable, INVITED, desk)
-    return BranchInvited(len(reachable), [account.person for account in accounts if not account.person.email])
 
 
 def forget_password(session: Session, staff_no: str, *, desk: Desk) -> None:
@@ -88,15 +159,19 @@ def forget_password(session: Session, staff_no: str, *, desk: Desk) -> None:
 
 
 def open_invitation(session: Session, code: str, *, now: datetime) -> Invitation:
-    """Find the invitation of a link.
+    """Find the invitation of a link or of a slip.
 
-    Raises NotFound alike for a wrong code, a spent, a replaced and an expired one.
+    The code of a slip may be typed in small letters, with blanks or without its dashes. Raises
+    NotFound alike for a wrong code, a spent, a replaced and an expired one.
     """
-    return _still_open(session, digest(code), now)
+    # NFKC: a Chinese keyboard may give full-width characters.
+    typed = "".join(each for each in normalize("NFKC", code).upper() if each.isalnum())
+    from_a_slip = len(typed) == len(SLIP_CODE) and set(typed) <= set(ON_SLIPS)
+    return _still_open(session, digest(typed if from_a_slip else code), now)
 
 
 def accept_invitation(session: Session, invitation: Invitation, password: str, *, now: datetime) -> None:
-    """Set the password by a link, and spend the link; sign-ins with an older password end.
+    """Set the password by a link or slip, and spend it; sign-ins with an older password end.
 
     Raises NotFound, Invalid.
     """
@@ -114,7 +189,7 @@ def _still_open(session: Session, hashed: str, now: datetime) -> Invitation:
         .where(Invitation.hash == hashed, Invitation.ended_at.is_(None), Invitation.expires_at > now, Account.disabled_at.is_(None))
     )
     if row is None:
-        raise NotFound(Words("链接无效或已过期，请重新申请", "this link is not valid any more, please ask for a new one"))
+        raise NotFound(Words("链接或代码无效或已过期，请重新申请", "this link or code is not valid any more, please ask for a new one"))
     return row
 
 
@@ -123,16 +198,8 @@ def _write(session: Session, accounts: Sequence[Account], kind: str, desk: Desk)
 
     The rows of the accounts are held.
     """
-    ended = update(Invitation).where(any_of(Invitation.person_id, [account.person_id for account in accounts]), Invitation.ended_at.is_(None))
-    session.execute(ended.values(ended_at=desk.now))
     codes = [secrets.token_urlsafe(32) for _ in accounts]
-    rows = [
-        Invitation(person_id=account.person_id, hash=digest(code), created_at=desk.now, expires_at=desk.expires_at, ended_at=None)
-        for account, code in zip(accounts, codes, strict=True)
-    ]
-    session.add_all(rows)
-    session.flush()
-    retire_links(session, [account.person_id for account in accounts])
+    rows = _replace(session, accounts, codes, now=desk.now, expires_at=desk.expires_at)
     enqueue(
         session,
         [
@@ -150,6 +217,23 @@ def _write(session: Session, accounts: Sequence[Account], kind: str, desk: Desk)
         ],
         desk.now,
     )
+    return rows
+
+
+def _replace(session: Session, accounts: Sequence[Account], codes: Sequence[str], *, now: datetime, expires_at: datetime) -> list[Invitation]:
+    """Make an invitation with a code for each account.
+
+    Older ones end, and letters that still wait with an older link are blanked.
+    """
+    people = [account.person_id for account in accounts]
+    session.execute(update(Invitation).where(any_of(Invitation.person_id, people), Invitation.ended_at.is_(None)).values(ended_at=now))
+    rows = [
+        Invitation(person_id=account.person_id, hash=digest(code), created_at=now, expires_at=expires_at, ended_at=None)
+        for account, code in zip(accounts, codes, strict=True)
+    ]
+    session.add_all(rows)
+    session.flush()
+    retire_links(session, people)
     return rows
 
 

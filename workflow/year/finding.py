@@ -98,6 +98,11 @@ def cycles_after(session: Session, year: int, limit: int) -> Sequence[Cycle]:
     return session.scalars(select(Cycle).where(Cycle.year > year).order_by(Cycle.year).limit(limit)).all()
 
 
+def newest_title(session: Session) -> str | None:
+    """Return the title of the newest year that is published, which names the school, or None."""
+    return session.scalar(select(Cycle.title).where(Cycle.status == CycleStatus.PUBLISHED).order_by(Cycle.year.desc()).limit(1))
+
+
 def check_version(session: Session, process: Process, seen: int) -> None:
     """Compare the version that the caller saw (If-Match). Raises Stale with the changes since."""
     if seen == process.version:

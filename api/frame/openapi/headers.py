@@ -70,7 +70,7 @@ PATH: Mapping[str, tuple[Words, object]] = {
     "punishment_id": (Words("处分编号", "number of the punishment"), 12),
     "appointment_id": (Words("任职编号", "number of the post"), 12),
     "substitute_id": (Words("委托代办编号", "number of the substitution"), 12),
-    "invitation_code": (Words("信里链接末尾的一段", "last part of the link in the letter"), "kX2…"),
+    "invitation_code": (Words("信里链接末尾的一段，或纸条上的代码", "last part of the link in the letter, or the code on the slip"), "kX2…"),
     "follow_up_id": (Words("帮助事项编号", "number of the promised help"), 12),
     "step": (Words("处置步骤", "step of the disposition"), "talk"),
     "import_id": (Words("名册导入编号", "number of the import"), 12),

@@ -139,6 +139,7 @@ WORDS: Mapping[str, Words] = {
     "attempts": Words("投递次数", "how often delivery was tried"),
     "error": Words("没有发出的原因：步骤和代码", "why it was not sent: step and code"),
     "no_address": Words("没有登记邮箱的人", "people without a mail address"),
+    "slips": Words("纸条，一人一张", "slips, one for each person"),
     "day": Words("日期", "day"),
     "working": Words("是否工作日", "whether it is a working day"),
     "source": Words("来源", "where it comes from"),

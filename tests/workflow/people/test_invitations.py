@@ -308,7 +308,10 @@ def test_the_command_line_invites_one_or_a_branch(engine: Engine, database_url: 
         done = subprocess.run(command, cwd=project, env=environment, capture_output=True, encoding="utf-8", check=False)
         return done.returncode, done.stdout
 
-    assert invited_by("--branch", "D0101") == (0, "邀请信 4 封，待发。\n没有邮箱：w5 王五\n")
+    assert invited_by("--branch", "D0101") == (
+        0,
+        "邀请信 4 封，待发。\n没有邮箱：w5 王五\n没有邮箱的可以打印纸条：zhibu account slips --branch D0101\n",
+    )
     assert invited_by("--staff-no", "l4") == (0, "邀请信 1 封，待发。\n")
     refused = ((), ("--branch", "D0101", "--staff-no", "l4"), ("--staff-no", "w5"), ("--branch", "X"))
     assert [invited_by(*words)[0] for words in refused] == [2, 2, 1, 1]
