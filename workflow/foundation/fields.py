@@ -123,8 +123,9 @@ class Answered(Body):
     def on_bind_field(self, field_name: str, field_obj: fields.Field[object]) -> None:
         if not field_obj.required and not field_obj.metadata.get("always"):
             field_obj.allow_none = True
-            if "enum" in field_obj.metadata:
-                field_obj.metadata = {**field_obj.metadata, "enum": [*field_obj.metadata["enum"], None]}
+            for listed, null in (("enum", None), ("anyOf", {"type": "null"})):
+                if listed in field_obj.metadata:
+                    field_obj.metadata = {**field_obj.metadata, listed: [*field_obj.metadata[listed], null]}
 
 
 def _getter(attribute: str) -> Callable[[object], Any]:

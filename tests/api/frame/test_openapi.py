@@ -19,7 +19,7 @@ from tests.support.records.rating import a_counted_ballot
 from tests.support.servers import House, a_house
 from workflow.appraisal.meetings.tallies import TallySchema
 from workflow.foundation.database import transaction
-from workflow.foundation.fields import Body
+from workflow.foundation.fields import Answered, Body
 from workflow.foundation.vocabulary import Role
 from workflow.people.access import ACCESS
 from workflow.year.finding import process_of
@@ -126,6 +126,29 @@ def test_each_operation_says_what_it_takes_and_how_it_refuses(document: Any) -> 
         refusals = {code: resolved(document, answer) for code, answer in each["responses"].items() if code[0] in "45"}
         assert all(answer["content"].keys() == {"application/problem+json"} for answer in refusals.values())
         assert {"401", "403"} <= refusals.keys() or route.action is None
+
+
+def takes_null(described: Any) -> bool:
+    """Judge as readers of the description do, whatever words it is written in."""
+    if "anyOf" in described:
+        return any(takes_null(each) for each in described["anyOf"])
+    return "$ref" not in described and "null" in described.get("type", ["null"]) and None in described.get("enum", [None])
+
+
+def answered(cls: type[Answered] = Answered) -> Iterator[type[Answered]]:
+    for each in cls.__subclasses__():
+        yield each
+        yield from answered(each)
+
+
+def test_what_may_be_left_out_is_described_as_null_in_answers(document: Any) -> None:
+    described = {name: each.get("properties", {}) for name, each in document["components"]["schemas"].items()}
+    shown = {cls.__name__.removesuffix("Schema"): cls for cls in answered()}
+    assert {"Talk", "Commitment", "Meeting"} <= shown.keys() & described.keys()
+    for name in sorted(shown.keys() & described.keys()):
+        for field in shown[name]().dump_fields.values():
+            if field.allow_none and field.name in described[name]:
+                assert takes_null(described[name][field.name]), f"{name}.{field.name}"
 
 
 def test_operations_have_names_of_their_own(document: Any) -> None:
