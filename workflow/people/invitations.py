@@ -8,12 +8,12 @@ forgotten password is replaced by a link too.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from unicodedata import normalize
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session, contains_eager
 
 from workflow.foundation.database import any_of
@@ -23,7 +23,7 @@ from workflow.mail.letters import Rendered, render
 from workflow.mail.links import INVITED, PASSWORD_FORGOTTEN, Invited, PasswordForgotten
 from workflow.mail.outbox import NewLetter, enqueue, retire_links
 from workflow.people.accounts import SLIP_DAYS, Account, Invitation, account_of, digest, set_password
-from workflow.people.organisation import Branch, Person
+from workflow.people.organisation import Appointment, Branch, Person
 
 ON_SLIPS = "23456789ACDEFHJKMNPQRTVWXY"
 """The characters of a slip's code: neither 0 1 I L O nor B G S U Z, which look like others."""
@@ -100,11 +100,13 @@ def invite_branch(session: Session, branch: Branch, *, desk: Desk) -> BranchInvi
 def print_slips(session: Session, branch: Branch, *, desk: Desk) -> BranchSlips:
     """Make a slip for everyone of a branch who has neither a password nor a mail address.
 
+    Whoever has a post in the school gets none: the paper would open more than a member's account.
     Raises Conflict if there is nobody, with the reasons.
     """
-    accounts = [account for account in _without_password(session, branch) if not account.person.email]
+    in_school = _of_the_school(session, branch, local_day(desk.now))
+    accounts = [each for each in _without_password(session, branch) if not each.person.email and each.person_id not in in_school]
     if not accounts:
-        raise Conflict(_why_nobody(session, branch))
+        raise Conflict(_why_nobody(session, branch, in_school))
     codes = ["".join(secrets.choice(ON_SLIPS) for _ in SLIP_CODE) for _ in accounts]
     expires_at = desk.now + timedelta(days=SLIP_DAYS)
     _replace(session, accounts, codes, now=desk.now, expires_at=expires_at)
@@ -115,17 +117,26 @@ def print_slips(session: Session, branch: Branch, *, desk: Desk) -> BranchSlips:
     return BranchSlips(branch, sorted(slips, key=lambda slip: slip.person.staff_no))
 
 
-def _why_nobody(session: Session, branch: Branch) -> Words:
+def _of_the_school(session: Session, branch: Branch, today: date) -> Collection[int]:
+    """List the people of a branch who have a post in the school, or will have one."""
+    held = select(Appointment.person_id).join(Person, Person.id == Appointment.person_id)
+    ahead = or_(Appointment.ends_on.is_(None), Appointment.ends_on >= today)
+    return frozenset(session.scalars(held.where(Person.branch_id == branch.id, Appointment.role.is_not(None), ahead)))
+
+
+def _why_nobody(session: Session, branch: Branch, in_school: Collection[int]) -> Words:
     """Say why nobody of a branch gets a slip: how many have what."""
     accounts = session.scalars(
         select(Account).join(Account.person).options(contains_eager(Account.person)).where(Person.branch_id == branch.id)
     ).all()
     disabled = sum(each.disabled_at is not None for each in accounts)
     able = sum(each.disabled_at is None and each.has_password for each in accounts)
-    reachable = len(accounts) - disabled - able
+    barred = sum(each.disabled_at is None and not each.has_password and not each.person.email and each.person_id in in_school for each in accounts)
+    reachable = len(accounts) - disabled - able - barred
     counted = (
         (able, f"{able} 人已设密码", f"{able} have a password"),
         (reachable, f"{reachable} 人登记了邮箱，请发邀请信", f"{reachable} have an address and can be invited by mail"),
+        (barred, f"{barred} 人担任学校职务，由系统管理员办理", f"{barred} have a post in the school: the administrator lets them in"),
         (disabled, f"{disabled} 人账号已停用", f"{disabled} accounts are disabled"),
     )
     zh = "；".join(each for count, each, _ in counted if count) or "没有一个账号"

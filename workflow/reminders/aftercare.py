@@ -12,7 +12,7 @@ from datetime import date
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, SelectBase, and_, exists, func, select, union_all
+from sqlalchemy import Select, SelectBase, and_, func, select, union_all
 from sqlalchemy.orm import Session
 
 from workflow.appraisal.ledger import UNDER_WAY, Commitment
@@ -25,7 +25,8 @@ from workflow.mail.letters import CaseStill, CommitmentDue, CorrectionOver, Coun
 from workflow.people.organisation import Appointment, Branch, Person, in_post
 from workflow.reminders.due import STANDING, ProcessState, ReminderSource, TickMoment, Topic
 from workflow.reminders.when import reason_of, remark_of
-from workflow.year.cycle import Cycle, Participant, Process
+from workflow.year.cycle import Cycle, Process
+from workflow.year.roll import is_gone
 
 HELP, CASE, CORRECTION, COMMITMENT = "help-", "case-", "correction-", "commitment-"
 """The beginnings of the kinds: ``help-due-7`` …; ``help-overdue-1`` once the day is over."""
@@ -91,14 +92,6 @@ def by_day(
         yield topic.to(row.Person, row.Person.email, compose)
 
 
-def has_left(process_id: Any, staff_no: Any) -> ColumnElement[bool]:
-    """Ask whether a member is gone from the roll of a process.
-
-    One who was never on it may have come since, and has not left.
-    """
-    return exists().where(Participant.process_id == process_id, Participant.staff_no == staff_no, Participant.left_on.is_not(None))
-
-
 def _of_leaders(record: Any, day: Any, today: date) -> Select[Any]:
     """Select such records for today's secretary and deputy of their branch."""
     leads = and_(Appointment.branch_id == Process.branch_id, any_of(Appointment.post, (Post.SECRETARY, Post.DEPUTY)), *in_post(today))
@@ -107,7 +100,7 @@ def _of_leaders(record: Any, day: Any, today: date) -> Select[Any]:
         .join(Process, Process.id == record.process_id)
         .join(Cycle, Cycle.id == Process.cycle_id)
         .join(Appointment, leads)
-        .where(~has_left(record.process_id, record.staff_no))
+        .where(~is_gone(record.process_id, record.staff_no))
     )
 
 
@@ -117,7 +110,7 @@ def _help(session: Session, at: TickMoment) -> Iterator[Topic]:
     helpers = (
         select(HelpPlan.process_id, HelpPlan.review_on.label("day"), Person.id.label("person_id"), HelpPlan.id)
         .join(Person, Person.staff_no == HelpPlan.helper)
-        .where(*open_, ~has_left(HelpPlan.process_id, HelpPlan.helper), ~has_left(HelpPlan.process_id, HelpPlan.staff_no))
+        .where(*open_, ~is_gone(HelpPlan.process_id, HelpPlan.helper), ~is_gone(HelpPlan.process_id, HelpPlan.staff_no))
     )
     rows: SelectBase = union_all(helpers, _of_leaders(HelpPlan, HelpPlan.review_on, at.today).where(*open_))
     return by_day(session, at, HelpDue, what=Words("帮扶回访", "the review of a help plan"), kind=HELP, rows=rows)
@@ -143,7 +136,7 @@ def _commitments(session: Session, at: TickMoment) -> Iterator[Topic]:
     rows = (
         select(Commitment.process_id, Commitment.due_on.label("day"), Person.id.label("person_id"), Commitment.id)
         .join(Person, Person.staff_no == Commitment.staff_no)
-        .where(Commitment.counts, under_way, at.is_near(Commitment.due_on), ~has_left(Commitment.process_id, Commitment.staff_no))
+        .where(Commitment.counts, under_way, at.is_near(Commitment.due_on), ~is_gone(Commitment.process_id, Commitment.staff_no))
     )
 
     def for_a_month(day: date, cycle_id: int) -> int | None:

@@ -16,8 +16,9 @@ from workflow.foundation.database import any_of
 from workflow.foundation.errors import Words
 from workflow.mail.letters import MeasureDue
 from workflow.people.organisation import Person
-from workflow.reminders.aftercare import by_day, has_left
+from workflow.reminders.aftercare import by_day
 from workflow.reminders.due import ReminderSource, TickMoment, Topic
+from workflow.year.roll import is_gone
 
 KIND = "measure-"
 """The beginning of the kinds: ``measure-due-7`` …; ``measure-overdue-1`` once the day is over."""
@@ -28,7 +29,7 @@ def _derive(session: Session, at: TickMoment) -> Iterator[Topic]:
     rows = (
         select(Measure.process_id, Measure.due_on.label("day"), Person.id.label("person_id"), Measure.id)
         .join(Person, Person.staff_no == Measure.owner)
-        .where(Measure.counts, under_way, at.is_near(Measure.due_on), ~has_left(Measure.process_id, Measure.owner))
+        .where(Measure.counts, under_way, at.is_near(Measure.due_on), ~is_gone(Measure.process_id, Measure.owner))
     )
     return by_day(session, at, MeasureDue, what=Words("整改时限", "the day of the measure"), kind=KIND, rows=rows)
 

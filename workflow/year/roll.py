@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
 
-from sqlalchemy import select, tuple_
-from sqlalchemy.orm import Session, contains_eager, joinedload
+from sqlalchemy import ColumnElement, exists, or_, select, tuple_
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased, contains_eager, joinedload
 
 from workflow.foundation.database import any_of
 from workflow.foundation.errors import Conflict, Forbidden, Invalid, NotFound, Stale, Words
@@ -107,6 +109,21 @@ def leaders(session: Session, process_ids: Sequence[int]) -> Sequence[tuple[int,
         .order_by(Participant.process_id, Person.id)
     )
     return [(process_id, person) for process_id, person in rows]
+
+
+def is_gone(process_id: ColumnElement[int] | InstrumentedAttribute[int], staff_no: Any) -> ColumnElement[bool]:
+    """Ask whether a person is in the branch of a process no longer (已不在本支部).
+
+    Whatever its roll says, which stands still once the branch has filed.
+    """
+    person, process = aliased(Person), aliased(Process)
+    return exists().where(person.staff_no == staff_no, process.id == process_id, person.branch_id.is_distinct_from(process.branch_id))
+
+
+def on_roll_on(day: ColumnElement[date] | InstrumentedAttribute[date]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Say which lines of a roll stood on a day: come by then, and not gone before it."""
+    come = or_(Participant.joined_on.is_(None), Participant.joined_on <= day)
+    return come, or_(Participant.left_on.is_(None), Participant.left_on > day)
 
 
 # ── what is decided about one person on one roll ──────────────────────────────────────────────────────────────────────

@@ -10,7 +10,7 @@ import pytest
 
 from tests.api.appraisal.test_rectification import a_measure, a_problem, made, publish, stands_at
 from tests.api.conftest import Client
-from tests.support.builders import NOW
+from tests.support.builders import NOW, person
 from tests.support.records.evidence import stand_at
 from tests.support.records.rating import a_counted_ballot
 from tests.support.records.rectification import the_year_after
@@ -24,6 +24,7 @@ from workflow.year.roll import participant
 CASE: Mapping[str, Any] = {"signs": [1], "facts": "两次无故不参加", "proposed_on": "2024-12-19"}
 ORDER = ("superior_filing", "investigation", "talk", "general_meeting", "approval", "told")
 DAY = "2024-12-20"
+CARRIED_OVER = ("help_plans", "cases", "commitments")
 
 
 @pytest.fixture
@@ -347,9 +348,22 @@ def test_the_office_sees_what_goes_on_of_a_closed_year_and_the_next_year_what_is
     assert last["commitments"] == [
         {"year": 2024, "staff_no": branch.member, "name": branch.member, "text": "每周自学", "due_on": "2024-12-19", "state": "open"}
     ]
+    open_there = {name: last[name] for name in CARRIED_OVER}
+    with transaction(house.engine, actor="cli") as session:
+        # The old year's roll stands still: it is today's branch that says who is there.
+        at_home = {name: person(session, name).branch_id for name in (branch.member, branch.newcomer)}
+        for name in at_home:
+            person(session, name).branch_id = None
+    assert (signs(office, branch, "D7"), signs(office, branch, "F4"), signs(office, branch, "D8")) == ({}, {}, {}), "they have gone"
+    answer = secretary.get(f"/cycles/2025/branches/{branch.code}/measures/last-year").body
+    assert {name: answer[name] for name in CARRIED_OVER} == {name: [] for name in CARRIED_OVER}
+    with transaction(house.engine, actor="cli") as session:
+        for name, branch_id in at_home.items():
+            person(session, name).branch_id = branch_id
+    assert {name: secretary.get(f"/cycles/2025/branches/{branch.code}/measures/last-year").body[name] for name in CARRIED_OVER} == open_there
     assert secretary.post(f"{branch.path}/help-plans/{plan['id']}/end", {"on": "2025-01-20", "result": "转好"}).status == 200
     assert made(secretary, f"{branch.path}/commitments/{promised['id']}/progress", {"state": "done"})["state"] == "done"
     assert secretary.post(f"{case}/end", {"on": "2025-01-20", "result": "转出"}).status == 200
     assert (signs(office, branch, "D7"), signs(office, branch, "F4"), signs(office, branch, "D8")) == ({}, {}, {})
     after = secretary.get(f"/cycles/2025/branches/{branch.code}/measures/last-year").body
-    assert {name: after[name] for name in ("help_plans", "cases", "commitments")} == {"help_plans": [], "cases": [], "commitments": []}
+    assert {name: after[name] for name in CARRIED_OVER} == {name: [] for name in CARRIED_OVER}

@@ -18,8 +18,10 @@ from workflow.acts.invitations import ON_PAPER
 from workflow.foundation.database import transaction
 from workflow.foundation.history import History
 from workflow.foundation.idempotency import KeptOutcome
+from workflow.foundation.vocabulary import Role
 from workflow.people.accounts import digest
 from workflow.people.invitations import ON_SLIPS, SLIP_CODE
+from workflow.roster.posts import appoint
 
 PASSWORD = "一个很长的密码 12"
 
@@ -85,6 +87,17 @@ def test_each_of_the_branch_without_password_and_address_gets_one_and_nobody_els
         assert slip["link"] == f"http://zhibu.example/invitations/{slip['code']}"
         assert slip["expires_at"] == "2024-12-27T02:00:00Z", "seven days"
         assert house.app.test_client().get(slip["link"].removeprefix("http://zhibu.example")).status_code == 302, "its page is there"
+
+
+def test_nobody_with_a_post_in_the_school_gets_a_slip(house: House, office: Client, branch: Cast) -> None:
+    with transaction(house.engine, actor="cli") as session:
+        appoint(session, {"staff_no": branch.member, "role": Role.AUDITOR, "starts_on": NOW.date() + timedelta(days=30)}, now=NOW)
+    assert set(printed(office, branch)) == {branch.newcomer}
+    with transaction(house.engine, actor="cli") as session:
+        appoint(session, {"staff_no": branch.newcomer, "role": Role.ADMINISTRATOR, "starts_on": NOW.date()}, now=NOW)
+    refused = office.post("/accounts/slips", {"branch": branch.code})
+    assert refused.status == 409
+    assert "2 人担任学校职务，由系统管理员办理" in refused.body["detail"]
 
 
 def test_a_code_can_be_typed_and_not_guessed(office: Client, branch: Cast) -> None:

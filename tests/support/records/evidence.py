@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from itertools import combinations
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, select, text
+from sqlalchemy import Engine, create_engine, event, select, text, update
 from sqlalchemy.dialects.postgresql import psycopg
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
@@ -111,11 +111,13 @@ def excused(session: Session, process: Process, name: str, *, confirmed: bool = 
     return row
 
 
-def leaves(session: Session, name: str) -> None:
-    """Transfer a member out, and let the rolls follow."""
+def leaves(session: Session, name: str, *, on: date | None = None) -> None:
+    """Transfer a member out, and let the rolls follow; ``on`` a day before, if today is too late."""
     person(session, name).branch_id = None
     session.flush()
     rolls_follow(session, now=NOW)
+    if on is not None:
+        session.execute(update(Participant).where(Participant.person_id == person(session, name).id).values(left_on=on))
 
 
 def under_probation(session: Session, name: str) -> None:

@@ -17,6 +17,7 @@ from workflow.foundation.vocabulary import Role, Severity, Stage
 from workflow.rules.requirement import TODAY, Missing, missing, requirement
 from workflow.year.cycle import Cycle, Participant, Process
 from workflow.year.plan import PlanSettings
+from workflow.year.roll import is_gone
 
 _asked = partial(requirement, stage=Stage.RATING, severity=Severity.SIGN, todo_for=Role.SECRETARY, asked_until=Stage.ACCEPTED)
 
@@ -162,9 +163,9 @@ def _said(lacks: ColumnElement[bool], what: str) -> ColumnElement[str | None]:
 
 
 def _of_member(kind: type[HelpPlan] | type[DispositionCase], name: Any) -> Missing:
-    """Select such records of members who are still on the roll."""
+    """Select such records of members who are still on the roll, and in the branch."""
     mine = and_(Participant.process_id == kind.process_id, Participant.staff_no == kind.staff_no, Participant.left_on.is_(None))
-    return missing(kind.process_id, subject=kind.id, name=name).join(Participant, mine)
+    return missing(kind.process_id, subject=kind.id, name=name).join(Participant, mine).where(~is_gone(kind.process_id, kind.staff_no))
 
 
 def _of_step(name: Any) -> Missing:

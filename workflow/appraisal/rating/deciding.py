@@ -20,6 +20,7 @@ from workflow.appraisal.rating.ratings import Rating, of_members, rated
 from workflow.foundation.vocabulary import MeetingForm, MeetingPurpose, Role, Severity, Stage
 from workflow.rules.requirement import Missing, missing, requirement
 from workflow.year.cycle import Cycle, Participant, Process
+from workflow.year.roll import on_roll_on
 
 DECIDING = MeetingPurpose.DECIDING
 
@@ -27,8 +28,8 @@ DECIDING = MeetingPurpose.DECIDING
 def deciding_meetings() -> Subquery:
     """Select a row for each deciding meeting that counts.
 
-    Columns: how many should attend, how many did, whether quorum and vote hold, and when the
-    minutes were confirmed.
+    Columns: how many of the roll of that day should attend, how many did, whether quorum and vote
+    hold, and when the minutes were confirmed.
     """
     votes = Cycle.plan["rules"]["settings"]["votes"]
     in_committee = Meeting.form == MeetingForm.COMMITTEE
@@ -41,7 +42,7 @@ def deciding_meetings() -> Subquery:
         select(func.count().label("due"), func.count(MeetingAttendance.staff_no).label("came"))
         .select_from(Participant)
         .outerjoin(MeetingAttendance, came)
-        .where(Participant.process_id == Meeting.process_id, Participant.left_on.is_(None), may_vote)
+        .where(Participant.process_id == Meeting.process_id, *on_roll_on(Meeting.held_on), may_vote)
         .correlate(Meeting)
         .lateral("those")
     )

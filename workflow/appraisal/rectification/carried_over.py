@@ -20,6 +20,7 @@ from workflow.appraisal.rating.aftercare_signs import case_is_open, decided, hel
 from workflow.foundation.database import any_of
 from workflow.foundation.vocabulary import Kind, MeasureState
 from workflow.year.cycle import Cycle, Participant, Process
+from workflow.year.roll import is_gone
 
 
 @dataclass(frozen=True)
@@ -99,5 +100,6 @@ def _earlier(process: Process, record: type[HelpPlan] | type[DispositionCase] | 
         .join(Process, Process.id == record.process_id)
         .join(Cycle, Cycle.id == Process.cycle_id)
         .where(Process.branch_id == process.branch_id, Process.kind == Kind.APPRAISAL, Cycle.year < process.cycle.year)
+        .where(~is_gone(record.process_id, record.staff_no))
         .order_by(Cycle.year, record.id)
     )

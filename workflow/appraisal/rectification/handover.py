@@ -23,6 +23,7 @@ from workflow.people.organisation import Appointment, Person, in_post
 from workflow.rules.acts import Act, Done
 from workflow.rules.requirement import TODAY, Missing, missing, requirement
 from workflow.year.cycle import Participant, Process
+from workflow.year.roll import is_gone
 
 # ── verb ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -42,7 +43,7 @@ def hand_over(session: Session, process: Process, *, now: datetime) -> Sequence[
     )
     if secretary is None:
         raise Conflict(Words("本支部现在没有书记，无人接手", "the branch has no secretary today to take them over"))
-    nobody_does_it = or_(~_on_roll(), Measure.as_secretary, _is_gone())
+    nobody_does_it = or_(~_on_roll(), Measure.as_secretary, is_gone(Measure.process_id, Measure.owner))
     rows = session.scalars(
         select(Measure)
         .where(Measure.process_id == process.id, _open(), or_(Measure.owner.is_(None), and_(Measure.owner != secretary.staff_no, nobody_does_it)))
@@ -114,7 +115,7 @@ def measures_of_a_former_secretary() -> Missing:
         )
         .correlate(Measure)
     )
-    return _measures().where(_open(), or_(and_(Measure.as_secretary, ~holds), _is_gone()))
+    return _measures().where(_open(), or_(and_(Measure.as_secretary, ~holds), is_gone(Measure.process_id, Measure.owner)))
 
 
 def _open() -> ColumnElement[bool]:
@@ -126,15 +127,6 @@ def _on_roll(*which: ColumnElement[bool]) -> ColumnElement[bool]:
     return (
         exists()
         .where(Participant.process_id == Measure.process_id, Participant.staff_no == Measure.owner, Participant.left_on.is_(None), *which)
-        .correlate(Measure)
-    )
-
-
-def _is_gone() -> ColumnElement[bool]:
-    """Ask whether the owner of a measure is in the branch no longer, whatever its roll says."""
-    return (
-        exists()
-        .where(Person.staff_no == Measure.owner, Process.id == Measure.process_id, Person.branch_id.is_distinct_from(Process.branch_id))
         .correlate(Measure)
     )
 

@@ -14,6 +14,7 @@ from workflow.appraisal.ledger import Commitment, CommitmentProgress, Measure, M
 from workflow.foundation.vocabulary import MeasureState, Post, Role, Severity, Stage
 from workflow.rules.requirement import TODAY, Missing, missing, requirement
 from workflow.year.cycle import Participant
+from workflow.year.roll import is_gone
 
 NEAR_DAYS = 7
 """Days before the day of a measure from which its owner has it on their list."""
@@ -146,10 +147,12 @@ def comments_not_taken_up() -> Missing:
 
 
 def _commitments(person: Any = None) -> Missing:
-    """Select the commitments that count of members who are still on the roll."""
+    """Select the commitments that count of members who are still on the roll, and in the branch."""
     theirs = and_(Participant.process_id == Commitment.process_id, Participant.staff_no == Commitment.staff_no, Participant.left_on.is_(None))
     return (
-        missing(Commitment.process_id, subject=Commitment.id, name=Participant.name, person=person).join(Participant, theirs).where(Commitment.counts)
+        missing(Commitment.process_id, subject=Commitment.id, name=Participant.name, person=person)
+        .join(Participant, theirs)
+        .where(Commitment.counts, ~is_gone(Commitment.process_id, Commitment.staff_no))
     )
 
 

@@ -19,6 +19,7 @@ from workflow.appraisal.study.sessions import StudySession, a_study
 from workflow.foundation.vocabulary import MeetingForm, MeetingPurpose, Role, Severity, Stage, Standing, TallySubject, Waivable
 from workflow.rules.requirement import Missing, blanks, in_a_former_branch, missing, present, requirement
 from workflow.year.cycle import Cycle, Participant, Process
+from workflow.year.roll import on_roll_on
 
 LIFE, REPORT = MeetingPurpose.LIFE, MeetingPurpose.REPORT
 
@@ -91,11 +92,7 @@ def general_meetings_below_half() -> Missing:
     """
     there = and_(MeetingAttendance.meeting_id == Meeting.id, MeetingAttendance.present)
     came = select(func.count()).select_from(MeetingAttendance).where(there).correlate(Meeting).scalar_subquery()
-    that_day = (
-        or_(Participant.left_on.is_(None), Participant.left_on > Meeting.held_on),
-        or_(Participant.joined_on.is_(None), Participant.joined_on <= Meeting.held_on),
-        Participant.excused_confirmed_by.is_(None),
-    )
+    that_day = (*on_roll_on(Meeting.held_on), Participant.excused_confirmed_by.is_(None))
     due = select(func.count()).select_from(Participant).where(Participant.process_id == Meeting.process_id, *that_day)
     due_then = due.correlate(Meeting).scalar_subquery()
     name = func.concat(meeting_name(), "（应到 ", due_then, " 人，实到 ", came, " 人）")

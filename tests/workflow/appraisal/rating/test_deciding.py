@@ -5,6 +5,7 @@ Levels may change after the decision.
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from sqlalchemy.orm import Session
 from tests.support.builders import NOW, TODAY, a_school, caller
 from tests.support.records.evidence import excused, lacking, leaves, stand_at, under_probation
 from tests.support.records.rating import BASIC, DECIDED_ON, QUALIFIED, a_branch_of, a_counted_ballot, a_decision, a_rating, amended
+from tests.support.situations import on_roll
 from workflow.appraisal.meetings.recording import MEETINGS, confirm_minutes
 from workflow.appraisal.rating.deciding import (
     incomplete_deciding_minutes,
@@ -82,7 +84,7 @@ def test_due_are_those_who_vote_are_not_excused_and_have_not_left(session: Sessi
     excused(session, process, "党员6")
     excused(session, process, "党员5", confirmed=False)
     under_probation(session, "党员4")
-    leaves(session, "党员3")
+    leaves(session, "党员3", on=DECIDED_ON)
     # Due: 张三, 党员1, 党员2, 党员5.
     row = a_decision(session, process, present=["张三", "党员4", "党员6", "党员7"], yes=1)
     assert why(session, process) == [(str(row.id), "应到 4，实到 1，不足半数")]
@@ -90,6 +92,19 @@ def test_due_are_those_who_vote_are_not_excused_and_have_not_left(session: Sessi
     assert why(session, process)[1:] == [(str(another.id), "赞成 2，未过应到的半数")]
     a_decision(session, process, present=["张三", "党员1", "党员5"], yes=3)
     assert why(session, process) == []
+
+
+@pytest.mark.parametrize(("field", "still_due"), [("left_on", DECIDED_ON + timedelta(days=1)), ("joined_on", DECIDED_ON)])
+def test_due_is_the_roll_of_the_meetings_day(session: Session, field: str, still_due: date) -> None:
+    process = a_branch_of(session, 6)
+    row = a_decision(session, process, present=["张三", "党员1", "党员2"], yes=3)
+    too_few = [(str(row.id), "赞成 3，未过应到的半数")]
+    assert why(session, process) == too_few
+    line = on_roll(session, process, "党员5")
+    for day, said in ((still_due, too_few), (DECIDED_ON if field == "left_on" else still_due + timedelta(days=1), [])):
+        setattr(line, field, day)
+        session.flush()
+        assert why(session, process) == said
 
 
 def test_a_meeting_that_did_not_vote_has_decided_nothing(session: Session, branch: Process) -> None:
@@ -157,7 +172,7 @@ def test_who_has_left_the_committee_is_not_due_and_who_is_excused_is(session: Se
     excused(session, branch, "钱七")
     a_decision(session, branch, form=COMMITTEE, present=["张三"], yes=1)
     assert [name for _, name in why(session, branch)] == ["应到 3，实到 1，不足半数"]
-    leaves(session, "钱七")
+    leaves(session, "钱七", on=DECIDED_ON)
     assert [name for _, name in why(session, branch)] == ["赞成 1，未过应到的半数"]
 
 
