@@ -153,7 +153,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         *terminalreporter.stats.get("failed", ()),
         *terminalreporter.stats.get("error", ()),
     ):
-        version = [f"--postgres={value}" for name, value in report.user_properties if name == "postgres"]
+        version = [f"--postgres={value}" for name, value in getattr(report, "user_properties", ()) if name == "postgres"]
         commands.append(shlex.join([".venv/bin/pytest", *options, *version, report.nodeid]))
     if commands:
         terminalreporter.section("未通过，请重跑 / failed, to run again")

@@ -28,7 +28,7 @@ PATIENCE_SECONDS = 60
 
 @contextmanager
 def demo(project: Path, data_dir: Path, port: int) -> Iterator[subprocess.Popen[str]]:
-    """Run a demo until the block ends; kill it if a test left it running."""
+    """Run a demo until the block ends; stop it if a test left it running."""
     process = subprocess.Popen(
         [sys.executable, "-m", "cli", "demo", "--port", str(port), "--data-dir", str(data_dir)],
         cwd=project,
@@ -41,9 +41,9 @@ def demo(project: Path, data_dir: Path, port: int) -> Iterator[subprocess.Popen[
         _wait_for(f"http://127.0.0.1:{port}/healthz", process)
         yield process
     finally:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
+        # Killed, it would leave its PostgreSQL to run on.
+        process.terminate()
+        process.communicate(timeout=PATIENCE_SECONDS)
 
 
 def _wait_for(address: str, process: subprocess.Popen[str]) -> None:

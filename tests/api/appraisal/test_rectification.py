@@ -325,7 +325,7 @@ def test_a_commitment_names_its_problem_in_words_or_by_number(branch: Cast, secr
 def test_the_description_says_that_a_problem_is_a_text_or_a_number(house: House) -> None:
     schemas = house.app.test_client().get("/api/v1/openapi.json").get_json()["components"]["schemas"]
     problem = schemas["Commitment"]["properties"]["problem"]
-    assert [each["type"] for each in problem["anyOf"]] == ["string", "integer"]
+    assert [each["type"] for each in problem["anyOf"]] == ["string", "integer", "null"]
     assert "type" not in problem
     assert {"place", "from", "to"} <= set(schemas["Publication"]["properties"])
     assert schemas["Publication"]["required"] == ["from"]

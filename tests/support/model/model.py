@@ -59,6 +59,8 @@ CLOSED_BY = {
 """The stage that closes each kind of evidence; for a meeting its purpose decides."""
 
 Missing = dict[str, int]
+LEAVING = "2024-12-20"
+"""The day on which all leave who do: until then they are due at meetings."""
 
 
 @dataclass
@@ -219,8 +221,9 @@ def _cadres_absent(model: Model) -> Missing:
 
 def _not_decided(model: Model) -> Missing:
     def holds(row: Record) -> bool:
-        committee = [each for each in model.present() if each.on_committee]
-        due = {each.staff_no for each in (committee if row["form"] == "committee" else model.voters())}
+        that_day = [each for each in model.people.values() if not each.left or row["held_on"] < LEAVING]
+        voters = [each for each in that_day if each.full and each.excused != "confirmed"]
+        due = {each.staff_no for each in ([each for each in that_day if each.on_committee] if row["form"] == "committee" else voters)}
         came = len(due & set(row["present"]))
         return bool(due) and came * 2 >= len(due) and row["vote"] is not None and row["vote"]["yes"] * 2 > len(due)
 

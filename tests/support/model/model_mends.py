@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from tests.support.model.beside_model import BesideModel
 from tests.support.model.facts import NEEDS_APPROVAL
-from tests.support.model.model import TITLES, Missing
+from tests.support.model.model import LEAVING, TITLES, Missing
 
 EARLIEST, MET_ON = "2024-12-16", "2024-12-18"
 
@@ -61,7 +61,7 @@ def _meet(at: BesideModel, missing: Missing) -> None:
 
 
 def _decide(at: BesideModel, missing: Missing) -> None:
-    at.meeting("deciding", "general", _here(at), day=MET_ON, recorder=_other(at), vote={"yes": len(at.model.voters())})
+    at.meeting("deciding", "general", _here(at), day=LEAVING, recorder=_other(at), vote={"yes": len(at.model.voters())})
 
 
 def _withdraw(kind: str) -> Callable[[BesideModel, Missing], None]:

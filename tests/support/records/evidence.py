@@ -112,7 +112,7 @@ def excused(session: Session, process: Process, name: str, *, confirmed: bool = 
 
 
 def leaves(session: Session, name: str, *, on: date | None = None) -> None:
-    """Transfer a member out, and let the rolls follow; ``on`` a day before, if today is too late."""
+    """Transfer a member out, today or ``on`` a day before, and let the rolls follow."""
     person(session, name).branch_id = None
     session.flush()
     rolls_follow(session, now=NOW)

@@ -8,14 +8,16 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from tests.support.builders import NOW, TODAY, a_school
 from tests.support.records.evidence import OF_ALL_BRANCHES, SITUATIONS
+from workflow.foundation.database import any_of
 from workflow.foundation.vocabulary import Coverage, Stage
 from workflow.machine.asked import BY_NAME
 from workflow.machine.gate import unmet
-from workflow.people.organisation import Branch
+from workflow.people.organisation import Branch, Person
 from workflow.rules.requirement import Requirement
 from workflow.year.cycle import Process
 from workflow.year.finding import process_of
@@ -46,7 +48,10 @@ def _confused(session: Session, requirement: Requirement) -> list[str]:
             first, alone = _after(session, requirement, met=not unmet_first)
             _give_to_another_branch(session, first)
             second, _ = _after(session, requirement, met=unmet_first)
-            beside = [_lack(session, each, requirement) for each in (first, second)]
+            beside = []
+            for each in (first, second):
+                _go_to(session, each, of=(first, second))
+                beside.append(_lack(session, each, requirement))
             attempt.rollback()
         lacking, meeting = beside if unmet_first else reversed(beside)
         if not lacking or meeting or (unmet_first and lacking != alone):
@@ -66,6 +71,12 @@ def _after(session: Session, requirement: Requirement, *, met: bool) -> tuple[Pr
 def _lack(session: Session, process: Process, requirement: Requirement) -> Lack:
     rows = unmet(session, process, [requirement], today=TODAY)
     return Counter((subject.id, subject.amount) for row in rows for subject in row.open)
+
+
+def _go_to(session: Session, process: Process, *, of: tuple[Process, Process]) -> None:
+    """Let the people of both branches be in one: some requirements ask who is there today."""
+    in_either = any_of(Person.branch_id, [each.branch_id for each in of])
+    session.execute(update(Person).where(in_either).values(branch_id=process.branch_id))
 
 
 def _give_to_another_branch(session: Session, done: Process) -> None:
