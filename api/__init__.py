@@ -27,7 +27,7 @@ from api.frame.base import handler
 from api.frame.openapi import document
 from api.frame.routes import Route, Service, service
 from api.frame.wire import JSON
-from api.people import accounts, invitations, people, session
+from api.people import accounts, changes, invitations, people, session
 from api.school import calendar, cycles, definition, progress, roster
 from api.server.metrics import METHODS, Metrics
 from workflow.foundation.database import Engine, NoConnectionFree
@@ -45,6 +45,7 @@ ROUTES: tuple[Route, ...] = (
     *accounts.routes,
     *accounts.tokens,
     *accounts.posts,
+    *changes.routes,
     *people.routes,
     *invitations.routes,
     *invitations.substitutes,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from workflow.foundation.errors import Words
 from workflow.foundation.settings import read_settings
 from workflow.foundation.vocabulary import SCHOOL_ROLES, Role, utc_now
 from workflow.people import slips
+from workflow.people.organisation import person_by_staff_no
+from workflow.roster.people import AMEND_PERSON
 from workflow.year.finding import newest_title
 
 STAFF_NO = say(Words("学工号", "staff or student number"))
@@ -49,6 +52,26 @@ def account_create(staff_no: str, name: str, role: str, email: str | None, passw
     if not password:
         zh, en = f"{zh}。还没有密码，可用 token create 取得令牌。", f"{en}. It has no password yet; token create gives a token."
     tell(Words(zh, en))
+
+
+@account.command(
+    "address",
+    help=say(
+        Words(
+            "修改一个人的邮箱。担任学校职务的人，邮箱不由名册和党委办公室改动，在这里改。",
+            "Change somebody's mail address. Of people with a role of the school neither roster nor office changes it: it is changed here.",
+        )
+    ),
+)
+@click.option("--staff-no", required=True, help=STAFF_NO)
+@click.option("--email", required=True, help=say(Words("邮箱", "their mail address")))
+@told_plainly
+def account_address(staff_no: str, email: str) -> None:
+    with acting() as call:
+        person = person_by_staff_no(call.session, staff_no)
+        done(replace(call, version_seen=person.version), AMEND_PERSON, {"email": email}, staff_no=staff_no)
+        name = person.name
+    tell(Words(f"已修改{name}的邮箱。", f"Changed the address of {name}."))
 
 
 @account.command(

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime
-from typing import Any
 
 from typing_extensions import TypedDict
 
 from api.frame.address import AT, location
 from api.frame.errors import language
+from api.frame.history import HistoryShape, history_shape
 from api.frame.lists import Page, after_of, listed, number
 from api.frame.records import collection_routes
 from api.frame.routes import Answer, Routes, Tag
@@ -40,7 +40,7 @@ from workflow.foundation.fields import (
     about,
     one_of,
 )
-from workflow.foundation.history import History, history_of
+from workflow.foundation.history import history_of
 from workflow.foundation.vocabulary import STAGES, Kind, MeetingForm, Stage, Trigger
 from workflow.machine.gate import checklist
 from workflow.machine.kinds import KINDS
@@ -89,34 +89,6 @@ def form_hint_shape(hint: FormHint | None, speech: str) -> FormHintShape | None:
 
 def reason_shape(row: Waiver) -> ReasonShape:
     return {**waiver_shape(row), "state": "waiting" if row.rejected_at is None else "refused"}
-
-
-class HistoryShape(TypedDict):
-    """A change of one row (一次改动)."""
-
-    id: int
-    at: datetime
-    by: str
-    on_behalf_of: str | None
-    what: str
-    key: str
-    old: dict[str, Any] | None
-    new: dict[str, Any] | None
-    reason: str | None
-
-
-def history_shape(row: History) -> HistoryShape:
-    return {
-        "id": row.id,
-        "at": row.at,
-        "by": row.actor,
-        "on_behalf_of": row.on_behalf_of,
-        "what": row.what,
-        "key": row.row_key,
-        "old": row.old,
-        "new": row.new,
-        "reason": row.reason,
-    }
 
 
 class ExtensionShape(TypedDict):

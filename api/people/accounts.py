@@ -12,6 +12,7 @@ from api.frame.routes import Answer, Routes, Tag
 from api.frame.shapes import page_of
 from workflow.acts.people import ACCOUNT, DISABLE_ACCOUNT, ENABLE_ACCOUNT, ISSUE_TOKEN, OPEN_ACCOUNT, REVOKE_TOKEN, TOKEN, TokenIssued
 from workflow.foundation.fields import Sent
+from workflow.foundation.vocabulary import Role
 from workflow.people.access import Action
 from workflow.people.accounts import Account, Token, accounts_after, tokens_after
 from workflow.people.organisation import Appointment
@@ -87,8 +88,12 @@ def end_token(call: Call[object], row: Token) -> object:
 
 @posts.get("/appointments", action=Action.READ_APPOINTMENTS, answers=page_of(APPOINTMENT), query=Page(), zh="列出任职")
 def list_appointments(call: Call[object], query: Sent) -> object:
-    """List posts in branches and offices of the school, past ones included."""
-    rows = appointments_after(call.session, after_of(query, 0, number), query["limit"] + 1)
+    """List posts in branches and roles of the school, past ones included.
+
+    The administrator sees the roles of the school alone.
+    """
+    in_branches = bool(call.by_roles.keys() - {Role.ADMINISTRATOR})
+    rows = appointments_after(call.session, after_of(query, 0, number), query["limit"] + 1, in_branches=in_branches)
     return listed(rows, query, APPOINTMENT.shown, lambda row: row.id)
 
 

@@ -34,8 +34,8 @@ from workflow.foundation.vocabulary import (
     TalkWay,
 )
 from workflow.machine.asked import CLAUSES
-from workflow.people.accounts import create_officer
 from workflow.people.organisation import Appointment, Branch, Person
+from workflow.people.roles import create_officer
 from workflow.year.finding import Lock, processes_of
 from workflow.year.opening import open_cycle, publish
 from workflow.year.plan_files import find_plan, read_plan

@@ -16,9 +16,10 @@ from tests.support.running import standing
 from workflow.foundation.vocabulary import Coverage, Post, Role, Stage, Standing, local_day
 from workflow.machine.asked import CLAUSES
 from workflow.people.access import Caller
-from workflow.people.accounts import create_officer, open_account
+from workflow.people.accounts import open_account
 from workflow.people.callers import caller_for
 from workflow.people.organisation import Appointment, Branch, Person
+from workflow.people.roles import create_officer
 from workflow.year.cycle import Cycle, Process
 from workflow.year.finding import cycle_by_year, process_of
 from workflow.year.opening import open_cycle, publish

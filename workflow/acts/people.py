@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from workflow.foundation.database import act_as, transaction
-from workflow.foundation.errors import Invalid, NotFound
+from workflow.foundation.errors import Invalid, NotFound, Words
 from workflow.foundation.fields import (
     Answered,
     Body,
@@ -34,7 +34,6 @@ from workflow.people.accounts import (
     Issued,
     Token,
     account_of,
-    create_officer,
     disable,
     enable,
     issue_token,
@@ -45,6 +44,7 @@ from workflow.people.accounts import (
 )
 from workflow.people.invitations import Desk, accept_invitation, forget_password, open_invitation
 from workflow.people.organisation import Person, person_by_staff_no
+from workflow.people.roles import create_officer, tell_role_given, tell_token_made
 from workflow.people.substitutes import (
     SUBSTITUTE,
     EndSubstituteSchema,
@@ -117,6 +117,7 @@ class TokenSchema(Answered):
     staff_no = StaffNo(required=True, **_OF_PERSON)
     name = Line(required=True, at_most=50, **about("用途", "name", "给哪个程序用", "which program uses it", example="数据大屏"))
     created_at = Moment(dump_only=True, **about("发放时间", "made at", always=True))
+    made_by = Line(dump_only=True, **about("由谁发", "made by"))
     expires_at = Moment(**about("有效期至", "good until", "不填为一年", "a year if left out", example="2025-12-31T00:00:00+08:00", always=True))
     revoked_at = Moment(dump_only=True, **about("作废时间", "revoked at"))
 
@@ -244,17 +245,18 @@ def the_account(call: Call[object], staff_no: str) -> Account:
 
 
 def _open_account(call: Call[object], sent: Sent) -> Account:
-    staff_no, password = sent["staff_no"], sent.get("password")
     if "role" in sent:
-        name = sent.get("name", staff_no)
-        person = create_officer(
-            call.session, staff_no=staff_no, name=name, role=sent["role"], now=call.now, email=sent.get("email"), password=password
-        )
-    else:
-        person = _named(call, staff_no)
-    account = open_account(call.session, person, now=call.now, password=None if "role" in sent else password)
-    account.person = person
-    return account
+        named = {name: sent.get(name) for name in ("email", "password")}
+        name = sent.get("name", sent["staff_no"])
+        row = create_officer(call.session, staff_no=sent["staff_no"], name=name, role=sent["role"], now=call.now, by=call.caller, **named)
+        tell_role_given(call.session, row, by=call.caller, now=call.now, base_url=call.base_url)
+        return account_of(call.session, sent["staff_no"])
+    if call.caller is not None and "password" in sent:
+        zh = "已登记的人员由本人用邀请信或纸条设置密码"
+        raise Invalid({"password": Words(zh, "whoever is registered sets it by an invitation or a slip")})
+    person = _named(call, sent["staff_no"])
+    open_account(call.session, person, now=call.now, password=sent.get("password"))
+    return account_of(call.session, person.staff_no)
 
 
 OPEN_ACCOUNT: Act[Any, Account] = Act(
@@ -304,7 +306,10 @@ class TokenIssued:
 def _issue_token(call: Call[object], sent: Sent) -> TokenIssued:
     person = _named(call, sent["staff_no"])
     ends = sent.get("expires_at", call.now + timedelta(days=call.settings.token_days))
-    return TokenIssued(person, sent["name"], issue_token(call.session, person, name=sent["name"], now=call.now, expires_at=ends))
+    issued = issue_token(call.session, person, name=sent["name"], now=call.now, expires_at=ends, by=call.actor)
+    made = call.session.get_one(Token, issued.id)
+    tell_token_made(call.session, person, made, by=call.caller, now=call.now, base_url=call.base_url)
+    return TokenIssued(person, sent["name"], issued)
 
 
 ISSUE_TOKEN: Act[Any, TokenIssued] = Act("issue_token", "发令牌", "make a token", Action.WRITE_TOKENS, _issue_token, sends=TOKEN, secret=True)

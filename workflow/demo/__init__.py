@@ -33,9 +33,10 @@ from workflow.foundation.vocabulary import (
 from workflow.machine.asked import CLAUSES
 from workflow.machine.process import move
 from workflow.people.access import ROLES_OF_POST, Caller
-from workflow.people.accounts import Account, Token, create_officer, hash_password, issue_token
+from workflow.people.accounts import Account, Token, hash_password, issue_token
 from workflow.people.callers import caller_for
 from workflow.people.organisation import Appointment, Branch, Person
+from workflow.people.roles import create_officer
 from workflow.roster.checks import Roster, RosterBranch, RosterMember
 from workflow.roster.imports import apply_import, preview_import
 from workflow.roster.workbook import Reading

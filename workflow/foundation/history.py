@@ -42,6 +42,7 @@ class History(Numbered, Base):
     __table_args__ = (
         Index("ix_history_process", "process_id", "id", postgresql_where="process_id is not null"),
         Index("ix_history_row", "what", "row_key", "id"),
+        Index("ix_history_school", "id", postgresql_where="process_id is null"),
     )
 
 
@@ -136,7 +137,7 @@ personal(
     Data(
         "actor 谁, on_behalf_of 代谁, at 时间, reason 理由, row_key 哪一条（可能是学工号）, old 原值, new 新值",
         "谁在什么时候改了什么（Q2）",
-        "与所记录的内容相同；人员和账号的变更尚无处可看",
+        "与所记录的内容相同；人员和账号的变更为 read_history",
         "与所记录的内容一样久",
     ),
     of="改动的人，所改的内容说到的人",

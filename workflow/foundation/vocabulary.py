@@ -200,6 +200,18 @@ class PunishmentKind(Word):
     OTHER = "other", "其他处分"
 
 
+class Changed(Word):
+    """A matter of people and access that was changed (变更的事项)."""
+
+    ACCOUNT = "account", "账号"
+    APPOINTMENT = "appointment", "任职"
+    INVITATION = "invitation", "邀请信和纸条"
+    PERSON = "person", "人员"
+    PUNISHMENT = "punishment", "处分"
+    SUBSTITUTE = "substitute", "委托代办"
+    TOKEN = "token", "令牌"
+
+
 class EndedWhy(Word):
     """The reason for which a branch takes no part any more (不再参加的原因)."""
 

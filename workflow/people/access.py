@@ -87,6 +87,7 @@ class Action(StrEnum):
     READ_ACTIVITIES = "read_activities"
     READ_CALENDAR = "read_calendar"
     WRITE_CALENDAR = "write_calendar"
+    READ_HISTORY = "read_history"
 
 
 _OFFICE = {Role.OFFICE: Scope.ALL}
@@ -116,8 +117,9 @@ ACCESS: Mapping[Action, Mapping[Role, Scope]] = {
     Action.WRITE_PEOPLE: _OFFICE,
     Action.READ_PEOPLE: _SCHOOL_READERS,
     Action.END_PROCESS: _OFFICE,
-    Action.READ_APPOINTMENTS: _SCHOOL_READERS,
-    Action.WRITE_APPOINTMENTS: _OFFICE,
+    # The administrator sees the roles of the school alone, and gives some of them (GIVEN_BY).
+    Action.READ_APPOINTMENTS: {**_SCHOOL_READERS, Role.ADMINISTRATOR: Scope.OWN},
+    Action.WRITE_APPOINTMENTS: {**_JUDGES, Role.ADMINISTRATOR: Scope.OWN},
     Action.READ_SUBSTITUTES: {**_SCHOOL_READERS, Role.SECRETARY: Scope.BRANCH},
     Action.WRITE_SUBSTITUTES: {Role.OFFICE: Scope.ALL, Role.SECRETARY: Scope.BRANCH},
     Action.IMPORT_ROSTER: _OFFICE,
@@ -166,7 +168,20 @@ ACCESS: Mapping[Action, Mapping[Role, Scope]] = {
     Action.READ_ACTIVITIES: _BRANCH_READERS,
     Action.READ_CALENDAR: _EVERYONE,
     Action.WRITE_CALENDAR: _OFFICE,
+    Action.READ_HISTORY: {**_OFFICE, Role.AUDITOR: Scope.ALL},
 }
+
+GIVEN_BY: Mapping[Role, frozenset[Role]] = {
+    Role.OFFICE: frozenset({Role.OFFICE}),
+    Role.COMMITTEE: frozenset({Role.COMMITTEE}),
+    Role.ADMINISTRATOR: frozenset({Role.ADMINISTRATOR}),
+    # Auditors write nothing, so they name nobody.
+    Role.AUDITOR: frozenset({Role.ADMINISTRATOR}),
+}
+"""The roles of the school by whose holders each is given and taken (学校职务的任免).
+
+No role makes itself another one; the first of each comes from the command line.
+"""
 
 JUDGED = frozenset(action for action, roles in ACCESS.items() if roles is _JUDGES)
 """Decisions on what a branch handed in: nobody makes them for a branch where they have a post."""

@@ -27,12 +27,11 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, Session, contains_eager, joinedload, mapped_column, relationship
 
 from workflow.foundation.database import Base, Numbered
-from workflow.foundation.errors import Conflict, Exists, Invalid, NotFound, Unauthenticated, Words
+from workflow.foundation.errors import Conflict, Invalid, NotFound, Unauthenticated, Words
 from workflow.foundation.history import tracked
 from workflow.foundation.personal import Area, Data, personal
-from workflow.foundation.vocabulary import SCHOOL_ROLES, Role, local_day
 from workflow.people.access import Action, Caller
-from workflow.people.organisation import Appointment, Person, in_post
+from workflow.people.organisation import Person
 
 PASSWORD_LENGTH = range(10, 129)
 _hasher = PasswordHasher()
@@ -79,6 +78,8 @@ class Token(Numbered, Base):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
+    made_by: Mapped[str | None] = mapped_column(sort_order=200)
+    """The one who made it; unknown of those made before this was kept."""
 
     person: Mapped[Person] = relationship()
 
@@ -135,7 +136,7 @@ personal(
     Area.PEOPLE,
     "令牌",
     Data(
-        f"person_id 何人, name 用途, revoked_at 吊销时间, {_DATES}",
+        f"person_id 何人, name 用途, revoked_at 吊销时间, made_by 由谁发, {_DATES}",
         "程序代本人访问",
         Action.WRITE_TOKENS,
         _LISTED,
@@ -245,38 +246,6 @@ def account_of(session: Session, staff_no: str, *, for_update: bool = False) -> 
     return account
 
 
-def create_officer(
-    session: Session, *, staff_no: str, name: str, role: Role, now: datetime, email: str | None = None, password: str | None = None
-) -> Person:
-    """Make an account with a role in the school: office, committee, auditor or administrator.
-
-    Raises Exists when the person holds that role already.
-    """
-    if role not in SCHOOL_ROLES:
-        raise Invalid(
-            {
-                "role": Words(
-                    "只能是党委办公室、党委、督导人员或管理员；支部内的职务由名册决定",
-                    "only roles of the school; posts in branches come from the roster",
-                )
-            }
-        )
-    person = session.scalar(select(Person).where(Person.staff_no == staff_no))
-    if person is None:
-        person = Person(staff_no=staff_no, name=name, email=email, branch_id=None, standing=None)
-        session.add(person)
-        session.flush()
-    elif person.name != name:
-        raise Conflict(Words(f"学工号 {staff_no} 已登记为 {person.name}，与 {name} 不符", f"{staff_no} is registered under another name"))
-    today = local_day(now)
-    held = session.scalar(select(Appointment.id).where(Appointment.person_id == person.id, Appointment.role == role, *in_post(today)))
-    if held is not None:
-        raise Exists(Words(f"{name} 已经是{role.zh}", f"{name} has this role already"))
-    session.add(Appointment(person_id=person.id, branch_id=None, post=None, role=role, title=None, starts_on=today, ends_on=None))
-    open_account(session, person, now=now, password=password)
-    return person
-
-
 def hash_password(password: str) -> str:
     """Hash a password. Raises Invalid if it has fewer than ten or more than 128 characters."""
     if len(password) not in PASSWORD_LENGTH:
@@ -325,7 +294,7 @@ def sign_out(session: Session, *, secret: str, now: datetime) -> None:
         row.revoked_at = now
 
 
-def issue_token(session: Session, person: Person, *, name: str, now: datetime, expires_at: datetime) -> Issued:
+def issue_token(session: Session, person: Person, *, name: str, now: datetime, expires_at: datetime, by: str = "cli") -> Issued:
     """Make a bearer token for programs.
 
     Raises Invalid for an end that is not ahead, Conflict for a person without an account.
@@ -338,7 +307,7 @@ def issue_token(session: Session, person: Person, *, name: str, now: datetime, e
     if account.disabled_at is not None:
         raise Conflict(Words(f"{person.name} 的账号已停用", f"the account of {person.name} is disabled"))
     secret = "zb_" + secrets.token_urlsafe(32)
-    row = Token(person_id=person.id, name=name, hash=digest(secret), created_at=now, expires_at=expires_at, revoked_at=None)
+    row = Token(person_id=person.id, name=name, hash=digest(secret), created_at=now, expires_at=expires_at, revoked_at=None, made_by=by)
     session.add(row)
     session.flush()
     return Issued(secret, row.id, row.expires_at)

@@ -128,6 +128,8 @@ def name_substitute(session: Session, body: Sent, *, by: Caller, reach: Collecti
         raise Forbidden(Words("只能为自己指定受托人", "you name your own substitute alone"))
     starts_on, ends_on = body["starts_on"], body["ends_on"]
     person, substitute = _known(session, "staff_no", staff_no), _known(session, "substitute", body["substitute"])
+    if substitute.id == by.person_id and person.id != by.person_id:
+        raise Forbidden(Words("不能指定自己为受托人，请他人办理", "nobody names themselves a substitute"))
     held = (Appointment.person_id == person.id, Appointment.branch_id == person.branch_id, *in_post(starts_on))
     posts = set(session.scalars(select(Appointment.post).where(*held)))
     if Scope.ALL not in reach and not posts & set(LEADING):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from fractions import Fraction
 
@@ -16,7 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from workflow.foundation.errors import Words
-from workflow.foundation.vocabulary import Post
+from workflow.foundation.vocabulary import Post, Role
 from workflow.people.organisation import Appointment, Branch, Person, not_over
 from workflow.roster.checks import Roster, RosterBranch, RosterMember
 
@@ -135,6 +135,8 @@ class RosterChanges:
     ended: Sequence[HeldPost]
     planned: Sequence[tuple[RosterPost, HeldPost]]
     """Secretaries of the roster whose branch has another one planned: the plan stands."""
+    own_address: Sequence[str]
+    """People whose address the roster does not change, for they have a role of the school."""
     guard: Guard | None
     """Null while nobody need confirm how many are gone."""
     crossing: Sequence[str]
@@ -158,7 +160,7 @@ class RosterChanges:
 
 
 def changes(session: Session, roster: Roster, *, today: date, only: Collection[str] | None = None) -> RosterChanges:
-    """Compare a roster with the organisation, in three queries.
+    """Compare a roster with the organisation, in four queries.
 
     ``only``: the codes of the branches that it is about; the others stay as they are.
     """
@@ -166,6 +168,7 @@ def changes(session: Session, roster: Roster, *, today: date, only: Collection[s
     codes = {row.id: row.code for row in branches.values() if only is None or row.code in only}
     people = {row.staff_no: row for row in session.scalars(select(Person))}
     whole, roster = roster, roster if only is None else roster.within(only)
+    roster, own_address = _with_own_addresses(session, roster, people, today)
     listed = {member.staff_no: member for member in roster.members}
     was_in = {staff_no: codes[row.branch_id] for staff_no, row in people.items() if row.branch_id in codes}
     gone = [Gone(staff_no, people[staff_no].name, code) for staff_no, code in sorted(was_in.items()) if staff_no not in listed]
@@ -191,9 +194,24 @@ def changes(session: Session, roster: Roster, *, today: date, only: Collection[s
         given=given,
         ended=ended,
         planned=planned,
+        own_address=own_address,
         guard=_guard(gone, was_in, branches),
         crossing=[] if only is None else _crossing(whole, roster, people, was_in),
     )
+
+
+def _with_own_addresses(session: Session, roster: Roster, people: Mapping[str, Person], today: date) -> tuple[Roster, list[str]]:
+    """Leave the address of people with a role of the school that the office does not give as it is.
+
+    A link to set their password would go to the new one. Returns the names of those it is about.
+    """
+    if "email" not in roster.told:
+        return roster, []
+    others = Appointment.role.is_not(None) & (Appointment.role != Role.OFFICE)
+    held = set(session.scalars(select(Person.staff_no).join(Appointment, Appointment.person_id == Person.id).where(others, not_over(today))))
+    kept = [each.name for each in roster.members if each.staff_no in held and each.email != people[each.staff_no].email]
+    own = [replace(each, email=people[each.staff_no].email) if each.staff_no in held else each for each in roster.members]
+    return replace(roster, members=tuple(own)), kept
 
 
 def _differs(new: object, old: object, fields: Sequence[str]) -> bool:

@@ -105,6 +105,8 @@ def _told(found: RosterChanges) -> Iterator[SheetProblem]:
     for post, stands in found.planned:
         words = f"党支部 {post.branch_code} 已安排{stands.name}自 {stands.starts_on} 起任书记，以已安排的为准，名册上的书记（{post.staff_no}）不写入"
         yield on_members(None, "党内职务", words, "warning")
+    for name in found.own_address:
+        yield on_members(None, "邮箱", f"{name}担任学校职务，邮箱不随名册改动，请系统管理员用 zhibu account address 修改", "warning")
 
 
 def foreseen(session: Session, row: RosterImport, *, only: Collection[str] | None, now: datetime) -> RosterChanges:

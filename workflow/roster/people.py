@@ -19,9 +19,10 @@ from workflow.foundation.fields import Answered, Body, Day, EmailAddress, Line, 
 from workflow.foundation.history import changed_since
 from workflow.foundation.vocabulary import LeftReason, PunishmentKind, Standing, local_day
 from workflow.machine.rolls import rolls_follow
-from workflow.people.access import Action
+from workflow.people.access import Action, Caller
 from workflow.people.accounts import open_account
 from workflow.people.organisation import Appointment, Branch, Person, Punishment, branch_by_code, hold_organisation, person_by_staff_no
+from workflow.people.roles import must_hand_out, roles_in_school
 from workflow.rules.acts import Act, AnyAct, Call
 from workflow.rules.evidence import must_have_happened
 from workflow.rules.records import REASON
@@ -113,15 +114,19 @@ def add_person(session: Session, sent: Sent, *, now: datetime) -> Person:
     return person
 
 
-def amend_person(session: Session, person: Person, sent: Sent, *, seen: int, now: datetime) -> Person:
+def amend_person(session: Session, person: Person, sent: Sent, *, by: Caller | None = None, seen: int, now: datetime) -> Person:
     """Change a person's name or address; the rolls of running branches follow.
 
-    Raises Stale, Conflict.
+    Raises Stale, Conflict, and Forbidden for the address of somebody whose role of the school the
+    caller does not give: a link to set their password would go there.
     """
     if person.version != seen:
         raise Stale(version=person.version, changed=changed_since(session, Person, person.id, seen))
     if not sent:
         raise Conflict(Words("没有要改的内容", "nothing to change"))
+    if "email" in sent:
+        for role in roles_in_school(session, person, local_day(now)):
+            must_hand_out(by, role)
     for name, value in sent.items():
         setattr(person, name, value)
     person.version += 1
@@ -298,7 +303,7 @@ AMEND_PERSON = _act(
     "amend_person",
     "更正姓名、邮箱",
     "change a person's name or address",
-    lambda call, sent: amend_person(call.session, call.on, sent, seen=call.seen, now=call.now),
+    lambda call, sent: amend_person(call.session, call.on, sent, by=call.caller, seen=call.seen, now=call.now),
     sends=PersonChangeSchema(),
     wants_version=True,
 )

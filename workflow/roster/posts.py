@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, true
 from sqlalchemy.orm import Session, joinedload
 
-from workflow.foundation.errors import Conflict, Exists, Invalid, NotFound, Words
+from workflow.foundation.errors import Conflict, Exists, Forbidden, Invalid, NotFound, Words
 from workflow.foundation.fields import (
     Answered,
     Body,
@@ -24,13 +24,11 @@ from workflow.foundation.fields import (
 )
 from workflow.foundation.vocabulary import SCHOOL_ROLES, Post, Role
 from workflow.machine.rolls import rolls_follow
-from workflow.people.access import Action
+from workflow.people.access import Action, Caller
 from workflow.people.accounts import open_account
-from workflow.people.organisation import Appointment, Branch, branch_by_code, hold_organisation, not_over, person_by_staff_no
-from workflow.rules.acts import (
-    Act,
-    AnyAct,
-)
+from workflow.people.organisation import Appointment, Branch, Person, branch_by_code, hold_organisation, not_over, person_by_staff_no
+from workflow.people.roles import give_role, must_be_another, must_hand_out, must_leave_somebody, tell_role_given
+from workflow.rules.acts import Act, AnyAct, Call
 
 
 class AppointmentSchema(Answered):
@@ -57,11 +55,12 @@ class EndSchema(Body):
     ends_on = Day(required=True, **about("离任日期", "last day", "任职的最后一天", "the last day", example="2024-12-31"))
 
 
-def appoint(session: Session, body: Sent, *, now: datetime) -> Appointment:
+def appoint(session: Session, body: Sent, *, by: Caller | None = None, now: datetime) -> Appointment:
     """Give somebody a post, and bring the rolls of that branch into step.
 
-    A branch has one secretary: with ``succeeds`` the one in office ends the day before. Raises
-    Invalid, Exists, NotFound, Conflict.
+    Posts in branches are the office's to give, roles of the school their holders' (``roles.py``). A
+    branch has one secretary: with ``succeeds`` the one in office ends the day before. Raises
+    Invalid, Forbidden, Exists, NotFound, Conflict.
     """
     post, role, code = body.get("post"), body.get("role"), body.get("branch")
     if (post is None) == (role is None):
@@ -72,39 +71,54 @@ def appoint(session: Session, body: Sent, *, now: datetime) -> Appointment:
         raise Invalid({"role": Words("不是学校职务", "not a role of the school")})
     if body.get("succeeds") and post is not Post.SECRETARY:
         raise Invalid({"succeeds": Words("只用于任命书记", "only a secretary succeeds another")})
+    _must_hand_out(by, role)
     try:
         person = person_by_staff_no(session, body["staff_no"])
         branch = branch_by_code(session, code) if code is not None else None
     except NotFound as missing:
         raise Invalid({"branch" if code is not None and code in missing.detail.zh else "staff_no": missing.detail}) from None
-    if branch is not None and person.branch_id != branch.id:
-        raise Invalid({"staff_no": Words(f"{person.name} 不是该支部的党员", f"{person.name} is not a member of this branch")})
     hold_organisation(session)
-    open_ones = select(Appointment.id).where(
-        Appointment.person_id == person.id,
-        Appointment.branch_id == branch.id if branch is not None else Appointment.branch_id.is_(None),
-        Appointment.post == post if post is not None else Appointment.role == role,
-        not_over(body["starts_on"]),
+    open_account(session, person, now=now)
+    if branch is None:
+        return give_role(session, person, body["role"], by=by, starts_on=body["starts_on"], title=body.get("title"))
+    row = _give_post(session, person, branch, body, by=by)
+    rolls_follow(session, now=now, branches=[branch.id])
+    return row
+
+
+def _must_hand_out(by: Caller | None, role: Role | None) -> None:
+    """Raise Forbidden for whoever may not give or take this role, or posts in branches (None)."""
+    if role is not None:
+        must_hand_out(by, role)
+    elif by is not None and Role.OFFICE not in by.school:
+        raise Forbidden(Words("支部职务由党委办公室任免", "posts in branches are given by the office"))
+
+
+def _give_post(session: Session, person: Person, branch: Branch, body: Sent, *, by: Caller | None) -> Appointment:
+    """Give a member a post in their branch. Raises Invalid, Forbidden, Exists, Conflict."""
+    post = body["post"]
+    if person.branch_id != branch.id:
+        raise Invalid({"staff_no": Words(f"{person.name} 不是该支部的党员", f"{person.name} is not a member of this branch")})
+    must_be_another(by, person)
+    held = select(Appointment.id).where(
+        Appointment.person_id == person.id, Appointment.branch_id == branch.id, Appointment.post == post, not_over(body["starts_on"])
     )
-    if session.scalar(open_ones) is not None:
+    if session.scalar(held) is not None:
         raise Exists(Words(f"{person.name} 已经担任这一职务", f"{person.name} holds this post already"))
-    if branch is not None and post is Post.SECRETARY:
+    if post is Post.SECRETARY:
         _one_secretary(session, branch, starts_on=body["starts_on"], succeeds=body.get("succeeds", False))
     row = Appointment(
         person_id=person.id,
-        branch_id=branch.id if branch is not None else None,
+        branch_id=branch.id,
         post=post,
-        role=role,
+        role=None,
         title=body.get("title"),
-        on_committee=branch is not None and branch.has_committee and post is not Post.GROUP_LEADER,
+        on_committee=branch.has_committee and post is not Post.GROUP_LEADER,
         starts_on=body["starts_on"],
         ends_on=None,
     )
     session.add(row)
-    open_account(session, person, now=now)
     session.flush()
-    if branch is not None:
-        rolls_follow(session, now=now, branches=[branch.id])
     return row
 
 
@@ -130,22 +144,31 @@ def _one_secretary(session: Session, branch: Branch, *, starts_on: date, succeed
         row.ends_on = starts_on - timedelta(days=1)
 
 
-def end_appointment(session: Session, appointment_id: int, *, ends_on: date, now: datetime) -> Appointment:
+def end_appointment(session: Session, appointment_id: int, *, ends_on: date, by: Caller | None = None, now: datetime) -> Appointment:
     """End a post with its last day, and bring the rolls of that branch into step.
 
-    Raises NotFound, Invalid, Exists.
+    Who gives it takes it. Raises NotFound, Forbidden, Invalid, Exists, Conflict.
     """
     row = session.get(Appointment, appointment_id)
     if row is None:
         raise NotFound
+    _must_hand_out(by, row.role)
     if row.ends_on is not None:
         raise Exists(Words(f"该任职已于 {row.ends_on} 结束", f"it ended on {row.ends_on}"))
     if ends_on < row.starts_on - timedelta(days=1):
         raise Invalid({"ends_on": Words(f"早于任职日期 {row.starts_on}", f"before it began on {row.starts_on}")})
+    must_leave_somebody(session, row, ends_on)
     row.ends_on = ends_on
     session.flush()
     if row.branch_id is not None:
         rolls_follow(session, now=now, branches=[row.branch_id])
+    return row
+
+
+def _appoint(call: Call[object], sent: Sent) -> Appointment:
+    row = appoint(call.session, sent, by=call.caller, now=call.now)
+    if row.role is not None:
+        tell_role_given(call.session, row, by=call.caller, now=call.now, base_url=call.base_url)
     return row
 
 
@@ -154,7 +177,7 @@ APPOINT: Act[Any, Appointment] = Act(
     "任命",
     "give somebody a post",
     Action.WRITE_APPOINTMENTS,
-    lambda call, sent: appoint(call.session, sent, now=call.now),
+    _appoint,
     sends=APPOINTMENT,
     shows=APPOINTMENT,
 )
@@ -163,7 +186,7 @@ END_APPOINTMENT: Act[int, Appointment] = Act(
     "离任",
     "end a post",
     Action.WRITE_APPOINTMENTS,
-    lambda call, sent: end_appointment(call.session, call.on, ends_on=sent["ends_on"], now=call.now),
+    lambda call, sent: end_appointment(call.session, call.on, ends_on=sent["ends_on"], by=call.caller, now=call.now),
     on=lambda call, appointment_id: appointment_id,
     sends=EndSchema(),
     shows=APPOINTMENT,
@@ -171,15 +194,15 @@ END_APPOINTMENT: Act[int, Appointment] = Act(
 ACTS: tuple[AnyAct, ...] = (APPOINT, END_APPOINTMENT)
 
 
-def appointments_after(session: Session, appointment_id: int, limit: int) -> Sequence[Appointment]:
-    """List posts in branches and offices of the school in the order they were given.
+def appointments_after(session: Session, appointment_id: int, limit: int, *, in_branches: bool = True) -> Sequence[Appointment]:
+    """List roles of the school, and posts ``in_branches`` too, in the order they were given.
 
     Past ones included.
     """
     return session.scalars(
         select(Appointment)
         .options(joinedload(Appointment.person), joinedload(Appointment.branch))
-        .where(Appointment.id > appointment_id)
+        .where(Appointment.id > appointment_id, true() if in_branches else Appointment.role.is_not(None))
         .order_by(Appointment.id)
         .limit(limit)
     ).all()

@@ -96,11 +96,18 @@ def _schema(act: AnyAct, names: Mapping[str, AnyField]) -> Body:
     partial = tuple(act.sends.load_fields) if act.sends is not None and act.sends.partial else None
     answered = [name for name, field in alone().fields.items() if field.dump_only]
     item: Body = type(f"{called}Item", (alone,), words)(partial=partial, exclude=answered)
-    example = {name: field.metadata.get("example") for name, field in item.load_fields.items() if field.required}
-    said = about("各项", "items", f"1 至 {MOST} 项，全部办成或者全部不办", f"1 to {MOST} of them, all or none", example=[example])
+    said = about("各项", "items", f"1 至 {MOST} 项，全部办成或者全部不办", f"1 to {MOST} of them, all or none", example=[_example(item, beside)])
     listed = fields.List(fields.Nested(item), required=True, validate=item_limit(1, MOST), **said)
     body: type[Body] = type(f"{called}InBulk", (Body,), {"__doc__": f"Many at once: {act.en} (成批{act.zh}).", "items": listed})
     return body()
+
+
+def _example(item: Body, beside: Mapping[str, AnyField]) -> dict[str, Any]:
+    """Make an item to send: its names and version, and what it must say or could change."""
+    shown = {name: field.metadata["example"] for name, field in item.load_fields.items() if "example" in field.metadata}
+    content = [name for name in shown if name not in beside]
+    said = [name for name in content if item.load_fields[name].required] or content[-1:]
+    return {name: value for name, value in shown.items() if name in beside or name in said}
 
 
 def _must_not_repeat(items: Sequence[Sent], names: Mapping[str, AnyField]) -> None:

@@ -46,6 +46,12 @@ TRIED: Mapping[str, Mapping[str, Example]] = {
         ),
     },
     "move_assessment": {"advance": _ADVANCE},
+    "end_appraisal": {
+        "merged": (Words("并入其他支部", "merged into another"), {"why": "merged", "into": "D0201", "reason": "党员不足三名，经党委同意并入"}),
+    },
+    "end_assessment": {
+        "other": (Words("今年不考核", "not assessed this year"), {"why": "other", "reason": "年中成立，经党委同意今年不考核"}),
+    },
     "extend_assessment": {
         "collecting": (Words("述职延期", "more time to report"), {"stage": "collecting", "due_on": "2025-02-10", "reason": "书记出差"})
     },

@@ -58,7 +58,7 @@ def test_no_route_is_declared_twice() -> None:
     assert len(names) == len(set(names))
 
 
-OF_THE_COMMITTEE = {Action.MOVE_ASSESSMENT, Action.CONFIRM_DECISION, Action.MOVE, *JUDGED}
+OF_THE_COMMITTEE = {Action.MOVE_ASSESSMENT, Action.CONFIRM_DECISION, Action.MOVE, Action.WRITE_APPOINTMENTS, *JUDGED}
 """Acts of the school committee itself, and those it does where nobody of the office may.
 
 It decides the result of an assessment; it judges what the office's own branches hand in.
@@ -72,10 +72,15 @@ def test_the_auditor_changes_nothing_and_the_committee_only_judges() -> None:
             assert (Role.COMMITTEE in ACCESS[route.action]) == (route.action in OF_THE_COMMITTEE), route.name
 
 
-def test_the_administrator_reads_and_writes_accounts_alone() -> None:
+OF_ACCOUNTS = {Action.READ_ACCOUNTS, Action.WRITE_ACCOUNTS, Action.PRINT_SLIPS, Action.WRITE_TOKENS}
+OF_ROLES = {Action.READ_APPOINTMENTS, Action.WRITE_APPOINTMENTS}
+"""The roles of the school that the administrator gives (``tests/api/people/test_roles.py``)."""
+
+
+def test_the_administrator_reads_and_writes_accounts_and_roles_alone() -> None:
     for action, roles in ACCESS.items():
         if Role.ADMINISTRATOR in roles and Role.MEMBER not in roles:
-            assert action in (Action.READ_ACCOUNTS, Action.WRITE_ACCOUNTS, Action.PRINT_SLIPS, Action.WRITE_TOKENS)
+            assert action in OF_ACCOUNTS | OF_ROLES
 
 
 # ── what is not yours answers like what does not exist ────────────────────────────────────────────────────────────────

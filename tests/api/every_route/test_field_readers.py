@@ -208,12 +208,12 @@ def test_a_committee_member_records_his_own_talks_alone(world: World) -> None:
 
 def test_two_posts_give_the_union_of_what_they_allow(world: World) -> None:
     house, cast = world.house, world.house.a_branch()
-    given = house.as_("office").post("/appointments", {"staff_no": cast.member, "role": "auditor", "starts_on": "2024-01-01"})
+    given = house.as_("administrator").post("/appointments", {"staff_no": cast.member, "role": "auditor", "starts_on": "2024-01-01"})
     assert given.status == 201, given.body
     both = house.as_(cast.member)
     assert both.get("/me").body["roles"] == ["auditor", "member"]
     assert both.get(f"{YEAR}/progress").status == 200
     assert both.get(world.there.path).status == 200
     assert "post" in both.get(f"{cast.path}/roll/{cast.secretary}").body
-    house.as_("office").post(f"/appointments/{given.body['id']}/end", {"ends_on": "2024-12-19"})
+    house.as_("administrator").post(f"/appointments/{given.body['id']}/end", {"ends_on": "2024-12-19"})
     assert both.get(f"{YEAR}/progress").status == 403

@@ -12,14 +12,14 @@ import structlog
 from sqlalchemy import func, select, text
 
 from tests.api.conftest import Client
-from tests.support.builders import NOW
+from tests.support.builders import NOW, person
 from tests.support.servers import Cast, House, kept_in
 from workflow.acts.invitations import ON_PAPER
 from workflow.foundation.database import transaction
 from workflow.foundation.history import History
 from workflow.foundation.idempotency import KeptOutcome
 from workflow.foundation.vocabulary import Role
-from workflow.people.accounts import digest
+from workflow.people.accounts import digest, open_account
 from workflow.people.invitations import ON_SLIPS, SLIP_CODE
 from workflow.roster.posts import appoint
 
@@ -76,7 +76,8 @@ def test_each_of_the_branch_without_password_and_address_gets_one_and_nobody_els
     elsewhere = house.a_branch()
     without_address(house, branch.publicist, branch.organiser, elsewhere.member)
     administrator = house.as_("administrator")
-    assert administrator.post("/accounts", {"staff_no": branch.publicist, "password": PASSWORD}).status == 201
+    with transaction(house.engine, actor="cli") as session:
+        open_account(session, person(session, branch.publicist), now=NOW, password=PASSWORD)
     assert administrator.post(f"/accounts/{branch.organiser}/disable").status == 200
     answer = office.post("/accounts/slips", {"branch": branch.code})
     assert (answer.status, answer.body["branch"]) == (200, {"code": branch.code, "name": f"{branch.code}党支部", "unit": f"{branch.code[:3]}党委"})

@@ -19,8 +19,8 @@ from tests.support.records.evidence import stand_at
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import Post, Role, Stage
 from workflow.mail.outbox import Letter
-from workflow.people.accounts import create_officer
 from workflow.people.organisation import Appointment
+from workflow.people.roles import create_officer
 from workflow.reminders.writing import Reminders
 from workflow.year.finding import process_of
 from workflow.year.roll import participant

@@ -13,7 +13,7 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 
 from workflow.foundation.vocabulary import STAGES, WORKING_STAGES, Kind, Stage
-from workflow.mail import letters, links
+from workflow.mail import letters, links, notices
 from workflow.mail.letters import (
     Accepted,
     Addressed,
@@ -232,7 +232,7 @@ def test_the_office_reads_how_many_branches_stand_where(snapshot: SnapshotAssert
 def test_every_letter_has_its_three_files_and_every_file_its_letter() -> None:
     folder = Path(letters.__file__).parent / "templates"
     frames = {f"{name}.{part}" for name in ("letter", "item", "instead", "remark") for part in ("txt", "html")}
-    declared = [*vars(letters).values(), *vars(links).values()]
+    declared = [value for module in (letters, links, notices) for value in vars(module).values()]
     classes = [each for each in declared if isinstance(each, type) and issubclass(each, Addressed)]
     named = {each.template for each in classes if hasattr(each, "template")}
     parts = {f"{name}.{part}" for name in named for part in ("subject.txt", "txt", "html")}

@@ -18,7 +18,7 @@ from tests.support.records.evidence import stand_at, statements
 from workflow.foundation.vocabulary import LetterState, Role, Stage
 from workflow.machine.rolls import rolls_follow
 from workflow.people.access import Scope
-from workflow.people.accounts import create_officer
+from workflow.people.roles import create_officer
 from workflow.people.substitutes import name_substitute
 from workflow.reminders import letters_due
 from workflow.reminders.due import Due

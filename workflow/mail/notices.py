@@ -1,0 +1,35 @@
+"""Security notices (安全通知): letters that tell people of what opens the system to somebody."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from workflow.foundation.vocabulary import Role
+from workflow.mail.letters import Addressed
+
+ROLE_GIVEN, TOKEN_MADE = "role-given", "token-made"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoleGiven(Addressed):
+    """A letter to the holders of a role of the school: somebody else has it now (任职告知)."""
+
+    template = "role_given"
+    name: str
+    staff_no: str
+    role: Role
+    starts_on: date
+    by: str
+    """The person who gave it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenMade(Addressed):
+    """A letter to a person: somebody has made a token in their name (令牌告知)."""
+
+    template = "token_made"
+    name: str
+    """The use of the token."""
+    expires_on: date
+    by: str
