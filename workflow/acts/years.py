@@ -182,14 +182,14 @@ def _amend(call: Call[Cycle], sent: Sent) -> Done:
     before, letters = due_days(session, cycle), letters_to_come(session, cycle, call.now)
     named = {"number": sent["number"], "issued_on": sent["issued_on"], "reason": sent["reason"]}
     row = amend_plan(session, cycle, adds, **named, by=call.actor, now=call.now)
-    tell_year_amended(session, row, now=call.now, base_url=call.base_url)
+    told = tell_year_amended(session, row, now=call.now, base_url=call.base_url)
     touched = touched_by(session, cycle, row, before)
     counts = {
         "branches": len({each.code for each in touched}),
         "asked": sum(each.reading == "asked" for each in touched),
         "signs": sum(each.reading == "sign" for each in touched),
         "days": sum(each.due_on != each.due_before for each in touched),
-        "letters": len(letters_to_come(session, cycle, call.now) - letters),
+        "letters": told + len(letters_to_come(session, cycle, call.now) - letters),
     }
     return Done((row,), {"counts": counts, "branches": [_reached(each) for each in touched[:LISTED]]})
 

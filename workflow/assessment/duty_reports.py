@@ -229,7 +229,7 @@ REJECT: Act[DutyReport, DutyReport] = DUTY_REPORT.act(
     "退回述职报告",
     "reject the duty report",
     _reject,
-    action=Action.ASSESS,
+    action=Action.REJECT_EVIDENCE,
     on=DUTY_REPORT.held_visible,
     sends=REASON,
     shows=DUTY_REPORT.schema,

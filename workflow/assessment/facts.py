@@ -219,7 +219,7 @@ CHECK: Act[Facts, Facts] = FACTS.act(
     "核对年度工作情况",
     "check the facts of the year",
     lambda call, sent: check_facts(call.session, call.process, call.found, by=call.by, now=call.now),
-    action=Action.ASSESS,
+    action=Action.CONFIRM_FACTS,
     on=FACTS.held,
     shows=FACTS.schema,
     closes=(Stage.SUMMARISED,),

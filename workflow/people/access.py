@@ -84,6 +84,7 @@ class Action(StrEnum):
     READ_DUTY_REPORT = "read_duty_report"
     WRITE_DUTY_REPORT = "write_duty_report"
     STATE_FACTS = "state_facts"
+    CONFIRM_FACTS = "confirm_facts"
     READ_ACTIVITIES = "read_activities"
     READ_CALENDAR = "read_calendar"
     WRITE_CALENDAR = "write_calendar"
@@ -116,7 +117,7 @@ ACCESS: Mapping[Action, Mapping[Role, Scope]] = {
     Action.WRITE_TOKENS: {Role.ADMINISTRATOR: Scope.ALL},
     Action.WRITE_PEOPLE: _OFFICE,
     Action.READ_PEOPLE: _SCHOOL_READERS,
-    Action.END_PROCESS: _OFFICE,
+    Action.END_PROCESS: _JUDGES,
     # The administrator sees the roles of the school alone, and gives some of them (GIVEN_BY).
     Action.READ_APPOINTMENTS: {**_SCHOOL_READERS, Role.ADMINISTRATOR: Scope.OWN},
     Action.WRITE_APPOINTMENTS: {**_JUDGES, Role.ADMINISTRATOR: Scope.OWN},
@@ -128,7 +129,7 @@ ACCESS: Mapping[Action, Mapping[Role, Scope]] = {
     Action.EDIT_ROLL: {Role.OFFICE: Scope.ALL, Role.SECRETARY: Scope.BRANCH},
     Action.CONFIRM_EXCUSE: _JUDGES,
     Action.MOVE: {**_JUDGES, Role.SECRETARY: Scope.BRANCH},
-    Action.EXTEND: _OFFICE,
+    Action.EXTEND: _JUDGES,
     Action.WAIVE: _SECRETARY,
     Action.DECIDE_WAIVER: _JUDGES,
     Action.RECORD_STUDY: _LEADERS,
@@ -164,6 +165,7 @@ ACCESS: Mapping[Action, Mapping[Role, Scope]] = {
     Action.READ_PROPOSAL: _SCHOOL_READERS,
     Action.READ_DUTY_REPORT: _BRANCH_READERS,
     Action.WRITE_DUTY_REPORT: _SECRETARY,
+    Action.CONFIRM_FACTS: _JUDGES,
     Action.STATE_FACTS: {Role.OFFICE: Scope.ALL, Role.SECRETARY: Scope.BRANCH},
     Action.READ_ACTIVITIES: _BRANCH_READERS,
     Action.READ_CALENDAR: _EVERYONE,
@@ -184,7 +186,10 @@ No role makes itself another one; the first of each comes from the command line.
 """
 
 JUDGED = frozenset(action for action, roles in ACCESS.items() if roles is _JUDGES)
-"""Decisions on what a branch handed in: nobody makes them for a branch where they have a post."""
+"""Decisions on what a branch handed in, and favours: days, leaving it out of the year.
+
+Nobody makes them for a branch where they have a post.
+"""
 
 KEPT_AFTER_MOVING = frozenset(
     {

@@ -135,6 +135,10 @@ class RosterChanges:
     ended: Sequence[HeldPost]
     planned: Sequence[tuple[RosterPost, HeldPost]]
     """Secretaries of the roster whose branch has another one planned: the plan stands."""
+    renumbered: Sequence[tuple[str, str, str]]
+    """New people with the name of somebody of their branch who is gone: name, old and new 学工号."""
+    renamed: Sequence[tuple[str, str, str]]
+    """People whose name differs: 学工号, old and new name."""
     own_address: Sequence[str]
     """People whose address the roster does not change, for they have a role of the school."""
     guard: Guard | None
@@ -194,6 +198,18 @@ def changes(session: Session, roster: Roster, *, today: date, only: Collection[s
         given=given,
         ended=ended,
         planned=planned,
+        renumbered=[
+            (each.name, was.staff_no, each.staff_no)
+            for each in roster.members
+            if each.staff_no not in people
+            for was in gone
+            if (was.name, was.branch_code) == (each.name, each.branch_code)
+        ],
+        renamed=[
+            (each.staff_no, people[each.staff_no].name, each.name)
+            for each in roster.members
+            if each.staff_no in people and people[each.staff_no].name != each.name
+        ],
         own_address=own_address,
         guard=_guard(gone, was_in, branches),
         crossing=[] if only is None else _crossing(whole, roster, people, was_in),

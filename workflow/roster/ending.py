@@ -7,21 +7,22 @@ count, total, letter, exception or bulk act; it is listed as ended, and keeps it
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import exists, func, or_, select
 from sqlalchemy.orm import Session
 
+from workflow.foundation.database import any_of
 from workflow.foundation.errors import Conflict, Invalid, NotFound, Words
 from workflow.foundation.fields import Body, Line, LongText, Sent, about, one_of
 from workflow.foundation.vocabulary import MAIN, EndedWhy, Kind, local_day
 from workflow.machine.rolls import rolls_follow, settle_where_rated
 from workflow.people.access import Action
-from workflow.people.organisation import Branch, Person, branch_by_code
+from workflow.people.organisation import Appointment, Branch, Person, branch_by_code
 from workflow.roster.people import move_people
 from workflow.rules.acts import Act, Call
-from workflow.year.cycle import Process, must_be_running
+from workflow.year.cycle import Participant, Process, must_be_running
 from workflow.year.deadlines import change_processes
 from workflow.year.finding import Lock, process_of
 
@@ -58,14 +59,40 @@ def end(session: Session, processes: Sequence[Process], sent: Sent, *, by: str, 
 
 
 def resume(session: Session, process: Process, *, now: datetime) -> None:
-    """Let a branch take part again, at the stage where it stood. Raises Conflict."""
+    """Let a branch take part again, at the stage where it stood.
+
+    Of a merged one the members come back with their posts, but for those who have moved on since.
+    Raises Conflict.
+    """
     must_be_running(process.cycle)
-    if process.ended_why is None:
+    if process.ended_why is None or process.ended_at is None:
         raise Conflict(Words(f"{process.branch_name}正在参加，不必恢复", "it takes part already"))
+    into, merged_on = process.ended_into_id, local_day(process.ended_at)
     process.ended_at = process.ended_by = process.ended_why = process.ended_reason = process.ended_into = None
     session.flush()
     change_processes(session, [process], {"version": Process.version + 1})
+    if into is not None:
+        _bring_back(session, process, into, merged_on, now)
     rolls_follow(session, now=now, branches=[process.branch_id])
+
+
+def _bring_back(session: Session, process: Process, into: int, merged_on: date, now: datetime) -> None:
+    """Move the members of a merged branch back who are still where the merger put them."""
+    on_roll = exists().where(
+        Participant.process_id == process.id,
+        Participant.person_id == Person.id,
+        or_(Participant.left_on.is_(None), Participant.left_on >= merged_on),
+    )
+    members = session.scalars(select(Person).where(Person.branch_id == into, on_roll)).all()
+    move_people(session, members, process.branch, on=local_day(now), now=now)
+    held = select(Appointment).where(
+        any_of(Appointment.person_id, [each.id for each in members]),
+        Appointment.branch_id == process.branch_id,
+        Appointment.ends_on == func.greatest(Appointment.starts_on, merged_on) - 1,
+    )
+    for row in session.scalars(held):
+        row.ends_on = None
+    session.flush()
 
 
 def _into(session: Session, process: Process, sent: Sent) -> Branch | None:

@@ -105,6 +105,11 @@ def _told(found: RosterChanges) -> Iterator[SheetProblem]:
     for post, stands in found.planned:
         words = f"党支部 {post.branch_code} 已安排{stands.name}自 {stands.starts_on} 起任书记，以已安排的为准，名册上的书记（{post.staff_no}）不写入"
         yield on_members(None, "党内职务", words, "warning")
+    for name, old, new in found.renumbered:
+        words = f"{name}在表中的学工号是 {new}，现在登记的是 {old}：照表写入会成为两个人；换了学工号的，先在系统里更换再导入"
+        yield on_members(None, "学工号", words, "warning")
+    for staff_no, was, name in found.renamed:
+        yield on_members(None, "姓名", f"学工号 {staff_no} 现在登记的姓名是{was}，表中是{name}，请核对", "warning")
     for name in found.own_address:
         yield on_members(None, "邮箱", f"{name}担任学校职务，邮箱不随名册改动，请系统管理员用 zhibu account address 修改", "warning")
 

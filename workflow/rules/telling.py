@@ -31,8 +31,10 @@ def tell_leaders(
     edition: int | None = None,
     due: bool = False,
     says: Callable[[Process], dict[str, object]] = lambda process: {},
-) -> None:
+) -> int:
     """Queue a letter to secretary and deputy of each branch; without one, to the office.
+
+    Return how many go out: not those to people without an address, or who are gone.
 
     ``says`` gives further words of the letter, ``due`` binds it to the process's day. ``record`` is
     of all processes, or by the process's id; ``edition`` grows if a record is told of again, by
@@ -41,27 +43,25 @@ def tell_leaders(
     by_id = {process.id: process for process in processes}
     today = local_day(now)
     records = record if isinstance(record, Mapping) else dict.fromkeys(by_id, record)
-    enqueue(
-        session,
-        [
-            NewLetter(
-                kind=kind,
-                recipient_id=reader.id,
-                recipient_name=reader.name,
-                address=reader.email,
-                words=letters.render(letter(recipient=reader.name, instead=instead, **_common(process, today, base_url), **says(process))),
-                process_id=process.id,
-                cycle_id=process.cycle_id,
-                round=edition or process.round,
-                due_on=process.due_on if due else None,
-                record=records.get(process_id),
-                gone=gone,
-            )
-            for process_id, reader, instead, gone in _readers(session, list(by_id), today)
-            for process in [by_id[process_id]]
-        ],
-        now,
-    )
+    queued = [
+        NewLetter(
+            kind=kind,
+            recipient_id=reader.id,
+            recipient_name=reader.name,
+            address=reader.email,
+            words=letters.render(letter(recipient=reader.name, instead=instead, **_common(process, today, base_url), **says(process))),
+            process_id=process.id,
+            cycle_id=process.cycle_id,
+            round=edition or process.round,
+            due_on=process.due_on if due else None,
+            record=records.get(process_id),
+            gone=gone,
+        )
+        for process_id, reader, instead, gone in _readers(session, list(by_id), today)
+        for process in [by_id[process_id]]
+    ]
+    enqueue(session, queued, now)
+    return sum(bool(each.address) and not each.gone for each in queued)
 
 
 def _readers(session: Session, process_ids: Sequence[int], today: date) -> Iterator[tuple[int, Person, bool, bool]]:
@@ -94,11 +94,14 @@ def tell_year_published(session: Session, cycle: Cycle, *, now: datetime, base_u
     )
 
 
-def tell_year_amended(session: Session, row: Amendment, *, now: datetime, base_url: str) -> None:
-    """Tell secretary and deputy of each branch not accepted yet what an amendment adds."""
+def tell_year_amended(session: Session, row: Amendment, *, now: datetime, base_url: str) -> int:
+    """Tell secretary and deputy of each branch not accepted yet what an amendment adds.
+
+    Return how many letters go out.
+    """
     days = [(stage, date.fromisoformat(row.deadlines[stage.value])) for stage in WORKING_STAGES[MAIN] if stage.value in row.deadlines]
     says = {"number": row.number, "reason": row.reason, "titles": row.required_reading, "days": days, "texts": bool(row.texts)}
-    tell_leaders(
+    return tell_leaders(
         session,
         [each for each in processes_of(session, row.cycle, MAIN, lock=Lock.NONE) if each.stage in (*WORKING_STAGES[MAIN], Stage.FILED)],
         letters.YEAR_AMENDED,

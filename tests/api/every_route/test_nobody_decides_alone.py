@@ -94,6 +94,28 @@ def test_their_own_branch_is_neither_returned_nor_accepted_by_them(house: House,
     assert [each for each in options if each["trigger"] == trigger and each["allowed"]] == []
 
 
+FAVOURS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "more time": ("POST", "extensions", {"stage": "report", "due_on": "2025-02-10", "reason": "材料还要补充"}),
+    "out of the year": ("POST", "end", {"why": "temporary", "reason": "临时支部"}),
+    "back into it": ("POST", "resume", {}),
+    "rated elsewhere": ("PATCH", "roll/NEWCOMER", {"rated_here": True}),
+}
+
+
+@pytest.mark.parametrize("name", FAVOURS)
+def test_nobody_of_the_office_does_their_own_branch_a_favour(house: House, name: str) -> None:
+    cast = house.a_branch()
+    with transaction(house.engine, actor="cli") as session:
+        appoint(session, {"staff_no": cast.publicist, "role": Role.OFFICE, "starts_on": date(2024, 1, 1)}, now=NOW)
+    method, path, body = FAVOURS[name]
+    path = f"{cast.path}/{path.replace('NEWCOMER', cast.newcomer)}"
+
+    def told(who: str) -> Reply:
+        return house.as_(who)(method, path, body, seen=1)
+
+    assert (told(cast.publicist).status, told("office").status) == (403, 409 if name == "back into it" else 200 if name != "more time" else 201)
+
+
 def test_what_somebody_of_the_office_entered_another_decides_on(house: House) -> None:
     cast = house.a_branch()
     with transaction(house.engine, actor="cli") as session:
@@ -122,7 +144,7 @@ def test_excuses_of_ones_own_branch_are_not_confirmed_among_many(house: House, b
 
 def test_every_decision_on_what_a_branch_handed_in_is_walked() -> None:
     walked = {route.rule.rpartition("/")[2] for route in ROUTES if route.action in JUDGED}
-    assert walked == {verb for _, verb, _, _ in ACTS.values()} | {"bulk"}
+    assert walked == {verb for _, verb, _, _ in ACTS.values()} | {"bulk"} | {"extensions", "end", "resume"}
     judged = {(kind.value, move.trigger) for kind, moves in MOVES.items() for move in moves if move.judges}
     assert judged == {
         ("appraisal", Trigger.ACCEPT),

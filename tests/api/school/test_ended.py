@@ -104,6 +104,24 @@ def test_the_members_of_a_merged_branch_go_to_the_other_and_their_branch_is_name
     assert [row["staff_no"] for row in roll.values() if row["post"] == "secretary"] == [into.secretary]
 
 
+def test_a_merger_that_is_taken_back_brings_the_members_and_their_posts_back(house: House, office: Client, branch: Cast) -> None:
+    into, third = house.a_branch(), house.a_branch()
+
+    def posts() -> dict[str, str | None]:
+        rows = office.get(f"{branch.path}/roll?limit=200").body["items"]
+        return {row["staff_no"]: row["post"] for row in rows if row["left_on"] is None}
+
+    before = posts()
+    end(office, branch, why="merged", into=into.code, reason="党委批复〔2024〕5号")
+    moved = {"branch": third.code, "on": "2024-12-20", "reason": "另行安排"}
+    assert office.post(f"/people/{branch.newcomer}/move", moved).status == 200
+    back = office.post(f"{branch.path}/resume")
+    assert (back.status, back.body["secretary"]["staff_no"]) == (200, branch.secretary)
+    assert posts() == {who: post for who, post in before.items() if who != branch.newcomer}
+    assert house.as_(branch.secretary).get(f"{branch.path}/next").status == 200
+    assert {row["staff_no"] for row in office.get(f"{into.path}/roll?limit=200").body["items"] if row["left_on"] is None} == set(into.everybody)
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [
@@ -137,8 +155,8 @@ def test_the_assessment_alone_is_ended_for_a_branch_that_is_left_out(office: Cli
     assert office.post(f"{assessed}/resume").body["ended"] is None
 
 
-def test_only_the_office_ends_a_branch(house: House, branch: Cast) -> None:
-    for who, status in ((branch.secretary, 403), ("committee", 403), ("auditor", 403)):
+def test_only_the_office_and_the_committee_end_a_branch(house: House, branch: Cast) -> None:
+    for who, status in ((branch.secretary, 403), ("auditor", 403), ("committee", 200)):
         assert end(house.as_(who), branch).status == status
 
 

@@ -24,8 +24,8 @@ from workflow.year.cycle import Cycle, Participant, Process
 def levels_given() -> Subquery:
     """Select a row for each process: the levels given, and the quota.
 
-    Columns: how many of the roll are at each level, how many are rated, how many the quota lets
-    be excellent, and whether the plan never lets more be.
+    Columns: how many of the roll are at each level, how many are rated and still to be rated, how
+    many the quota lets be excellent, and whether the plan never lets more be.
     """
     full = and_(Participant.standing == Standing.FULL, Participant.excused_confirmed_by.is_(None))
     roll = (
@@ -34,6 +34,7 @@ def levels_given() -> Subquery:
             func.count(Rating.level).label("rated"),
             func.count(func.distinct(Rating.level)).filter(Participant.left_on.is_(None)).label("levels"),
             func.count().filter(full).label("full"),
+            func.count().filter(full, Participant.left_on.is_(None), Rating.id.is_(None)).label("to_rate"),
         )
         .select_from(Participant)
         .outerjoin(Rating, and_(Rating.process_id == Process.id, of_member()))
@@ -43,7 +44,8 @@ def levels_given() -> Subquery:
     )
     rule = Cycle.plan["rules"]["quota"]
     at_least_one = func.coalesce(rule["at_least_one"].as_boolean(), false())
-    base = case((rule["base"].as_string() == "rated", roll.c.rated), else_=roll.c.full)
+    # While some are still to be rated they count as rated: else the first 优秀 would be over it.
+    base = case((rule["base"].as_string() == "rated", roll.c.rated + roll.c.to_rate), else_=roll.c.full)
     share = _share(base, rule["ratio"].as_string(), rule["rounding"].as_string())
     return (
         select(

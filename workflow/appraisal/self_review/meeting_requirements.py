@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from functools import partial
 
-from sqlalchemy import ColumnElement, ScalarSelect, and_, case, exists, func, literal, or_, select, true
+from sqlalchemy import ColumnElement, Date, ScalarSelect, and_, case, cast, exists, func, literal, or_, select, true
 from sqlalchemy.orm import aliased
 
 from workflow.appraisal.meetings.meetings import Meeting, MeetingAttendance, MeetingCriticism
 from workflow.appraisal.meetings.minutes import a_meeting, meeting_name, minutes_incomplete, minutes_unconfirmed
 from workflow.appraisal.meetings.tallies import Tally
 from workflow.appraisal.study.sessions import StudySession, a_study
-from workflow.foundation.vocabulary import MeetingForm, MeetingPurpose, Role, Severity, Stage, Standing, TallySubject, Waivable
+from workflow.foundation.vocabulary import SCHOOL_ZONE, MeetingForm, MeetingPurpose, Role, Severity, Stage, Standing, TallySubject, Waivable
 from workflow.rules.requirement import Missing, blanks, in_a_former_branch, missing, present, requirement
 from workflow.year.cycle import Cycle, Participant, Process
 from workflow.year.roll import on_roll_on
@@ -264,8 +264,13 @@ def ballots_below_half() -> Missing:
 
 
 def _voters() -> ScalarSelect[int]:
-    """Count the members who should fill a ballot (应参加测评的党员)."""
-    return select(func.count()).where(Participant.process_id == Tally.process_id, *present(), Participant.voting).correlate(Tally).scalar_subquery()
+    """Count the members who should fill a ballot (应参加测评的党员), by the roll of its day.
+
+    A tally has no day of its own: it is entered when it is counted.
+    """
+    that_day = cast(func.timezone(SCHOOL_ZONE.key, Tally.recorded_at), Date)
+    may = (Participant.excused_confirmed_by.is_(None), Participant.voting)
+    return select(func.count()).where(Participant.process_id == Tally.process_id, *on_roll_on(that_day), *may).correlate(Tally).scalar_subquery()
 
 
 def _ballot() -> ColumnElement[str]:
