@@ -16,7 +16,8 @@ from tests.support.servers import YEAR, Cast, House, a_house
 from tests.support.years.branch_year import ok
 from workflow.foundation.database import transaction
 from workflow.foundation.history import History
-from workflow.foundation.vocabulary import SCHOOL_ZONE, Stage
+from workflow.foundation.vocabulary import SCHOOL_ZONE, LetterState, Stage
+from workflow.mail.outbox import Letter
 from workflow.reminders import queue_due
 from workflow.year.cycle import Process
 from workflow.year.finding import process_of
@@ -193,12 +194,19 @@ def test_the_answer_counts_the_letters_that_a_changed_day_brings(office: Client,
     assert queued(house, "2024-12-24T10:00") > 0
     body = {**NOTICE, "deadlines": {"study": "2025-01-20"}}
     shown = office.post(f"{YEAR}/amendments?preview=true", body).body["counts"]["letters"]
-    assert amend(office, deadlines={"study": "2025-01-20"})["counts"]["letters"] == shown == 0
+    # No reminder more: the letters are those that tell secretary and deputy of the notice itself.
+    before = told_of_notices(house)
+    assert amend(office, deadlines={"study": "2025-01-20"})["counts"]["letters"] == shown == told_of_notices(house) - before > 0
     queued(house, "2024-12-25T10:00")
     house.clock.now = at("2024-12-25T11:00")
     seen = office.get(YEAR).etag
     brought = ok(office.patch(YEAR, {"deadlines": {"study": "2024-12-27"}}, seen=seen), 200)["letters"]
     assert 0 < brought <= queued(house, "2024-12-26T10:00"), "others are told of other things that day"
+
+
+def told_of_notices(house: House) -> int:
+    with transaction(house.engine, actor=None) as session:
+        return len(session.scalars(select(Letter).where(Letter.kind == "year-amended", Letter.state == LetterState.PENDING)).all())
 
 
 def queued(house: House, moment: str) -> int:

@@ -67,6 +67,17 @@ def test_everybody_of_a_small_branch_is_a_whole_branch(superuser: str, template:
         assert applied(office, a_roster(SCHOOL), gone=1).status == 200
 
 
+def test_a_changed_number_and_a_changed_name_are_told_by_name(office: Client) -> None:
+    rows, committee = member_rows(SCHOOL), committee_rows(SCHOOL)
+    lost, other = (next(row for row in rows if row["姓名"] == name) for name in PLAIN[:2])
+    old = lost["学工号"]
+    lost["学工号"], was = "7654321", other["姓名"]
+    other["姓名"] = "另一个人"
+    warned = [each["message"] for each in upload(office, a_workbook(rows, committee)).body["problems"] if each["severity"] == "warning"]
+    assert f"{PLAIN[0]}在表中的学工号是 7654321，现在登记的是 {old}：照表写入会成为两个人；换了学工号的，先在系统里更换再导入" in warned
+    assert f"学工号 {other['学工号']} 现在登记的姓名是{was}，表中是另一个人，请核对" in warned
+
+
 def test_a_number_that_is_not_so_is_refused_even_where_none_is_asked_for(office: Client) -> None:
     content = rows_without(SCHOOL, PLAIN[0])
     assert applied(office, content, gone=2).status == 409

@@ -25,7 +25,8 @@ def levels_given() -> Subquery:
     """Select a row for each process: the levels given, and the quota.
 
     Columns: how many of the roll are at each level, how many are rated and still to be rated, how
-    many the quota lets be excellent, and whether the plan never lets more be.
+    many the quota lets be excellent of those rated, and once all are, and whether the plan never
+    lets more be.
     """
     full = and_(Participant.standing == Standing.FULL, Participant.excused_confirmed_by.is_(None))
     roll = (
@@ -44,15 +45,22 @@ def levels_given() -> Subquery:
     )
     rule = Cycle.plan["rules"]["quota"]
     at_least_one = func.coalesce(rule["at_least_one"].as_boolean(), false())
+    by_rated = rule["base"].as_string() == "rated"
+    base = case((by_rated, roll.c.rated), else_=roll.c.full)
     # While some are still to be rated they count as rated: else the first 优秀 would be over it.
-    base = case((rule["base"].as_string() == "rated", roll.c.rated + roll.c.to_rate), else_=roll.c.full)
-    share = _share(base, rule["ratio"].as_string(), rule["rounding"].as_string())
+    at_last = case((by_rated, roll.c.rated + roll.c.to_rate), else_=roll.c.full)
+
+    def allowed(of: ColumnElement[int]) -> ColumnElement[int]:
+        share = _share(of, rule["ratio"].as_string(), rule["rounding"].as_string())
+        return case((and_(at_least_one, of > 0), func.greatest(share, 1)), else_=share)
+
     return (
         select(
             Process.id.label("process_id"),
             *roll.c,
             base.label("base_count"),
-            case((and_(at_least_one, base > 0), func.greatest(share, 1)), else_=share).label("allowed"),
+            allowed(base).label("allowed"),
+            allowed(at_last).label("limit"),
             func.coalesce(rule["never"].as_boolean(), false()).label("never"),
         )
         .join(Cycle, Cycle.id == Process.cycle_id)
@@ -110,8 +118,8 @@ def more_excellent_than_is_ever_allowed() -> Missing:
 
 
 def _over(given: Any) -> Missing:
-    name = func.concat("优秀 ", given.excellent, " 名，限额 ", given.allowed, " 名")
-    return missing(given.process_id, name=name, amount=given.excellent).where(given.excellent > given.allowed)
+    name = func.concat("优秀 ", given.excellent, " 名，限额 ", given.limit, " 名")
+    return missing(given.process_id, name=name, amount=given.excellent).where(given.excellent > given.limit)
 
 
 def covered() -> ColumnElement[int | None]:

@@ -97,6 +97,17 @@ def test_the_levels_of_each_and_the_abstentions_come_to_the_valid_ballots(sessio
     assert refused(lambda: entered(session, branch, body, by="李四")) == ["counts.w5"]
 
 
+def test_voters_are_those_of_the_day_of_the_count(session: Session, branch: Process) -> None:
+    a_tally(session, branch, MEMBERS)
+    stand_at(session, branch, Stage.RATING)
+    assert lacking(session, branch, Q2) == []
+    line = on_roll(session, branch, "王五")
+    for left_on, said in ((TODAY + timedelta(days=1), []), (TODAY, ["members"])):
+        line.left_on = left_on
+        session.flush()
+        assert lacking(session, branch, Q2) == said, left_on
+
+
 def test_the_table_itself_refuses_what_does_not_balance_and_one_teller_twice(session: Session, branch: Process) -> None:
     row = a_tally(session, branch, COMMITTEE)
     for values, name in (

@@ -122,6 +122,17 @@ def test_the_base_is_who_is_rated_or_all_full_members(session: Session) -> None:
     assert quota_of(session, process).base_count == 5
 
 
+def test_the_first_excellent_is_not_over_a_quota_of_few(session: Session) -> None:
+    process = a_branch_of(session, 9)
+    a_counted_ballot(session, process)
+    for name in ("张三", "党员1"):
+        a_rating(session, process, name, EXCELLENT)
+    assert (quota_of(session, process).allowed, lacking(session, process, D5)) == (0, []), "seven are still to be rated"
+    for name in (f"党员{number}" for number in range(2, 9)):
+        a_rating(session, process, name, QUALIFIED)
+    assert (quota_of(session, process).base_count, lacking(session, process, D5)) == (9, [])
+
+
 def test_whoever_left_after_the_rating_stays_in_the_figures_and_before_it_is_in_none(session: Session, branch: Process) -> None:
     rows = ratings(session, branch, {**dict.fromkeys(CAST, QUALIFIED), "张三": EXCELLENT, "王五": EXCELLENT})
     assert lacking(session, branch, D5) == [""]
