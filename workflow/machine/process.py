@@ -38,7 +38,7 @@ from workflow.rules.acts import must_not_be_their_branch
 from workflow.rules.moves import Move, moves_around
 from workflow.rules.requirement import Waiver
 from workflow.rules.telling import tell_leaders
-from workflow.year.cycle import Process, StageChange, must_run
+from workflow.year.cycle import SENDS_BACK, Process, StageChange, must_run
 from workflow.year.deadlines import change_processes, has_passed
 from workflow.year.finding import check_version
 from workflow.year.following import bring_into_step
@@ -146,11 +146,8 @@ def last_return(session: Session, process: Process) -> StageChange | None:
     """
     if process.round == 1 or process.stage not in WORKING_STAGES[process.kind]:
         return None
-    sent_back = (StageChange.process_id == process.id, StageChange.round == process.round, any_of(StageChange.trigger, _SENDS_BACK))
+    sent_back = (StageChange.process_id == process.id, StageChange.round == process.round, any_of(StageChange.trigger, SENDS_BACK))
     return session.scalar(select(StageChange).where(*sent_back).order_by(StageChange.id.desc()).limit(1))
-
-
-_SENDS_BACK = (Trigger.RETURN, Trigger.REOPEN)
 
 
 def reasons_in_the_way(session: Session, process: Process, blocks: Collection[str]) -> list[Waiver]:

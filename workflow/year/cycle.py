@@ -196,6 +196,10 @@ class Participant(Base):
     person: Mapped[Person] = relationship()
 
 
+SENDS_BACK = (Trigger.RETURN, Trigger.REOPEN)
+"""The moves by which a branch gets its material back (退回、重新启动)."""
+
+
 @tracked()
 class StageChange(Numbered, Base):
     """A move that was made (环节变动): its maker, its reason, and the version it gave the process."""

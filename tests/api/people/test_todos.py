@@ -21,7 +21,7 @@ from workflow.rules.evidence import withdraw
 from workflow.year.cycle import Process
 from workflow.year.finding import process_of
 
-OFFICE_WORK = {"filed_and_not_accepted", "reasons_to_approve", "excuses_to_confirm", "cases_to_press"}
+OFFICE_WORK = {"filed_and_not_accepted", "reasons_to_approve", "excuses_to_confirm", "cases_to_press", "secretaries_to_name"}
 
 
 @pytest.fixture
@@ -68,6 +68,26 @@ def test_a_filed_branch_waits_for_the_office_until_it_is_accepted(house: House, 
     accepted = office.post(f"{branch.path}/moves", {"trigger": "accept"}, if_match=office.get(branch.path).etag)
     assert accepted.status == 201
     assert "filed_and_not_accepted" not in todos(office, branch)
+
+
+def test_what_was_sent_back_waits_for_the_branch_until_it_is_filed_again(house: House, branch: Cast) -> None:
+    bring_to(house, branch, Stage.FILED)
+    office, secretary = house.as_("office"), house.as_(branch.secretary)
+    assert "sent_back_to_the_branch" not in todos(secretary, branch)
+    body = {"trigger": "return", "to": "report", "reason": "第三部分数字与名册不符"}
+    assert office.post(f"{branch.path}/moves", body, if_match=office.get(branch.path).etag).status == 201
+    assert todos(secretary, branch)["sent_back_to_the_branch"] == "材料已被退回，请修改后重新报送：第三部分数字与名册不符"
+    assert "sent_back_to_the_branch" not in todos(office, branch)
+    bring_to(house, branch, Stage.FILED)
+    assert "sent_back_to_the_branch" not in todos(secretary, branch)
+
+
+def test_a_branch_without_a_secretary_waits_for_the_office(house: House, branch: Cast) -> None:
+    office = house.as_("office")
+    assert "secretaries_to_name" not in todos(office, branch)
+    other = house.a_branch()
+    assert office.post(f"/people/{branch.secretary}/move", {"branch": other.code, "on": "2024-12-20"}).status == 200
+    assert todos(office, branch)["secretaries_to_name"] == "没有党支部书记，请任命"
 
 
 def test_a_reason_waits_for_the_office_until_it_is_decided(house: House, branch: Cast) -> None:

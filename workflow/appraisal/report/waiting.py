@@ -1,19 +1,21 @@
-"""待办 (waiting): what branches have sent in and the office has not dealt with yet.
+"""待办 (waiting): what branches have sent in, and what was sent back to them.
 
-It stands in the to-dos of the office alone. Neither the branch lacks it nor is it an exception, so
-no checklist, form or list of exceptions shows it.
+It stands in to-dos alone. Neither the branch lacks it nor is it an exception, so no checklist, form
+or list of exceptions shows it.
 """
 
 from __future__ import annotations
 
 from functools import partial
 
-from sqlalchemy import func
+from sqlalchemy import and_, func, select, true
 
 from workflow.appraisal.rating.aftercare_signs import cases_standing_still
+from workflow.appraisal.report.requirements import no_secretary_named
+from workflow.foundation.database import any_of
 from workflow.foundation.vocabulary import Kind, Role, Severity, Stage
 from workflow.rules.requirement import Missing, Waiver, missing, requirement
-from workflow.year.cycle import Participant, Process
+from workflow.year.cycle import SENDS_BACK, Participant, Process, StageChange
 
 _waits = partial(requirement, severity=Severity.SIGN, todo_for=Role.OFFICE)
 
@@ -76,4 +78,26 @@ def cases_to_press() -> Missing:
     return cases_standing_still.query()
 
 
-WAITING = (filed_and_not_accepted, reasons_to_approve, excuses_to_confirm, cases_to_press)
+@_waits("Q1", stage=Stage.REPORT, asked_from=Stage.STUDY, link="roll", zh="没有党支部书记，请任命", en="the branch has no secretary: name one")
+def secretaries_to_name() -> Missing:
+    """党支部书记为第一责任人，要亲自抓，扎实抓好每一阶段、每一环节的工作。"""
+    return no_secretary_named.query()
+
+
+@_waits(
+    "Q6",
+    stage=Stage.REPORT,
+    asked_from=Stage.STUDY,
+    todo_for=Role.SECRETARY,
+    link="next",
+    zh="材料已被退回，请修改后重新报送：{names}",
+    en="it was sent back: mend it and file again: {names}",
+)
+def sent_back_to_the_branch() -> Missing:
+    """1月26日前将《2024年度民主评议情况表》交党委办公室。"""
+    in_this_round = and_(StageChange.process_id == Process.id, StageChange.round == Process.round, any_of(StageChange.trigger, SENDS_BACK))
+    last = select(StageChange.reason).where(in_this_round).order_by(StageChange.id.desc()).limit(1).correlate(Process).lateral("last")
+    return missing(Process.id, name=func.left(last.c.reason, 60)).join(last, true()).where(Process.kind == Kind.APPRAISAL, Process.round > 1)
+
+
+WAITING = (filed_and_not_accepted, reasons_to_approve, excuses_to_confirm, cases_to_press, secretaries_to_name, sent_back_to_the_branch)
