@@ -154,7 +154,7 @@ def main() -> None:
     settings, began, stop = read_settings(), time.monotonic(), Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     engine = engine_for(settings.database_url or "")
-    run_worker(engine, settings, stop, clock=lambda: datetime.fromtimestamp(NOW.timestamp() + time.monotonic() - began, UTC))
+    run_worker(engine, settings, stop, clock=lambda: NOW + timedelta(seconds=time.monotonic() - began), skew_borne=timedelta.max)
 
 
 def queue(engine: Engine, *names: str) -> None:

@@ -5,6 +5,7 @@ It takes, puts off, refuses, or drops the connection, as a test asks.
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,6 +32,8 @@ class MailServer:
         self.recipients: list[str] = []
         self.connections = 0
         """The number of connections opened to it."""
+        self.slow_seconds = 0.0
+        """The seconds that it takes over each letter."""
         self.answers: dict[str, list[str]] = {"MAIL": [], "RCPT": [], "DATA": []}
 
     @property
@@ -48,6 +51,7 @@ class MailServer:
         return answer
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+        await asyncio.sleep(self.slow_seconds)
         answer = self._answer("DATA", server)
         if not answer.startswith(("4", "5")):
             message = message_from_bytes(envelope.content, policy=default)
