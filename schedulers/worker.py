@@ -6,6 +6,7 @@ tables, so that any number of workers, restarts and jumps of the clock give each
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -43,6 +44,8 @@ def run_worker(
     come by the machine's own clock. Raises SettingsInvalid.
     """
     settings.required("smtp_url", "base_url")
+    # A tick that lasts longer than the pause between two is well: no warning for each one left out.
+    logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
     scheduler = BackgroundScheduler(jobstores={"default": MemoryJobStore()}, timezone=UTC)
     scheduler.add_job(
         _tick_and_go_on,

@@ -245,6 +245,22 @@ def test_the_worker_ticks_at_once_and_stops_when_told(school: Engine, settings: 
     assert (sign_of_life(school).last_tick or NOW) >= began
 
 
+def test_a_tick_that_lasts_longer_than_the_pause_is_no_warning(
+    school: Engine, settings: Settings, server: MailServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.slow_seconds = 0.2
+    worker = Thread(target=run_worker, args=(school, settings, stop := Event()))
+    something_for_each_step(school)
+    worker.start()
+    try:
+        assert _until(lambda: _has_ticked(school))
+    finally:
+        stop.set()
+        worker.join(SOON)
+    assert "w5@school.example" in server.recipients
+    assert caplog.messages == []
+
+
 def test_the_worker_outlives_a_database_that_is_away_and_logs_no_text(settings: Settings) -> None:
     nowhere = engine_for(f"postgresql+psycopg://zhibu_app@127.0.0.1:{free_port()}/zhibu")
     stop = Event()
@@ -266,9 +282,11 @@ def test_a_worker_whose_clock_is_wrong_does_nothing_and_says_so(school: Engine, 
     with capture_logs() as logs:
         worker = Thread(target=run_worker, args=(school, settings, stop), kwargs={"clock": lambda: datetime.now(UTC) + ahead})
         worker.start()
-        assert _until(lambda: any(entry["event"] == "clock-is-wrong" for entry in logs))
-        stop.set()
-        worker.join(SOON)
+        try:
+            assert _until(lambda: any(entry["event"] == "clock-is-wrong" for entry in logs))
+        finally:
+            stop.set()
+            worker.join(SOON)
     assert not worker.is_alive()
     assert what_was_done(school, server) == set()
     refused = next(entry for entry in logs if entry["event"] == "clock-is-wrong")
