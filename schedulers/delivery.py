@@ -28,7 +28,7 @@ from urllib.parse import unquote, urlsplit
 
 import structlog
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from workflow.foundation.database import is_away, transaction
@@ -274,18 +274,18 @@ class _Taken:
 
 @dataclass(frozen=True)
 class _Held:
-    """A letter that is ours; ``until``, by our own stop watch, the database says so at least."""
+    """A letter in the hands of this sender, and the end of its lease by their own stopwatch."""
 
     letter: Claimed
     lease: timedelta
     until: float
 
     def may_leave(self, engine: Engine) -> bool:
-        """Ask whether it is ours still. A database that cannot be asked has not said yes."""
+        """Ask whether it may still be sent; False if the database cannot be asked."""
         try:
             with transaction(engine, actor=None) as session:
                 return may_leave(session, self.letter, self.lease / FOR_THE_ANSWER)
-        except DBAPIError:
+        except SQLAlchemyError:
             return False
 
 

@@ -18,8 +18,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy import Engine
 
 from schedulers.delivery import WORKER, deliver
-from workflow.foundation.clocks import SKEW_BORNE, skew
-from workflow.foundation.database import in_short, is_away, transaction
+from workflow.foundation.database import SKEW_BORNE, in_short, is_away, skew, transaction
 from workflow.foundation.idempotency import forget_old_outcomes
 from workflow.foundation.settings import Settings
 from workflow.foundation.vocabulary import utc_now
@@ -139,7 +138,7 @@ def _tick_and_go_on(engine: Engine, settings: Settings, stop: Event, clock: Call
         with transaction(engine, actor=None) as session:
             apart = skew(session, clock)
         if apart > skew_borne:
-            log.error("clock-is-wrong", seconds_from_database=round(apart.total_seconds(), 1), done="nothing", advice=ADVICE)
+            log.error("clocks-differ", seconds_from_database=round(apart.total_seconds(), 1), done="nothing", advice=ADVICE)
             return
         tick(engine, settings, clock(), stop)
     except Exception as error:

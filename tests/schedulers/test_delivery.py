@@ -5,14 +5,12 @@ Each is sent once and no more.
 
 from __future__ import annotations
 
-import socket
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from email.message import EmailMessage
-from threading import Event, Thread
+from threading import Event
 
 import pytest
 from sqlalchemy import Engine, select, update
@@ -20,9 +18,8 @@ from structlog.testing import capture_logs
 
 from schedulers.delivery import GIVE_UP_AFTER, LEASE, Outcome, deliver
 from tests.support.builders import NOW
-from tests.support.mail_server import DROP, MailServer, free_port, mail_server
-from workflow.foundation.clocks import DATABASE_NOW
-from workflow.foundation.database import transaction
+from tests.support.mail_server import DROP, MailServer, free_port, mail_server, silent_after
+from workflow.foundation.database import DATABASE_NOW, transaction
 from workflow.foundation.vocabulary import LetterState
 from workflow.mail.items import letters_of
 from workflow.mail.letters import Rendered
@@ -350,33 +347,6 @@ def test_a_slow_server_does_not_hold_up_a_tick_and_the_next_one_goes_on(engine: 
 
 
 # ── a server that says nothing ────────────────────────────────────────────────────────────────────────────────────────
-
-
-@contextmanager
-def silent_after(said: list[bytes]) -> Iterator[str]:
-    """Run a server that answers each line with the next of these, and is silent afterwards.
-
-    Yields its address.
-    """
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def serve() -> None:
-        with suppress(OSError):
-            line, _ = listener.accept()
-            with line:
-                for answer in said:
-                    line.sendall(answer)
-                    line.recv(4096)
-                line.recv(1)
-
-    thread = Thread(target=serve)
-    thread.start()
-    try:
-        yield f"smtp://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-        thread.join()
 
 
 def test_a_server_that_does_not_greet_fails_no_letter(engine: Engine) -> None:

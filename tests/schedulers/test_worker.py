@@ -17,8 +17,7 @@ from schedulers.worker import run_worker, tick
 from tests.support.builders import NOW, a_school, person
 from tests.support.letters.reminding import told_of
 from tests.support.mail_server import MailServer, free_port, mail_server
-from workflow.foundation.clocks import DATABASE_NOW, SKEW_BORNE
-from workflow.foundation.database import engine_for, transaction
+from workflow.foundation.database import DATABASE_NOW, SKEW_BORNE, engine_for, transaction
 from workflow.foundation.errors import SettingsInvalid
 from workflow.foundation.idempotency import KeptOutcome
 from workflow.foundation.settings import Settings
@@ -283,16 +282,16 @@ def test_a_worker_whose_clock_is_wrong_does_nothing_and_says_so(school: Engine, 
         worker = Thread(target=run_worker, args=(school, settings, stop), kwargs={"clock": lambda: datetime.now(UTC) + ahead})
         worker.start()
         try:
-            assert _until(lambda: any(entry["event"] == "clock-is-wrong" for entry in logs))
+            assert _until(lambda: any(entry["event"] == "clocks-differ" for entry in logs))
         finally:
             stop.set()
             worker.join(SOON)
     assert not worker.is_alive()
     assert what_was_done(school, server) == set()
-    refused = next(entry for entry in logs if entry["event"] == "clock-is-wrong")
+    refused = next(entry for entry in logs if entry["event"] == "clocks-differ")
     assert refused["seconds_from_database"] == pytest.approx(abs(ahead.total_seconds()), abs=1)
     assert "zhibu doctor" in refused["advice"]
-    assert {entry["event"] for entry in logs} == {"worker-started", "clock-is-wrong", "worker-stopped"}
+    assert {entry["event"] for entry in logs} == {"worker-started", "clocks-differ", "worker-stopped"}
 
 
 def test_a_clock_that_is_off_by_what_is_borne_stops_no_worker(school: Engine, settings: Settings) -> None:

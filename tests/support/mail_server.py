@@ -8,10 +8,11 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
+from threading import Thread
 from typing import Any
 
 from aiosmtpd.controller import Controller
@@ -87,6 +88,33 @@ def mail_server() -> Iterator[MailServer]:
         yield server
     finally:
         controller.stop()
+
+
+@contextmanager
+def silent_after(said: list[bytes]) -> Iterator[str]:
+    """Run a server that answers each line with the next of these, and is silent afterwards.
+
+    Yields its address.
+    """
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with suppress(OSError):
+            line, _ = listener.accept()
+            with line:
+                for answer in said:
+                    line.sendall(answer)
+                    line.recv(4096)
+                line.recv(1)
+
+    thread = Thread(target=serve)
+    thread.start()
+    try:
+        yield f"smtp://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join()
 
 
 def free_port() -> int:

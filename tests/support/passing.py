@@ -1,4 +1,4 @@
-"""Time that passes by the database's clock: rows are made older, since nobody can turn that clock."""
+"""Time that passes by the database's clock, which nobody can turn: rows are made older."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ def age_heartbeat(session: Session, by: timedelta) -> None:
 
 
 def age_outcomes(session: Session, by: timedelta) -> None:
-    """Let time pass for all outcomes kept: each is written anew, as the application may not change one."""
+    """Let time pass for all outcomes kept.
+
+    Each is written anew: the application may not change one.
+    """
     for old in session.scalars(select(KeptOutcome)).all():
         kept = {name: getattr(old, name) for name in ("person_id", "route", "key", "sent", "rows", "facts", "version", "at")}
         session.delete(old)

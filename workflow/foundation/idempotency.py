@@ -15,8 +15,7 @@ from sqlalchemy import BigInteger, CursorResult, ForeignKey, Index, PrimaryKeyCo
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from workflow.foundation.clocks import DATABASE_NOW
-from workflow.foundation.database import Base
+from workflow.foundation.database import DATABASE_NOW, Base
 from workflow.foundation.errors import Conflict, Exists, Invalid, Words
 from workflow.foundation.history import granted
 from workflow.foundation.personal import Area, Data, personal

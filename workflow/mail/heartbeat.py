@@ -13,8 +13,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from workflow.foundation.clocks import DATABASE_NOW
-from workflow.foundation.database import Base
+from workflow.foundation.database import DATABASE_NOW, Base
 from workflow.foundation.history import granted
 from workflow.foundation.personal import Area, personal
 from workflow.mail.outbox import Letter

@@ -18,8 +18,7 @@ from sqlalchemy import BigInteger, ForeignKey, Index, Text, all_, and_, case, li
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.orm import Mapped, Session, defer, mapped_column
 
-from workflow.foundation.clocks import DATABASE_NOW
-from workflow.foundation.database import Base, Numbered, any_of
+from workflow.foundation.database import DATABASE_NOW, Base, Numbered, any_of
 from workflow.foundation.history import granted
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import LetterState

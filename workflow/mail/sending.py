@@ -35,7 +35,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from workflow.foundation.clocks import DATABASE_NOW
+from workflow.foundation.database import DATABASE_NOW
 from workflow.foundation.vocabulary import LetterState
 from workflow.mail.letters import Rendered
 from workflow.mail.outbox import WITHOUT_TEXT, Letter
@@ -106,7 +106,7 @@ ANY = claiming(true())
 
 
 def claim(session: Session, now: datetime, lease: timedelta, limit: int = 1, *, day: date | None = None, statement: Update = ANY) -> list[Claimed]:
-    """Claim the letters that are due ``now``, those that wait longest first, for the length of a lease.
+    """Claim letters that are due ``now`` for a lease, those that wait longest first.
 
     Rows that another sender holds are skipped. A letter is claimed again when its sender let the
     lease run out: the sender died or hung, perhaps after DATA, so this is the letter's one resend.
@@ -117,7 +117,7 @@ def claim(session: Session, now: datetime, lease: timedelta, limit: int = 1, *, 
 
 
 def may_leave(session: Session, letter: Claimed, answer: timedelta) -> bool:
-    """Tell whether a sender still holds a letter, for long enough to wait for the server's ``answer``.
+    """Tell whether a sender still holds a letter, and long enough for the server's ``answer``.
 
     It is asked just before the letter is handed over: until then a sender may have stood still for
     any time, and another may have sent the letter.

@@ -1,9 +1,9 @@
 """Throttling (限次): a limit of tries, counted in the database for all processes together.
 
 A try is counted before it is made, by one upsert that is committed at once: even of many
-simultaneous guesses no more than the limit get through, and the time is the database's (docs/0035).
-A try that turns out to be no guess is given back. Counters hold a hash of the account or address: people type passwords into the wrong
-field.
+simultaneous guesses no more than the limit get through. The time is the database's (docs/0035). A
+try that turns out to be no guess is given back. Counters hold a hash of the account or address:
+people type passwords into the wrong field.
 """
 
 from __future__ import annotations
@@ -19,8 +19,7 @@ from sqlalchemy import Index, Interval, case, delete, not_, select, type_coerce,
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from workflow.foundation.clocks import DATABASE_NOW
-from workflow.foundation.database import Base, any_of
+from workflow.foundation.database import DATABASE_NOW, Base, any_of
 from workflow.foundation.errors import Refusal, Words
 from workflow.foundation.history import granted
 from workflow.foundation.personal import Area, Data, personal

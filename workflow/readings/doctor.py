@@ -18,8 +18,7 @@ from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlalchemy.orm import Session
 
 from workflow.foundation.calendar import unannounced
-from workflow.foundation.clocks import DATABASE_NOW, SKEW_BORNE, SKEW_NOTICED, skew
-from workflow.foundation.database import APPLICATION_ROLE, engine_for, is_away
+from workflow.foundation.database import APPLICATION_ROLE, DATABASE_NOW, SKEW_BORNE, SKEW_NOTICED, engine_for, is_away, skew
 from workflow.foundation.errors import EmbeddedUnavailable, Words
 from workflow.foundation.settings import PREFIX, Settings
 from workflow.foundation.vocabulary import SCHOOL_ZONE, Word

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from workflow.foundation.clocks import DATABASE_NOW
+from workflow.foundation.database import DATABASE_NOW
 from workflow.foundation.vocabulary import Kind, LetterState, Stage
 from workflow.mail.heartbeat import heartbeat
 from workflow.mail.outbox import Letter
