@@ -294,12 +294,19 @@ def test_a_worker_whose_clock_is_wrong_does_nothing_and_says_so(school: Engine, 
     assert {entry["event"] for entry in logs} == {"worker-started", "clocks-differ", "worker-stopped"}
 
 
-def test_a_clock_that_is_off_by_what_is_borne_stops_no_worker(school: Engine, settings: Settings) -> None:
-    stop = Event()
-    clock = {"clock": lambda: datetime.now(UTC) + SKEW_BORNE - timedelta(seconds=5)}
-    worker = Thread(target=run_worker, args=(school, settings, stop), kwargs=clock)
-    worker.start()
+def test_a_worker_goes_on_by_itself_once_its_clock_is_off_by_no_more_than_is_borne(school: Engine, settings: Settings) -> None:
+    stop, set_right = Event(), Event()
+
+    def clock() -> datetime:
+        return datetime.now(UTC) + SKEW_BORNE + timedelta(seconds=-5 if set_right.is_set() else 5)
+
+    worker = Thread(target=run_worker, args=(school, settings, stop), kwargs={"clock": clock})
     try:
+        with capture_logs() as logs:
+            worker.start()
+            assert _until(lambda: sum(entry["event"] == "clocks-differ" for entry in logs) > 1)
+            assert not _has_ticked(school)
+        set_right.set()
         assert _until(lambda: _has_ticked(school))
     finally:
         stop.set()
