@@ -101,7 +101,7 @@ def create_app(engine: Engine, settings: Settings, *, clock: Callable[[], dateti
     app.url_map.strict_slashes = False
     if settings.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=1, x_host=0)  # type: ignore[method-assign]
-    app.extensions["zhibu"] = served = Service(engine, settings, clock)
+    app.extensions["zhibu"] = Service(engine, settings, clock)
     errors.register(app)
     app.register_error_handler(NoConnectionFree, _no_connection_free)
     for route in ROUTES:
@@ -113,7 +113,7 @@ def create_app(engine: Engine, settings: Settings, *, clock: Callable[[], dateti
         app.add_url_rule(place, endpoint=place, view_func=lambda rest="": redirect("/docs"))
     app.add_url_rule("/healthz", endpoint="healthz", view_func=lambda: {"status": "ok"})
     app.add_url_rule("/readyz", endpoint="readyz", view_func=lambda: _readiness(engine, newest_migration))
-    app.extensions["zhibu-metrics"] = Metrics(app, engine, served.clock)
+    app.extensions["zhibu-metrics"] = Metrics(app, engine)
     manual.register(app, specification)
     app.before_request(_begin)
     app.after_request(_end)

@@ -1,10 +1,12 @@
 """Delivery (投递): letters from the outbox to the school's mail server, one message to one recipient.
 
 A row is claimed and committed before anything is said to the server, and settled in another
-transaction afterwards: no lock is held during a wait for the network, and a sender that dies leaves
-a lease that runs out. While the database is away the outcome is kept in memory for as long as the
-lease holds, so that a letter which was taken is not sent again because nobody could write that
-down. Neither log nor ledger has an address or a text in it.
+transaction afterwards: no lock is held during a wait for the network, and a sender that dies or
+stands still leaves a lease that runs out by the database's clock. Just before the text leaves, the
+sender asks whether the lease still holds: another may have the letter by then (docs/0036). While
+the database is away the outcome is kept in memory for as long as the lease holds, so that a letter
+which was taken is not sent again because nobody could write that down. Neither log nor ledger has
+an address or a text in it.
 """
 
 from __future__ import annotations
@@ -19,13 +21,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parseaddr
 from enum import StrEnum
+from functools import partial
 from threading import Event
 from typing import Self
 from urllib.parse import unquote, urlsplit
 
 import structlog
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from workflow.foundation.database import is_away, transaction
@@ -36,6 +39,7 @@ from workflow.mail.sending import (
     CONTENT,
     Claimed,
     claim,
+    may_leave,
     settle_abandoned,
     settle_failed,
     settle_retry,
@@ -57,8 +61,13 @@ TIMEOUT = timedelta(seconds=30)
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=1)
 GIVE_UP_AFTER = timedelta(days=3)
 """The time after which a letter that the server always put off has failed."""
-AT_MOST = 1000
-"""The most letters in one tick, so that ticks end and the heartbeat shows it."""
+FOR_THE_ANSWER = 4
+"""A letter leaves only while one part in so many of its lease is left, for the server's answer."""
+AT_MOST = timedelta(minutes=1)
+"""The time after which a tick begins no other letter.
+
+Then the next tick looks for reminders, however slow the mail server is, and leaves a heartbeat.
+"""
 RETRY_SECONDS = 0.5
 """The pause between two tries to write an outcome down while the database is away."""
 LINE_OF_A_DOT = re.compile(rb"^\.", re.MULTILINE)
@@ -79,7 +88,7 @@ class Outcome(StrEnum):
 class NotTaken(Exception):
     """A letter that the server did not take, with the step and the code.
 
-    None as code: the connection was lost.
+    None as code: the connection was lost, or ended by us at the step LEASE.
     """
 
     def __init__(self, step: str, code: int | None = None) -> None:
@@ -104,7 +113,7 @@ class Sender:
 
 @dataclass(frozen=True)
 class _Clock:
-    """The moment that a tick speaks of; it goes on while the tick works."""
+    """The moment for which letters are due; it goes on while the tick works, and is no lease's."""
 
     began: datetime
     at: float
@@ -140,8 +149,12 @@ class Courier:
             except (smtplib.SMTPException, OSError):
                 self.server.close()
 
-    def hand_over(self, address: str, content: bytes) -> None:
-        """Return when the server has taken the letter. Raises NotTaken, Unavailable."""
+    def hand_over(self, address: str, content: bytes, may_leave: Callable[[], bool]) -> None:
+        """Return when the server has taken the letter. Raises NotTaken, Unavailable.
+
+        ``may_leave`` is asked last, before the first byte of the content: without the dot that ends
+        it the server forgets what was said before.
+        """
         self.server = server = self.server or self._connect()
         try:
             self._step("MAIL", lambda: server.mail(self.sender))
@@ -149,6 +162,8 @@ class Courier:
             # Not ``server.data``: it does not tell whether a connection was lost before or after
             # the letter was handed over.
             self._step("DATA", lambda: server.docmd("DATA"), good=3)
+            if not may_leave():
+                raise NotTaken("LEASE")
             self._step("CONTENT", lambda: self._say(server, content))
         except NotTaken as refusal:
             self._get_ready_again(server, refusal)
@@ -221,26 +236,30 @@ def deliver(
     stop: Event | None = None,
     lease: timedelta = LEASE,
     timeout: timedelta = TIMEOUT,
+    at_most: timedelta = AT_MOST,
 ) -> Counter[Outcome]:
-    """Send due letters until there are none or the mail server is away; count the outcomes.
+    """Send due letters until there are none, the mail server is away or ``at_most`` is over.
 
-    Reminders are sent only with the ``reminders`` that write them.
+    Returns a count of the outcomes. Reminders are sent only with the ``reminders`` that write them.
     """
     clock = _Clock(now, time.monotonic())
+    ends = time.monotonic() + at_most.total_seconds()
     outcomes: Counter[Outcome] = Counter()
     with transaction(engine, actor=WORKER) as session:
-        settle_abandoned(session, now)
+        settle_abandoned(session)
     with Courier(smtp_url, sender, timeout=timeout) as courier:
-        while outcomes.total() < AT_MOST and not (stop is not None and stop.is_set()):
+        while time.monotonic() < ends and not (stop is not None and stop.is_set()):
+            holds_until = time.monotonic() + lease.total_seconds()
             taken = _take(engine, reminders, lease, clock)
             if taken is None:
                 break
             if taken.letter is None:
                 continue
+            held = _Held(taken.letter, lease, holds_until)
             try:
-                outcomes[_deliver_one(engine, courier, taken.letter, Sender(sender, contact), clock=clock)] += 1
+                outcomes[_deliver_one(engine, courier, held, Sender(sender, contact), clock)] += 1
             except Unavailable as reason:
-                _write_down(engine, taken.letter, Outcome.PUT_OFF, "connect", clock)
+                _write_down(engine, held, Outcome.PUT_OFF, "connect", clock)
                 log.warning("mail-server-unavailable", reason=str(reason))
                 break
     return outcomes
@@ -251,6 +270,23 @@ class _Taken:
     """A row that was claimed, and its letter; None if it does not go."""
 
     letter: Claimed | None
+
+
+@dataclass(frozen=True)
+class _Held:
+    """A letter in the hands of this sender, and the end of its lease by their own stopwatch."""
+
+    letter: Claimed
+    lease: timedelta
+    until: float
+
+    def may_leave(self, engine: Engine) -> bool:
+        """Ask whether it may still be sent; False if the database cannot be asked."""
+        try:
+            with transaction(engine, actor=None) as session:
+                return may_leave(session, self.letter, self.lease / FOR_THE_ANSWER)
+        except SQLAlchemyError:
+            return False
 
 
 def _take(engine: Engine, reminders: Reminders | None, lease: timedelta, clock: _Clock) -> _Taken | None:
@@ -270,16 +306,17 @@ def _take(engine: Engine, reminders: Reminders | None, lease: timedelta, clock: 
         return _Taken(letter)
 
 
-def _deliver_one(engine: Engine, courier: Courier, letter: Claimed, sender: Sender, *, clock: _Clock) -> Outcome:
-    outcome, error = _hand_over(courier, letter, sender)
+def _deliver_one(engine: Engine, courier: Courier, held: _Held, sender: Sender, clock: _Clock) -> Outcome:
+    letter = held.letter
+    outcome, error = _hand_over(courier, letter, sender, partial(held.may_leave, engine))
     if outcome is Outcome.PUT_OFF and clock.now() - letter.created_at > GIVE_UP_AFTER:
         outcome = Outcome.REFUSED
-    settled = _write_down(engine, letter, outcome, error, clock)
+    settled = _write_down(engine, held, outcome, error, clock)
     log.info("letter", letter=letter.id, kind=letter.kind, attempt=letter.attempts, outcome=outcome.value, error=error or None, lease_kept=settled)
     return outcome
 
 
-def _hand_over(courier: Courier, letter: Claimed, sender: Sender) -> tuple[Outcome, str]:
+def _hand_over(courier: Courier, letter: Claimed, sender: Sender, may_leave: Callable[[], bool]) -> tuple[Outcome, str]:
     """Build a letter's message and hand it over. Raises Unavailable."""
     try:
         content = _content(letter, sender)
@@ -293,13 +330,13 @@ def _hand_over(courier: Courier, letter: Claimed, sender: Sender) -> tuple[Outco
             log.error("letter-put-aside", letter=letter.id, kind=letter.kind, error=reason)
         return Outcome.PUT_OFF, reason
     try:
-        courier.hand_over(letter.address, content)
+        courier.hand_over(letter.address, content, may_leave)
     except NotTaken as refusal:
         return refusal.outcome, str(refusal)
     return Outcome.SENT, ""
 
 
-def _write_down(engine: Engine, letter: Claimed, outcome: Outcome, error: str, clock: _Clock) -> bool:
+def _write_down(engine: Engine, held: _Held, outcome: Outcome, error: str, clock: _Clock) -> bool:
     """Settle a letter, trying as long as its lease holds.
 
     False when another sender has it by then.
@@ -307,9 +344,9 @@ def _write_down(engine: Engine, letter: Claimed, outcome: Outcome, error: str, c
     while True:
         try:
             with transaction(engine, actor=WORKER) as session:
-                return _settle(session, letter, outcome, error, clock.now())
+                return _settle(session, held.letter, outcome, error, clock.now())
         except DBAPIError as reason:
-            if not is_away(reason) or clock.now() >= letter.leased_until:
+            if not is_away(reason) or time.monotonic() >= held.until:
                 raise
         time.sleep(RETRY_SECONDS)
 

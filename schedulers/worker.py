@@ -6,6 +6,7 @@ tables, so that any number of workers, restarts and jumps of the clock give each
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -17,7 +18,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy import Engine
 
 from schedulers.delivery import WORKER, deliver
-from workflow.foundation.database import in_short, is_away, transaction
+from workflow.foundation.database import SKEW_BORNE, in_short, is_away, skew, transaction
 from workflow.foundation.idempotency import forget_old_outcomes
 from workflow.foundation.settings import Settings
 from workflow.foundation.vocabulary import utc_now
@@ -27,21 +28,28 @@ from workflow.readings.progress import fold
 from workflow.reminders import Begin
 from workflow.reminders.writing import Reminders
 
+ADVICE = "turn on time synchronisation (chrony, systemd-timesyncd); see zhibu doctor"
+
 log = structlog.get_logger()
 
 
-def run_worker(engine: Engine, settings: Settings, stop: Event, *, clock: Callable[[], datetime] = utc_now) -> None:
+def run_worker(
+    engine: Engine, settings: Settings, stop: Event, *, clock: Callable[[], datetime] = utc_now, skew_borne: timedelta = SKEW_BORNE
+) -> None:
     """Tick at once and then every ``tick_seconds``, until ``stop`` is set.
 
-    Returns when the last tick has ended. ``clock`` gives the time for which letters are due; the
-    ticks themselves come by the machine's own clock. Raises SettingsInvalid.
+    Returns when the last tick has ended. ``clock`` gives the time for which letters are due: while
+    it is further than ``skew_borne`` from the database's, nothing is done. The ticks themselves
+    come by the machine's own clock. Raises SettingsInvalid.
     """
     settings.required("smtp_url", "base_url")
+    # A tick that lasts longer than the pause between two is well: no warning for each one left out.
+    logging.getLogger("apscheduler.scheduler").setLevel(logging.ERROR)
     scheduler = BackgroundScheduler(jobstores={"default": MemoryJobStore()}, timezone=UTC)
     scheduler.add_job(
         _tick_and_go_on,
         "interval",
-        args=(engine, settings, stop, clock),
+        args=(engine, settings, stop, clock, skew_borne),
         seconds=settings.tick_seconds,
         next_run_time=utc_now(),
         coalesce=True,
@@ -77,12 +85,12 @@ def tick(engine: Engine, settings: Settings, now: datetime, stop: Event | None =
         "follow": partial(_in_one_transaction, begin, bring_rolls_to_today, now),
         "derive": partial(_derive, reminders, now),
         "deliver": partial(_deliver, engine, settings, reminders, now, stop),
-        "forget": partial(_in_one_transaction, begin, forget_old_outcomes, now),
+        "forget": partial(_in_one_transaction, begin, forget_old_outcomes),
         "fold": partial(_in_one_transaction, begin, fold),
     }
     failures = {name: _failure(name, step) for name, step in steps.items()}
     failed = ", ".join(f"{name} {error}" for name, error in failures.items() if error)
-    _failure("beat", partial(_in_one_transaction, begin, beat, now, failed or None))
+    _failure("beat", partial(_in_one_transaction, begin, beat, failed or None))
 
 
 def _failure(name: str, step: Callable[[], object]) -> str | None:
@@ -125,8 +133,13 @@ def _in_one_transaction(begin: Begin, act: Callable[..., object], *given: object
         act(session, *given)
 
 
-def _tick_and_go_on(engine: Engine, settings: Settings, stop: Event, clock: Callable[[], datetime]) -> None:
+def _tick_and_go_on(engine: Engine, settings: Settings, stop: Event, clock: Callable[[], datetime], skew_borne: timedelta) -> None:
     try:
+        with transaction(engine, actor=None) as session:
+            apart = skew(session, clock)
+        if apart > skew_borne:
+            log.error("clocks-differ", seconds_from_database=round(apart.total_seconds(), 1), done="nothing", advice=ADVICE)
+            return
         tick(engine, settings, clock(), stop)
     except Exception as error:
         # Not the error's own words: a statement that failed is quoted in them with all its texts.

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flask import Flask, Response
 
@@ -69,12 +69,12 @@ def forget_process(pid: int) -> None:
 class Metrics:
     """The counts of one server process."""
 
-    def __init__(self, app: Flask, engine: Engine, clock: Any) -> None:
+    def __init__(self, app: Flask, engine: Engine) -> None:
         # Imported here and not at the top: at its import the library decides
         # whether it counts alone or together with others.
         from prometheus_client import CollectorRegistry, Counter, Histogram  # noqa: PLC0415
 
-        self.engine, self.clock = engine, clock
+        self.engine = engine
         self.alone = CollectorRegistry()
         self.requests = Counter("zhibu_http_requests", "Requests answered", ("method", "rule", "status"), registry=self.alone)
         self.seconds = Histogram("zhibu_http_request_seconds", "Time to an answer", ("method", "rule"), registry=self.alone, buckets=SECONDS)
@@ -109,7 +109,7 @@ class Metrics:
 
         try:
             with transaction(self.engine, actor=None) as session:
-                found = list(_counted(numbers_of(session), self.clock()))
+                found = list(_counted(numbers_of(session)))
         except (DatabaseFault, NoConnectionFree):
             return [GaugeMetricFamily("zhibu_database_up", "Whether the database answers", value=0)]
         return [GaugeMetricFamily("zhibu_database_up", "Whether the database answers", value=1), *found]
@@ -125,7 +125,7 @@ class _Given:
         return self.metrics
 
 
-def _counted(seen: SchoolNumbers, now: datetime) -> Iterator[Metric]:
+def _counted(seen: SchoolNumbers) -> Iterator[Metric]:
     """Count letters by state, processes by stage, and seconds since the worker was last alive."""
     from prometheus_client.core import GaugeMetricFamily  # noqa: PLC0415
 
@@ -137,10 +137,10 @@ def _counted(seen: SchoolNumbers, now: datetime) -> Iterator[Metric]:
     for (year, kind, stage), count in seen.processes.items():
         processes.add_metric((str(year), kind.value, stage.value), count)
     yield processes
-    waits = _age(seen.oldest_unsent, now)
+    waits = _age(seen.oldest_unsent, seen.now)
     yield GaugeMetricFamily("zhibu_oldest_unsent_letter_seconds", "Age of the oldest letter that is still to be sent", value=waits)
     if seen.last_tick is not None:
-        since = _age(seen.last_tick, now)
+        since = _age(seen.last_tick, seen.now)
         yield GaugeMetricFamily("zhibu_worker_heartbeat_seconds", "Time since the worker ended its last tick", value=since)
 
 

@@ -5,22 +5,21 @@ Each is sent once and no more.
 
 from __future__ import annotations
 
-import socket
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from email.message import EmailMessage
-from threading import Event, Thread
+from threading import Event
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, select, update
 from structlog.testing import capture_logs
 
 from schedulers.delivery import GIVE_UP_AFTER, LEASE, Outcome, deliver
 from tests.support.builders import NOW
-from tests.support.mail_server import DROP, MailServer, free_port, mail_server
-from workflow.foundation.database import transaction
+from tests.support.mail_server import DROP, MailServer, free_port, mail_server, silent_after
+from workflow.foundation.database import DATABASE_NOW, transaction
 from workflow.foundation.vocabulary import LetterState
 from workflow.mail.items import letters_of
 from workflow.mail.letters import Rendered
@@ -29,6 +28,8 @@ from workflow.mail.sending import claim, settle_failed, settle_sent
 from workflow.people.organisation import Person
 
 MINUTE = timedelta(minutes=1)
+OVER = timedelta(0)
+"""A lease that is over as soon as it is given, as after a commit that had to wait."""
 WORDS = Rendered("一封信", "您好，王五同志。\n", "<p>您好，王五同志。</p>\n")
 
 
@@ -54,6 +55,11 @@ def queue(engine: Engine, *names: str, address: str | None = None) -> None:
 
 def send(engine: Engine, server: MailServer, now: datetime = NOW) -> Counter[Outcome]:
     return deliver(engine, smtp_url=server.url, sender="党委办公室 <zhibu@school.example>", now=now)
+
+
+def let_leases_run_out(engine: Engine) -> None:
+    with transaction(engine, actor="worker") as session:
+        session.execute(update(Letter).where(Letter.leased_until.is_not(None)).values(leased_until=Letter.leased_until - LEASE))
 
 
 def ledger(engine: Engine) -> list[Letter]:
@@ -262,12 +268,41 @@ def test_two_senders_never_hold_the_same_letter(engine: Engine) -> None:
         assert claim(session, NOW, LEASE) == []
 
 
+def test_a_tick_that_began_long_ago_takes_its_letters_for_as_long_as_any_other(engine: Engine) -> None:
+    queue(engine, "w5")
+    with transaction(engine, actor="worker") as session:
+        [old] = claim(session, NOW + 30 * LEASE, LEASE)
+        assert claim(session, NOW + 60 * LEASE, LEASE) == []
+        now = session.scalars(select(DATABASE_NOW)).one()
+    assert now < old.leased_until <= now + LEASE
+
+
+def test_two_senders_of_whom_one_looked_at_the_clock_long_ago_send_each_letter_once(engine: Engine, server: MailServer) -> None:
+    names = [f"w{number}" for number in range(10)]
+    queue(engine, *names)
+    with ThreadPoolExecutor(2) as senders:
+        both = [senders.submit(send, engine, server, now) for now in (NOW, NOW + 11 * LEASE)]
+        sent = [done.result()[Outcome.SENT] for done in both]
+    assert sum(sent) == len(names)
+    assert sorted(server.recipients) == sorted(f"{name}@school.example" for name in names)
+
+
+def test_a_letter_whose_lease_was_over_before_it_left_does_not_leave_and_is_taken_up_again(engine: Engine, server: MailServer) -> None:
+    queue(engine, "w5", "l4")
+    assert deliver(engine, smtp_url=server.url, sender="zhibu@school.example", now=NOW, lease=OVER) == {Outcome.PUT_OFF: 2}
+    assert server.received == []
+    assert {(letter.state, letter.error) for letter in ledger(engine)} == {(LetterState.PENDING, "LEASE lost")}
+    assert send(engine, server, NOW + 2 * MINUTE) == {Outcome.SENT: 2}
+    assert sorted(server.recipients) == ["l4@school.example", "w5@school.example"]
+
+
 def test_the_letter_of_a_sender_that_died_is_sent_once_more(engine: Engine, server: MailServer) -> None:
     queue(engine, "w5")
     with transaction(engine, actor="worker") as session:
         [dead] = claim(session, NOW, LEASE)
-    assert send(engine, server, NOW + LEASE / 2) == {}
-    assert send(engine, server, NOW + LEASE) == {Outcome.SENT: 1}
+    assert send(engine, server, NOW + 2 * LEASE) == {}
+    let_leases_run_out(engine)
+    assert send(engine, server, NOW) == {Outcome.SENT: 1}
     with transaction(engine, actor="worker") as session:
         assert not settle_sent(session, dead, NOW)
     assert ids(server.received) == [f"<{dead.message_id}@school.example>"]
@@ -276,20 +311,20 @@ def test_the_letter_of_a_sender_that_died_is_sent_once_more(engine: Engine, serv
 def test_a_sender_that_wakes_late_does_not_settle_what_another_holds(engine: Engine) -> None:
     queue(engine, "w5")
     with transaction(engine, actor="worker") as session:
-        [late] = claim(session, NOW, LEASE)
+        [late] = claim(session, NOW, OVER)
     with transaction(engine, actor="worker") as session:
-        [awake] = claim(session, NOW + LEASE, LEASE)
+        [awake] = claim(session, NOW, LEASE)
         assert not settle_failed(session, late, "RCPT 550")
-        assert settle_sent(session, awake, NOW + LEASE)
+        assert settle_sent(session, awake, NOW)
     assert the_letter(engine).state is LetterState.SENT
 
 
 def test_a_resend_whose_sender_died_is_not_tried_a_third_time(engine: Engine, server: MailServer) -> None:
     queue(engine, "w5")
-    for start in (NOW, NOW + LEASE):
+    for _ in range(2):
         with transaction(engine, actor="worker") as session:
-            assert len(claim(session, start, LEASE)) == 1
-    assert send(engine, server, NOW + 3 * LEASE) == {}
+            assert len(claim(session, NOW, OVER)) == 1
+    assert send(engine, server, NOW) == {}
     assert the_letter(engine).state is LetterState.UNKNOWN
     assert server.received == []
 
@@ -302,34 +337,16 @@ def test_a_sender_that_is_told_to_stop_takes_no_further_letter(engine: Engine, s
     assert the_letter(engine).state is LetterState.PENDING
 
 
+def test_a_slow_server_does_not_hold_up_a_tick_and_the_next_one_goes_on(engine: Engine, server: MailServer) -> None:
+    queue(engine, "w5", "l4", "s8")
+    server.slow_seconds = 0.05
+    for left in (2, 1, 0):
+        done = deliver(engine, smtp_url=server.url, sender="zhibu@school.example", now=NOW, at_most=timedelta(seconds=0.05))
+        assert done == {Outcome.SENT: 1}
+        assert sum(letter.state is LetterState.PENDING for letter in ledger(engine)) == left
+
+
 # ── a server that says nothing ────────────────────────────────────────────────────────────────────────────────────────
-
-
-@contextmanager
-def silent_after(said: list[bytes]) -> Iterator[str]:
-    """Run a server that answers each line with the next of these, and is silent afterwards.
-
-    Yields its address.
-    """
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def serve() -> None:
-        with suppress(OSError):
-            line, _ = listener.accept()
-            with line:
-                for answer in said:
-                    line.sendall(answer)
-                    line.recv(4096)
-                line.recv(1)
-
-    thread = Thread(target=serve)
-    thread.start()
-    try:
-        yield f"smtp://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-        thread.join()
 
 
 def test_a_server_that_does_not_greet_fails_no_letter(engine: Engine) -> None:

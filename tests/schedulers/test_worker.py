@@ -17,7 +17,7 @@ from schedulers.worker import run_worker, tick
 from tests.support.builders import NOW, a_school, person
 from tests.support.letters.reminding import told_of
 from tests.support.mail_server import MailServer, free_port, mail_server
-from workflow.foundation.database import engine_for, transaction
+from workflow.foundation.database import DATABASE_NOW, SKEW_BORNE, engine_for, transaction
 from workflow.foundation.errors import SettingsInvalid
 from workflow.foundation.idempotency import KeptOutcome
 from workflow.foundation.settings import Settings
@@ -54,6 +54,11 @@ def school(engine: Engine) -> Engine:
     with transaction(engine, actor="cli") as session:
         a_school(session)
     return engine
+
+
+def database_time(engine: Engine) -> datetime:
+    with transaction(engine, actor=None) as session:
+        return session.scalars(select(DATABASE_NOW)).one()
 
 
 def sign_of_life(engine: Engine) -> WorkerHeartbeat:
@@ -93,14 +98,27 @@ def test_a_clock_that_jumps_back_and_forth_sends_each_letter_once(school: Engine
     assert sorted(message["Message-ID"].partition("@")[0].lstrip("<") for message in server.received) == sorted(written)
 
 
+def test_reminders_that_a_wrong_clock_made_moot_are_sent_when_they_are_due(school: Engine, settings: Settings, server: MailServer) -> None:
+    ahead = NOW + timedelta(days=4)
+    tick(school, settings.model_copy(update={"smtp_url": f"smtp://127.0.0.1:{free_port()}"}), ahead)
+    tick(school, settings, NOW)
+    assert sorted(server.recipients) == EVERYBODY
+    tick(school, settings, ahead)
+    assert sorted(server.recipients) == sorted([*EVERYBODY, "z3@school.example", "z6@school.example"])
+
+
 def test_a_tick_leaves_a_heartbeat(school: Engine, settings: Settings) -> None:
     with transaction(school, actor="cli") as session:
         assert heartbeat(session) is None
+    began = database_time(school)
     tick(school, settings, NOW)
-    assert sign_of_life(school).last_tick == NOW
+    first = sign_of_life(school).last_tick
+    assert first is not None
+    assert began < first < database_time(school)
     assert sign_of_life(school).oldest_unsent is None
-    tick(school, settings, NOW + timedelta(minutes=1))
-    assert sign_of_life(school).last_tick == NOW + timedelta(minutes=1)
+    # However far back the machine's own clock went meanwhile.
+    tick(school, settings, NOW - timedelta(days=1))
+    assert first < (sign_of_life(school).last_tick or NOW) < database_time(school)
 
 
 def test_the_heartbeat_tells_since_when_the_oldest_letter_waits(school: Engine, settings: Settings) -> None:
@@ -170,13 +188,11 @@ def test_a_tick_of_which_a_step_failed_does_not_look_healthy(school: Engine, own
     assert sign_of_life(school).last_tick is None
     as_owner(owner_url, "grant select on measure to zhibu_app")
     tick(school, settings, NOW + timedelta(minutes=1))
-    assert (sign_of_life(school).last_tick, sign_of_life(school).failed) == (
-        NOW + timedelta(minutes=1),
-        None,
-    )
+    whole = sign_of_life(school)
+    assert (whole.last_tick is not None, whole.failed) == (True, None)
     as_owner(owner_url, "revoke select on measure from zhibu_app")
     tick(school, settings, NOW + timedelta(minutes=2))
-    assert sign_of_life(school).last_tick == NOW + timedelta(minutes=1)
+    assert sign_of_life(school).last_tick == whole.last_tick
     assert sign_of_life(school).failed == "derive ProgrammingError"
 
 
@@ -228,6 +244,22 @@ def test_the_worker_ticks_at_once_and_stops_when_told(school: Engine, settings: 
     assert (sign_of_life(school).last_tick or NOW) >= began
 
 
+def test_a_tick_that_lasts_longer_than_the_pause_is_no_warning(
+    school: Engine, settings: Settings, server: MailServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.slow_seconds = 0.2
+    worker = Thread(target=run_worker, args=(school, settings, stop := Event()))
+    something_for_each_step(school)
+    worker.start()
+    try:
+        assert _until(lambda: _has_ticked(school))
+    finally:
+        stop.set()
+        worker.join(SOON)
+    assert "w5@school.example" in server.recipients
+    assert caplog.messages == []
+
+
 def test_the_worker_outlives_a_database_that_is_away_and_logs_no_text(settings: Settings) -> None:
     nowhere = engine_for(f"postgresql+psycopg://zhibu_app@127.0.0.1:{free_port()}/zhibu")
     stop = Event()
@@ -240,6 +272,45 @@ def test_the_worker_outlives_a_database_that_is_away_and_logs_no_text(settings: 
     assert not worker.is_alive()
     failed = next(entry for entry in logs if entry["event"] == "tick-failed")
     assert failed == {"event": "tick-failed", "log_level": "error", "error": "OperationalError", "sqlstate": None}
+
+
+@pytest.mark.parametrize("ahead", [SKEW_BORNE + timedelta(seconds=5), -SKEW_BORNE - timedelta(seconds=5), timedelta(days=8)], ids=str)
+def test_a_worker_whose_clock_is_wrong_does_nothing_and_says_so(school: Engine, settings: Settings, server: MailServer, ahead: timedelta) -> None:
+    something_for_each_step(school)
+    stop = Event()
+    with capture_logs() as logs:
+        worker = Thread(target=run_worker, args=(school, settings, stop), kwargs={"clock": lambda: datetime.now(UTC) + ahead})
+        worker.start()
+        try:
+            assert _until(lambda: any(entry["event"] == "clocks-differ" for entry in logs))
+        finally:
+            stop.set()
+            worker.join(SOON)
+    assert not worker.is_alive()
+    assert what_was_done(school, server) == set()
+    refused = next(entry for entry in logs if entry["event"] == "clocks-differ")
+    assert refused["seconds_from_database"] == pytest.approx(abs(ahead.total_seconds()), abs=1)
+    assert "zhibu doctor" in refused["advice"]
+    assert {entry["event"] for entry in logs} == {"worker-started", "clocks-differ", "worker-stopped"}
+
+
+def test_a_worker_goes_on_by_itself_once_its_clock_is_off_by_no_more_than_is_borne(school: Engine, settings: Settings) -> None:
+    stop, set_right = Event(), Event()
+
+    def clock() -> datetime:
+        return datetime.now(UTC) + SKEW_BORNE + timedelta(seconds=-5 if set_right.is_set() else 5)
+
+    worker = Thread(target=run_worker, args=(school, settings, stop), kwargs={"clock": clock})
+    try:
+        with capture_logs() as logs:
+            worker.start()
+            assert _until(lambda: sum(entry["event"] == "clocks-differ" for entry in logs) > 1)
+            assert not _has_ticked(school)
+        set_right.set()
+        assert _until(lambda: _has_ticked(school))
+    finally:
+        stop.set()
+        worker.join(SOON)
 
 
 @pytest.mark.parametrize("missing", ["smtp_url", "base_url"])

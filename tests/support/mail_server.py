@@ -5,12 +5,14 @@ It takes, puts off, refuses, or drops the connection, as a test asks.
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
+from threading import Thread
 from typing import Any
 
 from aiosmtpd.controller import Controller
@@ -31,6 +33,8 @@ class MailServer:
         self.recipients: list[str] = []
         self.connections = 0
         """The number of connections opened to it."""
+        self.slow_seconds = 0.0
+        """The seconds that it takes over each letter."""
         self.answers: dict[str, list[str]] = {"MAIL": [], "RCPT": [], "DATA": []}
 
     @property
@@ -48,6 +52,7 @@ class MailServer:
         return answer
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+        await asyncio.sleep(self.slow_seconds)
         answer = self._answer("DATA", server)
         if not answer.startswith(("4", "5")):
             message = message_from_bytes(envelope.content, policy=default)
@@ -83,6 +88,33 @@ def mail_server() -> Iterator[MailServer]:
         yield server
     finally:
         controller.stop()
+
+
+@contextmanager
+def silent_after(said: list[bytes]) -> Iterator[str]:
+    """Run a server that answers each line with the next of these, and is silent afterwards.
+
+    Yields its address.
+    """
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        with suppress(OSError):
+            line, _ = listener.accept()
+            with line:
+                for answer in said:
+                    line.sendall(answer)
+                    line.recv(4096)
+                line.recv(1)
+
+    thread = Thread(target=serve)
+    thread.start()
+    try:
+        yield f"smtp://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join()
 
 
 def free_port() -> int:

@@ -18,6 +18,7 @@ from sqlalchemy import Engine, create_engine, make_url, text
 from commands.frame import Urls
 from tests.support.builders import a_school
 from tests.support.mail_server import MailServer, free_port, mail_server
+from tests.support.passing import age_heartbeat
 from workflow.foundation.database import transaction
 from workflow.foundation.errors import EmbeddedUnavailable, Words
 from workflow.foundation.settings import read_settings
@@ -79,7 +80,7 @@ def newest(engine: Engine) -> str:
 
 def test_a_school_where_all_is_well(engine: Engine, database_url: str, newest: str) -> None:
     with transaction(engine, actor="worker") as session:
-        beat(session, now())
+        beat(session)
     found = look(database_url, newest=newest)
     assert found.keys() == {"数据库", "时钟", "角色", "迁移", "后台", "密钥", "地址", "邮件", "联系方式", "日历"}
     assert [each for those in found.values() for each in those if each.state is State.BROKEN] == []
@@ -168,11 +169,12 @@ def test_a_worker_that_never_ran_is_a_warning_a_silent_one_is_broken_and_a_lette
     assert look(database_url, newest=newest)["后台"][0].state is State.WARNING
     with transaction(engine, actor="cli") as session:
         a_school(session)
-        beat(session, now() - timedelta(minutes=11))
+        beat(session)
+        age_heartbeat(session, timedelta(minutes=11))
     [silent] = look(database_url, newest=newest)["后台"]
     assert (silent.state, "11 分钟" in silent.said) == (State.BROKEN, True)
     with transaction(engine, actor="worker") as session:
-        beat(session, now())
+        beat(session)
         session.execute(text("update worker_heartbeat set oldest_unsent = now() - interval '90 minutes'"))
     [waiting] = look(database_url, newest=newest)["后台"]
     assert (waiting.state, "90 分钟" in waiting.said) == (State.WARNING, True)
@@ -184,7 +186,7 @@ def test_a_tick_of_which_a_step_failed_is_broken_and_says_which(
     newest: str,
 ) -> None:
     with transaction(engine, actor="worker") as session:
-        beat(session, now(), "derive KeyError")
+        beat(session, "derive KeyError")
     [first] = look(database_url, newest=newest)["后台"]
     assert (first.state, "derive KeyError" in first.said, "没有一轮" in first.said) == (
         State.BROKEN,
@@ -192,14 +194,15 @@ def test_a_tick_of_which_a_step_failed_is_broken_and_says_which(
         True,
     )
     with transaction(engine, actor="worker") as session:
-        beat(session, now() - timedelta(minutes=3))
-        beat(session, now(), "fold IntegrityError, forget ProgrammingError")
+        beat(session)
+        age_heartbeat(session, timedelta(minutes=3))
+        beat(session, "fold IntegrityError, forget ProgrammingError")
     [since] = look(database_url, newest=newest)["后台"]
     assert since.state is State.BROKEN
     assert "fold IntegrityError, forget ProgrammingError" in since.said
     assert "3 分钟前" in since.said
     with transaction(engine, actor="worker") as session:
-        beat(session, now())
+        beat(session)
     assert look(database_url, newest=newest)["后台"][0].state is State.OK
 
 

@@ -168,7 +168,7 @@ def _sign_in(call: Call[object], sent: Sent) -> SignedIn:
     # Committed before the password is looked at: the count stays, whatever the result of this
     # sign-in.
     with transaction(_beside(call), actor=None) as counting:
-        take(counting, [(SIGN_IN_TO_ACCOUNT, staff_no), (SIGN_IN_FROM_ADDRESS, network)], call.now)
+        take(counting, [(SIGN_IN_TO_ACCOUNT, staff_no), (SIGN_IN_FROM_ADDRESS, network)])
     issued = sign_in(call.session, staff_no=staff_no, password=sent["password"], now=call.now, hours=call.settings.session_hours)
     forget(call.session, SIGN_IN_TO_ACCOUNT, staff_no)
     give_back(call.session, SIGN_IN_FROM_ADDRESS, network)
@@ -197,12 +197,12 @@ def _forgotten(call: Call[object], sent: Sent) -> None:
     """
     began = time.monotonic()
     with transaction(_beside(call), actor=None) as counting:
-        take(counting, [(FORGOTTEN_FROM_ADDRESS, network_of(call.origin))], call.now)
+        take(counting, [(FORGOTTEN_FROM_ADDRESS, network_of(call.origin))])
     try:
         # On a connection of its own, and committed before the wait: the time of the work must not
         # be seen.
         with transaction(_beside(call), actor="anonymous") as writing:
-            take(writing, [(FORGOTTEN_OF_ACCOUNT, sent["staff_no"])], call.now)
+            take(writing, [(FORGOTTEN_OF_ACCOUNT, sent["staff_no"])])
             forget_password(writing, sent["staff_no"], desk=desk(call))
     except TooManyTries:
         pass

@@ -9,10 +9,26 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import DDL, BigInteger, ColumnElement, DateTime, Engine, Identity, MetaData, Table, Text, any_, create_engine, literal, text
+from sqlalchemy import (
+    DDL,
+    BigInteger,
+    ColumnElement,
+    Connection,
+    DateTime,
+    Engine,
+    Identity,
+    MetaData,
+    Table,
+    Text,
+    any_,
+    create_engine,
+    func,
+    literal,
+    text,
+)
 from sqlalchemy import Enum as SqlEnum
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -213,3 +229,25 @@ def refusal_of(error: ConstraintFault) -> Refusal:
 def is_away(error: BaseException) -> bool:
     """Tell whether the database cannot be reached at all."""
     return isinstance(error, OperationalError) and (sqlstate(error) or "08006").startswith(("08", "57P"))
+
+
+# ── one clock for all processes ────────────────────────────────────────────────────────────────────────────────────────
+
+
+DATABASE_NOW = func.statement_timestamp(type_=DateTime(timezone=True))
+"""The database's time when it received the statement.
+
+A moment that one process writes and another compares (a lease, a limit of tries, a sign of life) is
+told by it in the statement itself (docs/0036): a process may stand still between its look at a
+clock and its statement. ``now()`` would be that of the transaction, which may have waited;
+``clock_timestamp()`` changes from row to row and keeps an index from being used.
+"""
+SKEW_NOTICED, SKEW_BORNE = timedelta(seconds=2), timedelta(minutes=1)
+"""The difference from the database's clock that is told, and the greatest that is borne."""
+
+
+def skew(asked: Connection | Session, clock: Callable[[], datetime]) -> timedelta:
+    """Measure the least that a clock is away from the database's, whatever the question took."""
+    before = clock()
+    there: datetime = asked.execute(text("select clock_timestamp()")).scalar_one()
+    return max(before - there, there - clock(), timedelta())

@@ -15,7 +15,7 @@ from sqlalchemy import BigInteger, CursorResult, ForeignKey, Index, PrimaryKeyCo
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from workflow.foundation.database import Base
+from workflow.foundation.database import DATABASE_NOW, Base
 from workflow.foundation.errors import Conflict, Exists, Invalid, Words
 from workflow.foundation.history import granted
 from workflow.foundation.personal import Area, Data, personal
@@ -124,13 +124,13 @@ def kept_before(session: Session, asked: Repeatable) -> KeptOutcome | None:
     return cast(KeptOutcome | None, kept)
 
 
-def keep_outcome(session: Session, asked: Repeatable, *, rows: list[Any], facts: dict[str, Any] | None, version: int | None, now: datetime) -> None:
+def keep_outcome(session: Session, asked: Repeatable, *, rows: list[Any], facts: dict[str, Any] | None, version: int | None) -> None:
     """Keep the outcome, as the last statement of the effect's transaction."""
-    session.add(KeptOutcome(**vars(asked), rows=rows, facts=facts, version=version, at=now))
+    session.add(KeptOutcome(**vars(asked), rows=rows, facts=facts, version=version, at=DATABASE_NOW))
     session.flush()
 
 
-def forget_old_outcomes(session: Session, now: datetime) -> int:
-    """Delete outcomes older than seven days; return how many."""
-    done = session.execute(delete(KeptOutcome).where(KeptOutcome.at < now - KEPT))
+def forget_old_outcomes(session: Session) -> int:
+    """Delete outcomes older than seven days by the database's clock; return how many."""
+    done = session.execute(delete(KeptOutcome).where(KeptOutcome.at < DATABASE_NOW - KEPT))
     return cast(CursorResult[Any], done).rowcount

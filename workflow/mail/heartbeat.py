@@ -13,7 +13,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from workflow.foundation.database import Base
+from workflow.foundation.database import DATABASE_NOW, Base
 from workflow.foundation.history import granted
 from workflow.foundation.personal import Area, personal
 from workflow.mail.outbox import Letter
@@ -41,14 +41,15 @@ class WorkerHeartbeat(Base):
 personal(WorkerHeartbeat, Area.SYSTEM, "后台心跳", other="last_tick oldest_unsent failed")
 
 
-def beat(session: Session, now: datetime, failed: str | None = None) -> WorkerHeartbeat:
+def beat(session: Session, failed: str | None = None) -> WorkerHeartbeat:
     """Write down that a tick has ended, its failures, and the time of the oldest waiting letter.
 
-    A tick with a failed step leaves ``last_tick`` alone: anyone who watches it sees it age.
+    The time is the database's. A tick with a failed step leaves ``last_tick`` alone: anyone who
+    watches it sees it age.
     """
     oldest = select(func.min(Letter.created_at)).where(Letter.next_at.is_not(None))
-    values = {"failed": failed, "oldest_unsent": session.scalar(oldest)}
-    values |= {} if failed else {"last_tick": now}
+    values: dict[str, object] = {"failed": failed, "oldest_unsent": oldest.scalar_subquery()}
+    values |= {} if failed else {"last_tick": DATABASE_NOW}
     statement = insert(WorkerHeartbeat).values(id=1, **values).on_conflict_do_update(index_elements=[WorkerHeartbeat.id], set_=values)
     return session.scalars(statement.returning(WorkerHeartbeat), execution_options={"populate_existing": True}).one()
 

@@ -18,7 +18,7 @@ from sqlalchemy import BigInteger, ForeignKey, Index, Text, all_, and_, case, li
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.orm import Mapped, Session, defer, mapped_column
 
-from workflow.foundation.database import Base, Numbered, any_of
+from workflow.foundation.database import DATABASE_NOW, Base, Numbered, any_of
 from workflow.foundation.history import granted
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import LetterState
@@ -156,13 +156,13 @@ def waiting(session: Session) -> set[str]:
     return set(session.scalars(to_send.where(Letter.next_at.is_not(None), ~LetterItem.left_out)))
 
 
-def close_days_before(session: Session, day: date, now: datetime) -> None:
+def close_days_before(session: Session, day: date) -> None:
     """End letters of earlier days that did not go; what is still true goes with today's letter.
 
     A letter that may have arrived stays unknown and is not sent again. One that a sender holds is
     left to them, until their lease has run out.
     """
-    dead = and_(Letter.state == LetterState.SENDING, Letter.leased_until <= now)
+    dead = and_(Letter.state == LetterState.SENDING, Letter.leased_until <= DATABASE_NOW)
     waits = any_of(Letter.state, (LetterState.PENDING, LetterState.UNKNOWN))
     here = select(Letter.id, Letter.state).where(Letter.day < day, Letter.next_at.is_not(None), or_(waits, dead))
     found = session.execute(here.order_by(Letter.id).with_for_update(skip_locked=True)).all()

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from hashlib import sha256
+from uuid import uuid4
 
 from sqlalchemy import (
     BigInteger,
@@ -29,6 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.sql.dml import ReturningInsert
 
 from workflow.foundation.database import Base, Numbered, any_of, word
 from workflow.foundation.history import granted
@@ -148,16 +149,25 @@ class NewLetter:
 def enqueue(session: Session, letters: Sequence[NewLetter], now: datetime) -> int:
     """Queue the letters of an act that are not queued yet; return how many that were.
 
-    They go in one order, process by process and then by key. Otherwise two acts that insert the
-    same letters could wait for one another in a circle.
+    A letter that was moot never left, so it is queued again with today's words. They go in one
+    order, process by process and then by key. Otherwise two acts that insert the same letters could
+    wait for one another in a circle.
     """
     rows = [_row(letter, now) for letter in sorted(letters, key=lambda letter: (letter.process_id or 0, letter.key))]
     if not rows:
         return 0
-    # Without naming the key: two inserts in one moment make the same Message-ID too, so either
-    # constraint may refuse first.
-    statement = insert(Letter).on_conflict_do_nothing().returning(Letter.id)
-    return len(session.scalars(statement, rows, execution_options={"insertmanyvalues_page_size": AT_ONCE}).all())
+    return len(session.scalars(_ENQUEUE, rows, execution_options={"insertmanyvalues_page_size": AT_ONCE}).all())
+
+
+def _enqueue() -> ReturningInsert[tuple[int]]:
+    statement = insert(Letter)
+    names = ("recipient_name", "address", "subject", "text", "html", "state", "created_at", "next_at", "attempts")
+    again = {name: statement.excluded[name] for name in names} | {"error": None}
+    was_moot = Letter.state == LetterState.MOOT
+    return statement.on_conflict_do_update(index_elements=[Letter.key], set_=again, where=was_moot).returning(Letter.id)
+
+
+_ENQUEUE = _enqueue()
 
 
 def _row(letter: NewLetter, now: datetime) -> dict[str, object]:
@@ -187,9 +197,9 @@ def whereto(key: str, address: str | None, now: datetime, *, gone: bool) -> dict
         "created_at": now,
         "attempts": 0,
         "next_at": now if state is LetterState.PENDING else None,
-        # With the time: numbers of processes and people are the same in every school, Message-IDs
-        # must not be.
-        "message_id": sha256(f"{key} {now.isoformat()}".encode()).hexdigest()[:32],
+        # By chance: numbers of processes and people are the same in every school. And two who queue
+        # one letter at one moment must meet at its key alone.
+        "message_id": uuid4().hex,
     }
 
 

@@ -1,9 +1,11 @@
 """Sending (投递登记): claiming a letter, writing the words of reminders, settling what became of it.
 
-A sender claims one row with a lease, commits, sends, and settles the row in a second transaction;
-the settling counts only while the lease is still its own. A letter whose connection was lost after
-DATA may have arrived: it is ``unknown`` and is sent once more with the same Message-ID, so that the
-reader's mailbox knows the second one as the same.
+A sender claims one row with a lease, commits, asks once more before the letter leaves whether the
+lease holds, and settles the row in a second transaction; the settling counts only while the lease
+is still its own. Leases are told by the database's clock alone (docs/0036); ``now`` says which
+letters are due. A letter whose connection was lost after DATA may have arrived: it is ``unknown``
+and is sent once more with the same Message-ID, so that the reader's mailbox knows the second one as
+the same.
 """
 
 from __future__ import annotations
@@ -12,9 +14,28 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, CursorResult, Date, DateTime, Integer, Update, and_, bindparam, case, null, or_, select, true, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    CursorResult,
+    Date,
+    DateTime,
+    Integer,
+    Interval,
+    Update,
+    and_,
+    bindparam,
+    case,
+    literal,
+    null,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.orm import Session
 
+from workflow.foundation.database import DATABASE_NOW
 from workflow.foundation.vocabulary import LetterState
 from workflow.mail.letters import Rendered
 from workflow.mail.outbox import WITHOUT_TEXT, Letter
@@ -57,7 +78,7 @@ def claiming(stands: ColumnElement[bool]) -> Update:
     in_hand = Letter.state == LetterState.SENDING
     free = (
         select(Letter.id, (Letter.state != LetterState.PENDING).label("once_more"))
-        .where(Letter.next_at <= NOW, or_(~in_hand, Letter.leased_until <= NOW), or_(Letter.day.is_(None), Letter.day == _DAY))
+        .where(Letter.next_at <= NOW, or_(~in_hand, Letter.leased_until <= DATABASE_NOW), or_(Letter.day.is_(None), Letter.day == _DAY))
         .order_by(Letter.next_at, Letter.id)
         .limit(_LIMIT)
         .with_for_update(skip_locked=True)
@@ -68,7 +89,7 @@ def claiming(stands: ColumnElement[bool]) -> Update:
         .where(Letter.id == free.c.id)
         .values(
             state=LetterState.SENDING,
-            leased_until=_UNTIL,
+            leased_until=DATABASE_NOW + _LEASE,
             attempts=Letter.attempts + 1,
             next_at=case((free.c.once_more, null()), else_=Letter.next_at),
         )
@@ -79,20 +100,38 @@ def claiming(stands: ColumnElement[bool]) -> Update:
 
 NOW = bindparam("moment", type_=DateTime(timezone=True))
 """The moment of the claim, as ``stands`` may name it."""
-_UNTIL, _DAY, _LIMIT = bindparam("until", type_=DateTime(timezone=True)), bindparam("today", type_=Date()), bindparam("most", type_=Integer())
+_LEASE, _DAY, _LIMIT = bindparam("lease", type_=Interval()), bindparam("today", type_=Date()), bindparam("most", type_=Integer())
 _CLAIMED = tuple(name for name in Claimed.__dataclass_fields__ if name not in ("once_more", "stands"))
 ANY = claiming(true())
 
 
 def claim(session: Session, now: datetime, lease: timedelta, limit: int = 1, *, day: date | None = None, statement: Update = ANY) -> list[Claimed]:
-    """Claim letters until ``now + lease``, those that wait longest first.
+    """Claim letters that are due ``now`` for a lease, those that wait longest first.
 
     Rows that another sender holds are skipped. A letter is claimed again when its sender let the
     lease run out: the sender died or hung, perhaps after DATA, so this is the letter's one resend.
     Reminders are claimed of ``day`` alone, of none without it.
     """
-    taken = session.execute(statement, {"moment": now, "until": now + lease, "today": day, "most": limit})
+    taken = session.execute(statement, {"moment": now, "lease": lease, "today": day, "most": limit})
     return sorted((Claimed(**row._mapping) for row in taken), key=lambda claimed: claimed.id)
+
+
+def may_leave(session: Session, letter: Claimed, answer: timedelta) -> bool:
+    """Tell whether a sender still holds a letter, and long enough for the server's ``answer``.
+
+    It is asked just before the letter is handed over: until then a sender may have stood still for
+    any time, and another may have sent the letter.
+    """
+    return session.scalar(_MAY_LEAVE, {"letter": letter.id, "until": letter.leased_until, "answer": answer}) is not None
+
+
+_UNTIL = bindparam("until", type_=DateTime(timezone=True))
+_MAY_LEAVE = select(literal(1)).where(
+    Letter.id == bindparam("letter", type_=BigInteger()),
+    Letter.state == LetterState.SENDING,
+    Letter.leased_until == _UNTIL,
+    Letter.leased_until > DATABASE_NOW + bindparam("answer", type_=Interval()),
+)
 
 
 def write(session: Session, letter: Claimed, words: Rendered) -> None:
@@ -139,12 +178,12 @@ def settle_unsent(session: Session, letter: Claimed, state: LetterState) -> bool
     return _end(session, letter, state=LetterState.UNKNOWN if letter.once_more else state)
 
 
-def settle_abandoned(session: Session, now: datetime) -> int:
+def settle_abandoned(session: Session) -> int:
     """Settle resends whose sender let the lease run out: their state stays unknown.
 
     They are not tried a third time.
     """
-    abandoned = and_(Letter.state == LetterState.SENDING, Letter.next_at.is_(None), Letter.leased_until <= now)
+    abandoned = and_(Letter.state == LetterState.SENDING, Letter.next_at.is_(None), Letter.leased_until <= DATABASE_NOW)
     values = {"state": LetterState.UNKNOWN, "leased_until": None, "error": "lease", **WITHOUT_TEXT}
     return _changed(session, update(Letter).where(abandoned).values(**values))
 

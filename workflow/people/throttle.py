@@ -1,9 +1,9 @@
 """Throttling (限次): a limit of tries, counted in the database for all processes together.
 
 A try is counted before it is made, by one upsert that is committed at once: even of many
-simultaneous guesses no more than the limit get through. A try that turns out to be no guess is
-given back. Counters hold a hash of the account or address: people type passwords into the wrong
-field.
+simultaneous guesses no more than the limit get through. The time is the database's (docs/0036). A
+try that turns out to be no guess is given back. Counters hold a hash of the account or address:
+people type passwords into the wrong field.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from hashlib import sha256
 from ipaddress import IPv6Address, ip_address, ip_network
 from math import ceil
 
-from sqlalchemy import Index, case, delete, not_, select, update
+from sqlalchemy import Index, Interval, case, delete, not_, select, type_coerce, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from workflow.foundation.database import Base, any_of
+from workflow.foundation.database import DATABASE_NOW, Base, any_of
 from workflow.foundation.errors import Refusal, Words
 from workflow.foundation.history import granted
 from workflow.foundation.personal import Area, Data, personal
@@ -80,7 +80,7 @@ personal(
 )
 
 
-def take(session: Session, tries: Sequence[tuple[Limit, str]], now: datetime) -> None:
+def take(session: Session, tries: Sequence[tuple[Limit, str]]) -> None:
     """Count one try of each limit, for instance of an account and from an address.
 
     The transaction is committed before the try is made. Raises TooManyTries, with the longest wait,
@@ -89,17 +89,17 @@ def take(session: Session, tries: Sequence[tuple[Limit, str]], now: datetime) ->
     limits = {_key(limit, whom): limit for limit, whom in tries}
     # Always in the same order: otherwise two that count the same keys could wait for each other in
     # a circle.
-    rows = [{"key": key, "count": 1, "ends_at": now + limits[key].within} for key in sorted(limits)]
+    rows = [{"key": key, "count": 1, "ends_at": DATABASE_NOW + limits[key].within} for key in sorted(limits)]
     counting = insert(Attempt).values(rows)
-    over = Attempt.ends_at <= now
+    over = Attempt.ends_at <= DATABASE_NOW
     counted = counting.on_conflict_do_update(
         index_elements=[Attempt.key],
         set_={"count": case((over, 1), else_=Attempt.count + 1), "ends_at": case((over, counting.excluded.ends_at), else_=Attempt.ends_at)},
-    ).returning(Attempt.key, Attempt.count, Attempt.ends_at)
-    waits = [ends_at - now for key, count, ends_at in session.execute(counted) if count > limits[key].at_most]
+    ).returning(Attempt.key, Attempt.count, type_coerce(Attempt.ends_at - DATABASE_NOW, Interval()))
+    waits = [wait for key, count, wait in session.execute(counted) if count > limits[key].at_most]
     if waits:
         raise TooManyTries(max(waits))
-    _sweep(session, now, list(limits))
+    _sweep(session, list(limits))
 
 
 def give_back(session: Session, limit: Limit, whom: str) -> None:
@@ -126,9 +126,14 @@ def network_of(address: str) -> str:
     return str(client.ipv4_mapped or ip_network((client, 64), strict=False))
 
 
-def _sweep(session: Session, now: datetime, but: Sequence[str]) -> None:
+def _sweep(session: Session, but: Sequence[str]) -> None:
     # It never waits, and comes last: deleting old counters cannot hold up a count.
-    over = select(Attempt.key).where(Attempt.ends_at <= now, not_(any_of(Attempt.key, but))).limit(SWEPT_AT_ONCE).with_for_update(skip_locked=True)
+    over = (
+        select(Attempt.key)
+        .where(Attempt.ends_at <= DATABASE_NOW, not_(any_of(Attempt.key, but)))
+        .limit(SWEPT_AT_ONCE)
+        .with_for_update(skip_locked=True)
+    )
     session.execute(delete(Attempt).where(Attempt.key.in_(over.scalar_subquery())), execution_options={"synchronize_session": False})
 
 

@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlalchemy.orm import Session
 
 from workflow.foundation.calendar import unannounced
-from workflow.foundation.database import APPLICATION_ROLE, engine_for, is_away
+from workflow.foundation.database import APPLICATION_ROLE, DATABASE_NOW, SKEW_BORNE, SKEW_NOTICED, engine_for, is_away, skew
 from workflow.foundation.errors import EmbeddedUnavailable, Words
 from workflow.foundation.settings import PREFIX, Settings
 from workflow.foundation.vocabulary import SCHOOL_ZONE, Word
@@ -31,11 +31,10 @@ from workflow.people.organisation import Branch
 from workflow.year.cycle import Process
 
 OLDEST_POSTGRESQL = 16
-SKEW_NOTICED, SKEW_BORNE = timedelta(seconds=2), timedelta(minutes=1)
 SILENCE_BORNE = timedelta(minutes=10)
 """The longest time without a finished tick before a worker is taken for dead.
 
-One tick sends for five minutes at most.
+A tick sends for a minute, and then ends the letter in hand: a dozen waits of half a minute each.
 """
 LETTER_WAIT_BORNE = timedelta(hours=1)
 LOCAL = {"localhost", "127.0.0.1", "::1"}
@@ -139,7 +138,7 @@ def _database(url: str, settings: Settings, clock: Callable[[], datetime], newes
             migrated = _migrations(connection, newest_migration)
             yield migrated
             if migrated.state is State.OK:
-                yield _worker(connection, clock())
+                yield _worker(connection)
                 yield from _letters(connection)
     except DBAPIError as error:
         if not is_away(error):
@@ -152,16 +151,15 @@ def _database(url: str, settings: Settings, clock: Callable[[], datetime], newes
 
 
 def _clock(connection: Connection, clock: Callable[[], datetime]) -> Finding:
-    before = clock()
-    there: datetime = connection.execute(text("select clock_timestamp()")).scalar_one()
-    skew = max(before - there, there - clock(), timedelta())
-    seconds = f"{skew.total_seconds():.1f}"
+    apart = skew(connection, clock)
+    seconds = f"{apart.total_seconds():.1f}"
     zh, en = f"与数据库相差 {seconds} 秒", f"{seconds} s apart from the database"
     zh_advice = "请在两台机器上开启时间同步（chrony 或 systemd-timesyncd）"
     advice = "please turn on time synchronisation on both machines (chrony or systemd-timesyncd)"
-    if skew > SKEW_BORNE:
-        return broken(CLOCK, Words(f"{zh}：提醒和期限会错，{zh_advice}", f"{en}: reminders and deadlines will be wrong; {advice}"))
-    if skew > SKEW_NOTICED:
+    if apart > SKEW_BORNE:
+        wrong = f"{en}: the worker does nothing, and deadlines are wrong; {advice}"
+        return broken(CLOCK, Words(f"{zh}：后台停下不工作，期限也会算错，{zh_advice}", wrong))
+    if apart > SKEW_NOTICED:
         return warning(CLOCK, Words(f"{zh}，{zh_advice}", f"{en}; {advice}"))
     return ok(CLOCK, Words(zh, en))
 
@@ -203,9 +201,9 @@ def _migrations(connection: Connection, newest: str | None) -> Finding:
     return ok(MIGRATIONS, Words(f"已是最新（{present}）", f"up to date ({present})"))
 
 
-def _worker(connection: Connection, now: datetime) -> Finding:
+def _worker(connection: Connection) -> Finding:
     with Session(connection) as session:
-        beat = heartbeat(session)
+        beat, now = heartbeat(session), session.scalars(select(DATABASE_NOW)).one()
     if beat is None:
         en = "zhibu worker has never run: no reminder is written and no letter is sent; please start it"
         return warning(WORKER, Words("zhibu worker 还没有运行过：提醒不会写，信不会发；请启动它", en))

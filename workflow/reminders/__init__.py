@@ -159,7 +159,7 @@ def look(begin: Begin, now: datetime, *, base_url: str) -> Look:
         before = waiting(session)
         derived = derive(session, now, base_url=base_url)
         if derived.at.letters_go:
-            close_days_before(session, derived.at.today, now)
+            close_days_before(session, derived.at.today)
         known = told(session, [each.key for each in derived.letters])
         aside = letters_aside(session)
         take_up(session, [key for key, row in aside.items() if derived.is_over(row)])

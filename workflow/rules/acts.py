@@ -251,7 +251,7 @@ def keep(call: Call[object], act: AnyAct, result: Any, repeatable: Repeatable) -
     several = isinstance(result, Done)
     rows = [[row.__tablename__, *inspect(row).identity] for row in (result.rows if several else [result])]
     facts = dict(result.facts) if several else None
-    idempotency.keep_outcome(call.session, repeatable, rows=rows, facts=facts, version=act.version(call, result), now=call.now)
+    idempotency.keep_outcome(call.session, repeatable, rows=rows, facts=facts, version=act.version(call, result))
 
 
 def shown_again(call: Call[object], act: AnyAct, kept: KeptOutcome, address: Address) -> tuple[Call[object], object]:

@@ -17,7 +17,8 @@ from sqlalchemy.pool import NullPool
 import migrations
 from api import ROUTES
 from tests.api.conftest import Client, Reply
-from tests.support.builders import NOW, READING
+from tests.support.builders import READING
+from tests.support.passing import age_outcomes
 from tests.support.records.evidence import statements
 from tests.support.rosters import RosterBranch, a_roster
 from tests.support.servers import Cast, House
@@ -186,8 +187,10 @@ def test_after_seven_days_a_key_is_new_again(house: House, branch: Cast, secreta
     path = f"{branch.path}/study-sessions"
     first = secretary.post(path, a_study(branch), **key)
     with transaction(house.engine, actor="worker") as session:
-        forget_old_outcomes(session, NOW + KEPT)
+        age_outcomes(session, KEPT - timedelta(minutes=1))
+        forget_old_outcomes(session)
     is_replay(secretary.post(path, a_study(branch), **key), first)
     with transaction(house.engine, actor="worker") as session:
-        forget_old_outcomes(session, NOW + KEPT + timedelta(seconds=1))
+        age_outcomes(session, timedelta(minutes=1))
+        forget_old_outcomes(session)
     assert REPLAYED not in secretary.post(path, a_study(branch), **key).headers

@@ -12,7 +12,8 @@ from sqlalchemy import Engine, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from tests.support.builders import NOW, a_branch, person
+from tests.support.builders import a_branch, person
+from tests.support.passing import age_outcomes
 from tests.support.records.evidence import statements
 from workflow.foundation.database import constraint, transaction
 from workflow.foundation.errors import Exists, Invalid
@@ -39,7 +40,7 @@ def asked(engine: Engine) -> Repeatable:
 
 
 def keep(session: Session, asked: Repeatable, number: int = 1) -> None:
-    keep_outcome(session, asked, rows=[["talk", number]], facts=None, version=3, now=NOW)
+    keep_outcome(session, asked, rows=[["talk", number]], facts=None, version=3)
 
 
 def test_what_came_of_it_is_found_again(engine: Engine, asked: Repeatable) -> None:
@@ -124,7 +125,7 @@ def test_what_an_older_release_did_is_not_done_again(engine: Engine, asked: Repe
     So the caller is told that it was done.
     """
     with transaction(engine, actor=None) as session:
-        keep_outcome(session, asked, rows=[], facts=None, version=None, now=NOW)
+        keep_outcome(session, asked, rows=[], facts=None, version=None)
         with pytest.raises(Exists, match="在升级之前已经办结"):
             kept_before(session, asked)
 
@@ -132,7 +133,9 @@ def test_what_an_older_release_did_is_not_done_again(engine: Engine, asked: Repe
 def test_an_outcome_is_kept_for_seven_days(engine: Engine, asked: Repeatable) -> None:
     with transaction(engine, actor=None) as session:
         keep(session, asked)
-        assert forget_old_outcomes(session, NOW + KEPT) == 0
-        assert forget_old_outcomes(session, NOW + KEPT + timedelta(seconds=1)) == 1
+        age_outcomes(session, KEPT - timedelta(minutes=1))
+        assert forget_old_outcomes(session) == 0
+        age_outcomes(session, timedelta(minutes=1))
+        assert forget_old_outcomes(session) == 1
         assert session.scalars(select(KeptOutcome)).all() == []
         assert timedelta(days=7) == KEPT

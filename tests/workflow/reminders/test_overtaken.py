@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime
 
 import pytest
 from sqlalchemy import select, update
@@ -29,9 +29,10 @@ from workflow.mail.letters import (
     WAIVER_REJECTED,
     YEAR_AMENDED,
     YEAR_PUBLISHED,
+    Rendered,
 )
 from workflow.mail.links import PASSWORD_FORGOTTEN
-from workflow.mail.outbox import Letter
+from workflow.mail.outbox import Letter, NewLetter, enqueue
 from workflow.people.accounts import account_of, disable
 from workflow.people.invitations import Desk, invite
 from workflow.people.organisation import Appointment
@@ -178,6 +179,31 @@ def test_a_letter_of_an_act_goes_only_while_it_stands(
     states = session.execute(select(Letter.recipient_name, Letter.state).where(Letter.kind == kind))
     [state] = [row.state for row in states if row.recipient_name == recipient]
     assert state is (LetterState.MOOT if overtaken else LetterState.SENT)
+
+
+def test_a_letter_that_was_overtaken_goes_once_it_is_told_again(session: Session) -> None:
+    process, row, office = a_school(session), participant(session, held(session).id, "w5"), caller(session, "office")
+    reader = person(session, "王五")
+
+    def tell(text: str, now: datetime) -> int:
+        """Confirm the excuse, and queue the one letter of this confirmation."""
+        row.excused_reason = "长期病休"
+        confirm_excuse(session, process, row, by=office)
+        session.flush()
+        words = Rendered("不参加已确认", text, "")
+        letter = NewLetter(EXCUSE_CONFIRMED, reader.id, reader.name, reader.email, words, process_id=process.id, record=row.person_id)
+        return enqueue(session, [letter], now)
+
+    assert (tell("第一次", NOW), tell("第二次", NOW)) == (1, 0)
+    withdraw_excuse(session, process, row)
+    session.flush()
+    assert "王五" not in send(session, LATER)
+    late = at("2024-12-24", "11:00")
+    assert tell("第三次", late) == 1
+    sent = send(session, late)["王五"]
+    assert (sent.text, sent.created_at, sent.attempts) == ("第三次", late, 1)
+    assert tell("第四次", late) == 0
+    assert "王五" not in send(session, late)
 
 
 def test_every_kind_of_letter_of_an_act_is_tried() -> None:
