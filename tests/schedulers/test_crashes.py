@@ -134,6 +134,7 @@ def start(tmp_path: Path, server: HoldingServer, database_url: str) -> Iterator[
             "ZHIBU_SECRET_KEY": "a secret of the tests' own",
             "ZHIBU_BASE_URL": "https://zhibu.example.edu.cn",
             "ZHIBU_TICK_SECONDS": "0.1",
+            "ZHIBU_DATA_DIR": str(tmp_path),
             **{f"ZHIBU_{name.upper()}": value for name, value in settings.items()},
         }
         log = tmp_path / f"worker-{len(workers)}.log"

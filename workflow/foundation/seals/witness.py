@@ -69,6 +69,8 @@ class Witness:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         new = self.path.with_suffix(".new")
         new.write_text(json.dumps(Seen.of(seal)._asdict()), encoding="utf-8")
+        # Root writes it after a restore, the worker's account reads it: nothing in it is secret.
+        new.chmod(0o644)
         new.replace(self.path)
 
     def contradicts(self, session: Session) -> Words | None:
