@@ -66,6 +66,12 @@ def test_contents_are_destroyed_whole_or_not_at_all(school: Engine, god: Connect
     assert fault(school).startswith("变更记录第 5 行")
 
 
+def test_no_contents_are_put_in_place_of_those_that_were_destroyed(school: Engine, god: Connection) -> None:
+    do(god, "alter table history drop constraint ck_history_destroyed")
+    do(god, """update history set salt = null, new = '{"name": "无名"}' where id = 5""")
+    assert fault(school).startswith("变更记录第 5 行")
+
+
 def test_destroyed_contents_cannot_be_tried_out(school: Engine, god: Connection) -> None:
     """Two rows that say the same have different digests: without its salt none can be guessed."""
     with transaction(school, actor="cli") as session:

@@ -143,6 +143,16 @@ def test_a_row_and_its_seal_edited_alike_are_seen_by_the_seal(school: Engine, go
     assert re.fullmatch(r"第 3 道封印（.+）被改动：.+", fault(school))
 
 
+def test_a_seal_from_before_the_others_were_made_anew_does_not_fit(school: Engine, god: Connection) -> None:
+    """Its proof is right, and it is of another chain."""
+    do(god, "create table kept as select * from history_seal where number = 3")
+    do(god, "delete from history_seal where number > 1")
+    sealed(school)
+    do(god, "delete from history_seal where number = 3")
+    do(god, "insert into history_seal select * from kept")
+    assert re.fullmatch(r"第 3 道封印（.+）被改动：.+", fault(school))
+
+
 @pytest.mark.parametrize("number", [1, 3])
 def test_a_seal_that_is_gone_is_named(school: Engine, god: Connection, number: int) -> None:
     do(god, "delete from history_seal where number = :number", number=number)
