@@ -66,7 +66,7 @@ def verify(after: int, holds: Seen | None, restored: bool) -> None:
             report = verify_history(session, keys, after=after, seen=seen)
         if report.fault:
             zh = f"{report.fault.zh}。在它之前的 {report.rows} 行、{report.seals} 道封印没有改动。"
-            en = f"{report.fault.en}. The {report.rows} rows and {report.seals} seals before it are unchanged."
+            en = f"{report.fault.en}. The {report.rows} row(s) and {report.seals} seal(s) before it are unchanged."
             raise click.ClickException(say(Words(zh, en)))
         if holds and (missing := not_there(session, holds)):
             raise click.ClickException(say(missing))
@@ -115,7 +115,7 @@ def _ask_the_witness(session: Session, settings: Settings, report: Report, *, re
 
 def _said(report: Report) -> Iterator[Words]:
     zh = f"变更记录 {report.rows} 行、封印 {report.seals} 道，没有被改动、删除、添加或调换的。"
-    yield Words(zh, f"{report.rows} rows of the history and {report.seals} seals: none was edited, deleted, added or moved.")
+    yield Words(zh, f"{report.rows} rows of the history and {report.seals} seal(s): none was edited, deleted, added or moved.")
     if report.destroyed:
         zh = f"其中 {report.destroyed} 行的内容已经销毁，摘要还在：谁、何时、改了哪一条，仍然可以核对。"
         en = f"The contents of {report.destroyed} of them were destroyed; their digests stand: who changed which row and when is still proven."

@@ -8,6 +8,7 @@ from threading import Event
 
 import pytest
 from click.testing import CliRunner, Result
+from pydantic import SecretStr
 from sqlalchemy import Connection, Engine, create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 from structlog.testing import capture_logs
@@ -77,7 +78,7 @@ def test_it_speaks_english(engine: Engine, settings: Settings, god: Connection, 
     sealed(engine, settings)
     assert "none was edited, deleted, added or moved" in verify().output
     god.execute(text("delete from history where id = 5"))
-    assert re.search(r"row 5 of the history \(seal 1, .+\) was deleted\. The 4 rows and 0 seals before it are unchanged\.", verify().output)
+    assert re.search(r"row 5 of the history \(seal 1, .+\) was deleted\. The 4 row\(s\) and 0 seal\(s\) before it are unchanged\.", verify().output)
 
 
 def test_the_first_fault_ends_with_1(engine: Engine, settings: Settings, god: Connection) -> None:
@@ -162,6 +163,24 @@ def test_without_a_key_nothing_is_sealed_or_verified(engine: Engine, settings: S
     assert [line["event"] for line in logs] == ["history-not-sealed"]
     with transaction(engine, actor=None) as session:
         assert last_seal(session) is None
+
+
+def test_a_key_of_its_own_takes_over_and_the_old_one_still_verifies(engine: Engine, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    new = "a key of the seals alone"
+    sealed(engine, settings)
+    change(engine, "wang5@school.example")
+    sealed(engine, settings.model_copy(update={"seal_key": SecretStr(new)}))
+    told = verify()
+    assert (told.exit_code, "第 2 道封印" in told.output, "ZHIBU_SEAL_KEY" in told.output) == (1, True, True)
+    monkeypatch.setenv("ZHIBU_SEAL_KEY", new)
+    assert verify().exit_code == 0
+    monkeypatch.setenv("ZHIBU_SECRET_KEY", "a secret key that came later")
+    assert verify().exit_code == 1
+    monkeypatch.setenv("ZHIBU_SEAL_KEY", f"{new}, {SECRET}")
+    assert verify().exit_code == 0
+    monkeypatch.setenv("ZHIBU_SEAL_KEY", f"{new},short")
+    told = verify()
+    assert (told.exit_code, "ZHIBU_SEAL_KEY" in told.output, "每个至少 16 个字符" in told.output) == (1, True, True)
 
 
 def test_what_is_written_down_has_the_form_that_is_printed(settings: Settings) -> None:
