@@ -16,6 +16,7 @@ from alembic.script import ScriptDirectory
 
 import migrations
 from commands.frame import database, named, say, school, tell, told_plainly
+from commands.history import verify
 from commands.people import account, token
 from commands.years import cycle, plan, roster
 from schedulers.catcher import mail_catcher
@@ -267,7 +268,7 @@ def docs() -> None:
         click.echo(page.name)
 
 
-for _group in (account, token, roster, cycle, plan):
+for _group in (account, token, roster, cycle, plan, verify):
     main.add_command(_group)
 
 

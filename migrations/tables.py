@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from workflow.foundation import calendar, history, idempotency
 from workflow.foundation.database import Base
+from workflow.foundation.seals import sealing
 from workflow.machine import kinds, rolls
 from workflow.mail import aside, heartbeat, items, outbox
 from workflow.people import accounts, organisation, substitutes, throttle
@@ -15,6 +16,7 @@ from workflow.year import amendments, cycle
 METADATA = Base.metadata
 DECLARED_IN = (
     history,
+    sealing,
     organisation,
     accounts,
     substitutes,

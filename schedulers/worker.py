@@ -18,6 +18,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy import Engine
 
 from schedulers.delivery import WORKER, deliver
+from schedulers.sealing import SEAL_SECONDS, seal_and_go_on
 from workflow.foundation.database import SKEW_BORNE, in_short, is_away, skew, transaction
 from workflow.foundation.idempotency import forget_old_outcomes
 from workflow.foundation.settings import Settings
@@ -51,6 +52,16 @@ def run_worker(
         "interval",
         args=(engine, settings, stop, clock, skew_borne),
         seconds=settings.tick_seconds,
+        next_run_time=utc_now(),
+        coalesce=True,
+        max_instances=1,
+        misfire_grace_time=None,
+    )
+    scheduler.add_job(
+        seal_and_go_on,
+        "interval",
+        args=(engine, settings, stop),
+        seconds=SEAL_SECONDS,
         next_run_time=utc_now(),
         coalesce=True,
         max_instances=1,

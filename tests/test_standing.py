@@ -16,11 +16,11 @@ from workflow.foundation.database import act_as
 from workflow.foundation.vocabulary import Coverage
 
 OF_THE_MOMENT = {
-    "history": ["id", "at"],
+    "history": ["id", "at", "salt", "digest"],
     "progress_delta": ["id", "changed_at"],
     "branch_change": ["id", "xid"],
 }
-"""Values that triggers take from the clock, the transaction, and the order of the rows."""
+"""Values that triggers take from the clock, the transaction, chance, and the order of the rows."""
 
 
 @pytest.mark.parametrize("coverage", Coverage)

@@ -156,6 +156,7 @@ def workers_of(logs: Path, database_url: str, smtp_url: str) -> Iterator[Callabl
             "ZHIBU_SECRET_KEY": "a secret of the tests' own",
             "ZHIBU_BASE_URL": "https://zhibu.example.edu.cn",
             "ZHIBU_TICK_SECONDS": "0.1",
+            "ZHIBU_DATA_DIR": str(logs),
             **{f"ZHIBU_{name.upper()}": value for name, value in settings.items()},
         }
         log = logs / f"worker-{len(workers)}.log"

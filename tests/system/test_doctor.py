@@ -10,19 +10,26 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy.pool import NullPool
 
 from commands.frame import Urls
+from schedulers.sealing import seal_and_go_on
 from tests.support.builders import a_school
 from tests.support.mail_server import MailServer, free_port, mail_server
 from tests.support.passing import age_heartbeat
 from workflow.foundation.database import transaction
 from workflow.foundation.errors import EmbeddedUnavailable, Words
-from workflow.foundation.settings import read_settings
+from workflow.foundation.seals import sealing
+from workflow.foundation.settings import Settings, read_settings
 from workflow.mail.heartbeat import beat
+from workflow.readings import doctor as examination
 from workflow.readings.doctor import Finding, State, examine
 
 RIGHT = {
@@ -82,9 +89,41 @@ def test_a_school_where_all_is_well(engine: Engine, database_url: str, newest: s
     with transaction(engine, actor="worker") as session:
         beat(session)
     found = look(database_url, newest=newest)
-    assert found.keys() == {"数据库", "时钟", "角色", "迁移", "后台", "密钥", "地址", "邮件", "联系方式", "日历"}
+    assert found.keys() == {"数据库", "时钟", "角色", "迁移", "后台", "变更记录", "密钥", "地址", "邮件", "联系方式", "日历"}
     assert [each for those in found.values() for each in those if each.state is State.BROKEN] == []
-    assert [each.state for name, those in found.items() if name != "日历" for each in those] == [State.OK] * 9
+    assert [each.state for name, those in found.items() if name != "日历" for each in those] == [State.OK] * 10
+
+
+def test_the_newest_rows_of_the_history_are_verified(
+    engine: Engine, database_url: str, superuser: str, newest: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def history() -> tuple[State, str]:
+        [found] = look(database_url, newest=newest, data_dir=str(tmp_path))["变更记录"]
+        return found.state, found.said
+
+    with transaction(engine, actor="cli") as session:
+        a_school(session)
+    settings = Settings(secret_key=SecretStr(RIGHT["secret_key"]), data_dir=tmp_path)
+    monkeypatch.setattr(sealing, "MOST_ROWS", 5)
+    seal_and_go_on(engine, settings, Event())
+    assert history() == (State.OK, ANY)
+    god = create_engine(make_url(superuser).set(database=engine.url.database), isolation_level="AUTOCOMMIT", poolclass=NullPool)
+    with god.connect() as connection:
+        connection.execute(text("update history set at = at - interval '6 minutes' where id = (select max(id) from history)"))
+        state, said = history()
+        assert (state, "被改动" in said, "zhibu verify" in said) == (State.BROKEN, True, True)
+        monkeypatch.setattr(examination, "ROWS_VERIFIED", 0)
+        connection.execute(text("update history set at = at + interval '6 minutes' where id = (select max(id) from history)"))
+        connection.execute(text("update history set actor = 'somebody' where id = 1"))
+        assert history()[0] is State.OK, "of long ago: zhibu verify finds it"
+        connection.execute(text("delete from history_seal"))
+        state, said = history()
+        assert (state, "见过第" in said) == (State.BROKEN, True)
+        for file in tmp_path.iterdir():
+            file.unlink()
+        connection.execute(text("update history set at = at - interval '6 minutes'"))
+        state, said = history()
+        assert (state, "6 分钟没有封印" in said) == (State.WARNING, True)
 
 
 def test_a_database_that_is_away_is_told_and_the_rest_is_looked_at_all_the_same() -> None:

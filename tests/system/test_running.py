@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import httpx
@@ -26,6 +27,7 @@ from sqlalchemy import Engine, create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 
 import migrations
+from schedulers.sealing import seal_and_go_on
 from tests.api.conftest import B
 from tests.support.builders import READING, a_branch, a_cycle, a_school, an_office, person
 from tests.support.mail_server import MailServer, free_port, mail_server
@@ -166,7 +168,7 @@ def test_a_whole_story_leaves_nobodys_data_in_the_log(project: Path, tmp_path: P
         enqueue(session, [NewLetter("test", to.id, to.name, to.email, words)], datetime.now(UTC))
     secretary, office = ((name, token_of(engine, name)) for name in ("canaryz3", "office"))
     log, port = tmp_path / "log", free_port()
-    environ = environment(database_url, ZHIBU_SMTP_URL=mail.url, ZHIBU_TICK_SECONDS="1")
+    environ = environment(database_url, ZHIBU_SMTP_URL=mail.url, ZHIBU_TICK_SECONDS="1", ZHIBU_DATA_DIR=str(tmp_path))
     with (
         running(project, log, environ, "serve", "--port", str(port), "--log-level", "DEBUG", ready=port),
         running(project, log, environ, "worker", "--log-level", "DEBUG"),
@@ -248,6 +250,8 @@ def test_a_backup_is_restored_with_every_row_and_the_service_goes_on_with_it(
         a_school(session)
     deployed = partial(script, project, postgres_version)
     token = token_of(engine, "office")
+    settings = read_settings({}, secret_key=SECRET, data_dir=tmp_path / "data")
+    seal_and_go_on(engine, settings, Event())
     made = deployed("backup.sh", owner_url, tmp_path / "backups")
     assert made.returncode == 0, made.stderr
     [backup] = (tmp_path / "backups").glob("zhibu-*.dump")
@@ -262,6 +266,17 @@ def test_a_backup_is_restored_with_every_row_and_the_service_goes_on_with_it(
         assert state_of(after) == state_of(before)
         assert state_of(after)["history"] > 0
     again.dispose()
+
+    def zhibu(*words: str) -> subprocess.CompletedProcess[str]:
+        environ = environment(application, ZHIBU_DATA_DIR=str(settings.data_dir))
+        return subprocess.run([sys.executable, "-m", "cli", *words], cwd=project, env=environ, capture_output=True, text=True, check=False)
+
+    # The machine has seen a seal that is not in the backup.
+    (settings.data_dir / f"seal-{make_url(another).database}.json").write_text('{"number": 2, "proof": "0123456789abcdef"}')
+    assert "zhibu verify --restored" in restored.stdout
+    assert zhibu("verify").returncode == 1
+    assert "没有被改动" in zhibu("verify", "--restored").stdout
+    assert zhibu("verify").returncode == 0
 
     # Over existing data, the restore refuses with a message and changes nothing.
     assert deployed("restore.sh", another, backup).returncode != 0

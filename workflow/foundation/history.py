@@ -3,7 +3,7 @@
 The database keeps it itself, so that no path can forget it. A trigger on every tracked table writes
 a row for each change with the actor of the transaction, and refuses any change while no actor is
 set. Secrets and fields that have their own readers are left out: ``"changed"`` stands for their
-values.
+values. A row keeps a digest of its contents, by which the seals prove it (``docs/0037``).
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
+from uuid import UUID
 
-from sqlalchemy import BigInteger, ColumnElement, DateTime, Index, Select, Table, event, func, select
+from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, DateTime, Index, Select, Table, event, func, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -38,15 +39,32 @@ class History(Numbered, Base):
     process_id: Mapped[int | None] = mapped_column(BigInteger)
     old: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     new: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    salt: Mapped[UUID | None] = mapped_column(sort_order=100)
+    """A random number that goes with the contents.
+
+    Without it nobody can try out which contents the digest is of.
+    """
+    digest: Mapped[bytes] = mapped_column(sort_order=101)
+    """The SHA-256 of the contents: ``DIGEST``. It stays when they are destroyed."""
 
     __table_args__ = (
+        CheckConstraint("salt is not null or num_nonnulls(reason, old, new) = 0", name="destroyed"),
         Index("ix_history_process", "process_id", "id", postgresql_where="process_id is not null"),
         Index("ix_history_row", "what", "row_key", "id"),
         Index("ix_history_school", "id", postgresql_where="process_id is null"),
     )
 
 
-RECORD = """
+DIGEST = (
+    "pg_catalog.sha256(pg_catalog.convert_to(pg_catalog.json_build_array({row}.salt, {row}.reason, {row}.old, {row}.new)::pg_catalog.text, 'UTF8'))"
+)
+"""The digest of what a row of the history says, in SQL.
+
+Reason, old and new values are the contents: they may be destroyed whole, salt and all. Who, when
+and which row are no part of it; the seal holds them.
+"""
+
+RECORD = f"""
 create or replace function zhibu_record_history() returns trigger
     language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
@@ -61,9 +79,9 @@ begin
         raise exception 'a change of % without an actor', tg_table_name using errcode = 'ZH001';
     end if;
     if tg_op = 'UPDATE' then
-        select coalesce(jsonb_object_agg(b.key, b.value), '{}'), coalesce(jsonb_object_agg(b.key, after -> b.key), '{}') into before, after
+        select coalesce(jsonb_object_agg(b.key, b.value), '{{}}'), coalesce(jsonb_object_agg(b.key, after -> b.key), '{{}}') into before, after
             from jsonb_each(before) b where b.value is distinct from after -> b.key;
-        if before = '{}' then
+        if before = '{{}}' then
             return null;
         end if;
     end if;
@@ -71,17 +89,17 @@ begin
         if before ? field and before ->> field is not null then before := jsonb_set(before, array[field], '"changed"'); end if;
         if after ? field and after ->> field is not null then after := jsonb_set(after, array[field], '"changed"'); end if;
     end loop;
-    insert into history (actor, on_behalf_of, reason, what, row_key, process_id, old, new)
-    values (
-        who, nullif(current_setting('zhibu.on_behalf_of', true), ''), nullif(current_setting('zhibu.reason', true), ''),
-        tg_table_name,
-        (select string_agg(present ->> k, ':' order by n) from unnest(string_to_array(tg_argv[0], ',')) with ordinality as key(k, n)),
-        case when tg_table_name = 'process' then (present ->> 'id')::bigint else (present ->> 'process_id')::bigint end,
-        before, after
-    );
+    insert into history (actor, on_behalf_of, reason, what, row_key, process_id, old, new, salt, digest)
+    select h.*, {DIGEST.format(row="h")} from (
+        select who, nullif(current_setting('zhibu.on_behalf_of', true), ''), nullif(current_setting('zhibu.reason', true), '') as reason,
+            tg_table_name,
+            (select string_agg(present ->> k, ':' order by n) from unnest(string_to_array(tg_argv[0], ',')) with ordinality as key(k, n)),
+            case when tg_table_name = 'process' then (present ->> 'id')::bigint else (present ->> 'process_id')::bigint end,
+            before as old, after as new, gen_random_uuid() as salt
+    ) h;
     return null;
 end $$
-"""
+"""  # noqa: S608  (no value is put into it)
 
 event.listen(Base.metadata, "before_create", ddl(RECORD))
 
@@ -141,7 +159,7 @@ personal(
         "与所记录的内容一样久",
     ),
     of="改动的人，所改的内容说到的人",
-    other="what process_id",
+    other="what process_id salt digest",
 )
 
 

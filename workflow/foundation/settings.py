@@ -44,6 +44,11 @@ class Settings(BaseModel):
     contact: str | None = None
     """The office's name and telephone, with which letters end: 党委办公室 0371-00000000."""
     secret_key: SecretStr | None = None
+    seal_key: SecretStr | None = None
+    """The keys of the seals of the history, with commas between: the first seals, all prove.
+
+    Default: one that is derived from ``secret_key``.
+    """
     base_url: str | None = None
     """The address where people reach the service, as the links in letters have it."""
     data_dir: Path = Path("zhibu-data")
@@ -103,6 +108,13 @@ class Settings(BaseModel):
     def _long(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and len(value.get_secret_value()) < 16:
             raise ValueError(Words("至少 16 个字符", "at least 16 characters"))
+        return value
+
+    @field_validator("seal_key")
+    @classmethod
+    def _each_long(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and any(len(each.strip()) < 16 for each in value.get_secret_value().split(",")):
+            raise ValueError(Words("每个至少 16 个字符，几个之间用逗号分开", "at least 16 characters each, with commas between them"))
         return value
 
     @field_validator("session_hours", "token_days", "invitation_hours", "tick_seconds", "lease_seconds", "smtp_timeout_seconds", "upload_bytes")

@@ -20,6 +20,9 @@ from sqlalchemy.orm import Session
 from workflow.foundation.calendar import unannounced
 from workflow.foundation.database import APPLICATION_ROLE, DATABASE_NOW, SKEW_BORNE, SKEW_NOTICED, engine_for, is_away, skew
 from workflow.foundation.errors import EmbeddedUnavailable, Words
+from workflow.foundation.seals.keys import seal_keys
+from workflow.foundation.seals.verification import recent, verify
+from workflow.foundation.seals.witness import Witness
 from workflow.foundation.settings import PREFIX, Settings
 from workflow.foundation.vocabulary import SCHOOL_ZONE, Word
 from workflow.mail.aside import LetterAside
@@ -40,6 +43,9 @@ LETTER_WAIT_BORNE = timedelta(hours=1)
 LOCAL = {"localhost", "127.0.0.1", "::1"}
 DIFFERENT_CHARACTERS = 8
 MOST_TOLD = 5
+ROWS_VERIFIED = 50_000
+"""The number of newest rows of the history that are verified here; ``zhibu verify`` reads all."""
+UNSEALED_BORNE = timedelta(minutes=5)
 
 DATABASE = Words("数据库", "database")
 CLOCK = Words("时钟", "clock")
@@ -47,6 +53,7 @@ ROLE_OF_APPLICATION = Words("角色", "role")
 MIGRATIONS = Words("迁移", "migrations")
 WORKER = Words("后台", "worker")
 LETTERS = Words("通知邮件", "letters")
+HISTORY = Words("变更记录", "history")
 SECRET = Words("密钥", "secret key")
 ADDRESS = Words("地址", "address")
 MAIL = Words("邮件", "mail")
@@ -140,6 +147,7 @@ def _database(url: str, settings: Settings, clock: Callable[[], datetime], newes
             if migrated.state is State.OK:
                 yield _worker(connection)
                 yield from _letters(connection)
+                yield from _history(connection, settings)
     except DBAPIError as error:
         if not is_away(error):
             raise
@@ -256,6 +264,30 @@ def _letters(connection: Connection) -> Iterator[Finding]:
         zh = f"{len(found)} 封信写不成，已搁置：{zh_told}{zh_more}。{zh_mend}"
         en = f"{len(found)} letters cannot be written and are put aside: {told}{more}. All others are sent; {mend}"
         yield warning(LETTERS, Words(zh, en))
+
+
+def _history(connection: Connection, settings: Settings) -> Iterator[Finding]:
+    """Verify the newest rows of the history against their seals, if there is a key."""
+    if (keys := seal_keys(settings)) is None:
+        return
+    with Session(connection) as session:
+        report = verify(session, keys, after=recent(session, ROWS_VERIFIED))
+        there = session.scalars(select(func.clock_timestamp())).one()
+        try:
+            fault = report.fault or Witness.of(settings.data_dir, session).contradicts(session)
+        except (OSError, ValueError) as error:
+            fault = Words(f"见证文件读不了（{error}）", f"the witness cannot be read ({error})")
+    if fault:
+        zh, en = f"{fault.zh}。请运行 zhibu verify，并看 docs/running.md", f"{fault.en}. Please run zhibu verify, and see docs/running.en.md"
+        yield broken(HISTORY, Words(zh, en))
+    elif report.oldest_unsealed is not None and there - report.oldest_unsealed > UNSEALED_BORNE:
+        waits = _minutes(there - report.oldest_unsealed)
+        zh = f"有变更 {waits} 分钟没有封印：zhibu worker 没有运行，或数据库里有事务一直没有结束"
+        en = f"a change has waited {waits} minutes for its seal: zhibu worker does not run, or a transaction in the database never ends"
+        yield warning(HISTORY, Words(zh, en))
+    else:
+        zh = f"最近 {report.rows} 行、{report.seals} 道封印没有改动（全部核对：zhibu verify）"
+        yield ok(HISTORY, Words(zh, f"the last {report.rows} rows and {report.seals} seals are unchanged (all of them: zhibu verify)"))
 
 
 def _minutes(time: timedelta) -> int:

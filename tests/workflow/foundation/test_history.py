@@ -30,6 +30,7 @@ WITHOUT_HISTORY = {
     "progress_count": "numbers that follow from the processes",
     "progress_delta": "numbers that follow from the processes",
     "history": "it is the history",
+    "history_seal": "it seals the history",
     "kept_outcome": "its row is the record, and is forgotten after seven days",
     "letter": "its row is the record, and a copy of every text would double its size",
     "letter_item": "it says which reminder a letter holds, and its letter is the record",

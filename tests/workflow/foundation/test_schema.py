@@ -28,6 +28,7 @@ TABLES = sorted(METADATA.tables.values(), key=lambda table: table.name)
 
 MAY = {
     "history": {"select"},
+    "history_seal": {"select", "insert"},
     "letter": {"select", "insert", "update"},
     "daily_step": {"select", "insert", "update"},
     "letter_item": {"select", "insert", "update"},
