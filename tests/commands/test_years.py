@@ -52,7 +52,7 @@ def test_a_plan_is_amended_after_a_preview(folder: Path, engine: Engine) -> None
     opened(engine)
     cycle("publish", "2024")
     notice = ("amend", "2024", "--number", "校党发〔2024〕9号", "--issued-on", "2024-12-10", "--reason", "市委组织部要求", "--add", "党章")
-    reach = "涉及 1 个支部：须学习 1 个，只作提示 0 个；期限改变 0 个流程，随即发信 0 封。\n"
+    reach = "涉及 1 个支部：须学习 1 个，只作提示 0 个；期限改变 0 个流程，随即发信 1 封。\n"
     assert cycle(*notice, "--text", "K2=可以视频谈话", "--preview") == f"{reach}只是预览，没有写入。"
     assert cycle(*notice, "--text", "K2=可以视频谈话") == f"{reach}已写入。"
     assert cycle(*notice, "--text", "K2=可以视频谈话").startswith("1Error: required_reading.add.0：《党章》已经是必读文件")

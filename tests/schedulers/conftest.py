@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.workers import HoldingServer, Worker, holding_server, workers_of
+from tests.support.running.workers import HoldingServer, Worker, holding_server, workers_of
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ import migrations
 from schedulers.worker import run_worker
 from tests.support.builders import NOW, a_branch, a_school
 from tests.support.mail_server import DROP
-from tests.support.workers import NO, SOON, YES, HoldingServer, Worker, fate, ledger, queue, until
+from tests.support.running.workers import NO, SOON, YES, HoldingServer, Worker, fate, ledger, queue, until
 from workflow.foundation.database import engine_for, transaction
 from workflow.foundation.embedded import embedded_postgres
 from workflow.foundation.settings import read_settings

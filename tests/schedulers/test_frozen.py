@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.pool import NullPool
 
-from tests.support.workers import SOON, YES, HoldingServer, Worker, fate, ledger, queue, until
+from tests.support.running.workers import SOON, YES, HoldingServer, Worker, fate, ledger, queue, until
 from workflow.foundation.vocabulary import LetterState
 
 pytestmark = pytest.mark.slow

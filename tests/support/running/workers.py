@@ -33,7 +33,7 @@ from workflow.mail.letters import Rendered
 from workflow.mail.outbox import Letter, NewLetter, enqueue
 from workflow.people.organisation import Person
 
-PROJECT = Path(__file__).parents[2]
+PROJECT = Path(__file__).parents[3]
 SOON = 20
 """The most seconds that a test waits for an event."""
 YES, NO = "250 OK", "550 no"
