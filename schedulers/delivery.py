@@ -2,9 +2,9 @@
 
 A row is claimed and committed before anything is said to the server, and settled in another
 transaction afterwards: no lock is held during a wait for the network, and a sender that dies leaves
-a lease that runs out. While the database is away the outcome is kept in memory for as long as the
-lease holds, so that a letter which was taken is not sent again because nobody could write that
-down. Neither log nor ledger has an address or a text in it.
+a lease that runs out. While the database is away, or says no for another reason, the outcome is
+kept in memory for as long as the lease holds, so that a letter which was taken is not sent again
+because nobody could write that down. Neither log nor ledger has an address or a text in it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from workflow.foundation.database import is_away, transaction
+from workflow.foundation.database import ConstraintFault, NoConnectionFree, transaction
 from workflow.foundation.vocabulary import LetterState
 from workflow.mail.letters import Rendered
 from workflow.mail.message import NotAnAddress, message
@@ -60,7 +60,7 @@ GIVE_UP_AFTER = timedelta(days=3)
 AT_MOST = 1000
 """The most letters in one tick, so that ticks end and the heartbeat shows it."""
 RETRY_SECONDS = 0.5
-"""The pause between two tries to write an outcome down while the database is away."""
+"""The pause between two tries to write an outcome down while the database says no."""
 LINE_OF_A_DOT = re.compile(rb"^\.", re.MULTILINE)
 """A dot that begins a line: it is doubled, since a dot alone ends a letter (RFC 5321, 4.5.2)."""
 
@@ -308,8 +308,10 @@ def _write_down(engine: Engine, letter: Claimed, outcome: Outcome, error: str, c
         try:
             with transaction(engine, actor=WORKER) as session:
                 return _settle(session, letter, outcome, error, clock.now())
-        except DBAPIError as reason:
-            if not is_away(reason) or clock.now() >= letter.leased_until:
+        except ConstraintFault:
+            raise
+        except (DBAPIError, NoConnectionFree):
+            if clock.now() >= letter.leased_until:
                 raise
         time.sleep(RETRY_SECONDS)
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask, Response
 
 from workflow.foundation.database import DatabaseFault, Engine, NoConnectionFree, transaction
+from workflow.foundation.errors import Busy
 from workflow.foundation.vocabulary import LetterState
 from workflow.readings.numbers import SchoolNumbers, numbers_of
 
@@ -110,7 +111,7 @@ class Metrics:
         try:
             with transaction(self.engine, actor=None) as session:
                 found = list(_counted(numbers_of(session), self.clock()))
-        except (DatabaseFault, NoConnectionFree):
+        except (Busy, DatabaseFault, NoConnectionFree):
             return [GaugeMetricFamily("zhibu_database_up", "Whether the database answers", value=0)]
         return [GaugeMetricFamily("zhibu_database_up", "Whether the database answers", value=1), *found]
 
