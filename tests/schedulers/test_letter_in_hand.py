@@ -1,4 +1,4 @@
-"""A letter that was taken while the database says no: the outcome is kept and written down later."""
+"""A letter that was taken while the database says no: the outcome is kept, and written later."""
 
 from __future__ import annotations
 

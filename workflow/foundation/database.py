@@ -41,6 +41,8 @@ from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Mapped, Sessi
 
 from workflow.foundation.errors import Busy, Conflict, DatabaseAway, DatabaseUnwritable, Exists, Refusal
 from workflow.foundation.vocabulary import Word
+from workflow.foundation.waits.lines import ALIVE, bound_waits
+from workflow.foundation.waits.places import in_turn
 
 __all__ = ["ConstraintFault", "DatabaseFault", "Engine", "NoConnectionFree", "Session"]
 """The names of the database that the edges may use.
@@ -133,7 +135,7 @@ def engine_for(url: str, *, pool_size: int = 10) -> Engine:
     """Make the engine of one school.
 
     Statements end after 30 s, waits for a lock after 10 s, a transaction left idle after 60 s: no
-    client can hold up the school.
+    client can hold up the school. ``waits`` bounds what a silent server can hold up.
     """
     options = " ".join(
         f"-c {name}={value}"
@@ -145,9 +147,9 @@ def engine_for(url: str, *, pool_size: int = 10) -> Engine:
             "max_parallel_workers_per_gather": "0",
         }.items()
     )
-    engine = create_engine(
-        url, pool_pre_ping=True, pool_size=pool_size, max_overflow=pool_size, pool_timeout=5, connect_args={"options": options, "connect_timeout": 5}
-    )
+    connecting = {"options": options, **ALIVE}
+    engine = create_engine(url, pool_size=pool_size, max_overflow=pool_size, pool_timeout=5, connect_args=connecting)
+    bound_waits(engine)
     event.listen(engine, "handle_error", _throw_away_what_is_bad)
     return engine
 
@@ -159,9 +161,9 @@ def transaction(engine: Engine, *, actor: str | Callable[[Session], str] | None)
     This is the only way to a session. ``actor`` is a 学工号, ``cli`` or ``worker``, or a function that
     finds the actor with the session itself. With None the transaction only reads: the database
     refuses it any tracked change. Leaving the block commits, an exception rolls back; helpers
-    inside never commit.
+    inside never commit. Raises Busy for a request that finds no place at the database.
     """
-    with Session(engine, expire_on_commit=False) as session, session.begin():
+    with in_turn(), Session(engine, expire_on_commit=False) as session, session.begin():
         if actor is not None:
             act_as(session, actor=actor(session) if callable(actor) else actor)
         yield session
