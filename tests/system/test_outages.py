@@ -11,6 +11,8 @@ import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -19,7 +21,10 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.pool import NullPool
 
 from api import ROUTES
+from commands.frame import Urls
 from tests.support.running.outages import PATIENCE_SECONDS, SOON_SECONDS, Database, Service, a_database, served, wait_until
+from tests.support.servers import settings_of_tests
+from workflow.readings.doctor import DATABASE, State, examine
 
 pytestmark = pytest.mark.slow
 
@@ -96,3 +101,41 @@ def refused(port: int) -> bool:
     with socket.socket() as caller:
         caller.settimeout(1)
         return caller.connect_ex(("127.0.0.1", port)) != 0
+
+
+def test_a_standby_is_read_and_not_ready_and_goes_on_as_another_past_when_it_is_promoted(project: Path, tmp_path: Path) -> None:
+    with a_database() as database, served(database, project, tmp_path / "log", "gunicorn") as service:
+        headers = {"Authorization": f"Bearer {database.token_of('office')}"}
+        client = httpx.Client(base_url=f"{service.address}/api/v1/cycles/2024", headers=headers, timeout=PATIENCE_SECONDS)
+        extension = {"stage": "report", "due_on": "2030-01-10", "reason": "期末考试"}
+        cursor = client.get("/progress").json()["cursor"]
+        assert client.get("/branches", params={"changed_since": cursor}).json()["items"] == []
+        database.become_a_standby()
+        wait_until(lambda: client.get("/branches").status_code == 200, service, SOON_SECONDS)
+        refusal = client.post("/branches/D0101/extensions", json=extension)
+        assert (refusal.status_code, refusal.headers["Retry-After"]) == (503, "30")
+        assert refusal.json()["type"].endswith("#database-unwritable")
+        ready = httpx.get(f"{service.address}/readyz")
+        assert (ready.status_code, ready.json()["database"]) == (503, "unwritable")
+        assert broken(database) == ["指向备用的数据库"]
+        database.promote()
+        wait_until(lambda: client.post("/branches/D0101/extensions", json=extension).status_code == 201, service, SOON_SECONDS)
+        assert httpx.get(f"{service.address}/readyz").status_code == 200
+        heard = client.get("/branches", params={"changed_since": cursor}).json()["items"]
+        assert len(heard) == 2, "what the old primary did last may be lost: everything is told again"
+        assert broken(database) == []
+        client.close()
+
+
+def broken(database: Database) -> list[str]:
+    """List what the doctor says of the database, where it is broken; the first words of each."""
+
+    @contextmanager
+    def opened() -> Iterator[Urls]:
+        yield Urls(database.url, database.url)
+
+    settings = settings_of_tests(database_url=database.url.replace("+psycopg", ""))
+    found = list(examine(settings, opened, lambda: None, clock=lambda: datetime.now(UTC), newest_migration=None))
+    return [
+        each.said.zh.removeprefix("ZHIBU_DATABASE_URL ").partition("（")[0] for each in found if each.what is DATABASE and each.state is State.BROKEN
+    ]
