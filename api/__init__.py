@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from flask import Flask, Response, current_app, g, redirect
@@ -29,13 +29,17 @@ from api.frame.routes import Route, Service, service
 from api.frame.wire import JSON
 from api.people import accounts, changes, invitations, people, session
 from api.school import calendar, cycles, definition, progress, roster
-from api.server.metrics import METHODS, Metrics
+from api.server.metrics import METHODS, PROBE_SECONDS, Metrics
 from workflow.foundation.database import Engine, NoConnectionFree
 from workflow.foundation.errors import Busy
 from workflow.foundation.settings import Settings
 from workflow.foundation.vocabulary import utc_now
+from workflow.foundation.waits.places import Places, within
 from workflow.machine.kinds import KINDS
 from workflow.readings.readiness import readiness
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 log = structlog.get_logger("zhibu.api")
 
@@ -89,10 +93,20 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 """The form of a request's name that our proxy may choose."""
 
 
-def create_app(engine: Engine, settings: Settings, *, clock: Callable[[], datetime] = utc_now, newest_migration: str | None = None) -> Flask:
+def create_app(
+    engine: Engine,
+    settings: Settings,
+    *,
+    clock: Callable[[], datetime] = utc_now,
+    newest_migration: str | None = None,
+    at_once: int | None = None,
+    patience_seconds: float = 35,
+) -> Flask:
     """Make the WSGI application of one school, ready at ``newest_migration`` (None: at any).
 
-    Raises SettingsInvalid when a setting is missing.
+    ``at_once`` requests use the database at the same time (None: any number); one that is older
+    than ``patience_seconds`` waits for it no longer. Raises SettingsInvalid when a setting is
+    missing.
     """
     settings.required("secret_key", "base_url")
     app = Flask(__name__, static_folder=None)
@@ -101,6 +115,7 @@ def create_app(engine: Engine, settings: Settings, *, clock: Callable[[], dateti
     app.url_map.strict_slashes = False
     if settings.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=1, x_host=0)  # type: ignore[method-assign]
+    app.wsgi_app = Bounded(app.wsgi_app, patience_seconds, Places(at_once) if at_once else None)  # type: ignore[method-assign]
     app.extensions["zhibu"] = Service(engine, settings, clock)
     errors.register(app)
     app.register_error_handler(NoConnectionFree, _no_connection_free)
@@ -119,6 +134,17 @@ def create_app(engine: Engine, settings: Settings, *, clock: Callable[[], dateti
     app.after_request(_end)
     app.teardown_request(lambda _: clear_contextvars())
     return app
+
+
+class Bounded:
+    """An application whose requests wait for the database in their turn, and not for ever."""
+
+    def __init__(self, application: WSGIApplication, seconds: float, places: Places | None) -> None:
+        self.application, self.seconds, self.places = application, seconds, places
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        with within(self.seconds, self.places):
+            return self.application(environ, start_response)
 
 
 @cache
@@ -163,5 +189,6 @@ def _no_connection_free(_: NoConnectionFree) -> Response:
 
 def _readiness(engine: Engine, newest_migration: str | None) -> tuple[dict[str, Any], int]:
     """Answer whether this service is ready, 503 where it is not."""
-    found = readiness(engine, newest_migration)
+    with within(PROBE_SECONDS):
+        found = readiness(engine, newest_migration)
     return asdict(found), 200 if found.ready else 503

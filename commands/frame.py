@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 import migrations
-from workflow.foundation.database import engine_for, is_away, transaction
+from workflow.foundation.database import engine_for, is_away, passing_of, transaction
 from workflow.foundation.embedded import embedded_postgres
 from workflow.foundation.errors import EmbeddedUnavailable, Refusal, Words
 from workflow.foundation.settings import LANGUAGES, PREFIX, Settings, read_settings
@@ -138,6 +138,9 @@ def told_plainly(command: Callable[..., Any]) -> Callable[..., Any]:
         except DBAPIError as error:
             if is_away(error):
                 raise click.ClickException(say(AWAY)) from None
-            raise
+            passing = passing_of(error)
+            if passing is None:
+                raise
+            raise click.ClickException(say(passing.title)) from None
 
     return told

@@ -8,7 +8,7 @@ from workflow.foundation.seals import sealing
 from workflow.machine import kinds, rolls
 from workflow.mail import aside, heartbeat, items, outbox
 from workflow.people import accounts, organisation, substitutes, throttle
-from workflow.readings import progress
+from workflow.readings import past, progress
 from workflow.roster import imports
 from workflow.rules import evidence, requirement
 from workflow.year import amendments, cycle
@@ -33,6 +33,7 @@ DECLARED_IN = (
     aside,
     imports,
     idempotency,
+    past,
     progress,
     calendar,
 )

@@ -4,9 +4,9 @@ A row is claimed and committed before anything is said to the server, and settle
 transaction afterwards: no lock is held during a wait for the network, and a sender that dies or
 stands still leaves a lease that runs out by the database's clock. Just before the text leaves, the
 sender asks whether the lease still holds: another may have the letter by then (docs/0036). While
-the database is away the outcome is kept in memory for as long as the lease holds, so that a letter
-which was taken is not sent again because nobody could write that down. Neither log nor ledger has
-an address or a text in it.
+the database is away, or says no for another reason, the outcome is kept in memory for as long as
+the lease holds, so that a letter which was taken is not sent again because nobody could write that
+down. Neither log nor ledger has an address or a text in it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from workflow.foundation.database import is_away, transaction
+from workflow.foundation.database import ConstraintFault, NoConnectionFree, transaction
 from workflow.foundation.vocabulary import LetterState
 from workflow.mail.letters import Rendered
 from workflow.mail.message import NotAnAddress, message
@@ -69,7 +69,7 @@ AT_MOST = timedelta(minutes=1)
 Then the next tick looks for reminders, however slow the mail server is, and leaves a heartbeat.
 """
 RETRY_SECONDS = 0.5
-"""The pause between two tries to write an outcome down while the database is away."""
+"""The pause between two tries to write an outcome down while the database says no."""
 LINE_OF_A_DOT = re.compile(rb"^\.", re.MULTILINE)
 """A dot that begins a line: it is doubled, since a dot alone ends a letter (RFC 5321, 4.5.2)."""
 
@@ -345,8 +345,10 @@ def _write_down(engine: Engine, held: _Held, outcome: Outcome, error: str, clock
         try:
             with transaction(engine, actor=WORKER) as session:
                 return _settle(session, held.letter, outcome, error, clock.now())
-        except DBAPIError as reason:
-            if not is_away(reason) or time.monotonic() >= held.until:
+        except ConstraintFault:
+            raise
+        except (DBAPIError, NoConnectionFree):
+            if time.monotonic() >= held.until:
                 raise
         time.sleep(RETRY_SECONDS)
 

@@ -23,7 +23,7 @@ from api.frame.uploads import sent_workbook
 from api.frame.wire import SESSION_COOKIE, answered, read_json
 from workflow.foundation import idempotency
 from workflow.foundation.database import ConstraintFault, Session, constraint, transaction, with_one_retry
-from workflow.foundation.errors import Invalid, NotFound, Refusal, Unauthenticated, Words
+from workflow.foundation.errors import Busy, Invalid, NotFound, Refusal, Unauthenticated, Words
 from workflow.foundation.fields import load
 from workflow.foundation.idempotency import Repeatable, RequestInProgress
 from workflow.people.access import Caller
@@ -65,7 +65,8 @@ def handler(route: Route) -> Callable[..., Response]:
             # An equal request was faster: show its result.
             return with_one_retry(lambda: _do(route, act, address, sent))
         except Refusal as refusal:
-            if isinstance(refusal, RequestInProgress) or not route.repeatable or KEY_HEADER not in http.headers:
+            # Busy was tried twice already: a third time would wait longer than a caller does.
+            if isinstance(refusal, (RequestInProgress, Busy)) or not route.repeatable or KEY_HEADER not in http.headers:
                 raise
             # An equal request may have had its effect between our look and the refusal:
             # then its result is stored now.

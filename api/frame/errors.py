@@ -13,7 +13,7 @@ from werkzeug.http import HTTP_STATUS_CODES
 
 from api.frame.shapes import located_shape, unmet_shape
 from workflow.foundation import errors
-from workflow.foundation.database import ConstraintFault, DatabaseFault, is_away, refusal_of
+from workflow.foundation.database import ConstraintFault, DatabaseFault, in_short, passing_of, refusal_of
 from workflow.foundation.errors import Refusal, Words
 from workflow.machine.gate import Unmet
 from workflow.people.throttle import TooManyTries
@@ -70,13 +70,14 @@ STATUS: Mapping[type[Refusal], int] = {
     PreconditionRequired: 428,
     TooManyTries: 429,
     errors.Busy: 503,
+    errors.DatabaseAway: 503,
+    errors.DatabaseUnwritable: 503,
 }
 
 
 BEYOND: Mapping[str, tuple[int, Words]] = {
     "http-405": (405, Words("这个地址不支持该方法", "method not allowed")),
     "internal": (500, Words("系统内部出错，请把请求编号告诉管理员", "internal error: tell the administrator the request id")),
-    "database-away": (503, Words("数据库暂时连不上，请稍后再试", "the database cannot be reached, please try again")),
 }
 """Failures that no verb raises, by slug, with status and words."""
 
@@ -130,9 +131,7 @@ def refused(refusal: Refusal) -> Response:
     if isinstance(refusal, errors.Invalid):
         extra["errors"] = {field: [words.speak(speech) for words in messages] for field, messages in refusal.errors.items()}
     headers = {"WWW-Authenticate": "Bearer"} if isinstance(refusal, errors.Unauthenticated) else {}
-    if isinstance(refusal, errors.Busy):
-        headers["Retry-After"] = "1"
-    if isinstance(refusal, TooManyTries):
+    if refusal.retry_after is not None:
         headers["Retry-After"] = str(refusal.retry_after)
     return problem(status_of(type(refusal)), refusal.slug, refusal.title.speak(speech), refusal.detail.speak(speech), extra, headers)
 
@@ -152,13 +151,14 @@ def went_wrong_in_http(error: HTTPException) -> Response:
 
 
 def went_wrong_in_database(error: DatabaseFault) -> Response:
-    """Answer a fault of the database: a constraint that refused, or no connection."""
+    """Answer a "no" of the database: a constraint that refused, or one that passes by itself."""
     if isinstance(error, ConstraintFault):
         return refused(refusal_of(error))
-    if is_away(error):
-        log.warning("database-away")
-        return _beyond("database-away", {"Retry-After": "5"})
-    return went_wrong(error)
+    passing = passing_of(error)
+    if passing is None:
+        return went_wrong(error)
+    log.warning(passing.slug, **in_short(error))
+    return refused(passing)
 
 
 def went_wrong(error: Exception) -> Response:
@@ -172,10 +172,10 @@ def went_wrong(error: Exception) -> Response:
     return _beyond("internal")
 
 
-def _beyond(slug: str, headers: Mapping[str, str] | None = None) -> Response:
+def _beyond(slug: str) -> Response:
     """Answer a failure that no verb raises, by its slug."""
     status, words = BEYOND[slug]
-    return problem(status, slug, words.speak(language()), words.speak(language()), None, headers)
+    return problem(status, slug, words.speak(language()), words.speak(language()))
 
 
 def register(app: Flask) -> None:

@@ -17,7 +17,7 @@ import click
 from pydantic import SecretStr
 
 from api import create_app
-from api.server.serving import serve_in_this_process
+from api.server.serving import AT_ONCE, serve_in_this_process
 from workflow import demo as demo_school
 from workflow.foundation.database import Engine
 from workflow.foundation.errors import Conflict, Words
@@ -73,7 +73,7 @@ def run_demo(
     worker = threading.Thread(target=run_worker, args=(engine, settings, stop), name="worker")
     worker.start()
     try:
-        serve_in_this_process(create_app(engine, settings, newest_migration=newest_migration), host="127.0.0.1", port=port)
+        serve_in_this_process(create_app(engine, settings, newest_migration=newest_migration, at_once=AT_ONCE), host="127.0.0.1", port=port)
     finally:
         stop.set()
         worker.join()

@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING
 from flask import Flask, Response
 
 from workflow.foundation.database import DatabaseFault, Engine, NoConnectionFree, transaction
+from workflow.foundation.errors import Busy
 from workflow.foundation.vocabulary import LetterState
+from workflow.foundation.waits.places import within
 from workflow.readings.numbers import SchoolNumbers, numbers_of
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+PROBE_SECONDS = 5
+"""The longest wait for the database of those who only ask whether all is well."""
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
@@ -108,9 +112,9 @@ class Metrics:
         from prometheus_client.core import GaugeMetricFamily  # noqa: PLC0415
 
         try:
-            with transaction(self.engine, actor=None) as session:
+            with within(PROBE_SECONDS), transaction(self.engine, actor=None) as session:
                 found = list(_counted(numbers_of(session)))
-        except (DatabaseFault, NoConnectionFree):
+        except (Busy, DatabaseFault, NoConnectionFree):
             return [GaugeMetricFamily("zhibu_database_up", "Whether the database answers", value=0)]
         return [GaugeMetricFamily("zhibu_database_up", "Whether the database answers", value=1), *found]
 

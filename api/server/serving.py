@@ -19,6 +19,11 @@ from workflow.foundation.settings import Settings
 
 GRACE_SECONDS = 30
 """The time that requests in flight get when the service is told to stop."""
+THREADS, AT_ONCE = 8, 6
+"""The threads of a process, and how many of them may use the database at the same time.
+
+The others tell everybody else to come again, and answer those who ask nothing of it.
+"""
 
 
 def serve_forever(database_url: str, settings: Settings, *, host: str, port: int, workers: int, newest_migration: str | None = None) -> None:
@@ -28,7 +33,7 @@ def serve_forever(database_url: str, settings: Settings, *, host: str, port: int
     """
 
     def application() -> Flask:
-        return create_app(engine_for(database_url), settings, newest_migration=newest_migration)
+        return create_app(engine_for(database_url), settings, newest_migration=newest_migration, at_once=AT_ONCE)
 
     serve_application(application, host=host, port=port, workers=workers)
 
@@ -74,7 +79,7 @@ def serve_application(application: Callable[[], Flask], *, host: str, port: int,
                 "bind": f"{host}:{port}",
                 "workers": workers,
                 "worker_class": OurWorker,
-                "threads": 8,
+                "threads": THREADS,
                 "timeout": 60,
                 "graceful_timeout": GRACE_SECONDS,
                 "preload_app": False,
@@ -93,7 +98,7 @@ def serve_application(application: Callable[[], Flask], *, host: str, port: int,
         Application().run()
 
 
-def serve_in_this_process(app: Flask, *, host: str, port: int, threads: int = 8) -> None:
+def serve_in_this_process(app: Flask, *, host: str, port: int, threads: int = THREADS) -> None:
     """Serve by threads of this process until SystemExit or KeyboardInterrupt.
 
     A signal's handler raises either. Then new connections are refused and requests in flight are

@@ -132,6 +132,24 @@ def test_a_database_that_is_away_is_told_and_the_rest_is_looked_at_all_the_same(
     assert "邮件" in found
 
 
+@pytest.mark.parametrize(
+    ("setting", "value", "advice"),
+    [("default_transaction_read_only", "on", "default_transaction_read_only"), ("temp_file_limit", "'64kB'", "53400）：多半是磁盘已满")],
+)
+def test_a_database_that_takes_no_changes_is_broken_and_the_rest_is_looked_at(
+    engine: Engine, superuser: str, database_url: str, newest: str, setting: str, value: str, advice: str
+) -> None:
+    with transaction(engine, actor="worker") as session:
+        beat(session)
+    administration = create_engine(superuser, isolation_level="AUTOCOMMIT")
+    with administration.connect() as connection:
+        connection.execute(text(f"alter database {make_url(database_url).database} set {setting} = {value}"))
+    administration.dispose()
+    found = look(database_url, newest=newest)
+    assert [(each.state, advice in each.said) for each in found["数据库"]] == [(State.BROKEN, True)]
+    assert found["后台"][0].state is State.OK
+
+
 def test_an_embedded_database_that_cannot_be_used_is_told() -> None:
     [only] = look()["数据库"]
     assert (only.state, only.said) == (State.BROKEN, "无法使用内置数据库")

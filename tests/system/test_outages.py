@@ -5,145 +5,34 @@ The server processes are real, and the PostgreSQL is the tests' own.
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import httpx
 import pytest
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.pool import NullPool
 
-import migrations
 from api import ROUTES
-from tests.support.builders import a_school, person
-from tests.support.mail_server import free_port
+from commands.frame import Urls
+from tests.support.running.outages import PATIENCE_SECONDS, SOON_SECONDS, Database, Service, a_database, served, wait_until
 from tests.support.servers import settings_of_tests
-from workflow.foundation.database import engine_for, transaction
-from workflow.foundation.embedded import bin_path, embedded_postgres
-from workflow.people.accounts import issue_token
+from workflow.readings.doctor import DATABASE, State, examine
 
 pytestmark = pytest.mark.slow
-PATIENCE_SECONDS = 30
-SOON_SECONDS = 8
-"""A little more than connect_timeout."""
-
-
-@dataclass
-class Database:
-    """A school on a PostgreSQL that can be stopped and started under it."""
-
-    folder: Path
-    url: str
-    engine: Engine = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.engine = engine_for(self.url)
-
-    def token_of_the_office(self) -> str:
-        now = datetime.now(UTC)
-        with transaction(self.engine, actor="cli") as session:
-            return issue_token(session, person(session, "office"), name="test", now=now, expires_at=now + timedelta(hours=1)).secret
-
-    def stop(self) -> None:
-        self._pg_ctl("stop", "-m", "fast")
-
-    def start(self) -> None:
-        line = (self.folder / "postmaster.opts").read_text(encoding="utf-8")
-        options = line.split('"-D"', 1)[1].split('"', 2)[2].strip()
-        self._pg_ctl("start", "-l", str(self.folder / "log"), "-o", options)
-
-    def _pg_ctl(self, *words: str) -> None:
-        home = self.folder.stat()
-        who = {"user": home.st_uid, "group": home.st_gid, "extra_groups": []} if hasattr(os, "geteuid") and os.geteuid() == 0 else {}
-        command = [str(bin_path() / "pg_ctl"), "-D", str(self.folder), "-w", *words]
-        subprocess.run(command, cwd=self.folder, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **who)  # type: ignore[call-overload]
 
 
 @pytest.fixture(scope="module")
 def database() -> Iterator[Database]:
-    with TemporaryDirectory(prefix="zhibu-outage-") as folder, embedded_postgres(Path(folder)) as superuser:
-        owner, application = migrations.prepare_embedded(superuser)
-        migrations.migrate(owner, application)
-        made = Database(Path(folder) / "postgres", application)
-        with transaction(made.engine, actor="cli") as session:
-            a_school(session)
+    with a_database() as made:
         yield made
-        made.engine.dispose()
-
-
-@dataclass(frozen=True)
-class Service:
-    """A server process and its master's pid."""
-
-    process: subprocess.Popen[bytes]
-    port: int
-    log: Path
-
-    @property
-    def address(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-
-WAITRESS = """
-import signal, sys
-from api import create_app
-from api.server.serving import serve_in_this_process
-from tests.support.servers import settings_of_tests
-from workflow.foundation.database import engine_for
-
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-serve_in_this_process(create_app(engine_for(sys.argv[1]), settings_of_tests()), host="127.0.0.1", port=int(sys.argv[2]))
-"""
-"""Code that serves with waitress, as the demo does."""
-
-
-@contextmanager
-def served(database: Database, project: Path, log: Path, by: str) -> Iterator[Service]:
-    """Serve the school by gunicorn (``zhibu serve``) or by waitress, until the block ends."""
-    port = free_port()
-    settings = settings_of_tests()
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("ZHIBU_")}
-    ours = {"ZHIBU_DATABASE_URL": database.url.replace("+psycopg", ""), "ZHIBU_BASE_URL": str(settings.base_url), "ZHIBU_SECRET_KEY": "a" * 20}
-    how = ["-m", "cli", "serve", "--port", str(port)] if by == "gunicorn" else ["-c", WAITRESS, database.url, str(port)]
-    with log.open("ab") as output:
-        process = subprocess.Popen([sys.executable, *how], cwd=project, env={**kept, **ours}, stdout=output, stderr=output)
-    service = Service(process, port, log)
-    try:
-        wait_until(lambda: status(f"{service.address}/readyz") == 200, service)
-        yield service
-    finally:
-        if process.poll() is None:
-            process.terminate()
-        process.wait(PATIENCE_SECONDS)
-
-
-def status(address: str) -> int | None:
-    try:
-        return httpx.get(address, timeout=SOON_SECONDS).status_code
-    except httpx.TransportError:
-        return None
-
-
-def wait_until(true: object, service: Service, seconds: float = PATIENCE_SECONDS) -> None:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        assert callable(true)
-        if true():
-            return
-        time.sleep(0.05)
-    raise AssertionError(service.log.read_text(encoding="utf-8", errors="replace"))
 
 
 def path_of(rule: str) -> str:
@@ -153,7 +42,7 @@ def path_of(rule: str) -> str:
 
 @pytest.mark.parametrize("by", ["gunicorn", "waitress"])
 def test_without_its_database_every_route_is_503_and_with_it_all_is_well_again(database: Database, project: Path, tmp_path: Path, by: str) -> None:
-    token = database.token_of_the_office()
+    token = database.token_of("office")
     with served(database, project, tmp_path / "log", by) as service:
         client = httpx.Client(base_url=service.address, headers={"Authorization": f"Bearer {token}"}, timeout=SOON_SECONDS)
         assert client.get("/api/v1/me").status_code == 200
@@ -176,7 +65,7 @@ def test_without_its_database_every_route_is_503_and_with_it_all_is_well_again(d
 
 @pytest.mark.parametrize("by", ["gunicorn", "waitress"])
 def test_told_to_stop_a_service_finishes_what_it_has_taken_and_takes_nothing_new(database: Database, project: Path, tmp_path: Path, by: str) -> None:
-    token = database.token_of_the_office()
+    token = database.token_of("office")
     extension = {"stage": "report", "due_on": "2030-01-10" if by == "gunicorn" else "2030-01-11", "reason": "期末考试"}
 
     def extend(service: Service) -> int:
@@ -212,3 +101,41 @@ def refused(port: int) -> bool:
     with socket.socket() as caller:
         caller.settimeout(1)
         return caller.connect_ex(("127.0.0.1", port)) != 0
+
+
+def test_a_standby_is_read_and_not_ready_and_goes_on_as_another_past_when_it_is_promoted(project: Path, tmp_path: Path) -> None:
+    with a_database() as database, served(database, project, tmp_path / "log", "gunicorn") as service:
+        headers = {"Authorization": f"Bearer {database.token_of('office')}"}
+        client = httpx.Client(base_url=f"{service.address}/api/v1/cycles/2024", headers=headers, timeout=PATIENCE_SECONDS)
+        extension = {"stage": "report", "due_on": "2030-01-10", "reason": "期末考试"}
+        cursor = client.get("/progress").json()["cursor"]
+        assert client.get("/branches", params={"changed_since": cursor}).json()["items"] == []
+        database.become_a_standby()
+        wait_until(lambda: client.get("/branches").status_code == 200, service, SOON_SECONDS)
+        refusal = client.post("/branches/D0101/extensions", json=extension)
+        assert (refusal.status_code, refusal.headers["Retry-After"]) == (503, "30")
+        assert refusal.json()["type"].endswith("#database-unwritable")
+        ready = httpx.get(f"{service.address}/readyz")
+        assert (ready.status_code, ready.json()["database"]) == (503, "unwritable")
+        assert broken(database) == ["指向备用的数据库"]
+        database.promote()
+        wait_until(lambda: client.post("/branches/D0101/extensions", json=extension).status_code == 201, service, SOON_SECONDS)
+        assert httpx.get(f"{service.address}/readyz").status_code == 200
+        heard = client.get("/branches", params={"changed_since": cursor}).json()["items"]
+        assert len(heard) == 2, "what the old primary did last may be lost: everything is told again"
+        assert broken(database) == []
+        client.close()
+
+
+def broken(database: Database) -> list[str]:
+    """List what the doctor says of the database, where it is broken; the first words of each."""
+
+    @contextmanager
+    def opened() -> Iterator[Urls]:
+        yield Urls(database.url, database.url)
+
+    settings = settings_of_tests(database_url=database.url.replace("+psycopg", ""))
+    found = list(examine(settings, opened, lambda: None, clock=lambda: datetime.now(UTC), newest_migration=None))
+    return [
+        each.said.zh.removeprefix("ZHIBU_DATABASE_URL ").partition("（")[0] for each in found if each.what is DATABASE and each.state is State.BROKEN
+    ]

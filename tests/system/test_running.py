@@ -33,6 +33,8 @@ from tests.support.builders import READING, a_branch, a_cycle, a_school, an_offi
 from tests.support.mail_server import MailServer, free_port, mail_server
 from tests.support.rosters import a_school_roster
 from tests.support.servers import state_of
+from tests.workflow.readings.test_changed_since import Follower, listing
+from tests.workflow.readings.test_progress import CODES, a_small_school, moved
 from workflow.foundation.database import engine_for, transaction
 from workflow.foundation.embedded import bin_path
 from workflow.foundation.settings import read_settings
@@ -289,6 +291,49 @@ def test_a_backup_is_restored_with_every_row_and_the_service_goes_on_with_it(
         assert office.get("/cycles/2024/progress").json()["branches"] == 2
         extension = {"stage": "report", "due_on": "2030-01-10", "reason": "期末考试"}
         assert office.post(f"{B}/extensions", json=extension).status_code == 201, "rights, numbers and history came along"
+
+
+def set_back(superuser: str, owner_url: str, how: str) -> None:
+    """Make room for a backup: a new database of the same name, or the same one, emptied."""
+    name = make_url(owner_url).database
+    with create_engine(superuser, poolclass=NullPool, isolation_level="AUTOCOMMIT").connect() as administration:
+        if how == "a new database":
+            administration.execute(text(f"alter database {name} rename to {name}_old"))
+            administration.execute(text(f"create database {name} owner {migrations.OWNER_ROLE} encoding 'UTF8' template template0"))
+            administration.execute(text(f"drop database {name}_old with (force)"))
+            return
+    with create_engine(owner_url, poolclass=NullPool, isolation_level="AUTOCOMMIT").connect() as owner:
+        owner.execute(text("drop schema public cascade"))
+        owner.execute(text("create schema public"))
+        owner.execute(text("grant usage on schema public to public"))
+
+
+@pytest.mark.parametrize("how", ["a new database", "the same database"])
+def test_after_a_restore_who_follows_changes_hears_everything_again(
+    project: Path, tmp_path: Path, engine: Engine, owner_url: str, superuser: str, postgres_version: str, how: str
+) -> None:
+    """The numbers of transactions have gone on, and soon pass those that were given out before."""
+    with transaction(engine, actor="cli") as session:
+        a_small_school(session)
+    deployed = partial(script, project, postgres_version)
+    assert deployed("backup.sh", owner_url, tmp_path).returncode == 0
+    [backup] = tmp_path.glob("zhibu-*.dump")
+    follower = Follower(engine)
+    follower.catch_up()
+    for code in CODES[:3]:
+        with transaction(engine, actor="cli") as session:
+            moved(session, code, Stage.TALKS)
+    assert sorted(follower.catch_up()) == CODES[:3]
+    engine.dispose()
+
+    set_back(superuser, owner_url, how)
+    restored = deployed("restore.sh", owner_url, backup)
+    assert (restored.returncode, restored.stderr) == (0, "")
+    with transaction(engine, actor="cli") as session:
+        moved(session, CODES[4], Stage.TALKS)
+    assert sorted(follower.ask()) == CODES
+    assert follower.rows == listing(engine), "the three that moved after the backup are back where they were"
+    assert follower.ask() == []
 
 
 # ── what is shipped in deploy/ ────────────────────────────────────────────────────────────────────────────────────────

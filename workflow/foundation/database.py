@@ -7,9 +7,10 @@ across schools.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import (
@@ -25,20 +26,24 @@ from sqlalchemy import (
     Text,
     any_,
     create_engine,
+    event,
     func,
     literal,
     text,
 )
 from sqlalchemy import Enum as SqlEnum
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import DBAPIError as DatabaseFault
 from sqlalchemy.exc import IntegrityError as ConstraintFault
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Mapped, Session, mapped_column
 
-from workflow.foundation.errors import Busy, Conflict, Exists, Refusal
+from workflow.foundation.errors import Busy, Conflict, DatabaseAway, DatabaseUnwritable, Exists, Refusal
 from workflow.foundation.vocabulary import Word
+from workflow.foundation.waits.lines import ALIVE, bound_waits
+from workflow.foundation.waits.places import in_turn
 
 __all__ = ["ConstraintFault", "DatabaseFault", "Engine", "NoConnectionFree", "Session"]
 """The names of the database that the edges may use.
@@ -131,7 +136,7 @@ def engine_for(url: str, *, pool_size: int = 10) -> Engine:
     """Make the engine of one school.
 
     Statements end after 30 s, waits for a lock after 10 s, a transaction left idle after 60 s: no
-    client can hold up the school.
+    client can hold up the school. ``waits`` bounds what a silent server can hold up.
     """
     options = " ".join(
         f"-c {name}={value}"
@@ -143,9 +148,11 @@ def engine_for(url: str, *, pool_size: int = 10) -> Engine:
             "max_parallel_workers_per_gather": "0",
         }.items()
     )
-    return create_engine(
-        url, pool_pre_ping=True, pool_size=pool_size, max_overflow=pool_size, pool_timeout=5, connect_args={"options": options, "connect_timeout": 5}
-    )
+    connecting = {"options": options, **ALIVE}
+    engine = create_engine(url, pool_size=pool_size, max_overflow=pool_size, pool_timeout=5, connect_args=connecting)
+    bound_waits(engine)
+    event.listen(engine, "handle_error", _throw_away_what_is_bad)
+    return engine
 
 
 @contextmanager
@@ -155,9 +162,9 @@ def transaction(engine: Engine, *, actor: str | Callable[[Session], str] | None)
     This is the only way to a session. ``actor`` is a 学工号, ``cli`` or ``worker``, or a function that
     finds the actor with the session itself. With None the transaction only reads: the database
     refuses it any tracked change. Leaving the block commits, an exception rolls back; helpers
-    inside never commit.
+    inside never commit. Raises Busy for a request that finds no place at the database.
     """
-    with Session(engine, expire_on_commit=False) as session, session.begin():
+    with in_turn(), Session(engine, expire_on_commit=False) as session, session.begin():
         if actor is not None:
             act_as(session, actor=actor(session) if callable(actor) else actor)
         yield session
@@ -175,8 +182,48 @@ SET_ACTOR = text(
     "select set_config('zhibu.actor', :actor, true), set_config('zhibu.reason', :reason, true), set_config('zhibu.on_behalf_of', :on_behalf_of, true)"
 )
 
+
+class Meaning(StrEnum):
+    """The meaning of a "no" of the database that passes by itself (数据库的拒绝)."""
+
+    GIVE_WAY = "give-way"
+    """Another transaction goes first: the whole is run once more."""
+    BUSY = "busy"
+    """It took too long, or there was no room: the connection stays good unless it was closed."""
+    UNWRITABLE = "unwritable"
+    """It can be read, not written."""
+    AWAY = "away"
+    """There is no database, or none that answers."""
+
+
 DEADLOCK, SERIALIZATION, LOCK_TIMEOUT = "40P01", "40001", "55P03"
-GIVE_WAY = {DEADLOCK, SERIALIZATION, LOCK_TIMEOUT}
+READ_ONLY, NO_CONNECTION = "25006", "08006"
+MEANINGS: Mapping[str, Meaning] = {
+    SERIALIZATION: Meaning.GIVE_WAY,
+    DEADLOCK: Meaning.GIVE_WAY,
+    LOCK_TIMEOUT: Meaning.GIVE_WAY,
+    "57014": Meaning.BUSY,  # query_canceled: by statement_timeout or by an administrator
+    "25P03": Meaning.BUSY,  # idle_in_transaction_session_timeout
+    "25P04": Meaning.BUSY,  # transaction_timeout
+    "53200": Meaning.BUSY,  # out_of_memory
+    "53300": Meaning.BUSY,  # too_many_connections
+    READ_ONLY: Meaning.UNWRITABLE,  # a standby, or set so by an administrator or a cloud
+    "53": Meaning.UNWRITABLE,  # insufficient_resources: disk_full, configuration_limit_exceeded
+    "58": Meaning.UNWRITABLE,  # system_error: io_error
+    "08": Meaning.AWAY,  # connection_exception
+    "57P": Meaning.AWAY,  # shut down, crashed, starting up, dropped, closed when idle
+}
+"""The meaning of a SQLSTATE, or of all that begin so (PostgreSQL, appendix A); the longest counts.
+
+Every other one is a fault of ours: 500.
+"""
+PASSING: Mapping[Meaning, type[Refusal]] = {
+    Meaning.GIVE_WAY: Busy,
+    Meaning.BUSY: Busy,
+    Meaning.UNWRITABLE: DatabaseUnwritable,
+    Meaning.AWAY: DatabaseAway,
+}
+"""The refusal that a caller gets."""
 
 T = TypeVar("T")
 
@@ -189,13 +236,13 @@ def with_one_retry(act: Callable[[], T], *, pause_seconds: float = 0.05) -> T:
     try:
         return act()
     except DBAPIError as error:
-        if sqlstate(error) not in GIVE_WAY:
+        if meaning_of(error) is not Meaning.GIVE_WAY:
             raise
     time.sleep(pause_seconds)
     try:
         return act()
     except DBAPIError as error:
-        if sqlstate(error) in GIVE_WAY:
+        if meaning_of(error) is Meaning.GIVE_WAY:
             raise Busy from error
         raise
 
@@ -226,9 +273,55 @@ def refusal_of(error: ConstraintFault) -> Refusal:
     return Exists(constraint=name) if (name or "").startswith(("uq_", "pk_")) else Conflict()
 
 
+def meaning_of(error: BaseException) -> Meaning | None:
+    """Find out what a "no" of the database means; None for a fault that does not pass by itself."""
+    if not isinstance(error, DBAPIError):
+        return None
+    # A connection that was refused, or cut, has no code.
+    state = sqlstate(error) or (NO_CONNECTION if isinstance(error, OperationalError) else "")
+    return next((MEANINGS[state[:length]] for length in (5, 3, 2) if state[:length] in MEANINGS), None)
+
+
+def passing_of(error: BaseException) -> Refusal | None:
+    """Turn a "no" that passes by itself into a refusal that says when to ask again."""
+    meaning = meaning_of(error)
+    return PASSING[meaning]() if meaning is not None else None
+
+
 def is_away(error: BaseException) -> bool:
     """Tell whether the database cannot be reached at all."""
-    return isinstance(error, OperationalError) and (sqlstate(error) or "08006").startswith(("08", "57P"))
+    return meaning_of(error) is Meaning.AWAY
+
+
+def _throw_away_what_is_bad(context: ExceptionContext) -> None:
+    """Let a connection go that is closed, or that leads to a database that takes no changes.
+
+    All that were opened before go with it, each when it is next asked for: after a fail-over they
+    lead to the same standby, and a session keeps the "read-only" that it began with.
+    """
+    bad = getattr(context.original_exception, "sqlstate", None) == READ_ONLY
+    context.is_disconnect = context.is_disconnect or bad
+
+
+WRITABLE = text("""
+    do $$ begin
+        if pg_is_in_recovery() or current_setting('transaction_read_only')::bool then
+            raise exception 'read-only' using errcode = 'read_only_sql_transaction';
+        end if;
+        set local work_mem = '64kB';
+        perform count(*) from generate_series(1, 50000);
+    end $$
+""")
+"""Ask for changes without making one.
+
+A series that does not fit into memory goes into a temporary file of a megabyte beside the tables:
+PostgreSQL then finds out by itself that a disk is full. It leaves nothing behind.
+"""
+
+
+def must_be_writable(connection: Connection | Session) -> None:
+    """Raise DBAPIError if the database takes no changes: a standby, read-only, or a full disk."""
+    connection.execute(WRITABLE)
 
 
 # ── one clock for all processes ────────────────────────────────────────────────────────────────────────────────────────

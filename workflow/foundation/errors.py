@@ -45,6 +45,8 @@ class Refusal(Exception):
 
     slug: ClassVar[str] = "refused"
     title: ClassVar[Words] = Words("请求被拒绝", "Refused")
+    retry_after: int | None = None
+    """The seconds after which to ask again; None where time alone mends nothing."""
 
     def __init__(self, detail: Words | None = None, **extra: Any) -> None:
         self.detail = detail or self.title
@@ -142,10 +144,31 @@ class BranchesLack(RequirementsUnmet):
 
 
 class Busy(Refusal):
-    """A transaction that the database stopped twice for another; asking again helps."""
+    """A request that found no room, was stopped for others twice, or took the database too long."""
 
     slug = "busy"
     title = Words("系统繁忙，请稍后再试", "Busy, please try again")
+    retry_after = 1
+
+
+class DatabaseAway(Refusal):
+    """A database that cannot be reached, or does not answer any more.
+
+    Asking again helps once it is back. A request that was being committed may have had its effect:
+    the same Idempotency-Key finds out.
+    """
+
+    slug = "database-away"
+    title = Words("数据库暂时连不上或没有应答，请稍后再试", "The database cannot be reached or does not answer, please try again")
+    retry_after = 5
+
+
+class DatabaseUnwritable(Refusal):
+    """A database that takes no changes now: it is read-only, a standby, or its disk is full."""
+
+    slug = "database-unwritable"
+    title = Words("数据库暂时不能写入，请稍后再试", "The database cannot be written to at present, please try again")
+    retry_after = 30
 
 
 class SettingsInvalid(Refusal):

@@ -18,7 +18,20 @@ from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlalchemy.orm import Session
 
 from workflow.foundation.calendar import unannounced
-from workflow.foundation.database import APPLICATION_ROLE, DATABASE_NOW, SKEW_BORNE, SKEW_NOTICED, engine_for, is_away, skew
+from workflow.foundation.database import (
+    APPLICATION_ROLE,
+    DATABASE_NOW,
+    SKEW_BORNE,
+    SKEW_NOTICED,
+    Meaning,
+    engine_for,
+    is_away,
+    meaning_of,
+    must_be_writable,
+    passing_of,
+    skew,
+    sqlstate,
+)
 from workflow.foundation.errors import EmbeddedUnavailable, Words
 from workflow.foundation.seals.keys import seal_keys
 from workflow.foundation.seals.verification import recent, verify
@@ -139,7 +152,7 @@ def _database(url: str, settings: Settings, clock: Callable[[], datetime], newes
                 yield broken(DATABASE, Words(f"PostgreSQL {number} 太旧，请升级到 {OLDEST_POSTGRESQL} 或更新", en))
                 return
             kind = EMBEDDED if settings.database_url is None else CONNECTED
-            yield ok(DATABASE, Words(f"PostgreSQL {number}，{kind}", f"PostgreSQL {number}, {kind.en}"))
+            yield _writable(connection, number, kind)
             yield _clock(connection, clock)
             yield _role(connection)
             migrated = _migrations(connection, newest_migration)
@@ -149,13 +162,40 @@ def _database(url: str, settings: Settings, clock: Callable[[], datetime], newes
                 yield from _letters(connection)
                 yield from _history(connection, settings)
     except DBAPIError as error:
-        if not is_away(error):
+        passing = passing_of(error)
+        if passing is None:
             raise
+        if not is_away(error):
+            yield broken(DATABASE, passing.title)
+            return
         zh = f"连不上：请检查 {PREFIX}DATABASE_URL 的主机、端口、库名和密码，以及数据库服务是否在运行"
         en = f"cannot be reached: please check host, port, name and password in {PREFIX}DATABASE_URL, and whether the server runs"
         yield broken(DATABASE, Words(zh, en))
     finally:
         engine.dispose()
+
+
+def _writable(connection: Connection, number: int, kind: Words) -> Finding:
+    """Report whether the database takes changes: a standby, a read-only or a full one does not."""
+    standby, read_only = connection.execute(text("select pg_is_in_recovery(), current_setting('transaction_read_only')::bool")).one()
+    if standby:
+        zh = f"{PREFIX}DATABASE_URL 指向备用的数据库（只读）：请改为主库的地址，或先把它提升为主库"
+        en = f"{PREFIX}DATABASE_URL leads to a standby, which takes no changes: please name the primary, or promote this one"
+        return broken(DATABASE, Words(zh, en))
+    if read_only:
+        zh = "数据库被设为只读：请查 default_transaction_read_only；云数据库磁盘将满时会自动这样设，请先扩容"
+        en = "the database is set to read-only: see default_transaction_read_only; a cloud sets it when the disk is nearly full: extend it first"
+        return broken(DATABASE, Words(zh, en))
+    try:
+        with connection.begin_nested():
+            must_be_writable(connection)
+    except DBAPIError as error:
+        if meaning_of(error) is not Meaning.UNWRITABLE:
+            raise
+        zh = f"数据库写不进去（{sqlstate(error)}）：多半是磁盘已满，请腾出空间；temp_file_limit 不要小于 10MB"
+        en = f"the database cannot write ({sqlstate(error)}): most likely its disk is full, please make room; keep temp_file_limit above 10MB"
+        return broken(DATABASE, Words(zh, en))
+    return ok(DATABASE, Words(f"PostgreSQL {number}，{kind}", f"PostgreSQL {number}, {kind.en}"))
 
 
 def _clock(connection: Connection, clock: Callable[[], datetime]) -> Finding:

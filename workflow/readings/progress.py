@@ -28,6 +28,7 @@ from workflow.foundation.history import granted
 from workflow.foundation.personal import Area, personal
 from workflow.foundation.vocabulary import MAIN, SCHOOL_ZONE, STAGES, WORKING_STAGES, Kind, Stage, local_day
 from workflow.people.organisation import Branch
+from workflow.readings.past import PAST
 from workflow.year.cycle import Cycle, Participant, Process
 from workflow.year.roll import secretaries
 
@@ -176,9 +177,9 @@ personal(BranchChange, Area.SYSTEM, "支部行的变化", other="cycle_id proces
 class Cursor:
     """The place from which changes are asked: every transaction before ``since`` had ended.
 
-    In the middle of a sweep, also the place that the sweep has reached. ``era`` is the cluster and
-    the local day: a school restored on another server has another count of transactions, and at
-    midnight rows turn overdue without a change. A cursor of another era means "all".
+    In the middle of a sweep, also the place that the sweep has reached. ``era`` is the past of the
+    database and the local day: a restored school counts other transactions by the same numbers, and
+    at midnight rows turn overdue without a change. A cursor of another era means "all".
     """
 
     era: str
@@ -191,7 +192,7 @@ class Cursor:
     @classmethod
     def read(cls, written: str) -> Cursor:
         """Read a written cursor. Raises ValueError for anything else."""
-        if not re.fullmatch(r"[0-9]{1,20}(\.[0-9-]{10})?:[0-9]{1,19}(:[0-9]{1,19}:[0-9]{1,18})?", written, re.ASCII):
+        if not re.fullmatch(r"[0-9a-f]{1,20}(\.[0-9-]{10})?:[0-9]{1,19}(:[0-9]{1,19}:[0-9]{1,18})?", written, re.ASCII):
             raise ValueError(written)
         era, since, *at = written.split(":")
         return cls(era, int(since), (int(at[0]), int(at[1])) if at else None)
@@ -230,10 +231,10 @@ _OVERVIEW = text("""
     from bucket group by stage
 """)
 
-_NOW = text("""
-    select (select system_identifier from pg_control_system())::text as era, pg_snapshot_xmin(pg_current_snapshot())::text::bigint as horizon,
+_NOW = text(f"""
+    select {PAST} as era, pg_snapshot_xmin(pg_current_snapshot())::text::bigint as horizon,
         (select xid from branch_change where cycle_id = :cycle and kind = :kind order by xid desc limit 1)::text::bigint as newest
-""")
+""")  # noqa: S608
 
 
 def overview(session: Session, cycle: Cycle, *, now: datetime, kind: Kind = MAIN) -> Overview:
@@ -368,7 +369,8 @@ def changed_branches(session: Session, cycle: Cycle, since: Cursor, *, limit: in
     which was committed meanwhile with an older number is not missed.
     """
     now = _cursor_now(session, cycle, kind, today)
-    # A cursor ahead of the present: the school was set back to an older backup.
+    # A cursor ahead of the present: a snapshot of the whole machine was put back, which nobody is
+    # told of (docs/running.md).
     if since.era != now.era or since.since > now.since:
         since = Cursor(now.era, 0)
     floor = since.since if since.at is not None else None

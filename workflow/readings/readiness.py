@@ -8,7 +8,8 @@ from datetime import datetime
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 
-from workflow.foundation.database import is_away, transaction
+from workflow.foundation.database import Meaning, NoConnectionFree, meaning_of, must_be_writable, transaction
+from workflow.foundation.errors import Busy
 from workflow.mail.heartbeat import heartbeat
 
 
@@ -29,6 +30,7 @@ class Readiness:
     """
 
     database: str
+    """``ok``, or the ``Meaning`` of the database's "no": ``away``, ``unwritable``, ``busy``."""
     migrations: str | None
     worker: WorkerSign | None = None
 
@@ -46,10 +48,14 @@ def readiness(engine: Engine, newest_migration: str | None) -> Readiness:
             if newest_migration not in (None, present):
                 return behind
             beat = heartbeat(session)
+            must_be_writable(session)
     except ProgrammingError:  # no such table: nothing was migrated yet
         return behind
+    except (Busy, NoConnectionFree):
+        return Readiness(Meaning.BUSY.value, None)
     except DBAPIError as error:
-        if not is_away(error):
+        meaning = meaning_of(error)
+        if meaning is None:
             raise
-        return Readiness("away", None)
+        return Readiness(meaning.value, None)
     return Readiness("ok", "ok", WorkerSign(beat.last_tick, beat.oldest_unsent) if beat else WorkerSign())

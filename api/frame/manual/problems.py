@@ -46,6 +46,10 @@ ADVICE: Mapping[str, Words] = {
     "database-away": Words(
         "等 Retry-After 所说的秒数再发；长时间不恢复请告诉管理员", "Try again after Retry-After; tell the administrator if it does not come back."
     ),
+    "database-unwritable": Words(
+        "什么都没有改变；请管理员运行 zhibu doctor，恢复写入后再发",
+        "Nothing was changed; have the administrator run zhibu doctor, and try again when it can be written to.",
+    ),
 }
 """Advice on each refusal, by slug."""
 

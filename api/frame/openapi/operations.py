@@ -97,7 +97,7 @@ def refusals_of(route: Route) -> list[type[Refusal]]:
         found += [errors.Stale, PreconditionRequired]
     if route.repeatable:
         found.append(RequestInProgress)
-    return list(dict.fromkeys([*found, errors.Busy]))
+    return list(dict.fromkeys([*found, errors.Busy, errors.DatabaseAway, errors.DatabaseUnwritable]))
 
 
 def tellings(route: Route) -> Iterator[tuple[type[Refusal], Words]]:

@@ -14,8 +14,9 @@ from threading import Event
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, delete, func, select
+from sqlalchemy import Engine, create_engine, delete, func, select, text
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import NullPool
 
 from tests.support.builders import DEADLINES, NOW, TODAY, a_branch, a_school, person
 from tests.workflow.readings.test_progress import CODES, a_small_school, days_changed, extended, held, moved
@@ -305,6 +306,18 @@ def test_a_bulk_change_of_sixty_branches_comes_page_by_page_each_once(engine: En
     assert follower.rows == listing(engine)
 
 
+def test_a_database_that_was_set_back_has_another_past_and_means_all(school: Engine, owner_url: str) -> None:
+    """The word alone: the same server, the same database, and a count that has gone on."""
+    follower = follow(school)
+    owner = create_engine(owner_url, poolclass=NullPool)
+    with owner.begin() as connection:
+        connection.execute(text("update past set word = default"))
+    change(school, lambda session: moved(session, "D0001", Stage.TALKS))
+    assert sorted(follower.ask()) == CODES
+    assert follower.rows == listing(school)
+    assert follower.ask() == []
+
+
 @pytest.mark.parametrize("era", ["0", "1.2024-12-20", "7123456789012345678.2024-12-20"])
 def test_a_cursor_of_another_era_means_all(school: Engine, era: str) -> None:
     follower = follow(school)
@@ -314,7 +327,7 @@ def test_a_cursor_of_another_era_means_all(school: Engine, era: str) -> None:
 
 
 def test_a_cursor_that_is_ahead_of_the_database_means_all(school: Engine) -> None:
-    """After a restore of yesterday's backup, the school counts its transactions from there."""
+    """After a snapshot of the whole machine was put back, it counts its transactions from there."""
     follower = follow(school)
     follower.since = Cursor(follower.since.era, follower.since.since + 1000)
     assert sorted(follower.ask()) == CODES
