@@ -25,7 +25,7 @@ from api.frame import errors, manual
 from api.frame.address import BASE
 from api.frame.base import handler
 from api.frame.openapi import document
-from api.frame.routes import Route, Service, service
+from api.frame.routes import FORM_BYTES, Route, Service, service
 from api.frame.wire import JSON
 from api.people import accounts, invitations, people, session
 from api.school import calendar, cycles, definition, progress, roster
@@ -96,7 +96,7 @@ def create_app(engine: Engine, settings: Settings, *, clock: Callable[[], dateti
     settings.required("secret_key", "base_url")
     app = Flask(__name__, static_folder=None)
     app.json = JSON(app)
-    app.config["MAX_CONTENT_LENGTH"] = settings.upload_bytes + 64 * 1024
+    app.config["MAX_CONTENT_LENGTH"] = settings.upload_bytes + FORM_BYTES
     app.url_map.strict_slashes = False
     if settings.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=1, x_host=0)  # type: ignore[method-assign]

@@ -13,7 +13,7 @@ from flask.json.provider import DefaultJSONProvider
 
 from api.frame.errors import Malformed
 from api.frame.routes import Answer, service
-from workflow.foundation.errors import Words
+from workflow.foundation.errors import Words, short
 
 SESSION_COOKIE = "zhibu_session"
 
@@ -45,7 +45,7 @@ def read_json(sent: bytes) -> object:
         found: dict[str, Any] = {}
         for name, value in pairs:
             if name in found:
-                raise Malformed(Words(f"“{name}”写了两次", f"{name} is given twice"))
+                raise Malformed(Words(f"“{short(name)}”写了两次", f"{short(name)} is given twice"))
             found[name] = value
         return found
 

@@ -19,6 +19,8 @@ from workflow.foundation.errors import SettingsInvalid, Words
 PREFIX = "ZHIBU_"
 LANGUAGES = ("zh", "en")
 """The languages that the command line speaks."""
+UPLOAD_BYTES = 10 * 1024 * 1024
+"""The largest file that a school takes, unless it sets its own limit."""
 
 
 class Settings(BaseModel):
@@ -64,7 +66,7 @@ class Settings(BaseModel):
     """
     smtp_timeout_seconds: float = 30
     """The longest wait for each answer of the mail server."""
-    upload_bytes: int = 10 * 1024 * 1024
+    upload_bytes: int = UPLOAD_BYTES
     lang: Literal["zh", "en"] | None = None
     """The language of the command line; default: English in an English locale, else Chinese."""
 

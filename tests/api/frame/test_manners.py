@@ -178,7 +178,7 @@ BODIES: dict[str, tuple[bytes, int]] = {
     "a key twice": (b'{"held_on": "2024-12-19", "held_on": "2024-12-18"}', 400),
     "a strange key twice": (b'{"\\ud800": 1, "\\ud800": 2}', 400),
     "depth 100,000": (b"[" * 100_000, 400),
-    "depth 100,000, closed": (b'{"held_on":' * 100_000 + b"1" + b"}" * 100_000, 400),
+    "depth 80,000, closed": (b'{"held_on":' * 80_000 + b"1" + b"}" * 80_000, 400),
     "an integer of 5,000 digits": (b'{"held_on": ' + b"9" * 5000 + b"}", 400),
     "an integer of 400 digits": (b'{"held_on": ' + b"9" * 400 + b"}", 422),
     "infinity": (b'{"held_on": 1e999}', 422),
