@@ -112,7 +112,7 @@ def create_app(engine: Engine, settings: Settings, *, clock: Callable[[], dateti
         app.add_url_rule(place, endpoint=place, view_func=lambda rest="": redirect("/docs"))
     app.add_url_rule("/healthz", endpoint="healthz", view_func=lambda: {"status": "ok"})
     app.add_url_rule("/readyz", endpoint="readyz", view_func=lambda: _readiness(engine, newest_migration))
-    app.extensions["zhibu-metrics"] = Metrics(app, engine, served.clock)
+    app.extensions["zhibu-metrics"] = Metrics(app, engine, served.clock, settings)
     manual.register(app, specification)
     app.before_request(_begin)
     app.after_request(_end)

@@ -80,7 +80,8 @@ def answered(result: object, status: int) -> Response:
         response.headers["Location"] = answer.location
     if answer.session is not None:
         _set_session(response, answer.session)
-    response.headers["Cache-Control"] = "private, no-cache"
+    # Kept on no disk: it may hold what somebody wrote. A poll holds numbers, and is asked for anew.
+    response.headers["Cache-Control"] = "private, no-store" if answer.tagged is None else "private, no-cache"
     if answer.tagged is not None:
         response.set_etag(sha256(current_app.json.dumps(answer.tagged).encode()).hexdigest()[:32])
         response.make_conditional(http)

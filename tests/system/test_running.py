@@ -33,6 +33,7 @@ from tests.support.rosters import a_school_roster
 from tests.support.servers import state_of
 from workflow.foundation.database import engine_for, transaction
 from workflow.foundation.embedded import bin_path
+from workflow.foundation.errors import SettingsInvalid
 from workflow.foundation.settings import read_settings
 from workflow.foundation.vocabulary import SCHOOL_ZONE, Stage
 from workflow.mail.letters import Rendered
@@ -284,7 +285,9 @@ def test_the_shipped_settings_are_known_and_complete(project: Path) -> None:
         line for name in ("zhibu.env.example", "zhibu-owner.env.example") for line in (project / "deploy" / name).read_text("utf-8").splitlines()
     ]
     given = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
-    read_settings(given).required("database_url", "owner_database_url", "secret_key", "base_url", "smtp_url")
+    with pytest.raises(SettingsInvalid, match="ZHIBU_SECRET_KEY"):
+        read_settings(given)
+    read_settings({**given, "ZHIBU_SECRET_KEY": SECRET}).required("database_url", "owner_database_url", "secret_key", "base_url", "smtp_url")
 
 
 @pytest.mark.parametrize("unit", ["zhibu-web.service", "zhibu-worker.service"])

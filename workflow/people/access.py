@@ -168,6 +168,9 @@ ACCESS: Mapping[Action, Mapping[Role, Scope]] = {
     Action.WRITE_CALENDAR: _OFFICE,
 }
 
+OF_EVERYBODY = frozenset(action for action, roles in ACCESS.items() if roles is _EVERYONE)
+"""What anybody does who is signed in, also after their last role has ended: to read and to leave."""
+
 JUDGED = frozenset(action for action, roles in ACCESS.items() if roles is _JUDGES)
 """Decisions on what a branch handed in: nobody makes them for a branch where they have a post."""
 
@@ -245,6 +248,8 @@ class Caller:
 
         Raises Forbidden when no role of theirs ever does it, NotFound when one does, but not here.
         """
+        if action in OF_EVERYBODY:
+            return dict.fromkeys(self.roles, Scope.OWN)
         rows = ACCESS.get(action, {})
         if not any(role in rows for role in self.roles):
             raise Forbidden
