@@ -43,13 +43,24 @@ class Content:
     def must_be_taken(self) -> None:
         """Raise TooLarge or UnsupportedMediaType, if it was not looked at."""
         if self.turned_away is not None:
-            raise self.turned_away
+            raise _afresh(self.turned_away)
 
     def read(self) -> Any:
         """Return the content as its act takes it. Raises Malformed, Invalid, TooLarge."""
         if self.fault is not None:
-            raise self.fault
+            raise _afresh(self.fault)
         return self.value
+
+
+def _afresh(refusal: Refusal) -> Refusal:
+    """Make an equal refusal without the places that it has passed.
+
+    Through them a refusal that is kept, and then raised, would hold on to itself and to all that
+    was sent.
+    """
+    fresh = type(refusal).__new__(type(refusal), *refusal.args)
+    vars(fresh).update(vars(refusal))
+    return fresh
 
 
 def sends_much() -> bool:
@@ -92,7 +103,7 @@ def _written(route: Route) -> Content:
     try:
         return Content(load(act.sends, {} if nothing else read_json(sent)), digest)
     except Refusal as fault:
-        return Content(digest=digest, fault=fault)
+        return Content(digest=digest, fault=_afresh(fault))
 
 
 def _bytes(at_most: int) -> bytes | None:
@@ -133,7 +144,7 @@ def _uploaded(route: Route) -> Content:
         try:
             return Content(sent_workbook(route.act.uploads, sent.get("file"), most), digest.hexdigest())
         except Refusal as fault:
-            return Content(digest=digest.hexdigest(), fault=fault)
+            return Content(digest=digest.hexdigest(), fault=_afresh(fault))
 
 
 def too_large(at_most: int) -> TooLarge:

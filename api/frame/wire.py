@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from datetime import UTC, date, datetime, time
 from hashlib import sha256
-from typing import Any
 
 from flask import Response, current_app
 from flask import request as http
@@ -42,11 +41,11 @@ def read_json(sent: bytes) -> object:
     """
 
     def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-        found: dict[str, Any] = {}
-        for name, value in pairs:
-            if name in found:
-                raise Malformed(Words(f"“{short(name)}”写了两次", f"{short(name)} is given twice"))
-            found[name] = value
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            seen: set[str] = set()
+            name = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+            raise Malformed(Words(f"“{short(name)}”写了两次", f"{short(name)} is given twice"))
         return found
 
     def never(constant: str) -> object:

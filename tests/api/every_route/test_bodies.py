@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Mapping
 from io import BytesIO
@@ -204,6 +205,19 @@ def test_no_more_than_50_faults_are_told_and_that_there_are_more_is_said(house: 
     some = secretary.post(f"{B}/study-sessions", {f"strange{number}": 0 for number in range(49)})
     assert len(some.body["errors"]) == 50, "held_on is required"
     assert "50" not in some.body["detail"]
+
+
+def test_nothing_of_what_was_refused_stays_in_memory(house: House) -> None:
+    secretary, sent = house.as_("张三"), {"canary among names": 0}
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(3):
+            assert secretary.post(f"{B}/study-sessions", sent).status == 422
+        held = [each for each in gc.get_objects() if isinstance(each, dict) and each is not sent and each.get("canary among names") == 0]
+    finally:
+        gc.enable()
+    assert held == []
 
 
 def test_a_long_name_is_not_told_in_full(house: House) -> None:

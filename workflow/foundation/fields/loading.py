@@ -19,6 +19,8 @@ def load(schema: Schema, data: Any, where: str = "") -> dict[str, Any]:
     try:
         return dict(schema.load(data))
     except ValidationError as error:
+        # marshmallow's own frame and its error hold one another, and all that was sent.
+        error.__traceback__ = None
         raise Invalid(dict(islice(_by_field(error.messages, where), MOST_FAULTS + 1))) from None
 
 
