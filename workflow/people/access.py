@@ -169,7 +169,7 @@ ACCESS: Mapping[Action, Mapping[Role, Scope]] = {
 }
 
 OF_EVERYBODY = frozenset(action for action, roles in ACCESS.items() if roles is _EVERYONE)
-"""What anybody does who is signed in, also after their last role has ended: to read and to leave."""
+"""Reading and signing out: anybody who is signed in may, also after their last role has ended."""
 
 JUDGED = frozenset(action for action, roles in ACCESS.items() if roles is _JUDGES)
 """Decisions on what a branch handed in: nobody makes them for a branch where they have a post."""
