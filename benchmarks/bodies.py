@@ -103,7 +103,7 @@ def send(port: int, name: str, token: str) -> None:
 
 
 class Asking:
-    """Somebody who is signed in and asks who they are, on one connection."""
+    """Somebody who is signed in and asks who they are, on one connection as long as it is kept."""
 
     def __init__(self, server: Server, token: str) -> None:
         self.connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=120)
@@ -112,12 +112,22 @@ class Asking:
     def seconds(self) -> float:
         """Ask once; give the seconds that the answer took."""
         began = time.perf_counter()
-        self.connection.request("GET", f"{BASE}/me", headers=self.headers)
-        response = self.connection.getresponse()
-        response.read()
+        try:
+            response = self._ask()
+        except http.client.RemoteDisconnected:
+            # It was idle for too long while a body was made.
+            self.connection.close()
+            began = time.perf_counter()
+            response = self._ask()
         if response.status != 200:
             raise BenchFailed(f"GET /me was answered {response.status}")
         return time.perf_counter() - began
+
+    def _ask(self) -> http.client.HTTPResponse:
+        self.connection.request("GET", f"{BASE}/me", headers=self.headers)
+        response = self.connection.getresponse()
+        response.read()
+        return response
 
 
 def memory(pid: int) -> float:
