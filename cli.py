@@ -192,14 +192,14 @@ def _moment(text: str | None) -> datetime:
 )
 @told_plainly
 def demo(port: int, data_dir: Path | None, accounts_file: Path | None) -> None:
-    from api.server.demo import kept_secret, must_be_free, run_demo  # noqa: PLC0415
+    from api.server.demo import close_folder, kept_secret, must_be_free, run_demo  # noqa: PLC0415
     from schedulers.worker import run_worker  # noqa: PLC0415
 
     configure_logs(readable=True)
     settings = read_settings()
     if data_dir is not None:
         settings = settings.model_copy(update={"data_dir": data_dir})
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    close_folder(settings.data_dir)
     must_be_free(port)
     with mail_catcher(settings.data_dir / "mail", tell) as smtp_url, database(settings) as urls:
         settings = settings.model_copy(

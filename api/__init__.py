@@ -25,7 +25,7 @@ from api.frame import errors, manual
 from api.frame.address import BASE
 from api.frame.base import handler
 from api.frame.openapi import document
-from api.frame.routes import Route, Service, service
+from api.frame.routes import FORM_BYTES, Route, Service, service
 from api.frame.wire import JSON
 from api.people import accounts, changes, invitations, people, session
 from api.school import calendar, cycles, definition, progress, roster
@@ -111,7 +111,7 @@ def create_app(
     settings.required("secret_key", "base_url")
     app = Flask(__name__, static_folder=None)
     app.json = JSON(app)
-    app.config["MAX_CONTENT_LENGTH"] = settings.upload_bytes + 64 * 1024
+    app.config["MAX_CONTENT_LENGTH"] = settings.upload_bytes + FORM_BYTES
     app.url_map.strict_slashes = False
     if settings.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=1, x_host=0)  # type: ignore[method-assign]
@@ -128,7 +128,7 @@ def create_app(
         app.add_url_rule(place, endpoint=place, view_func=lambda rest="": redirect("/docs"))
     app.add_url_rule("/healthz", endpoint="healthz", view_func=lambda: {"status": "ok"})
     app.add_url_rule("/readyz", endpoint="readyz", view_func=lambda: _readiness(engine, newest_migration))
-    app.extensions["zhibu-metrics"] = Metrics(app, engine)
+    app.extensions["zhibu-metrics"] = Metrics(app, engine, settings)
     manual.register(app, specification)
     app.before_request(_begin)
     app.after_request(_end)

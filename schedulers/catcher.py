@@ -36,7 +36,8 @@ class _Keeper:
 @contextmanager
 def mail_catcher(folder: Path, tell: Callable[[Words], object]) -> Iterator[str]:
     """Catch mail into ``folder`` while the block lasts. Yields the ``smtp://`` address."""
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.chmod(0o700)
     with socket.socket() as probe:  # port 0 would make aiosmtpd connect to port 0
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

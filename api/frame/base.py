@@ -1,8 +1,8 @@
 """Handling of a request, in the order in which it may be refused.
 
-401 · 404 or 403 of the route · stored replay · 415 · 428 · 422 · 403 of the named trigger · 412 ·
-409. One transaction per request, opened here; after a deadlock or a lock timeout the whole request
-is tried once more.
+429 of an open route · 401 · 404 or 403 of the route · stored replay · 413 · 415 · 428 · 422 · 403
+of the named trigger · 412 · 409. One transaction per request, opened here, after the content has
+been read; after a deadlock or a lock timeout the whole request is tried once more.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from flask import Response
 from flask import request as http
 from werkzeug.http import unquote_etag
 
-from api.frame.errors import CsrfMissing, PreconditionRequired, UnsupportedMediaType
+from api.frame.bodies import Content, content_of, sends_much, throw_away
+from api.frame.errors import CsrfMissing, PreconditionRequired
 from api.frame.routes import Answer, Preview, Route, service
-from api.frame.uploads import sent_workbook
-from api.frame.wire import SESSION_COOKIE, answered, read_json
+from api.frame.wire import SESSION_COOKIE, answered
 from workflow.foundation import idempotency
 from workflow.foundation.database import ConstraintFault, Session, constraint, transaction, with_one_retry
 from workflow.foundation.errors import Busy, Invalid, NotFound, Refusal, Unauthenticated, Words
-from workflow.foundation.fields import load
+from workflow.foundation.fields.loading import load
 from workflow.foundation.idempotency import Repeatable, RequestInProgress
 from workflow.people.access import Caller
 from workflow.people.accounts import Token, WebSession
@@ -35,10 +35,11 @@ from workflow.rules.acts import (
     Call,
     admit,
     at,
+    carry_out,
     enter,
     find,
     keep,
-    perform,
+    knock,
     shown_again,
     wants_version,
 )
@@ -56,23 +57,41 @@ def handler(route: Route) -> Callable[..., Response]:
 
     def handle(**address: str | int) -> Response:
         # Before any lock is taken: a slow sender holds up no other request.
-        sent = b"" if route.upload else http.get_data(cache=True)
         try:
-            return with_one_retry(lambda: _do(route, act, address, sent))
+            _may_send(act)
+        except Refusal:
+            throw_away()
+            raise
+        content = content_of(route)
+        try:
+            return with_one_retry(lambda: _do(route, act, address, content))
         except ConstraintFault as error:
             if constraint(error) != idempotency.UNIQUE:
                 raise
             # An equal request was faster: show its result.
-            return with_one_retry(lambda: _do(route, act, address, sent))
+            return with_one_retry(lambda: _do(route, act, address, content))
         except Refusal as refusal:
             # Busy was tried twice already: a third time would wait longer than a caller does.
             if isinstance(refusal, (RequestInProgress, Busy)) or not route.repeatable or KEY_HEADER not in http.headers:
                 raise
             # An equal request may have had its effect between our look and the refusal:
             # then its result is stored now.
-            return with_one_retry(lambda: _do(route, act, address, sent))
+            return with_one_retry(lambda: _do(route, act, address, content))
 
     return handle
+
+
+def _may_send(act: AnyAct) -> None:
+    """Count a try of what is open to strangers; let nobody else send much without a sign-in.
+
+    Raises TooManyTries, Unauthenticated, CsrfMissing.
+    """
+    engine, now = service().engine, service().clock()
+    if act.tries is not None:
+        with_one_retry(lambda: knock(engine, act, _origin()))
+    elif act.action is not None and sends_much():
+        with transaction(engine, actor=None) as session:
+            _signed_in(session, now)
 
 
 def _read(route: Route, address: Address) -> Response:
@@ -93,7 +112,7 @@ def _read(route: Route, address: Address) -> Response:
         return answered(route.view(call, *given, **rest), route.status)
 
 
-def _do(route: Route, act: AnyAct, address: Address, sent: bytes) -> Response:
+def _do(route: Route, act: AnyAct, address: Address, content: Content) -> Response:
     now = service().clock()
     callers: list[Caller] = []
 
@@ -105,7 +124,7 @@ def _do(route: Route, act: AnyAct, address: Address, sent: bytes) -> Response:
         call = replace(_call(session), now=now, caller=callers[0] if callers else None)
         _must_be_printable(address)
         preview = _preview(route)
-        repeatable = None if preview else _repeatable(route, call.caller, sent)
+        repeatable = None if preview else _repeatable(route, call.caller, content)
         call, kept = admit(call, act, _branch(route, address), repeatable)
         if kept is not None:
             call, result = shown_again(call, act, kept, address)
@@ -113,19 +132,17 @@ def _do(route: Route, act: AnyAct, address: Address, sent: bytes) -> Response:
             response.headers["Idempotent-Replayed"] = "true"
             return response
         call = find(call, act, address)
-        nothing = not sent and route.body_optional
-        if not nothing:
-            _must_be_of_its_type(act)
+        content.must_be_taken()
         if wants_version(call, act):
             call = replace(call, version_seen=_version_seen())
         if route.query is None:
             _must_have_no_parameters()
         else:
             load(route.query, http.args.to_dict())
-        body = sent_workbook(act.uploads) if act.uploads is not None else read_json(sent) if act.sends is not None and not nothing else {}
+        sent = content.read()
         if preview:
-            return _previewed(preview, call, act, body)
-        result = perform(call, act, body)
+            return _previewed(preview, call, act, sent)
+        result = carry_out(call, act, sent)
         response = _shown(route, call, result, act.version(call, result))
         if repeatable is not None:
             keep(call, act, result, repeatable)
@@ -137,11 +154,11 @@ def _preview(route: Route) -> Preview | None:
     return route.preview if http.args.get("preview") == "true" else None
 
 
-def _previewed(preview: Preview, call: Call[object], act: AnyAct, body: object) -> Response:
+def _previewed(preview: Preview, call: Call[object], act: AnyAct, sent: object) -> Response:
     """Do an act, show what came of it, and take all of it back."""
     undone = call.session.begin_nested()
     try:
-        return answered(preview.view(call, perform(call, act, body)), 200)
+        return answered(preview.view(call, carry_out(call, act, sent)), 200)
     finally:
         undone.rollback()
 
@@ -159,7 +176,12 @@ def _branch(route: Route, address: Address) -> str | None:
 
 
 def _call(session: Session) -> Call[object]:
-    return Call(session, service().clock(), service().settings, origin=http.remote_addr or "", cookie=http.cookies.get(SESSION_COOKIE, ""))
+    return Call(session, service().clock(), service().settings, origin=_origin(), cookie=http.cookies.get(SESSION_COOKIE, ""))
+
+
+def _origin() -> str:
+    """Return the network address of the caller, as far as it can be believed."""
+    return http.remote_addr or ""
 
 
 def _must_be_printable(address: Address) -> None:
@@ -174,15 +196,7 @@ def _must_have_no_parameters() -> None:
         raise Invalid({name: Words("没有这个参数", "unknown parameter") for name in http.args})
 
 
-def _must_be_of_its_type(act: AnyAct) -> None:
-    """Raise UnsupportedMediaType for a body of another type than the act takes."""
-    if act.sends is not None and http.mimetype != "application/json":
-        raise UnsupportedMediaType(Words("请以 application/json 提交", "send application/json"))
-    if act.uploads is not None and http.mimetype != "multipart/form-data":
-        raise UnsupportedMediaType(Words("请以 multipart/form-data 上传文件", "send multipart/form-data"))
-
-
-def _repeatable(route: Route, caller: Caller | None, sent: bytes) -> Repeatable | None:
+def _repeatable(route: Route, caller: Caller | None, content: Content) -> Repeatable | None:
     """Identify a request with an Idempotency-Key: equal requests give equal values.
 
     Raises Invalid for a key that cannot be one.
@@ -190,14 +204,9 @@ def _repeatable(route: Route, caller: Caller | None, sent: bytes) -> Repeatable 
     key = http.headers.get(KEY_HEADER)
     if key is None or caller is None or not route.repeatable:
         return None
-    digest = sha256(sent)
-    # The boundary of a multipart body differs each time: take the file instead of the body.
-    if route.upload:
-        for name, file in sorted(http.files.items()):
-            digest.update(f"{name} {file.filename} ".encode())
-            digest.update(file.read())
-            file.seek(0)
-    return Repeatable(caller.person_id, f"{route.method} {http.path}", idempotency.checked_key(key), digest.hexdigest())
+    usable = idempotency.checked_key(key)
+    # What was too large for its route has never been done.
+    return Repeatable(caller.person_id, f"{route.method} {http.path}", usable, content.digest) if content.digest is not None else None
 
 
 def _signed_in(session: Session, now: datetime) -> Caller:

@@ -106,7 +106,7 @@ def problem(
         **(extra or {}),
     }
     response = current_app.response_class(current_app.json.dumps(body).encode("utf-8", "replace"), status=status, mimetype="application/problem+json")
-    response.headers.extend(headers or {})
+    response.headers.extend({"Cache-Control": "no-store", **(headers or {})})
     return response
 
 

@@ -21,6 +21,11 @@ from workflow.foundation.vocabulary import MAIN, Kind
 from workflow.people.access import Action
 from workflow.rules.acts import AnyAct
 
+OPEN_BYTES, BODY_BYTES = 8 * 1024, 1024 * 1024
+"""The most that a stranger may send, and somebody who is signed in."""
+FORM_BYTES = 64 * 1024
+"""The most that a form has around its file."""
+
 
 @dataclass(frozen=True)
 class Service:
@@ -127,6 +132,12 @@ class Route:
     """Further words for the description."""
     polled: bool = False
     """Its ETag is of its content: a caller who has it already is answered 304."""
+    at_most_bytes: int | None = None
+    """The most that may be sent.
+
+    By default what its kind takes: 8 KiB where it is open or takes no content, else 1 MiB. Of an
+    upload None: the school's own setting.
+    """
 
     def __post_init__(self) -> None:
         """Fill in what the act or the view says already."""
@@ -135,6 +146,8 @@ class Route:
         object.__setattr__(self, "zh", self.zh or (act.zh if act else ""))
         object.__setattr__(self, "en", self.en or doc)
         object.__setattr__(self, "query", self.query or (PreviewQuery() if self.preview else None))
+        if self.at_most_bytes is None and not self.upload:
+            object.__setattr__(self, "at_most_bytes", OPEN_BYTES if self.action is None or self.body is None else BODY_BYTES)
 
     @property
     def body(self) -> Body | None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from flask import request
 from typing_extensions import TypedDict
+from werkzeug.datastructures import FileStorage
 
 from api.frame.errors import TooLarge
-from api.frame.routes import service
 from workflow.foundation.errors import Invalid, Words
 from workflow.workbooks.imports import Upload, WorkbookImport
 
@@ -48,15 +47,13 @@ def import_shape(row: WorkbookImport) -> ImportShape:
     }
 
 
-def sent_workbook(kind: type[WorkbookImport]) -> Upload:
-    """Read the part ``file`` of the form, for an import of this kind.
+def sent_workbook(kind: type[WorkbookImport], file: FileStorage | None, most: int) -> Upload:
+    """Read the part ``file`` of a form, for an import of this kind.
 
-    Raises Invalid where there is none, TooLarge beyond the school's limit.
+    Raises Invalid where there is none, TooLarge for more than ``most`` bytes.
     """
-    file = request.files.get("file")
     if file is None:
         raise Invalid({"file": Words(f"请选择{kind.called.zh}文件", "choose a workbook")})
-    most = service().settings.upload_bytes
     data = file.read(most + 1)
     if len(data) > most:
         raise TooLarge(Words(f"文件超过 {most // 1024 // 1024} MB", f"the file is larger than {most // 1024 // 1024} MB"))

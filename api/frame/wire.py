@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from datetime import UTC, date, datetime, time
 from hashlib import sha256
-from typing import Any
 
 from flask import Response, current_app
 from flask import request as http
@@ -13,7 +12,7 @@ from flask.json.provider import DefaultJSONProvider
 
 from api.frame.errors import Malformed
 from api.frame.routes import Answer, service
-from workflow.foundation.errors import Words
+from workflow.foundation.errors import Words, short
 
 SESSION_COOKIE = "zhibu_session"
 
@@ -42,11 +41,11 @@ def read_json(sent: bytes) -> object:
     """
 
     def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-        found: dict[str, Any] = {}
-        for name, value in pairs:
-            if name in found:
-                raise Malformed(Words(f"“{name}”写了两次", f"{name} is given twice"))
-            found[name] = value
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            seen: set[str] = set()
+            name = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+            raise Malformed(Words(f"“{short(name)}”写了两次", f"{short(name)} is given twice"))
         return found
 
     def never(constant: str) -> object:
@@ -80,7 +79,8 @@ def answered(result: object, status: int) -> Response:
         response.headers["Location"] = answer.location
     if answer.session is not None:
         _set_session(response, answer.session)
-    response.headers["Cache-Control"] = "private, no-cache"
+    # Kept on no disk: it may hold what somebody wrote. A poll holds numbers, and is asked for anew.
+    response.headers["Cache-Control"] = "private, no-store" if answer.tagged is None else "private, no-cache"
     if answer.tagged is not None:
         response.set_etag(sha256(current_app.json.dumps(answer.tagged).encode()).hexdigest()[:32])
         response.make_conditional(http)

@@ -22,6 +22,7 @@ from workflow import demo as demo_school
 from workflow.foundation.database import Engine
 from workflow.foundation.errors import Conflict, Words
 from workflow.foundation.settings import Settings
+from workflow.foundation.system_account import is_root
 from workflow.foundation.vocabulary import Role, utc_now
 
 Worker = Callable[[Engine, Settings, threading.Event], None]
@@ -39,6 +40,17 @@ def must_be_free(port: int) -> None:
         except OSError:
             en = f"port {port} is in use; please choose another with --port"
             raise Conflict(Words(f"端口 {port} 已被占用，请用 --port 换一个", en)) from None
+
+
+def close_folder(data_dir: Path) -> None:
+    """Make the data directory, open to nobody else: tokens and letters with links lie in it.
+
+    One that was made before is closed too, if it is empty or a demo's; any other is left alone.
+    """
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if (data_dir / "secret").exists() or not any(data_dir.iterdir()):
+        # Root's PostgreSQL runs under another account, which has to pass through.
+        data_dir.chmod(data_dir.stat().st_mode & (0o711 if is_root() else 0o700))
 
 
 def kept_secret(data_dir: Path) -> SecretStr:

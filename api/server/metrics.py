@@ -17,9 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flask import Flask, Response
+from flask import request as http
 
 from workflow.foundation.database import DatabaseFault, Engine, NoConnectionFree, transaction
-from workflow.foundation.errors import Busy
+from workflow.foundation.errors import Busy, Forbidden, Words
+from workflow.foundation.settings import PREFIX, Settings, is_within, networks_of
 from workflow.foundation.vocabulary import LetterState
 from workflow.foundation.waits.places import within
 from workflow.readings.numbers import SchoolNumbers, numbers_of
@@ -73,16 +75,18 @@ def forget_process(pid: int) -> None:
 class Metrics:
     """The counts of one server process."""
 
-    def __init__(self, app: Flask, engine: Engine) -> None:
+    def __init__(self, app: Flask, engine: Engine, settings: Settings) -> None:
         # Imported here and not at the top: at its import the library decides
         # whether it counts alone or together with others.
         from prometheus_client import CollectorRegistry, Counter, Histogram  # noqa: PLC0415
 
         self.engine = engine
+        self.allowed, self.behind = networks_of(settings.metrics_from), settings.trusted_proxies
         self.alone = CollectorRegistry()
         self.requests = Counter("zhibu_http_requests", "Requests answered", ("method", "rule", "status"), registry=self.alone)
         self.seconds = Histogram("zhibu_http_request_seconds", "Time to an answer", ("method", "rule"), registry=self.alone, buckets=SECONDS)
-        app.add_url_rule("/metrics", endpoint="metrics", view_func=self.answer)
+        # Strict: what a proxy closes by this name must not open by another one.
+        app.add_url_rule("/metrics", endpoint="metrics", view_func=self.answer, strict_slashes=True)
 
     def count(self, *, method: str, rule: str | None, status: int, seconds: float) -> None:
         """Count one request, by its rule and never by its path.
@@ -93,7 +97,18 @@ class Metrics:
         self.requests.labels(method, rule or "", str(status)).inc()
         self.seconds.labels(method, rule or "").observe(seconds)
 
+    def _must_be_allowed(self) -> None:
+        """Raise Forbidden unless it is asked from one of the allowed addresses.
+
+        Without a proxy of ours a forwarded request comes from nobody knows where.
+        """
+        forwarded = not self.behind and ("X-Forwarded-For" in http.headers or "Forwarded" in http.headers)
+        if forwarded or not is_within(http.remote_addr or "", self.allowed):
+            zh, en = f"这个地址不能读监控指标，见设置 {PREFIX}METRICS_FROM", f"not from this address: see the setting {PREFIX}METRICS_FROM"
+            raise Forbidden(Words(zh, en))
+
     def answer(self) -> Response:
+        self._must_be_allowed()
         from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest  # noqa: PLC0415
 
         return Response(generate_latest(self._everybodys()) + generate_latest(_Given(self._of_the_school())), content_type=CONTENT_TYPE_LATEST)

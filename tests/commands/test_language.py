@@ -199,7 +199,11 @@ def test_a_file_that_is_no_plan_is_told_in_the_language(cli_in: Cli, tmp_path: P
     [
         ("SMTP_URL", "mail", "应形如 smtp://", "it should look like smtp://"),
         ("SECRET_KEY", "short", "至少 16 个字符", "at least 16 characters"),
+        ("SECRET_KEY", "换成_openssl_rand_-base64_32_的输出", "还是样例里的那一行", "it is still the example's"),
         ("TOKEN_DAYS", "many", "应为整数", "it should be a whole number"),
+        ("TOKEN_DAYS", "732", "至多 731 天（两年）", "it should be 731 (two years) at most"),
+        ("METRICS_FROM", "here", "应为逗号分开的地址或网段", "it should be addresses or networks"),
+        ("METRICS_FROM", "10.0.0.1/8", "应为逗号分开的地址或网段", "it should be addresses or networks"),
         ("TICK_SECONDS", "soon", "应为数字", "it should be a number"),
         ("TICK_SECONDS", "0", "应为正数", "it should be above zero"),
     ],

@@ -22,6 +22,8 @@ import httpx
 import psutil  # type: ignore[import-untyped]
 import pytest
 
+from api.server.demo import close_folder
+
 pytestmark = pytest.mark.slow
 PATIENCE_SECONDS = 60
 
@@ -146,6 +148,24 @@ def must_show(project: Path, printed: str) -> None:
     for wanted in sample.splitlines():
         pattern = re.escape(wanted).replace("…", ".*")
         assert any(re.fullmatch(pattern, line) for line in lines), f"not printed: {wanted}"
+
+
+def test_the_demos_folder_is_open_to_nobody_else(project: Path, tmp_path: Path, port: int) -> None:
+    folder = tmp_path / "made before"
+    folder.mkdir(mode=0o755)
+    with demo(project, folder, port) as running:
+        ended(running, signal.SIGINT)
+    assert {each.name: each.stat().st_mode & 0o066 for each in (folder, folder / "mail", folder / "postgres")} == dict.fromkeys(
+        (folder.name, "mail", "postgres"), 0
+    )
+    assert not any(each.stat().st_mode & 0o077 for each in (folder / "accounts.json", folder / "secret"))
+
+
+def test_a_folder_of_somebodys_own_keeps_its_rights(tmp_path: Path) -> None:
+    (tmp_path / "holiday.jpg").touch()
+    tmp_path.chmod(0o755)
+    close_folder(tmp_path)
+    assert tmp_path.stat().st_mode & 0o777 == 0o755
 
 
 def test_a_demo_killed_with_9_starts_again_with_its_data_and_leaves_nothing(project: Path, tmp_path: Path, port: int) -> None:

@@ -301,6 +301,25 @@ def test_the_command_ends_with_1_when_something_is_broken_and_with_0_when_there_
 
 
 @pytest.mark.slow
+def test_the_examples_secret_stops_the_command_as_it_stops_the_service(project: Path, tmp_path: Path) -> None:
+    example = (project / "deploy" / "zhibu.env.example").read_text(encoding="utf-8")
+    [secret] = [line.partition("=")[2] for line in example.splitlines() if line.startswith("ZHIBU_SECRET_KEY=")]
+    for words in (["doctor"], ["serve"], ["worker"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "cli", *words],
+            cwd=project,
+            env={**os.environ, "ZHIBU_SECRET_KEY": secret, "ZHIBU_DATA_DIR": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 1
+        assert "ZHIBU_SECRET_KEY" in done.stderr
+        assert "openssl rand" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
 def test_the_command_looks_at_an_embedded_database_too(project: Path, tmp_path: Path) -> None:
     code, states = doctor(project, ZHIBU_DATA_DIR=str(tmp_path))
     assert (code, states["数据库"], states["角色"], states["迁移"]) == (1, "正常", "正常", "故障")

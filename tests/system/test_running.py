@@ -27,6 +27,8 @@ from sqlalchemy import Engine, create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 
 import migrations
+from api import ROUTES
+from api.frame.routes import BODY_BYTES, FORM_BYTES
 from schedulers.sealing import seal_and_go_on
 from tests.api.conftest import B
 from tests.support.builders import READING, a_branch, a_cycle, a_school, an_office, person
@@ -37,7 +39,8 @@ from tests.workflow.readings.test_changed_since import Follower, listing
 from tests.workflow.readings.test_progress import CODES, a_small_school, moved
 from workflow.foundation.database import engine_for, transaction
 from workflow.foundation.embedded import bin_path
-from workflow.foundation.settings import read_settings
+from workflow.foundation.errors import SettingsInvalid
+from workflow.foundation.settings import UPLOAD_BYTES, read_settings
 from workflow.foundation.vocabulary import SCHOOL_ZONE, Stage
 from workflow.mail.letters import Rendered
 from workflow.mail.outbox import NewLetter, enqueue
@@ -225,6 +228,33 @@ def test_all_server_processes_count_together_and_a_new_start_counts_from_nothing
         assert list(folder.glob("*.db")) == []
 
 
+# ── what is too large ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_is_too_large_is_answered_as_such_to_the_end(project: Path, tmp_path: Path, engine: Engine, database_url: str) -> None:
+    with transaction(engine, actor="cli") as session:
+        a_school(session)
+    port, token, mib = free_port(), token_of(engine, "张三"), 1024 * 1024
+
+    def parts(size: int) -> Iterator[bytes]:
+        yield b"{"
+        yield from [b" " * mib] * (size // mib)
+
+    def sent(path: str, content: Any, **headers: str) -> httpx.Response:
+        given = {"Content-Type": "application/json", **headers}
+        return httpx.post(f"http://127.0.0.1:{port}/api/v1{path}", content=content, headers=given, timeout=PATIENCE_SECONDS)
+
+    signed_in = {"Authorization": f"Bearer {token}"}
+    with running(project, tmp_path / "log", environment(database_url), "serve", "--port", str(port), ready=port):
+        for content in (b"{" + b" " * (10 * mib), parts(10 * mib), b"{" + b" " * 8192, parts(mib)):
+            refused = sent("/session", content)
+            assert (refused.status_code, refused.headers["Content-Type"]) == (413, "application/problem+json")
+        for size in (mib, 10 * mib):
+            assert sent(f"{B}/talks", parts(size), **signed_in).status_code == 413
+            assert sent(f"{B}/talks", parts(size)).status_code == 401
+        assert httpx.get(f"http://127.0.0.1:{port}/api/v1/me", headers=signed_in, timeout=PATIENCE_SECONDS).status_code == 200
+
+
 # ── backup and restore ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -344,7 +374,24 @@ def test_the_shipped_settings_are_known_and_complete(project: Path) -> None:
         line for name in ("zhibu.env.example", "zhibu-owner.env.example") for line in (project / "deploy" / name).read_text("utf-8").splitlines()
     ]
     given = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
-    read_settings(given).required("database_url", "owner_database_url", "secret_key", "base_url", "smtp_url")
+    with pytest.raises(SettingsInvalid, match="ZHIBU_SECRET_KEY"):
+        read_settings(given)
+    read_settings({**given, "ZHIBU_SECRET_KEY": SECRET}).required("database_url", "owner_database_url", "secret_key", "base_url", "smtp_url")
+
+
+def test_the_shipped_proxy_lets_a_workbook_through_where_one_is_taken_and_nowhere_else(project: Path) -> None:
+    written = (project / "deploy" / "nginx.conf").read_text(encoding="utf-8")
+    [(pattern, inside)] = re.findall(r"location ~ (\S+) \{([^}]*)\}", written)
+    takes_files = {route.rule: route.upload for route in ROUTES if route.method == "POST"}
+    for rule, upload in takes_files.items():
+        address = f"/api/v1{re.sub('<[^>]+>', '1', rule)}"
+        assert bool(re.search(pattern, address)) == bool(re.search(pattern, f"{address}/")) == upload, rule
+
+    def megabytes(text: str) -> int:
+        return int(re.findall(r"client_max_body_size (\d+)m;", text)[0])
+
+    assert megabytes(inside) * 1024 * 1024 > UPLOAD_BYTES + FORM_BYTES
+    assert megabytes(written) * 1024 * 1024 > BODY_BYTES, "the service says in its own words what is too large"
 
 
 @pytest.mark.parametrize("unit", ["zhibu-web.service", "zhibu-worker.service"])
@@ -358,7 +405,7 @@ def test_the_shipped_proxy_names_requests_itself_and_keeps_the_numbers_inside(pr
     written = (project / "deploy" / "nginx.conf").read_text(encoding="utf-8")
     assert "proxy_set_header X-Request-ID $request_id;" in written
     assert "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;" in written
-    assert re.search(r"location = /metrics \{[^}]*deny all;", written)
+    assert re.search(r"location \^~ /metrics \{[^}]*deny all;", written), "a prefix: /metrics/ and /metrics%2f are closed too"
     if nginx := shutil.which("nginx"):
         whole = tmp_path / "nginx.conf"
         without_certificates = re.sub(r"^ *ssl_certificate.*$", "", written.replace("443 ssl", "443"), flags=re.MULTILINE)

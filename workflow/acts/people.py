@@ -167,15 +167,21 @@ def _sign_in(call: Call[object], sent: Sent) -> SignedIn:
     staff_no, network = sent["staff_no"], network_of(call.origin)
     # Committed before the password is looked at: the count stays, whatever the result of this
     # sign-in.
-    with transaction(_beside(call), actor=None) as counting:
-        take(counting, [(SIGN_IN_TO_ACCOUNT, staff_no), (SIGN_IN_FROM_ADDRESS, network)])
+    try:
+        with transaction(_beside(call), actor=None) as counting:
+            take(counting, [(SIGN_IN_TO_ACCOUNT, staff_no)])
+    except TooManyTries:
+        # It was no guess: who insists closes no network to others.
+        with transaction(_beside(call), actor=None) as counting:
+            give_back(counting, SIGN_IN_FROM_ADDRESS, network)
+        raise
     issued = sign_in(call.session, staff_no=staff_no, password=sent["password"], now=call.now, hours=call.settings.session_hours)
     forget(call.session, SIGN_IN_TO_ACCOUNT, staff_no)
     give_back(call.session, SIGN_IN_FROM_ADDRESS, network)
     return SignedIn(staff_no, issued)
 
 
-SIGN_IN: Act[Any, SignedIn] = Act("sign_in", "登录", "sign in", None, _sign_in, sends=SignInSchema(), secret=True)
+SIGN_IN: Act[Any, SignedIn] = Act("sign_in", "登录", "sign in", None, _sign_in, sends=SignInSchema(), tries=SIGN_IN_FROM_ADDRESS, secret=True)
 SIGN_OUT: Act[Any, None] = Act(
     "sign_out",
     "退出登录",
@@ -196,8 +202,6 @@ def _forgotten(call: Call[object], sent: Sent) -> None:
     It takes as long and ends alike whether there is one or not.
     """
     began = time.monotonic()
-    with transaction(_beside(call), actor=None) as counting:
-        take(counting, [(FORGOTTEN_FROM_ADDRESS, network_of(call.origin))])
     try:
         # On a connection of its own, and committed before the wait: the time of the work must not
         # be seen.
@@ -210,7 +214,14 @@ def _forgotten(call: Call[object], sent: Sent) -> None:
 
 
 FORGET_PASSWORD: Act[Any, None] = Act(
-    "forget_password", "找回密码", "ask for a link to set a new password", None, _forgotten, sends=ForgottenSchema(), secret=True
+    "forget_password",
+    "找回密码",
+    "ask for a link to set a new password",
+    None,
+    _forgotten,
+    sends=ForgottenSchema(),
+    tries=FORGOTTEN_FROM_ADDRESS,
+    secret=True,
 )
 
 

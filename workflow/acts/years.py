@@ -107,6 +107,7 @@ class AmendmentSchema(Body):
     )
     deadlines = fields.Nested(Deadlines, **about("各环节期限", "deadlines", "只能推迟", "later days alone", example={"report": "2031-01-28"}))
     texts = ByName(
+        at_most=200,
         keys=Line(at_most=32),
         values=LongText(at_most=2000),
         **about(

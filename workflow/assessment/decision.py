@@ -191,6 +191,7 @@ class DecisionSchema(Body):
     vote = Inner(VoteSchema, **about("表决", "vote", "党委会的表决情况（R5）", "the vote of the committee (R5)", example={"yes": 1}))
     due = Whole(at_least=1, at_most=1000, **about("应到", "due", "应到会的委员人数", "members of the committee", example=11))
     results = ByName(
+        at_most=2000,
         keys=Line(at_most=32),
         values=Inner(ResultSchema),
         required=True,

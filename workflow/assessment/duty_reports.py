@@ -117,6 +117,7 @@ class DutyReportSchema(Answered):
     """
 
     sections = ByName(
+        at_most=50,
         keys=Line(at_most=8),
         values=LongText(blank=True),
         load_default=dict,

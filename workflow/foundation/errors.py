@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, ClassVar, Self
 
 
@@ -76,16 +77,32 @@ class Unauthenticated(Refusal):
     title = Words("请先登录", "Please sign in")
 
 
+MOST_FAULTS, LONGEST_NAME = 50, 100
+"""The most faults that one refusal tells, and the most characters of a name in it.
+
+Both come from whoever sends them: an answer must not grow with what was sent.
+"""
+
+
 class Invalid(Refusal):
-    """Wrong input. ``errors`` names each field and what is wrong with it."""
+    """Wrong input. ``errors`` names each field and what is wrong with it, at most 50 of them."""
 
     slug = "invalid"
     title = Words("填写有误", "The input is not valid")
 
     def __init__(self, errors: Mapping[str, Sequence[Words] | Words]) -> None:
-        self.errors: dict[str, list[Words]] = {field: [words] if isinstance(words, Words) else list(words) for field, words in errors.items()}
-        first = next(iter(self.errors.items()))
-        super().__init__(Words(f"{first[0]}：{first[1][0].zh}", f"{first[0]}: {first[1][0].en}"))
+        told = islice(errors.items(), MOST_FAULTS)
+        self.errors: dict[str, list[Words]] = {short(field): [words] if isinstance(words, Words) else list(words) for field, words in told}
+        field, [first, *_] = next(iter(self.errors.items()))
+        more = Words("", "")
+        if len(errors) > MOST_FAULTS:
+            more = Words(f"（错误太多，只列出 {MOST_FAULTS} 处，还有更多）", f" (there are more faults than the {MOST_FAULTS} that are listed)")
+        super().__init__(Words(f"{field}：{first.zh}{more.zh}", f"{field}: {first.en}{more.en}"))
+
+
+def short(name: str) -> str:
+    """Return a name that was sent, cut where it is too long to be told."""
+    return name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
 
 
 class Stale(Refusal):

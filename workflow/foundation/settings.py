@@ -6,7 +6,8 @@ A missing, malformed or misspelt one stops the start with one message naming it.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -17,8 +18,14 @@ from pydantic_core import ErrorDetails
 from workflow.foundation.errors import SettingsInvalid, Words
 
 PREFIX = "ZHIBU_"
+PLACEHOLDER = "换成"
+"""The word that marks what is to be replaced in the shipped examples."""
 LANGUAGES = ("zh", "en")
 """The languages that the command line speaks."""
+MOST_TOKEN_DAYS = 2 * 365 + 1
+"""The longest life of a token: two years."""
+UPLOAD_BYTES = 10 * 1024 * 1024
+"""The largest file that a school takes, unless it sets its own limit."""
 
 
 class Settings(BaseModel):
@@ -61,6 +68,8 @@ class Settings(BaseModel):
 
     So many entries of ``X-Forwarded-For``, from its end, are believed.
     """
+    metrics_from: str = "127.0.0.0/8,::1"
+    """The addresses and networks that may read ``/metrics``, with commas between them."""
     tick_seconds: float = 30
     lease_seconds: float = 600
     """The time a letter belongs to one worker before another may take it.
@@ -69,7 +78,7 @@ class Settings(BaseModel):
     """
     smtp_timeout_seconds: float = 30
     """The longest wait for each answer of the mail server."""
-    upload_bytes: int = 10 * 1024 * 1024
+    upload_bytes: int = UPLOAD_BYTES
     lang: Literal["zh", "en"] | None = None
     """The language of the command line; default: English in an English locale, else Chinese."""
 
@@ -105,9 +114,23 @@ class Settings(BaseModel):
 
     @field_validator("secret_key")
     @classmethod
-    def _long(cls, value: SecretStr | None) -> SecretStr | None:
+    def _secret(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and len(value.get_secret_value()) < 16:
             raise ValueError(Words("至少 16 个字符", "at least 16 characters"))
+        if value is not None and PLACEHOLDER in value.get_secret_value():
+            en = "it is still the example's, which everybody knows: please put the output of openssl rand -base64 32 there"
+            raise ValueError(Words("还是样例里的那一行，谁都知道：请换成 openssl rand -base64 32 的输出", en))
+        return value
+
+    @field_validator("metrics_from")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        try:
+            networks_of(value)
+        except ValueError:
+            raise ValueError(
+                Words("应为逗号分开的地址或网段，如 127.0.0.1,10.0.0.0/8", "it should be addresses or networks such as 127.0.0.1,10.0.0.0/8")
+            ) from None
         return value
 
     @field_validator("seal_key")
@@ -122,6 +145,13 @@ class Settings(BaseModel):
     def _positive(cls, value: float) -> float:
         if value <= 0:
             raise ValueError(Words("应为正数", "it should be above zero"))
+        return value
+
+    @field_validator("token_days")
+    @classmethod
+    def _at_most_two_years(cls, value: int) -> int:
+        if value > MOST_TOKEN_DAYS:
+            raise ValueError(Words(f"至多 {MOST_TOKEN_DAYS} 天（两年）", f"it should be {MOST_TOKEN_DAYS} (two years) at most"))
         return value
 
     @field_validator("trusted_proxies")
@@ -140,6 +170,21 @@ class Settings(BaseModel):
             if getattr(self, name) is None:
                 variable = PREFIX + name.upper()
                 raise SettingsInvalid(Words(f"缺少设置 {variable}", f"the setting {variable} is missing"))
+
+
+def networks_of(text: str) -> list[IPv4Network | IPv6Network]:
+    """Read addresses and networks that stand in a list. Raises ValueError for anything else."""
+    return [ip_network(each.strip()) for each in text.split(",") if each.strip()]
+
+
+def is_within(address: str, networks: Iterable[IPv4Network | IPv6Network]) -> bool:
+    """Tell whether an address lies in one of these networks; IPv4 in IPv6 counts as IPv4."""
+    try:
+        client = ip_address(address)
+    except ValueError:
+        return False
+    client = getattr(client, "ipv4_mapped", None) or client
+    return any(client in network for network in networks)
 
 
 def read_settings(environ: Mapping[str, str] | None = None, **overrides: Any) -> Settings:

@@ -185,6 +185,9 @@ GIVEN_BY: Mapping[Role, frozenset[Role]] = {
 No role makes itself another one; the first of each comes from the command line.
 """
 
+OF_EVERYBODY = frozenset(action for action, roles in ACCESS.items() if roles is _EVERYONE)
+"""Reading and signing out: anybody who is signed in may, also after their last role has ended."""
+
 JUDGED = frozenset(action for action, roles in ACCESS.items() if roles is _JUDGES)
 """Decisions on what a branch handed in, and favours: days, leaving it out of the year.
 
@@ -265,6 +268,8 @@ class Caller:
 
         Raises Forbidden when no role of theirs ever does it, NotFound when one does, but not here.
         """
+        if action in OF_EVERYBODY:
+            return dict.fromkeys(self.roles, Scope.OWN)
         rows = ACCESS.get(action, {})
         if not any(role in rows for role in self.roles):
             raise Forbidden

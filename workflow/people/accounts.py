@@ -30,6 +30,7 @@ from workflow.foundation.database import Base, Numbered
 from workflow.foundation.errors import Conflict, Invalid, NotFound, Unauthenticated, Words
 from workflow.foundation.history import tracked
 from workflow.foundation.personal import Area, Data, personal
+from workflow.foundation.settings import MOST_TOKEN_DAYS
 from workflow.people.access import Action, Caller
 from workflow.people.organisation import Person
 
@@ -297,10 +298,13 @@ def sign_out(session: Session, *, secret: str, now: datetime) -> None:
 def issue_token(session: Session, person: Person, *, name: str, now: datetime, expires_at: datetime, by: str = "cli") -> Issued:
     """Make a bearer token for programs.
 
-    Raises Invalid for an end that is not ahead, Conflict for a person without an account.
+    Raises Invalid for an end that is not ahead or too far, Conflict for a person without an
+    account.
     """
     if expires_at <= now:
         raise Invalid({"expires_at": Words("须晚于现在", "must lie ahead")})
+    if expires_at > now + timedelta(days=MOST_TOKEN_DAYS):
+        raise Invalid({"expires_at": Words("有效期至多两年", "a token is good for two years at most")})
     account = session.get(Account, person.id)
     if account is None:
         raise Conflict(Words(f"{person.name} 还没有账号", f"{person.name} has no account"))

@@ -8,7 +8,7 @@ school, and never what the other has as somebody's substitute.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, ForeignKey, Index, Select, or_, select
 from sqlalchemy.orm import Mapped, Session, joinedload, mapped_column, relationship
@@ -34,6 +34,8 @@ from workflow.people.organisation import Appointment, Branch, Person, in_post, p
 
 LEADING = (Post.SECRETARY, Post.DEPUTY)
 """The posts whose holders name their own substitute."""
+LONGEST = timedelta(days=365)
+"""The longest term, and the longest time ahead at which one begins (ours: the plan names none)."""
 
 
 @tracked()
@@ -97,7 +99,7 @@ class SubstituteSchema(Answered):
     )
     substitute_name = Line(dump_only=True, attribute="substitute.name", **about("受托人姓名", "the substitute's name", always=True))
     starts_on = Day(required=True, **about("开始日期", "from", "委托代办的第一天", "the first day", example="2024-12-20"))
-    ends_on = Day(required=True, **about("结束日期", "to", "委托代办的最后一天", "the last day", example="2024-12-31"))
+    ends_on = Day(required=True, **about("结束日期", "to", "委托代办的最后一天，至多一年", "the last day, a year at most", example="2024-12-31"))
     ended_at = Moment(dump_only=True, **about("提前结束时间", "ended at"))
     recorded_by = StaffNo(dump_only=True, **about("登记人", "recorded by", always=True))
     recorded_at = Moment(dump_only=True, **about("登记时间", "recorded at", always=True))
@@ -127,23 +129,19 @@ def name_substitute(session: Session, body: Sent, *, by: Caller, reach: Collecti
     if Scope.ALL not in reach and staff_no != by.staff_no:
         raise Forbidden(Words("只能为自己指定受托人", "you name your own substitute alone"))
     starts_on, ends_on = body["starts_on"], body["ends_on"]
-    person, substitute = _known(session, "staff_no", staff_no), _known(session, "substitute", body["substitute"])
-    if substitute.id == by.person_id and person.id != by.person_id:
-        raise Forbidden(Words("不能指定自己为受托人，请他人办理", "nobody names themselves a substitute"))
+    person = _known(session, "staff_no", staff_no)
     held = (Appointment.person_id == person.id, Appointment.branch_id == person.branch_id, *in_post(starts_on))
     posts = set(session.scalars(select(Appointment.post).where(*held)))
     if Scope.ALL not in reach and not posts & set(LEADING):
         raise Forbidden(Words("书记、副书记本人才能指定受托人", "only a secretary or deputy names a substitute"))
     if not posts or person.branch_id is None:
         raise Invalid({"staff_no": Words(f"{person.name} 届时没有支部职务，无须委托代办", f"{person.name} holds no post in a branch on that day")})
-    if substitute.id == person.id:
+    if body["substitute"] == person.staff_no:
         raise Invalid({"substitute": Words("受托人不能是本人", "the substitute is another member")})
-    if substitute.branch_id != person.branch_id or substitute.standing is not Standing.FULL:
-        raise Invalid({"substitute": Words("受托人须是本支部的正式党员", "a substitute is a full member of the same branch")})
-    if ends_on < starts_on:
-        raise Invalid({"ends_on": Words(f"早于开始日期 {starts_on}", f"before it begins on {starts_on}")})
-    if ends_on < local_day(now):
-        raise Invalid({"ends_on": Words("委托期限已经过去", "lies in the past")})
+    substitute = _full_member(session, person.branch_id, body["substitute"])
+    if substitute.id == by.person_id:
+        raise Forbidden(Words("不能指定自己为受托人，请他人办理", "nobody names themselves a substitute"))
+    _must_be_a_term(starts_on, ends_on, local_day(now))
     # The branch's row puts simultaneous namings in order; rows that refer to it do not wait.
     session.execute(select(Branch.id).where(Branch.id == person.branch_id).with_for_update(key_share=True))
     in_these_days = (Substitute.starts_on <= ends_on, Substitute.ends_on >= starts_on, Substitute.ended_at.is_(None))
@@ -163,6 +161,31 @@ def name_substitute(session: Session, body: Sent, *, by: Caller, reach: Collecti
     session.add(row)
     session.flush()
     return row
+
+
+def _full_member(session: Session, branch_id: int, staff_no: str) -> Person:
+    """Find a full member of a branch.
+
+    Raises Invalid, with the same words for anybody else: who there is elsewhere is nobody's
+    business.
+    """
+    found = select(Person).where(Person.staff_no == staff_no, Person.branch_id == branch_id, Person.standing == Standing.FULL)
+    person = session.scalar(found)
+    if person is None:
+        raise Invalid({"substitute": Words("受托人须是本支部的正式党员", "a substitute is a full member of the same branch")})
+    return person
+
+
+def _must_be_a_term(starts_on: date, ends_on: date, today: date) -> None:
+    """Raise Invalid for days that are over, in the wrong order, or too far apart or ahead."""
+    if ends_on < starts_on:
+        raise Invalid({"ends_on": Words(f"早于开始日期 {starts_on}", f"before it begins on {starts_on}")})
+    if ends_on < today:
+        raise Invalid({"ends_on": Words("委托期限已经过去", "lies in the past")})
+    if starts_on > today + LONGEST:
+        raise Invalid({"starts_on": Words("至多提前一年指定", "is more than a year ahead")})
+    if ends_on > starts_on + LONGEST:
+        raise Invalid({"ends_on": Words(f"委托期限至多一年，至 {starts_on + LONGEST}", f"a term is a year at most, to {starts_on + LONGEST}")})
 
 
 def end_substitute(

@@ -21,16 +21,15 @@ from sqlalchemy import inspect
 from sqlalchemy.orm import Session
 
 from workflow.foundation import idempotency
-from workflow.foundation.database import Base, act_as
+from workflow.foundation.database import Base, Engine, act_as, transaction
 from workflow.foundation.errors import Forbidden, NotFound, Words
-from workflow.foundation.fields import (
-    Body,
-    load,
-)
+from workflow.foundation.fields import Body
+from workflow.foundation.fields.loading import load
 from workflow.foundation.idempotency import KeptOutcome, Repeatable
 from workflow.foundation.settings import Settings
 from workflow.foundation.vocabulary import Kind, Role, Stage, local_day
 from workflow.people.access import JUDGED, KEPT_AFTER_MOVING, Action, Caller, Scope
+from workflow.people.throttle import Limit, network_of, take
 from workflow.workbooks.imports import WorkbookImport
 from workflow.year.cycle import Process
 from workflow.year.finding import Lock, process_of
@@ -128,6 +127,8 @@ class Act(Generic[On, R]):
     """The page on which it is done, below that of its process or its year."""
     shows: Body | None = None
     """The schema of the result, where it is one row that everybody sees alike."""
+    tries: Limit | None = None
+    """The tries from one network at what is open to everybody."""
     secret: bool = False
     """True if it takes or answers a secret: nothing of it is kept for a repetition."""
     version: Callable[[Call[On], R], int | None] = field(default=lambda call, result: getattr(result, "version", None))
@@ -149,6 +150,16 @@ class Done:
 
     rows: Sequence[Any]
     facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def knock(engine: Engine, act: AnyAct, origin: str) -> None:
+    """Count a try from a network, before anything that was sent is read.
+
+    Raises TooManyTries.
+    """
+    if act.tries is not None:
+        with transaction(engine, actor=None) as counting:
+            take(counting, [(act.tries, network_of(origin))])
 
 
 def enter(call: Call[object], action: Action, branch_code: str | None, *, changes: bool) -> Call[object]:

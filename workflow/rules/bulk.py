@@ -14,7 +14,7 @@ from marshmallow import fields
 
 from workflow.foundation.database import ConstraintFault, act_as, refusal_of
 from workflow.foundation.errors import BranchesLack, Forbidden, Invalid, NotFound, Refusal, RequirementsUnmet, Stale, Words
-from workflow.foundation.fields import AnyField, Body, Line, Sent, StaffNo, Whole, about, item_limit
+from workflow.foundation.fields import AnyField, Body, ItemsOf, Line, Sent, StaffNo, Whole, about
 from workflow.rules.acts import Act, AnyAct, Call, Done, carry_out, enter, wants_version
 from workflow.year.cycle import Cycle, Process
 from workflow.year.finding import cycle_by_year, processes_of
@@ -97,7 +97,7 @@ def _schema(act: AnyAct, names: Mapping[str, AnyField]) -> Body:
     answered = [name for name, field in alone().fields.items() if field.dump_only]
     item: Body = type(f"{called}Item", (alone,), words)(partial=partial, exclude=answered)
     said = about("各项", "items", f"1 至 {MOST} 项，全部办成或者全部不办", f"1 to {MOST} of them, all or none", example=[_example(item, beside)])
-    listed = fields.List(fields.Nested(item), required=True, validate=item_limit(1, MOST), **said)
+    listed = ItemsOf(fields.Nested(item), at_least=1, at_most=MOST, required=True, **said)
     body: type[Body] = type(f"{called}InBulk", (Body,), {"__doc__": f"Many at once: {act.en} (成批{act.zh}).", "items": listed})
     return body()
 

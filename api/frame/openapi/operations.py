@@ -14,6 +14,7 @@ from api.frame.words import both
 from workflow.foundation import errors
 from workflow.foundation.errors import Refusal, Words
 from workflow.foundation.idempotency import RequestInProgress
+from workflow.foundation.settings import UPLOAD_BYTES
 from workflow.foundation.vocabulary import Role
 from workflow.people.access import ACCESS, Scope
 
@@ -87,8 +88,10 @@ def refusals_of(route: Route) -> list[type[Refusal]]:
         found += [errors.Unauthenticated, errors.Forbidden]
     if names_in(route.rule):
         found.append(errors.NotFound)
+    if route.method != "GET":
+        found.append(TooLarge)
     if route.body is not None or route.upload:
-        found += [TooLarge, UnsupportedMediaType]
+        found.append(UnsupportedMediaType)
     if route.body is not None:
         found.append(Malformed)
     if route.body is not None or route.upload or route.query is not None or route.repeatable:
@@ -135,6 +138,15 @@ def who_may(route: Route) -> Words:
     return Words(zh, ", ".join(f"{role.value}{REACH[scope].en}" for role, scope in roles.items()))
 
 
+def most_of(route: Route) -> Words:
+    """Tell how much a route takes."""
+    if route.at_most_bytes is None:
+        most = f"{UPLOAD_BYTES // 1024 // 1024} MiB"
+        return Words(f"{most} 的文件（学校可另设 `ZHIBU_UPLOAD_BYTES`）", f"a file of {most} (unless the school sets `ZHIBU_UPLOAD_BYTES`)")
+    most = f"{route.at_most_bytes // 1024} KiB"
+    return Words(most, most)
+
+
 def description(route: Route) -> str:
     """Describe a route, Chinese first: purpose, roles, closing stage, and one refusal."""
     who, (refusal, why) = who_may(route), next(tellings(route))
@@ -146,6 +158,10 @@ def description(route: Route) -> str:
     if closes:
         zh.insert(1, f"办到何时：{'、'.join(f'“{stage.zh}”' for stage in closes)}环节结束为止。")
         en.insert(1, f"Closes with the stage {', '.join(f'`{stage.value}`' for stage in closes)}.")
+    if route.method != "GET":
+        most = most_of(route)
+        zh.append(f"内容至多 {most.zh}，超出的答 `413 too-large`。")
+        en.append(f"Takes at most {most.en}, else `413 too-large`.")
     if route.more is not None:
         zh.append(route.more.zh)
         en.append(route.more.en)

@@ -33,14 +33,19 @@ def expected(route: Route, who: str) -> int:
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.rule}")
 def test_every_route_answers_every_role_as_the_table_says(world: World, route: Route) -> None:
-    before = world.house.state()
+    before = unchanging(world)
     path = address(route, world.here, world.ids)
     answers = {who: ask(world, route, who, path, query="?unknown=1") for who in EVERYBODY}
     assert {who: status for who, (status, _) in answers.items()} == {who: expected(route, who) for who in EVERYBODY}
     for status, body in answers.values():
         assert {"type", "title", "status", "detail", "instance", "request_id"} <= body.keys(), body
         assert body["status"] == status
-    assert world.house.state() == before
+    assert unchanging(world) == before
+
+
+def unchanging(world: World) -> dict[str, int]:
+    """Count the rows of each table but of tries, which are counted before anything else."""
+    return {table: count for table, count in world.house.state().items() if table != "attempt"}
 
 
 def test_every_route_names_an_action_of_the_table_and_every_action_has_a_route() -> None:

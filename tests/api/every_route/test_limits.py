@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
-from marshmallow import Schema, fields
+import pytest
+from marshmallow import Schema, ValidationError, fields
 
 from api import ROUTES
 from tests.support.limits import LIMITS, Limit
 from workflow.appraisal.meetings.tellers import CommitteeCounts, MemberCounts
 from workflow.foundation.errors import Invalid
-from workflow.foundation.fields import load
+from workflow.foundation.fields import ByName, ItemsOf
+from workflow.foundation.fields.loading import load
 
 DAY = "2024-12-19"
 READ_BY_THEIR_VERB: tuple[type[Schema], ...] = (CommitteeCounts, MemberCounts)
@@ -83,7 +86,7 @@ def sample(limit: Limit, number: int = 0) -> Any:
         return limit.words[number % len(limit.words)]
     if limit.kind == "object":
         return whole(limit.words[0]) if limit.words else {}
-    return {"staff_no": f"p{number}", "items": [], **SAMPLES}[limit.kind]
+    return {"staff_no": f"p{number}", "items": [], "names": {}, **SAMPLES}[limit.kind]
 
 
 def whole(body: str) -> dict[str, Any]:
@@ -140,6 +143,8 @@ TRIES: Mapping[str, Callable[[Limit], Tries]] = {
 def tries(limit: Limit, by_path: Mapping[str, Limit]) -> Tries:
     if limit.kind == "items":
         return of_items(limit, by_path[f"{limit.path}[]"])
+    if limit.kind == "names":
+        return of_names(limit, by_path)
     return TRIES[limit.kind](limit) if limit.kind in TRIES else ([sample(limit)], ["no such thing"])
 
 
@@ -155,6 +160,13 @@ def put(limit: Limit, value: Any, by_path: Mapping[str, Limit]) -> tuple[dict[st
             return {name: {value: sample(by_path[f"{name}{{}}"])}}, f"{name}.{value}"
         case _:
             return {name: {"A1": value}}, f"{name}.A1"
+
+
+def of_names(limit: Limit, by_path: Mapping[str, Limit]) -> Tries:
+    key, value = by_path.get(f"{limit.path}{{key}}"), by_path.get(f"{limit.path}{{}}")
+    names = [str(number) if key is None else sample(key, number) for number in range(limit.most + 1)]
+    full = {name: sample(value) if value else {} for name in names}
+    return [dict(islice(full.items(), limit.most)), {}], [full]
 
 
 def is_refused(body: type[Schema], sent: dict[str, Any], where: str) -> bool:
@@ -182,3 +194,40 @@ def test_the_most_is_taken_and_one_beyond_is_refused() -> None:
                     wrong.append(f"{name}.{limit.path} {does} {str(value)[:40]!r}")
     assert wrong == []
     assert tried > 900
+
+
+# ── collections ───────────────────────────────────────────────────────────────────────────────
+
+
+class Read(Exception):
+    """An item was read."""
+
+
+class Untouched(fields.Field[Any]):
+    """An item that may not be read."""
+
+    def deserialize(self, *_: Any, **__: Any) -> Any:
+        raise Read
+
+
+def collections() -> Iterator[ItemsOf | ByName]:
+    """Yield every list and every object of free names that may be sent, the inner ones too."""
+    for name, body in all_bodies().items():
+        for path, each in body().load_fields.items():
+            for place, part in parts(f"{name}.{path}", each):
+                if isinstance(part, fields.List | fields.Dict):
+                    assert isinstance(part, ItemsOf | ByName), f"{place} has no at_most"
+                    yield part
+
+
+def test_a_collection_that_is_too_long_is_refused_before_an_item_is_read() -> None:
+    found = list(collections())
+    assert len(found) > 20
+    for each in found:
+        sent: Any
+        if isinstance(each, ItemsOf):
+            each.inner, sent = Untouched(), [0] * ((each.limit.max or 0) + 1)
+        else:
+            each.key_field, sent = Untouched(), dict.fromkeys(map(str, range(each.at_most + 1)), 0)
+        with pytest.raises(ValidationError):
+            each.deserialize(sent)

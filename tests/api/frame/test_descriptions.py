@@ -212,10 +212,20 @@ def test_only_statuses_that_can_come_are_declared(described: Any) -> None:
     for route, each in operations(described):
         sent = route.body is not None or route.upload
         assert ("404" in each["responses"]) == ("<" in route.rule or NotFound in route.refuses), route.name
-        assert ("415" in each["responses"]) == ("413" in each["responses"]) == sent
+        assert ("415" in each["responses"]) == sent
+        assert ("413" in each["responses"]) == (route.method != "GET")
         assert ("422" in each["responses"]) == (sent or route.query is not None or route.repeatable)
         assert ("409" in each["responses"]) == (route.method != "GET")
         assert ("412" in each["responses"]) == ("428" in each["responses"]) == route.if_match
+
+
+def test_each_operation_says_how_much_it_takes(described: Any) -> None:
+    said = {f"{route.method} {route.rule}": each["description"] for route, each in operations(described)}
+    for name, most in {"POST /session": "8 KiB", "POST /cycles/<int(max=9999):year>/publish": "8 KiB", "POST /tokens": "1024 KiB"}.items():
+        assert f"内容至多 {most}" in said[name]
+        assert f"Takes at most {most}" in said[name]
+    assert "内容至多 10 MiB 的文件" in said["POST /roster-imports"]
+    assert not any("内容至多" in description for name, description in said.items() if name.startswith("GET "))
 
 
 def test_each_conflict_is_told_apart_by_its_type(described: Any) -> None:

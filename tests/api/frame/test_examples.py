@@ -21,7 +21,7 @@ from api.frame.routes import Route
 from tests.api.frame.test_openapi import a_house_with_records, address, kinds_of_conflict, operations, path_of, who_may
 from tests.support.builders import NOW
 from tests.support.servers import House
-from workflow.foundation.fields import load
+from workflow.foundation.fields.loading import load
 
 LAST = ("/withdraw", "/reject", "/disable", "/publish", "/close", "/move", "/leave", "/renumber", "/<code>/end")
 """After these, others would find nothing to be done."""

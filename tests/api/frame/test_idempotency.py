@@ -21,7 +21,7 @@ from tests.support.builders import READING
 from tests.support.passing import age_outcomes
 from tests.support.records.evidence import statements
 from tests.support.rosters import RosterBranch, a_roster
-from tests.support.servers import Cast, House
+from tests.support.servers import Cast, House, kept_in
 from workflow.foundation.database import transaction
 from workflow.foundation.idempotency import KEPT, KeptOutcome, forget_old_outcomes
 
@@ -70,6 +70,17 @@ def test_what_is_sent_again_is_answered_again_and_done_once(house: House, branch
         is_replay(secretary.post(path, a_study(branch), **key), first)
     assert house.state() == before
     assert secretary.post(path, a_study(branch)).body["id"] != first.body["id"], "without a key it is another one"
+
+
+def test_what_is_kept_for_a_repetition_has_no_words_of_anybody(house: House, branch: Cast, secretary: Client, key: dict[str, str]) -> None:
+    canary = f"最近失眠，压力较大，{branch.code}"
+    talk = {"held_on": "2024-12-19", "talker": branch.secretary, "partner": branch.member, "private_notes": canary}
+    made = secretary.post(f"{branch.path}/talks", talk, **key)
+    again = secretary.post(f"{branch.path}/talks", talk, **key)
+    is_replay(again, made)
+    assert made.body["private_notes"] == again.body["private_notes"] == canary
+    with transaction(house.engine, actor=None) as session:
+        assert kept_in(session, canary) == {"talk"}
 
 
 def test_another_body_under_the_same_key_is_refused(house: House, branch: Cast, secretary: Client, key: dict[str, str]) -> None:

@@ -270,6 +270,41 @@ def test_the_numbers_are_there_while_the_database_is_away(nowhere: Engine) -> No
     assert found['zhibu_http_requests_total{method="GET",rule="/healthz",status="200"}'] == 1
 
 
+@pytest.mark.parametrize(
+    ("settings", "client", "headers", "status"),
+    [
+        ({}, "127.0.0.1", {}, 200),
+        ({}, "::1", {}, 200),
+        ({}, "::ffff:127.0.0.1", {}, 200),
+        ({}, "203.0.113.7", {}, 403),
+        ({}, "", {}, 403),
+        ({}, "127.0.0.1", {"X-Forwarded-For": "127.0.0.1"}, 403),
+        ({}, "127.0.0.1", {"Forwarded": "for=127.0.0.1"}, 403),
+        ({"trusted_proxies": 1}, "127.0.0.1", {}, 200),
+        ({"trusted_proxies": 1}, "127.0.0.1", {"X-Forwarded-For": "203.0.113.7"}, 403),
+        ({"trusted_proxies": 1}, "127.0.0.1", {"X-Forwarded-For": "127.0.0.1, 203.0.113.7"}, 403),
+        ({"trusted_proxies": 1}, "127.0.0.1", {"X-Forwarded-For": "203.0.113.7, 127.0.0.1"}, 200),
+        ({"metrics_from": "10.0.0.0/8, 192.0.2.9"}, "192.0.2.9", {}, 200),
+        ({"metrics_from": "10.0.0.0/8, 192.0.2.9"}, "10.1.2.3", {}, 200),
+        ({"metrics_from": "10.0.0.0/8, 192.0.2.9"}, "127.0.0.1", {}, 403),
+        ({"metrics_from": ""}, "127.0.0.1", {}, 403),
+    ],
+)
+def test_the_numbers_are_told_to_allowed_addresses_alone(
+    nowhere: Engine, settings: dict[str, Any], client: str, headers: dict[str, str], status: int
+) -> None:
+    app = create_app(nowhere, settings_of_tests(**settings))
+    answer = app.test_client().get("/metrics", headers=headers, environ_overrides={"REMOTE_ADDR": client})
+    assert answer.status_code == status
+    assert ("zhibu_http_requests" in answer.get_data(as_text=True)) == (status == 200)
+    assert status == 200 or "ZHIBU_METRICS_FROM" in answer.get_json()["detail"]
+
+
+@pytest.mark.parametrize("path", ["/metrics/", "/metrics%2f", "/metrics%2F", "/metrics//", "/metrics;x", "/Metrics"])
+def test_the_numbers_have_one_spelling(nowhere: Engine, path: str) -> None:
+    assert create_app(nowhere, settings_of_tests()).test_client().get(path).status_code == 404
+
+
 # ── not enough ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

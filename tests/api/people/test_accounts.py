@@ -213,3 +213,32 @@ def test_a_post_that_is_given_moves_the_roll_and_the_rights_and_ends_with_its_da
     assert member.get(cast.path).status == 403
     assert office.get(f"{cast.path}/roll/{cast.member}").body["post"] is None
     assert office.post(f"/appointments/{given.body['id']}/end", {"ends_on": "2024-12-19"}).status == 409
+
+
+# ── when the last role has ended ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_who_has_no_role_any_more_reads_who_they_are_and_leaves(house: House, administrator: Client) -> None:
+    branch = house.a_branch()
+    assert administrator.post("/accounts", {"staff_no": branch.member, "password": PASSWORD}).status == 201
+    left = house.as_("office").post(f"/people/{branch.member}/leave", {"on": "2024-12-19", "reason": "transferred"})
+    assert left.status == 200, left.body
+    browser = house.app.test_client()
+    begun = browser.post("/api/v1/session", json={"staff_no": branch.member, "password": PASSWORD})
+    assert begun.status_code == 201, begun.get_json()
+    who = browser.get("/api/v1/me").get_json()
+    assert (who["staff_no"], who["roles"], who["branches"]) == (branch.member, [], [])
+    for path in ("/me/todos", "/process", "/cycles", YEAR, "/calendar?year=2025", f"{YEAR}/amendments"):
+        assert browser.get(f"/api/v1{path}").status_code == 200, path
+    for path in (branch.path, f"{branch.path}/roll", f"{YEAR}/progress", "/accounts", "/substitutes"):
+        assert browser.get(f"/api/v1{path}").status_code == 403, path
+    ended = browser.delete("/api/v1/session", headers={"X-CSRF-Token": begun.get_json()["csrf_token"]})
+    assert ended.status_code == 204
+    assert browser.get("/api/v1/me").status_code == 401
+
+
+def test_a_token_is_good_for_two_years_at_most(administrator: Client) -> None:
+    for moment in ("2026-12-22T10:00:01+08:00", "9999-12-31T00:00:00+08:00"):
+        refused = administrator.post("/tokens", {"staff_no": "w5", "name": "程序", "expires_at": moment})
+        assert (refused.status, refused.body["errors"]) == (422, {"expires_at": ["有效期至多两年"]})
+    assert administrator.post("/tokens", {"staff_no": "w5", "name": "程序", "expires_at": "2026-12-20T10:00:00+08:00"}).status == 201

@@ -36,6 +36,7 @@ WITHOUT_HISTORY = {
     "letter_item": "it says which reminder a letter holds, and its letter is the record",
     "letter_aside": "what is not written at present, about nobody",
     "daily_step": "a clock, about nobody",
+    "past": "a word of the database itself, about nobody",
     "worker_heartbeat": "a clock, about nobody",
 }
 """Tables that no trigger watches, each with its reason."""

@@ -182,6 +182,31 @@ def test_what_makes_no_substitute_is_refused_at_its_field(session: Session, fiel
     assert substitutes_after(session, 0, 10) == []
 
 
+@pytest.mark.parametrize("by", ["张三", "office"])
+def test_nothing_is_told_of_who_there_is_in_other_branches(session: Session, by: str) -> None:
+    def refused(substitute: str) -> object:
+        with pytest.raises(Invalid) as refusal:
+            named(session, substitute, by=by, staff_no="z3")
+        return refusal.value.errors, refusal.value.detail
+
+    assert refused("z6") == refused("office") == refused("nobody") == refused("9999999")
+
+
+@pytest.mark.parametrize(
+    ("starts_in", "days", "field"),
+    [(0, 365, None), (0, 366, "ends_on"), (0, 10_000, "ends_on"), (365, 365, None), (366, 1, "starts_on"), (-100, 400, "ends_on")],
+)
+def test_a_term_is_a_year_at_most_and_begins_within_a_year(session: Session, starts_in: int, days: int, field: str | None) -> None:
+    starts_on = TODAY + timedelta(days=starts_in)
+    term: dict[str, Any] = {"starts_on": starts_on, "ends_on": starts_on + timedelta(days=days)}
+    if field is None:
+        assert named(session, **term).ends_on == term["ends_on"]
+    else:
+        with pytest.raises(Invalid) as refused:
+            named(session, **term)
+        assert refused.value.errors.keys() == {field}
+
+
 def test_a_probationary_member_stands_for_nobody(session: Session) -> None:
     person(session, "王五").standing = Standing.PROBATIONARY
     session.flush()

@@ -18,7 +18,7 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, PrimaryKe
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from workflow.foundation.database import Base, notes, word
-from workflow.foundation.fields import Moment, StaffNo, Truth, Whole, about, one_of
+from workflow.foundation.fields import ByName, Moment, StaffNo, Truth, Whole, about, one_of
 from workflow.foundation.history import tracked
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.vocabulary import ABSTAIN, Level, Mark, Role, Standing, TallySubject, Word
@@ -30,6 +30,8 @@ from workflow.year.cycle import Participant, Process
 NUMBERS = ("issued", "returned", "valid", "void")
 LEVELS = (*(level.value for level in Level), ABSTAIN)
 MARKS = (*(mark.value for mark in Mark), ABSTAIN)
+MOST_COUNTED = 500
+"""The most members on one ballot."""
 
 
 class CommitteeItem(Word):
@@ -151,7 +153,8 @@ class TallySchema(RecordSchema):
     void = Whole(
         required=True, **about("无效", "void", "无效票数，与有效票合计为收回票数", "void ballots, with the valid ones those returned", example=0)
     )
-    counts = fields.Dict(
+    counts = ByName(
+        at_most=MOST_COUNTED,
         keys=fields.String(),
         required=True,
         **about(

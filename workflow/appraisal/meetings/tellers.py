@@ -10,7 +10,6 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from marshmallow import fields
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
@@ -18,6 +17,7 @@ from sqlalchemy.orm import Session
 from workflow.appraisal.meetings.tallies import (
     LEVELS,
     MARKS,
+    MOST_COUNTED,
     NUMBERS,
     CommitteeItem,
     Tally,
@@ -34,13 +34,13 @@ from workflow.foundation.fields import (
     Body,
     ByName,
     Inner,
+    ItemsOf,
     LongText,
     Sent,
     StaffNo,
     Whole,
-    item_limit,
-    load,
 )
+from workflow.foundation.fields.loading import load
 from workflow.foundation.vocabulary import Post, Role, Stage, Standing, TallySubject
 from workflow.people.access import Action, Caller
 from workflow.rules.acts import (
@@ -54,11 +54,11 @@ from workflow.year.roll import participants, roll
 # ── what a valid entry is ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class Comments(fields.List[Any]):
+class Comments(ItemsOf):
     """Opinions and advice: a list of texts, or one text."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(LongText(at_most=2000), validate=item_limit(0, 500), **kwargs)
+    def __init__(self) -> None:
+        super().__init__(LongText(at_most=2000), at_most=500, load_default=list)
 
     def _deserialize(self, value: object, attr: str | None, data: object, **kwargs: Any) -> list[object]:
         return super()._deserialize([value] if isinstance(value, str) else value, attr, data, **kwargs)
@@ -74,13 +74,13 @@ class CommitteeCounts(Body):
     work = Inner(_Marks, required=True)
     style = Inner(_Marks, required=True)
     overall = Inner(_Marks, required=True)
-    comments = Comments(load_default=list)
+    comments = Comments()
 
 
 class MemberCounts(Body):
     """The votes on each member."""
 
-    counts = ByName(keys=StaffNo(), values=Inner(_Levels), required=True)
+    counts = ByName(at_most=MOST_COUNTED, keys=StaffNo(), values=Inner(_Levels), required=True)
 
 
 _COMMITTEE_COUNTS, _MEMBER_COUNTS = CommitteeCounts(), MemberCounts()

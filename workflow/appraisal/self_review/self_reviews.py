@@ -107,6 +107,7 @@ class SelfReviewSchema(RecordSchema):
 
     staff_no = StaffNo(required=True, **about("何人", "member", "自评党员的学工号", "whose self-review it is", example="20160005"))
     aspects = ByName(
+        at_most=50,
         keys=Line(at_most=8),
         values=LongText(),
         **about(

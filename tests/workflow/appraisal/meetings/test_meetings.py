@@ -18,7 +18,7 @@ from workflow.appraisal.meetings.meetings import Meeting, MeetingSchema
 from workflow.appraisal.meetings.recording import MEETINGS, confirm_minutes
 from workflow.foundation.database import act_as
 from workflow.foundation.errors import Conflict, Forbidden, Invalid, StageClosed, Stale
-from workflow.foundation.fields import load
+from workflow.foundation.fields.loading import load
 from workflow.foundation.history import History
 from workflow.foundation.vocabulary import MeetingForm, MeetingPurpose, Stage, Standing
 from workflow.people.access import Action

@@ -24,7 +24,7 @@ from workflow.appraisal.meetings.tellers import TALLIES, TallyMismatch
 from workflow.appraisal.self_review.meeting_requirements import more_ballots_than_voters, no_tally_of_the_committee, no_tally_of_the_members
 from workflow.foundation.database import act_as, constraint
 from workflow.foundation.errors import Exists, Forbidden, Invalid, StageClosed
-from workflow.foundation.fields import load
+from workflow.foundation.fields.loading import load
 from workflow.foundation.history import History
 from workflow.foundation.vocabulary import Post, Stage, Standing, TallySubject
 from workflow.people.access import Action

@@ -26,7 +26,7 @@ from workflow.appraisal.self_review.self_reviews import (
 )
 from workflow.foundation.database import act_as, constraint
 from workflow.foundation.errors import Conflict, Forbidden, Invalid, StageClosed, Stale
-from workflow.foundation.fields import load
+from workflow.foundation.fields.loading import load
 from workflow.foundation.history import History
 from workflow.foundation.vocabulary import Level, MeetingForm, MeetingPurpose, Stage
 from workflow.machine.asked import BY_NAME

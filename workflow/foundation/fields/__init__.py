@@ -6,18 +6,19 @@ Messages are in Chinese and English.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from functools import cached_property
+from itertools import islice
 from operator import attrgetter
 from typing import Any, TypedDict, Unpack
 
 from marshmallow import RAISE, Schema, ValidationError, fields, pre_load
 from marshmallow.validate import Length, OneOf, Range
 
-from workflow.foundation.errors import Invalid, Words
+from workflow.foundation.errors import MOST_FAULTS, Words
+from workflow.foundation.fields.texts import TextFault, cleaned, must_be_one_line, too_long
 
 STAFF_NO = re.compile(r"[0-9A-Za-z_-]{1,32}")
 MOST = 2**31 - 1
@@ -53,8 +54,6 @@ class FieldOptions(TypedDict, total=False):
 
 
 _REQUIRED = Words("必须填写", "is required")
-_FILLERS, _TURNS = "\u115f\u1160\u2800\u3164\uffa0", re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-"""Characters that show nothing though they are letters or signs; bidi controls."""
 _UNKNOWN = Words("没有这一项", "unknown field")
 
 Schema.error_messages = {"unknown": _UNKNOWN, "type": Words("应为一个 JSON 对象", "must be a JSON object")}
@@ -96,7 +95,12 @@ class Body(Schema):
 
     @pre_load
     def _null_means_left_out(self, data: object, **_: object) -> object:
-        return {name: value for name, value in data.items() if value is not None} if isinstance(data, Mapping) else data
+        if not isinstance(data, Mapping):
+            return data
+        known = {field.data_key or name for name, field in self.load_fields.items()}
+        # Of strange names no more than can be told: each costs as much as a field of ours.
+        strange = set(islice((name for name in data if name not in known), MOST_FAULTS + 1))
+        return {name: value for name, value in data.items() if value is not None and (name in known or name in strange)}
 
     def shown(self, row: object, without: frozenset[str] = frozenset()) -> dict[str, object]:
         """Return a row as its reader sees it, ``without`` the fields hidden from this reader.
@@ -166,12 +170,18 @@ class Inner(fields.Nested):
 
 
 class ByName(fields.Dict):
-    """Values by names that come from people or from the plan.
+    """Values by names that come from people or from the plan, at most so many.
 
     Null means left out; a message about a value stands at its name.
     """
 
+    def __init__(self, *, at_most: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.at_most, self.metadata = at_most, {"maxProperties": at_most, **self.metadata}
+
     def _deserialize(self, value: object, attr: str | None, data: object, **kwargs: object) -> Any:
+        if isinstance(value, Mapping) and len(value) > self.at_most:
+            raise ValidationError([Words(f"最多 {self.at_most} 项", f"at most {self.at_most} items")])
         sent = {name: each for name, each in value.items() if each is not None} if isinstance(value, Mapping) else value
         try:
             return super()._deserialize(sent, attr, data, **kwargs)  # type: ignore[no-untyped-call]
@@ -181,28 +191,38 @@ class ByName(fields.Dict):
             raise ValidationError({name: wrong.get("key") or wrong["value"] for name, wrong in error.messages.items()}) from None
 
 
-class LongText(fields.String):
-    """A text that people write.
+class ItemsOf(fields.List[Any]):
+    """A list of so many items; a longer one is refused before any of them is read."""
 
-    It is trimmed, in normal form, without control characters or lone surrogates, at most as long as
-    allowed, empty only if ``blank``; one that shows nothing is empty.
-    """
+    def __init__(self, item: AnyField, *, at_most: int, at_least: int = 0, distinct: bool = False, **kwargs: Unpack[FieldOptions]) -> None:
+        if distinct:
+            kwargs["metadata"] = {"uniqueItems": True, **kwargs.get("metadata", {})}
+        self.limit = Length(at_least, at_most, error=Words(f"应有 {at_least} 至 {at_most} 项", f"must have {at_least} to {at_most} items"))
+        super().__init__(item, validate=[self.limit, *([no_repetition] if distinct else [])], **kwargs)
+
+    def _deserialize(self, value: object, attr: str | None, data: object, **kwargs: Any) -> list[object]:
+        return super()._deserialize(self.limit(value) if isinstance(value, list) else value, attr, data, **kwargs)
+
+
+class LongText(fields.String):
+    """A text that people write, as ``cleaned`` keeps it; empty only if ``blank``."""
 
     def __init__(self, *, at_most: int = LONG, blank: bool = False, **kwargs: Unpack[FieldOptions]) -> None:
-        longest = Length(max=at_most, error=Words(f"最多 {at_most} 个字", f"at most {at_most} characters"))
+        self.at_most = at_most
+        longest = Length(max=at_most, error=too_long(at_most).words)
         super().__init__(validate=[longest, *([] if blank else [Length(min=1, error=_REQUIRED)])], **kwargs)
 
     def _deserialize(self, value: object, attr: str | None, data: object, **kwargs: object) -> str:
         if not isinstance(value, str):
             raise ValidationError([Words("应为文字", "must be text")])
-        if any(_unprintable(c) for c in value):
-            raise ValidationError([Words("含有不能保存的控制字符", "contains control characters")])
-        text = unicodedata.normalize("NFC", value).strip()
-        return text if any(unicodedata.category(c)[0] not in "CZM" and c not in _FILLERS for c in text) else ""
+        try:
+            return self.read(value)
+        except TextFault as fault:
+            raise ValidationError([fault.words]) from None
 
-
-def _unprintable(character: str) -> bool:
-    return unicodedata.category(character) in {"Cc", "Cs"} and character not in "\n\r\t"
+    def read(self, value: str) -> str:
+        """Return the text as it is kept. Raises TextFault."""
+        return cleaned(value, self.at_most)
 
 
 class Line(LongText):
@@ -211,12 +231,9 @@ class Line(LongText):
     def __init__(self, *, at_most: int = SHORT, **kwargs: Unpack[FieldOptions]) -> None:
         super().__init__(at_most=at_most, **kwargs)
 
-    def _deserialize(self, value: object, attr: str | None, data: object, **kwargs: object) -> str:
-        text = super()._deserialize(value, attr, data, **kwargs)
-        if any(each in "\n\r\u2028\u2029" for each in text):
-            raise ValidationError([Words("只能写一行", "must be one line")])
-        if _TURNS.search(text):
-            raise ValidationError([Words("含有改变文字方向的控制符，请删去后重新填写", "contains controls of the direction of text")])
+    def read(self, value: str) -> str:
+        text = super().read(value)
+        must_be_one_line(text)
         return text
 
 
@@ -240,6 +257,12 @@ class EmailAddress(fields.Email):
         wrong = Words("应为邮箱地址，如 office@school.example", "must be a mail address such as office@school.example")
         longest = Length(max=SHORT, error=Words(f"最多 {SHORT} 个字", f"at most {SHORT} characters"))
         super().__init__(validate=longest, error_messages={"invalid": wrong}, **kwargs)
+
+    def _deserialize(self, value: object, attr: str | None, data: object, **kwargs: Any) -> str:
+        # Before its form is looked at, which takes longer the longer it is.
+        if isinstance(value, str) and len(value) > SHORT:
+            raise ValidationError([too_long(SHORT).words])
+        return super()._deserialize(value, attr, data, **kwargs)
 
 
 class Day(fields.Date):
@@ -331,20 +354,14 @@ def one_of(words: type[StrEnum], *, among: Sequence[StrEnum] | None = None, **kw
     return fields.Enum(words, by_value=True, validate=OneOf(known, error=unknown), error_messages={"unknown": unknown}, **kwargs)
 
 
-def many(field: AnyField, *, at_most: int = 500, at_least: int = 0, **kwargs: Unpack[FieldOptions]) -> fields.List[object]:
+def many(field: AnyField, *, at_most: int = 500, at_least: int = 0, **kwargs: Unpack[FieldOptions]) -> ItemsOf:
     """Make a field for a list without repetitions."""
-    kwargs["metadata"] = {"uniqueItems": True, **kwargs.get("metadata", {})}
-    return fields.List(field, validate=[item_limit(at_least, at_most), no_repetition], **kwargs)
+    return ItemsOf(field, at_most=at_most, at_least=at_least, distinct=True, **kwargs)
 
 
-def lines(body: type[Body], *, at_most: int = 500, **kwargs: Unpack[FieldOptions]) -> fields.List[object]:
+def lines(body: type[Body], *, at_most: int = 500, **kwargs: Unpack[FieldOptions]) -> ItemsOf:
     """Make a field for a list of objects, each whole."""
-    return fields.List(Inner(body), validate=item_limit(0, at_most), **kwargs)
-
-
-def item_limit(at_least: int, at_most: int) -> Length:
-    """Limit how many items a list may have."""
-    return Length(at_least, at_most, error=Words(f"应有 {at_least} 至 {at_most} 项", f"must have {at_least} to {at_most} items"))
+    return ItemsOf(Inner(body), at_most=at_most, **kwargs)
 
 
 def no_repetition(values: Iterable[object]) -> None:
@@ -375,26 +392,3 @@ class YesNo(fields.Boolean):
         if value not in ("true", "false"):
             raise self.make_error("invalid")
         return bool(value == "true")
-
-
-def load(schema: Schema, data: Any, where: str = "") -> dict[str, Any]:
-    """Read input by its schema; ``where`` is its place in a larger one.
-
-    Raises Invalid with every fault by its field.
-    """
-    try:
-        return dict(schema.load(data))
-    except ValidationError as error:
-        raise Invalid(dict(_by_field(error.messages, where))) from None
-
-
-def _by_field(messages: object, where: str = "") -> list[tuple[str, list[Words]]]:
-    """List marshmallow's messages by their place: ``aspects.A1``, ``present.0``."""
-    if isinstance(messages, Mapping):
-        return [pair for name, inner in messages.items() for pair in _by_field(inner, _within(where, str(name)))]
-    listed = messages if isinstance(messages, list) else [messages]
-    return [(where or "_schema", [each if isinstance(each, Words) else Words(str(each), str(each)) for each in listed])]
-
-
-def _within(where: str, name: str) -> str:
-    return where if name == "_schema" and where else f"{where}.{name}" if where else name
