@@ -9,7 +9,7 @@ from typing import Any
 from typing_extensions import TypedDict
 
 from api.frame.address import BRANCH, CYCLE
-from api.frame.amendments import NoticeShape, notice_shapes
+from api.frame.changes import NoticeShape, notice_shapes
 from api.frame.errors import language
 from api.frame.routes import Routes
 from api.frame.shapes import BranchShape, PersonShape, UnmetShape, branch_shape, person_shape, unmet_shape

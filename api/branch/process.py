@@ -12,8 +12,8 @@ from datetime import date, datetime
 from typing_extensions import TypedDict
 
 from api.frame.address import AT, location
+from api.frame.changes import HistoryShape, history_shape
 from api.frame.errors import language
-from api.frame.history import HistoryShape, history_shape
 from api.frame.lists import Page, after_of, listed, number
 from api.frame.records import collection_routes
 from api.frame.routes import Answer, Routes, Tag

@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 from typing_extensions import TypedDict
 
 from api.frame.address import place_of
-from api.frame.amendments import AmendmentShape, amendment_shape
+from api.frame.changes import AmendmentShape, amendment_shape
 from workflow.foundation.database import Session
 from workflow.foundation.fields import Body
 from workflow.foundation.vocabulary import CycleStatus, EndedWhy, Kind, Severity, Stage, Trigger, Waivable

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from api.frame.history import HistoryShape, history_shape
+from api.frame.changes import HistoryShape, history_shape
 from api.frame.lists import Page, after_of, listed, number
 from api.frame.routes import Routes, Tag
 from api.frame.shapes import Listed

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from typing_extensions import TypedDict
 
 from api.frame.address import CYCLE, NUMBER, location
-from api.frame.amendments import AmendmentShape, amendment_shape
+from api.frame.changes import AmendmentShape, amendment_shape
 from api.frame.lists import Page, after_of, listed, number
 from api.frame.routes import Answer, Preview, Routes, Tag
 from api.frame.shapes import BranchShape, CycleShape, Listed, cycle_shapes

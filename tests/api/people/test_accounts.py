@@ -218,9 +218,10 @@ def test_a_post_that_is_given_moves_the_roll_and_the_rights_and_ends_with_its_da
 # ── when the last role has ended ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_who_has_no_role_any_more_reads_who_they_are_and_leaves(house: House, administrator: Client) -> None:
+def test_who_has_no_role_any_more_reads_who_they_are_and_leaves(house: House) -> None:
     branch = house.a_branch()
-    assert administrator.post("/accounts", {"staff_no": branch.member, "password": PASSWORD}).status == 201
+    with transaction(house.engine, actor="cli") as session:
+        open_account(session, person(session, branch.member), now=NOW, password=PASSWORD)
     left = house.as_("office").post(f"/people/{branch.member}/leave", {"on": "2024-12-19", "reason": "transferred"})
     assert left.status == 200, left.body
     browser = house.app.test_client()

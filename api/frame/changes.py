@@ -1,12 +1,14 @@
-"""Amendments as answers show them (补充通知): whole with their year, by number on papers."""
+"""Changes as answers show them: of a row (变更记录), and of a plan by a notice (补充通知)."""
 
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Any
 
 from typing_extensions import TypedDict
 
 from workflow.foundation.database import Session
+from workflow.foundation.history import History
 from workflow.year.amendments import Amendment, amendments_of
 
 
@@ -49,3 +51,31 @@ class NoticeShape(TypedDict):
 
 def notice_shapes(session: Session, cycle_id: int) -> list[NoticeShape]:
     return [{"number": row.number, "issued_on": row.issued_on} for row in amendments_of(session, [cycle_id])]
+
+
+class HistoryShape(TypedDict):
+    """A change of one row (一次改动)."""
+
+    id: int
+    at: datetime
+    by: str
+    on_behalf_of: str | None
+    what: str
+    key: str
+    old: dict[str, Any] | None
+    new: dict[str, Any] | None
+    reason: str | None
+
+
+def history_shape(row: History) -> HistoryShape:
+    return {
+        "id": row.id,
+        "at": row.at,
+        "by": row.actor,
+        "on_behalf_of": row.on_behalf_of,
+        "what": row.what,
+        "key": row.row_key,
+        "old": row.old,
+        "new": row.new,
+        "reason": row.reason,
+    }
