@@ -260,7 +260,8 @@ def cycle_amend(year: int, titles: tuple[str, ...], deadlines: tuple[str, ...], 
 def cycle_close(year: int, leave_open: bool, reason: str | None) -> None:
     with acting() as call:
         done(call, years.CLOSE_YEAR, {"leave_open": leave_open, "reason": reason}, year=year)
-    tell(Words(f"{year}年度已办结。", f"The year {year} is closed."))
+    zh = f"{year}年度已办结；下一年度发布以前，可以用 cycle reopen 重新启动。"
+    tell(Words(zh, f"The year {year} is closed; cycle reopen opens it again until the next is published."))
 
 
 @cycle.command("reopen", help=say(Words("重新启动已办结的年度。", "Open a closed year again, until the next is published.")))
@@ -307,6 +308,10 @@ def plan_check(file: str) -> None:
     if passed := passed_through(found):
         names = [named(stage) for stage in passed]
         tell(Words(f"跳过的环节：{'、'.join(names)}", f"Stages passed over: {', '.join(name.en for name in names)}"))
+    stem = Path(file).stem
+    if stem.isdigit() and int(stem) != found.year:
+        zh = f"请核对：文件名是 {stem}，方案里的年度是 {found.year}，会开成{found.year}年度。"
+        tell(Words(zh, f"Please check: the file is called {stem}, the year in it is {found.year}, and that year would be opened."))
     tell(Words("没有错误。", "No fault."))
 
 

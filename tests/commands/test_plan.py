@@ -39,6 +39,13 @@ def test_a_plan_without_a_fault_is_told_with_what_it_does_not_ask(next_year: Pat
     assert (told.exit_code, told.output.splitlines()[1:]) == (0, ["条款 74 条；不要求 1 条（K7）", "没有错误。"])
 
 
+def test_a_file_that_is_called_after_another_year_is_told(next_year: Path) -> None:
+    wrong = next_year.rename(next_year.with_name("2031.toml"))
+    year = re.search(r"(?m)^year = (\d+)", wrong.read_text(encoding="utf-8"))
+    assert year is not None
+    assert f"请核对：文件名是 2031，方案里的年度是 {year[1]}，会开成{year[1]}年度。" in run("check", wrong).output.splitlines()
+
+
 def test_a_stage_that_is_passed_through_is_named(tmp_path: Path) -> None:
     dropped = "\n".join(f'K{number} = "不要求"' for number in range(1, 8))
     file = tmp_path / "p.toml"

@@ -68,7 +68,7 @@ def test_a_year_is_closed_with_a_reason_and_reopened(folder: Path, engine: Engin
     cycle("publish", "2024")
     assert "1 个支部不是“已接收”：D0101党支部（集中学习）" in cycle("close", "2024")
     assert "须写明理由" in cycle("close", "2024", "--leave-open")
-    assert cycle("close", "2024", "--leave-open", "--reason", "不再进行") == "2024年度已办结。"
+    assert cycle("close", "2024", "--leave-open", "--reason", "不再进行") == "2024年度已办结；下一年度发布以前，可以用 cycle reopen 重新启动。"
     assert cycle("reopen", "2024", "--reason", "补正") == "2024年度已重新启动。"
     with transaction(engine, actor=None) as session:
         found = cycle_by_year(session, 2024)

@@ -318,6 +318,16 @@ def test_the_measures_of_a_former_secretary_are_shown_and_handed_over_by_one_act
     assert new.post(path).body["items"] == []
 
 
+def test_nobody_answers_for_their_own_case(secretary: Client, branch: Cast) -> None:
+    cases = f"{branch.path}/disposition-cases"
+    refused = secretary.post(cases, {"staff_no": branch.member, "responsible": branch.member, **CASE})
+    assert (refused.status, refused.body["errors"]) == (422, {"responsible": ["责任人应为另一名党员"]})
+    assert made(secretary, cases, {"staff_no": branch.secretary, **CASE})["responsible"] is None
+    row = made(secretary, cases, {"staff_no": branch.member, **CASE})
+    assert row["responsible"] == branch.secretary
+    assert secretary.patch(f"{cases}/{row['id']}", {"responsible": branch.member}, seen=f'"{row["version"]}"').status == 422
+
+
 # ── after the year ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

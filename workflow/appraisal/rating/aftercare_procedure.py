@@ -128,13 +128,16 @@ class DispositionCases(Records[DispositionCase]):
         if row is None:
             named["staff_no"] = sent["staff_no"]
         must_be_on_roll(session, process, named)
+        if sent.get("responsible") == (row.staff_no if row else sent["staff_no"]):
+            raise Invalid({"responsible": Words("责任人应为另一名党员", "another member is responsible")})
         days = [each.taken_on for each in row.steps if each.withdrawn_at is None] if row else []
         if days and "proposed_on" in sent and sent["proposed_on"] > (first := min(days)):
             raise Invalid({"proposed_on": Words(f"不能晚于已登记的步骤 {first}", f"must not be after the step taken on {first}")})
 
     def begin(self, session: Session, process: Process, sent: Sent) -> Mapping[str, object]:
         secretary = None if "responsible" in sent else secretaries(session, [process.id]).get(process.id)
-        return {"signs": [], "responsible": secretary.staff_no if secretary else None}
+        named = secretary.staff_no if secretary and secretary.staff_no != sent["staff_no"] else None
+        return {"signs": [], "responsible": named}
 
 
 CASES = DispositionCases()
