@@ -115,7 +115,12 @@ def account_invite(code: str | None, staff_no: str | None) -> None:
         )
     ),
 )
-@click.option("--branch", "code", required=True, help=say(Words("党支部编码", "the code of the branch")))
+@click.option("--branch", "code", default=None, help=say(Words("党支部编码", "the code of the branch")))
+@click.option(
+    "--staff-no",
+    default=None,
+    help=say(Words("只给这一个人：丢了纸条，或忘了密码", "for this person alone, who lost theirs or forgot a password")),
+)
 @click.option(
     "--html",
     "file",
@@ -124,11 +129,16 @@ def account_invite(code: str | None, staff_no: str | None) -> None:
     help=say(Words("写成 A4 打印页；不填则打印文字", "write a page for A4 instead of printing text")),
 )
 @told_plainly
-def account_slips(code: str, file: Path | None) -> None:
+def account_slips(code: str | None, staff_no: str | None, file: Path | None) -> None:
+    if (code is None) == (staff_no is None):
+        raise click.UsageError(say(Words("--branch 与 --staff-no 填一项", "give either --branch or --staff-no")))
     settings = read_settings()
     settings.required("base_url")
     with acting() as call:
-        made = done(call, invitations.PRINT_SLIPS, {"branch": code})
+        if staff_no is not None:
+            made = done(call, invitations.PRINT_SLIP, {}, staff_no=staff_no)
+        else:
+            made = done(call, invitations.PRINT_SLIPS, {"branch": code})
         title = newest_title(call.session)
         if file is not None:
             # Before the commit: if it cannot be written, the earlier slips go on.

@@ -13,7 +13,7 @@ from api.frame.lists import Page, after_of, listed, number
 from api.frame.routes import Answer, Routes, Tag
 from api.frame.shapes import BranchShape, PersonShape, page_of
 from api.frame.words import said
-from workflow.acts.invitations import INVITE, INVITE_BRANCH, PRINT_SLIPS
+from workflow.acts.invitations import INVITE, INVITE_BRANCH, PRINT_SLIP, PRINT_SLIPS
 from workflow.acts.people import END_SUBSTITUTE, FORGET_PASSWORD, NAME_SUBSTITUTE, SET_PASSWORD
 from workflow.foundation.errors import Words
 from workflow.foundation.fields import Sent
@@ -95,7 +95,22 @@ def print_slips(call: Call[object], made: BranchSlips) -> object:
 
     Their codes are in this answer alone. A new slip ends the person's earlier slip or link.
     """
-    slips = [{**known_shape(each.person), "code": each.code, "link": each.link, "expires_at": each.expires_at} for each in made.slips]
+    return _slips_shape(made)
+
+
+@routes.post("/accounts/<staff_no>/slip", PRINT_SLIP, answers=BranchSlipsShape)
+def print_one_slip(call: Call[object], made: BranchSlips) -> object:
+    """Make one member's slip anew: lost, or the password forgotten.
+
+    For whoever has no address. The slips of others stay.
+    """
+    return _slips_shape(made)
+
+
+def _slips_shape(made: BranchSlips) -> BranchSlipsShape:
+    slips: list[SlipShape] = [
+        {**known_shape(each.person), "code": each.code, "link": each.link, "expires_at": each.expires_at} for each in made.slips
+    ]
     return {"branch": {"code": made.branch.code, "name": made.branch.name, "unit": made.branch.unit_name}, "slips": slips}
 
 

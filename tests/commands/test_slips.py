@@ -69,6 +69,15 @@ def test_the_sheet_has_each_person_once_and_a_line_to_cut_along(account: Account
         assert began <= date(*map(int, ends)) - timedelta(days=SLIP_DAYS) <= local_day(utc_now())
 
 
+def test_a_slip_for_one_leaves_the_others(account: Account, engine: Engine) -> None:
+    first = CODE.findall(account("slips", "--branch", "D0101").output)
+    (again,) = CODE.findall(account("slips", "--staff-no", "w5").output)
+    assert [opens_for(engine, code) for code in (*first, again)] == ["s8", None, "w5"]
+    for words in ((), ("--branch", "D0101", "--staff-no", "w5")):
+        refused = account("slips", *words)
+        assert (refused.exit_code, "--branch 与 --staff-no 填一项" in refused.output) == (2, True)
+
+
 def test_the_page_is_whole_and_its_owner_alone_reads_it(account: Account, engine: Engine, tmp_path: Path) -> None:
     file = tmp_path / "纸条.html"
     told = account("slips", "--branch", "D0101", "--html", str(file))

@@ -9,8 +9,8 @@ from workflow.foundation.database import act_as
 from workflow.foundation.errors import Invalid, NotFound
 from workflow.foundation.fields import Body, Line, Sent, about
 from workflow.people.access import Action
-from workflow.people.accounts import Account, Invitation
-from workflow.people.invitations import BranchSlips, invite, invite_branch, print_slips
+from workflow.people.accounts import Account, Invitation, account_of
+from workflow.people.invitations import BranchSlips, invite, invite_branch, print_slip, print_slips
 from workflow.people.organisation import Branch, branch_by_code
 from workflow.rules.acts import Act, AnyAct, Call, Done
 
@@ -71,4 +71,20 @@ PRINT_SLIPS: Act[Any, BranchSlips] = Act(
 )
 
 
-ACTS: tuple[AnyAct, ...] = (INVITE, INVITE_BRANCH, PRINT_SLIPS)
+def _print_slip(call: Call[Account], sent: Sent) -> BranchSlips:
+    act_as(call.session, actor=call.actor, reason=ON_PAPER)
+    return print_slip(call.session, account_of(call.session, call.on.person.staff_no, for_update=True), desk=desk(call))
+
+
+PRINT_SLIP: Act[Account, BranchSlips] = Act(
+    "print_slip",
+    "补打一张纸条",
+    "make a paper slip for one person without an address",
+    Action.PRINT_SLIPS,
+    _print_slip,
+    on=the_account,
+    secret=True,
+)
+
+
+ACTS: tuple[AnyAct, ...] = (INVITE, INVITE_BRANCH, PRINT_SLIPS, PRINT_SLIP)

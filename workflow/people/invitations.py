@@ -107,6 +107,28 @@ def print_slips(session: Session, branch: Branch, *, desk: Desk) -> BranchSlips:
     accounts = [each for each in _without_password(session, branch) if not each.person.email and each.person_id not in in_school]
     if not accounts:
         raise Conflict(_why_nobody(session, branch, in_school))
+    return BranchSlips(branch, sorted(_slips(session, accounts, desk), key=lambda slip: slip.person.staff_no))
+
+
+def print_slip(session: Session, account: Account, *, desk: Desk) -> BranchSlips:
+    """Make a slip for one member without an address: they lost theirs, or forgot their password.
+
+    The slips of others stay. Raises Conflict for whoever has an address, is disabled, is in no
+    branch, or has a post in the school.
+    """
+    person = account.person
+    if person.branch is None:
+        raise Conflict(Words(f"{person.name} 不在任何党支部，不发纸条", f"{person.name} is in no branch"))
+    if account.disabled_at is not None:
+        raise Conflict(Words(f"{person.name} 的账号已停用", f"the account of {person.name} is disabled"))
+    if person.email:
+        raise Conflict(Words(f"{person.name} 登记了邮箱，请发邀请信", f"{person.name} has an address: send an invitation"))
+    if person.id in _of_the_school(session, person.branch, local_day(desk.now)):
+        raise Conflict(Words(f"{person.name} 担任学校职务，由系统管理员办理", f"{person.name} has a post in the school"))
+    return BranchSlips(person.branch, _slips(session, [account], desk))
+
+
+def _slips(session: Session, accounts: Sequence[Account], desk: Desk) -> list[Slip]:
     codes = ["".join(secrets.choice(ON_SLIPS) for _ in SLIP_CODE) for _ in accounts]
     expires_at = desk.now + timedelta(days=SLIP_DAYS)
     _replace(session, accounts, codes, now=desk.now, expires_at=expires_at)
@@ -114,7 +136,7 @@ def print_slips(session: Session, branch: Branch, *, desk: Desk) -> BranchSlips:
     for account, code in zip(accounts, codes, strict=True):
         printed = "-".join(code[place : place + 4] for place in SLIP_CODE[::4])
         slips.append(Slip(account.person, printed, f"{desk.base_url}/invitations/{printed}", expires_at))
-    return BranchSlips(branch, sorted(slips, key=lambda slip: slip.person.staff_no))
+    return slips
 
 
 def _of_the_school(session: Session, branch: Branch, today: date) -> Collection[int]:

@@ -90,6 +90,21 @@ def test_each_of_the_branch_without_password_and_address_gets_one_and_nobody_els
         assert house.app.test_client().get(slip["link"].removeprefix("http://zhibu.example")).status_code == 302, "its page is there"
 
 
+def test_who_lost_their_slip_or_forgot_their_password_gets_one_alone(house: House, office: Client, branch: Cast, anybody: Client) -> None:
+    slips = printed(office, branch)
+    (others,) = (slip for number, slip in slips.items() if number != branch.member)
+    answer = office.post(f"/accounts/{branch.member}/slip")
+    assert (answer.status, [slip["staff_no"] for slip in answer.body["slips"]]) == (200, [branch.member])
+    (again,) = answer.body["slips"]
+    assert (sets(anybody, slips[branch.member]["code"]), sets(anybody, again["code"]), sets(anybody, others["code"])) == (404, 200, 200)
+    (forgotten,) = office.post(f"/accounts/{branch.member}/slip").body["slips"]
+    assert sets(anybody, forgotten["code"]) == 200
+    for staff_no, said in ((branch.secretary, "登记了邮箱，请发邀请信"), ("office", "不在任何党支部，不发纸条")):
+        refused = office.post(f"/accounts/{staff_no}/slip")
+        assert (refused.status, said in refused.body["detail"]) == (409, True)
+    assert house.as_(branch.secretary).post(f"/accounts/{branch.member}/slip").status == 403
+
+
 def test_nobody_with_a_post_in_the_school_gets_a_slip(house: House, office: Client, branch: Cast) -> None:
     with transaction(house.engine, actor="cli") as session:
         appoint(session, {"staff_no": branch.member, "role": Role.AUDITOR, "starts_on": NOW.date() + timedelta(days=30)}, now=NOW)
