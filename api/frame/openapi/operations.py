@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from marshmallow import fields
+
 from api.frame.errors import CsrfMissing, Malformed, PreconditionRequired, TooLarge, UnsupportedMediaType, status_of
 from api.frame.openapi.examples import examples
 from api.frame.openapi.headers import names_in, wanted
@@ -98,9 +100,17 @@ def refusals_of(route: Route) -> list[type[Refusal]]:
         found.append(errors.Invalid)
     if route.if_match:
         found += [errors.Stale, PreconditionRequired]
+    elif _sees_versions(route):
+        found.append(errors.Stale)
     if route.repeatable:
         found.append(RequestInProgress)
     return list(dict.fromkeys([*found, errors.Busy, errors.DatabaseAway, errors.DatabaseUnwritable]))
+
+
+def _sees_versions(route: Route) -> bool:
+    """Tell whether each of many items says the version that was seen."""
+    items = route.body.load_fields.get("items") if route.body is not None else None
+    return isinstance(items, fields.List) and isinstance(items.inner, fields.Nested) and "version" in items.inner.schema.load_fields
 
 
 def tellings(route: Route) -> Iterator[tuple[type[Refusal], Words]]:
@@ -108,7 +118,7 @@ def tellings(route: Route) -> Iterator[tuple[type[Refusal], Words]]:
     yield from ((each, each.title) for each in route.refuses)
     if route.act is not None and route.act.closes:
         yield errors.StageClosed, errors.StageClosed.title
-    if route.if_match:
+    if route.if_match or _sees_versions(route):
         yield errors.Stale, errors.Stale.title
     if route.body is not None and not route.body.partial:
         needed = (field.data_key or name for name, field in route.body.load_fields.items() if field.required)

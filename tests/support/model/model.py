@@ -238,11 +238,15 @@ def _not_rated(model: Model) -> Missing:
     return _each(each.staff_no for each in model.to_rate() if not whole(each.staff_no))
 
 
-def _over_quota(model: Model) -> Missing:
+def _over_quota(model: Model, waiting: int = 0) -> Missing:
     # Who was rated and has left stays in the year's figures.
     levels = [row["level"] for row in model.of("ratings") if row["level"]]
     excellent, rated = levels.count("excellent"), len(levels)
-    return {"": excellent} if excellent > rated // 4 else {}
+    return {"": excellent} if excellent > (rated + waiting) // 4 else {}
+
+
+def _over_quota_once_all_are_rated(model: Model) -> Missing:
+    return _over_quota(model, sum(not model.of("ratings", staff_no=each.staff_no) for each in model.voters()))
 
 
 def _patterns(model: Model) -> Missing:
@@ -330,7 +334,7 @@ MISSING: Mapping[str, tuple[str, Callable[[Model], Missing]]] = {
     "unconfirmed_deciding_minutes": ("rating", _unconfirmed("deciding")),
     "members_without_a_rating": ("rating", _not_rated),
     "ratings_not_fed_back": ("rating", lambda model: _each(who.staff_no for who, row in model.rated() if not row.told)),
-    "more_excellent_than_the_quota": ("rating", _over_quota),
+    "more_excellent_than_the_quota": ("rating", _over_quota_once_all_are_rated),
     "more_excellent_than_is_ever_allowed": ("rating", lambda model: {}),
     "patterns_without_a_reason": ("rating", _patterns),
     "cases_without_facts": ("rating", _without_facts),

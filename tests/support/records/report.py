@@ -18,9 +18,9 @@ from tests.support.records.self_review import a_life_meeting, a_self_review, all
 from tests.support.situations import HELD_ON, SUBSTANCE, Situation, a_study, a_talk, nothing, on_roll
 from workflow.appraisal.rating.ratings import Rating
 from workflow.appraisal.report.form import FORM, Form
-from workflow.foundation.vocabulary import Level, Stage
+from workflow.foundation.vocabulary import Level, Stage, Trigger
 from workflow.rules.requirement import Waiver
-from workflow.year.cycle import Participant, Process
+from workflow.year.cycle import Participant, Process, StageChange
 from workflow.year.deadlines import change_processes
 from workflow.year.finding import process_of
 from workflow.year.roll import amend_roll, confirm_excuse, secretaries
@@ -57,6 +57,12 @@ def _rated(session: Session, process: Process) -> None:
 
 def _without_a_secretary(session: Session, process: Process) -> None:
     on_roll(session, process, "张三").post = None
+
+
+def _sent_back(session: Session, process: Process) -> None:
+    moved = {"trigger": Trigger.RETURN, "source": Stage.FILED, "target": Stage.REPORT, "round": 2, "version": process.version + 1}
+    session.add(StageChange(process_id=process.id, **moved, due_on=None, reason="数字与名册不符", late=False, made_by="office", made_at=NOW))
+    change_processes(session, [process], {"round": 2, "stage": Stage.REPORT})
 
 
 def _on_no_roll(session: Session, process: Process) -> None:
@@ -165,6 +171,8 @@ SITUATIONS: dict[str, Situation] = {
     "filed_and_not_accepted": Situation(met=_at(Stage.ACCEPTED), unmet=_at(Stage.FILED)),
     "reasons_to_approve": Situation(met=_a_reason(approved=True), unmet=_a_reason(approved=False)),
     "excuses_to_confirm": Situation(met=_an_excuse(confirmed=True), unmet=_an_excuse(confirmed=False)),
+    "secretaries_to_name": Situation(met=nothing, unmet=_without_a_secretary),
+    "sent_back_to_the_branch": Situation(met=nothing, unmet=_sent_back),
     "papers_missing": Situation(met=_a_year, unmet=nothing),
     "records_outside_the_year": Situation(met=_talked_on(HELD_ON), unmet=_talked_on(date(2019, 12, 18))),
 }
