@@ -150,17 +150,6 @@ def must_show(project: Path, printed: str) -> None:
         assert any(re.fullmatch(pattern, line) for line in lines), f"not printed: {wanted}"
 
 
-def test_the_demos_folder_is_open_to_nobody_else(project: Path, tmp_path: Path, port: int) -> None:
-    folder = tmp_path / "made before"
-    folder.mkdir(mode=0o755)
-    with demo(project, folder, port) as running:
-        ended(running, signal.SIGINT)
-    assert {each.name: each.stat().st_mode & 0o066 for each in (folder, folder / "mail", folder / "postgres")} == dict.fromkeys(
-        (folder.name, "mail", "postgres"), 0
-    )
-    assert not any(each.stat().st_mode & 0o077 for each in (folder / "accounts.json", folder / "secret"))
-
-
 def test_a_folder_of_somebodys_own_keeps_its_rights(tmp_path: Path) -> None:
     (tmp_path / "holiday.jpg").touch()
     tmp_path.chmod(0o755)
@@ -183,14 +172,21 @@ def test_a_demo_killed_with_9_starts_again_with_its_data_and_leaves_nothing(proj
     assert postgres_of(tmp_path) == []
 
 
-def test_the_demo_collects_for_the_assessment_too(project: Path, tmp_path: Path, port: int) -> None:
-    with demo(project, tmp_path, port):
-        office = office_token(tmp_path)
-        modes = [row["mode"] for row in get(port, f"/cycles/{year_of(port, tmp_path)}/assessments", office)["items"]]
+def test_the_demo_collects_for_the_assessment_and_its_folder_is_open_to_nobody_else(project: Path, tmp_path: Path, port: int) -> None:
+    folder = tmp_path / "made before"
+    folder.mkdir(mode=0o755)
+    with demo(project, folder, port) as running:
+        office = office_token(folder)
+        modes = [row["mode"] for row in get(port, f"/cycles/{year_of(port, folder)}/assessments", office)["items"]]
         assert set(modes) == {None, "on_site", "written"}
-        whole, begun = (get(port, f"/cycles/{year_of(port, tmp_path)}/assessments/{code}/summary", office) for code in ("D0202", "D0101"))
+        whole, begun = (get(port, f"/cycles/{year_of(port, folder)}/assessments/{code}/summary", office) for code in ("D0202", "D0101"))
         assert whole["missing"] == []
         assert {"duty_report", "report_mode", "main_work"} <= {row["id"] for row in begun["missing"]}
+        ended(running, signal.SIGINT)
+    assert {each.name: each.stat().st_mode & 0o066 for each in (folder, folder / "mail", folder / "postgres")} == dict.fromkeys(
+        (folder.name, "mail", "postgres"), 0
+    )
+    assert not any(each.stat().st_mode & 0o077 for each in (folder / "accounts.json", folder / "secret"))
 
 
 def test_a_port_that_is_taken_is_named(project: Path, tmp_path: Path) -> None:

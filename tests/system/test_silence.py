@@ -155,7 +155,9 @@ def keep_silent(reason: str, database: Database, proxy: Proxy, service: Service,
     wait_until(lambda: httpx.get(f"{service.address}/readyz").status_code == 200, service, 10)
 
 
-@pytest.mark.parametrize("reason", ["network", "midway", "standby", "lock"])
+@pytest.mark.parametrize(
+    "reason", ["network", pytest.param("midway", marks=pytest.mark.thorough), pytest.param("standby", marks=pytest.mark.thorough), "lock"]
+)
 def test_however_silent_the_database_is_requests_are_answered_and_done_once(
     database: Database, proxy: Proxy, project: Path, tmp_path: Path, reason: str
 ) -> None:
