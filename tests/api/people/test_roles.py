@@ -120,7 +120,7 @@ def test_every_grant_is_a_letter_to_all_holders_of_the_role(house: House) -> Non
     assert given.status == 201
     told = letters(house, "role-given")[before:]
     assert {"系统管理员", newcomer} <= {recipient for recipient, _, _ in told}
-    assert {subject for _, subject, _ in told} == {f"{newcomer}已任系统管理员"}
+    assert {subject for _, subject, _ in told} == {f"{newcomer}已任学校职务：系统管理员"}
     assert all("由系统管理员（administrator）办理" in text for _, _, text in told if text)
     before += len(told)
     made = house.as_("administrator").post("/accounts", {"staff_no": "g300", "name": "新监察", "role": "auditor"})

@@ -28,7 +28,7 @@ def tokens_are_made(session: Session, here: Process, there: Process) -> None:
         tell_token_made(session, person(session, name), session.get_one(Token, issued.id), by=None, now=NOW, base_url=BASE)
 
 
-NAMED = ("又一督导（学工号 g9）自2024年12月20日（星期五）起担任督导人员", "由系统命令行办理")
+NAMED = ("又一督导（学工号 g9）自2024年12月20日（星期五）起担任学校职务“督导人员”", "由系统命令行办理")
 NOTICES = (
     Case(an_auditor_is_named, tuple(Told("role-given", who, None, "/", NAMED) for who in ("督导人员", "新督导", "又一督导"))),
     Case(
