@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from workflow.foundation.database import act_as, transaction
-from workflow.foundation.errors import Invalid, NotFound, Words
+from workflow.foundation.errors import Invalid, NotFound
 from workflow.foundation.fields import (
     Answered,
     Body,
@@ -44,7 +44,7 @@ from workflow.people.accounts import (
 )
 from workflow.people.invitations import Desk, accept_invitation, forget_password, open_invitation
 from workflow.people.organisation import Person, person_by_staff_no
-from workflow.people.roles import create_officer, tell_role_given, tell_token_made
+from workflow.people.roles import SET_BY_THEMSELVES, create_officer, tell_role_given, tell_token_made
 from workflow.people.substitutes import (
     SUBSTITUTE,
     EndSubstituteSchema,
@@ -263,8 +263,7 @@ def _open_account(call: Call[object], sent: Sent) -> Account:
         tell_role_given(call.session, row, by=call.caller, now=call.now, base_url=call.base_url)
         return account_of(call.session, sent["staff_no"])
     if call.caller is not None and "password" in sent:
-        zh = "已登记的人员由本人用邀请信或纸条设置密码"
-        raise Invalid({"password": Words(zh, "whoever is registered sets it by an invitation or a slip")})
+        raise Invalid({"password": SET_BY_THEMSELVES})
     person = _named(call, sent["staff_no"])
     open_account(call.session, person, now=call.now, password=sent.get("password"))
     return account_of(call.session, person.staff_no)

@@ -26,6 +26,8 @@ from workflow.people.recipients import tell
 COMMAND_LINE = "系统命令行"
 """The name in a letter for whoever did it at the server, without a sign-in."""
 
+SET_BY_THEMSELVES = Words("已登记的人员由本人用邀请信或纸条设置密码", "whoever is registered sets it by an invitation or a slip")
+
 
 def must_hand_out(by: Caller | None, role: Role) -> None:
     """Raise Forbidden for whoever may not give or take this role of the school.
@@ -104,8 +106,7 @@ def create_officer(
     elif person.name != name:
         raise Conflict(Words(f"学工号 {staff_no} 已登记为 {person.name}，与 {name} 不符", f"{staff_no} is registered under another name"))
     elif by is not None and password is not None:
-        zh = "已登记的人员由本人用邀请信或纸条设置密码"
-        raise Invalid({"password": Words(zh, "whoever is registered sets it by an invitation or a slip")})
+        raise Invalid({"password": SET_BY_THEMSELVES})
     row = give_role(session, person, role, by=by, starts_on=local_day(now))
     open_account(session, person, now=now, password=password)
     return row
