@@ -334,7 +334,8 @@ class BesideModel:
                 model.roll_follows()
             assert (answer.body["from"], answer.body["stage"], answer.body["version"]) == (source, target, model.version)
         elif "unmet" in (answer.body or {}):
-            assert {each["requirement"]: {subject["id"] for subject in each["subjects"]} for each in answer.body["unmet"]} == model.blocks()
+            told = {each["requirement"]: {subject["id"] for subject in each["subjects"]} for each in answer.body["unmet"]}
+            assert told == model.blocks(), f"{told} and not {model.blocks()}"
 
     def _moving(self, role: str, trigger: str, to: str | None, *, reason: bool, stale: bool) -> int:
         """Predict the status of a move; the checks have the order of the service."""
