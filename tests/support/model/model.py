@@ -252,7 +252,8 @@ def _over_quota_once_all_are_rated(model: Model) -> Missing:
 def _patterns(model: Model) -> Missing:
     found: Missing = {}
     levels = [row["level"] for _, row in model.rated()]
-    if len(levels) >= 3 and len(set(levels)) == 1 and not (levels[0] == "qualified" and len(levels) // 4 == 0):
+    given = [row["level"] for row in model.of("ratings") if row["level"]]
+    if len(levels) >= 3 and len(set(levels)) == 1 and not (set(given) == {"qualified"} and len(given) // 4 == 0):
         found["same"] = len(levels)
     ballot = model.counted("members")
     votes, valid = (ballot["counts"], ballot["valid"]) if ballot else ({}, 0)

@@ -63,13 +63,13 @@ def _pattern(which: Pattern, process_id: Any, people: Any) -> Any:
 
 
 def _same() -> Any:
-    """Select processes with three or more ratings, all alike.
+    """Select processes with three or more ratings of people who are still there, all alike.
 
     All 合格 does not count where the quota lets nobody be excellent: nothing else is left.
     """
     given = levels_given().c
     nothing_else = and_(given.qualified == given.rated, given.allowed == 0)
-    return _pattern(Pattern.SAME, given.process_id, given.rated).where(given.rated >= 3, given.levels == 1, ~nothing_else)
+    return _pattern(Pattern.SAME, given.process_id, given.rated_and_here).where(given.rated_and_here >= 3, given.levels == 1, ~nothing_else)
 
 
 def _rotated() -> Any:

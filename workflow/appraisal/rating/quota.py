@@ -33,6 +33,7 @@ def levels_given() -> Subquery:
         select(
             *(func.count().filter(Rating.level == level).label(level.value) for level in Level),
             func.count(Rating.level).label("rated"),
+            func.count(Rating.level).filter(Participant.left_on.is_(None)).label("rated_and_here"),
             func.count(func.distinct(Rating.level)).filter(Participant.left_on.is_(None)).label("levels"),
             func.count().filter(full).label("full"),
             func.count().filter(full, Participant.left_on.is_(None), Rating.id.is_(None)).label("to_rate"),

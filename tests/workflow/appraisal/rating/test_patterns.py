@@ -84,7 +84,14 @@ def test_who_has_left_does_not_make_the_others_less_alike(session: Session, bran
     ratings(session, branch, {**dict.fromkeys(CAST, QUALIFIED), "王五": BASIC}, reason="说明")
     assert shown(session, branch) == {}
     leaves(session, "王五")
-    assert shown(session, branch) == {"same": 5}
+    assert shown(session, branch) == {"same": 4}
+
+
+def test_who_has_left_does_not_make_three_of_two(session: Session, branch: Process) -> None:
+    ratings(session, branch, dict.fromkeys(CAST[2:], BASIC), reason="说明")
+    assert shown(session, branch).get("same") == 3
+    leaves(session, CAST[2])
+    assert shown(session, branch).get("same") is None
 
 
 def test_a_rating_without_a_level_or_taken_back_is_no_level(session: Session, branch: Process) -> None:
