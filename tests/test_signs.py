@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from benchmarks.school.plausible_year import BRANCHES, CARELESS
 from benchmarks.signs import AT_MOST, NOT_OF_CARE, PAGE, measured, table
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 
 
 def test_no_sign_stands_at_more_than_a_third_and_the_careless_show_all(session: Session) -> None:

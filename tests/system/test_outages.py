@@ -40,7 +40,7 @@ def path_of(rule: str) -> str:
     return "/api/v1" + re.sub(r"<int[^>]*:year>", "2024", re.sub(r"<(?!int[^>]*:year)[^>]*>", "1", rule)).replace("<", "")
 
 
-@pytest.mark.parametrize("by", ["gunicorn", "waitress"])
+@pytest.mark.parametrize("by", ["gunicorn", pytest.param("waitress", marks=pytest.mark.thorough)])
 def test_without_its_database_every_route_is_503_and_with_it_all_is_well_again(database: Database, project: Path, tmp_path: Path, by: str) -> None:
     token = database.token_of("office")
     with served(database, project, tmp_path / "log", by) as service:
@@ -63,7 +63,7 @@ def test_without_its_database_every_route_is_503_and_with_it_all_is_well_again(d
     assert "Traceback" not in service.log.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("by", ["gunicorn", "waitress"])
+@pytest.mark.parametrize("by", ["gunicorn", pytest.param("waitress", marks=pytest.mark.thorough)])
 def test_told_to_stop_a_service_finishes_what_it_has_taken_and_takes_nothing_new(database: Database, project: Path, tmp_path: Path, by: str) -> None:
     token = database.token_of("office")
     extension = {"stage": "report", "due_on": "2030-01-10" if by == "gunicorn" else "2030-01-11", "reason": "期末考试"}

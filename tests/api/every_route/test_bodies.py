@@ -122,9 +122,8 @@ def test_a_route_takes_its_limit_and_no_byte_more(world: World, route: Route, in
 @pytest.mark.parametrize("in_parts", [False, True], ids=["of known length", "in parts"])
 @pytest.mark.parametrize("route", [*CLOSED, *UPLOADS], ids=named)
 def test_a_stranger_is_asked_to_sign_in_before_more_than_8_kib_are_read(world: World, route: Route, in_parts: bool) -> None:
-    for token in ("", "zb_made_up"):
-        for size in (KIB, 8 * KIB + 1, MIB, 11 * MIB):
-            assert slug(send(world, route, body_of(size), token, in_parts=in_parts)) == "unauthenticated"
+    for token, size in (("", KIB), ("", 11 * MIB), ("zb_made_up", 8 * KIB + 1), ("zb_made_up", MIB)):
+        assert slug(send(world, route, body_of(size), token, in_parts=in_parts)) == "unauthenticated"
 
 
 def test_what_a_stranger_sends_is_not_parsed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

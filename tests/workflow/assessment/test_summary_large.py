@@ -24,7 +24,7 @@ from workflow.people.organisation import Branch
 from workflow.year.cycle import Process
 from workflow.year.finding import process_of
 
-pytestmark = [pytest.mark.slow, pytest.mark.alone]
+pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.thorough]
 
 
 @pytest.fixture(scope="module")
