@@ -1,4 +1,4 @@
-"""What large bodies cost the others (大报文): ``/me`` and memory beside eight bodies at once.
+"""The cost of large bodies to others (大报文): ``/me`` and memory beside eight bodies at once.
 
     python -m benchmarks.bodies             # prints the table of docs/promises.md
     python -m benchmarks.bodies open_10     # measures these sorts alone

@@ -31,7 +31,7 @@ MOST_PARTS = 10
 
 @dataclass(frozen=True)
 class Content:
-    """What a request sent, read by the schema of its act, or why it is not taken."""
+    """The content of a request, read by the schema of its act, or why it is not taken."""
 
     value: Any = None
     digest: str | None = None

@@ -90,7 +90,7 @@ def publish_year(call: Call[object], cycle: Cycle) -> object:
 
 
 class CountsShape(TypedDict):
-    """How many an amendment reaches (涉及数)."""
+    """Numbers of those that an amendment reaches (涉及数)."""
 
     branches: int
     asked: Annotated[int, said("须学习新增文件的支部", "branches that are asked for the added reading")]
@@ -100,7 +100,7 @@ class CountsShape(TypedDict):
 
 
 class ReachedShape(TypedDict):
-    """What an amendment means for one process (涉及的支部)."""
+    """The meaning of an amendment for one process (涉及的支部)."""
 
     branch: BranchShape
     kind: Kind
@@ -111,7 +111,7 @@ class ReachedShape(TypedDict):
 
 
 class ReachShape(TypedDict):
-    """What an amendment reaches: counts, and the first thousand processes (涉及范围)."""
+    """The reach of an amendment: counts, and the first thousand processes (涉及范围)."""
 
     counts: CountsShape
     branches: Annotated[list[ReachedShape], said("涉及的支部，最多列一千个", "processes reached, at most a thousand of them")]

@@ -1,4 +1,4 @@
-"""Who made a token, and an index of the changes that belong to no process.
+"""The maker of a token, and an index of the changes that belong to no process.
 
 Of the tokens of before it is not known.
 

@@ -13,7 +13,7 @@ REQUIREMENTS: Mapping[Kind, tuple[Requirement, ...]] = {kind: each.requirements 
 
 
 WAITING: Mapping[Kind, tuple[Requirement, ...]] = {kind: each.waiting for kind, each in KINDS.items()}
-"""What waits for somebody and is lacked by no branch: only to-dos ask it."""
+"""The work that waits for somebody and is lacked by no branch: only to-dos ask it."""
 
 
 BY_NAME: Mapping[str, Requirement] = {each.name: each for asked in (REQUIREMENTS, WAITING) for kind in asked for each in asked[kind]}

@@ -205,7 +205,7 @@ KEPT_AFTER_MOVING = frozenset(
         Action.ACKNOWLEDGE,
     }
 )
-"""What a member who has gone to another branch still does in the former one (转走以后).
+"""The acts that a member who has gone to another branch still does in the former one (转走以后).
 
 With their own records alone.
 """

@@ -7,14 +7,14 @@ from the command line. Nobody gives themselves a role. Every grant is a letter t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from workflow.foundation.errors import Conflict, Exists, Forbidden, Invalid, Words
-from workflow.foundation.vocabulary import SCHOOL_ROLES, Role, local_day
+from workflow.foundation.vocabulary import Role, local_day
 from workflow.mail.letters import render
 from workflow.mail.notices import ROLE_GIVEN, TOKEN_MADE, RoleGiven, TokenMade
 from workflow.mail.outbox import NewLetter
@@ -32,8 +32,11 @@ SET_BY_THEMSELVES = Words("已登记的人员由本人用邀请信或纸条设�
 def must_hand_out(by: Caller | None, role: Role) -> None:
     """Raise Forbidden for whoever may not give or take this role of the school.
 
-    The command line (None) may.
+    The command line (None) may. Raises Invalid for a role of branches, which the roster gives.
     """
+    if role not in GIVEN_BY:
+        zh = "只能是党委办公室、党委、督导人员或管理员；支部内的职务由名册决定"
+        raise Invalid({"role": Words(zh, "only roles of the school; posts in branches come from the roster")})
     if by is not None and not by.school & GIVEN_BY[role]:
         zh = f"{role.zh}由{'、'.join(each.zh for each in sorted(GIVEN_BY[role]))}任免；第一位由命令行 zhibu account create 建立"
         en = f"{role} is given by {', '.join(sorted(GIVEN_BY[role]))}, the first by the command line"
@@ -52,9 +55,6 @@ def give_role(session: Session, person: Person, role: Role, *, by: Caller | None
     Raises Invalid for a role of branches, Forbidden for oneself or a role of others, Exists for one
     that they hold already.
     """
-    if role not in SCHOOL_ROLES:
-        zh = "只能是党委办公室、党委、督导人员或管理员；支部内的职务由名册决定"
-        raise Invalid({"role": Words(zh, "only roles of the school; posts in branches come from the roster")})
     must_hand_out(by, role)
     must_be_another(by, person)
     if session.scalar(_held(role, starts_on).where(Appointment.person_id == person.id).limit(1)) is not None:
@@ -72,11 +72,15 @@ def roles_in_school(session: Session, person: Person, on: date) -> Sequence[Role
 
 
 def must_leave_somebody(session: Session, row: Appointment, ends_on: date) -> None:
-    """Raise Conflict for the end of the last holder of a role that only its holders give."""
+    """Raise Conflict where a role that only its holders give would be without one the day after.
+
+    The organisation is held: two last ones could end each other's otherwise.
+    """
     role = row.role
     if role is None or role not in GIVEN_BY[role]:
         return
-    others = _held(role, ends_on).where(Appointment.id != row.id, Appointment.ends_on.is_(None)).limit(1)
+    stays = (Appointment.id != row.id, Appointment.ends_on.is_(None), Appointment.starts_on <= ends_on + timedelta(days=1))
+    others = _held(role, ends_on).where(*stays).limit(1)
     if session.scalar(others) is None:
         zh = f"担任{role.zh}的只有{row.person.name}，请先任命接替的人"
         raise Conflict(Words(zh, f"{row.person.name} is the only {role}: name another one first"))

@@ -22,7 +22,7 @@ from workflow.foundation.fields import (
     about,
     one_of,
 )
-from workflow.foundation.vocabulary import SCHOOL_ROLES, Post, Role
+from workflow.foundation.vocabulary import Post, Role
 from workflow.machine.rolls import rolls_follow
 from workflow.people.access import Action, Caller
 from workflow.people.accounts import open_account
@@ -67,8 +67,6 @@ def appoint(session: Session, body: Sent, *, by: Caller | None = None, now: date
         raise Invalid({"post": Words("支部职务与学校职务填一项", "give either a post or a role")})
     if (post is None) != (code is None):
         raise Invalid({"branch": Words("支部职务须指明党支部，学校职务不填", "a post needs a branch, a role none")})
-    if role is not None and role not in SCHOOL_ROLES:
-        raise Invalid({"role": Words("不是学校职务", "not a role of the school")})
     if body.get("succeeds") and post is not Post.SECRETARY:
         raise Invalid({"succeeds": Words("只用于任命书记", "only a secretary succeeds another")})
     _must_hand_out(by, role)
@@ -149,6 +147,7 @@ def end_appointment(session: Session, appointment_id: int, *, ends_on: date, by:
 
     Who gives it takes it. Raises NotFound, Forbidden, Invalid, Exists, Conflict.
     """
+    hold_organisation(session)
     row = session.get(Appointment, appointment_id)
     if row is None:
         raise NotFound

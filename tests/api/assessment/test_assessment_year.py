@@ -27,7 +27,7 @@ pytestmark = pytest.mark.slow
 
 BRANCHES = 60
 OF_THE_BRANCHES = {"filed_and_not_accepted"}
-"""What waits for the office of the branches' own year."""
+"""The work that waits for the office of the branches' own year."""
 ON_SITE = 20
 """The number of branches that report on site; the others report in writing."""
 CODES = [f"D{1 + number // 5:02d}{1 + number % 5:02d}" for number in range(BRANCHES)]

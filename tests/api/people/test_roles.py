@@ -80,6 +80,27 @@ def test_nobody_gives_themselves_a_role_or_a_post(house: House) -> None:
     assert house.state() == before
 
 
+def test_a_role_of_branches_is_no_role_of_the_school_for_anybody(house: House) -> None:
+    for staff_no in ("g777", house.a_branch().member):
+        refused = house.as_("administrator").post("/accounts", {"staff_no": staff_no, "name": staff_no, "role": "secretary"})
+        assert (refused.status, list(refused.body["errors"])) == (422, ["role"])
+        refused = house.as_("office").post("/appointments", {"staff_no": staff_no, "role": "secretary", "starts_on": TODAY})
+        assert (refused.status, list(refused.body["errors"])) == (422, ["role"])
+
+
+def test_a_successor_who_begins_later_leaves_no_gap(house: House) -> None:
+    committee, newcomer = house.as_("committee"), house.a_branch().newcomer
+    rows = house.as_("office").get("/appointments?limit=200").body["items"]
+    held = [row for row in rows if row["role"] == "committee" and row["ends_on"] is None]
+    later = committee.post("/appointments", {"staff_no": newcomer, "role": "committee", "starts_on": "2025-01-10"}).body
+    (mine,) = (row for row in held if row["staff_no"] == "committee")
+    for row in held:
+        if row is not mine:
+            assert committee.post(f"/appointments/{row['id']}/end", {"ends_on": TODAY}).status == 200
+    assert committee.post(f"/appointments/{mine['id']}/end", {"ends_on": TODAY}).status == 409
+    assert committee.post(f"/appointments/{later['id']}/end", {"ends_on": "2025-01-10"}).status == 200
+
+
 def test_posts_in_branches_are_the_offices_alone(house: House) -> None:
     branch = house.a_branch()
     post = {"staff_no": branch.member, "branch": branch.code, "post": "deputy", "starts_on": TODAY}

@@ -22,7 +22,7 @@ from workflow.year.finding import cycle_by_year, process_of
 from workflow.year.following import open_processes
 
 JUDGES = ("office", "committee")
-"""Who decides on what the branch handed in."""
+"""The roles that decide on what the branch handed in."""
 DONE, REFUSED, NOT_NOW, NOT_FOUND, INVALID, STALE = 201, 403, 409, 404, 422, 412
 BLOCKING = [each for each in REQUIREMENTS if each.blocks]
 

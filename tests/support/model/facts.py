@@ -1,4 +1,4 @@
-"""What the model knows of a branch: its people, its evidence and its reasons."""
+"""The facts that the model knows of a branch: its people, its evidence and its reasons."""
 
 from __future__ import annotations
 
