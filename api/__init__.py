@@ -12,11 +12,12 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from flask import Flask, Response, current_app, g, redirect
+from flask import Flask, Response, current_app, g
 from flask import request as http
 from structlog.contextvars import bind_contextvars, clear_contextvars
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from api import pages
 from api.appraisal import aftercare, commitments, form, meetings, ratings, rectification, study, talks
 from api.assessment import activities, assessments, decisions, duty_reports, facts, summaries
 from api.branch import branch, excuses
@@ -123,9 +124,7 @@ def create_app(
         app.add_url_rule(BASE + route.rule, endpoint=route.name, view_func=handler(route), methods=[route.method])
     specification = _specification()
     app.add_url_rule(f"{BASE}/openapi.json", endpoint="openapi", view_func=lambda: specification)
-    # Until there are pages, the links in letters lead to the description of the API.
-    for place in ("/", "/cycles/<path:rest>", "/invitations/<rest>"):
-        app.add_url_rule(place, endpoint=place, view_func=lambda rest="": redirect("/docs"))
+    pages.register(app, ROUTES)
     app.add_url_rule("/healthz", endpoint="healthz", view_func=lambda: {"status": "ok"})
     app.add_url_rule("/readyz", endpoint="readyz", view_func=lambda: _readiness(engine, newest_migration))
     app.extensions["zhibu-metrics"] = Metrics(app, engine, settings)

@@ -44,3 +44,29 @@ def location(rule: str, process: Process | None = None, *, method: str = "GET", 
 def endpoint(method: str, rule: str) -> str:
     """Build Flask's name of a route; a dot would mean a blueprint."""
     return f"{method} {rule}".replace(".", "·")
+
+
+# ── pages ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+BELOW_A_YEAR = ("assessments", "decision", "decisions")
+SHORTER = {"study-sessions": "study", "waivers": "reasons", "decisions": "decision"}
+"""The nouns that have another word on the pages."""
+OFFICE = {"roster-imports": "roster"}
+
+
+def page_address(address: str) -> str:
+    """Return the page of an address of the API, with or without its base."""
+    first, *rest = address.removeprefix(BASE).split("?")[0].strip("/").split("/")
+    if first != "cycles":
+        return "/".join(["", "office", OFFICE.get(first, first), *rest])
+    match [SHORTER.get(part, part) for part in rest]:
+        case [year, "branches", code, "next"]:
+            # The moves of a branch stand on its workbench.
+            return f"/{year}/{code}"
+        case [year, "branches", *below] if below:
+            return "/".join(["", year, *below])
+        case [year, below, *more] if below in BELOW_A_YEAR:
+            return "/".join(["", year, below, *more])
+        case [year, below, *more] if below != "branches":
+            return "/".join(["", "office", "years", year, below, *more])
+    return f"/{rest[0]}/" if rest else "/office/years"

@@ -8,7 +8,7 @@ been read; after a deadlock or a lock timeout the whole request is tried once mo
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
@@ -20,7 +20,7 @@ from werkzeug.http import unquote_etag
 from api.frame.bodies import Content, content_of, sends_much, throw_away
 from api.frame.errors import CsrfMissing, PreconditionRequired
 from api.frame.routes import Answer, Preview, Route, service
-from api.frame.wire import SESSION_COOKIE, answered
+from api.frame.wire import answered, session_cookie
 from workflow.foundation import idempotency
 from workflow.foundation.database import ConstraintFault, Session, constraint, transaction, with_one_retry
 from workflow.foundation.errors import Busy, Invalid, NotFound, Refusal, Unauthenticated, Words
@@ -96,20 +96,29 @@ def _may_send(act: AnyAct) -> None:
 
 def _read(route: Route, address: Address) -> Response:
     with transaction(service().engine, actor=None) as session:
-        call = _call(session)
+        call = call_of(session)
         _must_be_printable(address)
         call = replace(call, caller=_signed_in(session, call.now))
-        assert route.action is not None  # noqa: S101  (a reading is never open)
-        call = enter(call, route.action, _branch(route, address), changes=False)
-        call, rest = at(call, route.kind, Lock.NONE, address)
-        given: list[object] = []
-        if route.find is not None:
-            given, rest = [route.find(call, **rest)], {}
-        if route.query is not None:
-            given.append(load(route.query, http.args.to_dict()))
-        else:
-            _must_have_no_parameters()
-        return answered(route.view(call, *given, **rest), route.status)
+        return answered(read(call, route, address, http.args.to_dict()), route.status)
+
+
+def read(call: Call[object], route: Route, address: Address, parameters: Mapping[str, str]) -> Answer:
+    """Answer a reading to a caller who is signed in, for any edge that shows it.
+
+    Raises Forbidden, NotFound, Invalid.
+    """
+    assert route.action is not None  # noqa: S101  (a reading is never open)
+    call = enter(call, route.action, branch_of(route, address), changes=False)
+    call, rest = at(call, route.kind, Lock.NONE, address)
+    given: list[object] = []
+    if route.find is not None:
+        given, rest = [route.find(call, **rest)], {}
+    if route.query is not None:
+        given.append(load(route.query, dict(parameters)))
+    else:
+        _must_have_no_parameters(parameters)
+    answer = route.view(call, *given, **rest)
+    return answer if isinstance(answer, Answer) else Answer(answer)
 
 
 def _do(route: Route, act: AnyAct, address: Address, content: Content) -> Response:
@@ -121,11 +130,11 @@ def _do(route: Route, act: AnyAct, address: Address, content: Content) -> Respon
         return callers[0].staff_no
 
     with transaction(service().engine, actor="anonymous" if act.action is None else sign_in) as session:
-        call = replace(_call(session), now=now, caller=callers[0] if callers else None)
+        call = replace(call_of(session), now=now, caller=callers[0] if callers else None)
         _must_be_printable(address)
         preview = _preview(route)
         repeatable = None if preview else _repeatable(route, call.caller, content)
-        call, kept = admit(call, act, _branch(route, address), repeatable)
+        call, kept = admit(call, act, branch_of(route, address), repeatable)
         if kept is not None:
             call, result = shown_again(call, act, kept, address)
             response = _shown(route, call, result, kept.version)
@@ -136,7 +145,7 @@ def _do(route: Route, act: AnyAct, address: Address, content: Content) -> Respon
         if wants_version(call, act):
             call = replace(call, version_seen=_version_seen())
         if route.query is None:
-            _must_have_no_parameters()
+            _must_have_no_parameters(http.args)
         else:
             load(route.query, http.args.to_dict())
         sent = content.read()
@@ -170,13 +179,13 @@ def _shown(route: Route, call: Call[object], result: object, version: int | None
     return answered(replace(answer, version=version), route.status)
 
 
-def _branch(route: Route, address: Address) -> str | None:
+def branch_of(route: Route, address: Address) -> str | None:
     """Find the code of the branch that an address names, if any."""
     return str(address["code"]) if route.of_branch else None
 
 
-def _call(session: Session) -> Call[object]:
-    return Call(session, service().clock(), service().settings, origin=_origin(), cookie=http.cookies.get(SESSION_COOKIE, ""))
+def call_of(session: Session) -> Call[object]:
+    return Call(session, service().clock(), service().settings, origin=_origin(), cookie=http.cookies.get(session_cookie(), ""))
 
 
 def _origin() -> str:
@@ -190,10 +199,10 @@ def _must_be_printable(address: Address) -> None:
         raise NotFound
 
 
-def _must_have_no_parameters() -> None:
+def _must_have_no_parameters(parameters: Iterable[str]) -> None:
     """Raise Invalid for query parameters on a route that takes none."""
-    if http.args:
-        raise Invalid({name: Words("没有这个参数", "unknown parameter") for name in http.args})
+    if unknown := {name: Words("没有这个参数", "unknown parameter") for name in parameters}:
+        raise Invalid(unknown)
 
 
 def _repeatable(route: Route, caller: Caller | None, content: Content) -> Repeatable | None:
@@ -217,7 +226,7 @@ def _signed_in(session: Session, now: datetime) -> Caller:
     scheme, _, secret = http.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer" and secret:
         return caller_by_secret(session, Token, secret.strip(), now)
-    if secret := http.cookies.get(SESSION_COOKIE, ""):
+    if secret := http.cookies.get(session_cookie(), ""):
         caller = caller_by_secret(session, WebSession, secret, now)
         if http.method not in ("GET", "HEAD") and not hmac.compare_digest(http.headers.get(CSRF_HEADER, "").encode(), csrf_token(secret).encode()):
             raise CsrfMissing

@@ -88,14 +88,18 @@ def status_of(refusal: type[Refusal]) -> int:
 
 
 def language() -> str:
-    """Choose Chinese, unless the caller prefers English."""
+    """Choose Chinese, unless the caller prefers English; the pages are Chinese."""
+    if "speech" in g:
+        return str(g.speech)
     return "en" if request.accept_languages.best_match(["zh", "zh-cn", "en"]) == "en" else "zh"
 
 
 def problem(
     status: int, slug: str, title: str, detail: str, extra: Mapping[str, object] | None = None, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """Make an ``application/problem+json`` answer."""
+    """Make an ``application/problem+json`` answer; somebody who looks at a page gets a page."""
+    if for_page():
+        return current_app.extensions["zhibu-failed"](status, title, detail, headers or {})  # type: ignore[no-any-return]
     body = {
         "type": f"/docs/problems#{slug}",
         "title": title,
@@ -108,6 +112,16 @@ def problem(
     response = current_app.response_class(current_app.json.dumps(body).encode("utf-8", "replace"), status=status, mimetype="application/problem+json")
     response.headers.extend({"Cache-Control": "no-store", **(headers or {})})
     return response
+
+
+def for_page() -> bool:
+    """Tell whether this request is for a page: one of ours, or a wrong address in a browser."""
+    if "page" in g:
+        return bool(g.page)
+    outside = not request.path.startswith(("/api/", "/docs", "/metrics", "/healthz", "/readyz"))
+    return (
+        outside and request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html" and "zhibu-failed" in current_app.extensions
+    )
 
 
 def told(value: object, speech: str, *, of_many: bool = False) -> object:

@@ -1,7 +1,4 @@
-"""Answers of the API: each shape of the contract as a type, and the function that makes it.
-
-The OpenAPI document is made from the types.
-"""
+"""Answers of the API: the shapes of the contract as types, from which OpenAPI is made."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from typing_extensions import TypedDict
 
-from api.frame.address import place_of
+from api.frame.address import page_address, place_of
 from api.frame.changes import AmendmentShape, amendment_shape
 from workflow.foundation.database import Session
 from workflow.foundation.fields import Body
@@ -229,10 +226,12 @@ class UnmetShape(TypedDict):
     subjects: list[SubjectShape]
     waivable: Waivable
     link: str
+    href: str
 
 
 def unmet_shape(unmet: Unmet, speech: str) -> UnmetShape:
     requirement, at = unmet.requirement, unmet.at
+    href = place_of(at.kind, at.year, at.branch_code, requirement.link)
     return {
         "clause": requirement.clause,
         "requirement": requirement.name,
@@ -243,7 +242,8 @@ def unmet_shape(unmet: Unmet, speech: str) -> UnmetShape:
         "count": len(unmet.open),
         "subjects": subject_shapes(unmet.open),
         "waivable": requirement.waivable,
-        "link": place_of(at.kind, at.year, at.branch_code, requirement.link),
+        "link": page_address(href),
+        "href": href,
     }
 
 

@@ -17,6 +17,15 @@ from workflow.foundation.errors import Words, short
 SESSION_COOKIE = "zhibu_session"
 
 
+def session_cookie() -> str:
+    """Return the name of the session's cookie; under https no other host can have set it."""
+    return f"__Host-{SESSION_COOKIE}" if _under_https() else SESSION_COOKIE
+
+
+def _under_https() -> bool:
+    return (service().settings.base_url or "").startswith("https")
+
+
 class JSON(DefaultJSONProvider):
     """JSON with days as YYYY-MM-DD, moments as RFC 3339 in UTC, Chinese unescaped."""
 
@@ -78,7 +87,7 @@ def answered(result: object, status: int) -> Response:
     if answer.location is not None:
         response.headers["Location"] = answer.location
     if answer.session is not None:
-        _set_session(response, answer.session)
+        set_session(response, answer.session)
     # Kept on no disk: it may hold what somebody wrote. A poll holds numbers, and is asked for anew.
     response.headers["Cache-Control"] = "private, no-store" if answer.tagged is None else "private, no-cache"
     if answer.tagged is not None:
@@ -87,11 +96,11 @@ def answered(result: object, status: int) -> Response:
     return response
 
 
-def _set_session(response: Response, secret: str) -> None:
+def set_session(response: Response, secret: str) -> None:
     """Give a browser the cookie of its session, or take it away."""
-    settings = service().settings
+    name, secure = session_cookie(), _under_https()
     if not secret:
-        response.delete_cookie(SESSION_COOKIE, httponly=True, samesite="Lax")
+        response.delete_cookie(name, secure=secure, httponly=True, samesite="Lax")
         return
-    secure = (settings.base_url or "").startswith("https")
-    response.set_cookie(SESSION_COOKIE, secret, max_age=settings.session_hours * 3600, secure=secure, httponly=True, samesite="Lax")
+    age = service().settings.session_hours * 3600
+    response.set_cookie(name, secret, max_age=age, secure=secure, httponly=True, samesite="Lax")

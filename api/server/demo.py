@@ -11,6 +11,7 @@ import socket
 import threading
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import click
@@ -84,11 +85,20 @@ def run_demo(
     stop = threading.Event()
     worker = threading.Thread(target=run_worker, args=(engine, settings, stop), name="worker")
     worker.start()
+    app = create_app(engine, settings, newest_migration=newest_migration, at_once=AT_ONCE)
+    app.extensions["zhibu-demo"] = partial(_shows, accounts)
     try:
-        serve_in_this_process(create_app(engine, settings, newest_migration=newest_migration, at_once=AT_ONCE), host="127.0.0.1", port=port)
+        serve_in_this_process(app, host="127.0.0.1", port=port)
     finally:
         stop.set()
         worker.join()
+
+
+def _shows(accounts: list[demo_school.DemoAccount], role: str) -> tuple[str, str]:
+    """Return number and password of the account that shows a role; of a branch, the tour's."""
+    shown = [each for each in accounts if each.role == role]
+    account = next((each for each in shown if each.branch == demo_school.FIRST), shown[0])
+    return account.staff_no, demo_school.PASSWORD
 
 
 def _write_whole(path: Path, text: str) -> None:

@@ -38,7 +38,7 @@ YEAR = "/cycles/2024"
 
 
 def settings_of_tests(**overrides: Any) -> Settings:
-    return read_settings({}, secret_key="a secret of the tests' own", base_url="http://zhibu.example", **overrides)
+    return read_settings({}, **{"secret_key": "a secret of the tests' own", "base_url": "http://zhibu.example", **overrides})
 
 
 @dataclass(frozen=True)

@@ -40,12 +40,12 @@ def reminder_kind(days_before: int) -> str:
 
 def school_link(base_url: str, year: int) -> str:
     """Return the link for letters to the office: the overview of the year."""
-    return f"{base_url}/cycles/{year}"
+    return f"{base_url}/{year}/"
 
 
 def kind_link(base_url: str, kind: Kind, year: int) -> str:
     """Return the link for a reader of all processes of a kind."""
-    return f"{school_link(base_url, year)}/{kind.address}"
+    return f"{base_url}/{year}" if kind is MAIN else f"{base_url}/{year}/{kind.address}"
 
 
 @dataclass(frozen=True)

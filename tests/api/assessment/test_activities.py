@@ -272,7 +272,7 @@ def test_an_activity_without_attendance_is_shown_with_where_it_is_mended(house: 
     assert (sign["state"], sign["severity"], sign["clause"]) == ("unmet", "sign", "R4")
     assert {"id": str(activity["id"]), "name": activity["name"]} in sign["subjects"]
     assert f"{sign['count']} 项集中活动还没有登记出勤：" in sign["message"]
-    assert sign["link"] == f"/api/v1{EVERY}"
-    assert office.get(sign["link"].removeprefix("/api/v1")).status == 200
+    assert sign["href"] == f"/api/v1{EVERY}"
+    assert office.get(sign["href"].removeprefix("/api/v1")).status == 200
     apply_attendance(office, activity, sheet_rows())
     assert str(activity["id"]) not in [subject["id"] for each in signs() for subject in each["subjects"]]

@@ -303,7 +303,7 @@ def test_what_an_address_names_and_is_not_there_is_not_found(house: House) -> No
 def test_the_root_has_what_machines_and_people_ask_for_first(house: House) -> None:
     client = house.app.test_client()
     home = client.get("/")
-    assert (home.status_code, home.headers["Location"]) == (302, "/docs")
+    assert (home.status_code, home.headers["Location"]) == (303, "/sign-in")
     assert client.get("/healthz").status_code == 200
     ready = client.get("/readyz")
     assert ready.status_code == 200

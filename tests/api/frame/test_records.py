@@ -10,7 +10,7 @@ from tests.api.conftest import Client
 from tests.support.builders import READING
 from tests.support.servers import YEAR, Cast, House
 
-UNMET = {"clause", "requirement", "stage", "severity", "message", "sentence", "count", "subjects", "waivable", "link"}
+UNMET = {"clause", "requirement", "stage", "severity", "message", "sentence", "count", "subjects", "waivable", "link", "href"}
 """The fields of an unmet requirement in the contract."""
 RECORD = {"id", "recorded_by", "recorded_at", "withdrawn", "rejected"}
 

@@ -162,7 +162,7 @@ def test_a_decision_waits_for_the_committee_once_however_many_branches_it_names(
         row = a_decision(session, of(session, branch, Kind.ASSESSMENT), also=[other.code], number="党委会〔2025〕9号")
     rows = [each for page in pages(committee) for each in page if each["requirement"] == "decision_to_confirm"]
     assert [each["message"] for each in rows] == ["党委会决定待党委确认：党委会〔2025〕9号（2 个党支部）"]
-    assert rows[0]["link"].endswith(f"{YEAR}/decision")
+    assert (rows[0]["link"], rows[0]["href"]) == ("/2024/decision", f"/api/v1{YEAR}/decision")
     assert "decision_to_confirm" not in todos(house.as_("office"))
     with transaction(house.engine, actor="cli") as session:
         withdraw(session.get_one(type(row), row.id), by="office", now=NOW, reason="文号有误")

@@ -21,7 +21,7 @@ from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import STAGES, Kind, Stage
 from workflow.year.finding import Lock, process_of
 
-UNMET = {"clause", "requirement", "stage", "severity", "message", "sentence", "count", "subjects", "waivable", "link"}
+UNMET = {"clause", "requirement", "stage", "severity", "message", "sentence", "count", "subjects", "waivable", "link", "href"}
 FRESH = {"Cache-Control": "no-cache"}
 """A header for a poll after one's own move: it may be half a second old otherwise."""
 WORKING = ("study", "talks", "self_review", "rating", "rectification", "report")
@@ -139,8 +139,8 @@ def test_a_refusal_lists_all_that_blocks_as_next_told_it_before(house: House, br
         assert each["severity"] in ("hard", "soft")
         assert each["count"] == len(each["subjects"])
         assert all(subject.keys() == {"id", "name"} for subject in each["subjects"])
-        assert each["link"].startswith(f"/api/v1{branch.path}/")
-        assert secretary.get(each["link"].removeprefix("/api/v1")).status == 200
+        assert each["href"].startswith(f"/api/v1{branch.path}/")
+        assert secretary.get(each["href"].removeprefix("/api/v1")).status == 200
         assert each["sentence"]
         assert all(subject["name"] in each["message"] for subject in each["subjects"])
     assert "重点学习《中国共产党纪律处分条例》" in unmet[1]["sentence"]

@@ -46,7 +46,7 @@ def test_the_offices_letter_says_what_its_overview_says(session: Session, branch
     [letter] = digests(session, now)
     for line in ("集中学习：1个", "组织生活会·述职评议：1个", "报送：0个", "已逾期：1个", "七日内到期：1个", "退回后尚未重新报送：1个"):
         assert line in letter.words.text
-    assert f"{BASE}/cycles/2024" in letter.words.text
+    assert f"{BASE}/2024/" in letter.words.text
 
 
 def test_the_offices_letter_says_where_the_assessment_stands_once_the_year_has_one(session: Session, branch: Process) -> None:

@@ -1,0 +1,8 @@
+"""The branch's desk (支部的工作台): the workbench, its roll, its reasons, its history."""
+
+from __future__ import annotations
+
+from api.pages.branch import history, roll, workbench
+from api.pages.frame.visit import PageRoute
+
+PAGES: tuple[PageRoute, ...] = (*workbench.PAGES, *roll.PAGES, *history.PAGES)

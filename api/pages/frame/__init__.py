@@ -1,0 +1,1 @@
+"""The common part of all pages (页面的框架): visits, forms, acts by form, the look."""

@@ -1,0 +1,54 @@
+"""Possible values of a form (可选的值): people of the branch, records, the words of the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from api.frame.address import BRANCH, CYCLE
+from api.pages.frame.addresses import Deed
+from api.pages.frame.forms import Choices, Known
+from api.pages.frame.visit import Visit
+from workflow.foundation.errors import Forbidden, NotFound
+from workflow.rules.acts import Address
+
+
+def known_to(visit: Visit, deed: Deed, address: Address) -> Known:
+    """Return what the form of an act can offer to this visitor."""
+    if "code" not in address or deed.act.sends is None:
+        return Known()
+    year, code = int(address["year"]), str(address["code"])
+    people = people_of(visit, year, code)
+    fields = set(deed.act.sends.load_fields)
+    choices: dict[str, Choices] = {}
+    names: dict[str, Choices] = {}
+    plan = visit.body(CYCLE, {"year": year})
+    if "titles" in fields:
+        choices["titles"] = [(title, title) for title in plan["rules"].get("required_reading", [])]
+    if "problems" in fields:
+        choices["problems"] = problems_of(visit, year, code)
+    if "about" in fields:
+        choices["about"] = [("committee", "支部委员会"), *people]
+    if "aspects" in fields:
+        names["aspects"] = named(plan["form"].get("aspects") or [])
+    return Known(people, choices, names)
+
+
+def people_of(visit: Visit, year: int, code: str) -> Choices:
+    """List the people of a branch who are there, as choices."""
+    try:
+        rows = visit.items(f"{BRANCH}/roll", {"year": year, "code": code})
+    except (NotFound, Forbidden):
+        return ()
+    return [(row["staff_no"], f"{row['name']}（{row['staff_no']}）") for row in rows if row.get("left_on") is None]
+
+
+def problems_of(visit: Visit, year: int, code: str) -> Choices:
+    """List the problems that stand, as choices."""
+    rows = visit.items(f"{BRANCH}/problems", {"year": year, "code": code})
+    return [(str(row["id"]), row["text"]) for row in rows if row.get("withdrawn") is None and row.get("rejected") is None]
+
+
+def named(items: list[Mapping[str, Any]]) -> Choices:
+    """List parts of the plan by their number, each with its words."""
+    return [(each["id"], each.get("title") or each.get("text") or each["id"]) for each in items]
