@@ -25,7 +25,7 @@ import pytest
 from api.server.demo import close_folder
 
 pytestmark = pytest.mark.slow
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 120
 
 
 @contextmanager

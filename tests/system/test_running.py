@@ -39,7 +39,7 @@ from workflow.year.opening import publish
 
 pytestmark = pytest.mark.slow
 SECRET = "the-canary-among-secret-keys"
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 60
 
 
 def environment(database_url: str, **more: str) -> dict[str, str]:
