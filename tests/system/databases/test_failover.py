@@ -1,4 +1,4 @@
-"""A pair of servers under load: the primary is lost, the standby promoted, nothing acknowledged is lost.
+"""A pair of servers under load loses its primary, and nothing that was acknowledged.
 
 Servers, services, network and signals are real. ``pytest --thorough -s`` prints the figures.
 """
