@@ -20,6 +20,7 @@ from sqlalchemy import Engine, create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 
 from commands.frame import Urls
+from schedulers.courier import Unavailable
 from schedulers.sealing import seal_and_go_on
 from tests.support.builders import a_school
 from tests.support.mail_server import MailServer, free_port, mail_server
@@ -228,6 +229,15 @@ def test_a_mail_server_that_does_not_answer_is_broken() -> None:
 
     [mail] = look(greet=refuse)["邮件"]
     assert (mail.state, "ConnectionRefusedError" in mail.said) == (State.BROKEN, True)
+
+
+@pytest.mark.parametrize("why", ["STARTTLS not offered", "SSLCertVerificationError"])
+def test_a_mail_server_without_the_encryption_that_is_needed_is_told_as_such(why: str) -> None:
+    def refuse() -> None:
+        raise Unavailable(why)
+
+    [mail] = look(greet=refuse)["邮件"]
+    assert (mail.state, "加密不了" in mail.said, why in mail.said) == (State.BROKEN, True, True)
 
 
 def test_a_year_whose_days_off_are_not_announced_is_a_warning() -> None:

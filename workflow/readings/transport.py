@@ -15,6 +15,8 @@ from workflow.readings.reaching import driver_of
 
 DATABASE = Words("数据库", "database")
 MAIL = Words("邮件", "mail")
+OF_ENCRYPTION = ("STARTTLS", "SSL")
+"""Parts of the reasons that say so, of ours and of Python's names of errors."""
 
 
 def line_to_database(connection: Connection) -> Iterator[Finding]:
@@ -37,13 +39,18 @@ def line_to_database(connection: Connection) -> Iterator[Finding]:
 def mail(settings: Settings, greet: Callable[[], None]) -> Iterator[Finding]:
     """Examine the way of letters: the server answers, and nobody on the way can read them."""
     if settings.smtp_url is None:
-        en = f"{PREFIX}SMTP_URL is missing, such as smtp://mail.example.edu.cn:25"
-        yield broken(MAIL, Words(f"缺少 {PREFIX}SMTP_URL：如 smtp://mail.example.edu.cn:25", en))
+        en = f"{PREFIX}SMTP_URL is missing, such as smtps://mail.example.edu.cn:465"
+        yield broken(MAIL, Words(f"缺少 {PREFIX}SMTP_URL：如 smtps://mail.example.edu.cn:465", en))
         return
     try:
         greet()
     except Exception as error:
         why = str(error) or type(error).__name__
+        if any(word in why for word in OF_ENCRYPTION):
+            zh = f"到邮件服务器的连接加密不了，不发信（{why}）：请邮件服务器的管理员开启 STARTTLS、换上有效的证书，或改用 smtps://"
+            en = f"the line to the mail server cannot be encrypted, nothing is sent ({why}): have STARTTLS and a valid certificate set up there"
+            yield broken(MAIL, Words(zh, f"{en}, or use smtps://"))
+            return
         zh = f"邮件服务器没有应答（{why}）：请检查 {PREFIX}SMTP_URL 的主机、端口、账号和防火墙"
         en = f"the mail server does not answer ({why}): please check host, port and account in {PREFIX}SMTP_URL, and the firewall"
         yield broken(MAIL, Words(zh, en))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -57,6 +58,15 @@ def test_in_session_mode_all_is_well_and_the_limits_of_a_session_hold(database: 
         pooler.start()
         wait_until(lambda: status(f"{service.address}/readyz") == 200, service, SOON_SECONDS)
         assert record(100) == 201
+        database.stop()
+        wait_until(lambda: status(f"{service.address}/readyz") == 503, service, SOON_SECONDS)
+        began = time.monotonic()
+        assert record(101) == 503
+        assert time.monotonic() - began < 36
+        database.start()
+        # PgBouncer looks for its server again every 15 seconds (server_login_retry).
+        wait_until(lambda: status(f"{service.address}/readyz") == 200, service)
+        assert record(101) == 201
     assert "Traceback" not in (tmp_path / "log").read_text(encoding="utf-8")
 
 

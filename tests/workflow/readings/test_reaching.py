@@ -6,8 +6,9 @@ from threading import Event
 
 import psycopg
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import StaticPool
 
 from workflow.foundation.database import engine_for
 from workflow.readings.reaching import finds_no_primary, is_lent_by_transaction, passes_by_itself, wait_for_database
@@ -82,3 +83,7 @@ def test_sessions_of_their_own_are_told_from_lent_ones(engine: Engine, database_
     narrow = engine_for(database_url, pool_size=1)
     assert not is_lent_by_transaction(narrow)
     narrow.dispose()
+    # One session of the server for both, as a pooler lends it in transaction mode.
+    lent = create_engine(database_url, poolclass=StaticPool)
+    assert is_lent_by_transaction(lent)
+    lent.dispose()
