@@ -92,6 +92,7 @@ def is_stopped(database: Database) -> bool:
     return not (database.folder / "postmaster.pid").exists()
 
 
+@pytest.mark.thorough
 def test_told_to_stop_a_worker_that_waits_ends(database: Database, project: Path, tmp_path: Path) -> None:
     away = make_url(database.url).set(host="127.0.0.1", port=free_port(), query={}).render_as_string(hide_password=False)
     with begun(database, project, tmp_path, "worker", url=away) as worker:
@@ -100,6 +101,7 @@ def test_told_to_stop_a_worker_that_waits_ends(database: Database, project: Path
         assert worker.process.wait(PATIENCE_SECONDS) == 0
 
 
+@pytest.mark.thorough
 def test_a_database_that_comes_later_and_was_not_migrated_answers_503_until_it_is(database: Database, project: Path, tmp_path: Path) -> None:
     headers = {"Authorization": f"Bearer {database.token_of('office')}"}
 
@@ -127,7 +129,7 @@ def test_a_database_that_comes_later_and_was_not_migrated_answers_503_until_it_i
         assert httpx.get(f"{web.address}/api/v1/me", headers=headers).status_code == 200
 
 
-@pytest.mark.parametrize("command", ["serve", "worker"])
+@pytest.mark.parametrize("command", ["serve", pytest.param("worker", marks=pytest.mark.thorough)])
 def test_a_database_that_refuses_the_login_ends_the_start_at_once(database: Database, project: Path, tmp_path: Path, command: str) -> None:
     unknown = make_url(database.url).set(database="no_such_school").render_as_string(hide_password=False)
     with begun(database, project, tmp_path, command, url=unknown) as ended:
