@@ -74,8 +74,10 @@ def test_a_wait_ends_when_it_is_told_to_and_a_refusal_ends_it_too() -> None:
     def refuse() -> None:
         raise no(f'{PLACE}FATAL:  database "zhibu" does not exist')
 
+    begun = Event()
     with pytest.raises(OperationalError):
-        wait_for_database(refuse, Event(), lambda: None)
+        wait_for_database(refuse, begun, begun.set)
+    assert not begun.is_set()
 
 
 def test_sessions_of_their_own_are_told_from_lent_ones(engine: Engine, database_url: str) -> None:
