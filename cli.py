@@ -15,18 +15,19 @@ import click
 from alembic.script import ScriptDirectory
 
 import migrations
-from commands.frame import database, named, say, school, tell, told_plainly
+from commands.frame import WAITS, database, is_there, named, say, school, tell, told_plainly
 from commands.history import verify
 from commands.people import account, token
 from commands.years import cycle, plan, roster
 from schedulers.catcher import mail_catcher
-from schedulers.delivery import Courier
+from schedulers.courier import Courier
 from workflow.foundation.database import engine_for, transaction
 from workflow.foundation.errors import Words
 from workflow.foundation.logs import configure_logs
 from workflow.foundation.settings import read_settings
 from workflow.foundation.vocabulary import SCHOOL_ZONE, utc_now
 from workflow.readings import doctor as examination
+from workflow.readings.findings import State
 
 PORT = say(Words("监听端口", "the port to listen on"))
 LOG_LEVEL = click.option(
@@ -75,10 +76,12 @@ def serve(host: str, port: int, workers: int, log_level: str) -> None:
     configure_logs(level=log_level)
     settings = read_settings()
     settings.required("secret_key", "base_url")
-    with school(settings) as engine:
+    with database(settings) as urls:
+        there = is_there(urls.application)
         tell(Words(f"服务地址 http://{host}:{port}", f"Serving at http://{host}:{port}"))
-        url = engine.url.render_as_string(hide_password=False)
-        serve_forever(url, settings, host=host, port=port, workers=workers, newest_migration=_newest_migration())
+        if not there:
+            tell(WAITS, err=True)
+        serve_forever(urls.application, settings, host=host, port=port, workers=workers, newest_migration=_newest_migration())
 
 
 def _newest_migration() -> str | None:
@@ -106,7 +109,7 @@ def doctor() -> None:
     findings = list(examination.examine(settings, lambda: database(settings), greet, clock=utc_now, newest_migration=newest))
     for each in findings:
         click.echo("\t".join(say(words) for words in (named(each.state), each.what, each.said)))
-    if any(each.state is examination.State.BROKEN for each in findings):
+    if any(each.state is State.BROKEN for each in findings):
         raise SystemExit(1)
 
 
@@ -149,7 +152,7 @@ def worker(dry_run: bool, moment: str | None, log_level: str) -> None:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    with school(settings) as engine:
+    with school(settings, until=stop) as engine:
         run_worker(engine, settings, stop)
 
 

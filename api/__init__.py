@@ -29,6 +29,7 @@ from api.frame.routes import FORM_BYTES, Route, Service, service
 from api.frame.wire import JSON
 from api.people import accounts, changes, invitations, people, session
 from api.school import calendar, cycles, definition, progress, roster
+from api.server.arrival import Arrival
 from api.server.metrics import METHODS, PROBE_SECONDS, Metrics
 from workflow.foundation.database import Engine, NoConnectionFree
 from workflow.foundation.errors import Busy
@@ -131,6 +132,8 @@ def create_app(
     app.extensions["zhibu-metrics"] = Metrics(app, engine, settings)
     manual.register(app, specification)
     app.before_request(_begin)
+    if newest_migration is not None:
+        app.before_request(Arrival(engine, newest_migration, frozenset(route.name for route in ROUTES)))
     app.after_request(_end)
     app.teardown_request(lambda _: clear_contextvars())
     return app

@@ -9,7 +9,8 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import wraps
+from functools import partial, wraps
+from threading import Event
 from typing import Any, TypeVar
 
 import click
@@ -22,6 +23,7 @@ from workflow.foundation.embedded import embedded_postgres
 from workflow.foundation.errors import EmbeddedUnavailable, Refusal, Words
 from workflow.foundation.settings import LANGUAGES, PREFIX, Settings, read_settings
 from workflow.foundation.vocabulary import Word, utc_now
+from workflow.readings.reaching import LENT, is_lent_by_transaction, passes_by_itself, wait_for_database
 from workflow.rules.acts import Act, Call, find, perform
 
 ACTOR = "cli"
@@ -102,22 +104,49 @@ def done(call: Call[object], act: Act[T, U], sent: Any, **address: Any) -> U:
 
 
 @contextmanager
-def school(settings: Settings) -> Iterator[Engine]:
-    """Give the engine of a school whose migrations are complete."""
+def school(settings: Settings, *, until: Event | None = None) -> Iterator[Engine]:
+    """Give the engine of a school whose migrations are complete.
+
+    With ``until`` a database that is away is waited for; leaves the process if it is set before.
+    """
     with database(settings) as urls:
         engine = engine_for(urls.application)
         try:
-            if not migrations.is_current(engine):
-                raise click.ClickException(say(NOT_MIGRATED))
+            if until is None:
+                _must_be_usable(engine)
+            elif wait_for_database(partial(_must_be_usable, engine), until, lambda: tell(WAITS, err=True)) is None:
+                raise SystemExit(0)
             yield engine
         finally:
             engine.dispose()
+
+
+def is_there(url: str) -> bool:
+    """Tell whether the database can be used; False while it is away. Refuses one of no use."""
+    engine = engine_for(url)
+    try:
+        return _must_be_usable(engine)
+    except DBAPIError as error:
+        if not passes_by_itself(error):
+            raise
+        return False
+    finally:
+        engine.dispose()
+
+
+def _must_be_usable(engine: Engine) -> bool:
+    if is_lent_by_transaction(engine):
+        raise click.ClickException(say(LENT))
+    if not migrations.is_current(engine):
+        raise click.ClickException(say(NOT_MIGRATED))
+    return True
 
 
 NOT_MIGRATED = Words(
     "数据库还没有迁移到当前版本，请先运行 zhibu migrate",
     "the database is not migrated to this version; please run zhibu migrate first",
 )
+WAITS = Words("数据库现在连不上：先等着，连上以后自动开始", "the database cannot be reached now: waiting, and beginning by itself once it can be")
 AWAY = Words(
     "数据库连不上，请检查 ZHIBU_DATABASE_URL 和数据库服务",
     "the database cannot be reached; please check ZHIBU_DATABASE_URL and the database server",

@@ -18,6 +18,7 @@ from sqlalchemy.pool import NullPool
 
 from workflow.foundation.database import APPLICATION_ROLE
 from workflow.foundation.errors import Refusal, Words
+from workflow.readings.reaching import LENT, is_lent_by_transaction
 
 OWNER_ROLE = "zhibu_owner"
 DATABASE = "zhibu"
@@ -45,6 +46,8 @@ def migrate(owner_url: str, application_url: str) -> None:
     """
     engine = create_engine(owner_url, poolclass=NullPool)
     login = make_url(application_url).username or ""
+    if is_lent_by_transaction(engine):
+        raise MigrationRefused(LENT)
     try:
         with engine.begin() as connection:
             _prepare_group(connection, login)

@@ -72,6 +72,7 @@ STATUS: Mapping[type[Refusal], int] = {
     errors.Busy: 503,
     errors.DatabaseAway: 503,
     errors.DatabaseUnwritable: 503,
+    errors.DatabaseBehind: 503,
 }
 
 

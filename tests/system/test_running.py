@@ -248,14 +248,23 @@ def test_what_is_too_large_is_answered_as_such_to_the_end(project: Path, tmp_pat
 # ── what is shipped in deploy/ ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_the_shipped_settings_are_known_and_complete(project: Path) -> None:
-    lines = [
-        line for name in ("zhibu.env.example", "zhibu-owner.env.example") for line in (project / "deploy" / name).read_text("utf-8").splitlines()
-    ]
-    given = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
-    with pytest.raises(SettingsInvalid, match="ZHIBU_SECRET_KEY"):
-        read_settings(given)
-    read_settings({**given, "ZHIBU_SECRET_KEY": SECRET}).required("database_url", "owner_database_url", "secret_key", "base_url", "smtp_url")
+def test_the_shipped_settings_are_known_and_complete_as_a_shell_reads_them(project: Path, tmp_path: Path) -> None:
+    (tmp_path / "ca.crt").touch()
+    for name in ("zhibu.env", "zhibu-owner.env"):
+        written = (project / "deploy" / f"{name}.example").read_text("utf-8")
+        (tmp_path / name).write_text(written.replace("/etc/zhibu/db-ca.crt", str(tmp_path / "ca.crt")), "utf-8")
+    read = "set -e; set -a; . ./zhibu.env; . ./zhibu-owner.env; env -0"
+    done = subprocess.run(["/bin/sh", "-c", read], cwd=tmp_path, env={}, check=True, capture_output=True, text=True)
+    assert done.stderr == ""
+    given = {name: value for name, _, value in (line.partition("=") for line in done.stdout.split("\0")) if name.startswith("ZHIBU_")}
+    for left, variable in (("换成_openssl_rand_-base64_32_的输出", "SECRET_KEY"), ("换成口令", "DATABASE_URL")):
+        filled = {name: value if left in value else value.replace("换成", "") for name, value in given.items()}
+        with pytest.raises(SettingsInvalid, match=f"ZHIBU_.*{variable}"):
+            read_settings(filled)
+    settings = read_settings({name: value.replace("换成", "") for name, value in given.items()})
+    settings.required("database_url", "owner_database_url", "secret_key", "base_url", "smtp_url", "contact")
+    for url in (settings.database_url, settings.owner_database_url):
+        assert make_url(url or "").query == {"sslmode": "verify-full", "sslrootcert": str(tmp_path / "ca.crt")}
 
 
 def test_the_shipped_proxy_lets_a_workbook_through_where_one_is_taken_and_nowhere_else(project: Path) -> None:

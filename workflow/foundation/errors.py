@@ -188,6 +188,14 @@ class DatabaseUnwritable(Refusal):
     retry_after = 30
 
 
+class DatabaseBehind(Refusal):
+    """A database that came up after the service and is not migrated to this version."""
+
+    slug = "database-behind"
+    title = Words("数据库还没有迁移到当前版本，请稍后再试", "The database is not migrated to this version, please try again later")
+    retry_after = 30
+
+
 class SettingsInvalid(Refusal):
     """A setting that is missing, malformed or misspelt.
 

@@ -15,11 +15,10 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 
+from workflow.foundation.addresses import PLACEHOLDER, STILL_THE_EXAMPLES, database_address
 from workflow.foundation.errors import SettingsInvalid, Words
 
 PREFIX = "ZHIBU_"
-PLACEHOLDER = "换成"
-"""The word that marks what is to be replaced in the shipped examples."""
 LANGUAGES = ("zh", "en")
 """The languages that the command line speaks."""
 MOST_TOKEN_DAYS = 2 * 365 + 1
@@ -46,7 +45,10 @@ class Settings(BaseModel):
     test_database_url: str | None = None
     """A superuser on a real server that the tests may make databases on."""
     smtp_url: str | None = None
-    """``smtp://[user:password@]host:port``, or ``smtps://`` for TLS from the first byte."""
+    """``smtps://[user:password@]host:port``: TLS from the first byte.
+
+    ``smtp+starttls://`` insists on STARTTLS, ``smtp://`` takes it where it is offered.
+    """
     mail_from: str = "zhibu@localhost"
     contact: str | None = None
     """The office's name and telephone, with which letters end: 党委办公室 0371-00000000."""
@@ -85,22 +87,22 @@ class Settings(BaseModel):
     @field_validator("database_url", "owner_database_url", "test_database_url")
     @classmethod
     def _postgresql(cls, value: str | None) -> str | None:
-        if value is None:
-            return None
-        scheme, _, rest = value.partition("://")
-        if scheme not in {"postgresql", "postgres", "postgresql+psycopg"} or not rest:
-            shape = "postgresql://user:password@host:port/database"
-            raise ValueError(Words("应形如 postgresql://用户:密码@主机:端口/库名", f"it should look like {shape}"))
-        return f"postgresql+psycopg://{rest}"
+        return database_address(value) if value is not None else None
 
     @field_validator("smtp_url")
     @classmethod
     def _smtp(cls, value: str | None) -> str | None:
         if value is not None:
             parts = urlsplit(value)
-            if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
-                shape = "smtp://host:port or smtps://user:password@host:port"
-                raise ValueError(Words("应形如 smtp://主机:端口 或 smtps://用户:密码@主机:端口", f"it should look like {shape}"))
+            if PLACEHOLDER in value:
+                raise ValueError(STILL_THE_EXAMPLES)
+            if parts.scheme not in {"smtp", "smtps", "smtp+starttls"} or not parts.hostname:
+                shape = "smtp://host:port, smtps://user:password@host:port or smtp+starttls://user:password@host:port"
+                raise ValueError(
+                    Words(
+                        "应形如 smtp://主机:端口、smtps://用户:密码@主机:端口 或 smtp+starttls://用户:密码@主机:端口", f"it should look like {shape}"
+                    )
+                )
         return value
 
     @field_validator("base_url")

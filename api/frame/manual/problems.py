@@ -50,6 +50,10 @@ ADVICE: Mapping[str, Words] = {
         "什么都没有改变；请管理员运行 zhibu doctor，恢复写入后再发",
         "Nothing was changed; have the administrator run zhibu doctor, and try again when it can be written to.",
     ),
+    "database-behind": Words(
+        "什么都没有改变；请管理员运行 zhibu migrate，再发",
+        "Nothing was changed; have the administrator run zhibu migrate, and try again.",
+    ),
 }
 """Advice on each refusal, by slug."""
 
