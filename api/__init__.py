@@ -23,7 +23,7 @@ from api.branch import branch, excuses
 from api.branch.process import routes_of
 from api.frame import errors, manual
 from api.frame.address import BASE
-from api.frame.base import handler
+from api.frame.base import handler, note_session
 from api.frame.openapi import document
 from api.frame.routes import FORM_BYTES, Route, Service, service
 from api.frame.wire import JSON
@@ -131,6 +131,7 @@ def create_app(
     app.extensions["zhibu-metrics"] = Metrics(app, engine, settings)
     manual.register(app, specification)
     app.before_request(_begin)
+    app.after_request(note_session)
     app.after_request(_end)
     app.teardown_request(lambda _: clear_contextvars())
     return app

@@ -72,7 +72,7 @@ It decides the result of an assessment; it judges what the office's own branches
 
 def test_the_auditor_changes_nothing_and_the_committee_only_judges() -> None:
     for route in ROUTES:
-        if route.method != "GET" and route.action not in (None, Action.READ_SELF):
+        if route.method != "GET" and route.action not in (None, Action.WRITE_SELF):
             assert Role.AUDITOR not in ACCESS[route.action], route.name
             assert (Role.COMMITTEE in ACCESS[route.action]) == (route.action in OF_THE_COMMITTEE), route.name
 
