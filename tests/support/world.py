@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from io import BytesIO
 from typing import Any
+from uuid import uuid4
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -27,7 +28,7 @@ from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import Role
 from workflow.mail.links import INVITED
 from workflow.mail.outbox import Letter
-from workflow.people.accounts import WebSession, digest
+from workflow.people.accounts import WebSession
 from workflow.people.organisation import person_by_staff_no
 from workflow.year.finding import process_of
 
@@ -104,7 +105,7 @@ def records(house: House, cast: Cast) -> dict[str, Any]:
         "disposition-cases": case,
         "waivers": made(secretary, f"{cast.path}/waivers", {"requirement": "members_who_have_not_studied", "reason": "外出"}),
         "token_id": made(administrator, "/tokens", {"staff_no": cast.member, "name": "程序"}),
-        "session_id": a_browser_session(house, cast.member),
+        "session_id": a_browser_session(house, "office"),
         "appointment_id": office.get("/appointments").body["items"][0]["id"],
         "punishment_id": punished,
         "import_id": int(upload.get_json()["id"]),
@@ -145,7 +146,7 @@ def a_browser_session(house: House, staff_no: str) -> int:
     with transaction(house.engine, actor="cli") as session:
         row = WebSession(
             person_id=person_by_staff_no(session, staff_no).id,
-            hash=digest(staff_no),
+            hash=uuid4().hex,
             created_at=NOW,
             expires_at=NOW + timedelta(days=400),
             revoked_at=None,

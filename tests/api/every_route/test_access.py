@@ -28,6 +28,8 @@ def expected(route: Route, who: str) -> int:
     roles = {Role(who)} if who in SCHOOL else BRANCH_ROLES["secretary"] if who == ELSEWHERE else BRANCH_ROLES[who]
     if not roles & ACCESS[route.action].keys():
         return 403
+    if "session_id" in route.rule:
+        return 422 if who == "office" else 404
     return 404 if who == ELSEWHERE and (route.of_branch or "substitute_id" in route.rule) else 422
 
 
