@@ -157,11 +157,12 @@ personal(
     Area.PEOPLE,
     "会话",
     Data(
-        f"person_id 何人, hash 会话的摘要, revoked_at 退出时间, {_DATES}",
-        "登录后不必再输密码",
-        "无人；访问时核对",
+        f"person_id 何人, revoked_at 退出时间, {_DATES}",
+        "登录后不必再输密码；本人看自己在哪里登录着",
+        "本人",
         _SPENT.format("{session_hours}"),
     ),
+    Data("hash 会话的摘要", "登录后不必再输密码", "无人；访问时核对", _SPENT.format("{session_hours}")),
     of="登录的人",
 )
 personal(

@@ -80,8 +80,9 @@ def test_somebody_is_invited_sets_a_password_and_signs_in(house: House, administ
     assert (invited.status, invited.body) == (200, {"staff_no": who, "name": who, "expires_at": "2024-12-22T02:00:00Z"})
     code = code_for(house, who)
     assert house.app.test_client().get(f"/invitations/{code}").status_code == 302, "what a letter links to is there"
-    weak = anybody.post(f"/invitations/{code}", {"password": "short"})
-    assert (weak.status, weak.body["errors"].keys()) == (422, {"password"})
+    for password in ("short", "1234567890", f"{who}{who}2024"):
+        weak = anybody.post(f"/invitations/{code}", {"password": password})
+        assert (weak.status, weak.body["errors"].keys()) == (422, {"password"})
     done = anybody.post(f"/invitations/{code}", {"password": PASSWORD})
     assert (done.status, done.body) == (200, {"staff_no": who, "name": who})
     assert anybody.post("/session", {"staff_no": who, "password": PASSWORD}).status == 201
