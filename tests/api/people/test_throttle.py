@@ -214,6 +214,22 @@ def test_a_mark_names_nobody_lasts_a_year_and_cannot_be_made(house: House) -> No
     assert guess(house, "office", PASSWORD, browser=browser).status_code == 201
 
 
+def test_before_anything_is_read_a_network_counts_for_all_but_marks_of_ours(house: House) -> None:
+    ours, made_up = marked(house), house.app.test_client()
+    made_up.set_cookie("zhibu_browser", "x.y.z")
+    guess(house, "nobody")
+    with transaction(house.engine, actor=None) as session:
+        session.execute(
+            text(
+                "update attempt set count = :most",
+            ),
+            {"most": NETWORK.at_most + 9},
+        )
+    sent = {"data": b"{", "content_type": "application/json"}
+    assert [each.post("/api/v1/session", **sent).status_code for each in (house.app.test_client(), made_up, ours)] == [429, 429, 400]
+    assert guess(house, "l4", PASSWORD, browser=ours).status_code == 429, "for somebody else it counts after reading"
+
+
 # ── one address, many accounts ────────────────────────────────────────────────────────────────────────────────────────
 
 
