@@ -23,7 +23,7 @@ from api.branch import branch, excuses
 from api.branch.process import routes_of
 from api.frame import errors, manual
 from api.frame.address import BASE
-from api.frame.base import handler
+from api.frame.base import handler, note_session
 from api.frame.openapi import document
 from api.frame.routes import FORM_BYTES, Route, Service, service
 from api.frame.wire import JSON
@@ -134,6 +134,7 @@ def create_app(
     app.before_request(_begin)
     if newest_migration is not None:
         app.before_request(Arrival(engine, newest_migration, frozenset(route.name for route in ROUTES)))
+    app.after_request(note_session)
     app.after_request(_end)
     app.teardown_request(lambda _: clear_contextvars())
     return app

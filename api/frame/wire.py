@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from hashlib import sha256
 
 from flask import Response, current_app
@@ -13,8 +13,9 @@ from flask.json.provider import DefaultJSONProvider
 from api.frame.errors import Malformed
 from api.frame.routes import Answer, service
 from workflow.foundation.errors import Words, short
+from workflow.people.guard.origin import MARK_KEPT
 
-SESSION_COOKIE = "zhibu_session"
+SESSION_COOKIE, MARK_COOKIE = "zhibu_session", "zhibu_browser"
 
 
 class JSON(DefaultJSONProvider):
@@ -79,6 +80,8 @@ def answered(result: object, status: int) -> Response:
         response.headers["Location"] = answer.location
     if answer.session is not None:
         _set_session(response, answer.session)
+    if answer.mark is not None:
+        _set_cookie(response, MARK_COOKIE, answer.mark, MARK_KEPT)
     # Kept on no disk: it may hold what somebody wrote. A poll holds numbers, and is asked for anew.
     response.headers["Cache-Control"] = "private, no-store" if answer.tagged is None else "private, no-cache"
     if answer.tagged is not None:
@@ -89,9 +92,13 @@ def answered(result: object, status: int) -> Response:
 
 def _set_session(response: Response, secret: str) -> None:
     """Give a browser the cookie of its session, or take it away."""
-    settings = service().settings
     if not secret:
         response.delete_cookie(SESSION_COOKIE, httponly=True, samesite="Lax")
         return
-    secure = (settings.base_url or "").startswith("https")
-    response.set_cookie(SESSION_COOKIE, secret, max_age=settings.session_hours * 3600, secure=secure, httponly=True, samesite="Lax")
+    _set_cookie(response, SESSION_COOKIE, secret, timedelta(hours=service().settings.session_hours))
+
+
+def _set_cookie(response: Response, name: str, value: str, kept: timedelta) -> None:
+    """Give a browser a cookie that no script reads and no other site sends."""
+    secure = (service().settings.base_url or "").startswith("https")
+    response.set_cookie(name, value, max_age=kept, secure=secure, httponly=True, samesite="Lax")

@@ -1,4 +1,4 @@
-"""The command that prints slips: what stands on the sheet and on the page, and who may read it."""
+"""The commands of accounts: what stands on a sheet of slips, who may read it; weak passwords."""
 
 from __future__ import annotations
 
@@ -37,11 +37,21 @@ def account(database_url: str, engine: Engine, tmp_path: Path) -> Account:
         a_school(session)
         session.execute(text("update person set email = null where staff_no in ('w5', 's8')"))
 
-    def run(*words: str, **environment: str | None) -> Result:
+    def run(*words: str, stdin: str | None = None, **environment: str | None) -> Result:
         settings = {"ZHIBU_DATABASE_URL": database_url.replace("+psycopg", ""), "ZHIBU_DATA_DIR": str(tmp_path), "ZHIBU_BASE_URL": BASE}
-        return CliRunner(env={**settings, **environment}).invoke(cli.main, ["account", *words])
+        return CliRunner(env={**settings, **environment}).invoke(cli.main, ["account", *words], input=stdin)
 
     return run
+
+
+def test_an_account_is_not_opened_with_a_password_that_others_guess(account: Account, engine: Engine) -> None:
+    words = ("create", "--staff-no", "20160001", "--name", "周一", "--role", "office", "--password-stdin")
+    for password, why in (("2016000188", "学工号"), ("dangban2024", "太常见")):
+        refused = account(*words, stdin=password)
+        assert (refused.exit_code, why in refused.output) == (1, True), refused.output
+    with transaction(engine, actor=None) as session:
+        assert session.scalar(text("select count(*) from person where staff_no = '20160001'")) == 0
+    assert account(*words, stdin="梧桐树下的图书馆 2024").exit_code == 0
 
 
 def opens_for(engine: Engine, code: str) -> str | None:

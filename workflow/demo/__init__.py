@@ -33,8 +33,9 @@ from workflow.foundation.vocabulary import (
 from workflow.machine.asked import CLAUSES
 from workflow.machine.process import move
 from workflow.people.access import ROLES_OF_POST, Caller
-from workflow.people.accounts import Account, Token, hash_password, issue_token
+from workflow.people.accounts import Account, Token, issue_token
 from workflow.people.callers import caller_for
+from workflow.people.guard.passwords import hash_password
 from workflow.people.organisation import Appointment, Branch, Person
 from workflow.people.roles import create_officer
 from workflow.roster.checks import Roster, RosterBranch, RosterMember

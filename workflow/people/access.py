@@ -26,6 +26,7 @@ class Action(StrEnum):
     """A kind of request (操作). Each route names exactly one."""
 
     READ_SELF = "read_self"
+    WRITE_SELF = "write_self"
     READ_DEFINITION = "read_definition"
     READ_CYCLES = "read_cycles"
     WRITE_CYCLES = "write_cycles"
@@ -105,6 +106,8 @@ _EVERYONE = dict.fromkeys(Role, Scope.OWN)
 
 ACCESS: Mapping[Action, Mapping[Role, Scope]] = {
     Action.READ_SELF: _EVERYONE,
+    # One's own password and sessions.
+    Action.WRITE_SELF: _EVERYONE,
     Action.READ_DEFINITION: _EVERYONE,
     Action.READ_CYCLES: _EVERYONE,
     Action.WRITE_CYCLES: _OFFICE,
@@ -186,7 +189,7 @@ No role makes itself another one; the first of each comes from the command line.
 """
 
 OF_EVERYBODY = frozenset(action for action, roles in ACCESS.items() if roles is _EVERYONE)
-"""Reading and signing out: anybody who is signed in may, also after their last role has ended."""
+"""Reading, and one's own sign-in: anybody signed in may, also after their last role has ended."""
 
 JUDGED = frozenset(action for action, roles in ACCESS.items() if roles is _JUDGES)
 """Decisions on what a branch handed in, and favours: days, leaving it out of the year.

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any, Generic, TypeVar, cast
 
@@ -29,7 +29,8 @@ from workflow.foundation.idempotency import KeptOutcome, Repeatable
 from workflow.foundation.settings import Settings
 from workflow.foundation.vocabulary import Kind, Role, Stage, local_day
 from workflow.people.access import JUDGED, KEPT_AFTER_MOVING, Action, Caller, Scope
-from workflow.people.throttle import Limit, network_of, take
+from workflow.people.guard.origin import Origin
+from workflow.people.throttle import TooManyTries
 from workflow.workbooks.imports import WorkbookImport
 from workflow.year.cycle import Process
 from workflow.year.finding import Lock, process_of
@@ -53,11 +54,8 @@ class Call(Generic[On]):
     found: On | None = None
     version_seen: int | None = None
     """The version of the thing to be changed that the caller has seen."""
-    origin: str = ""
-    """The network address of the caller, as far as it can be believed.
-
-    Only sign-in counts by it.
-    """
+    origin: Origin = field(default=Origin(), repr=False)
+    """The network and the browser of the caller. Only sign-in counts by it."""
     cookie: str = ""
     """The secret of the browser session that signed the caller in; empty for a program."""
 
@@ -127,8 +125,8 @@ class Act(Generic[On, R]):
     """The page on which it is done, below that of its process or its year."""
     shows: Body | None = None
     """The schema of the result, where it is one row that everybody sees alike."""
-    tries: Limit | None = None
-    """The tries from one network at what is open to everybody."""
+    tries: Callable[[Session, Origin, Settings], timedelta | None] | None = None
+    """Of what is open to everybody: counts a try, or returns how long it must wait."""
     secret: bool = False
     """True if it takes or answers a secret: nothing of it is kept for a repetition."""
     version: Callable[[Call[On], R], int | None] = field(default=lambda call, result: getattr(result, "version", None))
@@ -152,14 +150,17 @@ class Done:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-def knock(engine: Engine, act: AnyAct, origin: str) -> None:
-    """Count a try from a network, before anything that was sent is read.
+def knock(engine: Engine, act: AnyAct, origin: Origin, settings: Settings) -> None:
+    """Count a try at an act, before anything that was sent is read.
 
     Raises TooManyTries.
     """
-    if act.tries is not None:
-        with transaction(engine, actor=None) as counting:
-            take(counting, [(act.tries, network_of(origin))])
+    if act.tries is None:
+        return
+    with transaction(engine, actor=None) as counting:
+        wait = act.tries(counting, origin, settings)
+    if wait is not None:
+        raise TooManyTries(wait)
 
 
 def enter(call: Call[object], action: Action, branch_code: str | None, *, changes: bool) -> Call[object]:

@@ -1,4 +1,4 @@
-"""Security notices (安全通知): somebody has a role of the school, somebody made a token."""
+"""Security notices (安全通知): a role of the school, a token, a changed password."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from tests.support.letters.told import Case, Told
 from workflow.foundation.vocabulary import Role
 from workflow.people.accounts import Token, issue_token
 from workflow.people.roles import create_officer, tell_role_given, tell_token_made
+from workflow.people.sessions import tell_password_changed
 from workflow.year.cycle import Process
 
 
@@ -28,9 +29,14 @@ def tokens_are_made(session: Session, here: Process, there: Process) -> None:
         tell_token_made(session, person(session, name), session.get_one(Token, issued.id), by=None, now=NOW, base_url=BASE)
 
 
+def a_password_is_changed(session: Session, here: Process, there: Process) -> None:
+    tell_password_changed(session, person(session, "王五"), now=NOW, base_url=BASE)
+
+
 NAMED = ("又一督导（学工号 g9）自2024年12月20日（星期五）起担任学校职务“督导人员”", "由系统命令行办理")
 NOTICES = (
     Case(an_auditor_is_named, tuple(Told("role-given", who, None, "/", NAMED) for who in ("督导人员", "新督导", "又一督导"))),
+    Case(a_password_is_changed, (Told("password-changed", "王五", None, "/", ("登录密码已于2024年12月20日（星期五）10:00更改",)),)),
     Case(
         tokens_are_made,
         (
