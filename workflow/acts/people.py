@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Engine
-
 from workflow.foundation.database import act_as, transaction
 from workflow.foundation.errors import Invalid, NotFound
 from workflow.foundation.fields import (
@@ -156,23 +154,16 @@ class SignedIn:
     issued: Issued
 
 
-def _beside(call: Call[object]) -> Engine:
-    """Return the engine for a transaction of its own beside that of the act."""
-    engine = call.session.get_bind()
-    assert isinstance(engine, Engine)  # noqa: S101
-    return engine
-
-
 def _sign_in(call: Call[object], sent: Sent) -> SignedIn:
     staff_no, network = sent["staff_no"], network_of(call.origin)
     # Committed before the password is looked at: the count stays, whatever the result of this
     # sign-in.
     try:
-        with transaction(_beside(call), actor=None) as counting:
+        with transaction(call.engine, actor=None) as counting:
             take(counting, [(SIGN_IN_TO_ACCOUNT, staff_no)])
     except TooManyTries:
         # It was no guess: who insists closes no network to others.
-        with transaction(_beside(call), actor=None) as counting:
+        with transaction(call.engine, actor=None) as counting:
             give_back(counting, SIGN_IN_FROM_ADDRESS, network)
         raise
     issued = sign_in(call.session, staff_no=staff_no, password=sent["password"], now=call.now, hours=call.settings.session_hours)
@@ -205,7 +196,7 @@ def _forgotten(call: Call[object], sent: Sent) -> None:
     try:
         # On a connection of its own, and committed before the wait: the time of the work must not
         # be seen.
-        with transaction(_beside(call), actor="anonymous") as writing:
+        with transaction(call.engine, actor="anonymous") as writing:
             take(writing, [(FORGOTTEN_OF_ACCOUNT, sent["staff_no"])])
             forget_password(writing, sent["staff_no"], desk=desk(call))
     except TooManyTries:

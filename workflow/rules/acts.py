@@ -89,6 +89,13 @@ class Call(Generic[On]):
         return self.version_seen
 
     @property
+    def engine(self) -> Engine:
+        """Return the engine, for a transaction of its own beside that of the act."""
+        engine = self.session.get_bind()
+        assert isinstance(engine, Engine)  # noqa: S101
+        return engine
+
+    @property
     def today(self) -> date:
         return local_day(self.now)
 
