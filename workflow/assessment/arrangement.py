@@ -203,7 +203,7 @@ ARRANGE: Act[Any, Process] = Act(
     "arrange",
     "安排述职、填写意见",
     "set how a branch reports",
-    Action.ASSESS,
+    Action.ASSESS_BRANCH,
     _arrange,
     kind=Kind.ASSESSMENT,
     lock=Lock.MOVE,

@@ -20,8 +20,8 @@ from workflow.year.finding import process_of
 
 ISSUED, VALID, VOTES = 7303, 7207, (5101, 2106)
 """Numbers that stand nowhere else in an answer."""
-READERS = ("secretary", "organiser", "member", "office", "committee", "auditor")
-OF_THE_BRANCH = READERS[:3]
+READERS = ("secretary", "organiser", "office", "auditor")
+OF_THE_BRANCH = READERS[:2]
 
 
 def entry(cast: Cast, **instead: Any) -> dict[str, Any]:
