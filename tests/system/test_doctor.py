@@ -198,6 +198,7 @@ def test_clocks_that_differ_are_told(database_url: str, ahead: int, state: State
         ("地址", {"base_url": "http://127.0.0.1:8000"}, State.WARNING, "只有本机"),
         ("邮件", {"smtp_url": None}, State.BROKEN, "ZHIBU_SMTP_URL"),
         ("邮件", {"mail_from": "zhibu@localhost"}, State.WARNING, "ZHIBU_MAIL_FROM"),
+        ("邮件", {"lease_seconds": 599}, State.WARNING, "ZHIBU_LEASE_SECONDS 是 599 秒，应不少于 ZHIBU_SMTP_TIMEOUT_SECONDS 的 20 倍（600 秒）"),
     ],
 )
 def test_a_setting_that_is_missing_or_weak_is_told_with_its_name(what: str, settings: dict[str, Any], state: State, advice: str) -> None:

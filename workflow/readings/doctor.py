@@ -130,7 +130,7 @@ def examine(
         yield broken(DATABASE, unavailable.words)
     yield _secret(settings)
     yield _base_url(settings)
-    yield from _mail(settings, greet)
+    yield _mail(settings, greet)
     yield _contact(settings)
     yield from _calendar(clock())
 
@@ -361,25 +361,24 @@ def _base_url(settings: Settings) -> Finding:
     return ok(ADDRESS, Words(settings.base_url, settings.base_url))
 
 
-def _mail(settings: Settings, greet: Callable[[], None]) -> Iterator[Finding]:
+def _mail(settings: Settings, greet: Callable[[], None]) -> Finding:
     if settings.smtp_url is None:
         en = f"{PREFIX}SMTP_URL is missing, such as smtp://mail.example.edu.cn:25"
-        yield broken(MAIL, Words(f"缺少 {PREFIX}SMTP_URL：如 smtp://mail.example.edu.cn:25", en))
-        return
+        return broken(MAIL, Words(f"缺少 {PREFIX}SMTP_URL：如 smtp://mail.example.edu.cn:25", en))
     try:
         greet()
     except Exception as error:
         why = str(error) or type(error).__name__
         zh = f"邮件服务器没有应答（{why}）：请检查 {PREFIX}SMTP_URL 的主机、端口、账号和防火墙"
         en = f"the mail server does not answer ({why}): please check host, port and account in {PREFIX}SMTP_URL, and the firewall"
-        yield broken(MAIL, Words(zh, en))
-        return
+        return broken(MAIL, Words(zh, en))
     if settings.mail_from.endswith("@localhost"):
         zh = f"邮件服务器有应答，但发件人是 {settings.mail_from}：请把 {PREFIX}MAIL_FROM 设为学校的邮箱"
         en = f"the mail server answers, but letters come from {settings.mail_from}: please set {PREFIX}MAIL_FROM to an address of the school"
-        yield warning(MAIL, Words(zh, en))
-        return
-    yield ok(MAIL, Words("邮件服务器有应答", "the mail server answers"))
+        return warning(MAIL, Words(zh, en))
+    if (fault := settings.too_short_a_lease) is not None:
+        return warning(MAIL, fault)
+    return ok(MAIL, Words("邮件服务器有应答", "the mail server answers"))
 
 
 def _contact(settings: Settings) -> Finding:
