@@ -215,6 +215,7 @@ def test_clocks_that_differ_are_told(database_url: str, ahead: int, state: State
         ("邮件", {"mail_from": "zhibu@localhost"}, State.WARNING, "ZHIBU_MAIL_FROM"),
         ("邮件", {"smtp_url": "smtp://mail.example.edu.cn:25"}, State.WARNING, "smtp+starttls://"),
         ("邮件", {"smtp_url": "smtp://127.0.0.1:25"}, State.OK, "有应答"),
+        ("邮件", {"lease_seconds": 599}, State.WARNING, "ZHIBU_LEASE_SECONDS 是 599 秒，应不少于 ZHIBU_SMTP_TIMEOUT_SECONDS 的 20 倍（600 秒）"),
     ],
 )
 def test_a_setting_that_is_missing_or_weak_is_told_with_its_name(what: str, settings: dict[str, Any], state: State, advice: str) -> None:

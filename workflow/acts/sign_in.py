@@ -6,8 +6,6 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Engine
-
 from workflow.acts.people import desk
 from workflow.foundation.database import act_as, transaction
 from workflow.foundation.fields import Body, LongText, Sent, StaffNo, about
@@ -59,13 +57,6 @@ class ForgottenSchema(Body):
     staff_no = StaffNo(required=True, **_STAFF_NO)
 
 
-def _beside(call: Call[object]) -> Engine:
-    """Return the engine for a transaction of its own beside that of the act."""
-    engine = call.session.get_bind()
-    assert isinstance(engine, Engine)  # noqa: S101
-    return engine
-
-
 # ── in and out ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -82,7 +73,7 @@ class SignedIn:
 def _sign_in(call: Call[object], sent: Sent) -> SignedIn:
     staff_no, origin = sent["staff_no"], call.origin
     guess = guess_at(staff_no, origin, call.settings, knocked=True)
-    guess.count(_beside(call))
+    guess.count(call.engine)
     issued = sign_in(call.session, staff_no=staff_no, password=sent["password"], now=call.now, hours=call.settings.session_hours, agent=origin.agent)
     guess.was_right(call.session)
     return SignedIn(staff_no, issued, marked(origin, call.settings, staff_no))
@@ -123,7 +114,7 @@ def _forgotten(call: Call[object], sent: Sent) -> None:
     began = time.monotonic()
     # On a connection of its own, and committed before the wait: the time of the work must not
     # be seen.
-    with transaction(_beside(call), actor="anonymous") as writing:
+    with transaction(call.engine, actor="anonymous") as writing:
         if take(writing, FORGOTTEN_OF_ACCOUNT, sent["staff_no"]) is None:
             forget_password(writing, sent["staff_no"], desk=desk(call))
     time.sleep(max(0.0, SAME_TIME_SECONDS - (time.monotonic() - began)))
@@ -169,7 +160,7 @@ def _change_password(call: Call[object], sent: Sent) -> None:
     # Before the guess: a password that may not be set says nothing about the present one.
     must_be_strong(sent["new"], of=own_words(account.person), at="new")
     guess = guess_at(call.by.staff_no, call.origin, call.settings, knocked=False)
-    guess.count(_beside(call))
+    guess.count(call.engine)
     change_password(call.session, account, old=sent["old"], new=sent["new"], secret=call.cookie, now=call.now)
     guess.was_right(call.session)
     tell_password_changed(call.session, account.person, now=call.now, base_url=call.base_url)

@@ -23,6 +23,8 @@ LANGUAGES = ("zh", "en")
 """The languages that the command line speaks."""
 MOST_TOKEN_DAYS = 2 * 365 + 1
 """The longest life of a token: two years."""
+WAITS_IN_A_LEASE = 20
+"""So many waits for the mail server fit into a lease: each step of a letter waits once or twice."""
 UPLOAD_BYTES = 10 * 1024 * 1024
 """The largest file that a school takes, unless it sets its own limit."""
 
@@ -76,7 +78,7 @@ class Settings(BaseModel):
     lease_seconds: float = 600
     """The time a letter belongs to one worker before another may take it.
 
-    Keep it twenty times as long as the wait below.
+    Twenty times the wait below, or a slow mail server keeps a letter longer than its worker may.
     """
     smtp_timeout_seconds: float = 30
     """The longest wait for each answer of the mail server."""
@@ -162,6 +164,16 @@ class Settings(BaseModel):
         if value < 0:
             raise ValueError(Words("应为 0 或正整数", "it should be 0 or a positive whole number"))
         return value
+
+    @property
+    def too_short_a_lease(self) -> Words | None:
+        """Say what is wrong with a lease that a slow mail server outlasts; None if nothing."""
+        least = WAITS_IN_A_LEASE * self.smtp_timeout_seconds
+        if self.lease_seconds >= least:
+            return None
+        zh = f"{PREFIX}LEASE_SECONDS 是 {self.lease_seconds:g} 秒，应不少于 {PREFIX}SMTP_TIMEOUT_SECONDS 的 {WAITS_IN_A_LEASE} 倍（{least:g} 秒）"
+        en = f"{PREFIX}LEASE_SECONDS is {self.lease_seconds:g}: it should be {least:g}, {WAITS_IN_A_LEASE} times {PREFIX}SMTP_TIMEOUT_SECONDS"
+        return Words(f"{zh}，否则邮件服务器慢时同一封信可能发两次", f"{en}, or a letter may go twice when the mail server is slow")
 
     def required(self, *names: str) -> None:
         """Refuse to start without these settings.

@@ -66,4 +66,7 @@ def mail(settings: Settings, greet: Callable[[], None]) -> Iterator[Finding]:
         en = "the mail server answers, but smtp:// may send letters and their links in the clear"
         yield warning(MAIL, Words(zh, f"{en}: please use smtp+starttls:// or smtps:// in {PREFIX}SMTP_URL"))
         return
+    if (fault := settings.too_short_a_lease) is not None:
+        yield warning(MAIL, fault)
+        return
     yield ok(MAIL, Words("邮件服务器有应答", "the mail server answers"))
