@@ -192,7 +192,8 @@ def _moment(text: str | None) -> datetime:
 )
 @told_plainly
 def demo(port: int, data_dir: Path | None, accounts_file: Path | None) -> None:
-    from api.server.demo import close_folder, kept_secret, must_be_free, run_demo  # noqa: PLC0415
+    from api.server.demo import close_folder, kept_secret, run_demo  # noqa: PLC0415
+    from api.server.listening import must_be_free  # noqa: PLC0415
     from schedulers.worker import run_worker  # noqa: PLC0415
 
     configure_logs(readable=True)
