@@ -282,7 +282,7 @@ def test_the_shipped_units_start_commands_that_exist(project: Path, unit: str) -
 
 
 def test_the_proxy_lets_go_of_an_idle_connection_before_the_service_does(project: Path) -> None:
-    """Otherwise the service may end one that a request is just sent on, and nobody may repeat it."""
+    """Otherwise the service may end one that a request is just sent on; nobody may repeat it."""
     written = (project / "deploy" / "nginx.conf").read_text(encoding="utf-8")
     [proxy] = re.findall(r"^ *keepalive_timeout (\d+)s;", written, re.MULTILINE)
     assert int(proxy) < min(IDLE_SECONDS, STOP_KEEPALIVE_LINGER)
