@@ -63,6 +63,7 @@ def migrate() -> None:
 
 
 @main.command(
+    short_help=say(Words("启动网页和接口服务。", "Serve the API.")),
     help=say(
         Words(
             "启动网页和接口服务。前面要有反向代理（deploy/nginx.conf）：慢的请求由它接着，HTTPS 由它负责。"
