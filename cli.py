@@ -71,7 +71,7 @@ def migrate() -> None:
             "Serve the API. It belongs behind a reverse proxy (deploy/nginx.conf), which bears slow callers and does HTTPS. "
             "A port that systemd hands over (deploy/zhibu-web.socket) is taken: a restart then refuses nobody.",
         )
-    )
+    ),
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help=say(Words("监听地址", "the address to listen on")))
 @click.option("--port", default=8000, show_default=True, help=PORT)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +19,12 @@ import pytest
 from tests.api.conftest import B
 from tests.support.builders import a_school
 from tests.support.mail_server import free_port
-from tests.support.running.deployed import NAME, Front, Web, a_front, a_token, a_web, debian, settings
+from tests.support.running.deployed import NAME, NEIGHBOUR, STRANGER, Front, Web, a_front, a_token, a_web, debian, settings
 from tests.support.running.postgres import a_clone
 from workflow.foundation.database import engine_for, transaction
 
 pytestmark = [pytest.mark.slow, pytest.mark.thorough]
 MIB = 1024 * 1024
-STRANGER = "127.0.0.2"
-"""Another address of this machine, which nothing allows to read the numbers."""
 NUMBERS = b"zhibu_http_requests"
 
 
@@ -80,9 +79,10 @@ SPELLINGS = (
 
 @pytest.mark.parametrize("path", SPELLINGS)
 def test_a_stranger_reads_no_numbers_in_any_spelling(deployed: Deployed, path: str) -> None:
-    for claimed in ("", "X-Forwarded-For: 127.0.0.1\r\n", "Forwarded: for=127.0.0.1\r\nX-Real-IP: 127.0.0.1\r\n"):
+    claims = ("", "X-Forwarded-For: 127.0.0.1\r\n", "Forwarded: for=127.0.0.1\r\nX-Real-IP: 127.0.0.1\r\n")
+    for source, claimed in product((NEIGHBOUR, STRANGER), claims):
         asked = f"GET {path} HTTP/1.1\r\nHost: {NAME}\r\n{claimed}Connection: close\r\n\r\n"
-        answer = deployed.front.say(asked.encode(), source=STRANGER)
+        answer = deployed.front.say(asked.encode(), source=source)
         assert int(answer.split()[1]) in (308, 400, 403, 404), answer[:200]
         assert NUMBERS not in answer
 
