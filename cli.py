@@ -63,7 +63,17 @@ def migrate() -> None:
     tell(Words("数据库已是最新版本。", "The database is up to date."))
 
 
-@main.command(help=say(Words("启动网页和接口服务。", "Serve the API.")))
+@main.command(
+    short_help=say(Words("启动网页和接口服务。", "Serve the API.")),
+    help=say(
+        Words(
+            "启动网页和接口服务。前面要有反向代理（deploy/nginx.conf）：慢的请求由它接着，HTTPS 由它负责。"
+            "systemd 交来端口的（deploy/zhibu-web.socket）用那个端口，重启不拒绝请求。",
+            "Serve the API. It belongs behind a reverse proxy (deploy/nginx.conf), which bears slow callers and does HTTPS. "
+            "A port that systemd hands over (deploy/zhibu-web.socket) is taken: a restart then refuses nobody.",
+        )
+    ),
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help=say(Words("监听地址", "the address to listen on")))
 @click.option("--port", default=8000, show_default=True, help=PORT)
 @click.option("--workers", default=2, show_default=True, help=say(Words("工作进程数", "how many worker processes")))
@@ -195,7 +205,8 @@ def _moment(text: str | None) -> datetime:
 )
 @told_plainly
 def demo(port: int, data_dir: Path | None, accounts_file: Path | None) -> None:
-    from api.server.demo import close_folder, kept_secret, must_be_free, run_demo  # noqa: PLC0415
+    from api.server.demo import close_folder, kept_secret, run_demo  # noqa: PLC0415
+    from api.server.listening import must_be_free  # noqa: PLC0415
     from schedulers.worker import run_worker  # noqa: PLC0415
 
     configure_logs(readable=True)

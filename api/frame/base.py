@@ -267,12 +267,12 @@ NO_VERSION = -1
 def _version_seen() -> int:
     """Read the version in If-Match.
 
-    ``*``, weak tags and tags that are not ours become a version that no row has. Raises
-    PreconditionRequired without the header.
+    ``*``, weak tags and tags that are not ours become a version that no row has, and the refusal
+    says so. Raises PreconditionRequired without the header.
     """
     header = http.headers.get("If-Match", "").strip()
     if not header:
         raise PreconditionRequired
     version = unquote_etag(header)[0] or ""
-    ours = header == f'"{version}"' and version.isascii() and version.isdigit()
-    return int(version) if ours and len(version) <= 18 else NO_VERSION
+    g.tag_is_ours = header == f'"{version}"' and version.isascii() and version.isdigit() and len(version) <= 18
+    return int(version) if g.tag_is_ours else NO_VERSION

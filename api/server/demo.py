@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import socket
 import threading
 from collections.abc import Callable
 from dataclasses import asdict
@@ -20,7 +19,7 @@ from api import create_app
 from api.server.serving import AT_ONCE, serve_in_this_process
 from workflow import demo as demo_school
 from workflow.foundation.database import Engine
-from workflow.foundation.errors import Conflict, Words
+from workflow.foundation.errors import Words
 from workflow.foundation.settings import Settings
 from workflow.foundation.system_account import is_root
 from workflow.foundation.vocabulary import Role, utc_now
@@ -29,17 +28,6 @@ Worker = Callable[[Engine, Settings, threading.Event], None]
 """A function that ticks until the event is set."""
 Say = Callable[[Words], str]
 """A function that chooses the operator's language."""
-
-
-def must_be_free(port: int) -> None:
-    """Raise Conflict when another program listens on the port already."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            en = f"port {port} is in use; please choose another with --port"
-            raise Conflict(Words(f"端口 {port} 已被占用，请用 --port 换一个", en)) from None
 
 
 def close_folder(data_dir: Path) -> None:

@@ -16,7 +16,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 import cli
-from api.server.demo import _welcome, must_be_free
+from api.server.demo import _welcome
+from api.server.listening import must_be_free
 from commands.frame import LOCALE, say, spoken_language
 from commands.years import _changes, _place
 from workflow.demo import FIRST, PASSWORD, DemoAccount
@@ -246,8 +247,8 @@ def test_a_port_that_is_taken_is_named_in_both_languages() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(Conflict) as refused:
             must_be_free(port)
-    assert refused.value.detail.zh == f"端口 {port} 已被占用，请用 --port 换一个"
-    assert refused.value.detail.en == f"port {port} is in use; please choose another with --port"
+    assert refused.value.detail.zh == f"127.0.0.1:{port} 已被占用，请用 --port 换一个"
+    assert refused.value.detail.en == f"127.0.0.1:{port} is in use; please choose another with --port"
 
 
 def test_the_demo_welcomes_in_both_languages(tmp_path: Path) -> None:
