@@ -5,7 +5,7 @@ The school of the settings, one transaction, refusals in one line.
 
 from __future__ import annotations
 
-import os
+import errno
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,57 +13,23 @@ from functools import wraps
 from typing import Any, TypeVar
 
 import click
-from sqlalchemy import Engine
+from sqlalchemy import Engine, make_url
 from sqlalchemy.exc import DBAPIError
 
 import migrations
-from workflow.foundation.database import engine_for, is_away, passing_of, transaction
+from commands.language import say
+from migrations import FORBIDDEN
+from workflow.foundation.database import engine_for, passing_of, sqlstate, transaction
 from workflow.foundation.embedded import embedded_postgres
-from workflow.foundation.errors import EmbeddedUnavailable, Refusal, Words
-from workflow.foundation.settings import LANGUAGES, PREFIX, Settings, read_settings
-from workflow.foundation.vocabulary import Word, utc_now
+from workflow.foundation.errors import EmbeddedUnavailable, Invalid, Refusal, Words
+from workflow.foundation.reaching import not_reached
+from workflow.foundation.settings import PREFIX, Settings, read_settings
+from workflow.foundation.vocabulary import utc_now
 from workflow.rules.acts import Act, Call, find, perform
 
 ACTOR = "cli"
 T = TypeVar("T")
 U = TypeVar("U")
-LOCALE = ("LC_ALL", "LC_MESSAGES", "LANG")
-"""The variables that name the language of messages (POSIX): the first one that is set decides."""
-
-
-# ── the operator's language ───────────────────────────────────────────────────────────────────────
-
-
-def spoken_language() -> str:
-    """Choose the operator's language: ``ZHIBU_LANG``, else an English locale, else Chinese."""
-    asked = os.environ.get(f"{PREFIX}LANG")
-    if asked in LANGUAGES:
-        # Another value is refused by ``read_settings``, in the language chosen below.
-        return asked
-    locale = next((value for name in LOCALE if (value := os.environ.get(name))), "")
-    return "en" if locale.startswith("en") else "zh"
-
-
-def say(words: Words) -> str:
-    """Speak to the operator in their language.
-
-    Help texts call it too, while their module is imported: click takes them there, and a process
-    has one language. Both languages in one text would not fit the list of commands: click cuts
-    each line of it to the width of the terminal.
-    """
-    return words.speak(spoken_language())
-
-
-def tell(words: Words, *, err: bool = False) -> None:
-    """Print a sentence in the operator's language."""
-    click.echo(say(words), err=err)
-
-
-def named(word: Word) -> Words:
-    """Name a word of the vocabulary; its English is its value."""
-    return Words(word.zh, word.value.replace("_", " "))
-
-
 # ── the school of the settings ────────────────────────────────────────────────────────────────────
 
 
@@ -107,21 +73,40 @@ def school(settings: Settings) -> Iterator[Engine]:
     with database(settings) as urls:
         engine = engine_for(urls.application)
         try:
-            if not migrations.is_current(engine):
+            with reaching(urls.application, APPLICATION_URL):
+                current = migrations.is_current(engine)
+            migrations.must_be_served(engine.dialect)
+            if not current:
                 raise click.ClickException(say(NOT_MIGRATED))
             yield engine
         finally:
             engine.dispose()
 
 
+@contextmanager
+def reaching(url: str, variable: str) -> Iterator[None]:
+    """Name the setting and the cause if the database is not reached, or may not be used."""
+    try:
+        yield
+    except DBAPIError as error:
+        if refused := not_reached(error, url, variable):
+            raise refused from None
+        if sqlstate(error) == FORBIDDEN:
+            login = make_url(url).username
+            zh = f"{variable} 的登录名 {login} 没有使用数据表的权限：请用 {OWNER_URL} 运行 zhibu migrate"
+            en = f"the login {login} of {variable} may not use the tables: please run zhibu migrate with {OWNER_URL}"
+            raise click.ClickException(say(Words(zh, en))) from None
+        raise
+
+
+APPLICATION_URL, OWNER_URL = f"{PREFIX}DATABASE_URL", f"{PREFIX}OWNER_DATABASE_URL"
 NOT_MIGRATED = Words(
     "数据库还没有迁移到当前版本，请先运行 zhibu migrate",
     "the database is not migrated to this version; please run zhibu migrate first",
 )
-AWAY = Words(
-    "数据库连不上，请检查 ZHIBU_DATABASE_URL 和数据库服务",
-    "the database cannot be reached; please check ZHIBU_DATABASE_URL and the database server",
-)
+
+
+# ── refusals in one line ──────────────────────────────────────────────────────────────────────────
 
 
 def told_plainly(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -131,16 +116,52 @@ def told_plainly(command: Callable[..., Any]) -> Callable[..., Any]:
     def told(*args: Any, **kwargs: Any) -> Any:
         try:
             return command(*args, **kwargs)
+        except Invalid as invalid:
+            raise click.ClickException(say(_each_field(invalid))) from None
         except Refusal as refusal:
             raise click.ClickException(say(refusal.detail)) from None
         except EmbeddedUnavailable as unavailable:
             raise click.ClickException(say(unavailable.words)) from None
         except DBAPIError as error:
-            if is_away(error):
-                raise click.ClickException(say(AWAY)) from None
             passing = passing_of(error)
             if passing is None:
                 raise
             raise click.ClickException(say(passing.title)) from None
+        except OSError as error:
+            if error.filename is None or isinstance(error.filename, int):
+                raise
+            raise click.ClickException(say(_unusable(error))) from None
 
     return told
+
+
+def _each_field(invalid: Invalid) -> Words:
+    zh = "；".join(f"{field}：{'，'.join(each)}" for field, each in invalid.errors.items())
+    return Words(zh, "; ".join(f"{field}: {', '.join(fault.en for fault in each)}" for field, each in invalid.errors.items()))
+
+
+_NO_RIGHT = Words(
+    "没有权限使用 {path}，请检查它和上级目录的属主和权限", "no permission to use {path}; please check owner and mode of it and of the folders above"
+)
+_UNUSABLE = {
+    errno.EACCES: _NO_RIGHT,
+    errno.EPERM: _NO_RIGHT,
+    errno.EEXIST: Words(
+        "{path} 是文件，这里要一个目录，请改名或另选一个", "{path} is a file, and a folder is needed; please rename it or choose another"
+    ),
+    errno.ENOTDIR: Words(
+        "{path} 的路径里有一段是文件，不是目录，请另选一个", "a part of the path {path} is a file, not a folder; please choose another"
+    ),
+    errno.EISDIR: Words("{path} 是目录，这里要一个文件，请另选一个", "{path} is a folder, and a file is needed; please choose another"),
+    errno.ENOENT: Words("没有 {path}，请检查路径", "there is no {path}; please check the path"),
+    errno.ENOSPC: Words("磁盘已满，写不了 {path}，请腾出空间", "the disk is full, {path} cannot be written; please make room"),
+    errno.EROFS: Words("{path} 在只读的文件系统里，请另选一个", "{path} is on a read-only file system; please choose another"),
+    errno.ENAMETOOLONG: Words("路径 {path} 太长，请另选一个", "the path {path} is too long; please choose another"),
+}
+
+
+def _unusable(error: OSError) -> Words:
+    """Say why a file or folder cannot be used, and what to do."""
+    path = error.filename if len(str(error.filename)) < 300 else f"{str(error.filename)[:100]}…"
+    other = Words("用不了 {path}（{said}）", "{path} cannot be used ({said})")
+    return _UNUSABLE.get(error.errno or 0, other).format(path=path, said=error.strerror)

@@ -11,7 +11,8 @@ from typing import Any
 
 import click
 
-from commands.frame import acting, done, named, say, tell, told_plainly
+from commands.frame import acting, done, told_plainly
+from commands.language import named, say, tell
 from workflow.acts import invitations, people
 from workflow.foundation.errors import Words
 from workflow.foundation.settings import read_settings
@@ -24,7 +25,7 @@ from workflow.year.finding import newest_title
 STAFF_NO = say(Words("学工号", "staff or student number"))
 
 
-@click.group(help=say(Words("账号。", "Accounts.")))
+@click.group()
 def account() -> None: ...
 
 
@@ -90,7 +91,7 @@ def account_address(staff_no: str, email: str) -> None:
 def account_invite(code: str | None, staff_no: str | None) -> None:
     if (code is None) == (staff_no is None):
         raise click.UsageError(say(Words("--branch 与 --staff-no 填一项", "give either --branch or --staff-no")))
-    read_settings().required("base_url")
+    read_settings(needed=("base_url",))
     with acting() as call:
         if staff_no is not None:
             done(call, invitations.INVITE, {}, staff_no=staff_no)
@@ -132,8 +133,7 @@ def account_invite(code: str | None, staff_no: str | None) -> None:
 def account_slips(code: str | None, staff_no: str | None, file: Path | None) -> None:
     if (code is None) == (staff_no is None):
         raise click.UsageError(say(Words("--branch 与 --staff-no 填一项", "give either --branch or --staff-no")))
-    settings = read_settings()
-    settings.required("base_url")
+    settings = read_settings(needed=("base_url",))
     with acting() as call:
         if staff_no is not None:
             made = done(call, invitations.PRINT_SLIP, {}, staff_no=staff_no)
@@ -160,7 +160,7 @@ def _write_for_the_owner(file: Path, content: str) -> None:
         raise click.ClickException(say(Words(f"{file} 写不进去：{error.strerror}", f"{file} cannot be written: {error.strerror}"))) from None
 
 
-@click.group(help=say(Words("程序用的令牌。", "Tokens for programs.")))
+@click.group()
 def token() -> None: ...
 
 

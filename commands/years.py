@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from commands.frame import acting, done, named, say, tell, told_plainly
+from commands.frame import acting, done, told_plainly
+from commands.language import named, say, tell
 from workflow.acts import years
 from workflow.foundation.errors import PlanInvalid, Words
 from workflow.foundation.settings import read_settings
@@ -26,7 +27,7 @@ from workflow.year.plan_changes import plan_changes
 from workflow.year.plan_files import find_plan, plan_file, read_plan
 
 
-@click.group(help=say(Words("名册。", "The roster.")))
+@click.group()
 def roster() -> None: ...
 
 
@@ -123,7 +124,7 @@ def _post(each: dict[str, Any]) -> Words:
     return Words(f"{who} {each['title'] or post.zh}", f"{who} {each['title'] or post.en}")
 
 
-@click.group(help=say(Words("年度。", "The year.")))
+@click.group()
 def cycle() -> None: ...
 
 
@@ -277,7 +278,7 @@ def cycle_reopen(year: int, reason: str) -> None:
 # ── plans ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@click.group(help=say(Words("方案文件。", "Plan files.")))
+@click.group()
 def plan() -> None: ...
 
 

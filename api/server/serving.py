@@ -5,6 +5,8 @@ Both finish the requests that they have taken.
 
 from __future__ import annotations
 
+import errno
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -15,6 +17,7 @@ from flask import Flask
 from api import create_app
 from api.server.metrics import counted_together, forget_process
 from workflow.foundation.database import engine_for
+from workflow.foundation.errors import Conflict, Words
 from workflow.foundation.settings import Settings
 
 GRACE_SECONDS = 30
@@ -24,6 +27,25 @@ THREADS, AT_ONCE = 8, 6
 
 The others tell everybody else to come again, and answer those who ask nothing of it.
 """
+
+
+def must_be_free(host: str, port: int) -> None:
+    """Raise Conflict for an address that is in use, or none of this machine."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise Conflict(_NOT_FREE.get(error.errno or 0, _NO_ADDRESS).format(host=host, port=port)) from None
+
+
+_NOT_FREE = {
+    errno.EADDRINUSE: Words("端口 {port} 已被占用，请用 --port 换一个", "port {port} is in use; please choose another with --port"),
+    errno.EACCES: Words(
+        "没有权限监听端口 {port}，请用 --port 换一个 1024 以上的", "port {port} is for root alone; please choose one above 1024 with --port"
+    ),
+}
+_NO_ADDRESS = Words("本机没有地址 {host}，请检查 --host", "this machine has no address {host}; please check --host")
 
 
 def serve_forever(database_url: str, settings: Settings, *, host: str, port: int, workers: int, newest_migration: str | None = None) -> None:

@@ -21,11 +21,11 @@ from workflow.foundation.calendar import unannounced
 from workflow.foundation.database import (
     APPLICATION_ROLE,
     DATABASE_NOW,
+    OLDEST_POSTGRESQL,
     SKEW_BORNE,
     SKEW_NOTICED,
     Meaning,
     engine_for,
-    is_away,
     meaning_of,
     must_be_writable,
     passing_of,
@@ -33,6 +33,7 @@ from workflow.foundation.database import (
     sqlstate,
 )
 from workflow.foundation.errors import EmbeddedUnavailable, Words
+from workflow.foundation.reaching import not_reached
 from workflow.foundation.seals.keys import seal_keys
 from workflow.foundation.seals.verification import recent, verify
 from workflow.foundation.seals.witness import Witness
@@ -46,7 +47,6 @@ from workflow.mail.sending import CONTENT
 from workflow.people.organisation import Branch
 from workflow.year.cycle import Process
 
-OLDEST_POSTGRESQL = 16
 SILENCE_BORNE = timedelta(minutes=10)
 """The longest time without a finished tick before a worker is taken for dead.
 
@@ -162,15 +162,9 @@ def _database(url: str, settings: Settings, clock: Callable[[], datetime], newes
                 yield from _letters(connection)
                 yield from _history(connection, settings)
     except DBAPIError as error:
-        passing = passing_of(error)
-        if passing is None:
+        if (refused := not_reached(error, url, f"{PREFIX}DATABASE_URL") or passing_of(error)) is None:
             raise
-        if not is_away(error):
-            yield broken(DATABASE, passing.title)
-            return
-        zh = f"连不上：请检查 {PREFIX}DATABASE_URL 的主机、端口、库名和密码，以及数据库服务是否在运行"
-        en = f"cannot be reached: please check host, port, name and password in {PREFIX}DATABASE_URL, and whether the server runs"
-        yield broken(DATABASE, Words(zh, en))
+        yield broken(DATABASE, refused.detail)
     finally:
         engine.dispose()
 
