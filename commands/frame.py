@@ -5,7 +5,6 @@ The school of the settings, one transaction, refusals in one line.
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from migrations import FORBIDDEN
 from workflow.foundation.database import engine_for, passing_of, sqlstate, transaction
 from workflow.foundation.embedded import embedded_postgres
 from workflow.foundation.errors import EmbeddedUnavailable, Invalid, Refusal, Words
+from workflow.foundation.files import unusable
 from workflow.foundation.reaching import not_reached
 from workflow.foundation.settings import PREFIX, Settings, read_settings
 from workflow.foundation.vocabulary import utc_now
@@ -130,7 +130,7 @@ def told_plainly(command: Callable[..., Any]) -> Callable[..., Any]:
         except OSError as error:
             if error.filename is None or isinstance(error.filename, int):
                 raise
-            raise click.ClickException(say(_unusable(error))) from None
+            raise click.ClickException(say(unusable(error))) from None
 
     return told
 
@@ -138,30 +138,3 @@ def told_plainly(command: Callable[..., Any]) -> Callable[..., Any]:
 def _each_field(invalid: Invalid) -> Words:
     zh = "；".join(f"{field}：{'，'.join(each)}" for field, each in invalid.errors.items())
     return Words(zh, "; ".join(f"{field}: {', '.join(fault.en for fault in each)}" for field, each in invalid.errors.items()))
-
-
-_NO_RIGHT = Words(
-    "没有权限使用 {path}，请检查它和上级目录的属主和权限", "no permission to use {path}; please check owner and mode of it and of the folders above"
-)
-_UNUSABLE = {
-    errno.EACCES: _NO_RIGHT,
-    errno.EPERM: _NO_RIGHT,
-    errno.EEXIST: Words(
-        "{path} 是文件，这里要一个目录，请改名或另选一个", "{path} is a file, and a folder is needed; please rename it or choose another"
-    ),
-    errno.ENOTDIR: Words(
-        "{path} 的路径里有一段是文件，不是目录，请另选一个", "a part of the path {path} is a file, not a folder; please choose another"
-    ),
-    errno.EISDIR: Words("{path} 是目录，这里要一个文件，请另选一个", "{path} is a folder, and a file is needed; please choose another"),
-    errno.ENOENT: Words("没有 {path}，请检查路径", "there is no {path}; please check the path"),
-    errno.ENOSPC: Words("磁盘已满，写不了 {path}，请腾出空间", "the disk is full, {path} cannot be written; please make room"),
-    errno.EROFS: Words("{path} 在只读的文件系统里，请另选一个", "{path} is on a read-only file system; please choose another"),
-    errno.ENAMETOOLONG: Words("路径 {path} 太长，请另选一个", "the path {path} is too long; please choose another"),
-}
-
-
-def _unusable(error: OSError) -> Words:
-    """Say why a file or folder cannot be used, and what to do."""
-    path = error.filename if len(str(error.filename)) < 300 else f"{str(error.filename)[:100]}…"
-    other = Words("用不了 {path}（{said}）", "{path} cannot be used ({said})")
-    return _UNUSABLE.get(error.errno or 0, other).format(path=path, said=error.strerror)

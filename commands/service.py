@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import click
@@ -13,14 +15,15 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
 import migrations
-from commands.frame import APPLICATION_URL, OWNER_URL, database, reaching, school, told_plainly
+from commands.frame import APPLICATION_URL, OWNER_URL, Urls, database, reaching, school, told_plainly
 from commands.language import named, say, tell
 from migrations import Migrated
 from schedulers.delivery import Courier
 from workflow.foundation.database import engine_for, transaction
-from workflow.foundation.errors import Words
+from workflow.foundation.errors import EmbeddedUnavailable, Words
 from workflow.foundation.logs import configure_logs
-from workflow.foundation.settings import read_settings
+from workflow.foundation.reaching import NotReached
+from workflow.foundation.settings import Settings, read_settings
 from workflow.foundation.vocabulary import SCHOOL_ZONE, utc_now
 from workflow.readings import doctor as examination
 
@@ -40,9 +43,7 @@ def migrate() -> None:
     settings = read_settings()
     owner = OWNER_URL if settings.owner_database_url else APPLICATION_URL
     with database(settings) as urls:
-        # Both, before anything is changed.
-        for url, variable in ((urls.owner, owner), (urls.application, APPLICATION_URL)):
-            _must_answer(url, variable)
+        _must_answer({owner: urls.owner, APPLICATION_URL: urls.application})
         with reaching(urls.owner, owner):
             made = migrations.migrate(urls.owner, urls.application)
         if not _is_current(urls.application):
@@ -52,10 +53,20 @@ def migrate() -> None:
     tell(_said(made))
 
 
-def _must_answer(url: str, variable: str) -> None:
-    engine = create_engine(url, poolclass=NullPool)
-    with reaching(url, variable), engine.connect():
-        migrations.must_be_served(engine.dialect)
+def _must_answer(urls: Mapping[str, str]) -> None:
+    """Refuse, before anything is changed, if a database is not reached or is too old."""
+    faults, dialects = [], []
+    for variable, url in urls.items():
+        engine = create_engine(url, poolclass=NullPool)
+        try:
+            with reaching(url, variable), engine.connect():
+                dialects.append(engine.dialect)
+        except NotReached as refused:
+            faults.append(refused.detail)
+    if faults:
+        raise NotReached(Words("；".join(faults), "; ".join(each.en for each in faults)))
+    for dialect in dialects:
+        migrations.must_be_served(dialect)
 
 
 def _is_current(url: str) -> bool:
@@ -114,11 +125,22 @@ def doctor() -> None:
             courier.server.noop()
 
     newest = newest_migration()
-    findings = list(examination.examine(settings, lambda: database(settings), greet, clock=utc_now, newest_migration=newest))
+    findings = list(examination.examine(settings, lambda: _present(settings), greet, clock=utc_now, newest_migration=newest))
     for each in findings:
         click.echo("\t".join(say(words) for words in (named(each.state), each.what, each.said)))
     if any(each.state is examination.State.BROKEN for each in findings):
         raise SystemExit(1)
+
+
+@contextmanager
+def _present(settings: Settings) -> Iterator[Urls]:
+    """Give the database if there is one: to examine is not to make one."""
+    if settings.database_url is None and not (settings.data_dir / "postgres").exists():
+        zh = f"还没有设 {APPLICATION_URL}，数据目录 {settings.data_dir} 里也没有内置数据库：请设好再运行 zhibu migrate"
+        en = f"{APPLICATION_URL} is not set, and {settings.data_dir} holds no embedded database: please set it, then run zhibu migrate"
+        raise EmbeddedUnavailable(Words(zh, en))
+    with database(settings) as urls:
+        yield urls
 
 
 @click.command()

@@ -52,9 +52,9 @@ def roster_import(file: Path, apply_it: bool, gone: int | None, codes: tuple[str
     if file.stat().st_size > (limit := read_settings().upload_bytes):
         megabytes = limit // 1024 // 1024
         raise click.ClickException(say(Words(f"文件超过 {megabytes} MB", f"the file is larger than {megabytes} MB")))
-    only = list(codes) or None
+    upload, only = Upload(file.name, file.read_bytes()), list(codes) or None
     with acting() as call:
-        row = perform(call, imports.PREVIEW, Upload(file.name, file.read_bytes()))
+        row = perform(call, imports.PREVIEW, upload)
         for problem in row.problems:
             # Of a workbook without faults, what is still an error counts people of all branches.
             if only and row.applicable and problem["severity"] == "error":
@@ -70,13 +70,22 @@ def roster_import(file: Path, apply_it: bool, gone: int | None, codes: tuple[str
             summary, unconfirmed = {**summary, **found.summary}, found.guard is not None
         for line in _changes(summary):
             tell(line)
+        changes = any(summary[name] for name in CHANGES)
         if unconfirmed and gone is None:
             tell(_unconfirmed(len(summary["gone"])), err=True)
             raise SystemExit(1)
         if apply_it:
             done(call, imports.APPLY, {"gone": gone, "only_branches": only}, import_id=row.id)
-    checked = Words("核对完毕，没有写入；加 --apply 写入。", "Checked, nothing was stored; add --apply to store it.")
-    tell(Words("已写入。", "Stored.") if apply_it else checked)
+    if not changes:
+        tell(Words("没有变化：名册与系统里的一致。", "No change: the roster says what is stored already."))
+    elif apply_it:
+        tell(Words("已写入。", "Stored."))
+    else:
+        tell(Words("核对完毕，没有写入；加 --apply 写入。", "Checked, nothing was stored; add --apply to store it."))
+
+
+CHANGES = ("new_branches", "changed_branches", "new_members", "changed_members", "posts_given", "posts_ended", "given", "ended", "moved", "gone")
+"""The parts of a summary that say what would be different."""
 
 
 def _unconfirmed(gone: int) -> Words:

@@ -34,6 +34,9 @@ CAUSES = {
         "{host} 里没有 {port} 端口的数据库，请检查目录和端口，以及数据库服务是否在运行",
         "no database listens in {host} on port {port}; please check folder and port, and whether the server runs",
     ),
+    r"on socket .* Permission denied": Words(
+        "没有权限进入 {host}，请检查目录的权限，或改用 主机:端口", "no permission to enter {host}; please check the folder's mode, or use host:port"
+    ),
     r"timeout|timed out|unreachable|No route": Words(
         "{host} 没有应答，请检查主机、端口和防火墙", "{host} does not answer; please check host, port and firewall"
     ),
@@ -79,9 +82,10 @@ def not_reached(error: DBAPIError, url: str, variable: str) -> NotReached | None
     if not isinstance(error, OperationalError | ProgrammingError) or getattr(error.orig, "sqlstate", None):
         return None
     words = " ".join(str(error.orig).split())
+    said = re.sub(r"^connection (failed|is bad): (connection to \S+ .*? failed: )?", "", words)
     cause = next((cause for pattern, cause in CAUSES.items() if re.search(pattern, words)), OTHER)
     to = make_url(url)
-    told = cause.format(said=words, user=to.username or "", database=to.database or "", **_place(to))
+    told = cause.format(said=said, user=to.username or "-", database=to.database or "", **_place(to))
     return NotReached(Words(f"{variable} 连不上数据库：{told}", f"{variable} does not lead to a database: {told.en}"))
 
 

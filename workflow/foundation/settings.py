@@ -222,7 +222,7 @@ def _port(place: str) -> None:
     number = place.rpartition("]")[2].rpartition(":")[2] if ":" in place.rpartition("]")[2] else ""
     if number and not (re.fullmatch("[0-9]{1,5}", number) and 0 < int(number) < 65536):
         zh, en = "端口应为 1 至 65535 的整数", "the port should be a number from 1 to 65535"
-        raise ValueError(Words(f"{zh}；{ESCAPED}", f"{en}; {ESCAPED.en}"))
+        raise ValueError(Words(f"{zh}，{ESCAPED}", f"{en}, {ESCAPED.en}"))
 
 
 def networks_of(text: str) -> list[IPv4Network | IPv6Network]:
@@ -250,6 +250,9 @@ def read_settings(environ: Mapping[str, str] | None = None, *, needed: Iterable[
     known = {PREFIX + name.upper(): name for name in Settings.model_fields}
     faults = [_unknown(name, known) for name in given if name not in known]
     values: dict[str, Any] = {known[name]: value for name, value in given.items() if name in known}
+    if values.get("owner_database_url") is not None:
+        # Else the embedded database would be used, without a word.
+        needed = [*needed, "database_url"]
     faults += _missing(name for name in needed if {**values, **overrides}.get(name) is None)
     try:
         settings = Settings(**{**values, **overrides})
@@ -282,6 +285,7 @@ def _refuse(faults: Iterable[Words]) -> None:
 
 
 EXAMPLES = {
+    "database_url": ("只有 ZHIBU_OWNER_DATABASE_URL", "there is only ZHIBU_OWNER_DATABASE_URL"),
     "secret_key": ("请用 openssl rand -base64 32 生成一个", "please make one with openssl rand -base64 32"),
     "base_url": ("如 https://zhibu.example.edu.cn", "such as https://zhibu.example.edu.cn"),
     "smtp_url": ("如 smtp://mail.example.edu.cn:25", "such as smtp://mail.example.edu.cn:25"),

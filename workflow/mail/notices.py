@@ -8,7 +8,7 @@ from datetime import date
 from workflow.foundation.vocabulary import Role
 from workflow.mail.letters import Addressed
 
-ROLE_GIVEN, TOKEN_MADE = "role-given", "token-made"
+ROLE_GIVEN, TOKEN_MADE, PASSWORD_SET = "role-given", "token-made", "password-set"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,4 +32,12 @@ class TokenMade(Addressed):
     name: str
     """The use of the token."""
     expires_on: date
+    by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PasswordSet(Addressed):
+    """A letter to a person: somebody else has set their password (密码告知)."""
+
+    template = "password_set"
     by: str

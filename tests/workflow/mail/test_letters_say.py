@@ -44,6 +44,7 @@ TEMPLATES = {
     "measure_due",
     "office_reminder",
     "password",
+    "password_set",
     "published",
     "reminder",
     "reminders",
