@@ -18,11 +18,11 @@ from sqlalchemy.exc import DBAPIError
 import migrations
 from commands.language import say
 from migrations import FORBIDDEN
+from workflow.foundation.advice.files import unusable
+from workflow.foundation.advice.reaching import not_reached
 from workflow.foundation.database import engine_for, passing_of, sqlstate, transaction
 from workflow.foundation.embedded import embedded_postgres
 from workflow.foundation.errors import EmbeddedUnavailable, Invalid, Refusal, Words
-from workflow.foundation.files import unusable
-from workflow.foundation.reaching import not_reached
 from workflow.foundation.settings import PREFIX, Settings, read_settings
 from workflow.foundation.vocabulary import utc_now
 from workflow.rules.acts import Act, Call, find, perform

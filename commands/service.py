@@ -19,10 +19,10 @@ from commands.frame import APPLICATION_URL, OWNER_URL, Urls, database, reaching,
 from commands.language import named, say, tell
 from migrations import Migrated
 from schedulers.delivery import Courier
+from workflow.foundation.advice.reaching import NotReached
 from workflow.foundation.database import engine_for, transaction
 from workflow.foundation.errors import EmbeddedUnavailable, Words
 from workflow.foundation.logs import configure_logs
-from workflow.foundation.reaching import NotReached
 from workflow.foundation.settings import Settings, read_settings
 from workflow.foundation.vocabulary import SCHOOL_ZONE, utc_now
 from workflow.readings import doctor as examination

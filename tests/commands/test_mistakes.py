@@ -1,4 +1,4 @@
-"""Mistakes of a first hour, each at the command: one sentence that names what is wrong, exit code 1."""
+"""Mistakes of a first hour, at the command: one sentence that names what is wrong, and 1."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def told(*words: str, **environment: str) -> str:
 
 @pytest.fixture
 def guarded(superuser: str, database_url: str) -> Iterator[str]:
-    """The URL of a login that the server asks for its password; the embedded one asks nobody else."""
+    """The URL of a login that the server asks for its password, also the embedded one."""
     login = f"guarded_{os.getpid()}_{next(numbers)}"
     with administration(superuser) as connection:
         connection.execute(text(f"create role {login} login password 'right' in role {APPLICATION_ROLE}"))
@@ -103,7 +103,7 @@ Made = Callable[[], tuple[str, str]]
 
 @pytest.fixture
 def empty(superuser: str, template: str) -> Iterator[Made]:
-    """A function that makes an empty database; gives its URLs, the owner's and the application's."""
+    """A function that makes an empty database; gives the owner's and the application's URL."""
     made: list[str] = []
 
     def one() -> tuple[str, str]:

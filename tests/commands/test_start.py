@@ -1,4 +1,4 @@
-"""The command line before it runs anything: quick, in one language, and named as one can type it."""
+"""The command line before it runs anything: quick, in one language, named as one can type it."""
 
 from __future__ import annotations
 

@@ -35,8 +35,8 @@ import portalocker
 import psutil  # type: ignore[import-untyped]
 from sqlalchemy import URL
 
+from workflow.foundation.advice.files import unusable
 from workflow.foundation.errors import EmbeddedUnavailable, Words
-from workflow.foundation.files import unusable
 from workflow.foundation.system_account import allow_others, as_owner, is_root, one_on_this_machine
 
 with warnings.catch_warnings():

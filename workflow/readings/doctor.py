@@ -17,6 +17,7 @@ from sqlalchemy import Connection, and_, func, select, text, union_all
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlalchemy.orm import Session
 
+from workflow.foundation.advice.reaching import not_reached
 from workflow.foundation.calendar import unannounced
 from workflow.foundation.database import (
     APPLICATION_ROLE,
@@ -33,7 +34,6 @@ from workflow.foundation.database import (
     sqlstate,
 )
 from workflow.foundation.errors import EmbeddedUnavailable, Words
-from workflow.foundation.reaching import not_reached
 from workflow.foundation.seals.keys import seal_keys
 from workflow.foundation.seals.verification import recent, verify
 from workflow.foundation.seals.witness import Witness

@@ -1,4 +1,4 @@
-"""Security notices (安全通知): somebody has a role of the school, somebody made a token or set a password."""
+"""Security notices (安全通知): a role of the school, a token, a password from another's hand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every setting with wrong values: one sentence that names it, in both languages, and all at once."""
+"""Every setting with wrong values: one sentence that names it, in both languages; all at once."""
 
 from __future__ import annotations
 
