@@ -106,7 +106,8 @@ def _must_be_ours(connection: Connection, scripts: ScriptDirectory) -> str | Non
             raise
         raise _not_the_owner(connection.engine.url) from None
     if present is None:
-        if tables := sorted(inspect(connection).get_table_names()):
+        # Alembic's own, without a row, is what a downgrade leaves.
+        if tables := sorted({*inspect(connection).get_table_names()} - {"alembic_version"}):
             zh = f"库 {name} 不是空的，也不是本程序建的（有表 {tables[0]}）：请检查库名，或另建一个空库"
             en = f"the database {name} is not empty and not of this program (table {tables[0]}): please check its name, or make an empty one"
             raise MigrationRefused(Words(zh, en))
