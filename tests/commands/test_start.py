@@ -140,7 +140,8 @@ def test_letters_are_told_of_batch_by_batch(tmp_path: Path, monkeypatch: pytest.
         ("NewConnectionError: Failed to establish a new connection: Name resolution\nERROR: No matching distribution found for click", "检查网络"),
         ("ReadTimeoutError: HTTPSConnectionPool: Read timed out.", "检查网络"),
         ("error: Failed to fetch\n  Caused by: error sending request for url\n  dns error", "检查网络"),
-        ("ERROR: No matching distribution found for click==8.5.1", "镜像里没有"),
+        ("ERROR: Could not find a version that satisfies the requirement click==8.5.1 (from versions: none)", "检查网络"),
+        ("ERROR: Could not find a version that satisfies the requirement click==8.5.1 (from versions: 7.0, 8.0)", "镜像里没有"),
         ("SyntaxError: invalid syntax", "请看上面的提示"),
     ],
 )
