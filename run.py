@@ -185,7 +185,7 @@ FAULTS = {
         "下载的库与锁文件的摘要不符：镜像可能损坏，请换一个镜像后重新运行。",
         "A library differs from the digest in the lock: please take another mirror and run again.",
     ),
-    r"resol(ve|ution)|timed? ?out|Max retries|NewConnection|ProxyError|unreachable|SSLError|certificate|sending request|dns error|from versions: none": (
+    r"resol(ve|ution)|timed? ?out|Max retries|NewConnection|ProxyError|unreachable|SSLError|certificate|sending req|dns error|from versions: none": (
         "下载不了：请检查网络、代理和 pip 的镜像设置后重新运行。",
         "Nothing can be downloaded: please check network, proxy and the mirror that pip uses, and run again.",
     ),

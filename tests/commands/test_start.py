@@ -36,6 +36,12 @@ def test_help_version_and_a_typo_import_no_library_but_click(words: list[str], p
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+def test_a_machine_without_time_zone_data_has_that_of_a_library(project: Path) -> None:
+    look = "from workflow.foundation.vocabulary import SCHOOL_ZONE; print(SCHOOL_ZONE.key)"
+    done = subprocess.run([sys.executable, "-c", look], cwd=project, env={"PYTHONTZPATH": ""}, capture_output=True, text=True, check=True)
+    assert done.stdout == "Asia/Shanghai\n"
+
+
 def test_the_list_of_commands_has_the_checks_and_says_what_no_command_does() -> None:
     listed = CliRunner().invoke(main, ["--help"]).output
     assert all(f"\n  {name} " in listed for name, place in COMMANDS.items() if not place.hidden)
