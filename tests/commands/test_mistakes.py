@@ -224,6 +224,8 @@ def test_a_login_that_may_not_use_the_tables_is_named(superuser: str, database_u
         url = make_url(database_url).set(username=stranger).render_as_string(hide_password=False)
         sentence = told("cycle", "publish", "2024", ZHIBU_DATABASE_URL=url)
         assert f"ZHIBU_DATABASE_URL 的登录名 {stranger} 没有使用数据表的权限" in sentence
+        # The owner's place is taken by the application: refused before anything is granted.
+        assert "登录名 zhibu_app 不能在库" in told("migrate", ZHIBU_OWNER_DATABASE_URL=database_url, ZHIBU_DATABASE_URL=url)
     finally:
         with administration(superuser) as connection:
             connection.execute(text(f"drop role {stranger}"))
