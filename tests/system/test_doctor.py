@@ -27,6 +27,7 @@ from tests.support.mail_server import MailServer, free_port, mail_server
 from tests.support.passing import age_heartbeat
 from tests.support.running.outages import a_proxy
 from workflow.foundation.database import transaction
+from workflow.foundation.embedded import embedded_postgres
 from workflow.foundation.errors import EmbeddedUnavailable, Words
 from workflow.foundation.seals import sealing
 from workflow.foundation.settings import Settings, read_settings
@@ -348,7 +349,10 @@ def test_the_examples_secret_stops_the_command_as_it_stops_the_service(project: 
 
 @pytest.mark.slow
 def test_the_command_looks_at_an_embedded_database_too(project: Path, tmp_path: Path) -> None:
-    code, states = doctor(project, ZHIBU_DATA_DIR=str(tmp_path))
+    code, states = doctor(project, ZHIBU_DATA_DIR=str(tmp_path / "none"))
+    assert (code, states["数据库"], (tmp_path / "none").exists()) == (1, "故障", False), "to examine is not to make one"
+    with embedded_postgres(tmp_path):
+        code, states = doctor(project, ZHIBU_DATA_DIR=str(tmp_path))
     assert (code, states["数据库"], states["角色"], states["迁移"]) == (1, "正常", "正常", "故障")
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from workflow.foundation.errors import Invalid, NotFound
+from workflow.foundation.errors import Conflict, Invalid, NotFound, Words
 from workflow.foundation.fields import (
     Answered,
     EmailAddress,
@@ -36,7 +36,7 @@ from workflow.people.accounts import (
 )
 from workflow.people.invitations import Desk
 from workflow.people.organisation import Person, person_by_staff_no
-from workflow.people.roles import SET_BY_THEMSELVES, create_officer, tell_role_given, tell_token_made
+from workflow.people.roles import SET_BY_THEMSELVES, create_officer, tell_password_set, tell_role_given, tell_token_made
 from workflow.people.substitutes import (
     SUBSTITUTE,
     EndSubstituteSchema,
@@ -122,7 +122,11 @@ def _open_account(call: Call[object], sent: Sent) -> Account:
     if call.caller is not None and "password" in sent:
         raise Invalid({"password": SET_BY_THEMSELVES})
     person = _named(call, sent["staff_no"])
-    open_account(call.session, person, now=call.now, password=sent.get("password"))
+    account = open_account(call.session, person, now=call.now, password=sent.get("password"))
+    if "password" in sent:
+        if account.disabled_at is not None:
+            raise Conflict(Words(f"{person.name} 的账号已停用", f"the account of {person.name} is disabled"))
+        tell_password_set(call.session, person, now=call.now, base_url=call.base_url)
     return account_of(call.session, person.staff_no)
 
 

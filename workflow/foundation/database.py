@@ -58,6 +58,8 @@ APPLICATION_ROLE = "zhibu_app"
 ``zhibu migrate`` creates it, migrations only grant to it.
 """
 
+OLDEST_POSTGRESQL = 16
+
 NAMING = {
     "pk": "pk_%(table_name)s",
     "fk": "fk_%(table_name)s_%(column_0_N_name)s",

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, ClassVar, Self
 
+LANGUAGES = ("zh", "en")
+"""The languages that the command line speaks."""
+
 
 class Words(str):
     """One sentence in both languages (双语): a Chinese text that carries its English.

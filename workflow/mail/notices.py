@@ -8,7 +8,7 @@ from datetime import date, datetime
 from workflow.foundation.vocabulary import Role
 from workflow.mail.letters import Addressed
 
-ROLE_GIVEN, TOKEN_MADE = "role-given", "token-made"
+ROLE_GIVEN, TOKEN_MADE, PASSWORD_SET = "role-given", "token-made", "password-set"
 PASSWORD_CHANGED = "password-changed"  # noqa: S105  (the kind of a letter)
 
 
@@ -43,3 +43,11 @@ class PasswordChanged(Addressed):
     template = "password_changed"
     at: datetime
     """The time of the change, in the school's time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PasswordSet(Addressed):
+    """A letter to a person: somebody else has set their password (密码告知)."""
+
+    template = "password_set"
+    by: str

@@ -17,15 +17,16 @@ from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlalchemy.orm import Session
 
 from workflow.foundation.addresses import is_of_this_machine
+from workflow.foundation.advice.reaching import not_reached
 from workflow.foundation.calendar import unannounced
 from workflow.foundation.database import (
     APPLICATION_ROLE,
     DATABASE_NOW,
+    OLDEST_POSTGRESQL,
     SKEW_BORNE,
     SKEW_NOTICED,
     Meaning,
     engine_for,
-    is_away,
     meaning_of,
     must_be_writable,
     passing_of,
@@ -49,7 +50,6 @@ from workflow.readings.reaching import LENT, NO_PRIMARY, finds_no_primary, is_le
 from workflow.readings.transport import DATABASE, line_to_database, mail
 from workflow.year.cycle import Process
 
-OLDEST_POSTGRESQL = 16
 SILENCE_BORNE = timedelta(minutes=10)
 """The longest time without a finished tick before a worker is taken for dead.
 
@@ -137,15 +137,9 @@ def _database(url: str, settings: Settings, clock: Callable[[], datetime], newes
                 yield from _letters(connection)
                 yield from _history(connection, settings)
     except DBAPIError as error:
-        passing = passing_of(error)
-        if passing is None:
+        if (refused := not_reached(error, url, f"{PREFIX}DATABASE_URL") or passing_of(error)) is None:
             raise
-        if not is_away(error) or finds_no_primary(error):
-            yield broken(DATABASE, passing.title if not is_away(error) else NO_PRIMARY)
-            return
-        zh = f"连不上：请检查 {PREFIX}DATABASE_URL 的主机、端口、库名和密码，以及数据库服务是否在运行"
-        en = f"cannot be reached: please check host, port, name and password in {PREFIX}DATABASE_URL, and whether the server runs"
-        yield broken(DATABASE, Words(zh, en))
+        yield broken(DATABASE, NO_PRIMARY if finds_no_primary(error) else refused.detail)
     finally:
         engine.dispose()
 

@@ -45,6 +45,7 @@ TEMPLATES = {
     "office_reminder",
     "password",
     "password_changed",
+    "password_set",
     "published",
     "reminder",
     "reminders",

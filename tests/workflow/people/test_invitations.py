@@ -19,6 +19,7 @@ from sqlalchemy import Engine, select, text
 from sqlalchemy.orm import Session
 from syrupy.assertion import SnapshotAssertion
 
+from commands.language import program
 from tests.support.builders import NOW, a_school, caller, person
 from tests.support.servers import kept_in
 from workflow.foundation.database import transaction
@@ -305,7 +306,7 @@ def test_the_command_line_invites_one_or_a_branch(engine: Engine, database_url: 
 
     assert invited_by("--branch", "D0101") == (
         0,
-        "邀请信 4 封，待发。\n没有邮箱：w5 王五\n没有邮箱的可以打印纸条：zhibu account slips --branch D0101\n",
+        f"邀请信 4 封，待发。\n没有邮箱：w5 王五\n没有邮箱的可以打印纸条：{program()} account slips --branch D0101\n",
     )
     assert invited_by("--staff-no", "l4") == (0, "邀请信 1 封，待发。\n")
     refused = ((), ("--branch", "D0101", "--staff-no", "l4"), ("--staff-no", "w5"), ("--branch", "X"))
