@@ -54,6 +54,8 @@ def database_address(value: str) -> str:
     parts = {name: str(part) for name, part in given.items()}
     _must_be_possible(parts)
     user, password, database = (parts.pop(name, None) for name in ("user", "password", "dbname"))
+    if not database:
+        raise ValueError(_NO_NAME)
     host, port = parts.pop("host", ""), parts.pop("port", "")
     if "," in host:
         parts = {LOOK_FOR: PRIMARY, **parts}
@@ -77,6 +79,7 @@ def is_of_this_machine(host: str | None) -> bool:
         return False
 
 
+_NO_NAME = Words("缺库名，应以 /库名 结尾", "the name of the database is missing: it should end with /database")
 _SHAPE = Words("应形如 postgresql://用户:密码@主机:端口/库名", "it should look like postgresql://user:password@host:port/database")
 _ENCODED = Words(
     f"{_SHAPE.zh}，密码里的 @ / : ? % 写成 %40 %2F %3A %3F %25",

@@ -63,7 +63,7 @@ def test_what_libpq_reads_is_what_we_connect_to(url: str, given: dict[str, objec
 def test_a_url_that_cannot_be_meant_is_told_in_one_sentence_without_its_password(url: str, zh: str, en: str) -> None:
     for name in ("DATABASE_URL", "OWNER_DATABASE_URL"):
         with pytest.raises(SettingsInvalid) as refused:
-            read_settings({f"ZHIBU_{name}": url})
+            read_settings({"ZHIBU_DATABASE_URL": "postgresql://u@h/zhibu", f"ZHIBU_{name}": url})
         said = refused.value.detail
         assert said.zh.startswith(f"设置 ZHIBU_{name} 有误：")
         assert zh in said.zh
