@@ -12,7 +12,9 @@ nothing else, on a fresh clone too.
 """
 
 import hashlib
+import io
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -20,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -56,7 +58,8 @@ PYTHON = BIN / ("python.exe" if sys.platform == "win32" else "python")
 STAMP = VENV / "zhibu-ready"
 RUNTIME = ROOT / "requirements.lock"
 DEVELOPMENT = ROOT / "requirements-dev.lock"
-HEARTBEAT_SECONDS = 10
+BUILD = ROOT / "requirements-build.lock"
+BEAT_SECONDS = 2
 TEST_SERVER = os.environ.get("ZHIBU_TEST_DATABASE_URL")
 
 STATIC = (
@@ -87,6 +90,9 @@ CI runs the first tier.
 
 
 def main(words: list[str]) -> NoReturn:
+    if isinstance(sys.stderr, io.TextIOWrapper):
+        # A terminal that has no Chinese characters shows the English half.
+        sys.stderr.reconfigure(errors="replace")
     # A shell starts background commands with SIGINT ignored, and the command would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     # As an exception, so that children are stopped: they would outlive us.
@@ -118,46 +124,120 @@ def prepare(lock: Path) -> None:
                 shutil.rmtree(VENV)
             STAMP.unlink(missing_ok=True)
             for title, command in steps(lock, shutil.which("uv")):
-                say(f"{title} …")
-                if run(command, stdout=sys.stderr, env={**os.environ, "PIP_USER": "0"}, **inheriting(held)) != 0:
-                    sys.exit(f"没有完成：{title}。请看上面的提示，检查网络后重新运行。\nNot done: see above, check the network and run again.")
+                take(title, command, held)
             # The lock with everything holds the runtime's too: it serves both.
             satisfied = {RUNTIME, lock}
             fresh = STAMP.with_suffix(".new")
             fresh.write_text("\n".join([identity(), *(digest(each) for each in satisfied)]), encoding="utf-8")
             fresh.replace(STAMP)
-            say("环境已就绪 / the environment is ready")
     except OSError as error:
-        sys.exit(f"无法准备运行环境（.venv）/ cannot prepare the environment: {error}")
+        sys.exit(f"无法准备运行环境 / cannot prepare the environment: {error}\n{advice(str(error))}")
 
 
 def steps(lock: Path, uv: str | None) -> list[tuple[str, list[str]]]:
     """List the title and the command of each step.
 
-    By uv where there is one, else by venv and pip. Each may run again over a half-finished one.
+    By uv where there is one, else by venv and pip. Each may run again over a half-finished one. The
+    tools that build this project come from a lock as well: pip would fetch them without hashes.
     """
     python = getattr(sys, "_base_executable", sys.executable)
     if uv:
         make = [uv, "venv", "--quiet", "--allow-existing", "--python", python, str(VENV)]
-        install = [uv, "pip", "install", "--python", str(PYTHON)]
+        install = [uv, "pip", "install", "--quiet", "--python", str(PYTHON)]
     else:
         if find_spec("venv") is None or find_spec("ensurepip") is None:
-            sys.exit(
-                "这个 Python 缺少 venv 或 ensurepip。Debian、Ubuntu 请先运行：apt-get install python3-venv；或者安装 uv。\n"
-                "This Python lacks venv or ensurepip: apt-get install python3-venv on Debian and Ubuntu, or install uv."
-            )
+            sys.exit(NO_VENV)
         make = [python, "-m", "venv", str(VENV)]
-        install = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+        install = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
     return [
         ("1/3 建立 Python 环境 / making the environment", make),
-        ("2/3 安装依赖，首次约半分钟 / installing the libraries", [*install, "--require-hashes", "-r", str(lock)]),
-        ("3/3 安装本程序 / installing zhibu", [*install, "--no-deps", "-e", str(ROOT)]),
+        ("2/3 安装依赖，首次约半分钟 / installing the libraries", [*install, "--require-hashes", "-r", str(BUILD), "-r", str(lock)]),
+        ("3/3 安装本程序 / installing zhibu", [*install, "--no-build-isolation", "--no-deps", "-e", str(ROOT)]),
     ]
+
+
+def take(title: str, command: list[str], held: int) -> None:
+    """Take one step, in one line; its own output is shown only if it fails, with advice."""
+    with _Line(title) as line, tempfile.TemporaryFile() as output:
+        into: dict[str, Any] = {"stdout": output, "stderr": subprocess.STDOUT, "env": {**os.environ, "PIP_USER": "0"}}
+        if run(command, line.beat, **into, **inheriting(held)) == 0:
+            line.end()
+            return
+        output.seek(0)
+        said = output.read().decode(errors="replace").strip()
+    sys.exit(f"{said}\n没有完成：{title}。\n{advice(said)}")
+
+
+NO_VENV = (
+    "这个 Python 缺少 venv 或 ensurepip。Debian、Ubuntu 请先运行：apt-get install python3-venv；或者安装 uv。\n"
+    "This Python lacks venv or ensurepip: apt-get install python3-venv on Debian and Ubuntu, or install uv."
+)
+FAULTS = {
+    r"Permission denied|Read-only file system|Operation not permitted|Access is denied": (
+        "没有权限写 {venv}：请把 {root} 交给当前用户，或换一个能写的目录。",
+        "{venv} cannot be written: please give {root} to this user, or take a folder that can be written.",
+    ),
+    r"No space left|not enough space|Disk quota": (
+        "磁盘已满：请腾出空间后重新运行。",
+        "The disk is full: please make room and run again.",
+    ),
+    r"DO NOT MATCH THE HASHES|[Hh]ash mismatch": (
+        "下载的库与锁文件的摘要不符：镜像可能损坏，请换一个镜像后重新运行。",
+        "A library differs from the digest in the lock: please take another mirror and run again.",
+    ),
+    r"resol(ve|ution)|timed? ?out|Max retries|NewConnection|ProxyError|unreachable|SSLError|certificate|sending req|dns error|from versions: none": (
+        "下载不了：请检查网络、代理和 pip 的镜像设置后重新运行。",
+        "Nothing can be downloaded: please check network, proxy and the mirror that pip uses, and run again.",
+    ),
+    r"No matching distribution|satisfies the requirement|No solution found|no wheels with a matching": (
+        "镜像里没有适合 Python {python} 的库：请换一个镜像，或换一个 Python 版本后重新运行。",
+        "The mirror has no library for Python {python}: please take another mirror, or another Python, and run again.",
+    ),
+    r"ensurepip": NO_VENV.split("\n"),
+}
+"""The words of installers by which faults are told apart, and the advice in both languages."""
+
+
+def advice(said: str) -> str:
+    """Choose the advice that fits the words of an installer."""
+    known = (told for pattern, told in FAULTS.items() if re.search(pattern, said))
+    told = next(known, ("请看上面的提示，改正后重新运行。", "Please see above, mend it and run again."))
+    where = {"root": ROOT, "venv": VENV, "python": ".".join(map(str, sys.version_info[:2]))}
+    return "\n".join(told).format(**where)
+
+
+class _Line:
+    """A line on standard error that lives: a title, a dot every two seconds, the time."""
+
+    def __init__(self, title: str) -> None:
+        self.began = self.beaten = time.monotonic()
+        self.open = True
+        self._write(f"{title} …")
+
+    def __enter__(self) -> "_Line":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.open:
+            self._write("\n")
+
+    def beat(self) -> None:
+        """Show a sign of life, if the last one was two seconds ago."""
+        if time.monotonic() - self.beaten >= BEAT_SECONDS:
+            self.beaten = time.monotonic()
+            self._write(".")
+
+    def end(self) -> None:
+        self.open = False
+        self._write(f" {time.monotonic() - self.began:.0f} 秒 / s\n")
+
+    def _write(self, text: str) -> None:
+        print(text, end="", file=sys.stderr, flush=True)
 
 
 def digest(lock: Path) -> str:
     """Return a digest that changes with the lock and with the rest that decides the environment."""
-    return hashlib.sha256(lock.read_bytes() + (ROOT / "pyproject.toml").read_bytes()).hexdigest()
+    return hashlib.sha256(b"".join(each.read_bytes() for each in (lock, BUILD, ROOT / "pyproject.toml"))).hexdigest()
 
 
 def identity() -> str:
@@ -188,12 +268,12 @@ def one_at_a_time() -> Iterator[int]:
     The lock is on this very file: it is always there. Gives the descriptor.
     """
     with Path(__file__).open("rb") as file:
-        said_at = 0.0
-        while not try_lock(file.fileno()):
-            if time.monotonic() > said_at + HEARTBEAT_SECONDS:
-                said_at = time.monotonic()
-                say("另一个 run.py 正在准备环境，请稍候 … / another run.py is preparing the environment, waiting …")
-            time.sleep(0.2)
+        if not try_lock(file.fileno()):
+            with _Line("另一个 run.py 正在准备环境，请稍候 / another run.py is preparing the environment") as line:
+                while not try_lock(file.fileno()):
+                    time.sleep(0.2)
+                    line.beat()
+                line.end()
         yield file.fileno()
 
 
@@ -246,17 +326,15 @@ def run_checks(words: list[str]) -> int:
     return 1 if failed else 0
 
 
-def run(command: list[str], **how: Any) -> int:
+def run(command: list[str], beat: Callable[[], None] = lambda: None, **how: Any) -> int:
     """Run a child to its end and give its exit code; when we are told to stop, it stops first."""
-    started = time.monotonic()
     child = subprocess.Popen(command, cwd=ROOT, **how)
     try:
         while True:
             try:
-                return child.wait(timeout=HEARTBEAT_SECONDS)
+                return child.wait(timeout=BEAT_SECONDS)
             except subprocess.TimeoutExpired:
-                if "stdout" in how:
-                    say(f"  … {time.monotonic() - started:.0f} 秒 / s")
+                beat()
     except KeyboardInterrupt:
         # A terminal has sent Ctrl-C to the child as well; a second one would break off its tidying.
         stop(child, patience_first=5)
@@ -288,10 +366,6 @@ def become(command: list[str]) -> NoReturn:
         signal.signal(signal.SIGBREAK, signal.SIG_IGN)
         sys.exit(child.wait())
     os.execv(command[0], command)
-
-
-def say(sentence: str) -> None:
-    print(sentence, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

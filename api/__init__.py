@@ -24,12 +24,13 @@ from api.branch import branch, excuses
 from api.branch.process import routes_of
 from api.frame import errors, manual
 from api.frame.address import BASE
-from api.frame.base import handler
+from api.frame.base import handler, note_session
 from api.frame.openapi import document
 from api.frame.routes import FORM_BYTES, Route, Service, service
 from api.frame.wire import JSON
 from api.people import accounts, changes, invitations, people, session
 from api.school import calendar, cycles, definition, progress, roster
+from api.server.arrival import Arrival
 from api.server.metrics import METHODS, PROBE_SECONDS, Metrics
 from workflow.foundation.database import Engine, NoConnectionFree
 from workflow.foundation.errors import Busy
@@ -124,12 +125,15 @@ def create_app(
         app.add_url_rule(BASE + route.rule, endpoint=route.name, view_func=handler(route), methods=[route.method])
     specification = _specification()
     app.add_url_rule(f"{BASE}/openapi.json", endpoint="openapi", view_func=lambda: specification)
-    pages.register(app, ROUTES)
+    asking = {route.name for route in ROUTES} | pages.register(app, ROUTES)
     app.add_url_rule("/healthz", endpoint="healthz", view_func=lambda: {"status": "ok"})
     app.add_url_rule("/readyz", endpoint="readyz", view_func=lambda: _readiness(engine, newest_migration))
     app.extensions["zhibu-metrics"] = Metrics(app, engine, settings)
     manual.register(app, specification)
     app.before_request(_begin)
+    if newest_migration is not None:
+        app.before_request(Arrival(engine, newest_migration, frozenset(asking)))
+    app.after_request(note_session)
     app.after_request(_end)
     app.teardown_request(lambda _: clear_contextvars())
     return app

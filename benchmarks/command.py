@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import psutil  # type: ignore[import-untyped]
-from commands.frame import say
+from commands.language import say
 from workflow.foundation.errors import Words
 
 from benchmarks.bench import Bench, Group

@@ -5,65 +5,33 @@ The school of the settings, one transaction, refusals in one line.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import wraps
+from functools import partial, wraps
+from threading import Event
 from typing import Any, TypeVar
 
 import click
-from sqlalchemy import Engine
+from sqlalchemy import Engine, make_url
 from sqlalchemy.exc import DBAPIError
 
 import migrations
-from workflow.foundation.database import engine_for, is_away, passing_of, transaction
+from commands.language import say, tell
+from migrations import FORBIDDEN
+from workflow.foundation.advice.files import unusable
+from workflow.foundation.advice.reaching import NotReached, not_reached
+from workflow.foundation.database import engine_for, passing_of, sqlstate, transaction
 from workflow.foundation.embedded import embedded_postgres
-from workflow.foundation.errors import EmbeddedUnavailable, Refusal, Words
-from workflow.foundation.settings import LANGUAGES, PREFIX, Settings, read_settings
-from workflow.foundation.vocabulary import Word, utc_now
+from workflow.foundation.errors import EmbeddedUnavailable, Invalid, Refusal, Words
+from workflow.foundation.settings import PREFIX, Settings, read_settings
+from workflow.foundation.vocabulary import utc_now
+from workflow.readings.reaching import LENT, is_lent_by_transaction, passes_by_itself, wait_for_database
 from workflow.rules.acts import Act, Call, find, perform
 
 ACTOR = "cli"
 T = TypeVar("T")
 U = TypeVar("U")
-LOCALE = ("LC_ALL", "LC_MESSAGES", "LANG")
-"""The variables that name the language of messages (POSIX): the first one that is set decides."""
-
-
-# ── the operator's language ───────────────────────────────────────────────────────────────────────
-
-
-def spoken_language() -> str:
-    """Choose the operator's language: ``ZHIBU_LANG``, else an English locale, else Chinese."""
-    asked = os.environ.get(f"{PREFIX}LANG")
-    if asked in LANGUAGES:
-        # Another value is refused by ``read_settings``, in the language chosen below.
-        return asked
-    locale = next((value for name in LOCALE if (value := os.environ.get(name))), "")
-    return "en" if locale.startswith("en") else "zh"
-
-
-def say(words: Words) -> str:
-    """Speak to the operator in their language.
-
-    Help texts call it too, while their module is imported: click takes them there, and a process
-    has one language. Both languages in one text would not fit the list of commands: click cuts
-    each line of it to the width of the terminal.
-    """
-    return words.speak(spoken_language())
-
-
-def tell(words: Words, *, err: bool = False) -> None:
-    """Print a sentence in the operator's language."""
-    click.echo(say(words), err=err)
-
-
-def named(word: Word) -> Words:
-    """Name a word of the vocabulary; its English is its value."""
-    return Words(word.zh, word.value.replace("_", " "))
-
-
 # ── the school of the settings ────────────────────────────────────────────────────────────────────
 
 
@@ -102,26 +70,74 @@ def done(call: Call[object], act: Act[T, U], sent: Any, **address: Any) -> U:
 
 
 @contextmanager
-def school(settings: Settings) -> Iterator[Engine]:
-    """Give the engine of a school whose migrations are complete."""
+def school(settings: Settings, *, until: Event | None = None) -> Iterator[Engine]:
+    """Give the engine of a school whose migrations are complete.
+
+    With ``until`` a database that is away is waited for; leaves the process if it is set before.
+    """
     with database(settings) as urls:
         engine = engine_for(urls.application)
         try:
-            if not migrations.is_current(engine):
-                raise click.ClickException(say(NOT_MIGRATED))
+            with reaching(urls.application, APPLICATION_URL):
+                if until is None:
+                    _must_be_usable(engine)
+                elif wait_for_database(partial(_must_be_usable, engine), until, lambda: tell(WAITS, err=True)) is None:
+                    raise SystemExit(0)
             yield engine
         finally:
             engine.dispose()
 
 
+def is_there(url: str) -> bool:
+    """Tell whether the database can be used; False while it is away. Refuses one of no use."""
+    engine = engine_for(url)
+    try:
+        with reaching(url, APPLICATION_URL):
+            return _must_be_usable(engine)
+    except NotReached as refused:
+        cause = refused.__context__
+        if not isinstance(cause, DBAPIError) or not passes_by_itself(cause):
+            raise
+        return False
+    finally:
+        engine.dispose()
+
+
+def _must_be_usable(engine: Engine) -> bool:
+    """Refuse a database lent by the transaction, of an old release, or not migrated."""
+    if is_lent_by_transaction(engine):
+        raise click.ClickException(say(LENT))
+    migrations.must_be_served(engine.dialect)
+    if not migrations.is_current(engine):
+        raise click.ClickException(say(NOT_MIGRATED))
+    return True
+
+
+@contextmanager
+def reaching(url: str, variable: str) -> Iterator[None]:
+    """Name the setting and the cause if the database is not reached, or may not be used."""
+    try:
+        yield
+    except DBAPIError as error:
+        if refused := not_reached(error, url, variable):
+            raise refused from None
+        if sqlstate(error) == FORBIDDEN:
+            login = make_url(url).username
+            zh = f"{variable} 的登录名 {login} 没有使用数据表的权限：请用 {OWNER_URL} 运行 zhibu migrate"
+            en = f"the login {login} of {variable} may not use the tables: please run zhibu migrate with {OWNER_URL}"
+            raise click.ClickException(say(Words(zh, en))) from None
+        raise
+
+
+APPLICATION_URL, OWNER_URL = f"{PREFIX}DATABASE_URL", f"{PREFIX}OWNER_DATABASE_URL"
 NOT_MIGRATED = Words(
     "数据库还没有迁移到当前版本，请先运行 zhibu migrate",
     "the database is not migrated to this version; please run zhibu migrate first",
 )
-AWAY = Words(
-    "数据库连不上，请检查 ZHIBU_DATABASE_URL 和数据库服务",
-    "the database cannot be reached; please check ZHIBU_DATABASE_URL and the database server",
-)
+WAITS = Words("数据库现在连不上：先等着，连上以后自动开始", "the database cannot be reached now: waiting, and beginning by itself once it can be")
+
+
+# ── refusals in one line ──────────────────────────────────────────────────────────────────────────
 
 
 def told_plainly(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -131,16 +147,25 @@ def told_plainly(command: Callable[..., Any]) -> Callable[..., Any]:
     def told(*args: Any, **kwargs: Any) -> Any:
         try:
             return command(*args, **kwargs)
+        except Invalid as invalid:
+            raise click.ClickException(say(_each_field(invalid))) from None
         except Refusal as refusal:
             raise click.ClickException(say(refusal.detail)) from None
         except EmbeddedUnavailable as unavailable:
             raise click.ClickException(say(unavailable.words)) from None
         except DBAPIError as error:
-            if is_away(error):
-                raise click.ClickException(say(AWAY)) from None
             passing = passing_of(error)
             if passing is None:
                 raise
             raise click.ClickException(say(passing.title)) from None
+        except OSError as error:
+            if error.filename is None or isinstance(error.filename, int):
+                raise
+            raise click.ClickException(say(unusable(error))) from None
 
     return told
+
+
+def _each_field(invalid: Invalid) -> Words:
+    zh = "；".join(f"{field}：{'，'.join(each)}" for field, each in invalid.errors.items())
+    return Words(zh, "; ".join(f"{field}: {', '.join(fault.en for fault in each)}" for field, each in invalid.errors.items()))

@@ -14,7 +14,8 @@ import click
 from pydantic import SecretStr
 from sqlalchemy.orm import Session
 
-from commands.frame import say, school, tell, told_plainly
+from commands.frame import school, told_plainly
+from commands.language import say, tell
 from workflow.foundation.database import transaction
 from workflow.foundation.errors import SettingsInvalid, Words
 from workflow.foundation.seals.keys import SealKeys, seal_keys
@@ -37,14 +38,7 @@ def _seen(_context: click.Context, _option: click.Parameter, value: str | None) 
     return Seen(int(found[1]), found[2])
 
 
-@click.command(
-    help=say(
-        Words(
-            "核对变更记录：有没有被改动、删除、添加、调换，指明第一处，并以 1 退出。",
-            "Verify the history. The first row that was edited, deleted, added or moved is named, and the exit code is 1.",
-        )
-    )
-)
+@click.command()
 @click.option("--after", default=0, type=click.IntRange(0), help=say(Words("只核对这道封印以后的", "only what follows this seal")))
 @click.option(
     "--holds",

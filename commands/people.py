@@ -6,12 +6,14 @@ import os
 import sys
 from dataclasses import replace
 from datetime import timedelta
+from getpass import getpass
 from pathlib import Path
 from typing import Any
 
 import click
 
-from commands.frame import acting, done, named, say, tell, told_plainly
+from commands.frame import acting, done, told_plainly
+from commands.language import named, say, tell
 from workflow.acts import invitations, people
 from workflow.foundation.errors import Words
 from workflow.foundation.settings import read_settings
@@ -24,7 +26,7 @@ from workflow.year.finding import newest_title
 STAFF_NO = say(Words("学工号", "staff or student number"))
 
 
-@click.group(help=say(Words("账号。", "Accounts.")))
+@click.group()
 def account() -> None: ...
 
 
@@ -44,14 +46,51 @@ def account() -> None: ...
 @click.option("--password-stdin", is_flag=True, help=say(Words("从标准输入读密码", "read the password from standard input")))
 @told_plainly
 def account_create(staff_no: str, name: str, role: str, email: str | None, password_stdin: bool) -> None:
-    password = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
+    password = _typed(from_stdin=True) if password_stdin else None
     with acting() as call:
         done(call, people.OPEN_ACCOUNT, {"staff_no": staff_no, "name": name, "role": role, "email": email, "password": password})
     post = named(Role(role))
     zh, en = f"已建立账号：{name}（{post}）", f"Opened an account: {name} ({post.en})"
     if not password:
-        zh, en = f"{zh}。还没有密码，可用 token create 取得令牌。", f"{en}. It has no password yet; token create gives a token."
-    tell(Words(zh, en))
+        set_one = f"zhibu account password --staff-no {staff_no}"
+        zh, en = f"{zh}。还没有密码，请用 {set_one} 设置", f"{en}. It has no password yet; please set one with {set_one}"
+    tell(Words(f"{zh}。", f"{en}."))
+
+
+@account.command(
+    "password",
+    help=say(
+        Words(
+            "设置一个人的密码，并退出其全部登录；本人会收到告知信。",
+            "Set somebody's password and end all their sign-ins. They are told by a letter.",
+        )
+    ),
+)
+@click.option("--staff-no", required=True, help=STAFF_NO)
+@click.option("--password-stdin", is_flag=True, help=say(Words("从标准输入读密码，不在终端里问", "read it from standard input")))
+@told_plainly
+def account_password(staff_no: str, password_stdin: bool) -> None:
+    password = _typed(from_stdin=password_stdin)
+    with acting() as call:
+        opened = done(call, people.OPEN_ACCOUNT, {"staff_no": staff_no, "password": password})
+        name = opened.person.name
+    tell(Words(f"已设置{name}的密码，以前的登录都已退出。", f"Set the password of {name}; earlier sign-ins have ended."))
+
+
+def _typed(*, from_stdin: bool) -> str:
+    """Read a password: a line of standard input, or typed twice into the terminal, unseen."""
+    if from_stdin:
+        try:
+            return sys.stdin.buffer.readline().decode().rstrip("\r\n")
+        except UnicodeDecodeError:
+            raise click.ClickException(say(Words("密码应为 UTF-8 编码的文字", "the password should be text in UTF-8"))) from None
+    if not sys.stdin.isatty():
+        raise click.UsageError(say(Words("这里没有终端可以问，请用 --password-stdin", "there is no terminal to ask in; please use --password-stdin")))
+    asked = say(Words("新密码（至少 10 个字符）：", "new password (at least 10 characters): "))
+    typed, again = (getpass(each) for each in (asked, say(Words("再输入一次：", "once more: "))))
+    if typed != again:
+        raise click.ClickException(say(Words("两次输入的不一样", "the two are not the same")))
+    return typed
 
 
 @account.command(
@@ -90,7 +129,7 @@ def account_address(staff_no: str, email: str) -> None:
 def account_invite(code: str | None, staff_no: str | None) -> None:
     if (code is None) == (staff_no is None):
         raise click.UsageError(say(Words("--branch 与 --staff-no 填一项", "give either --branch or --staff-no")))
-    read_settings().required("base_url")
+    read_settings(needed=("base_url",))
     with acting() as call:
         if staff_no is not None:
             done(call, invitations.INVITE, {}, staff_no=staff_no)
@@ -132,8 +171,7 @@ def account_invite(code: str | None, staff_no: str | None) -> None:
 def account_slips(code: str | None, staff_no: str | None, file: Path | None) -> None:
     if (code is None) == (staff_no is None):
         raise click.UsageError(say(Words("--branch 与 --staff-no 填一项", "give either --branch or --staff-no")))
-    settings = read_settings()
-    settings.required("base_url")
+    settings = read_settings(needed=("base_url",))
     with acting() as call:
         if staff_no is not None:
             made = done(call, invitations.PRINT_SLIP, {}, staff_no=staff_no)
@@ -160,7 +198,7 @@ def _write_for_the_owner(file: Path, content: str) -> None:
         raise click.ClickException(say(Words(f"{file} 写不进去：{error.strerror}", f"{file} cannot be written: {error.strerror}"))) from None
 
 
-@click.group(help=say(Words("程序用的令牌。", "Tokens for programs.")))
+@click.group()
 def token() -> None: ...
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from commands.frame import acting, done, named, say, tell, told_plainly
+from commands.frame import acting, done, told_plainly
+from commands.language import named, say, tell
 from workflow.acts import years
 from workflow.foundation.errors import PlanInvalid, Words
 from workflow.foundation.settings import read_settings
@@ -26,7 +27,7 @@ from workflow.year.plan_changes import plan_changes
 from workflow.year.plan_files import find_plan, plan_file, read_plan
 
 
-@click.group(help=say(Words("名册。", "The roster.")))
+@click.group()
 def roster() -> None: ...
 
 
@@ -51,9 +52,9 @@ def roster_import(file: Path, apply_it: bool, gone: int | None, codes: tuple[str
     if file.stat().st_size > (limit := read_settings().upload_bytes):
         megabytes = limit // 1024 // 1024
         raise click.ClickException(say(Words(f"文件超过 {megabytes} MB", f"the file is larger than {megabytes} MB")))
-    only = list(codes) or None
+    upload, only = Upload(file.name, file.read_bytes()), list(codes) or None
     with acting() as call:
-        row = perform(call, imports.PREVIEW, Upload(file.name, file.read_bytes()))
+        row = perform(call, imports.PREVIEW, upload)
         for problem in row.problems:
             # Of a workbook without faults, what is still an error counts people of all branches.
             if only and row.applicable and problem["severity"] == "error":
@@ -69,13 +70,22 @@ def roster_import(file: Path, apply_it: bool, gone: int | None, codes: tuple[str
             summary, unconfirmed = {**summary, **found.summary}, found.guard is not None
         for line in _changes(summary):
             tell(line)
+        changes = any(summary[name] for name in CHANGES)
         if unconfirmed and gone is None:
             tell(_unconfirmed(len(summary["gone"])), err=True)
             raise SystemExit(1)
         if apply_it:
             done(call, imports.APPLY, {"gone": gone, "only_branches": only}, import_id=row.id)
-    checked = Words("核对完毕，没有写入；加 --apply 写入。", "Checked, nothing was stored; add --apply to store it.")
-    tell(Words("已写入。", "Stored.") if apply_it else checked)
+    if not changes:
+        tell(Words("没有变化：名册与系统里的一致。", "No change: the roster says what is stored already."))
+    elif apply_it:
+        tell(Words("已写入。", "Stored."))
+    else:
+        tell(Words("核对完毕，没有写入；加 --apply 写入。", "Checked, nothing was stored; add --apply to store it."))
+
+
+CHANGES = ("new_branches", "changed_branches", "new_members", "changed_members", "posts_given", "posts_ended", "given", "ended", "moved", "gone")
+"""The parts of a summary that say what would be different."""
 
 
 def _unconfirmed(gone: int) -> Words:
@@ -123,7 +133,7 @@ def _post(each: dict[str, Any]) -> Words:
     return Words(f"{who} {each['title'] or post.zh}", f"{who} {each['title'] or post.en}")
 
 
-@click.group(help=say(Words("年度。", "The year.")))
+@click.group()
 def cycle() -> None: ...
 
 
@@ -277,7 +287,7 @@ def cycle_reopen(year: int, reason: str) -> None:
 # ── plans ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@click.group(help=say(Words("方案文件。", "Plan files.")))
+@click.group()
 def plan() -> None: ...
 
 

@@ -5,6 +5,8 @@ set -eu
 : "${ZHIBU_OWNER_DATABASE_URL:?请先设置 / please set ZHIBU_OWNER_DATABASE_URL (/etc/zhibu/zhibu-owner.env)}"
 folder=${1:?用法 / usage: backup.sh 目录 FOLDER}
 umask 077
+# Of several servers in the address, the one that takes changes: another may be behind.
+export PGTARGETSESSIONATTRS="${PGTARGETSESSIONATTRS:-read-write}"
 mkdir -p "$folder"
 file=$folder/zhibu-$(date -u +%Y%m%dT%H%M%SZ).dump
 trap 'rm -f "$file.new"' EXIT

@@ -4,6 +4,8 @@
 set -eu
 : "${ZHIBU_OWNER_DATABASE_URL:?请先设置 / please set ZHIBU_OWNER_DATABASE_URL (/etc/zhibu/zhibu-owner.env)}"
 file=${1:?用法 / usage: restore.sh 备份文件 FILE}
+# Of several servers in the address, the one that takes changes.
+export PGTARGETSESSIONATTRS="${PGTARGETSESSIONATTRS:-read-write}"
 pg_restore --exit-on-error --single-transaction --no-owner --dbname="$ZHIBU_OWNER_DATABASE_URL" "$file"
 # The word: whoever follows changes hears everything again. A backup of before has no such table, and gets it from "zhibu migrate".
 # The tables of the school are analysed one by one: their owner may not do so with PostgreSQL's own.

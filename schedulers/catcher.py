@@ -1,15 +1,14 @@
 """The demo's mail catcher (本地邮箱): a real SMTP server on this machine.
 
-It keeps every letter as a file and sends none on.
+It keeps every letter as a file, sends none on, and tells of each batch in one line.
 """
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from email import message_from_bytes
-from email.policy import default
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +16,31 @@ from aiosmtpd.controller import Controller
 
 from workflow.foundation.errors import Words
 
+QUIET_SECONDS = 1.0
+"""A batch of letters is over when none has come for this long."""
+
 
 class _Keeper:
     def __init__(self, folder: Path, tell: Callable[[Words], object]) -> None:
         self.folder, self.tell = folder, tell
+        self.came = 0
+        self.last: asyncio.TimerHandle | None = None
 
     # aiosmtpd's name.
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
-        letter = message_from_bytes(envelope.content, policy=default)
         number = len(list(self.folder.glob("*.eml"))) + 1
-        path = self.folder / f"{number:04}.eml"
-        path.write_bytes(envelope.content)
-        zh = f"本地邮箱收到一封信：{letter['Subject']}（{path.name}）"
-        self.tell(Words(zh, f"A letter came into the local mailbox: {letter['Subject']} ({path.name})"))
+        (self.folder / f"{number:04}.eml").write_bytes(envelope.content)
+        self.came += 1
+        if self.last is not None:
+            self.last.cancel()
+        self.last = asyncio.get_running_loop().call_later(QUIET_SECONDS, self.tell_the_batch)
         return "250 OK"
+
+    def tell_the_batch(self) -> None:
+        """Say in one line how many letters have come since the last one."""
+        if self.came:
+            self.tell(Words(f"{self.came} 封信已写入 {self.folder}", f"letters written into {self.folder}: {self.came}"))
+        self.came = 0
 
 
 @contextmanager
@@ -41,9 +51,11 @@ def mail_catcher(folder: Path, tell: Callable[[Words], object]) -> Iterator[str]
     with socket.socket() as probe:  # port 0 would make aiosmtpd connect to port 0
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    controller = Controller(_Keeper(folder, tell), hostname="127.0.0.1", port=port)
+    keeper = _Keeper(folder, tell)
+    controller = Controller(keeper, hostname="127.0.0.1", port=port)
     controller.start()
     try:
         yield f"smtp://127.0.0.1:{port}"
     finally:
         controller.stop()
+        keeper.tell_the_batch()

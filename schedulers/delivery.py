@@ -11,26 +11,20 @@ down. Neither log nor ledger has an address or a text in it.
 
 from __future__ import annotations
 
-import re
-import smtplib
-import ssl
 import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from email.utils import parseaddr
-from enum import StrEnum
 from functools import partial
 from threading import Event
-from typing import Self
-from urllib.parse import unquote, urlsplit
 
 import structlog
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from schedulers.courier import TIMEOUT, Courier, NotTaken, Outcome, Unavailable
 from workflow.foundation.database import ConstraintFault, NoConnectionFree, transaction
 from workflow.foundation.vocabulary import LetterState
 from workflow.mail.letters import Rendered
@@ -57,7 +51,6 @@ LEASE = timedelta(minutes=10)
 
 Connecting, signing in and handing over wait some dozen times.
 """
-TIMEOUT = timedelta(seconds=30)
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=1)
 GIVE_UP_AFTER = timedelta(days=3)
 """The time after which a letter that the server always put off has failed."""
@@ -70,37 +63,8 @@ Then the next tick looks for reminders, however slow the mail server is, and lea
 """
 RETRY_SECONDS = 0.5
 """The pause between two tries to write an outcome down while the database says no."""
-LINE_OF_A_DOT = re.compile(rb"^\.", re.MULTILINE)
-"""A dot that begins a line: it is doubled, since a dot alone ends a letter (RFC 5321, 4.5.2)."""
 
 log = structlog.get_logger()
-
-
-class Outcome(StrEnum):
-    """The outcome of one try."""
-
-    SENT = "sent"
-    PUT_OFF = "put_off"
-    REFUSED = "refused"
-    UNKNOWN = "unknown"
-
-
-class NotTaken(Exception):
-    """A letter that the server did not take, with the step and the code.
-
-    None as code: the connection was lost, or ended by us at the step LEASE.
-    """
-
-    def __init__(self, step: str, code: int | None = None) -> None:
-        super().__init__(f"{step} {code or 'lost'}")
-        self.step = step
-        self.code = code
-
-    @property
-    def outcome(self) -> Outcome:
-        if self.code is None:
-            return Outcome.UNKNOWN if self.step == "CONTENT" else Outcome.PUT_OFF
-        return Outcome.REFUSED if self.code // 100 == 5 else Outcome.PUT_OFF
 
 
 @dataclass(frozen=True)
@@ -120,109 +84,6 @@ class _Clock:
 
     def now(self) -> datetime:
         return self.began + timedelta(seconds=time.monotonic() - self.at)
-
-
-class Unavailable(Exception):
-    """A mail server that cannot be reached, or does not let us send at all.
-
-    It is no fault of this letter, and there is no use in trying the next one.
-    """
-
-
-class Courier:
-    """One connection to the mail server: opened for the first letter, and again after a loss."""
-
-    def __init__(self, url: str, sender: str, *, timeout: timedelta = TIMEOUT) -> None:
-        self.url = urlsplit(url)
-        self.timeout = timeout.total_seconds()
-        """The longest wait for each answer of the server, in seconds."""
-        self.sender = parseaddr(sender)[1]
-        self.server: smtplib.SMTP | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.server is not None:
-            try:
-                self.server.quit()
-            except (smtplib.SMTPException, OSError):
-                self.server.close()
-
-    def hand_over(self, address: str, content: bytes, may_leave: Callable[[], bool]) -> None:
-        """Return when the server has taken the letter. Raises NotTaken, Unavailable.
-
-        ``may_leave`` is asked last, before the first byte of the content: without the dot that ends
-        it the server forgets what was said before.
-        """
-        self.server = server = self.server or self._connect()
-        try:
-            self._step("MAIL", lambda: server.mail(self.sender))
-            self._step("RCPT", lambda: server.rcpt(address))
-            # Not ``server.data``: it does not tell whether a connection was lost before or after
-            # the letter was handed over.
-            self._step("DATA", lambda: server.docmd("DATA"), good=3)
-            if not may_leave():
-                raise NotTaken("LEASE")
-            self._step("CONTENT", lambda: self._say(server, content))
-        except NotTaken as refusal:
-            self._get_ready_again(server, refusal)
-            # The recipient has not been named yet: we ourselves may not send, and every letter
-            # would fail alike.
-            if refusal.step == "MAIL" and refusal.outcome is Outcome.REFUSED:
-                raise Unavailable(str(refusal)) from refusal
-            raise
-
-    def _say(self, server: smtplib.SMTP, content: bytes) -> tuple[int, bytes]:
-        server.send(LINE_OF_A_DOT.sub(b"..", content) + b".\r\n")
-        return server.getreply()
-
-    def _step(self, step: str, say: Callable[[], tuple[int, bytes]], *, good: int = 2) -> None:
-        try:
-            code, _ = say()
-        except smtplib.SMTPResponseException as error:
-            code = error.smtp_code
-        except (smtplib.SMTPServerDisconnected, OSError) as error:
-            raise NotTaken(step) from error
-        if code // 100 != good:
-            raise NotTaken(step, code)
-
-    def _get_ready_again(self, server: smtplib.SMTP, refusal: NotTaken) -> None:
-        try:
-            listening = refusal.code is not None and server.rset()[0] == 250
-        except (smtplib.SMTPException, OSError):
-            listening = False
-        if not listening:
-            server.close()
-            self.server = None
-
-    def _connect(self) -> smtplib.SMTP:
-        tls = ssl.create_default_context()
-        try:
-            server = self._open(tls)
-        except (smtplib.SMTPException, OSError) as error:
-            raise Unavailable(type(error).__name__) from error
-        try:
-            self._log_in(server, tls)
-        except (smtplib.SMTPException, OSError) as error:
-            server.close()
-            raise Unavailable(type(error).__name__) from error
-        return server
-
-    def _open(self, tls: ssl.SSLContext) -> smtplib.SMTP:
-        # Our name is given: smtplib would ask the DNS for it, and wait.
-        host, port, name = self.url.hostname or "", self.url.port or 0, self.sender.rpartition("@")[2]
-        if self.url.scheme == "smtps":
-            return smtplib.SMTP_SSL(host, port, name, timeout=self.timeout, context=tls)
-        return smtplib.SMTP(host, port, name, timeout=self.timeout)
-
-    def _log_in(self, server: smtplib.SMTP, tls: ssl.SSLContext) -> None:
-        server.ehlo_or_helo_if_needed()
-        if self.url.username:
-            # A password is not sent in the clear where the server offers TLS.
-            if self.url.scheme == "smtp" and server.has_extn("starttls"):
-                server.starttls(context=tls)
-            server.login(unquote(self.url.username), unquote(self.url.password or ""))
 
 
 def deliver(
@@ -259,7 +120,7 @@ def deliver(
             try:
                 outcomes[_deliver_one(engine, courier, held, Sender(sender, contact), clock)] += 1
             except Unavailable as reason:
-                _write_down(engine, held, Outcome.PUT_OFF, "connect", clock)
+                _write_down(engine, held, Outcome.PUT_OFF, f"connect {reason}", clock)
                 log.warning("mail-server-unavailable", reason=str(reason))
                 break
     return outcomes

@@ -23,7 +23,7 @@ from sqlalchemy import Engine, make_url
 from sqlalchemy.orm import Session
 
 import migrations
-from commands.frame import LOCALE
+from commands.language import LOCALE
 from tests.support.running.alone import Turns
 from tests.support.running.both_versions import Sent
 from tests.support.running.postgres import VERSIONS, a_clone, a_postgres, a_template, refused_by_another_version, url_of, version_of

@@ -9,26 +9,29 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 
-from flask import Response
+from flask import Response, g
 from flask import request as http
 from werkzeug.http import unquote_etag
 
 from api.frame.bodies import Content, content_of, sends_much, throw_away
 from api.frame.errors import CsrfMissing, PreconditionRequired
 from api.frame.routes import Answer, Preview, Route, service
-from api.frame.wire import answered, session_cookie
+from api.frame.wire import MARK_COOKIE, answered, session_cookie
 from workflow.foundation import idempotency
-from workflow.foundation.database import ConstraintFault, Session, constraint, transaction, with_one_retry
+from workflow.foundation.database import ConstraintFault, NoConnectionFree, Session, constraint, transaction, with_one_retry
 from workflow.foundation.errors import Busy, Invalid, NotFound, Refusal, Unauthenticated, Words
 from workflow.foundation.fields.loading import load
 from workflow.foundation.idempotency import Repeatable, RequestInProgress
 from workflow.people.access import Caller
-from workflow.people.accounts import Token, WebSession
+from workflow.people.accounts import Token, WebSession, digest
 from workflow.people.callers import caller_by_secret
+from workflow.people.guard.origin import Origin
+from workflow.people.sessions import note_use
 from workflow.rules.acts import (
     Address,
     AnyAct,
@@ -88,7 +91,7 @@ def _may_send(act: AnyAct) -> None:
     """
     engine, now = service().engine, service().clock()
     if act.tries is not None:
-        with_one_retry(lambda: knock(engine, act, _origin()))
+        with_one_retry(lambda: knock(engine, act, origin_here(), service().settings))
     elif act.action is not None and sends_much():
         with transaction(engine, actor=None) as session:
             _signed_in(session, now)
@@ -185,12 +188,12 @@ def branch_of(route: Route, address: Address) -> str | None:
 
 
 def call_of(session: Session) -> Call[object]:
-    return Call(session, service().clock(), service().settings, origin=_origin(), cookie=http.cookies.get(session_cookie(), ""))
+    return Call(session, service().clock(), service().settings, origin=origin_here(), cookie=http.cookies.get(session_cookie(), ""))
 
 
-def _origin() -> str:
-    """Return the network address of the caller, as far as it can be believed."""
-    return http.remote_addr or ""
+def origin_here() -> Origin:
+    """Return the network and the browser of the caller, as far as they can be believed."""
+    return Origin(http.remote_addr or "", http.cookies.get(MARK_COOKIE, ""), http.user_agent.string)
 
 
 def _must_be_printable(address: Address) -> None:
@@ -228,6 +231,7 @@ def _signed_in(session: Session, now: datetime) -> Caller:
         return caller_by_secret(session, Token, secret.strip(), now)
     if secret := http.cookies.get(session_cookie(), ""):
         caller = caller_by_secret(session, WebSession, secret, now)
+        g.session_used = secret
         if http.method not in ("GET", "HEAD") and not hmac.compare_digest(http.headers.get(CSRF_HEADER, "").encode(), csrf_token(secret).encode()):
             raise CsrfMissing
         return caller
@@ -243,18 +247,41 @@ def csrf_token(secret: str) -> str:
     return hmac.new((key.get_secret_value() if key else "").encode(), secret.encode(), sha256).hexdigest()
 
 
+NOTED_EVERY, MOST_NOTED = timedelta(minutes=10), 10_000
+
+
+def note_session(response: Response) -> Response:
+    """Note that a session was used, for its person to read: at most every ten minutes.
+
+    A transaction of its own after the request, so that a database that takes no changes is read as
+    ever.
+    """
+    secret, now = g.get("session_used"), service().clock()
+    if secret is None:
+        return response
+    noted: dict[str, datetime] = service().kept.setdefault("sessions noted", {})
+    name = digest(secret)
+    if name not in noted or abs(now - noted[name]) >= NOTED_EVERY:
+        if len(noted) >= MOST_NOTED:
+            noted.clear()
+        noted[name] = now
+        with suppress(Refusal, NoConnectionFree), transaction(service().engine, actor=None) as session:
+            note_use(session, secret=secret, agent=http.user_agent.string, now=now)
+    return response
+
+
 NO_VERSION = -1
 
 
 def _version_seen() -> int:
     """Read the version in If-Match.
 
-    ``*``, weak tags and tags that are not ours become a version that no row has. Raises
-    PreconditionRequired without the header.
+    ``*``, weak tags and tags that are not ours become a version that no row has, and the refusal
+    says so. Raises PreconditionRequired without the header.
     """
     header = http.headers.get("If-Match", "").strip()
     if not header:
         raise PreconditionRequired
     version = unquote_etag(header)[0] or ""
-    ours = header == f'"{version}"' and version.isascii() and version.isdigit()
-    return int(version) if ours and len(version) <= 18 else NO_VERSION
+    g.tag_is_ours = header == f'"{version}"' and version.isascii() and version.isdigit() and len(version) <= 18
+    return int(version) if g.tag_is_ours else NO_VERSION

@@ -72,6 +72,7 @@ STATUS: Mapping[type[Refusal], int] = {
     errors.Busy: 503,
     errors.DatabaseAway: 503,
     errors.DatabaseUnwritable: 503,
+    errors.DatabaseBehind: 503,
 }
 
 
@@ -80,6 +81,12 @@ BEYOND: Mapping[str, tuple[int, Words]] = {
     "internal": (500, Words("系统内部出错，请把请求编号告诉管理员", "internal error: tell the administrator the request id")),
 }
 """Failures that no verb raises, by slug, with status and words."""
+
+
+NOT_A_TAG = Words(
+    'If-Match 应为读到的 ETag 原样（如 "3"）：“*”、弱标签（W/"3"，经过压缩的代理会这样改）和不带引号的都不作数',
+    'send in If-Match the ETag that you read, such as "3": "*", a weak tag (W/"3": a proxy that compresses makes it) and one without quotes fit none',
+)
 
 
 def status_of(refusal: type[Refusal]) -> int:
@@ -141,13 +148,15 @@ def refused(refusal: Refusal) -> Response:
     """Answer a refusal."""
     speech = language()
     of_many = isinstance(refusal, errors.BranchesLack)
+    # A tag that is none of ours can be no version: that nothing has changed would be a riddle.
+    detail = NOT_A_TAG if isinstance(refusal, errors.Stale) and not g.get("tag_is_ours", True) else refusal.detail
     extra = {name: told(value, speech, of_many=of_many) for name, value in refusal.extra.items()}
     if isinstance(refusal, errors.Invalid):
         extra["errors"] = {field: [words.speak(speech) for words in messages] for field, messages in refusal.errors.items()}
     headers = {"WWW-Authenticate": "Bearer"} if isinstance(refusal, errors.Unauthenticated) else {}
     if refusal.retry_after is not None:
         headers["Retry-After"] = str(refusal.retry_after)
-    return problem(status_of(type(refusal)), refusal.slug, refusal.title.speak(speech), refusal.detail.speak(speech), extra, headers)
+    return problem(status_of(type(refusal)), refusal.slug, refusal.title.speak(speech), detail.speak(speech), extra, headers)
 
 
 def went_wrong_in_http(error: HTTPException) -> Response:

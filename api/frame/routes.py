@@ -54,6 +54,8 @@ class Answer:
     """The content whose hash is the strong ETag: a caller who has it already is answered 304."""
     session: str | None = None
     """The secret of a session that begins, for its cookie; empty where one ends."""
+    mark: str | None = None
+    """The mark of the browser in which somebody has signed in, for a cookie that stays."""
 
 
 @dataclass(frozen=True)

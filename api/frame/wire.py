@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from hashlib import sha256
 
 from flask import Response, current_app
@@ -13,8 +13,9 @@ from flask.json.provider import DefaultJSONProvider
 from api.frame.errors import Malformed
 from api.frame.routes import Answer, service
 from workflow.foundation.errors import Words, short
+from workflow.people.guard.origin import MARK_KEPT
 
-SESSION_COOKIE = "zhibu_session"
+SESSION_COOKIE, MARK_COOKIE = "zhibu_session", "zhibu_browser"
 
 
 def session_cookie() -> str:
@@ -86,8 +87,7 @@ def answered(result: object, status: int) -> Response:
         response.set_etag(str(answer.version))
     if answer.location is not None:
         response.headers["Location"] = answer.location
-    if answer.session is not None:
-        set_session(response, answer.session)
+    set_cookies(response, answer)
     # Kept on no disk: it may hold what somebody wrote. A poll holds numbers, and is asked for anew.
     response.headers["Cache-Control"] = "private, no-store" if answer.tagged is None else "private, no-cache"
     if answer.tagged is not None:
@@ -96,11 +96,16 @@ def answered(result: object, status: int) -> Response:
     return response
 
 
-def set_session(response: Response, secret: str) -> None:
-    """Give a browser the cookie of its session, or take it away."""
-    name, secure = session_cookie(), _under_https()
-    if not secret:
-        response.delete_cookie(name, secure=secure, httponly=True, samesite="Lax")
-        return
-    age = service().settings.session_hours * 3600
-    response.set_cookie(name, secret, max_age=age, secure=secure, httponly=True, samesite="Lax")
+def set_cookies(response: Response, answer: Answer) -> None:
+    """Give a browser the cookie of its session, or take it away, and its mark."""
+    if answer.session == "":
+        response.delete_cookie(session_cookie(), secure=_under_https(), httponly=True, samesite="Lax")
+    elif answer.session is not None:
+        _set_cookie(response, session_cookie(), answer.session, timedelta(hours=service().settings.session_hours))
+    if answer.mark is not None:
+        _set_cookie(response, MARK_COOKIE, answer.mark, MARK_KEPT)
+
+
+def _set_cookie(response: Response, name: str, value: str, kept: timedelta) -> None:
+    """Give a browser a cookie that no script reads and no other site sends."""
+    response.set_cookie(name, value, max_age=kept, secure=_under_https(), httponly=True, samesite="Lax")

@@ -17,8 +17,11 @@ from api.pages.frame.visit import PageRoute, Site
 PAGES: tuple[PageRoute, ...] = (*entrance.PAGES, *home.PAGES, *branch.PAGES, *office.PAGES)
 
 
-def register(app: Flask, routes: Sequence[Route]) -> None:
-    """Put the pages beside the API: those of the desks, one for each record, one for each act."""
+def register(app: Flask, routes: Sequence[Route]) -> set[str]:
+    """Put the pages beside the API: those of the desks, one for each record, one for each act.
+
+    Returns Flask's names of those that ask the database.
+    """
     readings = readings_of(routes)
     deeds = deeds_of(routes, readings)
     app.extensions["zhibu-pages"] = Site(readings, {deed.route.name: deed for deed in deeds})
@@ -33,6 +36,7 @@ def register(app: Flask, routes: Sequence[Route]) -> None:
     app.add_url_rule("/static/<name>", endpoint="static", view_func=_static)
     # Letters of before carry the addresses of the API's things.
     app.add_url_rule("/cycles/<path:rest>", endpoint="old link", view_func=lambda rest: redirect(page_address(f"/cycles/{rest}"), 301))
+    return {rule.endpoint for rule in app.url_map.iter_rules() if rule.endpoint.startswith("page ")}
 
 
 def _static(name: str) -> Response:

@@ -8,7 +8,7 @@ from typing import Any
 from flask import current_app
 from flask import request as http
 
-from api.frame.base import call_of
+from api.frame.base import call_of, origin_here
 from api.frame.errors import status_of
 from api.frame.routes import Answer, Route, service
 from api.pages.frame.guard import safe_place
@@ -29,9 +29,9 @@ LOOPBACK = ("127.0.0.1", "::1")
 def _done(name: str, address: Address, body: Mapping[str, Any]) -> Answer:
     """Do an act that is open to everybody, and return what the API would answer."""
     route = ROUTES[name]
-    act, origin = route.act, http.remote_addr or ""
+    act = route.act
     assert act is not None  # noqa: S101
-    with_one_retry(lambda: knock(service().engine, act, origin))
+    with_one_retry(lambda: knock(service().engine, act, origin_here(), service().settings))
 
     def once() -> Answer:
         with transaction(service().engine, actor="anonymous") as opened:
@@ -64,7 +64,7 @@ def take_sign_in() -> Shown | Elsewhere:
         answer = _done("sign_in", {}, {"staff_no": staff_no, "password": http.form.get("password", "")})
     except Refusal as refusal:
         return _sign_in(wanted, refusal, staff_no)
-    return Elsewhere(wanted, session=answer.session)
+    return Elsewhere(wanted, session=answer.session, mark=answer.mark)
 
 
 def take_sign_out() -> Elsewhere:
@@ -125,7 +125,7 @@ def take_invitation(invitation_code: str) -> Shown | Elsewhere:
         answer = _done("sign_in", {}, {"staff_no": person["staff_no"], "password": password})
     except Refusal:
         return Elsewhere("/sign-in")
-    return Elsewhere("/", session=answer.session)
+    return Elsewhere("/", session=answer.session, mark=answer.mark)
 
 
 # ── the demo's cards ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -146,7 +146,8 @@ def enter_demo() -> Shown | Elsewhere:
         raise NotFound
     enter: Enter = current_app.extensions["zhibu-demo"]
     staff_no, password = enter(role)
-    return Elsewhere("/", session=_done("sign_in", {}, {"staff_no": staff_no, "password": password}).session)
+    answer = _done("sign_in", {}, {"staff_no": staff_no, "password": password})
+    return Elsewhere("/", session=answer.session, mark=answer.mark)
 
 
 def _to_sign_in(visit: Visit) -> Elsewhere:

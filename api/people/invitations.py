@@ -14,7 +14,8 @@ from api.frame.routes import Answer, Routes, Tag
 from api.frame.shapes import BranchShape, PersonShape, page_of
 from api.frame.words import said
 from workflow.acts.invitations import INVITE, INVITE_BRANCH, PRINT_SLIP, PRINT_SLIPS
-from workflow.acts.people import END_SUBSTITUTE, FORGET_PASSWORD, NAME_SUBSTITUTE, SET_PASSWORD
+from workflow.acts.people import END_SUBSTITUTE, NAME_SUBSTITUTE
+from workflow.acts.sign_in import FORGET_PASSWORD, SET_PASSWORD
 from workflow.foundation.errors import Words
 from workflow.foundation.fields import Sent
 from workflow.people.access import Action

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import json
-from dataclasses import astuple
+from dataclasses import asdict, astuple
 from datetime import datetime
+from typing import Annotated
 
 from typing_extensions import TypedDict
 
-from api.frame.address import location
+from api.frame.address import NUMBER, location
 from api.frame.base import csrf_token
 from api.frame.errors import language
-from api.frame.lists import Page, after_of, listed, natural
+from api.frame.lists import Page, after_of, listed, natural, number
 from api.frame.routes import Answer, Routes, Tag
 from api.frame.shapes import Listed, LocatedShape, located_shape
-from workflow.acts.people import SIGN_IN, SIGN_OUT, SignedIn
+from api.frame.words import said
+from workflow.acts.sign_in import CHANGE_PASSWORD, END_SESSION, SIGN_IN, SIGN_OUT, SignedIn
 from workflow.foundation.errors import Unauthenticated
 from workflow.foundation.fields import Sent
 from workflow.foundation.vocabulary import Role
 from workflow.machine.gate import FIRST_TODO, TodoPlace, place_in_todos, todos
 from workflow.people.access import Action, Caller
+from workflow.people.sessions import OpenSession, sessions_of
 from workflow.people.throttle import TooManyTries
 from workflow.rules.acts import Call
 
@@ -33,6 +36,17 @@ class SessionShape(TypedDict):
     staff_no: str
     csrf_token: str
     expires_at: datetime
+
+
+class OpenSessionShape(TypedDict):
+    """A session of one's own that is not over (未结束的登录)."""
+
+    id: int
+    created_at: Annotated[datetime, said("登录时间", "moment of the sign-in")]
+    used_at: Annotated[datetime, said("最后使用的时间，精确到十分钟", "last use, to ten minutes")]
+    expires_at: datetime
+    browser: Annotated[str | None, said("浏览器和系统的种类；认不出为 null", "kind of browser and system; null where unknown")]
+    current: Annotated[bool, said("是否就是这一处登录", "whether it is the session that asks")]
 
 
 class BranchRolesShape(TypedDict):
@@ -68,11 +82,12 @@ def caller_shape(caller: Caller) -> CallerShape:
 def start_session(call: Call[object], made: SignedIn) -> Answer:
     """Sign in as a browser.
 
-    Sets the session cookie; send csrf_token as X-CSRF-Token with every change.
+    Sets the session cookie; send csrf_token as X-CSRF-Token with every change. A second cookie
+    marks the browser as one that has signed in: strangers' wrong tries do not count for it.
     """
     secret, ends = made.issued.secret, made.issued.expires_at
     body: SessionShape = {"staff_no": made.staff_no, "csrf_token": csrf_token(secret), "expires_at": ends}
-    return Answer(body, location=location("/me"), session=secret)
+    return Answer(body, location=location("/me"), session=secret, mark=made.mark)
 
 
 @routes.delete("/session", SIGN_OUT, status=204)
@@ -100,3 +115,25 @@ def _todo_place(text: str) -> TodoPlace:
         case [bool(of_school), str(code), int(at)] if type(at) is int and 0 <= at < 1000:
             return TodoPlace(of_school, natural(code), at)
     raise ValueError
+
+
+@me.put("/me/password", CHANGE_PASSWORD, refuses=(TooManyTries,), status=204)
+def change_own_password(call: Call[object], _: None) -> None:
+    """Change the own password. The other sessions end, this one and tokens stay; a letter tells."""
+
+
+@me.get("/me/sessions", action=Action.READ_SELF, answers=Listed[OpenSessionShape], query=Page(), zh="我的登录")
+def my_sessions(call: Call[object], query: Sent) -> object:
+    """List the own sessions that are not over: where I am signed in."""
+    rows = sessions_of(call.session, call.by.person_id, secret=call.cookie, now=call.now, after=after_of(query, 0, number), limit=query["limit"] + 1)
+    return listed(rows, query, _session_shape, lambda row: row.id)
+
+
+def _session_shape(row: OpenSession) -> dict[str, object]:
+    return asdict(row)
+
+
+@me.delete(f"/me/sessions/<{NUMBER}:session_id>", END_SESSION, status=204)
+def end_own_session(call: Call[object], current: bool) -> Answer:
+    """End one of the own sessions: on another computer, or one that is not mine."""
+    return Answer(session="" if current else None)

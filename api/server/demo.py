@@ -7,40 +7,26 @@ from __future__ import annotations
 
 import json
 import secrets
-import socket
 import threading
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-import click
 from pydantic import SecretStr
 
 from api import create_app
 from api.server.serving import AT_ONCE, serve_in_this_process
 from workflow import demo as demo_school
 from workflow.foundation.database import Engine
-from workflow.foundation.errors import Conflict, Words
+from workflow.foundation.errors import Words
 from workflow.foundation.settings import Settings
 from workflow.foundation.system_account import is_root
 from workflow.foundation.vocabulary import Role, utc_now
 
 Worker = Callable[[Engine, Settings, threading.Event], None]
 """A function that ticks until the event is set."""
-Say = Callable[[Words], str]
-"""A function that chooses the operator's language."""
-
-
-def must_be_free(port: int) -> None:
-    """Raise Conflict when another program listens on the port already."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            en = f"port {port} is in use; please choose another with --port"
-            raise Conflict(Words(f"端口 {port} 已被占用，请用 --port 换一个", en)) from None
+KEPT_ACCOUNTS = "accounts.json"
 
 
 def close_folder(data_dir: Path) -> None:
@@ -63,42 +49,52 @@ def kept_secret(data_dir: Path) -> SecretStr:
     return SecretStr(path.read_text())
 
 
-def run_demo(
-    engine: Engine, settings: Settings, run_worker: Worker, *, port: int, accounts_file: Path, newest_migration: str | None, say: Say
-) -> None:
-    """Build the school if there is none and write the accounts file.
+def prepare_demo(engine: Engine, settings: Settings, *, accounts_file: Path | None) -> Words:
+    """Build the school if there is none, and write the accounts. Returns the welcome.
 
-    Then serve and tick until a signal to stop.
+    The accounts stand in the data directory, with the tokens of the last start that are still good,
+    and in ``accounts_file`` too if one is named.
     """
     now = utc_now()
     if not demo_school.is_there(engine):
-        with click.progressbar(
-            demo_school.build(engine, now=now, base_url=settings.base_url or ""),
-            length=len(demo_school.SKETCHES) + 2,
-            label=say(Words("建立示范学校", "making the school")),
-        ) as steps:
-            for _ in steps:
-                pass
-    accounts = demo_school.issue_accounts(engine, now=now)
-    _write_whole(accounts_file, json.dumps([asdict(each) for each in accounts], ensure_ascii=False, indent=1))
-    click.echo(say(_welcome(settings, accounts, accounts_file, demo_school.year_of(engine))))
+        for _ in demo_school.build(engine, now=now, base_url=settings.base_url or ""):
+            pass
+    kept = settings.data_dir / KEPT_ACCOUNTS
+    accounts = demo_school.issue_accounts(engine, now=now, kept=_kept_tokens(kept))
+    written = json.dumps([asdict(each) for each in accounts], ensure_ascii=False, indent=1)
+    for path in {kept, accounts_file or kept}:
+        _write_whole(path, written)
+    return _welcome(settings, accounts, accounts_file or kept, demo_school.year_of(engine))
+
+
+def run_demo(engine: Engine, settings: Settings, run_worker: Worker, *, host: str, port: int, newest_migration: str | None) -> None:
+    """Serve and tick until a signal to stop."""
     stop = threading.Event()
     worker = threading.Thread(target=run_worker, args=(engine, settings, stop), name="worker")
     worker.start()
     app = create_app(engine, settings, newest_migration=newest_migration, at_once=AT_ONCE)
-    app.extensions["zhibu-demo"] = partial(_shows, accounts)
+    app.extensions["zhibu-demo"] = partial(_shows, settings.data_dir / KEPT_ACCOUNTS)
     try:
-        serve_in_this_process(app, host="127.0.0.1", port=port)
+        serve_in_this_process(app, host=host, port=port)
     finally:
         stop.set()
         worker.join()
 
 
-def _shows(accounts: list[demo_school.DemoAccount], role: str) -> tuple[str, str]:
+def _shows(accounts_file: Path, role: str) -> tuple[str, str]:
     """Return number and password of the account that shows a role; of a branch, the tour's."""
-    shown = [each for each in accounts if each.role == role]
-    account = next((each for each in shown if each.branch == demo_school.FIRST), shown[0])
-    return account.staff_no, demo_school.PASSWORD
+    accounts = json.loads(accounts_file.read_text(encoding="utf-8"))
+    shown = [each for each in accounts if each["role"] == role]
+    account = next((each for each in shown if each["branch"] == demo_school.FIRST), shown[0])
+    return account["staff_no"], demo_school.PASSWORD
+
+
+def _kept_tokens(path: Path) -> dict[str, str]:
+    """Read the tokens of the last start by staff number; none from a file that is not ours."""
+    try:
+        return {str(each["staff_no"]): str(each["token"]) for each in json.loads(path.read_text(encoding="utf-8"))}
+    except (OSError, ValueError, TypeError, KeyError):
+        return {}
 
 
 def _write_whole(path: Path, text: str) -> None:
@@ -111,37 +107,27 @@ def _write_whole(path: Path, text: str) -> None:
 
 
 def _welcome(settings: Settings, accounts: list[demo_school.DemoAccount], accounts_file: Path, year: int) -> Words:
-    base, first = settings.base_url, demo_school.FIRST
-    mails = settings.data_dir / "mail"
-    rows = [(f"  {each.role:<17} {each.staff_no:<10} {each.branch or '-':<6} {each.name}", each.post) for each in accounts]
-    token = next(each.token for each in accounts if each.role is Role.SECRETARY and each.branch == first)
-    curl = f'  curl -s -H "Authorization: Bearer $TOKEN" {base}/api/v1/cycles/{year}/branches/{first}/next'
+    """Write the box of six lines: a terminal shows it whole, with what was printed before it."""
+    base, mails = settings.base_url, settings.data_dir / "mail"
+    # The first of each role; the file has them all.
+    one_each = {each.role: each for each in reversed(accounts)}
+    roles = [one_each[each] for each in Role if each in one_each]
+    secretary = one_each.get(Role.SECRETARY, accounts[0])
+    curl = f'curl -s -H "Authorization: Bearer {secretary.token}" {base}/api/v1/cycles/{year}/branches/{secretary.branch}/next'
     zh = (
-        f"\n服务地址   {base}（接口文档 {base}/docs）",
-        f"账号文件   {accounts_file}（密码都是 {demo_school.PASSWORD}，令牌在文件里）",
+        f"服务地址   {base}（接口文档 {base}/docs）",
+        f"账号       {'、'.join(f'{each.staff_no} {each.role.zh}' for each in roles)}；密码都是 {demo_school.PASSWORD}",
+        f"账号文件   {accounts_file}（全部账号和令牌；令牌重启后不变）",
         f"收到的信   {mails}",
-        "",
-        "  角色              学工号      支部    姓名",
-        *(f"{row}{f'（{post.zh}）' if post else ''}" for row, post in rows),
-        "",
-        "用 curl 试一试（书记看本支部还缺什么）：",
-        f"  TOKEN={token}",
-        curl,
-        "",
+        f"试一试     {curl}",
         "按 Ctrl-C 停止。",
     )
     en = (
-        f"\naddress    {base} (API documents: {base}/docs)",
-        f"accounts   {accounts_file} (every password is {demo_school.PASSWORD}; the tokens are in the file)",
+        f"address    {base} (API documents: {base}/docs)",
+        f"accounts   {', '.join(f'{each.staff_no} {each.role}' for each in roles)}; every password is {demo_school.PASSWORD}",
+        f"in a file  {accounts_file} (all accounts and tokens; tokens stay the same)",
         f"mailbox    {mails}",
-        "",
-        "  role              number     branch name",
-        *(f"{row}{f' ({post.value})' if post else ''}" for row, post in rows),
-        "",
-        "Try it with curl (a secretary asks what the branch still lacks):",
-        f"  TOKEN={token}",
-        curl,
-        "",
+        f"try it     {curl}",
         "Stop with Ctrl-C.",
     )
     return Words("\n".join(zh), "\n".join(en))

@@ -11,10 +11,10 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from flask import Flask, Response
 from flask import request as http
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+PREFIX_OF_FOLDERS = "zhibu-metrics-"
 PROBE_SECONDS = 5
 """The longest wait for the database of those who only ask whether all is well."""
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
@@ -41,23 +42,49 @@ SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 def counted_together() -> Iterator[None]:
     """Let the server processes that start inside the block count together, from zero.
 
-    Their folder is deleted with the block. ``PROMETHEUS_MULTIPROC_DIR`` names another folder,
-    whose old counts are wiped.
+    Their folder is deleted with the block, and those that a killed service has left are deleted
+    before. ``PROMETHEUS_MULTIPROC_DIR`` names another folder, whose old counts are wiped.
     """
     owner, named = os.getpid(), os.environ.get(FOLDER)
-    folder = Path(named or tempfile.mkdtemp(prefix="zhibu-metrics-"))
+    if not named:
+        _delete_left_behind()
+    folder = Path(named or tempfile.mkdtemp(prefix=PREFIX_OF_FOLDERS))
     folder.mkdir(parents=True, exist_ok=True)
     _wipe(folder)
     os.environ[FOLDER] = str(folder)
+    # Held by whoever counts here: workers get it by the fork, and outlive a killed master.
+    held = (folder / "held").open("w")
+    _try_to_hold(held)
     try:
         yield
     finally:
         # A forked worker leaves through here as well.
         if os.getpid() == owner:
+            held.close()
             _wipe(folder)
             if not named:
                 shutil.rmtree(folder, ignore_errors=True)
                 del os.environ[FOLDER]
+
+
+def _delete_left_behind() -> None:
+    """Delete folders of services that were killed: nobody holds them any more."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX_OF_FOLDERS}*"):
+        # No such file: one that is being made, or another user's.
+        with suppress(OSError), (folder / "held").open("r+") as held:
+            if _try_to_hold(held):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _try_to_hold(file: IO[str]) -> bool:
+    """Take a file's lock for as long as this process or a fork of it has it open."""
+    from fcntl import LOCK_EX, LOCK_NB, flock  # noqa: PLC0415  (not on Windows, where nobody forks)
+
+    try:
+        flock(file, LOCK_EX | LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def _wipe(folder: Path) -> None:

@@ -8,17 +8,18 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
 
 from flask import Flask
 
 from api import create_app
-from api.server.metrics import counted_together, forget_process
+from api.server.listening import must_be_free
 from workflow.foundation.database import engine_for
 from workflow.foundation.settings import Settings
 
 GRACE_SECONDS = 30
 """The time that requests in flight get when the service is told to stop."""
+LEAVING_SECONDS = 5
+"""The time that a service before this one has to leave its address."""
 THREADS, AT_ONCE = 8, 6
 """The threads of a process, and how many of them may use the database at the same time.
 
@@ -43,59 +44,12 @@ def serve_application(application: Callable[[], Flask], *, host: str, port: int,
     if sys.platform == "win32":
         serve_in_this_process(application(), host=host, port=port)
         return
-    from gunicorn.app.base import BaseApplication  # noqa: PLC0415  (it does not import on Windows)
-    from gunicorn.glogging import Logger  # noqa: PLC0415
-    from gunicorn.workers.gthread import ThreadWorker  # noqa: PLC0415
+    # It does not import on Windows.
+    from api.server.processes import serve_by_processes, was_given_sockets  # noqa: PLC0415
 
-    class OurLogger(Logger):  # type: ignore[misc]
-        """gunicorn's own events, written like all others."""
-
-        def setup(self, cfg: object) -> None:
-            super().setup(cfg)
-            self.error_log.handlers.clear()
-            self.error_log.setLevel("NOTSET")
-            self.error_log.propagate = True
-
-    class OurWorker(ThreadWorker):  # type: ignore[misc]
-        """A worker that closes its listeners as soon as it is told to stop.
-
-        New callers would otherwise get in while it finishes its last request, and wait in vain.
-        """
-
-        def set_accept_enabled(self, enabled: bool) -> None:
-            super().set_accept_enabled(enabled)
-            if not self.alive:
-                for listener in self.sockets:
-                    listener.close()
-
-    class Application(BaseApplication):  # type: ignore[misc]
-        """gunicorn without a configuration file.
-
-        The engine is made in each worker, after the fork.
-        """
-
-        def load_config(self) -> None:
-            options: dict[str, Any] = {
-                "bind": f"{host}:{port}",
-                "workers": workers,
-                "worker_class": OurWorker,
-                "threads": THREADS,
-                "timeout": 60,
-                "graceful_timeout": GRACE_SECONDS,
-                "preload_app": False,
-                "control_socket_disable": True,
-                "accesslog": None,
-                "logger_class": OurLogger,
-                "child_exit": lambda _, worker: forget_process(worker.pid),
-            }
-            for name, value in options.items():
-                self.cfg.set(name, value)
-
-        def load(self) -> Flask:
-            return application()
-
-    with counted_together():
-        Application().run()
+    if not was_given_sockets():
+        must_be_free(port, host, patience_seconds=LEAVING_SECONDS)
+    serve_by_processes(application, host=host, port=port, workers=workers, threads=THREADS, grace_seconds=GRACE_SECONDS)
 
 
 def serve_in_this_process(app: Flask, *, host: str, port: int, threads: int = THREADS) -> None:

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from commands.frame import say
+from commands.language import say
 from workflow.foundation.errors import Words
 
 

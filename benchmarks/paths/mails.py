@@ -15,7 +15,7 @@ from benchmarks.processes.mail import a_sink
 from benchmarks.school.copying import unwatched
 from benchmarks.school.loading import SCHOOL
 
-_LETTERS = """
+LETTERS = """
     insert into letter (key, kind, cycle_id, recipient_id, recipient_name, address, subject, text,
         html, state, created_at, attempts, next_at, message_id)
     select 'bench:' || n, 'returned', 1, p.id, p.name, 'm' || n || '@school.example',
@@ -40,7 +40,7 @@ def measure(bench: Bench, rounds: int, wanted: Set[str]) -> Findings:
 
         def deliver() -> Slice:
             connection.execute("truncate letter cascade")
-            connection.execute(_LETTERS, [count])
+            connection.execute(LETTERS, [count])
             return _sent(bench, inside, "send")
 
         def ready_made() -> Slice:

@@ -10,7 +10,7 @@ import sys
 from hashlib import sha256
 from pathlib import Path
 
-from commands.frame import say
+from commands.language import say
 from workflow.foundation.errors import Words
 
 from benchmarks.frame.errors import BenchFailed

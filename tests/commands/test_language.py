@@ -9,15 +9,17 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import click
 import pytest
 from click.testing import CliRunner, Result
 
-import cli
-from api.server.demo import _welcome, must_be_free
-from commands.frame import LOCALE, say, spoken_language
+from api.server.demo import _welcome
+from api.server.listening import must_be_free
+from commands import click_words
+from commands.language import LOCALE, say, spoken_language
 from commands.years import _changes, _place
 from workflow.demo import FIRST, PASSWORD, DemoAccount
 from workflow.foundation.embedded import bin_path
@@ -33,19 +35,26 @@ NOWHERE = {"ZHIBU_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing"}
 Cli = Callable[[str], click.Group]
 
 
+def take_away() -> dict[str, ModuleType]:
+    """Take the modules of the command line away, as in a process that has not begun."""
+    return {name: sys.modules.pop(name) for name in [*sys.modules] if name == "cli" or name.partition(".")[0] == "commands"}
+
+
 @pytest.fixture
-def cli_in(monkeypatch: pytest.MonkeyPatch) -> Cli:
+def cli_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cli]:
     """Import the command line as a process of this language would."""
-    assert cli.__name__ in sys.modules, "put back afterwards"
+    there = take_away()
 
     def imported(language: str) -> click.Group:
         monkeypatch.setenv("ZHIBU_LANG", language)
-        for name in [each for each in sys.modules if each == "cli" or each.partition(".")[0] == "commands"]:
-            monkeypatch.delitem(sys.modules, name)
+        take_away()
         group: click.Group = importlib.import_module("cli").main
         return group
 
-    return imported
+    yield imported
+    take_away()
+    sys.modules.update(there)
+    click_words.translate_click(spoken_language)
 
 
 def run(main: click.Group, *words: str, **environment: str) -> Result:
@@ -96,7 +105,7 @@ def test_tests_do_not_inherit_the_language_of_the_machine() -> None:
 
 def test_a_language_that_is_not_spoken_is_refused_by_name(cli_in: Cli) -> None:
     told = run(cli_in("zh"), "doctor", ZHIBU_LANG="fr")
-    assert (told.exit_code, told.output) == (1, "Error: 设置 ZHIBU_LANG 有误：应为 zh 或 en\n")
+    assert (told.exit_code, told.output) == (1, "错误：设置 ZHIBU_LANG 有误：应为 zh 或 en\n")
 
 
 # ── help ──────────────────────────────────────────────────────────────────────────────────────────
@@ -122,7 +131,7 @@ def test_the_lists_of_commands_cut_no_line(cli_in: Cli) -> None:
     for language in ("zh", "en"):
         whole = cli_in(language)
         for group in ([], *([name] for name, each in whole.commands.items() if isinstance(each, click.Group))):
-            _, _, listed = run(whole, *group, "--help").output.partition("Commands:\n")
+            _, _, listed = run(whole, *group, "--help").output.partition({"zh": "命令:\n", "en": "Commands:\n"}[language])
             assert listed
             assert "..." not in listed
 
@@ -137,7 +146,7 @@ def test_an_echo_speaks_the_language(cli_in: Cli) -> None:
 
 def test_a_refusal_speaks_the_language(cli_in: Cli) -> None:
     chinese, english = (run(cli_in(each), "plan", "check", "2031") for each in ("zh", "en"))
-    assert (chinese.exit_code, chinese.output) == (1, "Error: 没有这个方案；现有方案：2024\n")
+    assert (chinese.exit_code, chinese.output) == (1, "错误：没有这个方案；现有方案：2024\n")
     assert (english.exit_code, english.output) == (1, "Error: There is no such plan; there are: 2024\n")
 
 
@@ -149,8 +158,8 @@ def test_a_usage_error_speaks_the_language_and_ends_with_2(cli_in: Cli) -> None:
 def test_a_database_that_is_away_is_told_in_the_language(cli_in: Cli) -> None:
     words = ("cycle", "publish", "2031")
     chinese, english = (run(cli_in(each), *words, **NOWHERE) for each in ("zh", "en"))
-    assert chinese.output == "Error: 数据库连不上，请检查 ZHIBU_DATABASE_URL 和数据库服务\n"
-    assert english.output.startswith("Error: the database cannot be reached")
+    assert chinese.output == "错误：ZHIBU_DATABASE_URL 连不上数据库：127.0.0.1 的 1 端口没有数据库应答，请检查主机和端口，以及数据库服务是否在运行\n"
+    assert english.output.startswith("Error: ZHIBU_DATABASE_URL does not lead to a database: no database answers on port 1 of 127.0.0.1")
 
 
 def test_findings_of_the_doctor_speak_the_language(cli_in: Cli) -> None:
@@ -201,7 +210,7 @@ def test_a_file_that_is_no_plan_is_told_in_the_language(cli_in: Cli, tmp_path: P
         ("SECRET_KEY", "short", "至少 16 个字符", "at least 16 characters"),
         ("SECRET_KEY", "换成_openssl_rand_-base64_32_的输出", "还是样例里的那一行", "it is still the example's"),
         ("TOKEN_DAYS", "many", "应为整数", "it should be a whole number"),
-        ("TOKEN_DAYS", "732", "至多 731 天（两年）", "it should be 731 (two years) at most"),
+        ("TOKEN_DAYS", "732", "至多 731", "it should be 731 at most"),
         ("METRICS_FROM", "here", "应为逗号分开的地址或网段", "it should be addresses or networks"),
         ("METRICS_FROM", "10.0.0.1/8", "应为逗号分开的地址或网段", "it should be addresses or networks"),
         ("TICK_SECONDS", "soon", "应为数字", "it should be a number"),
@@ -246,17 +255,18 @@ def test_a_port_that_is_taken_is_named_in_both_languages() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(Conflict) as refused:
             must_be_free(port)
-    assert refused.value.detail.zh == f"端口 {port} 已被占用，请用 --port 换一个"
-    assert refused.value.detail.en == f"port {port} is in use; please choose another with --port"
+    assert refused.value.detail.zh == f"127.0.0.1:{port} 已被占用，请用 --port 换一个"
+    assert refused.value.detail.en == f"127.0.0.1:{port} is in use; please choose another with --port"
 
 
 def test_the_demo_welcomes_in_both_languages(tmp_path: Path) -> None:
     account = DemoAccount(Role.SECRETARY, "0101001", "Peng", FIRST, Post.SECRETARY, PASSWORD, "zb_token")
     told = _welcome(read_settings({}, base_url="http://127.0.0.1:8000", data_dir=tmp_path), [account], tmp_path / "accounts.json", 2024)
     assert CHINESE.search(told.en) is None
-    assert "Peng (secretary)" in told.en
-    assert "Peng（书记）" in told.zh
-    shared = f"{tmp_path / 'mail'}", f"{tmp_path / 'accounts.json'}", "TOKEN=zb_token", f"/branches/{FIRST}/next", "Ctrl-C"
+    assert "0101001 secretary" in told.en
+    assert "0101001 党支部书记" in told.zh
+    assert len(told.zh.splitlines()) == len(told.en.splitlines()) == 6, "with the four steps before it: ten lines"
+    shared = f"{tmp_path / 'mail'}", f"{tmp_path / 'accounts.json'}", "Bearer zb_token", f"/branches/{FIRST}/next", "Ctrl-C"
     assert [each for each in shared if each not in told.zh or each not in told.en] == []
 
 

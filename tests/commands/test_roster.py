@@ -58,9 +58,9 @@ def test_a_file_of_one_branch_is_stored_only_as_such_or_with_the_number(importin
         assert "错误\t党员学工号\t现有 40 名党员中有 20 名不在表中（50%）" in refused.output
         assert "确已离开的加 --gone 20；表中只有部分支部的，用 --only-branch 指明" in refused.output
     assert members() == 40
-    assert "核对完毕" in importing(ONE_BRANCH, "--only-branch", "D0101").output
+    assert "没有变化" in importing(ONE_BRANCH, "--only-branch", "D0101").output
     stored = importing(ONE_BRANCH, "--apply", "--only-branch", "D0101")
-    assert (stored.exit_code, "已写入" in stored.output, "不在名册上了" in stored.output, "错误" in stored.output) == (0, True, False, False)
+    assert (stored.exit_code, "没有变化" in stored.output, "不在名册上了" in stored.output, "错误" in stored.output) == (0, True, False, False)
     assert members() == 40
     assert importing(ONE_BRANCH, "--apply", "--gone", "19").exit_code == 1
     assert members() == 40
@@ -82,3 +82,11 @@ def yesterday() -> str:
 def test_an_unknown_branch_is_named(importing: Import) -> None:
     refused = importing(ONE_BRANCH, "--apply", "--only-branch", "D0999")
     assert (refused.exit_code, "D0999" in refused.output) == (1, True)
+
+
+def test_a_roster_that_changes_nothing_says_so_and_one_that_does_says_what_was_done(importing: Import) -> None:
+    same = "没有变化：名册与系统里的一致。"
+    assert [importing(a_roster(SCHOOL), *words).output.splitlines()[-1] for words in ((), ("--apply",))] == [same, same]
+    fewer = rows_without(SCHOOL, GONE[0])
+    assert importing(fewer, "--gone", "1").output.splitlines()[-1] == "核对完毕，没有写入；加 --apply 写入。"
+    assert importing(fewer, "--gone", "1", "--apply").output.splitlines()[-1] == "已写入。"

@@ -1,4 +1,4 @@
-"""The command that prints slips: what stands on the sheet and on the page, and who may read it."""
+"""The commands of accounts: what stands on a sheet of slips, who may read it; weak passwords."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 from sqlalchemy import Engine, select, text
 
 import cli
+from commands.language import program
 from tests.support.builders import a_school
 from tests.support.servers import kept_in
 from workflow.foundation.database import transaction
@@ -37,11 +38,21 @@ def account(database_url: str, engine: Engine, tmp_path: Path) -> Account:
         a_school(session)
         session.execute(text("update person set email = null where staff_no in ('w5', 's8')"))
 
-    def run(*words: str, **environment: str | None) -> Result:
+    def run(*words: str, stdin: str | None = None, **environment: str | None) -> Result:
         settings = {"ZHIBU_DATABASE_URL": database_url.replace("+psycopg", ""), "ZHIBU_DATA_DIR": str(tmp_path), "ZHIBU_BASE_URL": BASE}
-        return CliRunner(env={**settings, **environment}).invoke(cli.main, ["account", *words])
+        return CliRunner(env={**settings, **environment}).invoke(cli.main, ["account", *words], input=stdin)
 
     return run
+
+
+def test_an_account_is_not_opened_with_a_password_that_others_guess(account: Account, engine: Engine) -> None:
+    words = ("create", "--staff-no", "20160001", "--name", "周一", "--role", "office", "--password-stdin")
+    for password, why in (("2016000188", "学工号"), ("dangban2024", "太常见")):
+        refused = account(*words, stdin=password)
+        assert (refused.exit_code, why in refused.output) == (1, True), refused.output
+    with transaction(engine, actor=None) as session:
+        assert session.scalar(text("select count(*) from person where staff_no = '20160001'")) == 0
+    assert account(*words, stdin="梧桐树下的图书馆 2024").exit_code == 0
 
 
 def opens_for(engine: Engine, code: str) -> str | None:
@@ -127,7 +138,7 @@ def test_history_has_the_command_line_as_the_actor_and_no_code(account: Account,
 
 def test_with_nobody_to_print_for_it_says_why(account: Account, tmp_path: Path) -> None:
     for language, told in (
-        ("zh", "Error: D0201党支部没有人需要纸条：3 人登记了邮箱，请发邀请信\n"),
+        ("zh", "错误：D0201党支部没有人需要纸条：3 人登记了邮箱，请发邀请信\n"),
         ("en", "Error: nobody of D0201党支部 needs a slip: 3 have an address and can be invited by mail\n"),
     ):
         refused = account("slips", "--branch", "D0201", "--html", str(tmp_path / "b.html"), ZHIBU_LANG=language)
@@ -137,11 +148,11 @@ def test_with_nobody_to_print_for_it_says_why(account: Account, tmp_path: Path) 
 
 def test_without_an_address_of_the_service_nothing_is_printed(account: Account) -> None:
     refused = account("slips", "--branch", "D0101", ZHIBU_BASE_URL=None)
-    assert (refused.exit_code, refused.output) == (1, "Error: 缺少设置 ZHIBU_BASE_URL\n")
+    assert (refused.exit_code, refused.output) == (1, "错误：缺少设置 ZHIBU_BASE_URL，如 https://zhibu.example.edu.cn\n")
 
 
 def test_whoever_invites_a_branch_is_told_of_the_slips(account: Account) -> None:
     told = account("invite", "--branch", "D0101").output.splitlines()
     assert sorted(told[1:3]) == ["没有邮箱：s8 孙八", "没有邮箱：w5 王五"]
-    assert told[3:] == ["没有邮箱的可以打印纸条：zhibu account slips --branch D0101"]
+    assert told[3:] == [f"没有邮箱的可以打印纸条：{program()} account slips --branch D0101"]
     assert "纸条" not in account("invite", "--branch", "D0201").output, "there everybody has an address"

@@ -45,7 +45,7 @@ def test_a_draft_is_read_again_and_dropped(folder: Path, engine: Engine) -> None
     (folder / "plans" / "ours.toml").write_text(PLAN.replace("XX学校2024年度", "滨江学院2024年度"), encoding="utf-8")
     assert cycle("reread", "2024").startswith("已重新读取方案：滨江学院2024年度")
     assert cycle("drop", "2024") == "已删除2024年度的草稿。"
-    assert cycle("drop", "2024") == "1Error: 没有2024年度"
+    assert cycle("drop", "2024") == "1错误：没有2024年度"
 
 
 def test_a_plan_is_amended_after_a_preview(folder: Path, engine: Engine) -> None:
@@ -55,7 +55,7 @@ def test_a_plan_is_amended_after_a_preview(folder: Path, engine: Engine) -> None
     reach = "涉及 1 个支部：须学习 1 个，只作提示 0 个；期限改变 0 个流程，随即发信 1 封。\n"
     assert cycle(*notice, "--text", "K2=可以视频谈话", "--preview") == f"{reach}只是预览，没有写入。"
     assert cycle(*notice, "--text", "K2=可以视频谈话") == f"{reach}已写入。"
-    assert cycle(*notice, "--text", "K2=可以视频谈话").startswith("1Error: required_reading.add.0：《党章》已经是必读文件")
+    assert cycle(*notice, "--text", "K2=可以视频谈话").startswith("1错误：required_reading.add.0：《党章》已经是必读文件")
     assert "“报送”现在是 2025-01-26" in cycle(*notice[:-2], "--deadline", "report=2025-01-20")
     with transaction(engine, actor=None) as session:
         plan = cycle_by_year(session, 2024).plan

@@ -56,8 +56,8 @@ def _take_out(name: str) -> None:
     table.indexes = {each for each in table.indexes if each.name != name}
     migrate = migrations.migrate
 
-    def migrate_without(owner_url: str, application_url: str) -> None:
-        migrate(owner_url, application_url)
+    def migrate_without(owner_url: str, application_url: str) -> migrations.Migrated:
+        migrated = migrate(owner_url, application_url)
         drop = f"drop index {name}"
         if not is_index:
             drop = f"alter table {table.name} drop constraint {name}"
@@ -66,5 +66,6 @@ def _take_out(name: str) -> None:
             # A database that was migrated before has dropped it already.
             if connection.scalar(text(KNOWN), {"name": name}):
                 connection.execute(text(drop))
+        return migrated
 
     migrations.migrate = migrate_without

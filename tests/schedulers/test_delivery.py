@@ -16,7 +16,8 @@ import pytest
 from sqlalchemy import Engine, select, update
 from structlog.testing import capture_logs
 
-from schedulers.delivery import GIVE_UP_AFTER, LEASE, Outcome, deliver
+from schedulers.courier import Outcome
+from schedulers.delivery import GIVE_UP_AFTER, LEASE, deliver
 from tests.support.builders import NOW
 from tests.support.mail_server import DROP, MailServer, free_port, mail_server, silent_after
 from workflow.foundation.database import DATABASE_NOW, transaction
@@ -353,7 +354,7 @@ def test_a_server_that_does_not_greet_fails_no_letter(engine: Engine) -> None:
     queue(engine, "w5")
     with silent_after([]) as url:
         assert deliver(engine, smtp_url=url, sender="zhibu@school.example", now=NOW, timeout=timedelta(seconds=0.2)) == {}
-    assert (the_letter(engine).state, the_letter(engine).error) == (LetterState.PENDING, "connect")
+    assert (the_letter(engine).state, the_letter(engine).error) == (LetterState.PENDING, "connect SMTPServerDisconnected")
 
 
 def test_a_server_that_hangs_before_the_letter_was_handed_over_leaves_it_pending_and_not_unknown(engine: Engine) -> None:

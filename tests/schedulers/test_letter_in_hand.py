@@ -10,7 +10,7 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.pool import NullPool
 
 from schedulers import delivery
-from schedulers.delivery import Outcome
+from schedulers.courier import Outcome
 from tests.schedulers.test_delivery import queue, send, the_letter
 from tests.support.mail_server import MailServer, mail_server
 from workflow.foundation.database import MEANINGS, ConstraintFault, NoConnectionFree

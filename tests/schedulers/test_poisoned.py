@@ -26,7 +26,7 @@ from workflow.mail.items import letters_of
 from workflow.mail.letters import Rendered
 from workflow.mail.message import message
 from workflow.mail.outbox import Letter, NewLetter, enqueue
-from workflow.readings.doctor import Finding, State
+from workflow.readings.findings import Finding, State
 from workflow.workbooks.cells import Cell, CellFault, person_name
 from workflow.year.finding import process_of
 

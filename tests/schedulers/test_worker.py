@@ -30,7 +30,7 @@ from workflow.readings.progress import ProgressCount
 
 EVERYBODY = ["office@school.example", "z3@school.example", "z6@school.example"]
 """The recipients of letters at NOW: both secretaries, and the office for its week."""
-SOON = 5
+SOON = 20
 """The most seconds that a test waits for an event."""
 
 

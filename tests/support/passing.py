@@ -14,7 +14,7 @@ from workflow.people.throttle import Attempt
 
 def age_attempts(session: Session, by: timedelta) -> None:
     """Let time pass for all counts of tries."""
-    session.execute(update(Attempt).values(ends_at=Attempt.ends_at - by))
+    session.execute(update(Attempt).values(ends_at=Attempt.ends_at - by, tried_at=Attempt.tried_at - by))
 
 
 def age_heartbeat(session: Session, by: timedelta) -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from io import BytesIO
 from typing import Any
+from uuid import uuid4
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from api.frame.routes import Route
 from tests.api.conftest import Client
+from tests.support.builders import NOW
 from tests.support.records.assessment import a_decision, a_duty_report, an_assessment, facts
 from tests.support.records.assessment_summary import a_proposal
 from tests.support.records.rating import a_counted_ballot
@@ -25,6 +28,8 @@ from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import Role
 from workflow.mail.links import INVITED
 from workflow.mail.outbox import Letter
+from workflow.people.accounts import WebSession
+from workflow.people.organisation import person_by_staff_no
 from workflow.year.finding import process_of
 
 BRANCH_ROLES = {
@@ -100,6 +105,7 @@ def records(house: House, cast: Cast) -> dict[str, Any]:
         "disposition-cases": case,
         "waivers": made(secretary, f"{cast.path}/waivers", {"requirement": "members_who_have_not_studied", "reason": "外出"}),
         "token_id": made(administrator, "/tokens", {"staff_no": cast.member, "name": "程序"}),
+        "session_id": a_browser_session(house, "office"),
         "appointment_id": office.get("/appointments").body["items"][0]["id"],
         "punishment_id": punished,
         "import_id": int(upload.get_json()["id"]),
@@ -133,6 +139,21 @@ def a_step_of(secretary: Client, cast: Cast, case: int) -> str:
 def latest(session: Session) -> Decision | None:
     """Find the decision of the year: there is one for all branches."""
     return session.scalar(select(Decision))
+
+
+def a_browser_session(house: House, staff_no: str) -> int:
+    """Let somebody be signed in with a browser; give the number of the session."""
+    with transaction(house.engine, actor="cli") as session:
+        row = WebSession(
+            person_id=person_by_staff_no(session, staff_no).id,
+            hash=uuid4().hex,
+            created_at=NOW,
+            expires_at=NOW + timedelta(days=400),
+            revoked_at=None,
+        )
+        session.add(row)
+        session.flush()
+        return row.id
 
 
 def an_invitation(house: House, staff_no: str) -> str:

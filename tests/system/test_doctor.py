@@ -20,22 +20,26 @@ from sqlalchemy import Engine, create_engine, make_url, text
 from sqlalchemy.pool import NullPool
 
 from commands.frame import Urls
+from schedulers.courier import Unavailable
 from schedulers.sealing import seal_and_go_on
 from tests.support.builders import a_school
 from tests.support.mail_server import MailServer, free_port, mail_server
 from tests.support.passing import age_heartbeat
+from tests.support.running.outages import a_proxy
 from workflow.foundation.database import transaction
+from workflow.foundation.embedded import embedded_postgres
 from workflow.foundation.errors import EmbeddedUnavailable, Words
 from workflow.foundation.seals import sealing
 from workflow.foundation.settings import Settings, read_settings
 from workflow.mail.heartbeat import beat
 from workflow.readings import doctor as examination
-from workflow.readings.doctor import Finding, State, examine
+from workflow.readings.doctor import examine
+from workflow.readings.findings import Finding, State
 
 RIGHT = {
     "secret_key": "a secret of the tests' own",
     "base_url": "https://zhibu.example.edu.cn",
-    "smtp_url": "smtp://mail.example.edu.cn:25",
+    "smtp_url": "smtp+starttls://mail.example.edu.cn",
     "mail_from": "zhibu@example.edu.cn",
     "contact": "党委办公室 0371-00000000",
     "database_url": "postgresql://db.example.edu.cn/zhibu",
@@ -150,6 +154,18 @@ def test_a_database_that_takes_no_changes_is_broken_and_the_rest_is_looked_at(
     assert found["后台"][0].state is State.OK
 
 
+def test_a_line_that_others_can_read_is_warned_of_and_the_server_is_named(database_url: str, newest: str) -> None:
+    with a_proxy(database_url) as proxy:
+        near = make_url(proxy.url)
+        # Not loopback by its name, and reached without a network.
+        far = near.set(host="0.0.0.0")  # noqa: S104
+        said = {url.host: look(url.render_as_string(hide_password=False), newest=newest)["数据库"] for url in (near, far)}
+    assert [(each.state, f"127.0.0.1:{near.port}" in each.said) for each in said["127.0.0.1"]] == [(State.OK, True)]
+    assert [each.state for each in said["0.0.0.0"]] == [State.OK, State.WARNING]  # noqa: S104
+    assert "没有加密" in said["0.0.0.0"][1].said  # noqa: S104
+    assert "sslmode=verify-full" in said["0.0.0.0"][1].said  # noqa: S104
+
+
 def test_an_embedded_database_that_cannot_be_used_is_told() -> None:
     [only] = look()["数据库"]
     assert (only.state, only.said) == (State.BROKEN, "无法使用内置数据库")
@@ -198,6 +214,9 @@ def test_clocks_that_differ_are_told(database_url: str, ahead: int, state: State
         ("地址", {"base_url": "http://127.0.0.1:8000"}, State.WARNING, "只有本机"),
         ("邮件", {"smtp_url": None}, State.BROKEN, "ZHIBU_SMTP_URL"),
         ("邮件", {"mail_from": "zhibu@localhost"}, State.WARNING, "ZHIBU_MAIL_FROM"),
+        ("邮件", {"smtp_url": "smtp://mail.example.edu.cn:25"}, State.WARNING, "smtp+starttls://"),
+        ("邮件", {"smtp_url": "smtp://127.0.0.1:25"}, State.OK, "有应答"),
+        ("邮件", {"lease_seconds": 599}, State.WARNING, "ZHIBU_LEASE_SECONDS 是 599 秒，应不少于 ZHIBU_SMTP_TIMEOUT_SECONDS 的 20 倍（600 秒）"),
     ],
 )
 def test_a_setting_that_is_missing_or_weak_is_told_with_its_name(what: str, settings: dict[str, Any], state: State, advice: str) -> None:
@@ -212,6 +231,15 @@ def test_a_mail_server_that_does_not_answer_is_broken() -> None:
 
     [mail] = look(greet=refuse)["邮件"]
     assert (mail.state, "ConnectionRefusedError" in mail.said) == (State.BROKEN, True)
+
+
+@pytest.mark.parametrize("why", ["STARTTLS not offered", "SSLCertVerificationError"])
+def test_a_mail_server_without_the_encryption_that_is_needed_is_told_as_such(why: str) -> None:
+    def refuse() -> None:
+        raise Unavailable(why)
+
+    [mail] = look(greet=refuse)["邮件"]
+    assert (mail.state, "加密不了" in mail.said, why in mail.said) == (State.BROKEN, True, True)
 
 
 def test_a_year_whose_days_off_are_not_announced_is_a_warning() -> None:
@@ -321,7 +349,10 @@ def test_the_examples_secret_stops_the_command_as_it_stops_the_service(project: 
 
 @pytest.mark.slow
 def test_the_command_looks_at_an_embedded_database_too(project: Path, tmp_path: Path) -> None:
-    code, states = doctor(project, ZHIBU_DATA_DIR=str(tmp_path))
+    code, states = doctor(project, ZHIBU_DATA_DIR=str(tmp_path / "none"))
+    assert (code, states["数据库"], (tmp_path / "none").exists()) == (1, "故障", False), "to examine is not to make one"
+    with embedded_postgres(tmp_path):
+        code, states = doctor(project, ZHIBU_DATA_DIR=str(tmp_path))
     assert (code, states["数据库"], states["角色"], states["迁移"]) == (1, "正常", "正常", "故障")
 
 

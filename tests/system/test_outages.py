@@ -24,7 +24,9 @@ from api import ROUTES
 from commands.frame import Urls
 from tests.support.running.outages import PATIENCE_SECONDS, SOON_SECONDS, Database, Service, a_database, served, wait_until
 from tests.support.servers import settings_of_tests
-from workflow.readings.doctor import DATABASE, State, examine
+from workflow.readings.doctor import examine
+from workflow.readings.findings import State
+from workflow.readings.transport import DATABASE
 
 pytestmark = pytest.mark.slow
 

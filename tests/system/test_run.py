@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,7 @@ def a_clone(folder: Path) -> Path:
         ("cli.py", CLI),
         ("requirements.lock", ""),
         ("requirements-dev.lock", ""),
+        ("requirements-build.lock", ""),
     ]:
         (folder / name).write_text(text)
     return folder
@@ -132,7 +134,12 @@ def in_a_clone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """
     a_clone(folder)
     places = {"ROOT": folder, "VENV": folder / ".venv", "PYTHON": folder / ".venv" / "python", "STAMP": folder / ".venv" / "ready"}
-    for name, path in {**places, "RUNTIME": folder / "requirements.lock", "DEVELOPMENT": folder / "requirements-dev.lock"}.items():
+    for name, path in {
+        **places,
+        "RUNTIME": folder / "requirements.lock",
+        "DEVELOPMENT": folder / "requirements-dev.lock",
+        "BUILD": folder / "requirements-build.lock",
+    }.items():
         monkeypatch.setattr(run, name, path)
     (folder / "requirements-dev.lock").write_text("# more")
     run.VENV.mkdir()
@@ -149,8 +156,9 @@ def test_uv_is_used_where_there_is_one_else_venv_and_pip_and_both_want_hashes() 
     without = [command for _, command in run.steps(run.RUNTIME, None)]
     assert [command[1:3] for command in without] == [["-m", "venv"], ["-m", "pip"], ["-m", "pip"]]
     for commands in (with_uv, without):
-        assert commands[1][-3:] == ["--require-hashes", "-r", str(run.RUNTIME)]
-        assert commands[2][-3:] == ["--no-deps", "-e", str(run.ROOT)]
+        assert commands[1][-5:] == ["--require-hashes", "-r", str(run.BUILD), "-r", str(run.RUNTIME)]
+        assert commands[2][-4:] == ["--no-build-isolation", "--no-deps", "-e", str(run.ROOT)]
+        assert all("--quiet" in command for command in commands[1:])
 
 
 def test_without_ensurepip_the_package_to_install_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,7 +227,7 @@ def test_the_long_tier_runs_everything_on_either_postgresql(tools: Path, capfd: 
     assert second.endswith("--postgres=18 --both-versions --thorough -- tests/api")
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock", "requirements-build.lock"])
 def test_a_lock_holds_hashes_and_no_addresses(lock: str) -> None:
     assert "://" not in (ROOT / lock).read_text()
     assert pins(lock)
@@ -228,6 +236,13 @@ def test_a_lock_holds_hashes_and_no_addresses(lock: str) -> None:
 
 def test_the_development_lock_holds_all_of_the_runtime_lock() -> None:
     assert pins("requirements.lock").items() <= pins("requirements-dev.lock").items()
+
+
+def test_what_builds_this_project_is_in_a_lock_that_agrees_with_the_others() -> None:
+    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["build-system"]["requires"]
+    locked, all_else = pins("requirements-build.lock"), pins("requirements-dev.lock")
+    assert {tuple(each.split("==")) for each in wanted} <= {(name, pinned.split()[0]) for name, pinned in locked.items()}
+    assert {name for name in locked.keys() & all_else.keys() if locked[name].strip() != all_else[name].strip()} == set()
 
 
 def test_ci_runs_the_same_checks_and_nothing_of_its_own() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from workflow.acts.people import desk, the_account
 from workflow.foundation.database import act_as
-from workflow.foundation.errors import Invalid, NotFound
+from workflow.foundation.errors import Forbidden, Invalid, NotFound, Words
 from workflow.foundation.fields import Body, Line, Sent, about
 from workflow.people.access import Action
 from workflow.people.accounts import Account, Invitation, account_of
@@ -53,8 +53,16 @@ ON_PAPER = "打印首次登录纸条"
 """The reason that the history has of an invitation on paper; one by mail has none."""
 
 
+def _must_not_be_their_branch(call: Call[object], branch: Branch | None) -> None:
+    """Raise Forbidden for slips of a branch where they have a post: a slip opens an account."""
+    if branch is not None and call.caller is not None and call.caller.has_post_in(branch.code):
+        zh = f"您在{branch.name}任职，本支部的纸条请系统管理员或党委办公室其他同志打印"
+        raise Forbidden(Words(zh, "you have a post in this branch: the administrator or another of the office prints its slips"))
+
+
 def _print_slips(call: Call[object], sent: Sent) -> BranchSlips:
     branch = _named_branch(call, sent["branch"])
+    _must_not_be_their_branch(call, branch)
     act_as(call.session, actor=call.actor, reason=ON_PAPER)
     return print_slips(call.session, branch, desk=desk(call))
 
@@ -72,6 +80,7 @@ PRINT_SLIPS: Act[Any, BranchSlips] = Act(
 
 
 def _print_slip(call: Call[Account], sent: Sent) -> BranchSlips:
+    _must_not_be_their_branch(call, call.on.person.branch)
     act_as(call.session, actor=call.actor, reason=ON_PAPER)
     return print_slip(call.session, account_of(call.session, call.on.person.staff_no, for_update=True), desk=desk(call))
 

@@ -1,20 +1,15 @@
-"""Signing in, accounts, tokens and substitutes as acts (登录、账号、令牌、委托代办)."""
+"""Accounts, tokens and substitutes as acts (账号、令牌、委托代办)."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Engine
-
-from workflow.foundation.database import act_as, transaction
-from workflow.foundation.errors import Invalid, NotFound
+from workflow.foundation.errors import Conflict, Invalid, NotFound, Words
 from workflow.foundation.fields import (
     Answered,
-    Body,
     EmailAddress,
     Line,
     LongText,
@@ -30,7 +25,6 @@ from workflow.foundation.vocabulary import Role
 from workflow.people.access import Action
 from workflow.people.accounts import (
     Account,
-    Invitation,
     Issued,
     Token,
     account_of,
@@ -39,12 +33,10 @@ from workflow.people.accounts import (
     issue_token,
     open_account,
     revoke_token,
-    sign_in,
-    sign_out,
 )
-from workflow.people.invitations import Desk, accept_invitation, forget_password, open_invitation
+from workflow.people.invitations import Desk
 from workflow.people.organisation import Person, person_by_staff_no
-from workflow.people.roles import SET_BY_THEMSELVES, create_officer, tell_role_given, tell_token_made
+from workflow.people.roles import SET_BY_THEMSELVES, create_officer, tell_password_set, tell_role_given, tell_token_made
 from workflow.people.substitutes import (
     SUBSTITUTE,
     EndSubstituteSchema,
@@ -54,41 +46,15 @@ from workflow.people.substitutes import (
     name_substitute,
     substitute_by_id,
 )
-from workflow.people.throttle import (
-    FORGOTTEN_FROM_ADDRESS,
-    FORGOTTEN_OF_ACCOUNT,
-    SIGN_IN_FROM_ADDRESS,
-    SIGN_IN_TO_ACCOUNT,
-    TooManyTries,
-    forget,
-    give_back,
-    network_of,
-    take,
-)
 from workflow.rules.acts import (
     Act,
     AnyAct,
     Call,
 )
 
-SAME_TIME_SECONDS = 0.25
-"""The least time to answer a forgotten password, in seconds.
-
-The answer always takes this long; it is longer than writing a letter takes.
-"""
-
-
 # ── what is sent ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-_STAFF_NO = about("学工号", "staff number", "学校统一的学工号", "the number that the school gave", example="20160001")
 _OF_PERSON = about("学工号", "staff number", "学校统一的学工号", "the number that the school gave", example="20160001", reads="person.staff_no")
-
-
-class SignInSchema(Body):
-    """A person and their password."""
-
-    staff_no = StaffNo(required=True, **_STAFF_NO)
-    password = LongText(required=True, at_most=128, **about("密码", "password", "10 至 128 个字符", "10 to 128 characters"))
 
 
 class AccountSchema(Answered):
@@ -125,18 +91,6 @@ class TokenSchema(Answered):
 ACCOUNT, TOKEN = AccountSchema(), TokenSchema()
 
 
-class PasswordSchema(Body):
-    """A new password."""
-
-    password = LongText(required=True, at_most=128, **about("新密码", "new password", "10 至 128 个字符", "10 to 128 characters"))
-
-
-class ForgottenSchema(Body):
-    """The account whose password was forgotten."""
-
-    staff_no = StaffNo(required=True, **_STAFF_NO)
-
-
 def _named(call: Call[object], staff_no: str) -> Person:
     """Find the person that was named. Raises Invalid at that field for an unknown one."""
     try:
@@ -145,107 +99,10 @@ def _named(call: Call[object], staff_no: str) -> Person:
         raise Invalid({"staff_no": missing.detail}) from None
 
 
-# ── signing in ────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True)
-class SignedIn:
-    """A browser's session that has begun (登录)."""
-
-    staff_no: str
-    issued: Issued
-
-
-def _beside(call: Call[object]) -> Engine:
-    """Return the engine for a transaction of its own beside that of the act."""
-    engine = call.session.get_bind()
-    assert isinstance(engine, Engine)  # noqa: S101
-    return engine
-
-
-def _sign_in(call: Call[object], sent: Sent) -> SignedIn:
-    staff_no, network = sent["staff_no"], network_of(call.origin)
-    # Committed before the password is looked at: the count stays, whatever the result of this
-    # sign-in.
-    try:
-        with transaction(_beside(call), actor=None) as counting:
-            take(counting, [(SIGN_IN_TO_ACCOUNT, staff_no)])
-    except TooManyTries:
-        # It was no guess: who insists closes no network to others.
-        with transaction(_beside(call), actor=None) as counting:
-            give_back(counting, SIGN_IN_FROM_ADDRESS, network)
-        raise
-    issued = sign_in(call.session, staff_no=staff_no, password=sent["password"], now=call.now, hours=call.settings.session_hours)
-    forget(call.session, SIGN_IN_TO_ACCOUNT, staff_no)
-    give_back(call.session, SIGN_IN_FROM_ADDRESS, network)
-    return SignedIn(staff_no, issued)
-
-
-SIGN_IN: Act[Any, SignedIn] = Act("sign_in", "登录", "sign in", None, _sign_in, sends=SignInSchema(), tries=SIGN_IN_FROM_ADDRESS, secret=True)
-SIGN_OUT: Act[Any, None] = Act(
-    "sign_out",
-    "退出登录",
-    "sign out",
-    Action.READ_SELF,
-    lambda call, sent: sign_out(call.session, secret=call.cookie, now=call.now),
-)
-
-
 def desk(call: Call[object]) -> Desk:
     """Return the settings for links at the time of a call."""
     return Desk(now=call.now, base_url=call.base_url, hours=call.settings.invitation_hours)
 
-
-def _forgotten(call: Call[object], sent: Sent) -> None:
-    """Mail a link, if there is such an account.
-
-    It takes as long and ends alike whether there is one or not.
-    """
-    began = time.monotonic()
-    try:
-        # On a connection of its own, and committed before the wait: the time of the work must not
-        # be seen.
-        with transaction(_beside(call), actor="anonymous") as writing:
-            take(writing, [(FORGOTTEN_OF_ACCOUNT, sent["staff_no"])])
-            forget_password(writing, sent["staff_no"], desk=desk(call))
-    except TooManyTries:
-        pass
-    time.sleep(max(0.0, SAME_TIME_SECONDS - (time.monotonic() - began)))
-
-
-FORGET_PASSWORD: Act[Any, None] = Act(
-    "forget_password",
-    "找回密码",
-    "ask for a link to set a new password",
-    None,
-    _forgotten,
-    sends=ForgottenSchema(),
-    tries=FORGOTTEN_FROM_ADDRESS,
-    secret=True,
-)
-
-
-def _invitation(call: Call[object], invitation_code: str) -> Invitation:
-    return open_invitation(call.session, invitation_code, now=call.now)
-
-
-def _set_password(call: Call[Invitation], sent: Sent) -> Person:
-    person = call.on.person
-    act_as(call.session, actor=person.staff_no)
-    accept_invitation(call.session, call.on, sent["password"], now=call.now)
-    return person
-
-
-SET_PASSWORD: Act[Invitation, Person] = Act(
-    "set_password",
-    "设置密码",
-    "set a password by a letter's link or a slip's code",
-    None,
-    _set_password,
-    on=_invitation,
-    sends=PasswordSchema(),
-    secret=True,
-)
 
 # ── accounts and tokens ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -265,7 +122,11 @@ def _open_account(call: Call[object], sent: Sent) -> Account:
     if call.caller is not None and "password" in sent:
         raise Invalid({"password": SET_BY_THEMSELVES})
     person = _named(call, sent["staff_no"])
-    open_account(call.session, person, now=call.now, password=sent.get("password"))
+    account = open_account(call.session, person, now=call.now, password=sent.get("password"))
+    if "password" in sent:
+        if account.disabled_at is not None:
+            raise Conflict(Words(f"{person.name} 的账号已停用", f"the account of {person.name} is disabled"))
+        tell_password_set(call.session, person, now=call.now, base_url=call.base_url)
     return account_of(call.session, person.staff_no)
 
 
@@ -365,10 +226,6 @@ END_SUBSTITUTE: Act[Substitute, Substitute] = Act(
 )
 
 ACTS: tuple[AnyAct, ...] = (
-    SIGN_IN,
-    SIGN_OUT,
-    FORGET_PASSWORD,
-    SET_PASSWORD,
     OPEN_ACCOUNT,
     DISABLE_ACCOUNT,
     ENABLE_ACCOUNT,

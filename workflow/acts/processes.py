@@ -32,6 +32,7 @@ from workflow.rules.acts import (
     AnyAct,
     Call,
     Done,
+    must_not_be_about_them,
     must_not_be_their_branch,
     must_not_be_their_entry,
 )
@@ -176,6 +177,7 @@ def _line(call: Call[object], staff_no: str) -> Participant:
 def _change_line(call: Call[Participant], sent: Sent) -> None:
     if "rated_here" in sent:
         must_not_be_their_branch(call.by, call.process)
+        must_not_be_about_them(call.by, call.on.staff_no)
     amend_roll(call.session, call.process, call.on, sent, seen=call.seen, by=call.by)
     if not sent.keys().isdisjoint(("excused_kind", "excused_reason")):
         _uncover(call, "不参加的理由已改动")

@@ -44,6 +44,7 @@ from workflow.rules.evidence import STANDING, Retractable, amendable, must_have_
 from workflow.rules.records import REASON, RecordSchema
 from workflow.rules.requirement import TODAY, Missing, missing, requirement
 from workflow.year.cycle import Cycle, Process, must_be_running
+from workflow.year.deadlines import must_be_about_the_year
 from workflow.year.finding import Lock, cycle_by_year, processes
 
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -147,7 +148,7 @@ def record_activity(session: Session, cycle: Cycle, body: Sent, *, by: Caller, n
 
     Raises Invalid; Conflict once the year is closed; Exists when the same one stands.
     """
-    _must_be_about_the_year(cycle, body["held_on"])
+    must_be_about_the_year(cycle, "held_on", body["held_on"])
     _must_be_of_the_plan(cycle, body["kind"])
     must_be_running(cycle)
     row = Activity(cycle_id=cycle.id, recorded_by=by.staff_no, recorded_at=now, expected=body.get("expected"))
@@ -168,7 +169,7 @@ def amend_activity(session: Session, cycle: Cycle, row: Activity, body: Sent, *,
     if "kind" in body:
         _must_be_of_the_plan(cycle, body["kind"])
     if "held_on" in body:
-        _must_be_about_the_year(cycle, body["held_on"])
+        must_be_about_the_year(cycle, "held_on", body["held_on"])
         if turnouts(session, [row.id]):
             must_have_happened("held_on", body["held_on"], now)
     amendable(session, row, seen=seen)
@@ -194,16 +195,6 @@ def withdraw_activity(session: Session, cycle: Cycle, row: Activity, *, by: Call
     _must_not_be_summarised(session, row)
     withdraw(row, by=by.staff_no, now=now, reason=reason)
     session.flush()
-
-
-def _must_be_about_the_year(cycle: Cycle, day: date) -> None:
-    """Refuse a slip in the year. Raises Invalid.
-
-    Work of a year may begin in the year before and end in the year after.
-    """
-    first, last = cycle.year - 1, cycle.year + 1
-    if not first <= day.year <= last:
-        raise Invalid({"held_on": Words(f"{day} 不在 {first} 至 {last} 年之间", f"{day} is not between {first} and {last}")})
 
 
 def kinds_of(cycle: Cycle) -> dict[str, str]:

@@ -44,7 +44,7 @@ from workflow.rules.bulk import bulk, by_code
 from workflow.rules.evidence import must_be_open
 from workflow.rules.requirement import Missing, blanks, missing, requirement
 from workflow.year.cycle import Cycle, Process
-from workflow.year.deadlines import change_processes
+from workflow.year.deadlines import change_processes, must_be_about_the_year
 from workflow.year.finding import Lock, check_version
 
 # ── records ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -150,6 +150,8 @@ def arrange(session: Session, process: Process, body: Sent, *, seen: int) -> Non
     mode = body.get("mode", row.mode if row else None)
     if "on_site" in body and mode is not ReportMode.ON_SITE:
         raise Invalid({"on_site": Words("只有现场述职才有场次", "only a report on site has a session")})
+    if (day := body.get("on_site", {}).get("held_on")) is not None:
+        must_be_about_the_year(process.cycle, "on_site.held_on", day)
     check_version(session, process, seen)
     if not body:
         return
@@ -203,7 +205,7 @@ ARRANGE: Act[Any, Process] = Act(
     "arrange",
     "安排述职、填写意见",
     "set how a branch reports",
-    Action.ASSESS,
+    Action.ASSESS_BRANCH,
     _arrange,
     kind=Kind.ASSESSMENT,
     lock=Lock.MOVE,

@@ -315,9 +315,10 @@ def apply_attendance(session: Session, cycle: Cycle, activity: Activity, row: At
     """Make the attendance of an activity what the sheet says, all or nothing.
 
     Returns how many lines changed. The activity is held. A sheet is applied once: again it changes
-    nothing, also if another one was applied since. Raises Conflict for errors, before the
-    activity's day, or for people on no roll any more; StageClosed for a summarised branch.
+    nothing. Raises Conflict if a later one was applied, for errors, before the activity's day, or
+    for people on no roll any more; StageClosed for a summarised branch.
     """
+    row.must_be_the_latest(session, AttendanceImport.activity_id == row.activity_id)
     if row.applied_at is not None:
         return {"added": 0, "changed": 0, "removed": 0}
     must_be_applicable(row)

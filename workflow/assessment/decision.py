@@ -57,6 +57,7 @@ from workflow.people.access import SCHOOL_READERS, Action, Caller
 from workflow.people.organisation import Person
 from workflow.rules.evidence import STANDING, Retractable, must_have_happened
 from workflow.year.cycle import Cycle, Process, must_be_running
+from workflow.year.deadlines import must_be_about_the_year
 from workflow.year.finding import Lock, processes_of
 from workflow.year.plan import EXCELLENT, NO_RESULT, branch_result_word
 
@@ -231,6 +232,7 @@ def enter_decision(session: Session, cycle: Cycle, body: Sent, *, by: Caller, no
     if errors:
         raise Invalid(errors)
     must_have_happened("held_on", body["held_on"], now)
+    must_be_about_the_year(cycle, "held_on", body["held_on"])
     must_be_running(cycle)
     _must_be_the_only_one(session, cycle, body["number"])
     row = Decision(

@@ -99,7 +99,7 @@ class OfficeProposal(Single[Proposal]):
     name, zh, en = "proposal", "考核结果建议", "proposal"
     model, schema = Proposal, ProposalSchema()
     kind, stage = Kind.ASSESSMENT, Stage.SUMMARISED
-    reads, writes = Action.READ_PROPOSAL, Action.ASSESS
+    reads, writes = Action.READ_PROPOSAL, Action.ASSESS_BRANCH
 
     def check(self, session: Session, process: Process, row: Proposal | None, sent: Sent, *, by: Caller, now: datetime) -> None:
         if (result := sent.get("result")) is not None and (fault := wrong_result(process.cycle, result)):

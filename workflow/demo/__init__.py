@@ -6,10 +6,11 @@ are those of the script, moved. A few branches have later days, so that their le
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from random import Random
+from types import MappingProxyType
 
 from sqlalchemy import Engine, select, update
 from sqlalchemy.orm import Session, joinedload
@@ -33,8 +34,9 @@ from workflow.foundation.vocabulary import (
 from workflow.machine.asked import CLAUSES
 from workflow.machine.process import move
 from workflow.people.access import ROLES_OF_POST, Caller
-from workflow.people.accounts import Account, Token, hash_password, issue_token
+from workflow.people.accounts import Account, Token, digest, issue_token
 from workflow.people.callers import caller_for
+from workflow.people.guard.passwords import hash_password
 from workflow.people.organisation import Appointment, Branch, Person
 from workflow.people.roles import create_officer
 from workflow.roster.checks import Roster, RosterBranch, RosterMember
@@ -234,19 +236,32 @@ class DemoAccount:
     token: str
 
 
-def issue_accounts(engine: Engine, *, now: datetime, password_hash: Callable[[str], str] = hash_password) -> list[DemoAccount]:
-    """Give a password and a new token to the people of the demo.
+def issue_accounts(
+    engine: Engine, *, now: datetime, kept: Mapping[str, str] = MappingProxyType({}), password_hash: Callable[[str], str] = hash_password
+) -> list[DemoAccount]:
+    """Give a password and a token to the people of the demo.
 
     They are the officers, every branch's secretary, and a deputy, a committee member and members of
-    one branch. The tokens of the last start are revoked.
+    one branch. ``kept`` has the tokens of the last start by staff number: one that is good for
+    another month stays, so that a script with a token in it works the next morning; all others of
+    the demo are revoked. Whoever was disabled is left out.
     """
     secret_hash = password_hash(PASSWORD)
     with transaction(engine, actor=ACTOR) as session:
-        session.execute(update(Token).where(Token.name == TOKEN_NAME, Token.revoked_at.is_(None)).values(revoked_at=now))
+        in_use = (Token.name == TOKEN_NAME, Token.revoked_at.is_(None))
+        good = session.execute(select(Token.hash, Token.person_id).where(*in_use, Token.expires_at > now + timedelta(days=30)))
+        of_whom = {row.hash: row.person_id for row in good}
+        stay = {digest(secret) for secret in kept.values()} & of_whom.keys()
+        session.execute(update(Token).where(*in_use, Token.hash.not_in(stay)).values(revoked_at=now))
         accounts = []
+        disabled = set(session.scalars(select(Account.person_id).where(Account.disabled_at.is_not(None))))
         for role, post, person, branch in _people(session):
+            if person.id in disabled:
+                continue
             session.execute(update(Account).where(Account.person_id == person.id).values(password_hash=secret_hash))
-            token = issue_token(session, person, name=TOKEN_NAME, now=now, expires_at=now + timedelta(days=365)).secret
+            token = kept.get(person.staff_no, "")
+            if of_whom.get(digest(token)) != person.id:
+                token = issue_token(session, person, name=TOKEN_NAME, now=now, expires_at=now + timedelta(days=365)).secret
             accounts.append(DemoAccount(role, person.staff_no, person.name, branch, post, PASSWORD, token))
         return accounts
 

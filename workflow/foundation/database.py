@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, TypeVar, cast
 
+import psycopg
 from sqlalchemy import (
     DDL,
     BigInteger,
@@ -56,6 +57,8 @@ APPLICATION_ROLE = "zhibu_app"
 
 ``zhibu migrate`` creates it, migrations only grant to it.
 """
+
+OLDEST_POSTGRESQL = 16
 
 NAMING = {
     "pk": "pk_%(table_name)s",
@@ -138,21 +141,32 @@ def engine_for(url: str, *, pool_size: int = 10) -> Engine:
     Statements end after 30 s, waits for a lock after 10 s, a transaction left idle after 60 s: no
     client can hold up the school. ``waits`` bounds what a silent server can hold up.
     """
-    options = " ".join(
-        f"-c {name}={value}"
-        for name, value in {
-            "timezone": "UTC",
-            "statement_timeout": "30s",
-            "lock_timeout": "10s",
-            "idle_in_transaction_session_timeout": "60s",
-            "max_parallel_workers_per_gather": "0",
-        }.items()
-    )
-    connecting = {"options": options, **ALIVE}
-    engine = create_engine(url, pool_size=pool_size, max_overflow=pool_size, pool_timeout=5, connect_args=connecting)
+    engine = create_engine(url, pool_size=pool_size, max_overflow=pool_size, pool_timeout=5, connect_args=ALIVE)
     bound_waits(engine)
+    event.listen(engine, "connect", _limit)
     event.listen(engine, "handle_error", _throw_away_what_is_bad)
     return engine
+
+
+LIMITS: Mapping[str, str] = {
+    "timezone": "UTC",
+    "statement_timeout": "30s",
+    "lock_timeout": "10s",
+    "idle_in_transaction_session_timeout": "60s",
+    "max_parallel_workers_per_gather": "0",
+}
+"""The settings of a session of ours (PostgreSQL, 20.11)."""
+_SET_LIMITS = f"select {', '.join(['set_config(%s, %s, false)'] * len(LIMITS))}"
+
+
+def _limit(connection: psycopg.Connection, _: object) -> None:
+    """Set the limits of a new session, by a statement.
+
+    Not as options of the connection: PgBouncer takes none (docs/0043).
+    """
+    connection.autocommit = True
+    connection.execute(_SET_LIMITS, [word for setting in LIMITS.items() for word in setting])
+    connection.autocommit = False
 
 
 @contextmanager

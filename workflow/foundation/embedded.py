@@ -35,6 +35,7 @@ import portalocker
 import psutil  # type: ignore[import-untyped]
 from sqlalchemy import URL
 
+from workflow.foundation.advice.files import unusable
 from workflow.foundation.errors import EmbeddedUnavailable, Words
 from workflow.foundation.system_account import allow_others, as_owner, is_root, one_on_this_machine
 
@@ -119,9 +120,9 @@ class _DataDirectory:
                     self._initialise()
                 server = self._running()
         except (OSError, subprocess.SubprocessError) as error:
-            zh = f"无法在数据目录 {self.data_dir} 使用内置数据库（{error}）：请检查目录权限，或用 ZHIBU_DATA_DIR 另选一个目录"
-            advice = "please check its permissions, or choose another with ZHIBU_DATA_DIR"
-            en = f"the embedded database cannot be used in the data directory {self.data_dir} ({error}): {advice}"
+            why = unusable(error, self.data_dir) if isinstance(error, OSError) else Words(str(error), str(error))
+            zh = f"无法在数据目录 {self.data_dir} 使用内置数据库：{why}；也可以用 ZHIBU_DATA_DIR 另选一个"
+            en = f"the embedded database cannot be used in the data directory {self.data_dir}: {why.en}; or choose another with ZHIBU_DATA_DIR"
             raise EmbeddedUnavailable(Words(zh, en)) from error
         where = {"host": server.host, "port": server.port}
         return URL.create("postgresql+psycopg", username="postgres", database="postgres", query=where).render_as_string()

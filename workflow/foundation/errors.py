@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, ClassVar, Self
 
+LANGUAGES = ("zh", "en")
+"""The languages that the command line speaks."""
+
 
 class Words(str):
     """One sentence in both languages (双语): a Chinese text that carries its English.
@@ -185,6 +188,14 @@ class DatabaseUnwritable(Refusal):
 
     slug = "database-unwritable"
     title = Words("数据库暂时不能写入，请稍后再试", "The database cannot be written to at present, please try again")
+    retry_after = 30
+
+
+class DatabaseBehind(Refusal):
+    """A database that came up after the service and is not migrated to this version."""
+
+    slug = "database-behind"
+    title = Words("数据库还没有迁移到当前版本，请稍后再试", "The database is not migrated to this version, please try again later")
     retry_after = 30
 
 

@@ -23,7 +23,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 FRAMES = 6
 """The number of innermost frames of a traceback that are logged."""
 WITHHELD = "…"
-QUIET = ("alembic", "apscheduler", "asyncio", "mail.log", "sqlalchemy", "transitions")
+QUIET = ("alembic", "apscheduler", "asyncio", "mail.log", "sqlalchemy", "transitions", "waitress")
 """Libraries that report everything they do: logged only from a warning up, or at DEBUG."""
 
 READY_MADE = re.compile(r"[A-Za-z ,.-]*")

@@ -34,7 +34,7 @@ from workflow.machine.kinds import KINDS
 from workflow.machine.rolls import settle_where_rated
 from workflow.mail import letters
 from workflow.people.access import Caller
-from workflow.rules.acts import must_not_be_their_branch
+from workflow.rules.acts import must_not_be_their_branch, must_not_be_their_entry
 from workflow.rules.moves import Move, moves_around
 from workflow.rules.requirement import Waiver
 from workflow.rules.telling import tell_leaders
@@ -130,13 +130,24 @@ def options(session: Session, process: Process, *, by: Caller, today: date) -> l
     """
     declared = moves_from(process)
     closed = {each.asks for each in declared if each.asks is not None}
+    theirs = {each for each in declared if may_make(each, by, process)}
+    if any(each.judges for each in theirs) and filed_by(session, process) == by.staff_no:
+        theirs = {each for each in theirs if not each.judges}
     missing = {stage: unmet(session, process, requirements_of(process.kind, stage), today=today) for stage in closed}
     return [
-        Option(each, may_make(each, by, process) and not each.together and not blocks, blocks, [row for row in found if not row.requirement.blocks])
+        Option(each, each in theirs and not each.together and not blocks, blocks, [row for row in found if not row.requirement.blocks])
         for each in declared
         for found in [[row for row in missing[each.asks] if row.open] if each.asks is not None else []]
         for blocks in [[row for row in found if row.blocks]]
     ]
+
+
+def filed_by(session: Session, process: Process) -> str | None:
+    """Find the person who filed what the office has now; None while nothing is filed."""
+    if process.stage in WORKING_STAGES[process.kind]:
+        return None
+    filed = (StageChange.process_id == process.id, StageChange.trigger == Trigger.FILE)
+    return session.scalar(select(StageChange.made_by).where(*filed).order_by(StageChange.id.desc()).limit(1))
 
 
 def last_return(session: Session, process: Process) -> StageChange | None:
@@ -183,6 +194,8 @@ def move(
     declared = _declared(process, trigger, to)
     _check_arguments(process, trigger, declared, to=to, reason=reason, due_on=due_on, now=now)
     _must_be_theirs(process, trigger, by)
+    if declared is not None and declared.judges:
+        must_not_be_their_entry(by, filed_by(session, process))
     if seen is not None:
         check_version(session, process, seen)
     must_run(process)

@@ -95,6 +95,8 @@ class Letter(Numbered, Base):
     """The record of which a letter of an act speaks: a decision, a reason, a move."""
     day: Mapped[date | None] = mapped_column(sort_order=101)
     """The local day whose reminders it gathers; null for a letter of an act."""
+    version: Mapped[int | None] = mapped_column(sort_order=102)
+    """The version that its process had when it was written: what moved later has a greater one."""
 
 
 personal(
@@ -114,7 +116,7 @@ personal(
     Data("address 寄往的邮箱", "寄到哪里", "无人；寄信时用"),
     Data("text 正文, html 网页格式的正文", "寄信", "收信人", "不再寄时清空"),
     of="收信人",
-    other="kind state due_on attempts next_at leased_until error message_id record day",
+    other="kind state due_on attempts next_at leased_until error message_id record day version",
 )
 
 
@@ -133,6 +135,8 @@ class NewLetter:
     due_on: date | None = None
     record: int | None = None
     """The record it speaks of, where a process may have several: each has a letter of its own."""
+    version: int | None = None
+    """The version of its process, for a letter that is overtaken when the process moves."""
     gone: bool = False
     """True if the recipient's account is disabled or they left the school: kept, never sent."""
 
@@ -161,7 +165,7 @@ def enqueue(session: Session, letters: Sequence[NewLetter], now: datetime) -> in
 
 def _enqueue() -> ReturningInsert[tuple[int]]:
     statement = insert(Letter)
-    names = ("recipient_name", "address", "subject", "text", "html", "state", "created_at", "next_at", "attempts")
+    names = ("recipient_name", "address", "subject", "text", "html", "state", "created_at", "next_at", "attempts", "version")
     again = {name: statement.excluded[name] for name in names} | {"error": None}
     was_moot = Letter.state == LetterState.MOOT
     return statement.on_conflict_do_update(index_elements=[Letter.key], set_=again, where=was_moot).returning(Letter.id)
@@ -183,6 +187,7 @@ def _row(letter: NewLetter, now: datetime) -> dict[str, object]:
         "html": letter.words.html if goes["next_at"] else "",
         "due_on": letter.due_on,
         "record": letter.record,
+        "version": letter.version,
     }
 
 

@@ -26,6 +26,7 @@ class Action(StrEnum):
     """A kind of request (操作). Each route names exactly one."""
 
     READ_SELF = "read_self"
+    WRITE_SELF = "write_self"
     READ_DEFINITION = "read_definition"
     READ_CYCLES = "read_cycles"
     WRITE_CYCLES = "write_cycles"
@@ -80,6 +81,7 @@ class Action(StrEnum):
     CONFIRM_DECISION = "confirm_decision"
     MOVE_ASSESSMENT = "move_assessment"
     ASSESS = "assess"
+    ASSESS_BRANCH = "assess_branch"
     READ_PROPOSAL = "read_proposal"
     READ_DUTY_REPORT = "read_duty_report"
     WRITE_DUTY_REPORT = "write_duty_report"
@@ -105,6 +107,8 @@ _EVERYONE = dict.fromkeys(Role, Scope.OWN)
 
 ACCESS: Mapping[Action, Mapping[Role, Scope]] = {
     Action.READ_SELF: _EVERYONE,
+    # One's own password and sessions.
+    Action.WRITE_SELF: _EVERYONE,
     Action.READ_DEFINITION: _EVERYONE,
     Action.READ_CYCLES: _EVERYONE,
     Action.WRITE_CYCLES: _OFFICE,
@@ -162,6 +166,7 @@ ACCESS: Mapping[Action, Mapping[Role, Scope]] = {
     Action.CONFIRM_DECISION: {Role.COMMITTEE: Scope.ALL},
     Action.MOVE_ASSESSMENT: {Role.OFFICE: Scope.ALL, Role.COMMITTEE: Scope.ALL},
     Action.ASSESS: _OFFICE,
+    Action.ASSESS_BRANCH: _JUDGES,
     Action.READ_PROPOSAL: _SCHOOL_READERS,
     Action.READ_DUTY_REPORT: _BRANCH_READERS,
     Action.WRITE_DUTY_REPORT: _SECRETARY,
@@ -186,12 +191,18 @@ No role makes itself another one; the first of each comes from the command line.
 """
 
 OF_EVERYBODY = frozenset(action for action, roles in ACCESS.items() if roles is _EVERYONE)
-"""Reading and signing out: anybody who is signed in may, also after their last role has ended."""
+"""Reading, and one's own sign-in: anybody signed in may, also after their last role has ended."""
 
 JUDGED = frozenset(action for action, roles in ACCESS.items() if roles is _JUDGES)
-"""Decisions on what a branch handed in, and favours: days, leaving it out of the year.
+"""Decisions on what a branch handed in, the office's word on it, and favours: days, leaving it out.
 
 Nobody makes them for a branch where they have a post.
+"""
+
+OFFICE_FIRST = frozenset({Action.ASSESS_BRANCH})
+"""Of those, what the committee does only where everybody of the office has a post in the branch.
+
+The office proposes and the committee decides (R3, R5): so the committee proposes nothing else.
 """
 
 KEPT_AFTER_MOVING = frozenset(

@@ -12,37 +12,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
-from threading import BoundedSemaphore
 
-from argon2 import PasswordHasher
-from argon2.exceptions import VerificationError
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     ForeignKey,
     Index,
+    delete,
+    or_,
     select,
     update,
 )
 from sqlalchemy.orm import Mapped, Session, contains_eager, joinedload, mapped_column, relationship
 
 from workflow.foundation.database import Base, Numbered
-from workflow.foundation.errors import Conflict, Invalid, NotFound, Unauthenticated, Words
-from workflow.foundation.history import tracked
+from workflow.foundation.errors import Conflict, Invalid, NotFound, Words
+from workflow.foundation.history import granted, tracked
 from workflow.foundation.personal import Area, Data, personal
 from workflow.foundation.settings import MOST_TOKEN_DAYS
+from workflow.mail.outbox import retire_links
 from workflow.people.access import Action, Caller
+from workflow.people.guard.passwords import hash_password
 from workflow.people.organisation import Person
-
-PASSWORD_LENGTH = range(10, 129)
-_hasher = PasswordHasher()
-_at_once = BoundedSemaphore(2)
-"""The limit of hashes at the same time.
-
-A hash takes 64 MB and a fifth of a second: more than a few at once would starve everybody else.
-"""
-_NOBODY = _hasher.hash(secrets.token_hex())
-"""A hash to verify when there is no such account, so that the time it takes says nothing."""
 
 
 @tracked(hidden=["password_hash"])
@@ -98,6 +89,21 @@ class WebSession(Numbered, Base):
     revoked_at: Mapped[datetime | None]
 
 
+@granted()
+class SessionUse(Base):
+    """The use of a session (会话的使用), for its person to know it again.
+
+    No history: only the last use counts, and the row goes with the session.
+    """
+
+    __tablename__ = "session_use"
+
+    session_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("web_session.id"), primary_key=True)
+    browser: Mapped[str | None]
+    """The kind of browser and system, such as ``Edge, Windows``: no more of its name for itself."""
+    used_at: Mapped[datetime]
+
+
 SLIP_DAYS = 7
 """The number of days for which the code of a slip (纸条) is valid: it is handed out in person."""
 
@@ -109,7 +115,7 @@ class Invitation(Numbered, Base):
     __tablename__ = "invitation"
     __table_args__ = (
         CheckConstraint("expires_at > created_at", name="expires"),
-        Index("uq_invitation_open", "person_id", unique=True, postgresql_where="ended_at is null"),
+        Index("ix_invitation_open", "person_id", postgresql_where="ended_at is null"),
     )
 
     person_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("person.id"))
@@ -117,7 +123,7 @@ class Invitation(Numbered, Base):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
-    """The time at which it was used, or replaced by a newer one."""
+    """The time at which it was used, or ended: by a password, or by an invitation made after it."""
 
     person: Mapped[Person] = relationship()
 
@@ -151,12 +157,21 @@ personal(
     Area.PEOPLE,
     "会话",
     Data(
-        f"person_id 何人, hash 会话的摘要, revoked_at 退出时间, {_DATES}",
-        "登录后不必再输密码",
-        "无人；访问时核对",
+        f"person_id 何人, revoked_at 退出时间, {_DATES}",
+        "登录后不必再输密码；本人看自己在哪里登录着",
+        "本人",
         _SPENT.format("{session_hours}"),
     ),
+    Data("hash 会话的摘要", "登录后不必再输密码", "无人；访问时核对", _SPENT.format("{session_hours}")),
     of="登录的人",
+)
+personal(
+    SessionUse,
+    Area.PEOPLE,
+    "会话的使用",
+    Data("browser 浏览器和系统的种类, used_at 最后使用时间", "本人认出自己的登录", "本人", "会话结束为止；过期的到本人下次登录时清除"),
+    of="登录的人",
+    other="session_id",
 )
 personal(
     Invitation,
@@ -192,26 +207,28 @@ def digest(secret: str) -> str:
 def open_account(session: Session, person: Person, *, now: datetime, password: str | None = None) -> Account:
     """Give a person an account, or set the password of the account they have.
 
-    Raises Invalid for a password that is too short.
+    Raises Invalid for a password that may not be set.
     """
     account = session.get(Account, person.id)
     if account is None:
         account = Account(person_id=person.id, password_hash=None, created_at=now, disabled_at=None)
         session.add(account)
+        session.flush()
     if password is not None:
         set_password(session, account, password, now=now)
     session.flush()
     return account
 
 
-def set_password(session: Session, account: Account, password: str, *, now: datetime) -> None:
-    """Set the password, and end the sign-ins by browsers and a link that would set another one.
+def set_password(session: Session, account: Account, password: str, *, now: datetime, at: str = "password", but: str = "") -> None:
+    """Set the password, and end the sign-ins by browsers and the links that would set another one.
 
-    Tokens stay: an administrator gave them, no password opens them, and a program must go on when
-    somebody forgets a password. Raises Invalid.
+    All sessions end ``but`` the one of this secret. Tokens stay: an administrator gave them, no
+    password opens them, and a program must go on when somebody forgets a password. Raises Invalid
+    at the field ``at``.
     """
-    account.password_hash = hash_password(password)
-    _end_sign_ins(session, account.person_id, now)
+    account.password_hash = hash_password(password, of=own_words(account.person), at=at)
+    _end_sign_ins(session, account.person_id, now, but=but)
 
 
 def disable(session: Session, account: Account, *, by: Caller, now: datetime) -> None:
@@ -232,10 +249,24 @@ def enable(session: Session, account: Account) -> None:
     session.flush()
 
 
-def _end_sign_ins(session: Session, person_id: int, now: datetime) -> None:
+def _end_sign_ins(session: Session, person_id: int, now: datetime, *, but: str = "") -> None:
     session.flush()
-    session.execute(update(WebSession).where(WebSession.person_id == person_id, WebSession.revoked_at.is_(None)).values(revoked_at=now))
+    running = (WebSession.person_id == person_id, WebSession.revoked_at.is_(None), WebSession.hash != digest(but))
+    session.execute(update(WebSession).where(*running).values(revoked_at=now))
+    forget_uses(session, person_id, now)
     session.execute(update(Invitation).where(Invitation.person_id == person_id, Invitation.ended_at.is_(None)).values(ended_at=now))
+    retire_links(session, [person_id])
+
+
+def forget_uses(session: Session, person_id: int, now: datetime) -> None:
+    """Delete the uses of a person's sessions that have ended."""
+    ended = select(WebSession.id).where(WebSession.person_id == person_id, or_(WebSession.revoked_at.is_not(None), WebSession.expires_at <= now))
+    session.execute(delete(SessionUse).where(SessionUse.session_id.in_(ended)), execution_options={"synchronize_session": False})
+
+
+def own_words(person: Person) -> list[str]:
+    """List the words of a person that others know, of which no password may consist."""
+    return [person.staff_no, person.name, *([person.email, person.email.partition("@")[0]] if person.email else [])]
 
 
 def account_of(session: Session, staff_no: str, *, for_update: bool = False) -> Account:
@@ -245,54 +276,6 @@ def account_of(session: Session, staff_no: str, *, for_update: bool = False) -> 
     if account is None:
         raise NotFound(Words(f"没有学工号为 {staff_no} 的账号", f"nobody has an account with the number {staff_no}"))
     return account
-
-
-def hash_password(password: str) -> str:
-    """Hash a password. Raises Invalid if it has fewer than ten or more than 128 characters."""
-    if len(password) not in PASSWORD_LENGTH:
-        raise Invalid({"password": Words("密码须为 10 至 128 个字符", "a password has 10 to 128 characters")})
-    with _at_once:
-        return _hasher.hash(password)
-
-
-def sign_in(session: Session, *, staff_no: str, password: str, now: datetime, hours: int) -> Issued:
-    """Start a browser's session.
-
-    Raises Unauthenticated, in the same time and words whether the account exists or not.
-    """
-    account = session.scalar(select(Account).join(Person).where(Person.staff_no == staff_no, Account.disabled_at.is_(None)))
-    stored = account.password_hash if account is not None else None
-    with _at_once:
-        try:
-            _hasher.verify(stored or _NOBODY, password)
-            right = stored is not None
-        except VerificationError:
-            right = False
-    if account is None or not right or not _stands(session, account.person_id, stored):
-        raise Unauthenticated(Words("学工号或密码不对", "wrong number or password"))
-    secret = secrets.token_urlsafe(32)
-    row = WebSession(person_id=account.person_id, hash=digest(secret), created_at=now, expires_at=now + timedelta(hours=hours), revoked_at=None)
-    session.add(row)
-    session.flush()
-    return Issued(secret, row.id, row.expires_at)
-
-
-def _stands(session: Session, person_id: int, stored: str | None) -> bool:
-    """Tell whether the account is the same as before the hash was computed, and keep it so.
-
-    It stays the same until this transaction ends. If somebody sets a password or disables the
-    account meanwhile, this function sees it, or that change waits and then ends the session that
-    begins here.
-    """
-    same = (Account.person_id == person_id, Account.password_hash == stored, Account.disabled_at.is_(None))
-    return session.scalar(select(Account.person_id).where(*same).with_for_update(read=True)) is not None
-
-
-def sign_out(session: Session, *, secret: str, now: datetime) -> None:
-    """End a browser's session."""
-    row = session.scalar(select(WebSession).where(WebSession.hash == digest(secret)))
-    if row is not None and row.revoked_at is None:
-        row.revoked_at = now
 
 
 def issue_token(session: Session, person: Person, *, name: str, now: datetime, expires_at: datetime, by: str = "cli") -> Issued:

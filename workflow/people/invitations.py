@@ -1,8 +1,9 @@
 """Invitations (邀请): one-time links and slips by which people set the password of their account.
 
 The code of a link is in its letter and nowhere else, that of a slip (纸条) in the one answer that
-made it: the invitation keeps a hash. A newer one replaces the older one, whichever they are. A
-forgotten password is replaced by a link too.
+made it: the invitation keeps a hash. Whoever may invite replaces all older ones. A forgotten
+password is replaced by a link too; since a stranger can ask for that, it ends none (docs/0040). A
+password that was set ends all.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from unicodedata import normalize
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session, contains_eager
 
 from workflow.foundation.database import any_of
@@ -34,6 +35,10 @@ Sixteen places of 26 characters are 75 bits. So wrong tries need no limit, nor d
 ten thousand tries a second at a school's thousand slips for seven days find one with a chance of
 one in seven thousand million. And a stolen hash is not found in that time either.
 """
+
+
+MOST_OPEN = 5
+"""The most links and slips of a person that are open at the same time."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +136,8 @@ def print_slip(session: Session, account: Account, *, desk: Desk) -> BranchSlips
 def _slips(session: Session, accounts: Sequence[Account], desk: Desk) -> list[Slip]:
     codes = ["".join(secrets.choice(ON_SLIPS) for _ in SLIP_CODE) for _ in accounts]
     expires_at = desk.now + timedelta(days=SLIP_DAYS)
-    _replace(session, accounts, codes, now=desk.now, expires_at=expires_at)
+    _end_open(session, accounts, desk.now)
+    _add(session, accounts, codes, now=desk.now, expires_at=expires_at)
     slips = []
     for account, code in zip(accounts, codes, strict=True):
         printed = "-".join(code[place : place + 4] for place in SLIP_CODE[::4])
@@ -179,16 +185,22 @@ def _without_password(session: Session, branch: Branch) -> Sequence[Account]:
 
 
 def forget_password(session: Session, staff_no: str, *, desk: Desk) -> None:
-    """Mail a link to a person who forgot their password.
+    """Mail a link to a person who forgot their password; older ones stay open.
 
-    Only if there is such an account and it has an address. Nobody is told whether a letter went.
+    Only if there is such an account, it has an address, and fewer than ``MOST_OPEN`` links that the
+    person has got are open. Nobody is told whether a letter went.
     """
     try:
         account = account_of(session, staff_no, for_update=True)
     except NotFound:
         return
-    if account.disabled_at is None and account.person.email:
+    if account.disabled_at is None and account.person.email and _open(session, account, desk.now) < MOST_OPEN:
         _write(session, [account], PASSWORD_FORGOTTEN, desk)
+
+
+def _open(session: Session, account: Account, now: datetime) -> int:
+    here = (Invitation.person_id == account.person_id, Invitation.ended_at.is_(None), Invitation.expires_at > now)
+    return session.scalar(select(func.count()).select_from(Invitation).where(*here)) or 0
 
 
 def open_invitation(session: Session, code: str, *, now: datetime) -> Invitation:
@@ -232,7 +244,9 @@ def _write(session: Session, accounts: Sequence[Account], kind: str, desk: Desk)
     The rows of the accounts are held.
     """
     codes = [secrets.token_urlsafe(32) for _ in accounts]
-    rows = _replace(session, accounts, codes, now=desk.now, expires_at=desk.expires_at)
+    if kind == INVITED:
+        _end_open(session, accounts, desk.now)
+    rows = _add(session, accounts, codes, now=desk.now, expires_at=desk.expires_at)
     enqueue(
         session,
         [
@@ -253,20 +267,21 @@ def _write(session: Session, accounts: Sequence[Account], kind: str, desk: Desk)
     return rows
 
 
-def _replace(session: Session, accounts: Sequence[Account], codes: Sequence[str], *, now: datetime, expires_at: datetime) -> list[Invitation]:
-    """Make an invitation with a code for each account.
-
-    Older ones end, and letters that still wait with an older link are blanked.
-    """
+def _end_open(session: Session, accounts: Sequence[Account], now: datetime) -> None:
+    """End the links and slips of these accounts, and blank letters that wait with one."""
     people = [account.person_id for account in accounts]
     session.execute(update(Invitation).where(any_of(Invitation.person_id, people), Invitation.ended_at.is_(None)).values(ended_at=now))
+    retire_links(session, people)
+
+
+def _add(session: Session, accounts: Sequence[Account], codes: Sequence[str], *, now: datetime, expires_at: datetime) -> list[Invitation]:
+    """Make an invitation with a code for each account."""
     rows = [
         Invitation(person_id=account.person_id, hash=digest(code), created_at=now, expires_at=expires_at, ended_at=None)
         for account, code in zip(accounts, codes, strict=True)
     ]
     session.add_all(rows)
     session.flush()
-    retire_links(session, people)
     return rows
 
 

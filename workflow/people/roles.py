@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from workflow.foundation.errors import Conflict, Exists, Forbidden, Invalid, Words
 from workflow.foundation.vocabulary import Role, local_day
 from workflow.mail.letters import render
-from workflow.mail.notices import ROLE_GIVEN, TOKEN_MADE, RoleGiven, TokenMade
+from workflow.mail.notices import PASSWORD_SET, ROLE_GIVEN, TOKEN_MADE, PasswordSet, RoleGiven, TokenMade
 from workflow.mail.outbox import NewLetter
 from workflow.people.access import GIVEN_BY, Caller
 from workflow.people.accounts import Token, open_account
@@ -148,7 +148,14 @@ def tell_token_made(session: Session, person: Person, row: Token, *, by: Caller 
     tell(session, [_notice(TOKEN_MADE, letter, person, record=row.id)], now)
 
 
-def _notice(kind: str, letter: RoleGiven | TokenMade, to: Person, *, record: int) -> NewLetter:
+def tell_password_set(session: Session, person: Person, *, now: datetime, base_url: str) -> None:
+    """Queue the letter to the person whose password was set at the command line."""
+    letter = PasswordSet(recipient=person.name, by=COMMAND_LINE, today=local_day(now), link=f"{base_url}/")
+    # By the second: each time is told.
+    tell(session, [_notice(PASSWORD_SET, letter, person, record=int(now.timestamp()))], now)
+
+
+def _notice(kind: str, letter: RoleGiven | TokenMade | PasswordSet, to: Person, *, record: int) -> NewLetter:
     return NewLetter(kind=kind, recipient_id=to.id, recipient_name=to.name, address=to.email, words=render(letter), round=record, record=record)
 
 

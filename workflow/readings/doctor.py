@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -17,15 +16,17 @@ from sqlalchemy import Connection, and_, func, select, text, union_all
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlalchemy.orm import Session
 
+from workflow.foundation.addresses import is_of_this_machine
+from workflow.foundation.advice.reaching import not_reached
 from workflow.foundation.calendar import unannounced
 from workflow.foundation.database import (
     APPLICATION_ROLE,
     DATABASE_NOW,
+    OLDEST_POSTGRESQL,
     SKEW_BORNE,
     SKEW_NOTICED,
     Meaning,
     engine_for,
-    is_away,
     meaning_of,
     must_be_writable,
     passing_of,
@@ -37,30 +38,30 @@ from workflow.foundation.seals.keys import seal_keys
 from workflow.foundation.seals.verification import recent, verify
 from workflow.foundation.seals.witness import Witness
 from workflow.foundation.settings import PREFIX, Settings
-from workflow.foundation.vocabulary import SCHOOL_ZONE, Word
+from workflow.foundation.vocabulary import SCHOOL_ZONE
 from workflow.mail.aside import LetterAside
 from workflow.mail.heartbeat import heartbeat
 from workflow.mail.items import LetterItem
 from workflow.mail.outbox import Letter
 from workflow.mail.sending import CONTENT
 from workflow.people.organisation import Branch
+from workflow.readings.findings import Finding, State, broken, ok, warning
+from workflow.readings.reaching import LENT, NO_PRIMARY, finds_no_primary, is_lent_by_transaction, server_of
+from workflow.readings.transport import DATABASE, line_to_database, mail
 from workflow.year.cycle import Process
 
-OLDEST_POSTGRESQL = 16
 SILENCE_BORNE = timedelta(minutes=10)
 """The longest time without a finished tick before a worker is taken for dead.
 
 A tick sends for a minute, and then ends the letter in hand: a dozen waits of half a minute each.
 """
 LETTER_WAIT_BORNE = timedelta(hours=1)
-LOCAL = {"localhost", "127.0.0.1", "::1"}
 DIFFERENT_CHARACTERS = 8
 MOST_TOLD = 5
 ROWS_VERIFIED = 50_000
 """The number of newest rows of the history that are verified here; ``zhibu verify`` reads all."""
 UNSEALED_BORNE = timedelta(minutes=5)
 
-DATABASE = Words("数据库", "database")
 CLOCK = Words("时钟", "clock")
 ROLE_OF_APPLICATION = Words("角色", "role")
 MIGRATIONS = Words("迁移", "migrations")
@@ -69,26 +70,8 @@ LETTERS = Words("通知邮件", "letters")
 HISTORY = Words("变更记录", "history")
 SECRET = Words("密钥", "secret key")
 ADDRESS = Words("地址", "address")
-MAIL = Words("邮件", "mail")
 CONTACT = Words("联系方式", "contact")
 CALENDAR = Words("日历", "calendar")
-
-
-class State(Word):
-    """The state of an examined thing (系统检查结果)."""
-
-    OK = "ok", "正常"
-    WARNING = "warning", "提醒"
-    BROKEN = "broken", "故障"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One line: the thing that was examined, its state, and the finding or the advice."""
-
-    what: Words
-    state: State
-    said: Words
 
 
 class Logins(Protocol):
@@ -96,18 +79,6 @@ class Logins(Protocol):
 
     @property
     def application(self) -> str: ...
-
-
-def ok(what: Words, said: Words) -> Finding:
-    return Finding(what, State.OK, said)
-
-
-def warning(what: Words, said: Words) -> Finding:
-    return Finding(what, State.WARNING, said)
-
-
-def broken(what: Words, said: Words) -> Finding:
-    return Finding(what, State.BROKEN, said)
 
 
 def examine(
@@ -130,7 +101,7 @@ def examine(
         yield broken(DATABASE, unavailable.words)
     yield _secret(settings)
     yield _base_url(settings)
-    yield from _mail(settings, greet)
+    yield from mail(settings, greet)
     yield _contact(settings)
     yield from _calendar(clock())
 
@@ -145,6 +116,9 @@ CONNECTED = Words("已连接", "connected")
 def _database(url: str, settings: Settings, clock: Callable[[], datetime], newest_migration: str | None) -> Iterator[Finding]:
     engine = engine_for(url, pool_size=1)
     try:
+        if is_lent_by_transaction(engine):
+            yield broken(DATABASE, LENT)
+            return
         with engine.connect() as connection:
             number = int(connection.scalar(text("show server_version_num")) or 0) // 10000
             if number < OLDEST_POSTGRESQL:
@@ -153,6 +127,7 @@ def _database(url: str, settings: Settings, clock: Callable[[], datetime], newes
                 return
             kind = EMBEDDED if settings.database_url is None else CONNECTED
             yield _writable(connection, number, kind)
+            yield from line_to_database(connection)
             yield _clock(connection, clock)
             yield _role(connection)
             migrated = _migrations(connection, newest_migration)
@@ -162,15 +137,9 @@ def _database(url: str, settings: Settings, clock: Callable[[], datetime], newes
                 yield from _letters(connection)
                 yield from _history(connection, settings)
     except DBAPIError as error:
-        passing = passing_of(error)
-        if passing is None:
+        if (refused := not_reached(error, url, f"{PREFIX}DATABASE_URL") or passing_of(error)) is None:
             raise
-        if not is_away(error):
-            yield broken(DATABASE, passing.title)
-            return
-        zh = f"连不上：请检查 {PREFIX}DATABASE_URL 的主机、端口、库名和密码，以及数据库服务是否在运行"
-        en = f"cannot be reached: please check host, port, name and password in {PREFIX}DATABASE_URL, and whether the server runs"
-        yield broken(DATABASE, Words(zh, en))
+        yield broken(DATABASE, NO_PRIMARY if finds_no_primary(error) else refused.detail)
     finally:
         engine.dispose()
 
@@ -179,8 +148,9 @@ def _writable(connection: Connection, number: int, kind: Words) -> Finding:
     """Report whether the database takes changes: a standby, a read-only or a full one does not."""
     standby, read_only = connection.execute(text("select pg_is_in_recovery(), current_setting('transaction_read_only')::bool")).one()
     if standby:
-        zh = f"{PREFIX}DATABASE_URL 指向备用的数据库（只读）：请改为主库的地址，或先把它提升为主库"
-        en = f"{PREFIX}DATABASE_URL leads to a standby, which takes no changes: please name the primary, or promote this one"
+        server = server_of(connection)
+        zh = f"{PREFIX}DATABASE_URL 指向备用的数据库（{server}，只读）：请改为主库的地址，或先把它提升为主库"
+        en = f"{PREFIX}DATABASE_URL leads to a standby ({server}), which takes no changes: please name the primary, or promote this one"
         return broken(DATABASE, Words(zh, en))
     if read_only:
         zh = "数据库被设为只读：请查 default_transaction_read_only；云数据库磁盘将满时会自动这样设，请先扩容"
@@ -195,7 +165,8 @@ def _writable(connection: Connection, number: int, kind: Words) -> Finding:
         zh = f"数据库写不进去（{sqlstate(error)}）：多半是磁盘已满，请腾出空间；temp_file_limit 不要小于 10MB"
         en = f"the database cannot write ({sqlstate(error)}): most likely its disk is full, please make room; keep temp_file_limit above 10MB"
         return broken(DATABASE, Words(zh, en))
-    return ok(DATABASE, Words(f"PostgreSQL {number}，{kind}", f"PostgreSQL {number}, {kind.en}"))
+    server = server_of(connection)
+    return ok(DATABASE, Words(f"PostgreSQL {number}，{kind}，{server}", f"PostgreSQL {number}, {kind.en}, {server}"))
 
 
 def _clock(connection: Connection, clock: Callable[[], datetime]) -> Finding:
@@ -352,34 +323,13 @@ def _base_url(settings: Settings) -> Finding:
         en = f"{PREFIX}BASE_URL is missing: links in letters need it, such as https://zhibu.example.edu.cn"
         return broken(ADDRESS, Words(f"缺少 {PREFIX}BASE_URL：信里的链接要用它，如 https://zhibu.example.edu.cn", en))
     parts = urlsplit(settings.base_url)
-    if parts.hostname in LOCAL:
+    if is_of_this_machine(parts.hostname):
         en = f"{settings.base_url} opens on this machine only: please set {PREFIX}BASE_URL to the address that people use"
         return warning(ADDRESS, Words(f"{settings.base_url} 只有本机打得开：请把 {PREFIX}BASE_URL 设为大家访问的地址", en))
     if parts.scheme != "https":
         en = f"{settings.base_url} is not encrypted, passwords can be overheard: please use HTTPS in the proxy (docs/running.en.md)"
         return warning(ADDRESS, Words(f"{settings.base_url} 不加密，密码会被旁听：请在反向代理上启用 HTTPS（见 docs/running.md）", en))
     return ok(ADDRESS, Words(settings.base_url, settings.base_url))
-
-
-def _mail(settings: Settings, greet: Callable[[], None]) -> Iterator[Finding]:
-    if settings.smtp_url is None:
-        en = f"{PREFIX}SMTP_URL is missing, such as smtp://mail.example.edu.cn:25"
-        yield broken(MAIL, Words(f"缺少 {PREFIX}SMTP_URL：如 smtp://mail.example.edu.cn:25", en))
-        return
-    try:
-        greet()
-    except Exception as error:
-        why = str(error) or type(error).__name__
-        zh = f"邮件服务器没有应答（{why}）：请检查 {PREFIX}SMTP_URL 的主机、端口、账号和防火墙"
-        en = f"the mail server does not answer ({why}): please check host, port and account in {PREFIX}SMTP_URL, and the firewall"
-        yield broken(MAIL, Words(zh, en))
-        return
-    if settings.mail_from.endswith("@localhost"):
-        zh = f"邮件服务器有应答，但发件人是 {settings.mail_from}：请把 {PREFIX}MAIL_FROM 设为学校的邮箱"
-        en = f"the mail server answers, but letters come from {settings.mail_from}: please set {PREFIX}MAIL_FROM to an address of the school"
-        yield warning(MAIL, Words(zh, en))
-        return
-    yield ok(MAIL, Words("邮件服务器有应答", "the mail server answers"))
 
 
 def _contact(settings: Settings) -> Finding:

@@ -39,12 +39,24 @@ class Readiness:
         return (self.database, self.migrations) == ("ok", "ok")
 
 
+MIGRATION = text("select version_num from alembic_version")
+
+
+def is_migrated(engine: Engine, newest_migration: str) -> bool:
+    """Tell whether the database has this migration. Raises DBAPIError while it is away."""
+    try:
+        with transaction(engine, actor=None) as session:
+            return bool(session.scalar(MIGRATION) == newest_migration)
+    except ProgrammingError:  # no such table: nothing was migrated yet
+        return False
+
+
 def readiness(engine: Engine, newest_migration: str | None) -> Readiness:
     """Ask the database; with None for ``newest_migration`` any migration is accepted."""
     behind = Readiness("ok", "behind")
     try:
         with transaction(engine, actor=None) as session:
-            present = session.scalar(text("select version_num from alembic_version"))
+            present = session.scalar(MIGRATION)
             if newest_migration not in (None, present):
                 return behind
             beat = heartbeat(session)

@@ -33,7 +33,8 @@ def conditions() -> dict[str, ColumnElement[bool]]:
     * a link: it still opens the account.
     """
     of_process = StageChange.process_id == Letter.process_id
-    moved, moved_since = _one(of_process, StageChange.id > Letter.record), _one(of_process, StageChange.made_at > Letter.created_at)
+    # By its version, not by the time: two servers have two clocks (docs/0036).
+    moved, moved_since = _one(of_process, StageChange.id > Letter.record), _one(of_process, StageChange.version > Letter.version)
     renewed = exists().where(_NEWER.process_id == Waiver.process_id, _NEWER.requirement == Waiver.requirement, _NEWER.id > Waiver.id, _NEWER.counts)
     line = (Participant.process_id == Letter.process_id, Participant.person_id == Letter.record)
     link = _one(

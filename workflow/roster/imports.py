@@ -137,7 +137,8 @@ def apply_import(
     """
     must_be_applicable(row)
     hold_organisation(session)
-    _must_be_the_latest(session, row)
+    _must_be_applied_once(row)
+    row.must_be_the_latest(session)
     found = foreseen(session, row, only=only, now=now)
     _must_stay_within(found)
     _must_be_confirmed(found, gone)
@@ -150,14 +151,10 @@ def apply_import(
     return found
 
 
-def _must_be_the_latest(session: Session, row: RosterImport) -> None:
+def _must_be_applied_once(row: RosterImport) -> None:
     if row.applied_at is not None:
-        zh, en = f"该名册已于 {local_day(row.applied_at)} 写入，不再重复写入", f"this roster was applied on {local_day(row.applied_at)}"
-    elif session.scalar(select(RosterImport.id).where(RosterImport.id > row.id, RosterImport.applied_at.is_not(None)).limit(1)):
-        zh, en = "核对这份名册以后，已经写入了更新的名册", "a later roster was applied since this one was read"
-    else:
-        return
-    raise Conflict(Words(f"{zh}；如需写入请重新上传", f"{en}; upload it again"))
+        day = local_day(row.applied_at)
+        raise Conflict(Words(f"该名册已于 {day} 写入，不再重复写入；如需写入请重新上传", f"this roster was applied on {day}; upload it again"))
 
 
 def _must_stay_within(found: RosterChanges) -> None:

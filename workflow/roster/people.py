@@ -23,7 +23,7 @@ from workflow.people.access import Action, Caller
 from workflow.people.accounts import open_account
 from workflow.people.organisation import Appointment, Branch, Person, Punishment, branch_by_code, hold_organisation, person_by_staff_no
 from workflow.people.roles import must_hand_out, roles_in_school
-from workflow.rules.acts import Act, AnyAct, Call
+from workflow.rules.acts import Act, AnyAct, Call, must_not_be_about_them
 from workflow.rules.evidence import must_have_happened
 from workflow.rules.records import REASON
 from workflow.year.cycle import Participant
@@ -294,6 +294,16 @@ def _a_punishment(call: Call[object], staff_no: str, punishment_id: int) -> Puni
     return row
 
 
+def _punish(call: Call[Person], sent: Sent) -> Punishment:
+    must_not_be_about_them(call.by, call.on.staff_no)
+    return punish(call.session, call.on, sent, by=call.by.staff_no, now=call.now)
+
+
+def _withdraw_punishment(call: Call[Punishment], sent: Sent) -> Punishment:
+    must_not_be_about_them(call.by, call.on.person.staff_no)
+    return withdraw_punishment(call.session, call.on, reason=sent["reason"], now=call.now)
+
+
 def _act(name: str, zh: str, en: str, does: Any, **options: Any) -> Act[Any, Any]:
     return Act(name, zh, en, Action.WRITE_PEOPLE, does, **{"on": a_person, "shows": PERSON, **options})
 
@@ -326,7 +336,7 @@ PUNISH = _act(
     "punish",
     "登记处分",
     "record a punishment",
-    lambda call, sent: punish(call.session, call.on, sent, by=call.by.staff_no, now=call.now),
+    _punish,
     sends=PUNISHMENT,
     shows=PUNISHMENT,
 )
@@ -334,7 +344,7 @@ WITHDRAW_PUNISHMENT = _act(
     "withdraw_punishment",
     "撤回处分登记",
     "take back a punishment recorded by mistake",
-    lambda call, sent: withdraw_punishment(call.session, call.on, reason=sent["reason"], now=call.now),
+    _withdraw_punishment,
     on=_a_punishment,
     sends=REASON,
     shows=PUNISHMENT,

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any, Generic, TypeVar, cast
 
@@ -28,8 +28,11 @@ from workflow.foundation.fields.loading import load
 from workflow.foundation.idempotency import KeptOutcome, Repeatable
 from workflow.foundation.settings import Settings
 from workflow.foundation.vocabulary import Kind, Role, Stage, local_day
-from workflow.people.access import JUDGED, KEPT_AFTER_MOVING, Action, Caller, Scope
-from workflow.people.throttle import Limit, network_of, take
+from workflow.people.access import JUDGED, KEPT_AFTER_MOVING, OFFICE_FIRST, Action, Caller, Scope
+from workflow.people.callers import caller_for
+from workflow.people.guard.origin import Origin
+from workflow.people.organisation import holders_of
+from workflow.people.throttle import TooManyTries
 from workflow.workbooks.imports import WorkbookImport
 from workflow.year.cycle import Process
 from workflow.year.finding import Lock, process_of
@@ -53,11 +56,8 @@ class Call(Generic[On]):
     found: On | None = None
     version_seen: int | None = None
     """The version of the thing to be changed that the caller has seen."""
-    origin: str = ""
-    """The network address of the caller, as far as it can be believed.
-
-    Only sign-in counts by it.
-    """
+    origin: Origin = field(default=Origin(), repr=False)
+    """The network and the browser of the caller. Only sign-in counts by it."""
     cookie: str = ""
     """The secret of the browser session that signed the caller in; empty for a program."""
 
@@ -87,6 +87,13 @@ class Call(Generic[On]):
     def seen(self) -> int:
         assert self.version_seen is not None  # noqa: S101
         return self.version_seen
+
+    @property
+    def engine(self) -> Engine:
+        """Return the engine, for a transaction of its own beside that of the act."""
+        engine = self.session.get_bind()
+        assert isinstance(engine, Engine)  # noqa: S101
+        return engine
 
     @property
     def today(self) -> date:
@@ -127,8 +134,8 @@ class Act(Generic[On, R]):
     """The page on which it is done, below that of its process or its year."""
     shows: Body | None = None
     """The schema of the result, where it is one row that everybody sees alike."""
-    tries: Limit | None = None
-    """The tries from one network at what is open to everybody."""
+    tries: Callable[[Session, Origin, Settings], timedelta | None] | None = None
+    """Of what is open to everybody: counts a try, or returns how long it must wait."""
     secret: bool = False
     """True if it takes or answers a secret: nothing of it is kept for a repetition."""
     version: Callable[[Call[On], R], int | None] = field(default=lambda call, result: getattr(result, "version", None))
@@ -152,14 +159,17 @@ class Done:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
 
-def knock(engine: Engine, act: AnyAct, origin: str) -> None:
-    """Count a try from a network, before anything that was sent is read.
+def knock(engine: Engine, act: AnyAct, origin: Origin, settings: Settings) -> None:
+    """Count a try at an act, before anything that was sent is read.
 
     Raises TooManyTries.
     """
-    if act.tries is not None:
-        with transaction(engine, actor=None) as counting:
-            take(counting, [(act.tries, network_of(origin))])
+    if act.tries is None:
+        return
+    with transaction(engine, actor=None) as counting:
+        wait = act.tries(counting, origin, settings)
+    if wait is not None:
+        raise TooManyTries(wait)
 
 
 def enter(call: Call[object], action: Action, branch_code: str | None, *, changes: bool) -> Call[object]:
@@ -235,6 +245,8 @@ def carry_out(call: Call[On], act: Act[On, R], sent: Any) -> R:
     # In bulk it is asked of each item.
     if act.action in JUDGED and call.on_process is not None:
         _must_not_be_their_own(call)
+        if act.action in OFFICE_FIRST and Role.OFFICE not in call.by_roles:
+            _nobody_of_the_office_may(call)
     return act.does(call, sent)
 
 
@@ -246,9 +258,29 @@ def must_not_be_their_branch(by: Caller, process: Process) -> None:
 
 
 def _must_not_be_their_own(call: Call[object]) -> None:
-    """Raise Forbidden for a decision on one's own branch, or on what one entered."""
+    """Raise Forbidden for a decision on one's own branch, on oneself, or on what one entered."""
     must_not_be_their_branch(call.by, call.process)
+    must_not_be_about_them(call.by, *_people_in(call.found))
     must_not_be_their_entry(call.by, getattr(call.found, "recorded_by", None))
+
+
+def _nobody_of_the_office_may(call: Call[object]) -> None:
+    """Raise Forbidden for the committee while somebody of the office has no post in the branch."""
+    clerks = holders_of(call.session, Role.OFFICE, call.today)
+    if any(not caller_for(call.session, each.staff_no, call.today).has_post_in(call.process.branch.code) for each in clerks):
+        zh = "由党委办公室办理；党委办公室的同志都在该支部任职的，才由党委办理"
+        raise Forbidden(Words(zh, "the office does it; the committee only where all of the office have posts in the branch"))
+
+
+def _people_in(thing: object) -> Sequence[str]:
+    """List the people whom a thing is about: a record's or a roll's member, a reason's subjects."""
+    return [getattr(thing, "staff_no", ""), *(part for subject in getattr(thing, "covers", ()) for part in subject.split(":"))]
+
+
+def must_not_be_about_them(by: Caller, *staff_nos: str) -> None:
+    """Raise Forbidden for a person whom it is about."""
+    if by.staff_no in staff_nos:
+        raise Forbidden(Words("这是您本人的事，请他人办理", "it is about yourself: somebody else decides"))
 
 
 def must_not_be_their_entry(by: Caller, entered_by: str | None) -> None:

@@ -55,6 +55,7 @@ def tell_leaders(
             round=edition or process.round,
             due_on=process.due_on if due else None,
             record=records.get(process_id),
+            version=process.version,
             gone=gone,
         )
         for process_id, reader, instead, gone in _readers(session, list(by_id), today)

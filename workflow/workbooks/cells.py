@@ -17,6 +17,8 @@ from marshmallow.validate import Email
 from openpyxl.utils.datetime import WINDOWS_EPOCH, from_excel
 from openpyxl.utils.escape import unescape
 
+from workflow.foundation.fields.texts import FILLERS, shows
+
 LONGEST_NAME = 50
 LONGEST_TEXT = 200
 LONGEST_CODE = 32
@@ -25,7 +27,7 @@ MOST_DIGITS = 15  # Excel keeps no more of a number
 GENERAL = "General"  # the number format of a cell that has none
 
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+_INVISIBLE = re.compile(f"[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f{FILLERS}]")
 _HAN = "[\u3007\u3400-\u4dbf\u4e00-\u9fff\u00b7\U00020000-\U0003ffff]"
 _SPACE_IN_CHINESE = re.compile(f"(?<={_HAN}) (?={_HAN})")
 _LINE_BREAK = re.compile("[\r\n]")
@@ -85,14 +87,15 @@ def quoted(words: str, longest: int = 30) -> str:
 def tidy(words: str) -> str:
     """Tidy words: NFKC (全角转半角), trimmed, single spaces, none inside Chinese.
 
-    ``张　三 `` is ``张三``.
+    ``张　三 `` is ``张三``. What shows nothing is left out.
     """
     if len(words) > LONGEST_CELL:
         raise CellFault(f"内容过长，超过 {LONGEST_CELL} 个字")
     words = unicodedata.normalize("NFKC", unescape(words))
     if _FORBIDDEN.search(words):
         raise CellFault("含有控制字符或无法识别的字符，请删除后重新填写")
-    return _SPACE_IN_CHINESE.sub("", " ".join(_INVISIBLE.sub("", words).split()))
+    words = _SPACE_IN_CHINESE.sub("", " ".join(_INVISIBLE.sub("", words).split()))
+    return words if shows(words) else ""
 
 
 def _plain(cell: Cell) -> object:

@@ -1,7 +1,7 @@
 """Importing a workbook (导入工作簿): kept as it was read, shown, then applied whole or not at all.
 
 It is kept with every problem. Each kind of import does its own applying, and must make it
-repeatable without a second effect.
+repeatable without a second effect, and let no older one undo a later one.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, TypeVar
 
-from sqlalchemy import CheckConstraint, select
+from sqlalchemy import CheckConstraint, ColumnElement, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, declared_attr, mapped_column
 
@@ -50,6 +50,17 @@ class WorkbookImport(Numbered):
     def applies_as_it_is(self) -> bool:
         """Tell whether it can be applied as it is: no faults, and nothing to confirm."""
         return self.applicable and all(problem["severity"] != "error" for problem in self.problems)
+
+    def must_be_the_latest(self, session: Session, *of: ColumnElement[bool]) -> None:
+        """Raise Conflict if a workbook that was read later was applied: this one would undo it.
+
+        ``of``: the conditions of the imports that change the same things.
+        """
+        kind = type(self)
+        if session.scalar(select(kind.id).where(kind.id > self.id, kind.applied_at.is_not(None), *of).limit(1)) is not None:
+            zh, en = self.called.zh, self.called.en
+            words = f"核对这份{zh}以后，已经写入了更新的{zh}；如需写入请重新上传", f"a later {en} was applied since this was read: upload it again"
+            raise Conflict(Words(*words))
 
 
 W = TypeVar("W", bound=WorkbookImport)

@@ -25,7 +25,7 @@ from workflow.foundation.vocabulary import KIND_OF, STAGES, CycleStatus, Kind, S
 from workflow.people.access import Action
 from workflow.people.organisation import Branch
 from workflow.year.cycle import Cycle, Process, must_be_running
-from workflow.year.deadlines import STAGES_WITH_A_DAY, change_deadlines, checked_deadlines, has_passed
+from workflow.year.deadlines import STAGES_WITH_A_DAY, change_deadlines, checked_deadlines, has_passed, must_be_about_the_year
 from workflow.year.plan_values import bare_title
 
 
@@ -146,6 +146,7 @@ def _amended(plan: Json, adds: Additions, number: str) -> Json:
 
 def _must_only_add(cycle: Cycle, adds: Additions, issued_on: date, now: datetime) -> None:
     """Raise Invalid with everything in an amendment that is no addition."""
+    must_be_about_the_year(cycle, "issued_on", issued_on)
     faults = {**_wrong_titles(cycle, adds.titles), **_wrong_days(cycle, adds.days, now), **_wrong_texts(cycle, adds.texts)}
     if issued_on > local_day(now):
         faults["issued_on"] = Words(f"{issued_on} 还没有到", f"{issued_on} is still to come")

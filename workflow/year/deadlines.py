@@ -217,6 +217,22 @@ def past_due_ok() -> Truth:
     return Truth(load_only=True, **about("期限已过也照办", "past due ok", zh, en, example=False))
 
 
+def must_be_about_the_year(cycle: Cycle, field: str, day: date) -> None:
+    """Refuse a day far from the year: a slip in the year. Raises Invalid.
+
+    Work of a year may begin in the year before and end in the year after.
+    """
+    first, last = cycle.year - 1, cycle.year + 1
+    if not first <= day.year <= last:
+        raise Invalid({field: Words(f"{day} 不在 {first} 至 {last} 年之间", f"{day} is not between {first} and {last}")})
+
+
+def must_not_be_long_before_the_year(cycle: Cycle, field: str, day: date | None) -> None:
+    """Refuse a day long before the year, of what goes on after it by itself. Raises Invalid."""
+    if day is not None and day.year < cycle.year - 1:
+        raise Invalid({field: Words(f"{day} 早于 {cycle.year - 1} 年", f"{day} is before {cycle.year - 1}")})
+
+
 def must_lie_ahead(days: Mapping[str, date | None], sent: Sent, now: datetime) -> None:
     """Refuse days that are over, by field, unless ``past_due_ok`` says that they are meant.
 

@@ -29,7 +29,10 @@ ADVICE: Mapping[str, Words] = {
     ),
     "stage-closed": Words("请党委办公室退回，或由书记返回前面环节，再补充", "Have it returned by the office, or step back, then add it."),
     "tally-first": Words("先由两名计票人录入对党员的测评", "Have two tellers enter the ballot on the members first."),
-    "tally-mismatch": Words("两人一起核对选票，改正后由第二人重录", "Check the ballots together, correct, and have the second teller enter again."),
+    "tally-mismatch": Words(
+        "两人一起核对选票，改正后由第二人重录；第二次仍不一致的，先由第一人重新录入",
+        "Check the ballots together, correct, and have the second teller enter again; after the second time the first teller enters anew.",
+    ),
     "stale": Words("重新读取，看 changed，再用新的 ETag 提交", "Read it again, look at changed, and send the new ETag."),
     "too-large": Words("减小文件或分几次提交", "Send a smaller file, or several."),
     "unsupported-media-type": Words(
@@ -49,6 +52,10 @@ ADVICE: Mapping[str, Words] = {
     "database-unwritable": Words(
         "什么都没有改变；请管理员运行 zhibu doctor，恢复写入后再发",
         "Nothing was changed; have the administrator run zhibu doctor, and try again when it can be written to.",
+    ),
+    "database-behind": Words(
+        "什么都没有改变；请管理员运行 zhibu migrate，再发",
+        "Nothing was changed; have the administrator run zhibu migrate, and try again.",
     ),
 }
 """Advice on each refusal, by slug."""

@@ -31,6 +31,7 @@ _TALLY = {
 TRIED: Mapping[str, Mapping[str, Example]] = {
     "sign_in": {"demo": (Words("演示里的书记", "the secretary of the demo"), {"staff_no": "0101001", "password": "zhibu-demo-2024"})},
     "set_password": {"phrase": (Words("10 个字符以上", "10 characters or more"), {"password": "梧桐树下的图书馆2024"})},
+    "change_password": {"phrase": (Words("换一个长一些的", "a longer one"), {"old": "zhibu-demo-2024", "new": "梧桐树下的旧图书馆 2025"})},
     "appoint": {
         "branch": (
             Words("支部职务", "a post in a branch"),

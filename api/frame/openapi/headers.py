@@ -67,6 +67,7 @@ PATH: Mapping[str, tuple[Words, object]] = {
     "staff_no": (Words("学工号", "staff number"), "0101020"),
     "record_id": (Words("记录编号", "number of the record"), 12),
     "token_id": (Words("令牌编号", "number of the token"), 12),
+    "session_id": (Words("登录编号", "number of the session"), 12),
     "punishment_id": (Words("处分编号", "number of the punishment"), 12),
     "appointment_id": (Words("任职编号", "number of the post"), 12),
     "substitute_id": (Words("委托代办编号", "number of the substitution"), 12),

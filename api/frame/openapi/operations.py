@@ -104,7 +104,7 @@ def refusals_of(route: Route) -> list[type[Refusal]]:
         found.append(errors.Stale)
     if route.repeatable:
         found.append(RequestInProgress)
-    return list(dict.fromkeys([*found, errors.Busy, errors.DatabaseAway, errors.DatabaseUnwritable]))
+    return list(dict.fromkeys([*found, errors.Busy, errors.DatabaseAway, errors.DatabaseUnwritable, errors.DatabaseBehind]))
 
 
 def _sees_versions(route: Route) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Annotated, Any, NotRequired
+from typing import Annotated, NotRequired
 
 from typing_extensions import TypedDict
 
@@ -89,9 +89,7 @@ class BranchesLackingShape(ToldShape):
 class MismatchShape(ToldShape):
     """The two tellers' numbers differ."""
 
-    id: Annotated[int, said("计票单编号", "number of the tally")]
-    first: Annotated[dict[str, Any], said("第一名计票人录入的", "entry of the first teller")]
-    second: Annotated[dict[str, Any], said("第二名计票人录入的", "entry of the second teller")]
+    lines: Annotated[list[str], said("哪几项不一致：数目、评议项目或学工号", "lines that differ: numbers, sides of the committee, staff numbers")]
 
 
 CARRIES: Mapping[type[Refusal], type] = {

@@ -65,7 +65,7 @@ class Deed:
         if method == "DELETE":
             return f"{rule}/delete"
         if method in ("PATCH", "PUT"):
-            return f"{rule}/edit"
+            return f"{rule}/edit" if self.route.rule in self.taken else rule
         return f"{rule}/new" if self.route.rule in self.taken or self.route.status == 201 else rule
 
     @property

@@ -10,8 +10,8 @@ from flask import Response, g, redirect
 from flask import request as http
 
 from api.frame.base import call_of
-from api.frame.routes import OPEN_BYTES, service
-from api.frame.wire import session_cookie, set_session
+from api.frame.routes import OPEN_BYTES, Answer, service
+from api.frame.wire import session_cookie, set_cookies
 from api.pages.frame.guard import must_be_ours
 from api.pages.frame.look import rendered
 from api.pages.frame.visit import Elsewhere, PageRoute, Shown, Visit
@@ -60,7 +60,9 @@ def signed_in(call: Call[object]) -> Call[object]:
     """Find the visitor of a page by their session. Raises Unauthenticated."""
     if not call.cookie:
         raise Unauthenticated
-    return replace(call, caller=caller_by_secret(call.session, WebSession, call.cookie, call.now))
+    caller = caller_by_secret(call.session, WebSession, call.cookie, call.now)
+    g.session_used = call.cookie
+    return replace(call, caller=caller)
 
 
 def visitor(session: Session, *, anybody: bool) -> Visit:
@@ -105,6 +107,5 @@ def response_of(visit: Visit, result: Shown | Elsewhere) -> Response:
 def _sent_on(result: Elsewhere) -> Response:
     response: Response = redirect(result.address, 303)  # type: ignore[assignment]
     response.headers["Cache-Control"] = "no-store"
-    if result.session is not None:
-        set_session(response, result.session)
+    set_cookies(response, Answer(session=result.session, mark=result.mark))
     return response

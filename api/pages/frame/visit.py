@@ -46,6 +46,8 @@ class Elsewhere:
     address: str
     session: str | None = None
     """The secret of a session that begins; empty where one ends."""
+    mark: str | None = None
+    """The mark of the browser in which somebody has signed in."""
 
 
 PageView = Callable[..., Shown | Elsewhere]

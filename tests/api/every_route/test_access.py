@@ -28,6 +28,8 @@ def expected(route: Route, who: str) -> int:
     roles = {Role(who)} if who in SCHOOL else BRANCH_ROLES["secretary"] if who == ELSEWHERE else BRANCH_ROLES[who]
     if not roles & ACCESS[route.action].keys():
         return 403
+    if "session_id" in route.rule:
+        return 422 if who == "office" else 404
     return 404 if who == ELSEWHERE and (route.of_branch or "substitute_id" in route.rule) else 422
 
 
@@ -72,7 +74,7 @@ It decides the result of an assessment; it judges what the office's own branches
 
 def test_the_auditor_changes_nothing_and_the_committee_only_judges() -> None:
     for route in ROUTES:
-        if route.method != "GET" and route.action not in (None, Action.READ_SELF):
+        if route.method != "GET" and route.action not in (None, Action.WRITE_SELF):
             assert Role.AUDITOR not in ACCESS[route.action], route.name
             assert (Role.COMMITTEE in ACCESS[route.action]) == (route.action in OF_THE_COMMITTEE), route.name
 

@@ -19,9 +19,11 @@ from api.frame.openapi.examples import TRIED, examples
 from api.frame.openapi.operations import operation_names
 from api.frame.routes import Route
 from tests.api.frame.test_openapi import a_house_with_records, address, kinds_of_conflict, operations, path_of, who_may
-from tests.support.builders import NOW
+from tests.support.builders import NOW, person
 from tests.support.servers import House
+from workflow.foundation.database import transaction
 from workflow.foundation.fields.loading import load
+from workflow.people.accounts import open_account
 
 LAST = ("/withdraw", "/reject", "/disable", "/publish", "/close", "/move", "/leave", "/renumber", "/<code>/end")
 """After these, others would find nothing to be done."""
@@ -35,6 +37,9 @@ IDS = [f"{route.method} {route.rule} {number}" for number, (route, _) in enumera
 @pytest.fixture(scope="module")
 def house(superuser: str, template: str) -> Iterator[House]:
     with a_house_with_records(superuser, template) as made:
+        with transaction(made.engine, actor="cli") as session:
+            [(_, change)] = TRIED["change_password"].values()
+            open_account(session, person(session, "office"), now=NOW, password=change["old"])
         yield made
 
 

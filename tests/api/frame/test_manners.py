@@ -74,8 +74,10 @@ def test_a_move_with_every_fault_is_refused_for_one_after_the_other(house: House
 @pytest.mark.parametrize("tag", ["*", 'W/"1"', "1", '"x"', '""', '"', '"1", "2"', '"-1"', '"１"', '"' + "9" * 30 + '"'])
 def test_a_tag_that_is_none_of_ours_is_stale(house: House, branch: Cast, tag: str) -> None:
     token, headers = house.as_(branch.secretary).token, {**JSON, "If-Match": tag.encode().decode("latin-1")}
-    refusal(house, 412, "POST", f"{branch.path}/moves", token=token, body=sent({"trigger": "advance"}), **headers)
-    refusal(house, 412, "PATCH", f"{branch.path}/roll/{branch.member}", token=token, body=sent({"excused_reason": "外出"}), **headers)
+    move = refusal(house, 412, "POST", f"{branch.path}/moves", token=token, body=sent({"trigger": "advance"}), **headers)
+    change = refusal(house, 412, "PATCH", f"{branch.path}/roll/{branch.member}", token=token, body=sent({"excused_reason": "外出"}), **headers)
+    stale = refusal(house, 412, "POST", f"{branch.path}/moves", token=token, body=sent({"trigger": "advance"}), **JSON, **{"If-Match": '"7"'})
+    assert ["弱标签" in each["detail"] for each in (move, change, stale)] == [True, True, False]
 
 
 def test_the_body_is_judged_before_a_tag_that_is_none_of_ours(house: House, branch: Cast) -> None:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from itertools import product
+from threading import Barrier
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from tests.api.conftest import Client
 from tests.support.builders import NOW, person
 from tests.support.servers import House
 from workflow.foundation.database import transaction
-from workflow.foundation.vocabulary import SCHOOL_ROLES
+from workflow.foundation.vocabulary import SCHOOL_ROLES, Role
 from workflow.mail.outbox import Letter
+from workflow.people.organisation import Appointment
 
 GIVES: Mapping[str, set[str]] = {
     "office": {"office"},
@@ -132,6 +135,34 @@ def test_the_only_holder_of_a_role_stays_until_another_is_named(house: House) ->
     given = committee.post("/appointments", {"staff_no": house.a_branch().newcomer, "role": "committee", "starts_on": TODAY})
     assert given.status == 201
     assert committee.post(f"/appointments/{given.body['id']}/end", {"ends_on": TODAY}).status == 200
+
+
+@pytest.mark.race
+def test_of_two_last_holders_who_end_each_other_at_once_one_stays(house: House) -> None:
+    committee = house.as_("committee")
+    rows = [row for row in committee.get("/appointments?limit=200").body["items"] if row["role"] == "committee" and row["ends_on"] is None]
+    mine = next(row["id"] for row in rows if row["staff_no"] == "committee")
+    for row in rows:
+        if row["id"] != mine:
+            assert committee.post(f"/appointments/{row['id']}/end", {"ends_on": "2024-12-19"}).status == 200
+    other = house.a_branch().newcomer
+    theirs = committee.post("/appointments", {"staff_no": other, "role": "committee", "starts_on": TODAY}).body["id"]
+    barrier = Barrier(2)
+
+    def end(who: str, appointment: int) -> int:
+        client = Client(house.app.test_client(), house.as_(who).token)
+        barrier.wait()
+        return client.post(f"/appointments/{appointment}/end", {"ends_on": "2024-12-19"}).status
+
+    house.as_(other)
+    with ThreadPoolExecutor(2) as pool:
+        told = list(pool.map(end, ("committee", other), (theirs, mine)))
+    # The slower one is the last holder, or holds the role no more.
+    assert sorted(told) in ([200, 403], [200, 409])
+    with transaction(house.engine, actor="cli") as session:
+        stays = session.scalars(select(Appointment.id).where(Appointment.role == Role.COMMITTEE, Appointment.ends_on.is_(None))).all()
+        session.execute(update(Appointment).where(Appointment.id == mine).values(ends_on=None))
+    assert stays in ([mine], [theirs])
 
 
 def test_every_grant_is_a_letter_to_all_holders_of_the_role(house: House) -> None:

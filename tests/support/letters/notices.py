@@ -1,4 +1,4 @@
-"""Security notices (安全通知): somebody has a role of the school, somebody made a token."""
+"""Security notices (安全通知): a role of the school, a token, a password from another's hand."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from tests.support.letters.reminding import BASE
 from tests.support.letters.told import Case, Told
 from workflow.foundation.vocabulary import Role
 from workflow.people.accounts import Token, issue_token
-from workflow.people.roles import create_officer, tell_role_given, tell_token_made
+from workflow.people.roles import create_officer, tell_password_set, tell_role_given, tell_token_made
+from workflow.people.sessions import tell_password_changed
 from workflow.year.cycle import Process
 
 
@@ -28,9 +29,18 @@ def tokens_are_made(session: Session, here: Process, there: Process) -> None:
         tell_token_made(session, person(session, name), session.get_one(Token, issued.id), by=None, now=NOW, base_url=BASE)
 
 
+def a_password_is_changed(session: Session, here: Process, there: Process) -> None:
+    tell_password_changed(session, person(session, "王五"), now=NOW, base_url=BASE)
+
+
+def a_password_is_set(session: Session, here: Process, there: Process) -> None:
+    tell_password_set(session, person(session, "王五"), now=NOW, base_url=BASE)
+
+
 NAMED = ("又一督导（学工号 g9）自2024年12月20日（星期五）起担任学校职务“督导人员”", "由系统命令行办理")
 NOTICES = (
     Case(an_auditor_is_named, tuple(Told("role-given", who, None, "/", NAMED) for who in ("督导人员", "新督导", "又一督导"))),
+    Case(a_password_is_changed, (Told("password-changed", "王五", None, "/", ("登录密码已于2024年12月20日（星期五）10:00更改",)),)),
     Case(
         tokens_are_made,
         (
@@ -38,4 +48,5 @@ NOTICES = (
             Told("token-made", "吴十", None, "/", ("系统命令行以您的名义", "数据大屏", "2024年12月30日（星期一）"), ("统计脚本",)),
         ),
     ),
+    Case(a_password_is_set, (Told("password-set", "王五", None, "/", ("系统命令行为您设置了新的登录密码",)),)),
 )

@@ -27,7 +27,7 @@ from workflow.foundation.database import engine_for, transaction
 from workflow.foundation.embedded import bin_path, embedded_postgres
 from workflow.people.accounts import issue_token
 
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 60
 SOON_SECONDS = 8
 """A little more than connect_timeout."""
 

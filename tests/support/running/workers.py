@@ -34,7 +34,7 @@ from workflow.mail.outbox import Letter, NewLetter, enqueue
 from workflow.people.organisation import Person
 
 PROJECT = Path(__file__).parents[3]
-SOON = 20
+SOON = 60
 """The most seconds that a test waits for an event."""
 YES, NO = "250 OK", "550 no"
 

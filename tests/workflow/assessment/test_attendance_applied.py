@@ -55,7 +55,8 @@ def test_an_earlier_sheet_applied_again_does_not_come_back(session: Session, sch
     applied(session, school.activity, row)
     attended(session, school.activity, {"张三": "缺勤"})
     before = lines(session, school.activity)
-    assert applied(session, school.activity, row) == {"added": 0, "changed": 0, "removed": 0}
+    with pytest.raises(Conflict, match="更新的出勤表"):
+        applied(session, school.activity, row)
     assert lines(session, school.activity) == before
 
 

@@ -19,7 +19,8 @@ from workflow.appraisal.talks.follow_ups import finish_follow_up
 from workflow.appraisal.talks.talks import PRIVATE, TALKS, TEXTS, Talk
 from workflow.foundation.database import act_as, sqlstate, transaction
 from workflow.foundation.history import History, history_of
-from workflow.people.accounts import issue_token, open_account, sign_in
+from workflow.people.accounts import issue_token, open_account
+from workflow.people.sessions import sign_in
 from workflow.roster.imports import RosterImport
 from workflow.year.cycle import Process
 from workflow.year.deadlines import change_processes
@@ -36,6 +37,7 @@ WITHOUT_HISTORY = {
     "letter_item": "it says which reminder a letter holds, and its letter is the record",
     "letter_aside": "what is not written at present, about nobody",
     "daily_step": "a clock, about nobody",
+    "session_use": "only the last use of a session counts, and the row goes with it",
     "past": "a word of the database itself, about nobody",
     "worker_heartbeat": "a clock, about nobody",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,9 +11,9 @@ from threading import Barrier, Event
 import pytest
 from sqlalchemy import Engine, text
 
-from workflow.foundation.database import DatabaseFault, engine_for, is_away, transaction
+from workflow.foundation.database import LIMITS, DatabaseFault, engine_for, is_away, transaction
 from workflow.foundation.errors import Busy
-from workflow.foundation.waits.lines import ALIVE
+from workflow.foundation.waits.lines import ALIVE, CONNECT_SECONDS
 from workflow.foundation.waits.places import LONGEST_QUEUE_SECONDS, STANDSTILL_SECONDS, Places, in_turn, within
 
 SLEEP = text("select pg_sleep(:seconds)")
@@ -26,6 +27,29 @@ def one(database_url: str) -> Iterator[Engine]:
         pass
     yield engine
     engine.dispose()
+
+
+def test_every_session_has_its_limits_also_after_a_rollback(database_url: str) -> None:
+    engine = engine_for(database_url, pool_size=1)
+    for _ in range(2):
+        with engine.connect() as connection:
+            found = {name: connection.scalar(text("select current_setting(:name)"), {"name": name}) for name in LIMITS}
+            connection.rollback()
+        assert found == {**LIMITS, "idle_in_transaction_session_timeout": "1min"}
+    engine.dispose()
+
+
+@pytest.mark.thorough
+def test_two_silent_servers_share_the_time_for_connecting() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+        ports = ",".join(str(each.getsockname()[1]) for each in (one, other))
+        engine = engine_for(f"postgresql+psycopg://u@/zhibu?host=127.0.0.1,127.0.0.1&port={ports}")
+        began = time.monotonic()
+        with pytest.raises(DatabaseFault) as away:
+            engine.connect()
+        assert is_away(away.value)
+        assert seconds_since(began) < CONNECT_SECONDS + 1
+        engine.dispose()
 
 
 def seconds_since(began: float) -> float:

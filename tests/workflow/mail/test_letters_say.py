@@ -44,6 +44,8 @@ TEMPLATES = {
     "measure_due",
     "office_reminder",
     "password",
+    "password_changed",
+    "password_set",
     "published",
     "reminder",
     "reminders",

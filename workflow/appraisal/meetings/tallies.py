@@ -14,10 +14,10 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from marshmallow import fields
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, PrimaryKeyConstraint
+from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, ForeignKey, Index, PrimaryKeyConstraint, UniqueConstraint, func, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from workflow.foundation.database import Base, notes, word
+from workflow.foundation.database import Base, Numbered, notes, word
 from workflow.foundation.fields import ByName, Moment, StaffNo, Truth, Whole, about, one_of
 from workflow.foundation.history import tracked
 from workflow.foundation.personal import Area, Data, personal
@@ -118,6 +118,35 @@ class TallyOfItem(Base):
     abstain: Mapped[int]
 
 
+@tracked(hidden=("entry",))
+class DifferingEntry(Numbered, Base):
+    """A second entry that differed from the first (票数不一致): by whom and when, not what it said.
+
+    It stands against one version of the first: a corrected first is compared anew.
+    """
+
+    __tablename__ = "differing_entry"
+    __table_args__ = (UniqueConstraint("tally_id", "version", "entered_by", "entry", name="uq_differing_entry_once"),)
+
+    tally_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("tally.id"))
+    process_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("process.id"))
+    version: Mapped[int]
+    entered_by: Mapped[str]
+    entered_at: Mapped[datetime]
+    entry: Mapped[str]
+    """SHA-256 of its numbers: the same sent again, after a lost connection, is no second one."""
+
+
+MOST_DIFFERING = 2
+"""After so many second entries that differ from it, a first one must be entered anew."""
+
+
+def must_be_entered_anew() -> ColumnElement[bool]:
+    """Ask whether too many entries differed from a tally, as it stands now."""
+    of_version = (DifferingEntry.tally_id == Tally.id, DifferingEntry.version == Tally.version)
+    return select(func.count()).where(*of_version).correlate(Tally).scalar_subquery() >= MOST_DIFFERING
+
+
 personal(
     Tally,
     Area.APPRAISAL,
@@ -138,6 +167,14 @@ personal(
     of="被测评的党员",
 )
 personal(TallyOfItem, Area.APPRAISAL, "对支委会的票数", other="item good fairly_good fair poor abstain")
+personal(
+    DifferingEntry,
+    Area.APPRAISAL,
+    "不一致的录入",
+    Data("entered_by 第二名计票人, entered_at 录入时间", "两次不一致的须重新录入（M3、D2）；不留录入的票数", Action.READ_PROCESS),
+    of="计票人",
+    other="version entry",
+)
 
 
 # ── what a valid record is ────────────────────────────────────────────────────────────────────────────────────────────
@@ -174,6 +211,8 @@ class TallySchema(RecordSchema):
     """True if ``counts`` holds bands."""
     tellers = fields.List(StaffNo(), dump_only=True, **about("计票人", "tellers", always=True))
     counted_at = Moment(dump_only=True, **about("计票时间", "counted at"))
+    enter_anew = Truth(dump_only=True, **about("是否须重新录入", "to be entered anew"))
+    """True after two second entries that differed, until its teller enters it anew."""
 
 
 # ── who reads what ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,13 +1,19 @@
 """计票人 (tellers): two tellers enter the result of a ballot.
 
 The first teller's entry waits for a second teller, who enters the same numbers: then it is counted.
-Different numbers are refused, and both are shown.
+Different numbers are refused: the lines that differ are told, never the first's numbers. After two
+such entries the first must be entered anew (docs/0012).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
+from functools import cached_property
+from hashlib import sha256
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import ColumnElement, or_, select
@@ -20,15 +26,17 @@ from workflow.appraisal.meetings.tallies import (
     MOST_COUNTED,
     NUMBERS,
     CommitteeItem,
+    DifferingEntry,
     Tally,
     TallyOfItem,
     TallyOfMember,
     TallySchema,
     banded,
     members_on_ballot,
+    must_be_entered_anew,
     sees_counts,
 )
-from workflow.foundation.database import act_as
+from workflow.foundation.database import act_as, transaction
 from workflow.foundation.errors import Conflict, Exists, Forbidden, Invalid, Words
 from workflow.foundation.fields import (
     Body,
@@ -44,6 +52,7 @@ from workflow.foundation.fields.loading import load
 from workflow.foundation.vocabulary import Post, Role, Stage, Standing, TallySubject
 from workflow.people.access import Action, Caller
 from workflow.rules.acts import (
+    Act,
     Call,
 )
 from workflow.rules.evidence import amendable, must_be_open
@@ -86,11 +95,19 @@ class MemberCounts(Body):
 _COMMITTEE_COUNTS, _MEMBER_COUNTS = CommitteeCounts(), MemberCounts()
 
 
+LINES_NAMED = 10
+
+
 class TallyMismatch(Conflict):
-    """The two tellers' numbers differ (票数不一致): both are shown, and the second entry is not kept."""
+    """The two tellers' numbers differ (票数不一致): the second entry is not kept.
+
+    The lines that differ are told; the first's numbers are not, or they could be copied.
+    """
 
     slug = "tally-mismatch"
     title = Words("两名计票人录入的票数不一致，请核对选票", "the two tellers' numbers differ")
+    differing: DifferingEntry
+    """The fact that there was such an entry, to be kept although it is refused."""
 
 
 class Entry:
@@ -132,14 +149,20 @@ class Entry:
                 )
         return errors
 
-    def as_sent(self) -> dict[str, object]:
-        return {**self.numbers, "counts": self.figures}
+    def lines_unlike(self, other: Entry) -> list[str]:
+        """List the lines in which two entries differ: numbers, sides of the committee, members."""
+        mine, theirs = ({**each.numbers, **each.figures} for each in (self, other))
+        return [line for line in dict.fromkeys((*mine, *theirs)) if mine.get(line) != theirs.get(line)]
+
+    @property
+    def digest(self) -> str:
+        return sha256(json.dumps([self.numbers, self.figures], sort_keys=True).encode()).hexdigest()
 
 
 # ── verbs ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-_BY_READER = frozenset({"counts", "bands"})
+_BY_READER = frozenset({"counts", "bands", "enter_anew"})
 _FIGURES = _BY_READER.union(NUMBERS)
 
 
@@ -152,6 +175,21 @@ class Tallies(Records[Tally]):
     """The schema of answers: numbers are left out for readers who may not know them yet."""
     stages = (Stage.SELF_REVIEW,)
     read, write = Action.READ_TALLIES, Action.ENTER_TALLY
+
+    @cached_property
+    def recording(self) -> Act[Any, Tally]:
+        """录入."""
+        return replace(super().recording, does=self._enter)
+
+    def _enter(self, call: Call[object], sent: Sent) -> Tally:
+        """Enter a tally, and keep that an entry differed."""
+        try:
+            return self.record(call.session, call.process, sent, by=call.by, now=call.now)
+        except TallyMismatch as refused:
+            # Beside the transaction of the act, which a refusal undoes.
+            with transaction(call.engine, actor=call.by.staff_no) as keeping:
+                _keep_differing(keeping, refused.differing)
+            raise
 
     def record(self, session: Session, process: Process, sent: Sent, *, by: Caller, now: datetime) -> Tally:
         """Enter a tally: the first entry waits, an equal second one counts it.
@@ -182,6 +220,9 @@ class Tallies(Records[Tally]):
         if sent.get("subject", row.subject) is not row.subject:
             raise Invalid({"subject": Words("录错对象的，请撤回后重新录入", "withdraw it and enter another")})
         entry = _read(session, process, row.subject, {**kept, **sent})
+        left_out = {name: FROM_BALLOTS for name in (*NUMBERS, "counts") if name not in sent}
+        if left_out and _to_be_entered_anew(session, Tally.id == row.id):
+            raise Invalid(left_out)
         if row.recorded_by != by.staff_no:
             raise Forbidden(Words("由录入的计票人本人更正", "its teller corrects it"))
         amendable(session, row, seen=seen)
@@ -214,6 +255,7 @@ class Tallies(Records[Tally]):
 
     def seen_by(self, call: Call[object]) -> Callable[[Tally], dict[str, object]]:
         """Show tallies with their numbers once they are counted, as votes or as bands."""
+        anew = _to_be_entered_anew(call.session, Tally.process_id == call.process.id)
 
         def seen(row: Tally) -> dict[str, object]:
             typed_it = call.by.staff_no in row.tellers
@@ -223,7 +265,8 @@ class Tallies(Records[Tally]):
             counts: dict[str, Any] = {name: votes if exact else banded(votes, row.valid) for name, votes in row.figures.items()}
             if row.subject is TallySubject.COMMITTEE:
                 counts["comments"] = row.comments
-            return self.schema.shown(row, without=_BY_READER) | {"counts": counts, "bands": not exact}
+            shown = self.schema.shown(row, without=_BY_READER) | {"counts": counts, "bands": not exact}
+            return shown | ({"enter_anew": True} if row.id in anew else {})
 
         return seen
 
@@ -233,7 +276,8 @@ TALLIES = Tallies()
 
 def _second(session: Session, process: Process, entry: Entry, *, by: Caller, now: datetime) -> Tally:
     standing = select(Tally).where(Tally.process_id == process.id, Tally.subject == entry.subject, Tally.counts)
-    row = session.scalars(standing.with_for_update(of=Tally).execution_options(populate_existing=True)).one_or_none()
+    # In the weaker form: a row that differs is kept beside it, and refers to it.
+    row = session.scalars(standing.with_for_update(key_share=True, of=Tally).execution_options(populate_existing=True)).one_or_none()
     if row is None:
         raise Conflict(Words("这份计票刚刚被撤回，请重新录入", "this tally was just taken back; please enter it again"))
     if row.counted_at is not None:
@@ -241,13 +285,46 @@ def _second(session: Session, process: Process, entry: Entry, *, by: Caller, now
     if row.recorded_by == by.staff_no:
         raise Exists(Words("您已经录入，等待另一名计票人录入", "you have entered it; another teller is awaited"))
     kept = Entry(row.subject, {**{name: getattr(row, name) for name in NUMBERS}, "counts": row.figures})
-    if (kept.numbers, kept.figures) != (entry.numbers, entry.figures):
-        raise TallyMismatch(id=row.id, first=kept.as_sent(), second=entry.as_sent())
+    if _to_be_entered_anew(session, Tally.id == row.id):
+        raise Conflict(ANEW)
+    if lines := kept.lines_unlike(entry):
+        raise _mismatch(session, process, row, entry, lines, by=by, now=now)
     row.comments = list(dict.fromkeys((*row.comments, *entry.comments)))
     row.counted_by, row.counted_at = by.staff_no, now
     row.version += 1
     session.flush()
     return row
+
+
+FROM_BALLOTS = Words("请从选票重新录入全部票数", "enter all numbers anew, from the ballots")
+ANEW = Words(
+    "两名计票人录入的票数已两次不一致：请第一名计票人核对选票、重新录入以后再录",
+    "two entries differed from the first: its teller enters it anew, from the ballots",
+)
+
+
+def _mismatch(session: Session, process: Process, row: Tally, entry: Entry, lines: Sequence[str], *, by: Caller, now: datetime) -> TallyMismatch:
+    """Make the refusal that names the lines which differ."""
+    names: dict[str, str] = {name: TALLIES.schema.fields[name].metadata["label"] for name in NUMBERS}
+    names |= {item.value: item.zh for item in CommitteeItem} | {line.staff_no: line.name for line in roll(session, process.id)}
+    told, more = "、".join(names.get(line, line) for line in islice(lines, LINES_NAMED)), len(lines) - LINES_NAMED
+    zh = f"{told}{f'等 {len(lines)} 项' if more > 0 else ''}与另一名计票人录入的不一致，请两人一起核对选票"
+    refused = TallyMismatch(Words(zh, f"these lines differ from the other teller's: {', '.join(lines)}"), lines=list(lines))
+    refused.differing = DifferingEntry(
+        tally_id=row.id, process_id=process.id, version=row.version, entered_by=by.staff_no, entered_at=now, entry=entry.digest
+    )
+    return refused
+
+
+def _keep_differing(session: Session, row: DifferingEntry) -> None:
+    """Keep that an entry differed; the same one sent again is kept once."""
+    columns = ("tally_id", "process_id", "version", "entered_by", "entered_at", "entry")
+    session.execute(insert(DifferingEntry).values({name: getattr(row, name) for name in columns}).on_conflict_do_nothing())
+
+
+def _to_be_entered_anew(session: Session, *which: ColumnElement[bool]) -> frozenset[int]:
+    """List the tallies that must be entered anew, by number."""
+    return frozenset(session.scalars(select(Tally.id).where(*which, must_be_entered_anew())))
 
 
 def _read(session: Session, process: Process, subject: TallySubject, sent: Sent) -> Entry:

@@ -18,10 +18,11 @@ from workflow.foundation.errors import Conflict, Invalid, Words
 from workflow.foundation.fields import Body, Day, LongText, Sent, StaffNo, about
 from workflow.foundation.vocabulary import Stage
 from workflow.people.access import Action, Caller
-from workflow.rules.acts import Act
+from workflow.rules.acts import Act, Call
 from workflow.rules.evidence import must_have_happened, must_stand
 from workflow.rules.records import EntrySchema, Records, RecordSchema
 from workflow.year.cycle import Process
+from workflow.year.deadlines import must_not_be_long_before_the_year
 from workflow.year.roll import participants
 
 # ── what a valid record is ────────────────────────────────────────────────────────────────────────────────────────────
@@ -70,6 +71,7 @@ class HelpPlans(Records[HelpPlan]):
     def check(self, session: Session, process: Process, row: HelpPlan | None, sent: Sent, *, by: Caller, now: datetime) -> None:
         staff_no = row.staff_no if row else sent["staff_no"]
         must_be_of_the_same(staff_no, sent)
+        must_not_be_long_before_the_year(process.cycle, "review_on", sent.get("review_on"))
         helper = {"helper": sent["helper"]} if "helper" in sent else {}
         must_be_on_roll(session, process, {"staff_no": staff_no, **helper})
         if sent.get("helper") == staff_no:
@@ -85,6 +87,7 @@ def record_review(session: Session, process: Process, plan: HelpPlan, sent: Sent
     Raises Invalid, Conflict.
     """
     must_have_happened("on", sent["reviewed_on"], now)
+    must_not_be_long_before_the_year(process.cycle, "on", sent["reviewed_on"])
     next_on: date | None = sent.get("next_on")
     if next_on is not None and next_on <= sent["reviewed_on"]:
         raise Invalid({"next_on": Words(f"应晚于这次回访的 {sent['reviewed_on']}", f"must be after this review of {sent['reviewed_on']}")})
@@ -133,6 +136,11 @@ def end_help(session: Session, plan: HelpPlan, sent: Sent, *, now: datetime) -> 
     return plan
 
 
+def _end_help(call: Call[HelpPlan], sent: Sent) -> HelpPlan:
+    must_not_be_long_before_the_year(call.process.cycle, "on", sent["ended_on"])
+    return end_help(call.session, call.on, sent, now=call.now)
+
+
 REVIEWS, ENDING = ReviewSchema(), ClosingSchema()
 REVIEW: Act[HelpPlan, HelpPlanReview] = HELP_PLANS.act(
     "record_review",
@@ -149,7 +157,7 @@ END_HELP: Act[HelpPlan, HelpPlan] = HELP_PLANS.act(
     "end_help_plan",
     "结束教育帮扶",
     "end a help plan with its result",
-    lambda call, sent: end_help(call.session, call.on, sent, now=call.now),
+    _end_help,
     action=Action.RATE,
     on=HELP_PLANS.held,
     sends=ENDING,

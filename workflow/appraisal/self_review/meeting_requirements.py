@@ -14,7 +14,7 @@ from sqlalchemy.orm import aliased
 
 from workflow.appraisal.meetings.meetings import Meeting, MeetingAttendance, MeetingCriticism
 from workflow.appraisal.meetings.minutes import a_meeting, meeting_name, minutes_incomplete, minutes_unconfirmed
-from workflow.appraisal.meetings.tallies import Tally
+from workflow.appraisal.meetings.tallies import Tally, must_be_entered_anew
 from workflow.appraisal.study.sessions import StudySession, a_study
 from workflow.foundation.vocabulary import SCHOOL_ZONE, MeetingForm, MeetingPurpose, Role, Severity, Stage, Standing, TallySubject, Waivable
 from workflow.rules.requirement import Missing, blanks, in_a_former_branch, missing, present, requirement
@@ -316,11 +316,13 @@ def ballots_to_enter() -> Missing:
     standing = (Tally.process_id == Participant.process_id, Tally.subject == ballot.c.field, Tally.counts)
     counted, entered, mine = (
         select(Tally.id).where(*standing, *which).correlate(Participant, ballot).exists()
-        for which in ((Tally.counted_at.is_not(None),), (), (Tally.recorded_by == Participant.staff_no,))
+        for which in ((Tally.counted_at.is_not(None),), (), (Tally.recorded_by == Participant.staff_no, ~must_be_entered_anew()))
     )
     other = aliased(Tally)
     teller = (other.process_id == Participant.process_id, or_(other.recorded_by == Participant.staff_no, other.counted_by == Participant.staff_no))
-    name = func.concat(ballot.c.zh, case((entered, "（另一名计票人已录入）"), else_=""))
+    first = select(Tally.recorded_by).where(*standing).correlate(Participant, ballot).scalar_subquery()
+    who = case((first == Participant.staff_no, "（两次不一致，须重新录入）"), (entered, "（另一名计票人已录入）"), else_="")
+    name = func.concat(ballot.c.zh, who)
     return (
         missing(Participant.process_id, subject=ballot.c.field, name=name, person=Participant.person_id)
         .join(ballot, true())

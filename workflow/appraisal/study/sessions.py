@@ -36,7 +36,7 @@ from sqlalchemy.sql.selectable import Exists as ExistsClause
 
 from workflow.appraisal.study.titles import among, near_misses, title_key
 from workflow.foundation.database import Base, Numbered, notes
-from workflow.foundation.errors import Conflict, Exists, Words
+from workflow.foundation.errors import Conflict, Exists, Invalid, Words
 from workflow.foundation.fields import (
     Answered,
     Day,
@@ -242,6 +242,8 @@ def record_make_up(session: Session, process: Process, row: StudySession, body: 
     there or has made it up already.
     """
     must_have_happened("on", body["made_up_on"], now)
+    if body["made_up_on"] < row.held_on:
+        raise Invalid({"on": Words(f"补学不能早于这次学习的 {row.held_on}", f"must not be before the session on {row.held_on}")})
     who = participants(session, process.id, {"staff_no": [body["staff_no"]]})[body["staff_no"]]
     if not row.counts:
         raise Conflict(Words("这次学习的记录已撤回或退回，不能补学", "this session was withdrawn or rejected"))

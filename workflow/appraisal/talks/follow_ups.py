@@ -37,8 +37,7 @@ def may_follow_up(session: Session, process: Process, talk: Talk, by: Caller) ->
 
 def record_follow_up(session: Session, process: Process, talk: Talk, body: Sent, *, by: Caller, now: datetime) -> TalkFollowUp:
     """Record promised help with its day. Raises Forbidden, Conflict, Invalid."""
-    if body["due_on"] < talk.held_on:
-        raise Invalid({"due_on": Words(f"不能早于谈话日期 {talk.held_on}", f"must not be before the talk on {talk.held_on}")})
+    _must_not_be_before(talk, "due_on", body["due_on"])
     may_follow_up(session, process, talk, by)
     if not talk.counts:
         raise Conflict(Words("这次谈话的记录已撤回或退回", "this talk was withdrawn or rejected"))
@@ -48,6 +47,11 @@ def record_follow_up(session: Session, process: Process, talk: Talk, body: Sent,
     talk.follow_ups.append(row)
     session.flush()
     return row
+
+
+def _must_not_be_before(talk: Talk, field: str, day: date) -> None:
+    if day < talk.held_on:
+        raise Invalid({field: Words(f"不能早于谈话日期 {talk.held_on}", f"must not be before the talk on {talk.held_on}")})
 
 
 def follow_up_of(talk: Talk, follow_up_id: int) -> TalkFollowUp:
@@ -61,6 +65,7 @@ def follow_up_of(talk: Talk, follow_up_id: int) -> TalkFollowUp:
 def finish_follow_up(session: Session, process: Process, talk: Talk, row: TalkFollowUp, *, on: date, by: Caller, now: datetime) -> None:
     """Note that the help was given. Raises Forbidden, Invalid."""
     must_have_happened("on", on, now)
+    _must_not_be_before(talk, "on", on)
     may_follow_up(session, process, talk, by)
     row.done_on = on
     session.flush()

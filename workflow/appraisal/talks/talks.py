@@ -264,7 +264,7 @@ class Talks(Records[Talk]):
     read, write = Action.READ_TALKS, Action.RECORD_TALK
 
     def check(self, session: Session, process: Process, row: Talk | None, sent: Sent, *, by: Caller, now: datetime) -> None:
-        was = {name: getattr(row, name) for name in ("held_on", "talker", "partner")} if row else {}
+        was = _who_and_when(row) if row else {}
         whole = {**was, **sent}
         if whole["talker"] == whole["partner"]:
             raise Invalid({"partner": Words("不能同自己谈话", "a talk is between two people")})
@@ -279,10 +279,14 @@ class Talks(Records[Talk]):
         _may_write_notes(process, by, sent, whole["talker"], whole["partner"], with_secretary=posts["with_secretary"])
 
     def fill(self, session: Session, process: Process, row: Talk, sent: Sent, *, by: Caller, now: datetime) -> None:
+        was, partner, with_secretary = _who_and_when(row), row.partner, row.with_secretary
         self.write_columns(row, sent)
-        if not sent.keys().isdisjoint(("held_on", "talker", "partner")):
-            for name, value in _posts_of(session, process, {"held_on": row.held_on, "talker": row.talker, "partner": row.partner}).items():
-                setattr(row, name, value)
+        if (talk := _who_and_when(row)) == was:
+            return
+        for name, value in _posts_of(session, process, talk).items():
+            setattr(row, name, value)
+        # For good: what was said to the secretary of then is not opened by another day (K4).
+        row.with_secretary |= with_secretary is True and row.partner == partner
 
     def visible(self, reader: Caller, branch_code: str) -> ColumnElement[bool]:
         """Show a plain member only the talks they took part in."""
@@ -298,6 +302,10 @@ class Talks(Records[Talk]):
 
 
 TALKS = Talks()
+
+
+def _who_and_when(row: Talk) -> dict[str, Any]:
+    return {"held_on": row.held_on, "talker": row.talker, "partner": row.partner}
 
 
 def may_write(by: Caller, process: Process, talker: str) -> None:

@@ -13,8 +13,10 @@ from workflow.foundation.errors import Words
 
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 """Controls other than tab and line ends, and lone surrogates."""
-_FILLERS, _TURNS = "\u115f\u1160\u2800\u3164\uffa0", re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-"""Characters that show nothing though they are letters or signs; bidi controls."""
+FILLERS = "\u115f\u1160\u2800\u3164\uffa0\U00013441\U00013442\U0001d159"
+"""Characters that show nothing though they are letters or signs (Unicode's fillers and blanks)."""
+_TURNS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Controls of the direction of text (bidi)."""
 _LINE_ENDS = re.compile("[\n\r\u2028\u2029]")
 _MARKS_IN_A_ROW = 30
 """The most combining marks in a row, as in Unicode's stream-safe format.
@@ -50,7 +52,7 @@ def cleaned(text: str, at_most: int) -> str:
         trimmed = unicodedata.normalize("NFC", trimmed)
     if len(trimmed) > at_most:
         raise too_long(at_most)
-    return trimmed if any(_shows(each) for each in trimmed) else ""
+    return trimmed if shows(trimmed) else ""
 
 
 def must_be_one_line(text: str) -> None:
@@ -65,5 +67,6 @@ def too_long(at_most: int) -> TextFault:
     return TextFault(Words(f"最多 {at_most} 个字", f"at most {at_most} characters"))
 
 
-def _shows(character: str) -> bool:
-    return unicodedata.category(character)[0] not in "CZM" and character not in _FILLERS
+def shows(text: str) -> bool:
+    """Tell whether a reader sees anything of a text: a letter, a digit or a sign."""
+    return any(unicodedata.category(each)[0] not in "CZM" and each not in FILLERS for each in text)

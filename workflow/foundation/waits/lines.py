@@ -104,11 +104,15 @@ def bound_waits(engine: Engine) -> None:
 
 
 def _connect(dialect: Dialect, _: ConnectionPoolEntry, given: Sequence[Any], named: Mapping[str, Any]) -> DBAPIConnection:
-    """Connect in the time that is left. Raises Busy when there is none."""
+    """Connect in the time that is left. Raises Busy when there is none.
+
+    Of several hosts each gets its part of it: the first one may be the one that is silent.
+    """
     left = round(_ends(CONNECT_SECONDS) - time.monotonic())
     if left < LEAST_CONNECT_SECONDS:
         raise Busy
-    return dialect.connect(*given, **{**named, "connect_timeout": left})
+    hosts = str(named.get("host", "")).count(",") + 1
+    return dialect.connect(*given, **{**named, "connect_timeout": max(left // hosts, LEAST_CONNECT_SECONDS)})
 
 
 def _ends(seconds: float) -> float:
