@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from tests.support.builders import NOW
-from tests.support.running.browsing import Visitor, form_in, visitor
+from tests.support.running.browsing import Visitor, form_in, visitor, written
 from tests.support.servers import Cast, House
 from workflow.appraisal.talks.talks import TALKS
 from workflow.foundation.fields import Line, about
@@ -47,7 +47,7 @@ def test_a_talk_is_recorded_by_its_form_and_the_next_page_says_so(house: House, 
 
 def test_what_is_wrong_stands_at_its_field_with_all_that_was_typed(house: House, cast: Cast, as_: Callable[[str | None], Visitor]) -> None:
     browser = as_(cast.secretary)
-    before = house.state()
+    before = written(house)
     sent = browser.fill(f"/2024/{cast.code}/talks/new", held_on="2999-01-01", talker=cast.secretary, partner=cast.secretary, place="<b>办公室</b>")
     page = sent.get_data(as_text=True)
     assert sent.status_code == 422
@@ -55,7 +55,7 @@ def test_what_is_wrong_stands_at_its_field_with_all_that_was_typed(house: House,
     again = form_in(page)
     assert (again["held_on"], again["talker"], again["place"]) == (["2999-01-01"], [cast.secretary], ["<b>办公室</b>"])
     assert "<b>办公室" not in page
-    assert house.state() == before
+    assert written(house) == before
 
 
 def test_a_form_that_is_sent_twice_has_one_effect(house: House, cast: Cast, as_: Callable[[str | None], Visitor]) -> None:
@@ -135,14 +135,14 @@ def test_a_form_of_another_session_or_of_yesterday_is_refused(house: House, cast
     path, filled = f"/2024/{cast.code}/talks/new", {"held_on": "2024-12-19", "talker": cast.secretary, "partner": cast.member}
     browser, other = as_(cast.secretary), as_(cast.secretary)
     form = other.form(path)
-    before = house.state()
+    before = written(house)
     assert browser.send(path, form, **filled).status_code == 403
     assert browser.send(path, {**browser.form(path), "_csrf": ["x"]}, **filled).status_code == 403
     mine = browser.form(path)
     elsewhere = browser.http.post(path, data={**mine, **filled}, headers={"Origin": "https://elsewhere.example"})
     assert elsewhere.status_code == 403
     assert browser.http.post(path, data={**mine, **filled}, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
-    assert house.state() == before
+    assert written(house) == before
 
 
 def test_sign_in_leads_back_to_where_one_wanted_to_go_and_to_no_other_site(as_: Callable[[str | None], Visitor]) -> None:
