@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from api.pages.branch import history, roll, workbench
+from api.pages.branch import history, roll, talks, workbench
 from api.pages.frame.visit import PageRoute
 
-PAGES: tuple[PageRoute, ...] = (*workbench.PAGES, *roll.PAGES, *history.PAGES)
+PAGES: tuple[PageRoute, ...] = (*workbench.PAGES, *talks.PAGES, *roll.PAGES, *history.PAGES)
