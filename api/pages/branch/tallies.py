@@ -84,7 +84,9 @@ def _table(row: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     counts = dict(row.get("counts") or {})
     comments = counts.pop("comments", [])
     said = {each.value: each.zh for each in CommitteeItem} if subject is TallySubject.COMMITTEE else names
-    lines = [(said.get(key, key), [votes.get(name) for name in COLUMNS[subject]]) for key, votes in counts.items()]
+    order = {key: at for at, key in enumerate(said)}
+    found = sorted(counts.items(), key=lambda each: order.get(each[0], len(order)))
+    lines = [(said.get(key, key), [votes.get(name) for name in COLUMNS[subject]]) for key, votes in found]
     return {"row": row, "subject": subject, "columns": list(COLUMNS[subject].values()), "lines": lines, "comments": comments}
 
 
