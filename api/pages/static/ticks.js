@@ -13,7 +13,12 @@ for (const list of document.querySelectorAll("[data-ticks]")) {
     });
     return made;
   };
-  const count = () => { said.textContent = `已选 ${boxes.filter((box) => box.checked).length} / ${boxes.length}`; };
+  const again = list.closest("form")?.querySelector("[data-ticked]");
+  const count = () => {
+    const ticked = boxes.filter((box) => box.checked).length;
+    said.textContent = `已选 ${ticked} / ${boxes.length}`;
+    if (again) again.textContent = `到会 ${ticked} 人，未打勾 ${boxes.length - ticked} 人`;
+  };
   line.append(button("全选", true), button("全不选", false), said);
   list.before(line);
   list.addEventListener("change", count);
