@@ -18,6 +18,12 @@ NUMERALS = "一二三四五六七八九十"
 ABOUT = ("purpose", "form", "group", "held_on", "started_at", "ended_at", "place", "chair", "recorder", "theme", "agenda")
 SAID = ("duty_report", "rectification_report", "criticisms", "vote", "guests")
 """The fields above the attendance, and those below the minutes."""
+USUAL = {
+    MeetingPurpose.LIFE: {"criticisms", "duty_report"},
+    MeetingPurpose.REPORT: {"duty_report", "rectification_report"},
+    MeetingPurpose.DECIDING: {"vote"},
+}
+"""The contents that a meeting of a purpose usually has; the others are folded."""
 
 
 def meetings(visit: Visit, year: int, code: str) -> Shown:
@@ -45,9 +51,12 @@ def meeting_form(visit: Visit, address: Address, filling: Filling) -> Mapping[st
     values = filling.values
     reasons = {each.get("staff_no"): each.get("reason") or "" for each in _items(values, "absent")}
     faults = {name: messages for name, messages in filling.errors.items() if name.split(".")[0] in ("present", "absent")}
+    said = [filling.control(name) for name in SAID]
+    usual = _usual(values) | {each.name for each in said if each.errors}
     return {
         "about": [filling.control(name) for name in ABOUT],
-        "said": [filling.control(name) for name in SAID],
+        "said": [each for each in said if each.name in usual],
+        "folded": [each for each in said if each.name not in usual],
         "minutes": filling.control("minutes"),
         "headings": _headings(place, values) if not values.get("minutes") else [],
         "people": place.present,
@@ -55,6 +64,13 @@ def meeting_form(visit: Visit, address: Address, filling: Filling) -> Mapping[st
         "reasons": reasons,
         "faults": [message for messages in faults.values() for message in messages],
     }
+
+
+def _usual(values: Mapping[str, Any]) -> set[str]:
+    """Return the contents that stand open: usual for the purpose, or written already."""
+    purpose = values.get("purpose")
+    usual = USUAL.get(MeetingPurpose(purpose), set(SAID)) if purpose in set(MeetingPurpose) else set(SAID)
+    return usual | {name for name in SAID if values.get(name)}
 
 
 def _items(values: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:

@@ -69,6 +69,8 @@ class Control:
     at_most: int | None = None
     value: Any = ""
     choices: Choices = ()
+    others: bool = False
+    """True if others than the choices may be written too."""
     errors: Sequence[str] = ()
     parts: Sequence[Control] = ()
     rows: Sequence[Sequence[Control]] = ()
@@ -192,6 +194,7 @@ def _list(made: Control, of: Any, value: Any, errors: Errors, known: Known, know
         choices = [(word.value, getattr(word, "zh", word.value)) for word in inner.enum]
     if choices:
         made.shape, made.value = "ticks", [_shown(each) for each in items]
+        made.others = isinstance(inner, Line)
         offered = {each for each, _ in choices}
         made.choices = [*choices, *((each, each) for each in made.value if each not in offered)]
         return
