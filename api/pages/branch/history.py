@@ -36,7 +36,7 @@ def by_day(sentences: Sequence[Sentence]) -> list[tuple[date, list[Sentence]]]:
 
 def recent(place: BranchPlace, most: int) -> list[Sentence]:
     """Return the newest sentences; none where the history is not this visitor's to read."""
-    return Writer(place).sentences(place.items("history", {"newest": "true", "limit": RECENT}))[:most]
+    return Writer(place).sentences(place.items("history", {"newest": "true", "limit": RECENT}), most)
 
 
 PAGES = (PageRoute(f"{OF_BRANCH}/history", history),)

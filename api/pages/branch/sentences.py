@@ -6,7 +6,7 @@ leaves it out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
@@ -82,11 +82,18 @@ class Writer:
     def __init__(self, place: BranchPlace) -> None:
         self.place = place
         self._found: dict[str, dict[str, Any]] = {}
+        self._made: dict[tuple[str, str], Mapping[str, Any]] = {}
 
-    def sentences(self, rows: Iterable[Mapping[str, Any]]) -> list[Sentence]:
-        """Write the rows, the newest first; neighbours that say the same become one sentence."""
+    def sentences(self, rows: Sequence[Mapping[str, Any]], most: int | None = None) -> list[Sentence]:
+        """Write the rows, the newest first; neighbours that say the same become one sentence.
+
+        With ``most`` it stops after so many: what nobody reads is not looked up.
+        """
         told: list[Sentence] = []
+        self._made = {(row["what"], row["key"]): row["new"] for row in rows if row["new"] and not row["old"]}
         for row in rows:
+            if most is not None and len(told) > most:
+                break
             made = self._sentence(row)
             if made is None:
                 continue
@@ -95,7 +102,7 @@ class Writer:
                 told[-1] = replace(last, objects=[*made.objects, *last.objects], at=made.at)
             else:
                 told.append(made)
-        return told
+        return told if most is None else told[:most]
 
     def _sentence(self, row: Mapping[str, Any]) -> Sentence | None:
         what, old, new = row["what"], row["old"] or {}, row["new"] or {}
@@ -118,7 +125,8 @@ class Writer:
             return f"登记了{noun}" if what != "waiver" else "说明了情况", self._about(what, new), ""
         if not new:
             return f"删去了{noun}", self._about(what, old), ""
-        about = self._about(what, {**self._record(what, row["key"]), **new})
+        of = self._record(what, row["key"])
+        about = self._about(what, {**of, **new})
         column = next((name for name in BY_COLUMN if new.get(name) is not None), None)
         if column is not None:
             verb = BY_COLUMN[column]
@@ -130,6 +138,8 @@ class Writer:
         """Return the record that was changed, as the API shows it now."""
         if what == "participant":
             return {"staff_no": next((row["staff_no"] for row in self.place.roll if key.endswith(f":{row['staff_no']}")), "")}
+        if (what, key) in self._made:
+            return self._made[what, key]
         records = _records().get(what)
         if records is None:
             return {}
@@ -144,7 +154,7 @@ class Writer:
         if of.get("talker") and of.get("partner"):
             return f"{name(of['talker'], of['talker'])}—{name(of['partner'], of['partner'])}"
         if of.get("staff_no"):
-            return name(of["staff_no"], of["staff_no"])
+            return str(name(of["staff_no"], of["staff_no"]))
         if what == "meeting" and of.get("purpose"):
             return f"{MeetingPurpose(of['purpose']).zh}（{of.get('held_on', '')}）"
         if what == "tally" and of.get("subject"):

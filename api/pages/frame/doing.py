@@ -229,7 +229,7 @@ def _form(deed: Deed, address: Address, sent: Sent | None, refusal: Refusal | No
             shown |= own.values(visit, address, Filling(values, plain, controls, refusal, new))
             template = own.template
         status = 200 if refusal is None else status_of(type(refusal))
-        return rendered(visit, Shown(template, act.zh, shown, trail=_trail(deed, address), status=status))
+        return rendered(visit, Shown(template, act.zh, shown, trail=_trail(visit, deed, address), status=status))
 
 
 GRAVE = frozenset({"withdraw", "reject", "end", "close", "publish", "apply", "delete", "reopen", "disable", "refuse", "leave", "renumber"})
@@ -289,12 +289,13 @@ def _labels(names: Sequence[str], labels: Mapping[str, str]) -> str:
     return "、".join(labels[name] for name in names if name in labels)
 
 
-def _trail(deed: Deed, address: Address) -> list[tuple[str, str]]:
+def _trail(visit: Visit, deed: Deed, address: Address) -> list[tuple[str, str]]:
     """Return the way to the page of an act."""
     trail = []
     if "year" in address:
         trail.append((f"/{address['year']}/", f"{address['year']}年度"))
         if "code" in address:
             kind = "/assessments" if "/assessments/" in deed.rule else ""
-            trail.append((f"/{address['year']}{kind}/{address['code']}", str(address["code"])))
+            found = visit.body_if_any(ASSESSMENT if kind else BRANCH, {"year": address["year"], "code": address["code"]})
+            trail.append((f"/{address['year']}{kind}/{address['code']}", str(found["branch"]["name"] if found else address["code"])))
     return trail
