@@ -19,4 +19,4 @@ PAGES: tuple[PageRoute, ...] = (
     *roll.PAGES,
     *history.PAGES,
 )
-FORMS: Mapping[str, OwnForm] = {**tallies.FORMS, **ratings.FORMS, **meetings.FORMS}
+FORMS: Mapping[str, OwnForm] = {**talks.FORMS, **tallies.FORMS, **ratings.FORMS, **meetings.FORMS}

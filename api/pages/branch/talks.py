@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
 
 from api.frame.address import BRANCH
 from api.pages.branch.place import BranchPlace, stands
 from api.pages.frame.addresses import OF_BRANCH
+from api.pages.frame.own_forms import Filling, OwnForm
 from api.pages.frame.visit import PageRoute, Shown, Visit
 from workflow.foundation.vocabulary import Coverage, Stage
 from workflow.people.access import Action
+from workflow.rules.acts import Address
 
 MARKS = {"held": "✓", "missing": "!", "waived": "说", "self": "—", "any": "", "free": ""}
 """The sign in a cell, by its state."""
@@ -101,6 +104,7 @@ class Matrix:
             return None
         return f"{self.place.path}/talks/new?{urlencode({'talker': talker, 'partner': partner, 'next': f'{self.place.path}/talks'})}"
 
+    @cached_property
     def rows(self) -> list[TalkerRow]:
         posts = {row["staff_no"]: row.get("title") or getattr(row.get("post"), "zh", "") for row in self.place.roll}
         return [TalkerRow(self.people[who]["name"], posts.get(who) or "", [self.cell(who, each) for each in self.columns]) for who in self.leaders]
@@ -146,7 +150,30 @@ def _when(row: Any) -> tuple[Any, int]:
 
 
 def _occurs(matrix: Matrix, state: str) -> bool:
-    return any(cell.state == state for row in matrix.rows() for cell in row.cells)
+    return any(cell.state == state for row in matrix.rows for cell in row.cells)
+
+
+ASIDE = ("started_at", "ended_at", "focus", "focus_reason")
+"""The fields of a talk that stand folded until something is written there."""
+
+
+def talk_form(visit: Visit, address: Address, filling: Filling) -> Mapping[str, Any]:
+    """Give the short form of a talk: the pair, when and how, what was said."""
+    controls = {each.name: each for each in filling.controls}
+    errors = {name.partition(".")[0] for name in filling.errors}
+    first = [controls.pop(name) for name in ("talker", "partner", "held_on", "way", "place") if name in controls]
+    folded = [controls.pop(name) for name in ASIDE if name in controls]
+    names = BranchPlace(visit, address["year"], str(address["code"])).names
+    pair = [names.get(str(filling.values.get(side) or ""), "") for side in ("talker", "partner")]
+    return {
+        "pair": "—".join(pair) if all(pair) else "",
+        "first": first,
+        "folded": folded,
+        "opened": any(each.value or each.name in errors for each in folded),
+        "said": list(controls.values()),
+    }
 
 
 PAGES = (PageRoute(f"{OF_BRANCH}/talks", talks),)
+_FORM = OwnForm("branch/talk.html", talk_form)
+FORMS = {"record_talk": _FORM, "amend_talk": _FORM}
