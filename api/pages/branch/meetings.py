@@ -16,6 +16,7 @@ from workflow.rules.acts import Address
 
 NUMERALS = "一二三四五六七八九十"
 ABOUT = ("purpose", "form", "group", "held_on", "started_at", "ended_at", "place", "chair", "recorder", "theme", "agenda")
+BESIDE = ("held_on", "started_at", "ended_at", "place", "chair", "recorder")
 SAID = ("duty_report", "rectification_report", "criticisms", "vote", "guests")
 """The fields above the attendance, and those below the minutes."""
 USUAL = {
@@ -54,7 +55,8 @@ def meeting_form(visit: Visit, address: Address, filling: Filling) -> Mapping[st
     said = [filling.control(name) for name in SAID]
     usual = _usual(values) | {each.name for each in said if each.errors}
     return {
-        "about": [filling.control(name) for name in ABOUT],
+        "about": [filling.control(name) for name in ABOUT if name not in BESIDE],
+        "beside": [filling.control(name) for name in BESIDE],
         "said": [each for each in said if each.name in usual],
         "folded": [each for each in said if each.name not in usual],
         "minutes": filling.control("minutes"),

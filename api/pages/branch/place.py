@@ -56,6 +56,11 @@ class BranchPlace:
         return {row["staff_no"]: row["name"] for row in self.roll}
 
     @property
+    def leaders(self) -> set[str]:
+        """The people who lead the branch: its committee, or its secretary and deputy."""
+        return {row["staff_no"] for row in self.present if row.get("leads")}
+
+    @property
     def leads(self) -> bool:
         """Tell whether the visitor acts as secretary here."""
         return Role.SECRETARY in self.visit.call.by.roles_in(self.code)

@@ -145,7 +145,10 @@ def _prefilled(deed: Deed | None, address: str, subject: str, place: BranchPlace
     if ":" in subject and {"talker", "partner"} <= set(fields):
         filled_in = dict(zip(("talker", "partner"), subject.split(":", 1), strict=True))
     elif subject in place.names:
-        filled_in = dict.fromkeys([name for name in ("staff_no", "partner", "present") if name in fields][:1], subject)
+        # A leader leads the talk that is missing from them; anybody else is its partner.
+        sides = ("talker", "partner") if subject in place.leaders else ("partner",)
+        found = [name for name in ("staff_no", *sides, "present") if name in fields]
+        filled_in = dict.fromkeys(found[:1], subject)
     elif "titles" in fields:
         filled_in = {"titles": subject}
     return f"{address}?{urlencode({**filled_in, 'next': place.path})}"

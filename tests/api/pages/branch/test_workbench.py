@@ -22,6 +22,13 @@ def test_a_missing_pair_opens_the_form_and_comes_back(house: House, cast: Cast, 
     assert "登记了谈心谈话" in after
 
 
+def test_the_missing_focus_talk_is_led_by_the_secretary(house: House, cast: Cast, as_: Browsers) -> None:
+    stand_at(house, cast, Stage.TALKS)
+    page = as_(cast.secretary).get(f"/2024/{cast.code}").get_data(as_text=True)
+    assert f"talks/new?talker={cast.secretary}&amp;next" in page
+    assert f"talks/new?partner={cast.member}&amp;next" in page
+
+
 def test_a_missing_title_is_ticked_in_the_form(house: House, cast: Cast, as_: Browsers) -> None:
     browser, path = as_(cast.secretary), f"/2024/{cast.code}"
     page = browser.get(path).get_data(as_text=True)
