@@ -72,4 +72,11 @@ def _answered(place: BranchPlace, problem: Mapping[str, Any], measures: Rows, co
     )
 
 
-PAGES = (PageRoute(f"{OF_BRANCH}/rectification", rectification),)
+def last_year(visit: Visit, year: int, code: str) -> Shown:
+    """Show last year's measures, and what earlier years left open."""
+    body = visit.body(f"{BRANCH}/measures/last-year", {"year": year, "code": code})
+    place = BranchPlace(visit, year, code)
+    return Shown("branch/last_year.html", "上年度整改", {"last": body}, trail=place.trail)
+
+
+PAGES = (PageRoute(f"{OF_BRANCH}/rectification", rectification), PageRoute(f"{OF_BRANCH}/measures/last-year", last_year))

@@ -84,8 +84,13 @@ def test_the_archive_tells_each_paper(house: House, cast: Cast, as_: Browsers) -
     assert f"还缺 {sum(not row['present'] for row in body['items'])} 项" in page
 
 
+def test_last_years_measures_are_read(house: House, cast: Cast, as_: Browsers) -> None:
+    text = house.as_(cast.secretary).get(f"{cast.path}/measures/last-year").body["text"]
+    assert text in as_(cast.secretary).get(f"/2024/{cast.code}/measures/last-year").get_data(as_text=True)
+
+
 def test_the_papers_of_another_branch_are_not_there(house: House, cast: Cast, as_: Browsers) -> None:
     other = house.a_branch()
-    for noun in ("rectification", "form", "archive"):
+    for noun in ("rectification", "form", "archive", "measures/last-year"):
         assert as_(other.secretary).get(f"/2024/{cast.code}/{noun}").status_code == 404
         assert as_(cast.member).get(f"/2024/{cast.code}/{noun}").status_code == 404

@@ -57,6 +57,16 @@ def test_the_second_teller_learns_which_lines_differ_and_no_number(cast: Cast, y
     assert "等第二名计票人" not in listed
 
 
+def test_members_without_a_post_count_and_read_their_own_entry(house: House, cast: Cast, year: BranchYear, as_: Browsers) -> None:
+    listed, path = f"/2024/{cast.code}/tallies", f"/2024/{cast.code}/tallies/new?subject=committee"
+    assert as_(cast.member).fill(path, **typed(year, "committee")).status_code == 303
+    assert "等第二名计票人" in as_(cast.member).get(listed).get_data(as_text=True)
+    assert "等第二名计票人" not in as_(cast.newcomer).get(listed).get_data(as_text=True)
+    assert as_(cast.newcomer).fill(path, **typed(year, "committee")).status_code == 303
+    (kept,) = house.as_("office").get(f"{cast.path}/tallies").body["items"]
+    assert kept["tellers"] == [cast.member, cast.newcomer]
+
+
 def test_the_difference_of_each_row_is_named(cast: Cast, year: BranchYear, as_: Browsers) -> None:
     cells = typed(year, "members")
     cells[f"counts.{cast.member}.qualified"] = "1"
