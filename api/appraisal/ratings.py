@@ -57,6 +57,8 @@ class QuotaShape(TypedDict):
     at_least_one: bool
     never: bool
     allowed: int
+    at_last: int
+    """The number that is allowed once all who wait for a rating have one."""
     excellent: int
     over: int
     """The number of excellent members above the quota."""

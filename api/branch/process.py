@@ -37,6 +37,7 @@ from workflow.foundation.errors import MoveNotPossible, RequirementsUnmet, Words
 from workflow.foundation.fields import (
     Body,
     Sent,
+    YesNo,
     about,
     one_of,
 )
@@ -79,6 +80,12 @@ class NextShape(TypedDict):
     returned: ChangeShape | None
     reasons: list[ReasonShape]
     hint: FormHintShape | None
+
+
+class HistoryPage(Page):
+    """The page of a history that is asked for."""
+
+    newest = YesNo(load_default=False, **about("新的在前", "newest first", "从最近的改动列起", "begin with the last change", example=True))
 
 
 def form_hint_shape(hint: FormHint | None, speech: str) -> FormHintShape | None:
@@ -184,13 +191,15 @@ def _reading_routes(routes: Routes, kind: ProcessKind) -> None:
 
 
 def _history_route(routes: Routes, kind: ProcessKind) -> None:
-    @routes.get(f"{AT[kind.kind]}/history", action=kind.reads_history, answers=Listed[HistoryShape], query=Page(), zh="列出历史")
+    @routes.get(f"{AT[kind.kind]}/history", action=kind.reads_history, answers=Listed[HistoryShape], query=HistoryPage(), zh="列出历史")
     def read_history(call: Call[object], query: Sent) -> object:
         """List changes of this process and its records.
 
         Fields with limited readers say only that they changed.
         """
-        statement = history_of(call.process.id, kind.history_seen(call), after=after_of(query, 0, number), limit=query["limit"] + 1)
+        statement = history_of(
+            call.process.id, kind.history_seen(call), after=after_of(query, 0, number), limit=query["limit"] + 1, newest=query["newest"]
+        )
         rows = call.session.scalars(statement).all()
         return listed(rows, query, history_shape, lambda row: row.id)
 

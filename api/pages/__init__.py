@@ -24,7 +24,7 @@ def register(app: Flask, routes: Sequence[Route]) -> set[str]:
     """
     readings = readings_of(routes)
     deeds = deeds_of(routes, readings)
-    app.extensions["zhibu-pages"] = Site(readings, {deed.route.name: deed for deed in deeds})
+    app.extensions["zhibu-pages"] = Site(readings, {deed.route.name: deed for deed in deeds}, branch.FORMS)
     app.extensions["zhibu-failed"] = failed
     own = {page.rule for page in PAGES}
     for page in (*PAGES, *(page for page in records.pages_of(routes) if page.rule not in own)):

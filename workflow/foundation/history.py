@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, DateTime, Index, Select, Table, event, func, select
+from sqlalchemy import BigInteger, CheckConstraint, ColumnElement, DateTime, Index, Select, Table, event, func, select, true
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -163,9 +163,12 @@ personal(
 )
 
 
-def history_of(process_id: int, visible: ColumnElement[bool], *, after: int = 0, limit: int = 200) -> Select[History]:
-    """Select the changes of one process, oldest first, that the reader may see."""
-    return select(History).where(History.process_id == process_id, visible, History.id > after).order_by(History.id).limit(limit)
+def history_of(process_id: int, visible: ColumnElement[bool], *, after: int = 0, limit: int = 200, newest: bool = False) -> Select[History]:
+    """Select the changes of one process that the reader may see, oldest or newest first."""
+    of_process = select(History).where(History.process_id == process_id, visible).limit(limit)
+    if newest:
+        return of_process.where(History.id < after if after else true()).order_by(History.id.desc())
+    return of_process.where(History.id > after).order_by(History.id)
 
 
 def changed_since(session: Session, model: type[Any], key: object, version: int) -> list[dict[str, Any]]:

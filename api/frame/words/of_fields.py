@@ -190,6 +190,7 @@ WORDS: Mapping[str, Words] = {
     "talks": Words("谈话次数", "how many talks"),
     "ratio": Words("优秀比例上限", "largest share that may be excellent"),
     "base": Words("按什么人数计算", "which members the share is of"),
+    "at_last": Words("全部评定以后的限额", "the quota once all are rated"),
     "base_count": Words("计算基数", "how many members the share is of"),
     "vote": Words("表决情况", "vote of the committee"),
     "rounding": Words("取整方式", "how the number is rounded"),

@@ -27,8 +27,9 @@ from api.pages.frame.choices import known_to
 from api.pages.frame.forms import Control, Typed, body_of, controls_of
 from api.pages.frame.guard import must_be_ours, safe_place
 from api.pages.frame.look import rendered
+from api.pages.frame.own_forms import Filling
 from api.pages.frame.serving import begin_page, signed_in, take_at_most, to_sign_in, visitor
-from api.pages.frame.visit import Shown, Visit
+from api.pages.frame.visit import Shown, Visit, site
 from workflow.foundation import idempotency
 from workflow.foundation.database import ConstraintFault, Session, constraint, refusal_of, transaction, with_one_retry
 from workflow.foundation.errors import Busy, Forbidden, Invalid, NotFound, Refusal, Stale, Unauthenticated
@@ -221,8 +222,14 @@ def _form(deed: Deed, address: Address, sent: Sent | None, refusal: Refusal | No
             "grave": act.sends is None or deed.rule.rpartition("/")[2] in GRAVE,
             "upload": deed.route.upload,
         }
+        own, template = site().forms.get(act.name), "deed.html"
+        if own is not None:
+            plain = {name: [words.zh for words in messages] for name, messages in _by_control(errors).items()}
+            new = sent is None and not stands
+            shown |= own.values(visit, address, Filling(values, plain, controls, refusal, new))
+            template = own.template
         status = 200 if refusal is None else status_of(type(refusal))
-        return rendered(visit, Shown("deed.html", act.zh, shown, trail=_trail(deed, address), status=status))
+        return rendered(visit, Shown(template, act.zh, shown, trail=_trail(visit, deed, address), status=status))
 
 
 GRAVE = frozenset({"withdraw", "reject", "end", "close", "publish", "apply", "delete", "reopen", "disable", "refuse", "leave", "renumber"})
@@ -282,12 +289,13 @@ def _labels(names: Sequence[str], labels: Mapping[str, str]) -> str:
     return "、".join(labels[name] for name in names if name in labels)
 
 
-def _trail(deed: Deed, address: Address) -> list[tuple[str, str]]:
+def _trail(visit: Visit, deed: Deed, address: Address) -> list[tuple[str, str]]:
     """Return the way to the page of an act."""
     trail = []
     if "year" in address:
         trail.append((f"/{address['year']}/", f"{address['year']}年度"))
         if "code" in address:
             kind = "/assessments" if "/assessments/" in deed.rule else ""
-            trail.append((f"/{address['year']}{kind}/{address['code']}", str(address["code"])))
+            found = visit.body_if_any(ASSESSMENT if kind else BRANCH, {"year": address["year"], "code": address["code"]})
+            trail.append((f"/{address['year']}{kind}/{address['code']}", str(found["branch"]["name"] if found else address["code"])))
     return trail

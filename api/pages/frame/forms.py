@@ -6,6 +6,7 @@ here by itself. No rule stands here: what was typed is read by the schema, as th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
@@ -68,6 +69,8 @@ class Control:
     at_most: int | None = None
     value: Any = ""
     choices: Choices = ()
+    others: bool = False
+    """True if others than the choices may be written too."""
     errors: Sequence[str] = ()
     parts: Sequence[Control] = ()
     rows: Sequence[Sequence[Control]] = ()
@@ -178,10 +181,11 @@ def _by_name(made: Control, of: Any, value: Any, errors: Errors, known: Known, k
 
 
 def _list(made: Control, of: Any, value: Any, errors: Errors, known: Known, known_as: str) -> None:
-    items = list(value) if isinstance(value, (list, tuple)) else []
+    # An address names one of them: ``?problems=3``.
+    items = list(value) if isinstance(value, (list, tuple)) else [value] if isinstance(value, str) and value else []
     inner = of.inner
     if isinstance(inner, fields.Nested):
-        made.shape = "rows"
+        made.shape, items = "rows", [each for each in items if isinstance(each, Mapping)]
         asked = max(1, len(items) + EMPTY_ROWS)
         made.rows = [_row(made.name, inner, items[at] if at < len(items) else {}, at, errors, known, known_as) for at in range(asked)]
         return
@@ -190,6 +194,7 @@ def _list(made: Control, of: Any, value: Any, errors: Errors, known: Known, know
         choices = [(word.value, getattr(word, "zh", word.value)) for word in inner.enum]
     if choices:
         made.shape, made.value = "ticks", [_shown(each) for each in items]
+        made.others = isinstance(inner, Line)
         offered = {each for each, _ in choices}
         made.choices = [*choices, *((each, each) for each in made.value if each not in offered)]
         return
@@ -253,6 +258,25 @@ class Typed:
     def one(self, name: str) -> str:
         return self.sent.get(name, [""])[-1]
 
+    def implied(self, at: str) -> Typed:
+        """Return what goes with a row that says anything.
+
+        ``items.3.staff_no?`` goes with this row, ``items.*.way`` with each of them.
+        """
+        above, _, _ = at.rpartition(".")
+        marked = {path[:-1]: texts for path, texts in self.sent.items() if path.startswith(f"{at}.") and path.endswith("?")}
+        every = {f"{at}.{path[len(above) + 3 :]}": texts for path, texts in self.sent.items() if path.startswith(f"{above}.*.")}
+        return Typed({**every, **marked})
+
+    def written_under(self, name: str) -> str:
+        """Return the parts of a text that were written, each under its heading.
+
+        ``minutes#0`` is a part, ``minutes#0?`` its heading. A heading with nothing below it says
+        nothing, and is left out.
+        """
+        parts = [(self.one(f"{path}?"), texts[-1].strip()) for path, texts in self.sent.items() if re.fullmatch(f"{re.escape(name)}#\\d+", path)]
+        return "\n\n".join(f"{heading}\n{text}" if heading else text for heading, text in parts if text)
+
     def below(self, name: str) -> list[str]:
         """Return the next parts of paths below a name, in the order they were sent."""
         start = f"{name}."
@@ -275,9 +299,7 @@ def body_of(schema: Body, typed: Typed, *, clearing: bool = False) -> dict[str, 
 def _value(of: AnyField, name: str, typed: Typed, *, clearing: bool) -> Any:
     """Read the value of one field; None for an empty one."""
     if isinstance(of, ByName):
-        values = of.value_field or LongText()
-        inside = {part: _value(values, f"{name}.{part}", typed, clearing=clearing) for part in typed.below(name)}
-        return {part: value for part, value in inside.items() if value is not None} or None
+        return _named(of, name, typed, clearing=clearing)
     if isinstance(of, fields.List):
         return _items(of, name, typed, clearing=clearing)
     if isinstance(of, fields.Nested):
@@ -285,13 +307,20 @@ def _value(of: AnyField, name: str, typed: Typed, *, clearing: bool) -> Any:
         assert isinstance(schema, Body)  # noqa: S101  (all schemas of ours are)
         inside = {part: _value(each, f"{name}.{part}", typed, clearing=False) for part, each in _sent_fields(schema)}
         return {part: value for part, value in inside.items() if value is not None} or None
-    text = typed.one(name)
+    text = typed.one(name) or (typed.written_under(name) if isinstance(of, LongText) else "")
     if isinstance(of, Truth):
         # A box that is not ticked is not sent: the form says beside it that there was one.
         return None if name not in typed.sent else text == "true"
     if not text.strip():
         return "" if clearing and getattr(of, "blank", False) and name in typed.sent else None
     return _read_one(of, text)
+
+
+def _named(of: ByName, name: str, typed: Typed, *, clearing: bool) -> Any:
+    if of.value_field is None:
+        return _tree(name, typed)
+    inside = {part: _value(of.value_field, f"{name}.{part}", typed, clearing=clearing) for part in typed.below(name)}
+    return {part: value for part, value in inside.items() if value is not None} or None
 
 
 def _items(of: Any, name: str, typed: Typed, *, clearing: bool) -> list[Any] | None:
@@ -301,18 +330,34 @@ def _items(of: Any, name: str, typed: Typed, *, clearing: bool) -> list[Any] | N
         assert isinstance(schema, Body)  # noqa: S101
         rows = []
         for at in typed.below(name):
-            row = {
-                part: value
-                for part, each in _sent_fields(schema)
-                if (value := _value(each, f"{name}.{at}.{part}", typed, clearing=False)) is not None
-            }
-            if any(value is not False for value in row.values()):
-                rows.append(row)
+            row = _row_of(schema, f"{name}.{at}", typed)
+            if at != "*" and any(value is not False for value in row.values()):
+                rows.append({**_row_of(schema, f"{name}.{at}", typed.implied(f"{name}.{at}")), **row})
         return rows if rows or name in typed.sent else None
     if name not in typed.sent:
         return None
     texts = [line.strip() for text in typed.sent[name] for line in text.split("\n")]
     return [_read_one(inner, text) for text in texts if text]
+
+
+def _row_of(schema: Body, at: str, typed: Typed) -> dict[str, Any]:
+    read = {part: _value(each, f"{at}.{part}", typed, clearing=False) for part, each in _sent_fields(schema)}
+    return {part: value for part, value in read.items() if value is not None}
+
+
+def _tree(name: str, typed: Typed) -> Any:
+    """Read values whose names are told by no schema: ``counts.work.good``. None if all are empty.
+
+    A number is one; several lines are a list of them.
+    """
+    below = typed.below(name)
+    if below:
+        inside = {part: _tree(f"{name}.{part}", typed) for part in below}
+        return {part: value for part, value in inside.items() if value is not None} or None
+    lines = [line.strip() for line in typed.one(name).split("\n") if line.strip()]
+    if not lines:
+        return None
+    return lines if len(lines) > 1 else _read_one(TextOrNumber(), lines[0])
 
 
 def _read_one(of: AnyField, text: str) -> Any:

@@ -29,7 +29,7 @@ _DONE: Mapping[str, str] = {act.name: act.zh for act in ACTS}
 @cache
 def _templates() -> Environment:
     made = Environment(loader=PackageLoader("api.pages"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    made.filters |= {"day": day, "moment": moment, "chip": chip_of, "word": word}
+    made.filters |= {"day": day, "moment": moment, "clock": clock, "chip": chip_of, "word": word}
     made.globals |= {"static": static_address, "product": PRODUCT, "stage_words": {stage.value: stage.zh for stage in Stage}}
     return made
 
@@ -55,6 +55,11 @@ def moment(value: datetime | str | None) -> str:
         return "—"
     local = (datetime.fromisoformat(value) if isinstance(value, str) else value).astimezone(SCHOOL_ZONE)
     return f"{day(local.date())} {local:%H:%M}"
+
+
+def clock(value: datetime) -> str:
+    """Write the time of day of a moment in the school's time."""
+    return f"{value.astimezone(SCHOOL_ZONE):%H:%M}"
 
 
 def word(value: object) -> str:

@@ -16,6 +16,7 @@ from flask import current_app
 from api.frame.base import read
 from api.frame.routes import Answer, Route
 from api.pages.frame.addresses import Deed
+from api.pages.frame.own_forms import OwnForm
 from workflow.foundation.errors import Forbidden, NotFound
 from workflow.foundation.vocabulary import CycleStatus, Role
 from workflow.people.access import Action
@@ -72,6 +73,8 @@ class Site:
     readings: Mapping[str, Route]
     deeds: Mapping[str, Deed]
     """By the name of the act and the method and rule of its route."""
+    forms: Mapping[str, OwnForm]
+    """Forms with a drawing of their own, by the name of their act."""
 
 
 def site() -> Site:

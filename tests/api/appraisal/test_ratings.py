@@ -289,6 +289,7 @@ def test_the_quota_is_read_by_who_reads_the_branch_and_a_number_is_approved_by_t
         "at_least_one": False,
         "never": False,
         "allowed": 1,
+        "at_last": 1,
         "excellent": 2,
         "over": 1,
     }

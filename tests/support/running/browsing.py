@@ -44,11 +44,11 @@ class _Forms(HTMLParser):
             fields[self._select] = [at.get("value") or ""]
         elif tag == "textarea":
             self._text = name
-            fields[name] = [""]
+            fields.setdefault(name, []).append("")
 
     def handle_data(self, data: str) -> None:
         if self._text:
-            self.forms[-1][1][self._text] = [data.removeprefix("\n")]
+            self.forms[-1][1][self._text][-1] = data.removeprefix("\n")
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "textarea":

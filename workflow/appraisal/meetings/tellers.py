@@ -197,7 +197,7 @@ class Tallies(Records[Tally]):
         Raises Invalid, Forbidden, StageClosed, Exists, TallyMismatch.
         """
         # First: the answer to a wrong entry names the members on the ballot.
-        _must_be_teller(session, process, by)
+        must_be_teller(session, process, by)
         entry = _read(session, process, sent["subject"], sent)
         must_be_open(process, Stage.SELF_REVIEW)
         # Nobody counts in another's name, not even as a substitute.
@@ -353,7 +353,7 @@ def _fill(process: Process, row: Tally, entry: Entry) -> None:
         row.of_items = [TallyOfItem(item=CommitteeItem(item), process_id=process.id, **votes) for item, votes in entry.figures.items()]
 
 
-def _must_be_teller(session: Session, process: Process, by: Caller) -> None:
+def must_be_teller(session: Session, process: Process, by: Caller) -> None:
     """Let only full members of the branch enter a tally, but not the secretary.
 
     The secretary too may enter it if there are not two others. Raises Forbidden.

@@ -148,6 +148,8 @@ class Quota:
     never: bool
     """True if no reason lets more be excellent."""
     allowed: int
+    at_last: int
+    """The number that is allowed once all who wait for a rating have one."""
     excellent: int
     approved: int | None
     """The number that a standing reason covers; None without one."""
@@ -172,6 +174,7 @@ def quota_of(session: Session, process: Process) -> Quota:
         at_least_one=rule.get("at_least_one", False),
         never=row.never,
         allowed=row.allowed,
+        at_last=row.limit,
         excellent=row.excellent,
         approved=row.approved,
     )
