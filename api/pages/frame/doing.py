@@ -26,9 +26,10 @@ from api.pages.frame.addresses import Deed, filled
 from api.pages.frame.choices import known_to
 from api.pages.frame.forms import Control, Typed, body_of, controls_of
 from api.pages.frame.guard import must_be_ours, safe_place
-from api.pages.frame.look import rendered
+from api.pages.frame.look import rendered, template_of
 from api.pages.frame.serving import begin_page, signed_in, take_at_most, to_sign_in, visitor
 from api.pages.frame.visit import Shown, Visit
+from api.pages.records import Fact, facts_of, names_in, schema_of
 from workflow.foundation import idempotency
 from workflow.foundation.database import ConstraintFault, Session, constraint, refusal_of, transaction, with_one_retry
 from workflow.foundation.errors import Busy, Forbidden, Invalid, NotFound, Refusal, Stale, Unauthenticated
@@ -207,7 +208,7 @@ def _form(deed: Deed, address: Address, sent: Sent | None, refusal: Refusal | No
         stands = thing if deed.prefilled and isinstance(thing, Mapping) else {}
         values = {**stands, **http.args.to_dict()} if sent is None else _typed_again(stands, sent)
         errors = refusal.errors if isinstance(refusal, Invalid) else {}
-        known = known_to(visit, deed, address)
+        known = known_to(visit, deed, address, values)
         controls = [] if act.sends is None else controls_of(act.sends, values, _by_control(errors), known)
         shown = {
             "deed": act.zh,
@@ -220,9 +221,17 @@ def _form(deed: Deed, address: Address, sent: Sent | None, refusal: Refusal | No
             "key": sent.key if sent else None,
             "grave": act.sends is None or deed.rule.rpartition("/")[2] in GRAVE,
             "upload": deed.route.upload,
+            "facts": [] if deed.prefilled or not isinstance(thing, Mapping) else _facts(visit, deed, address, thing),
+            "thing": stands,
         }
         status = 200 if refusal is None else status_of(type(refusal))
-        return rendered(visit, Shown("deed.html", act.zh, shown, trail=_trail(deed, address), status=status))
+        return rendered(visit, Shown(template_of(act.name), act.zh, shown, trail=_trail(deed, address), status=status))
+
+
+def _facts(visit: Visit, deed: Deed, address: Address, thing: Mapping[str, Any]) -> list[Fact]:
+    """Return what is known of the thing that an act is done to: one confirms what one has read."""
+    schema = None if deed.reading is None or deed.reading.rule in (BRANCH, ASSESSMENT, CYCLE) else schema_of(deed.reading)
+    return [] if schema is None else facts_of(schema, thing, names_in(visit, address))
 
 
 GRAVE = frozenset({"withdraw", "reject", "end", "close", "publish", "apply", "delete", "reopen", "disable", "refuse", "leave", "renumber"})

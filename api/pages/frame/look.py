@@ -40,6 +40,13 @@ def static_address(name: str) -> str:
     return f"/static/{name}?v={sha256((STATIC / name).read_bytes()).hexdigest()[:10]}"
 
 
+@cache
+def template_of(act: str) -> str:
+    """Return the template of an act's form: its own, if there is one, else that of all."""
+    own = f"forms/{act}.html"
+    return own if (STATIC.parent / "templates" / own).exists() else "deed.html"
+
+
 def day(value: date | str | None) -> str:
     """Write a day as an office does: 1月26日, with the year where it is not this one's."""
     if value is None or value == "":
