@@ -28,7 +28,7 @@ from api.frame.base import handler
 from api.frame.openapi import document
 from api.frame.routes import FORM_BYTES, Route, Service, service
 from api.frame.wire import JSON
-from api.people import accounts, changes, invitations, people, session
+from api.people import accounts, changes, drafts, invitations, people, session
 from api.school import calendar, cycles, definition, progress, roster
 from api.server.metrics import METHODS, PROBE_SECONDS, Metrics
 from workflow.foundation.database import Engine, NoConnectionFree
@@ -47,6 +47,7 @@ log = structlog.get_logger("zhibu.api")
 ROUTES: tuple[Route, ...] = (
     *session.routes,
     *session.me,
+    *drafts.routes,
     *accounts.routes,
     *accounts.tokens,
     *accounts.posts,

@@ -18,6 +18,7 @@ def test_axe_finds_nothing_at_any_width_in_either_scheme(site: Site) -> None:
     pages = list(every_page(world))
     assert len(pages) > 100
     wrong: dict[str, list[str]] = {}
+    """Where each fault is seen."""
     for role in ROLES:
         with site.visit(who(world, role)) as page:
             for address in [address for looking, address in pages if looking == role]:
@@ -26,6 +27,6 @@ def test_axe_finds_nothing_at_any_width_in_either_scheme(site: Site) -> None:
                     page.set_viewport_size({"width": width, "height": 800})
                     for scheme in ("light", "dark"):
                         page.emulate_media(color_scheme=scheme)
-                        if faults := [*violations(page), *filter(None, [overflow(page)])]:
-                            wrong[f"{role} {address} {width} {scheme}"] = faults
-    assert wrong == {}
+                        for fault in [*violations(page), *filter(None, [overflow(page)])]:
+                            wrong.setdefault(fault, []).append(f"{role} {address} {width} {scheme}")
+    assert not wrong, "\n".join(f"{len(places)} × {fault}, first at {places[0]}" for fault, places in wrong.items())

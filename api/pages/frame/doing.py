@@ -18,12 +18,14 @@ from flask import request as http
 
 from api.frame.address import ASSESSMENT, BRANCH, CYCLE, page_address
 from api.frame.base import NO_VERSION, branch_of, call_of, read
-from api.frame.errors import status_of, told
+from api.frame.errors import CsrfMissing, status_of, told
 from api.frame.routes import BODY_BYTES, FORM_BYTES, Answer, service
 from api.frame.uploads import sent_workbook
-from api.frame.wire import session_cookie
+from api.frame.wire import session_cookie, set_session
+from api.pages.frame import again
 from api.pages.frame.addresses import Deed, filled
 from api.pages.frame.choices import known_to
+from api.pages.frame.drafting import done_with, draft_for
 from api.pages.frame.forms import Control, Typed, body_of, controls_of
 from api.pages.frame.guard import must_be_ours, safe_place
 from api.pages.frame.look import rendered, template_of
@@ -35,13 +37,14 @@ from workflow.foundation.database import ConstraintFault, Session, constraint, r
 from workflow.foundation.errors import Busy, Forbidden, Invalid, NotFound, Refusal, Stale, Unauthenticated
 from workflow.foundation.idempotency import Repeatable, RequestInProgress
 from workflow.people.access import Caller
+from workflow.people.throttle import TooManyTries
 from workflow.rules.acts import Address, Call, admit, enter, find, keep, perform, shown_again, wants_version
 from workflow.workbooks.imports import Upload
 from workflow.year.finding import Lock
 
 MORE = "_more"
 """The button for another empty row."""
-OURS = ("_csrf", "_key", "_version", "_next", MORE)
+OURS = ("_csrf", "_key", "_version", "_next", again.WHO, again.PASSWORD, MORE)
 """The fields of a form that are not the act's."""
 
 
@@ -71,8 +74,13 @@ def handler(deed: Deed) -> Callable[..., Response]:
         try:
             if http.method == "GET":
                 return with_one_retry(lambda: _form(deed, address, None, None))
-            return _post(deed, address)
-        except Unauthenticated:
+            take_at_most(service().settings.upload_bytes + FORM_BYTES if deed.route.upload else BODY_BYTES)
+            return _again(deed, address) if again.PASSWORD in http.form else _post(deed, address)
+        except (Unauthenticated, CsrfMissing) as refused:
+            if http.method == "POST" and again.has_ended():
+                return again.ask()
+            if isinstance(refused, CsrfMissing):
+                raise
             return to_sign_in()
         except Forbidden as refusal:
             if type(refusal) is Forbidden:
@@ -83,7 +91,6 @@ def handler(deed: Deed) -> Callable[..., Response]:
 
 
 def _post(deed: Deed, address: Address) -> Response:
-    take_at_most(service().settings.upload_bytes + FORM_BYTES if deed.route.upload else BODY_BYTES)
     must_be_ours(http.cookies.get(session_cookie(), ""))
     if MORE in http.form:
         return with_one_retry(lambda: _form(deed, address, _typed(deed), None))
@@ -106,6 +113,17 @@ def _post(deed: Deed, address: Address) -> Response:
     except Refusal as refused:
         refusal = refused
     return with_one_retry(lambda: _form(deed, address, sent, refusal))
+
+
+def _again(deed: Deed, address: Address) -> Response:
+    """Sign in again, and show the form with what was typed."""
+    try:
+        secret = again.enter_again()
+    except (Unauthenticated, TooManyTries) as refusal:
+        return again.ask(refusal)
+    response = with_one_retry(lambda: _form(deed, address, _typed(deed), None, secret))
+    set_session(response, secret)
+    return response
 
 
 def _sent(deed: Deed) -> Sent:
@@ -151,6 +169,7 @@ def _do(deed: Deed, address: Address, sent: Sent) -> Response:
         if wants_version(call, act):
             call = replace(call, version_seen=NO_VERSION if sent.version is None else sent.version)
         result = perform(call, act, sent.body if act.sends is not None else sent.file)
+        done_with(call, act, address)
         if act.secret:
             return rendered(Visit(call), _told_once(deed, route.view(call, result)))
         if repeatable is not None:
@@ -196,10 +215,10 @@ def _several(body: object) -> Sequence[Any]:
 # ── the form ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _form(deed: Deed, address: Address, sent: Sent | None, refusal: Refusal | None) -> Response:
+def _form(deed: Deed, address: Address, sent: Sent | None, refusal: Refusal | None, cookie: str | None = None) -> Response:
     """Show the form of an act: empty, as the thing stands, or as it was typed and refused."""
     with transaction(service().engine, actor=None) as session:
-        visit = visitor(session, anybody=False)
+        visit = visitor(session, anybody=False, cookie=cookie)
         act = deed.act
         assert act.action is not None  # noqa: S101  (acts of everybody have pages of their own)
         code = branch_of(deed.route, address)
@@ -214,7 +233,10 @@ def _form(deed: Deed, address: Address, sent: Sent | None, refusal: Refusal | No
             "deed": act.zh,
             "more": deed.route.more.zh if deed.route.more else "",
             "controls": controls,
-            "version": version,
+            # It was typed into the version that was seen: a newer one is not taken over unseen.
+            "version": version if sent is None or sent.version is None else sent.version,
+            "draft": draft_for(visit, act, address),
+            "typed": sent is not None,
             "next": safe_place((sent.back if sent else None) or http.args.get("next"), ""),
             "back": nearest_page(filled(deed.above, address)),
             "refusal": None if refusal is None else _said(refusal, controls, dict(known.people)),

@@ -36,6 +36,7 @@ WITHOUT_HISTORY = {
     "letter_item": "it says which reminder a letter holds, and its letter is the record",
     "letter_aside": "what is not written at present, about nobody",
     "daily_step": "a clock, about nobody",
+    "draft": "nobody else reads it, and it is no record: it is gone once its form is done",
     "past": "a word of the database itself, about nobody",
     "worker_heartbeat": "a clock, about nobody",
 }
