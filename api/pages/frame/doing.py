@@ -191,6 +191,8 @@ def _on(deed: Deed, address: Address, sent: Sent, answer: object) -> Response:
     joint = "&" if "?" in place else "?"
     response: Response = redirect(f"{place}{joint}{urlencode({'done': deed.act.name})}", 303)  # type: ignore[assignment]
     response.headers["Cache-Control"] = "no-store"
+    if isinstance(answer, Answer) and answer.session is not None:
+        set_session(response, answer.session)
     return response
 
 

@@ -142,7 +142,7 @@ def desk_of(visit: Visit) -> dict[str, Any]:
     return {"places": places, "year": year, "acting": acting(visit)}
 
 
-_ROLE_WORDS = {
+ROLE_WORDS = {
     Role.OFFICE: "党委办公室",
     Role.COMMITTEE: "党委",
     Role.AUDITOR: "督导",
@@ -156,6 +156,6 @@ _ROLE_WORDS = {
 def acting(visit: Visit) -> str:
     """Tell as whom this visitor acts: their foremost role, and for whom they stand in."""
     by = visit.call.by
-    foremost = next((words for role, words in _ROLE_WORDS.items() if role in by.roles), "")
+    foremost = next((words for role, words in ROLE_WORDS.items() if role in by.roles), "")
     for_whom = f"（代 {'、'.join(sorted(set(by.stands_for.values())))}）" if by.stands_for else ""
     return f"{foremost} {by.name}{for_whom}".strip()

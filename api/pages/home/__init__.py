@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from api.pages.frame.visit import PageRoute
-from api.pages.home import desk
+from api.pages.home import account, desk, guide
 
-PAGES: tuple[PageRoute, ...] = (*desk.PAGES,)
+PAGES: tuple[PageRoute, ...] = (*desk.PAGES, *account.PAGES, *guide.PAGES)

@@ -30,6 +30,11 @@ class OwnCard:
     words: str
 
 
+def stands(row: Mapping[str, Any]) -> bool:
+    """Tell whether a record was neither taken back nor rejected."""
+    return row.get("withdrawn") is None and row.get("rejected") is None
+
+
 def cards_of(visit: Visit, todo: Todo) -> Iterator[OwnCard]:
     """Return the cards of one to-do: one for each record that waits."""
     noun = str(todo["link"]).rstrip("/").rpartition("/")[2]
@@ -46,7 +51,7 @@ def _own(visit: Visit, todo: Todo, noun: str) -> list[Any]:
     here = {"year": todo["cycle"], "code": todo["branch"]["code"]}
     rows = visit.items(f"{BRANCH}/{noun}", here)
     me = visit.call.by.staff_no
-    return [row for row in rows if row.get("staff_no") == me and row.get("withdrawn") is None and row.get("rejected") is None]
+    return [row for row in rows if row.get("staff_no") == me and stands(row)]
 
 
 def _self_review(visit: Visit, todo: Todo) -> Iterator[OwnCard]:

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from api.frame.address import ASSESSMENT, BRANCH
-from api.pages.frame.visit import Elsewhere, PageRoute, Shown, Visit
+from api.pages.frame.visit import Elsewhere, PageRoute, PageView, Shown, Visit
 from api.pages.home.cards import OwnCard, cards_of
 from api.pages.home.done import done_by
+from workflow.foundation.errors import NotFound
 from workflow.foundation.vocabulary import Role
 from workflow.machine.asked import BY_NAME
 from workflow.people.access import SCHOOL_READERS, Action
@@ -81,4 +82,36 @@ def _published(visit: Visit, here: Mapping[str, str | int]) -> list[Any]:
     return [row for row in rows["items"] if row.get("withdrawn") is None and row.get("rejected") is None]
 
 
-PAGES = (PageRoute("/", home), PageRoute("/me", mine))
+def own_self_review(visit: Visit) -> Elsewhere:
+    """Lead to the form of the own self-review: the one that was begun, or a new one."""
+    here = _own_branch(visit)
+    at, me = f"/{here['year']}/{here['code']}/self-reviews", visit.call.by.staff_no
+    begun = [
+        row for row in visit.items(f"{BRANCH}/self-reviews", here) if row["staff_no"] == me and not row.get("withdrawn") and not row.get("rejected")
+    ]
+    return Elsewhere(f"{at}/{begun[0]['id']}/edit?next=/me" if begun else f"{at}/new?staff_no={me}&next=/me")
+
+
+def _to(noun: str) -> PageView:
+    def lead(visit: Visit) -> Elsewhere:
+        here = _own_branch(visit)
+        return Elsewhere(f"/{here['year']}/{here['code']}/{noun}")
+
+    return lead
+
+
+def _own_branch(visit: Visit) -> dict[str, str | int]:
+    """Return the branch that this person belongs to. Raises NotFound."""
+    code = next((code for code, roles in sorted(visit.call.by.branches.items()) if Role.MEMBER in roles), None)
+    if visit.year is None or code is None:
+        raise NotFound
+    return {"year": visit.year, "code": code}
+
+
+PAGES = (
+    PageRoute("/", home),
+    PageRoute("/me", mine),
+    PageRoute("/me/self-review", own_self_review),
+    PageRoute("/me/commitments", _to("commitments")),
+    PageRoute("/me/measures", _to("measures")),
+)

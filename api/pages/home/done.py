@@ -9,6 +9,7 @@ from typing import Any
 from api.frame.address import BRANCH
 from api.pages.frame.look import day
 from api.pages.frame.visit import Visit
+from api.pages.home.cards import stands
 from workflow.foundation.errors import Forbidden, NotFound
 
 Address = Mapping[str, str | int]
@@ -31,7 +32,7 @@ def _standing(visit: Visit, here: Address, noun: str) -> list[Any]:
         rows = visit.items(f"{BRANCH}/{noun}", here)
     except (NotFound, Forbidden):
         return []
-    return [row for row in rows if row.get("withdrawn") is None and row.get("rejected") is None]
+    return [row for row in rows if stands(row)]
 
 
 def _study(row: Any, me: str, names: Mapping[str, str]) -> Iterator[tuple[date | None, str]]:
