@@ -31,7 +31,7 @@ from api.pages.frame.guard import must_be_ours, safe_place
 from api.pages.frame.look import rendered, template_of
 from api.pages.frame.serving import begin_page, signed_in, take_at_most, to_sign_in, visitor
 from api.pages.frame.visit import Shown, Visit
-from api.pages.records import Fact, facts_of, names_in, schema_of
+from api.pages.records import Fact, facts_of, names_in, schema_of, trail_of
 from workflow.foundation import idempotency
 from workflow.foundation.database import ConstraintFault, Session, constraint, refusal_of, transaction, with_one_retry
 from workflow.foundation.errors import Busy, Forbidden, Invalid, NotFound, Refusal, Stale, Unauthenticated
@@ -243,13 +243,13 @@ def _form(deed: Deed, address: Address, sent: Sent | None, refusal: Refusal | No
             "back": nearest_page(filled(deed.above, address)),
             "refusal": None if refusal is None else _said(refusal, controls, dict(known.people)),
             "key": sent.key if sent else None,
-            "grave": act.sends is None or deed.rule.rpartition("/")[2] in GRAVE,
+            "grave": _is_grave(deed),
             "upload": deed.route.upload,
             "facts": [] if deed.prefilled or not isinstance(thing, Mapping) else _facts(visit, deed, address, thing),
             "thing": stands,
         }
         status = 200 if refusal is None else status_of(type(refusal))
-        return rendered(visit, Shown(template_of(act.name), act.zh, shown, trail=_trail(deed, address), status=status))
+        return rendered(visit, Shown(template_of(act.name), act.zh, shown, trail=_trail(visit, deed, address), status=status))
 
 
 def _facts(visit: Visit, deed: Deed, address: Address, thing: Mapping[str, Any]) -> list[Fact]:
@@ -258,6 +258,13 @@ def _facts(visit: Visit, deed: Deed, address: Address, thing: Mapping[str, Any])
     return [] if schema is None else facts_of(schema, thing, names_in(visit, address))
 
 
+def _is_grave(deed: Deed) -> bool:
+    last = deed.rule.rpartition("/")[2]
+    return last in GRAVE or (deed.act.sends is None and last not in CALM)
+
+
+CALM = frozenset({"confirm", "acknowledge", "approve", "accept"})
+"""The last words of addresses where one says yes and writes nothing."""
 GRAVE = frozenset({"withdraw", "reject", "end", "close", "publish", "apply", "delete", "reopen", "disable", "refuse", "leave", "renumber"})
 """The last words of addresses where something is taken back or settled: an outlined button."""
 
@@ -315,12 +322,13 @@ def _labels(names: Sequence[str], labels: Mapping[str, str]) -> str:
     return "、".join(labels[name] for name in names if name in labels)
 
 
-def _trail(deed: Deed, address: Address) -> list[tuple[str, str]]:
+def _trail(visit: Visit, deed: Deed, address: Address) -> list[tuple[str, str]]:
     """Return the way to the page of an act."""
+    if "/assessments/" not in deed.rule:
+        return trail_of(visit, address)
     trail = []
     if "year" in address:
         trail.append((f"/{address['year']}/", f"{address['year']}年度"))
         if "code" in address:
-            kind = "/assessments" if "/assessments/" in deed.rule else ""
-            trail.append((f"/{address['year']}{kind}/{address['code']}", str(address["code"])))
+            trail.append((f"/{address['year']}/assessments/{address['code']}", str(address["code"])))
     return trail

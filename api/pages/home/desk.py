@@ -7,7 +7,7 @@ from typing import Any
 
 from api.frame.address import ASSESSMENT, BRANCH
 from api.pages.frame.visit import Elsewhere, PageRoute, PageView, Shown, Visit
-from api.pages.home.cards import OwnCard, cards_of
+from api.pages.home.cards import OwnCard, cards_of, stands
 from api.pages.home.done import done_by
 from workflow.foundation.errors import NotFound
 from workflow.foundation.vocabulary import Role
@@ -79,16 +79,14 @@ def _published(visit: Visit, here: Mapping[str, str | int]) -> list[Any]:
     rows = visit.body_if_any(f"{BRANCH}/measures", here)
     if rows is None:
         return []
-    return [row for row in rows["items"] if row.get("withdrawn") is None and row.get("rejected") is None]
+    return [row for row in rows["items"] if stands(row)]
 
 
 def own_self_review(visit: Visit) -> Elsewhere:
     """Lead to the form of the own self-review: the one that was begun, or a new one."""
     here = _own_branch(visit)
     at, me = f"/{here['year']}/{here['code']}/self-reviews", visit.call.by.staff_no
-    begun = [
-        row for row in visit.items(f"{BRANCH}/self-reviews", here) if row["staff_no"] == me and not row.get("withdrawn") and not row.get("rejected")
-    ]
+    begun = [row for row in visit.items(f"{BRANCH}/self-reviews", here) if row["staff_no"] == me and stands(row)]
     return Elsewhere(f"{at}/{begun[0]['id']}/edit?next=/me" if begun else f"{at}/new?staff_no={me}&next=/me")
 
 
