@@ -28,7 +28,7 @@ from api.frame.base import handler, note_session
 from api.frame.openapi import document
 from api.frame.routes import FORM_BYTES, Route, Service, service
 from api.frame.wire import JSON
-from api.people import accounts, changes, invitations, people, session
+from api.people import accounts, changes, drafts, invitations, people, session
 from api.school import calendar, cycles, definition, progress, roster
 from api.server.arrival import Arrival
 from api.server.metrics import METHODS, PROBE_SECONDS, Metrics
@@ -48,6 +48,7 @@ log = structlog.get_logger("zhibu.api")
 ROUTES: tuple[Route, ...] = (
     *session.routes,
     *session.me,
+    *drafts.routes,
     *accounts.routes,
     *accounts.tokens,
     *accounts.posts,

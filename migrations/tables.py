@@ -7,7 +7,7 @@ from workflow.foundation.database import Base
 from workflow.foundation.seals import sealing
 from workflow.machine import kinds, rolls
 from workflow.mail import aside, heartbeat, items, outbox
-from workflow.people import accounts, organisation, substitutes, throttle
+from workflow.people import accounts, drafts, organisation, substitutes, throttle
 from workflow.readings import past, progress
 from workflow.roster import imports
 from workflow.rules import evidence, requirement
@@ -36,4 +36,5 @@ DECLARED_IN = (
     past,
     progress,
     calendar,
+    drafts,
 )

@@ -16,6 +16,7 @@ import structlog
 from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy import Engine
+from sqlalchemy.orm import Session
 
 from schedulers.delivery import WORKER, deliver
 from schedulers.sealing import SEAL_SECONDS, seal_and_go_on
@@ -25,6 +26,7 @@ from workflow.foundation.settings import Settings
 from workflow.foundation.vocabulary import utc_now
 from workflow.machine.rolls import bring_rolls_to_today
 from workflow.mail.heartbeat import beat
+from workflow.people.drafts import forget_old_drafts
 from workflow.readings.progress import fold
 from workflow.reminders import Begin
 from workflow.reminders.writing import Reminders
@@ -77,13 +79,19 @@ def run_worker(
         log.info("worker-stopped")
 
 
+def forget_what_is_old(session: Session) -> None:
+    """Drop what is kept for a while alone: outcomes of requests, drafts of forms."""
+    forget_old_outcomes(session)
+    forget_old_drafts(session)
+
+
 def tick(engine: Engine, settings: Settings, now: datetime, stop: Event | None = None) -> None:
     """Do all the work of the moment ``now``. A step that fails is logged and stops no other.
 
     1. follow: once a local day, bring rolls into step with posts that begin or end on it.
     2. derive: find which reminders are due, and queue them.
     3. deliver: write each waiting letter from what is true then, and hand it to the mail server.
-    4. forget: drop the outcomes kept for repeated requests that are older than a week.
+    4. forget: drop the outcomes kept for repeated requests after a week, drafts after a month.
     5. fold: add the changes of branches to the counts of the dashboard.
     6. beat: write down that the tick has ended, and which of the steps failed.
 
@@ -96,7 +104,7 @@ def tick(engine: Engine, settings: Settings, now: datetime, stop: Event | None =
         "follow": partial(_in_one_transaction, begin, bring_rolls_to_today, now),
         "derive": partial(_derive, reminders, now),
         "deliver": partial(_deliver, engine, settings, reminders, now, stop),
-        "forget": partial(_in_one_transaction, begin, forget_old_outcomes),
+        "forget": partial(_in_one_transaction, begin, forget_what_is_old),
         "fold": partial(_in_one_transaction, begin, fold),
     }
     failures = {name: _failure(name, step) for name, step in steps.items()}

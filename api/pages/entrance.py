@@ -3,44 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from flask import current_app
 from flask import request as http
 
-from api.frame.base import call_of, origin_here
+from api.frame.base import call_of
 from api.frame.errors import status_of
-from api.frame.routes import Answer, Route, service
+from api.frame.routes import service
 from api.pages.frame.guard import safe_place
+from api.pages.frame.opening import ROUTES, done_by_anybody
 from api.pages.frame.serving import signed_in
 from api.pages.frame.visit import Elsewhere, PageRoute, Shown, Visit
-from api.people import invitations, session
-from workflow.foundation.database import transaction, with_one_retry
+from api.people import invitations
+from workflow.foundation.database import transaction
 from workflow.foundation.errors import NotFound, Refusal, Unauthenticated
-from workflow.rules.acts import Address, admit, find, knock, perform
-
-ROUTES: Mapping[str, Route] = {route.act.name: route for route in (*session.routes, *invitations.routes) if route.act is not None}
+from workflow.rules.acts import perform
 
 Enter = Callable[[str], tuple[str, str]]
 """Of the demo: finds number and password of the account that shows a role."""
 LOOPBACK = ("127.0.0.1", "::1")
-
-
-def _done(name: str, address: Address, body: Mapping[str, Any]) -> Answer:
-    """Do an act that is open to everybody, and return what the API would answer."""
-    route = ROUTES[name]
-    act = route.act
-    assert act is not None  # noqa: S101
-    with_one_retry(lambda: knock(service().engine, act, origin_here(), service().settings))
-
-    def once() -> Answer:
-        with transaction(service().engine, actor="anonymous") as opened:
-            call, _ = admit(call_of(opened), act, None, None)
-            call = find(call, act, address)
-            answer = route.view(call, perform(call, act, body))
-            return answer if isinstance(answer, Answer) else Answer(answer)
-
-    return with_one_retry(once)
 
 
 # ── signing in and out ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -61,7 +42,7 @@ def take_sign_in() -> Shown | Elsewhere:
     """Sign in with number and password, and go on to where one wanted to go."""
     wanted, staff_no = safe_place(http.form.get("next")), http.form.get("staff_no", "").strip()
     try:
-        answer = _done("sign_in", {}, {"staff_no": staff_no, "password": http.form.get("password", "")})
+        answer = done_by_anybody("sign_in", {}, {"staff_no": staff_no, "password": http.form.get("password", "")})
     except Refusal as refusal:
         return _sign_in(wanted, refusal, staff_no)
     return Elsewhere(wanted, session=answer.session, mark=answer.mark)
@@ -97,7 +78,7 @@ def take_forgotten() -> Shown:
     """Send the link, if there is such an account; the answer is the same in any case."""
     staff_no = http.form.get("staff_no", "").strip()
     try:
-        _done("forget_password", {}, {"staff_no": staff_no})
+        done_by_anybody("forget_password", {}, {"staff_no": staff_no})
     except Refusal as refusal:
         values = {"said": "", "refusal": refusal.detail.zh, "staff_no": staff_no}
         return Shown("forgotten.html", "忘记密码", values, status=status_of(type(refusal)))
@@ -115,14 +96,14 @@ def take_invitation(invitation_code: str) -> Shown | Elsewhere:
     if password != http.form.get("again", ""):
         return Shown("invitation.html", "设置密码", {"refusal": "两次填写的密码不一样", "gone": False}, status=422)
     try:
-        person = _done("set_password", {"invitation_code": invitation_code}, {"password": password}).body
+        person = done_by_anybody("set_password", {"invitation_code": invitation_code}, {"password": password}).body
     except NotFound:
         return Shown("invitation.html", "设置密码", {"refusal": "", "gone": True}, status=404)
     except Refusal as refusal:
         return Shown("invitation.html", "设置密码", {"refusal": refusal.detail.zh, "gone": False}, status=status_of(type(refusal)))
     assert isinstance(person, Mapping)  # noqa: S101
     try:
-        answer = _done("sign_in", {}, {"staff_no": person["staff_no"], "password": password})
+        answer = done_by_anybody("sign_in", {}, {"staff_no": person["staff_no"], "password": password})
     except Refusal:
         return Elsewhere("/sign-in")
     return Elsewhere("/", session=answer.session, mark=answer.mark)
@@ -146,7 +127,7 @@ def enter_demo() -> Shown | Elsewhere:
         raise NotFound
     enter: Enter = current_app.extensions["zhibu-demo"]
     staff_no, password = enter(role)
-    answer = _done("sign_in", {}, {"staff_no": staff_no, "password": password})
+    answer = done_by_anybody("sign_in", {}, {"staff_no": staff_no, "password": password})
     return Elsewhere("/", session=answer.session, mark=answer.mark)
 
 

@@ -34,6 +34,10 @@ class Fact:
     text: str = ""
     parts: Sequence[Sequence[Fact]] = ()
 
+    @property
+    def says(self) -> bool:
+        return bool(self.text) or any(self.parts)
+
 
 @dataclass(frozen=True)
 class Button:
@@ -101,6 +105,9 @@ def _thing_page(route: Route, schema: Body) -> PageView:
 def trail_of(visit: Visit, address: Mapping[str, str | int]) -> list[tuple[str, str]]:
     """Return the way to a page below a branch or a year."""
     trail = []
+    if "code" in address and visit.call.by.plain_member(str(address["code"])):
+        # The wall and the workbench are not theirs: their way leads through their own matters.
+        return [("/me", "我的事项")]
     if "year" in address:
         trail.append((f"/{address['year']}/", f"{address['year']}年度"))
         if "code" in address:
@@ -129,7 +136,8 @@ def names_in(visit: Visit, address: Mapping[str, str | int]) -> Mapping[str, str
 def facts_of(schema: Body, row: Mapping[str, Any], names: Mapping[str, str]) -> list[Fact]:
     """Return the fields of a thing that have something to say, with their labels."""
     shown = [(name, each) for name, each in schema.dump_fields.items() if name not in AT_THE_END]
-    found = [_fact(each, row.get(each.data_key or name), names) for name, each in shown if row.get(each.data_key or name) not in (None, "", [], {})]
+    held = [(each, row.get(each.data_key or name)) for name, each in shown]
+    found = [fact for each, value in held if value not in (None, "", [], {}) and (fact := _fact(each, value, names)).says]
     if row.get("recorded_by"):
         found.append(Fact("登记", f"{names.get(row['recorded_by'], row['recorded_by'])}，{moment(row.get('recorded_at'))}"))
     return found

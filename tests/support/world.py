@@ -111,6 +111,8 @@ def records(house: House, cast: Cast) -> dict[str, Any]:
         "import_id": int(upload.get_json()["id"]),
         "substitute_id": made(secretary, "/substitutes", {"substitute": cast.newcomer, "starts_on": "2025-06-01", "ends_on": "2025-06-07"}),
         "invitation_code": an_invitation(house, cast.member),
+        "act": "record_self_review",
+        "on": a_draft(house, cast),
         "decision_id": decision,
     }
 
@@ -134,6 +136,14 @@ def a_step_of(secretary: Client, cast: Cast, case: int) -> str:
     step = {"step": "superior_filing", "on": "2024-12-19", "why_without": "补录"}
     ok(secretary.post(f"{cast.path}/disposition-cases/{case}/steps", step))
     return step["step"]
+
+
+def a_draft(house: House, cast: Cast) -> str:
+    """Keep a draft of each of the branch; give the name that they all have."""
+    on = "2024"
+    for who in (cast.secretary, cast.deputy, cast.organiser, cast.member):
+        ok(house.as_(who)("PUT", f"/me/drafts/record_self_review/{on}", {"typed": {"aspects.A1": "信念坚定"}}, seen=0), 200)
+    return on
 
 
 def latest(session: Session) -> Decision | None:

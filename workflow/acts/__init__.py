@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from workflow.acts import invitations, people, processes, sign_in, years
+from workflow.acts import drafts, invitations, people, processes, sign_in, years
 from workflow.foundation.vocabulary import Kind
 from workflow.machine import committee
 from workflow.machine.kinds import KINDS
@@ -15,7 +15,7 @@ from workflow.roster import ending, imports, posts
 from workflow.roster import people as members
 from workflow.rules.acts import AnyAct
 
-OF_SCHOOL: tuple[AnyAct, ...] = (*sign_in.ACTS, *people.ACTS, *invitations.ACTS, *posts.ACTS, *imports.ACTS, *members.ACTS, *years.ACTS)
+OF_SCHOOL: tuple[AnyAct, ...] = (*sign_in.ACTS, *people.ACTS, *drafts.ACTS, *invitations.ACTS, *posts.ACTS, *imports.ACTS, *members.ACTS, *years.ACTS)
 """The acts that belong to no kind of process."""
 OF_KIND: Mapping[Kind, tuple[AnyAct, ...]] = {
     kind: (

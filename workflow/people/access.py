@@ -91,6 +91,7 @@ class Action(StrEnum):
     READ_CALENDAR = "read_calendar"
     WRITE_CALENDAR = "write_calendar"
     READ_HISTORY = "read_history"
+    KEEP_DRAFTS = "keep_drafts"
 
 
 _OFFICE = {Role.OFFICE: Scope.ALL}
@@ -176,6 +177,8 @@ ACCESS: Mapping[Action, Mapping[Role, Scope]] = {
     Action.READ_CALENDAR: _EVERYONE,
     Action.WRITE_CALENDAR: _OFFICE,
     Action.READ_HISTORY: {**_OFFICE, Role.AUDITOR: Scope.ALL},
+    # Of the forms that branches write; a draft is read by nobody else, whatever their role.
+    Action.KEEP_DRAFTS: _THEMSELVES,
 }
 
 GIVEN_BY: Mapping[Role, frozenset[Role]] = {

@@ -78,6 +78,8 @@ PATH: Mapping[str, tuple[Words, object]] = {
     "sheet_id": (Words("出勤表编号", "number of the attendance sheet"), 12),
     "decision_id": (Words("决定编号", "number of the decision"), 12),
     "day": (Words("日期", "day"), "2025-01-26"),
+    "act": (Words("办理事项", "name of the act"), "record_self_review"),
+    "on": (Words("表单地址的各部分，用连字符连接", "the parts of the form's address, joined by hyphens"), "2025-D0101"),
 }
 """Names in addresses, each with an example."""
 

@@ -84,11 +84,15 @@ def readings_of(routes: Iterable[Route]) -> dict[str, Route]:
     return {route.rule: route for route in routes if route.method == "GET"}
 
 
+WITHOUT = ("/session", "/me/drafts")
+"""Acts without a page of this kind: the entrance has its own, a draft is kept by its form."""
+
+
 def deeds_of(routes: Iterable[Route], readings: Mapping[str, Route]) -> list[Deed]:
     """Return each act with its page; signing in and out have pages of their own."""
     found, taken = [], frozenset(readings)
     for route in routes:
-        if route.act is None or route.action is None or route.rule.startswith("/session"):
+        if route.act is None or route.action is None or route.rule.startswith(WITHOUT):
             continue
         whole = route.method in ("PATCH", "PUT", "DELETE")
         above = route.rule if whole else next((rule for rule in _up(route.rule) if rule in readings and rule.endswith(">")), None)

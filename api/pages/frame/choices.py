@@ -10,11 +10,12 @@ from api.pages.frame.addresses import Deed
 from api.pages.frame.forms import Choices, Known
 from api.pages.frame.visit import Visit
 from workflow.foundation.errors import Forbidden, NotFound
+from workflow.foundation.fields import StaffNo
 from workflow.rules.acts import Address
 
 
-def known_to(visit: Visit, deed: Deed, address: Address) -> Known:
-    """Return what the form of an act can offer to this visitor."""
+def known_to(visit: Visit, deed: Deed, address: Address, values: Mapping[str, Any] | None = None) -> Known:
+    """Return what the form of an act can offer to this visitor; ``values`` stand in it already."""
     if "code" not in address or deed.act.sends is None:
         return Known()
     year, code = int(address["year"]), str(address["code"])
@@ -22,6 +23,7 @@ def known_to(visit: Visit, deed: Deed, address: Address) -> Known:
     fields = set(deed.act.sends.load_fields)
     choices: dict[str, Choices] = {}
     names: dict[str, Choices] = {}
+    helps: dict[str, str] = {}
     plan = visit.body(CYCLE, {"year": year})
     if "titles" in fields:
         choices["titles"] = [(title, title) for title in plan["rules"].get("required_reading", [])]
@@ -30,8 +32,20 @@ def known_to(visit: Visit, deed: Deed, address: Address) -> Known:
     if "about" in fields:
         choices["about"] = [("committee", "支部委员会"), *people]
     if "aspects" in fields:
-        names["aspects"] = named(plan["form"].get("aspects") or [])
-    return Known(people, choices, names)
+        asked = plan["rules"]["aspects"]
+        names["aspects"] = named(asked)
+        helps = {f"aspects.{each['id']}": each["text"] for each in asked if each.get("title")}
+    return Known(people, choices, names, helps, _not_asked(visit, deed, code, values or {}))
+
+
+def _not_asked(visit: Visit, deed: Deed, code: str, values: Mapping[str, Any]) -> dict[str, str]:
+    """Return the fields that have one value: members write for themselves, unless for another."""
+    assert deed.act.sends is not None  # noqa: S101
+    by, field = visit.call.by, deed.act.sends.load_fields.get("staff_no")
+    if not isinstance(field, StaffNo) or not field.required:
+        return {}
+    named = values.get("staff_no") or (by.staff_no if by.plain_member(code) else None)
+    return {"staff_no": by.staff_no} if named == by.staff_no else {}
 
 
 def people_of(visit: Visit, year: int, code: str) -> Choices:

@@ -18,30 +18,34 @@ from flask import request as http
 
 from api.frame.address import ASSESSMENT, BRANCH, CYCLE, page_address
 from api.frame.base import NO_VERSION, branch_of, call_of, read
-from api.frame.errors import status_of, told
+from api.frame.errors import CsrfMissing, status_of, told
 from api.frame.routes import BODY_BYTES, FORM_BYTES, Answer, service
 from api.frame.uploads import sent_workbook
-from api.frame.wire import session_cookie
+from api.frame.wire import session_cookie, set_cookies
+from api.pages.frame import again
 from api.pages.frame.addresses import Deed, filled
 from api.pages.frame.choices import known_to
+from api.pages.frame.drafting import done_with, draft_for
 from api.pages.frame.forms import Control, Typed, body_of, controls_of
 from api.pages.frame.guard import must_be_ours, safe_place
-from api.pages.frame.look import rendered
+from api.pages.frame.look import rendered, template_of
 from api.pages.frame.own_forms import Filling
 from api.pages.frame.serving import begin_page, signed_in, take_at_most, to_sign_in, visitor
 from api.pages.frame.visit import Shown, Visit, site
+from api.pages.records import Fact, facts_of, names_in, schema_of, trail_of
 from workflow.foundation import idempotency
 from workflow.foundation.database import ConstraintFault, Session, constraint, refusal_of, transaction, with_one_retry
 from workflow.foundation.errors import Busy, Forbidden, Invalid, NotFound, Refusal, Stale, Unauthenticated
 from workflow.foundation.idempotency import Repeatable, RequestInProgress
 from workflow.people.access import Caller
+from workflow.people.throttle import TooManyTries
 from workflow.rules.acts import Address, Call, admit, enter, find, keep, perform, shown_again, wants_version
 from workflow.workbooks.imports import Upload
 from workflow.year.finding import Lock
 
 MORE = "_more"
 """The button for another empty row."""
-OURS = ("_csrf", "_key", "_version", "_next", MORE)
+OURS = ("_csrf", "_key", "_version", "_next", again.WHO, again.PASSWORD, MORE)
 """The fields of a form that are not the act's."""
 
 
@@ -71,8 +75,13 @@ def handler(deed: Deed) -> Callable[..., Response]:
         try:
             if http.method == "GET":
                 return with_one_retry(lambda: _form(deed, address, None, None))
-            return _post(deed, address)
-        except Unauthenticated:
+            take_at_most(service().settings.upload_bytes + FORM_BYTES if deed.route.upload else BODY_BYTES)
+            return _again(deed, address) if again.PASSWORD in http.form else _post(deed, address)
+        except (Unauthenticated, CsrfMissing) as refused:
+            if http.method == "POST" and again.has_ended():
+                return again.ask()
+            if isinstance(refused, CsrfMissing):
+                raise
             return to_sign_in()
         except Forbidden as refusal:
             if type(refusal) is Forbidden:
@@ -83,7 +92,6 @@ def handler(deed: Deed) -> Callable[..., Response]:
 
 
 def _post(deed: Deed, address: Address) -> Response:
-    take_at_most(service().settings.upload_bytes + FORM_BYTES if deed.route.upload else BODY_BYTES)
     must_be_ours(http.cookies.get(session_cookie(), ""))
     if MORE in http.form:
         return with_one_retry(lambda: _form(deed, address, _typed(deed), None))
@@ -106,6 +114,17 @@ def _post(deed: Deed, address: Address) -> Response:
     except Refusal as refused:
         refusal = refused
     return with_one_retry(lambda: _form(deed, address, sent, refusal))
+
+
+def _again(deed: Deed, address: Address) -> Response:
+    """Sign in again, and show the form with what was typed."""
+    try:
+        entered = again.enter_again()
+    except (Unauthenticated, TooManyTries) as refusal:
+        return again.ask(refusal)
+    response = with_one_retry(lambda: _form(deed, address, _typed(deed), None, entered.session))
+    set_cookies(response, entered)
+    return response
 
 
 def _sent(deed: Deed) -> Sent:
@@ -151,6 +170,7 @@ def _do(deed: Deed, address: Address, sent: Sent) -> Response:
         if wants_version(call, act):
             call = replace(call, version_seen=NO_VERSION if sent.version is None else sent.version)
         result = perform(call, act, sent.body if act.sends is not None else sent.file)
+        done_with(call, act, address)
         if act.secret:
             return rendered(Visit(call), _told_once(deed, route.view(call, result)))
         if repeatable is not None:
@@ -172,6 +192,8 @@ def _on(deed: Deed, address: Address, sent: Sent, answer: object) -> Response:
     joint = "&" if "?" in place else "?"
     response: Response = redirect(f"{place}{joint}{urlencode({'done': deed.act.name})}", 303)  # type: ignore[assignment]
     response.headers["Cache-Control"] = "no-store"
+    if isinstance(answer, Answer):
+        set_cookies(response, answer)
     return response
 
 
@@ -196,10 +218,10 @@ def _several(body: object) -> Sequence[Any]:
 # ── the form ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _form(deed: Deed, address: Address, sent: Sent | None, refusal: Refusal | None) -> Response:
+def _form(deed: Deed, address: Address, sent: Sent | None, refusal: Refusal | None, cookie: str | None = None) -> Response:
     """Show the form of an act: empty, as the thing stands, or as it was typed and refused."""
     with transaction(service().engine, actor=None) as session:
-        visit = visitor(session, anybody=False)
+        visit = visitor(session, anybody=False, cookie=cookie)
         act = deed.act
         assert act.action is not None  # noqa: S101  (acts of everybody have pages of their own)
         code = branch_of(deed.route, address)
@@ -208,21 +230,26 @@ def _form(deed: Deed, address: Address, sent: Sent | None, refusal: Refusal | No
         stands = thing if deed.prefilled and isinstance(thing, Mapping) else {}
         values = {**stands, **http.args.to_dict()} if sent is None else _typed_again(stands, sent)
         errors = refusal.errors if isinstance(refusal, Invalid) else {}
-        known = known_to(visit, deed, address)
+        known = known_to(visit, deed, address, values)
         controls = [] if act.sends is None else controls_of(act.sends, values, _by_control(errors), known)
         shown = {
             "deed": act.zh,
             "more": deed.route.more.zh if deed.route.more else "",
             "controls": controls,
-            "version": version,
+            # It was typed into the version that was seen: a newer one is not taken over unseen.
+            "version": version if sent is None or sent.version is None else sent.version,
+            "draft": draft_for(visit, act, address),
+            "typed": sent is not None,
             "next": safe_place((sent.back if sent else None) or http.args.get("next"), ""),
             "back": nearest_page(filled(deed.above, address)),
             "refusal": None if refusal is None else _said(refusal, controls, dict(known.people)),
             "key": sent.key if sent else None,
-            "grave": act.sends is None or deed.rule.rpartition("/")[2] in GRAVE,
+            "grave": _is_grave(deed),
             "upload": deed.route.upload,
+            "facts": [] if deed.prefilled or not isinstance(thing, Mapping) else _facts(visit, deed, address, thing),
+            "thing": stands,
         }
-        own, template = site().forms.get(act.name), "deed.html"
+        own, template = site().forms.get(act.name), template_of(act.name)
         if own is not None:
             plain = {name: [words.zh for words in messages] for name, messages in _by_control(errors).items()}
             new = sent is None and not stands
@@ -232,6 +259,19 @@ def _form(deed: Deed, address: Address, sent: Sent | None, refusal: Refusal | No
         return rendered(visit, Shown(template, act.zh, shown, trail=_trail(visit, deed, address), status=status))
 
 
+def _facts(visit: Visit, deed: Deed, address: Address, thing: Mapping[str, Any]) -> list[Fact]:
+    """Return what is known of the thing that an act is done to: one confirms what one has read."""
+    schema = None if deed.reading is None or deed.reading.rule in (BRANCH, ASSESSMENT, CYCLE) else schema_of(deed.reading)
+    return [] if schema is None else facts_of(schema, thing, names_in(visit, address))
+
+
+def _is_grave(deed: Deed) -> bool:
+    last = deed.rule.rpartition("/")[2]
+    return last in GRAVE or (deed.act.sends is None and last not in CALM)
+
+
+CALM = frozenset({"confirm", "acknowledge", "approve", "accept"})
+"""The last words of addresses where one says yes and writes nothing."""
 GRAVE = frozenset({"withdraw", "reject", "end", "close", "publish", "apply", "delete", "reopen", "disable", "refuse", "leave", "renumber"})
 """The last words of addresses where something is taken back or settled: an outlined button."""
 
@@ -291,11 +331,9 @@ def _labels(names: Sequence[str], labels: Mapping[str, str]) -> str:
 
 def _trail(visit: Visit, deed: Deed, address: Address) -> list[tuple[str, str]]:
     """Return the way to the page of an act."""
-    trail = []
-    if "year" in address:
-        trail.append((f"/{address['year']}/", f"{address['year']}年度"))
-        if "code" in address:
-            kind = "/assessments" if "/assessments/" in deed.rule else ""
-            found = visit.body_if_any(ASSESSMENT if kind else BRANCH, {"year": address["year"], "code": address["code"]})
-            trail.append((f"/{address['year']}{kind}/{address['code']}", str(found["branch"]["name"] if found else address["code"])))
-    return trail
+    if "/assessments/" not in deed.rule or "code" not in address:
+        return trail_of(visit, address)
+    year, code = address["year"], address["code"]
+    found = visit.body_if_any(ASSESSMENT, {"year": year, "code": code})
+    name = str(found["branch"]["name"] if found else code)
+    return [(f"/{year}/", f"{year}年度"), (f"/{year}/assessments/{code}", name)]

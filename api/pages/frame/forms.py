@@ -52,6 +52,10 @@ class Known:
     """For fields that name records or other things."""
     names: Mapping[str, Choices] = field(default_factory=dict)
     """For fields that hold values by name."""
+    helps: Mapping[str, str] = field(default_factory=dict)
+    """More words beside a field, by its path: a sentence of the plan."""
+    fixed: Mapping[str, str] = field(default_factory=dict)
+    """For fields that are not asked: this visitor has no other value for them here."""
 
 
 @dataclass
@@ -111,6 +115,8 @@ def _control(of: AnyField, name: str, value: Any, errors: Errors, known: Known, 
         if isinstance(of, kind):
             fill(made, of, value, errors, known, known_as)
             break
+    if name in known.fixed:
+        made.shape, made.value = "fixed", known.fixed[name]
     return made
 
 
@@ -176,7 +182,7 @@ def _by_name(made: Control, of: Any, value: Any, errors: Errors, known: Known, k
     made.parts = []
     for name, label in named:
         part = _control(values, f"{made.name}.{name}", inside.get(name), errors, known, known_as=f"{known_as}.*")
-        part.label = label
+        part.label, part.help = label, known.helps.get(part.name, part.help)
         made.parts.append(part)
 
 

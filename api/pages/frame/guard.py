@@ -26,11 +26,16 @@ def form_token(secret: str) -> str:
     return _signer().dumps(sha256(secret.encode()).hexdigest()[:32])
 
 
-def must_be_ours(secret: str) -> None:
-    """Raise CsrfMissing for a form that is not ours, is another's, or is too old."""
+def from_elsewhere() -> bool:
+    """Tell whether another site's page sent this."""
     place = http.headers.get("Origin")
     elsewhere = http.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none")
-    if elsewhere or (place is not None and urlsplit(place).netloc != http.host):
+    return elsewhere or (place is not None and urlsplit(place).netloc != http.host)
+
+
+def must_be_ours(secret: str) -> None:
+    """Raise CsrfMissing for a form that is not ours, is another's, or is too old."""
+    if from_elsewhere():
         raise CsrfMissing
     try:
         found = _signer().loads(http.form.get("_csrf", ""), max_age=FORM_HOURS * 3600)

@@ -40,6 +40,13 @@ def static_address(name: str) -> str:
     return f"/static/{name}?v={sha256((STATIC / name).read_bytes()).hexdigest()[:10]}"
 
 
+@cache
+def template_of(act: str) -> str:
+    """Return the template of an act's form: its own, if there is one, else that of all."""
+    own = f"forms/{act}.html"
+    return own if (STATIC.parent / "templates" / own).exists() else "deed.html"
+
+
 def day(value: date | str | None) -> str:
     """Write a day as an office does: 1月26日, with the year where it is not this one's."""
     if value is None or value == "":
@@ -140,7 +147,7 @@ def desk_of(visit: Visit) -> dict[str, Any]:
     return {"places": places, "year": year, "acting": acting(visit)}
 
 
-_ROLE_WORDS = {
+ROLE_WORDS = {
     Role.OFFICE: "党委办公室",
     Role.COMMITTEE: "党委",
     Role.AUDITOR: "督导",
@@ -154,6 +161,6 @@ _ROLE_WORDS = {
 def acting(visit: Visit) -> str:
     """Tell as whom this visitor acts: their foremost role, and for whom they stand in."""
     by = visit.call.by
-    foremost = next((words for role, words in _ROLE_WORDS.items() if role in by.roles), "")
+    foremost = next((words for role, words in ROLE_WORDS.items() if role in by.roles), "")
     for_whom = f"（代 {'、'.join(sorted(set(by.stands_for.values())))}）" if by.stands_for else ""
     return f"{foremost} {by.name}{for_whom}".strip()

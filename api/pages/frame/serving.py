@@ -65,9 +65,14 @@ def signed_in(call: Call[object]) -> Call[object]:
     return replace(call, caller=caller)
 
 
-def visitor(session: Session, *, anybody: bool) -> Visit:
-    """Return who visits; ``anybody``: also somebody who is not signed in."""
+def visitor(session: Session, *, anybody: bool, cookie: str | None = None) -> Visit:
+    """Return who visits; ``anybody``: also somebody who is not signed in.
+
+    ``cookie`` is the secret of a session that begins with this request.
+    """
     call = call_of(session)
+    if cookie is not None:
+        call = replace(call, cookie=cookie)
     try:
         return Visit(signed_in(call))
     except Unauthenticated:

@@ -193,6 +193,7 @@ GOOD: dict[str, Any] = {
     "results": {"D0101": {"result": "excellent"}},
     "items": [{}],
     "working": True,
+    "typed": {"aspects.A1": "信念坚定"},
     "staff_no": "w5",
     "talker": "z3",
     "partner": "w5",
@@ -281,8 +282,8 @@ def test_what_a_move_conflicts_with_is_described(house: House, document: Any) ->
 
 
 UNKNOWN = {"year": "2023", "code": "D0999", "staff_no": "nobody", "invitation_code": "x" * 43}
-ALWAYS_THERE = {"day"}
-"""Every day exists in the calendar."""
+ALWAYS_THERE = {"day", "on"}
+"""Every day exists in the calendar, and a draft is begun wherever there is a form."""
 
 
 def test_what_an_address_names_and_is_not_there_is_not_found(house: House) -> None:

@@ -38,6 +38,7 @@ WITHOUT_HISTORY = {
     "letter_aside": "what is not written at present, about nobody",
     "daily_step": "a clock, about nobody",
     "session_use": "only the last use of a session counts, and the row goes with it",
+    "draft": "nobody else reads it, and it is no record: it is gone once its form is done",
     "past": "a word of the database itself, about nobody",
     "worker_heartbeat": "a clock, about nobody",
 }
