@@ -29,7 +29,7 @@ _DONE: Mapping[str, str] = {act.name: act.zh for act in ACTS}
 @cache
 def _templates() -> Environment:
     made = Environment(loader=PackageLoader("api.pages"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    made.filters |= {"day": day, "moment": moment, "chip": chip_of, "word": word}
+    made.filters |= {"day": day, "moment": moment, "clock": clock, "chip": chip_of, "word": word}
     made.globals |= {"static": static_address, "product": PRODUCT, "stage_words": {stage.value: stage.zh for stage in Stage}}
     return made
 
@@ -55,6 +55,11 @@ def moment(value: datetime | str | None) -> str:
         return "—"
     local = (datetime.fromisoformat(value) if isinstance(value, str) else value).astimezone(SCHOOL_ZONE)
     return f"{day(local.date())} {local:%H:%M}"
+
+
+def clock(value: datetime) -> str:
+    """Write the time of day of a moment, with its seconds."""
+    return f"{value.astimezone(SCHOOL_ZONE):%H:%M:%S}"
 
 
 def word(value: object) -> str:
@@ -122,7 +127,8 @@ def desk_of(visit: Visit) -> dict[str, Any]:
     places: list[tuple[str, str]] = []
     if year is not None:
         if by.school & {Role.OFFICE, Role.COMMITTEE, Role.AUDITOR}:
-            places += [(f"/{year}/", "进度"), ("/office/exceptions", "缺项"), ("/office/letters", "通知"), (f"/{year}/assessments", "党委考核")]
+            places += [(f"/{year}/", "进度"), ("/office/inbox", "待我办理"), ("/office/exceptions", "缺项"), ("/office/letters", "通知")]
+            places.append((f"/{year}/assessments", "党委考核"))
         places += [
             (f"/{year}/{code}", "工作台" if len(by.branches) == 1 else code) for code, roles in sorted(by.branches.items()) if roles - {Role.MEMBER}
         ]
