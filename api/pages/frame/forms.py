@@ -35,6 +35,8 @@ Choice = tuple[str, str]
 """A value, and the words that people read."""
 Choices = Sequence[Choice]
 
+PICKED = "_picked"
+"""The boxes of a table of many: only the rows that are ticked are sent."""
 EMPTY_ROWS = 1
 """The empty rows that a list of objects offers below those that are filled."""
 FEW = 5
@@ -300,7 +302,10 @@ def _items(of: Any, name: str, typed: Typed, *, clearing: bool) -> list[Any] | N
         schema = inner.schema
         assert isinstance(schema, Body)  # noqa: S101
         rows = []
+        picked = typed.sent.get(f"{name}.{PICKED}")
         for at in typed.below(name):
+            if at == PICKED or (picked is not None and at not in picked):
+                continue
             row = {
                 part: value
                 for part, each in _sent_fields(schema)

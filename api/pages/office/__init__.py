@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from api.pages.frame.visit import PageRoute
-from api.pages.office import lists, wall
+from api.pages.office import inbox, lists, wall
 
-PAGES: tuple[PageRoute, ...] = (*wall.PAGES, *lists.PAGES)
+PAGES: tuple[PageRoute, ...] = (*wall.PAGES, *inbox.PAGES, *lists.PAGES)

@@ -1,4 +1,4 @@
-"""The office's lists (党办的清单): what is missing, letters, what waits, years, people."""
+"""The office's lists (党办的清单): what is missing, letters, years, people."""
 
 from __future__ import annotations
 
@@ -39,19 +39,6 @@ def letters(visit: Visit) -> Shown:
     return Shown("letters.html", "通知", {"rows": body["items"], "following": body["next"], "year": year, "asked": asked})
 
 
-def inbox(visit: Visit) -> Shown:
-    """Show what waits for the office: filed branches, reasons, excuses."""
-    year = _year(visit)
-    values = {
-        "year": year,
-        "filed": visit.items(f"{CYCLE}/branches", {"year": year}, {"stage": Stage.FILED.value}),
-        "waivers": visit.items(f"{CYCLE}/waivers", {"year": year}, {"pending": "true"}),
-        "excuses": visit.items(f"{CYCLE}/excuses", {"year": year}, {"pending": "true"}),
-        "todos": visit.todos,
-    }
-    return Shown("inbox.html", "待我办理", values)
-
-
 def years(visit: Visit) -> Shown:
     """Show the years with their plans and states."""
     if not visit.may(Action.READ_SCHOOL):
@@ -85,7 +72,6 @@ def people(visit: Visit) -> Shown:
 PAGES = (
     PageRoute("/office/exceptions", exceptions),
     PageRoute("/office/letters", letters),
-    PageRoute("/office/inbox", inbox),
     PageRoute("/office/years", years),
     PageRoute(f"/office/years{YEAR}", one_year),
     PageRoute("/office/people", people),
