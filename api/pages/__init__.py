@@ -17,11 +17,14 @@ from api.pages.frame.visit import PageRoute, Site
 PAGES: tuple[PageRoute, ...] = (*entrance.PAGES, *home.PAGES, *branch.PAGES, *office.PAGES)
 
 
+FORETOLD = {**office.FORETOLD}
+
+
 def register(app: Flask, routes: Sequence[Route]) -> None:
     """Put the pages beside the API: those of the desks, one for each record, one for each act."""
     readings = readings_of(routes)
     deeds = deeds_of(routes, readings)
-    app.extensions["zhibu-pages"] = Site(readings, {deed.route.name: deed for deed in deeds})
+    app.extensions["zhibu-pages"] = Site(readings, {deed.route.name: deed for deed in deeds}, FORETOLD)
     app.extensions["zhibu-failed"] = failed
     own = {page.rule for page in PAGES}
     for page in (*PAGES, *(page for page in records.pages_of(routes) if page.rule not in own)):

@@ -10,13 +10,17 @@ from api.pages.frame.addresses import Deed
 from api.pages.frame.forms import Choices, Known
 from api.pages.frame.visit import Visit
 from workflow.foundation.errors import Forbidden, NotFound
+from workflow.people.access import Action
 from workflow.rules.acts import Address
+from workflow.year.plan_files import available_plans
 
 
 def known_to(visit: Visit, deed: Deed, address: Address) -> Known:
     """Return what the form of an act can offer to this visitor."""
-    if "code" not in address or deed.act.sends is None:
+    if deed.act.sends is None:
         return Known()
+    if "code" not in address:
+        return Known(choices=_of_the_school(visit, set(deed.act.sends.load_fields)))
     year, code = int(address["year"]), str(address["code"])
     people = people_of(visit, year, code)
     fields = set(deed.act.sends.load_fields)
@@ -32,6 +36,17 @@ def known_to(visit: Visit, deed: Deed, address: Address) -> Known:
     if "aspects" in fields:
         names["aspects"] = named(plan["form"].get("aspects") or [])
     return Known(people, choices, names)
+
+
+def _of_the_school(visit: Visit, fields: set[str]) -> dict[str, Choices]:
+    """Return what a form of the office can offer: plans and branches."""
+    choices: dict[str, Choices] = {}
+    if "plan" in fields:
+        choices["plan"] = [(name, name) for name in reversed(available_plans(visit.call.settings.data_dir))]
+    if "branch" in fields and visit.year is not None and visit.may(Action.READ_SCHOOL):
+        rows = [row["branch"] for row in visit.whole(f"{CYCLE}/branches", {"year": visit.year}, {"ended": "false"})]
+        choices["branch"] = [(row["code"], f"{row['name']}（{row['code']}）") for row in rows]
+    return choices
 
 
 def people_of(visit: Visit, year: int, code: str) -> Choices:

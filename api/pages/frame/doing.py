@@ -28,7 +28,7 @@ from api.pages.frame.forms import Control, Typed, body_of, controls_of
 from api.pages.frame.guard import must_be_ours, safe_place
 from api.pages.frame.look import rendered
 from api.pages.frame.serving import begin_page, signed_in, take_at_most, to_sign_in, visitor
-from api.pages.frame.visit import Shown, Visit
+from api.pages.frame.visit import Shown, Visit, site
 from workflow.foundation import idempotency
 from workflow.foundation.database import ConstraintFault, Session, constraint, refusal_of, transaction, with_one_retry
 from workflow.foundation.errors import Busy, Forbidden, Invalid, NotFound, Refusal, Stale, Unauthenticated
@@ -185,6 +185,8 @@ def nearest_page(address: str) -> str:
 def _told_once(deed: Deed, answer: object) -> Shown:
     """Show what an act answers once and for all, such as a token."""
     body = getattr(answer, "body", answer)
+    if isinstance(body, Mapping) and "slips" in body:
+        return Shown("slips.html", deed.act.zh, body)
     return Shown("told_once.html", deed.act.zh, {"body": body if isinstance(body, Mapping) else {}, "items": _several(body)})
 
 
@@ -214,6 +216,7 @@ def _form(deed: Deed, address: Address, sent: Sent | None, refusal: Refusal | No
             "more": deed.route.more.zh if deed.route.more else "",
             "controls": controls,
             "version": version,
+            "foretold": foretold(visit, address) if (foretold := site().foretold.get(act.name)) else (),
             "next": safe_place((sent.back if sent else None) or http.args.get("next"), ""),
             "back": nearest_page(filled(deed.above, address)),
             "refusal": None if refusal is None else _said(refusal, controls, dict(known.people)),

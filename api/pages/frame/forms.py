@@ -317,7 +317,8 @@ def _items(of: Any, name: str, typed: Typed, *, clearing: bool) -> list[Any] | N
     if name not in typed.sent:
         return None
     texts = [line.strip() for text in typed.sent[name] for line in text.split("\n")]
-    return [_read_one(inner, text) for text in texts if text]
+    read = [_read_one(inner, text) for text in texts if text]
+    return read if read or clearing else None
 
 
 def _read_one(of: AnyField, text: str) -> Any:

@@ -132,8 +132,10 @@ def desk_of(visit: Visit) -> dict[str, Any]:
         places += [
             (f"/{year}/{code}", "工作台" if len(by.branches) == 1 else code) for code, roles in sorted(by.branches.items()) if roles - {Role.MEMBER}
         ]
-    if by.school & {Role.OFFICE, Role.ADMINISTRATOR}:
+    if by.school & {Role.OFFICE, Role.COMMITTEE, Role.AUDITOR}:
         places.append(("/office/people", "人员"))
+    if Role.ADMINISTRATOR in by.school:
+        places.append(("/office/accounts", "账号"))
     if Role.OFFICE in by.school:
         places.append(("/office/years", "年度"))
     if Role.MEMBER in by.roles:

@@ -30,7 +30,7 @@ def wall(visit: Visit, year: int) -> Shown | Elsewhere:
     meeting = http.args.get("view") == "wall"
     wanted = Wanted.read(http.args)
     # After the figures: the cursor among them is older than the rows, so nothing is missed.
-    rows = [row_of(each, year, visit.call.today, wanted) for each in _all_branches(visit, year)]
+    rows = [row_of(each, year, visit.call.today, wanted) for each in visit.whole(f"{CYCLE}/branches", {"year": year})]
     cycle = visit.body(CYCLE, {"year": year})
     todos = visit.todos
     values = {
@@ -61,18 +61,6 @@ def _days_left(visit: Visit, cycle: Any) -> int | None:
     """Return the days until all have to file; None while that day is open."""
     day = cycle["days"]["report"]["day"]
     return None if day is None else (day - visit.call.today).days
-
-
-def _all_branches(visit: Visit, year: int) -> list[Any]:
-    """Return the API's rows of all branches, by code."""
-    rows: list[Any] = []
-    after: str | None = None
-    while True:
-        page = visit.body(f"{CYCLE}/branches", {"year": year}, {"limit": MOST, **({"after": after} if after else {})})
-        rows += page["items"]
-        after = page["next"]
-        if after is None:
-            return rows
 
 
 PAGES = (PageRoute(f"{YEAR}/", wall),)
