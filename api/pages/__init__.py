@@ -8,16 +8,16 @@ from flask import Flask, Response, redirect, send_from_directory
 
 from api.frame.address import page_address
 from api.frame.routes import Route
-from api.pages import branch, entrance, home, office, records
+from api.pages import assessment, branch, entrance, home, office, records
 from api.pages.frame import doing, serving
 from api.pages.frame.addresses import deeds_of, readings_of
 from api.pages.frame.look import STATIC, failed
 from api.pages.frame.visit import PageRoute, Site
 
-PAGES: tuple[PageRoute, ...] = (*entrance.PAGES, *home.PAGES, *branch.PAGES, *office.PAGES)
+PAGES: tuple[PageRoute, ...] = (*entrance.PAGES, *home.PAGES, *branch.PAGES, *office.PAGES, *assessment.PAGES)
 
 
-FORETOLD = {**office.FORETOLD}
+FORETOLD = {**office.FORETOLD, **assessment.FORETOLD}
 
 
 def register(app: Flask, routes: Sequence[Route]) -> None:

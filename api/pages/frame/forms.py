@@ -37,6 +37,8 @@ Choices = Sequence[Choice]
 
 PICKED = "_picked"
 """The boxes of a table of many: only the rows that are ticked are sent."""
+ALIKE = "_all"
+"""The row of a table of many whose values are those of every row without its own."""
 EMPTY_ROWS = 1
 """The empty rows that a list of objects offers below those that are filled."""
 FEW = 5
@@ -304,12 +306,12 @@ def _items(of: Any, name: str, typed: Typed, *, clearing: bool) -> list[Any] | N
         rows = []
         picked = typed.sent.get(f"{name}.{PICKED}")
         for at in typed.below(name):
-            if at == PICKED or (picked is not None and at not in picked):
+            if at in (PICKED, ALIKE) or (picked is not None and at not in picked):
                 continue
             row = {
                 part: value
                 for part, each in _sent_fields(schema)
-                if (value := _value(each, f"{name}.{at}.{part}", typed, clearing=False)) is not None
+                if (value := _value(each, f"{name}.{at if _has(typed, f'{name}.{at}.{part}') else ALIKE}.{part}", typed, clearing=False)) is not None
             }
             if any(value is not False for value in row.values()):
                 rows.append(row)
@@ -319,6 +321,11 @@ def _items(of: Any, name: str, typed: Typed, *, clearing: bool) -> list[Any] | N
     texts = [line.strip() for text in typed.sent[name] for line in text.split("\n")]
     read = [_read_one(inner, text) for text in texts if text]
     return read if read or clearing else None
+
+
+def _has(typed: Typed, name: str) -> bool:
+    """Tell whether a control of this name was sent, or of parts of it."""
+    return name in typed.sent or bool(typed.below(name))
 
 
 def _read_one(of: AnyField, text: str) -> Any:

@@ -1,4 +1,4 @@
-"""Foretelling of grave acts (办理之前): what will happen, and to how many, on the page of the act.
+"""Foretelling of grave acts (办理之前): what will happen, and to how many, on their pages.
 
 Numbers are those of the API at this moment; nothing is changed by asking.
 """

@@ -1,4 +1,4 @@
-"""The inbox (待我办理): what branches have handed in and what waits, each decided where it stands."""
+"""The inbox (待我办理): what branches have handed in, each decided where it stands."""
 
 from __future__ import annotations
 

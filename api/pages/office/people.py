@@ -1,4 +1,4 @@
-"""People (人员): search of a person and all that leads on from them, posts, accounts, the calendar."""
+"""People (人员): search of a person and all that leads on, posts, accounts, the calendar."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def accounts(visit: Visit) -> Shown:
 
 
 def calendar(visit: Visit) -> Shown:
-    """Show the working days of a calendar year, month by month; the office sets a day by its link."""
+    """Show the working days of a calendar year by months; the office sets a day by its link."""
     if not visit.may(Action.WRITE_CALENDAR):
         raise NotFound
     asked = http.args.get("year", "")

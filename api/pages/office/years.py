@@ -1,4 +1,4 @@
-"""Years (年度): each on one page, with its plan, its days, what each day inherits, and its notices."""
+"""Years (年度): each on one page, with plan, days, what each day inherits, and notices."""
 
 from __future__ import annotations
 
