@@ -37,6 +37,8 @@ Choices = Sequence[Choice]
 
 PICKED = "_picked"
 """The boxes of a table of many: only the rows that are ticked are sent."""
+WAS = "_was"
+"""What stood in a row when it was shown: a row that is as it was is not sent."""
 ALIKE = "_all"
 """The row of a table of many whose values are those of every row without its own."""
 EMPTY_ROWS = 1
@@ -257,6 +259,12 @@ class Typed:
     def one(self, name: str) -> str:
         return self.sent.get(name, [""])[-1]
 
+    def as_it_was(self, row: str) -> bool:
+        """Tell whether a row holds what stood there when it was shown; False if it does not say."""
+        start = f"{row}.{WAS}."
+        seen = {path[len(start) :]: values[-1] for path, values in self.sent.items() if path.startswith(start)}
+        return bool(seen) and all(self.one(f"{row}.{part}").strip() == value for part, value in seen.items())
+
     def below(self, name: str) -> list[str]:
         """Return the next parts of paths below a name, in the order they were sent."""
         start = f"{name}."
@@ -306,7 +314,7 @@ def _items(of: Any, name: str, typed: Typed, *, clearing: bool) -> list[Any] | N
         rows = []
         picked = typed.sent.get(f"{name}.{PICKED}")
         for at in typed.below(name):
-            if at in (PICKED, ALIKE) or (picked is not None and at not in picked):
+            if at in (PICKED, ALIKE) or (picked is not None and at not in picked) or typed.as_it_was(f"{name}.{at}"):
                 continue
             row = {
                 part: value

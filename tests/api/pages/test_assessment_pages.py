@@ -88,13 +88,15 @@ def test_the_list_shows_the_inputs_of_each_branch(house: House, office: Visitor)
 def test_proposals_are_typed_through_as_one_table_and_changed_again(house: House, office: Visitor) -> None:
     path, action = f"{LIST}?table=proposals", f"{LIST}/proposals/bulk"
     form: dict[str, Any] = form_in(text_of(office, path), action)
-    assert "items._picked" not in form
-    sent = {**form, "items._picked": ["0", "1"], "items.0.result": "excellent", "items.0.reason": "走在前列", "items.1.result": "good"}
+    sent = {**form, "items.0.result": "excellent", "items.0.reason": "走在前列"}
     assert office.http.post(action, data=sent).status_code == 303
+    assert house.as_("office").get(f"{YEAR}/assessments/D0201/proposal").status == 404
     again: dict[str, Any] = form_in(text_of(office, path), action)
-    assert (again["items.0.result"], again["items.0.reason"], again["items._picked"]) == (["excellent"], ["走在前列"], ["0", "1"])
-    changed = {**again, "items._picked": ["1"], "items.0.result": "poor", "items.1.result": "qualified"}
-    assert office.http.post(action, data=changed).status_code == 303
+    assert (again["items.0.result"], again["items.0.reason"]) == (["excellent"], ["走在前列"])
+    assert office.http.post(action, data={**again, "items.1.result": "qualified"}).status_code == 303
+    # The first row was as it was: nothing was written.
+    assert house.as_("office").get(f"{YEAR}/assessments/D0101/summary").body["proposal"]["version"] == 1
+    assert office.http.post(action, data=form_in(text_of(office, path), action)).status_code == 422
     results = [house.as_("office").get(f"{YEAR}/assessments/{code}/proposal").body["result"] for code in ("D0101", "D0201")]
     assert results == ["excellent", "qualified"]
 
