@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 
 from flask import Response, current_app, redirect
 from flask import request as http
+from marshmallow import fields
 
 from api.frame.address import ASSESSMENT, BRANCH, CYCLE, page_address
 from api.frame.base import NO_VERSION, branch_of, call_of, read
@@ -210,10 +211,13 @@ def _form(deed: Deed, address: Address, sent: Sent | None, refusal: Refusal | No
         values = {**stands, **http.args.to_dict()} if sent is None else _typed_again(stands, sent)
         errors = refusal.errors if isinstance(refusal, Invalid) else {}
         known = known_to(visit, deed, address)
-        controls = [] if act.sends is None else controls_of(act.sends, values, _by_control(errors), known)
+        settled = _settled(deed, values)
+        controls = [] if act.sends is None else controls_of(act.sends, values, _by_control(errors), known, hidden=settled)
+        title = next(iter(settled.values()), act).zh
         shown = {
-            "deed": act.zh,
-            "more": deed.route.more.zh if deed.route.more else "",
+            "deed": title,
+            "more": deed.route.more.zh if deed.route.more and not settled else "",
+            "settled": settled,
             "controls": controls,
             "version": version,
             "foretold": foretold(visit, address) if (foretold := site().foretold.get(act.name)) else (),
@@ -225,7 +229,21 @@ def _form(deed: Deed, address: Address, sent: Sent | None, refusal: Refusal | No
             "upload": deed.route.upload,
         }
         status = 200 if refusal is None else status_of(type(refusal))
-        return rendered(visit, Shown("deed.html", act.zh, shown, trail=_trail(deed, address), status=status))
+        return rendered(visit, Shown("deed.html", title, shown, trail=_trail(deed, address), status=status))
+
+
+SETTLED = ("trigger",)
+"""The fields that say what is done: named by the address, they are not asked again."""
+
+
+def _settled(deed: Deed, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the address settles of an act, as words: it gives the page its title."""
+    found: dict[str, Any] = {}
+    for name in SETTLED:
+        each = None if deed.act.sends is None else deed.act.sends.load_fields.get(name)
+        words: Any = each.enum if isinstance(each, fields.Enum) else ()
+        found |= {name: word for word in words if word.value == values.get(name)}
+    return found
 
 
 GRAVE = frozenset({"withdraw", "reject", "end", "close", "publish", "apply", "delete", "reopen", "disable", "refuse", "leave", "renumber"})

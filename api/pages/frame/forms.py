@@ -39,7 +39,7 @@ PICKED = "_picked"
 """The boxes of a table of many: only the rows that are ticked are sent."""
 WAS = "_was"
 """What stood in a row when it was shown: a row that is as it was is not sent."""
-ALIKE = "_all"
+ALIKE = "*"
 """The row of a table of many whose values are those of every row without its own."""
 EMPTY_ROWS = 1
 """The empty rows that a list of objects offers below those that are filled."""
@@ -259,7 +259,12 @@ class Typed:
     def one(self, name: str) -> str:
         return self.sent.get(name, [""])[-1]
 
-    def as_it_was(self, row: str) -> bool:
+    def left_out(self, name: str, at: str) -> bool:
+        """Tell whether a row of a table of many is not sent: not ticked, or as it was."""
+        picked = self.sent.get(f"{name}.{PICKED}")
+        return at in (PICKED, ALIKE) or (picked is not None and at not in picked) or self._as_it_was(f"{name}.{at}")
+
+    def _as_it_was(self, row: str) -> bool:
         """Tell whether a row holds what stood there when it was shown; False if it does not say."""
         start = f"{row}.{WAS}."
         seen = {path[len(start) :]: values[-1] for path, values in self.sent.items() if path.startswith(start)}
@@ -312,9 +317,8 @@ def _items(of: Any, name: str, typed: Typed, *, clearing: bool) -> list[Any] | N
         schema = inner.schema
         assert isinstance(schema, Body)  # noqa: S101
         rows = []
-        picked = typed.sent.get(f"{name}.{PICKED}")
         for at in typed.below(name):
-            if at in (PICKED, ALIKE) or (picked is not None and at not in picked) or typed.as_it_was(f"{name}.{at}"):
+            if typed.left_out(name, at):
                 continue
             row = {
                 part: value

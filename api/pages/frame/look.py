@@ -29,7 +29,7 @@ _DONE: Mapping[str, str] = {act.name: act.zh for act in ACTS}
 @cache
 def _templates() -> Environment:
     made = Environment(loader=PackageLoader("api.pages"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    made.filters |= {"day": day, "moment": moment, "clock": clock, "chip": chip_of, "word": word}
+    made.filters |= {"day": day, "moment": moment, "to_the_second": to_the_second, "chip": chip_of, "word": word}
     made.globals |= {"static": static_address, "product": PRODUCT, "stage_words": {stage.value: stage.zh for stage in Stage}}
     return made
 
@@ -57,7 +57,7 @@ def moment(value: datetime | str | None) -> str:
     return f"{day(local.date())} {local:%H:%M}"
 
 
-def clock(value: datetime) -> str:
+def to_the_second(value: datetime) -> str:
     """Write the time of day of a moment, with its seconds."""
     return f"{value.astimezone(SCHOOL_ZONE):%H:%M:%S}"
 

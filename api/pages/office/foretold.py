@@ -70,6 +70,16 @@ def _days(visit: Visit, address: Address) -> list[str]:
     return [f"还在办理的 {working} 个支部按新的期限；单独延过期的，取较晚的一天。还没有发出的提醒按新的期限重算。"]
 
 
+def _amending(visit: Visit, address: Address) -> list[str]:
+    counts = visit.body(f"{CYCLE}/progress", address)["by_stage"]
+    studying, ended = counts[Stage.STUDY], sum(counts.values()) - counts[Stage.STUDY]
+    return [
+        f"新增必读文件的：还在集中学习的 {studying} 个支部要学，已经过了的 {ended} 个只作提示，退回学习的也要学。",
+        "调整期限的：还没有完成那个环节的支部按新的期限。",
+        "全校书记、副书记收到信；补充通知发出以后不能收回，可以再发一份。",
+    ]
+
+
 def _applying(visit: Visit, address: Address) -> list[str]:
     row = visit.body(IMPORT, address)
     told = row["summary"]
@@ -122,6 +132,7 @@ FORETOLD: Mapping[str, Foretell] = {
     "reopen_year": _reopening,
     "drop_year": _dropping,
     "change_deadlines": _days,
+    "amend_plan": _amending,
     "apply_roster": _applying,
     "move": _moving,
     "end_appointment": _said("从结束的次日起，这个人不再有这个职务的权限；已经登记的内容不变。"),

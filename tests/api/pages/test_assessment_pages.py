@@ -69,7 +69,7 @@ def test_the_mode_of_report_is_set_for_the_ticked_branches_by_one_button(house: 
         version = house.as_("office").get(f"{YEAR}/assessments/{code}").body["version"]
         assert f'name="items.{at}.version" value="{version}"' in page
         fields |= {f"items.{at}.code": code, f"items.{at}.version": str(version)}
-    done = office.http.post(action, data={**fields, "items._picked": ["1"], "items._all.mode": "written"})
+    done = office.http.post(action, data={**fields, "items._picked": ["1"], "items.*.mode": "written"})
     assert done.status_code == 303, done.get_data(as_text=True)
     modes = {row["branch"]["code"]: row["mode"] for row in house.as_("office").get(f"{YEAR}/assessments").body["items"]}
     assert modes == {"D0101": None, "D0201": "written"}

@@ -139,3 +139,20 @@ def test_the_inbox_is_not_there_for_branches(house: House) -> None:
     cast = house.a_branch()
     assert visitor(house.engine, house.app, cast.secretary).get(INBOX).status_code == 404
     assert 'name="items._picked"' not in page_of(visitor(house.engine, house.app, "auditor"))
+
+
+def test_a_move_that_the_address_names_has_a_page_that_says_what_follows(house: House, office: Visitor) -> None:
+    cast = filed(house)
+    page = office.get(f"/2024/{cast.code}/moves/new?trigger=return").get_data(as_text=True)
+    assert "<h1>退回</h1>" in page
+    assert f"{cast.code}党支部从所选环节重新办起，是第 2 轮" in page
+    assert "due_on 只在" not in page
+    assert form_in(page)["trigger"] == ["return"]
+    refused = office.fill(f"/2024/{cast.code}/moves/new?trigger=return", to="talks")
+    assert refused.status_code == 422
+    again = refused.get_data(as_text=True)
+    assert "<h1>退回</h1>" in again
+    done = office.send(f"/2024/{cast.code}/moves/new", form_in(again), reason="谈话不全", due_on="2024-12-30")
+    assert done.status_code == 303, done.get_data(as_text=True)
+    assert stage_of(house, cast) == "talks"
+    assert "<h1>办理环节变动</h1>" in office.get(f"/2024/{cast.code}/moves/new?trigger=dance").get_data(as_text=True)
