@@ -225,7 +225,7 @@ def _form(deed: Deed, address: Address, sent: Sent | None, refusal: Refusal | No
             "back": nearest_page(filled(deed.above, address)),
             "refusal": None if refusal is None else _said(refusal, controls, dict(known.people)),
             "key": sent.key if sent else None,
-            "grave": act.sends is None or deed.rule.rpartition("/")[2] in GRAVE,
+            "grave": act.sends is None or not GRAVE.isdisjoint({deed.rule.rpartition("/")[2], *settled.values()}),
             "upload": deed.route.upload,
         }
         status = 200 if refusal is None else status_of(type(refusal))
@@ -242,12 +242,14 @@ def _settled(deed: Deed, values: Mapping[str, Any]) -> dict[str, Any]:
     for name in SETTLED:
         each = None if deed.act.sends is None else deed.act.sends.load_fields.get(name)
         words: Any = each.enum if isinstance(each, fields.Enum) else ()
-        found |= {name: word for word in words if word.value == values.get(name)}
+        found.update((name, word) for word in words if word.value == values.get(name))
     return found
 
 
-GRAVE = frozenset({"withdraw", "reject", "end", "close", "publish", "apply", "delete", "reopen", "disable", "refuse", "leave", "renumber"})
-"""The last words of addresses where something is taken back or settled: an outlined button."""
+GRAVE = frozenset(
+    "withdraw reject end close publish apply delete reopen disable refuse leave renumber return step_back".split()  # noqa: SIM905
+)
+"""Last words of addresses, and moves, that take back or settle something: an outlined button."""
 
 
 def _thing(call: Call[object], deed: Deed, address: Address) -> tuple[Any, int | None]:

@@ -25,6 +25,8 @@ class Waiting:
 
     sentence: str
     rows: Sequence[Mapping[str, Any]]
+    together: str
+    """The page on which all of them are done at once; empty where there is none."""
 
 
 def inbox(visit: Visit) -> Shown:
@@ -54,7 +56,11 @@ def _others(todos: Sequence[Mapping[str, Any]]) -> list[Waiting]:
     for each in todos:
         if each["requirement"] not in IN_PLACE:
             kinds.setdefault(each["requirement"], []).append(each)
-    return [Waiting(rows[0]["sentence"], [_row(each) for each in rows]) for rows in kinds.values()]
+    return [Waiting(rows[0]["sentence"], [_row(each) for each in rows], _together(name, rows[0])) for name, rows in kinds.items()]
+
+
+def _together(requirement: str, todo: Mapping[str, Any]) -> str:
+    return _TOGETHER.get(requirement, "").format(year=todo["cycle"])
 
 
 def _row(todo: Mapping[str, Any]) -> dict[str, Any]:
@@ -72,6 +78,14 @@ _PAGE_OF = {
     "cases_to_press": "{link}/{id}",
 }
 """The page of each thing of a to-do, where it is done to one thing at a time."""
+
+
+_TOGETHER = {
+    "report_mode_not_set": "/{year}/assessments",
+    "session_of_the_report_incomplete": "/{year}/assessments?table=sessions",
+    "proposal_incomplete": "/{year}/assessments?table=proposals",
+}
+"""The page on which a to-do is done for many branches at once."""
 
 
 PAGES = (PageRoute(HERE, inbox),)

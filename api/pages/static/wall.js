@@ -37,8 +37,8 @@ function left(days) {
 
 // ── rows ─────────────────────────────────────────────────────────────────────────────────────
 
-const rows = () => [...table.querySelectorAll('tr[data-branch]')];
-const rowOf = (code) => table.querySelector(`tr[data-branch="${CSS.escape(code)}"]`);
+const all = table ? [...table.querySelectorAll('tr[data-branch]')] : [];
+const byCode = new Map(all.map((row) => [row.dataset.branch, row]));
 const missingOf = (row) => (row.nextElementSibling?.classList.contains('missing') ? row.nextElementSibling : null);
 const text = (element, value) => { if (element && element.textContent !== value) element.textContent = value; };
 
@@ -83,11 +83,9 @@ function fill(row, branch) {
 }
 
 function tell(changed) {
-  for (const [row] of changed) {
-    row.classList.remove('changed');
-    void row.offsetWidth; // the ground fades from the start when it changes again
-    row.classList.add('changed');
-  }
+  for (const [row] of changed) row.classList.remove('changed');
+  void table.offsetWidth; // the ground fades from the start when a row changes again
+  for (const [row] of changed) row.classList.add('changed');
   if (changed.length > 3) say.textContent = `${changed.length} 个支部有变动`;
   else if (changed.length) say.textContent = changed.map(([row, said]) => `${row.cells[0].querySelector('a').textContent}：${said}`).join('；');
 }
@@ -109,7 +107,7 @@ function fits(row) {
 function filter() {
   const narrow = [...FLAGS, 'stage', 'unit', 'q'].some((name) => wanted.get(name)), flat = Boolean(wanted.get('sort'));
   let shown = 0;
-  for (const row of rows()) {
+  for (const row of all) {
     row.hidden = !fits(row);
     shown += !row.hidden;
     const missing = missingOf(row);
@@ -138,7 +136,7 @@ const KEYS = {
 function sort() {
   const wish = wanted.get('sort') || '', name = wish.replace('-', ''), sign = wish.startsWith('-') ? -1 : 1;
   const key = KEYS[name] || ((row) => row.dataset.branch);
-  const keyed = rows().map((row) => [key(row), row, missingOf(row)]);
+  const keyed = all.map((row) => [key(row), row, missingOf(row)]);
   keyed.sort((a, b) => sign * (typeof a[0] === 'number' ? a[0] - b[0] : a[0].localeCompare(b[0], 'zh-CN')));
   const bodies = new Map([...table.querySelectorAll('[data-unit-of]')].map((body) => [body.dataset.unitOf, body]));
   const flat = table.querySelector('[data-flat]');
@@ -166,7 +164,7 @@ wall.addEventListener('click', (event) => {
   if ('filter' in to) alone(to.filter, 'true');
   else if (figure === 'overdue' || figure === 'due_soon') alone(figure, 'true');
   else if ('stageOf' in to) alone('stage', wanted.get('stage') === to.stageOf ? '' : to.stageOf);
-  else if ('sort' in to) { wish((all) => all.set('sort', all.get('sort') === to.sort ? `-${to.sort}` : to.sort)); sort(); filter(); }
+  else if ('sort' in to) { wish((query) => query.set('sort', query.get('sort') === to.sort ? `-${to.sort}` : to.sort)); sort(); filter(); }
   else if ('missing' in to) open(link);
   else if ('unitLink' in to && wall.dataset.folds) {
     const name = link.closest('tbody').dataset.unitOf;
@@ -204,13 +202,13 @@ async function open(link) {
     const unmet = ahead ? ahead.unmet : [], list = make('ul', '', '');
     list.append(...unmet.map((each) => make('li', '', each.message)));
     cell.replaceChildren(make('p', 'second', `${local(new Date(answer.headers.get('Date') || Date.now())).slice(11, 19)} 查看${unmet.length ? `，还差 ${unmet.length} 项` : '：要求都满足了，等支部进入下一环节'}`), ...(unmet.length ? [list] : []));
-    const all = make('a', '', '看本环节全部要求');
-    all.href = link.href;
-    cell.append(all);
+    const whole = make('a', '', '看本环节全部要求');
+    whole.href = link.href;
+    cell.append(whole);
   } catch (_failed) {
-    const all = make('a', '', '没有取到，打开支部的要求页');
-    all.href = link.href;
-    cell.replaceChildren(all);
+    const whole = make('a', '', '没有取到，打开支部的要求页');
+    whole.href = link.href;
+    cell.replaceChildren(whole);
   }
 }
 
@@ -227,10 +225,14 @@ function figures(seen) {
 }
 
 function units() {
+  const counts = new Map();
+  for (const { dataset } of all) {
+    const [filed, late] = counts.get(dataset.unit) || [0, 0];
+    counts.set(dataset.unit, [filed + ended.includes(dataset.stage), late + dataset.flags.includes('overdue')]);
+  }
   for (const body of table.querySelectorAll('[data-unit-of]')) {
-    const ours = rows().filter((row) => row.dataset.unit === body.dataset.unitOf);
-    const late = ours.filter((row) => row.dataset.flags.includes('overdue')).length;
-    text(body.querySelector('[data-unit-n=filed]'), String(ours.filter((row) => ended.includes(row.dataset.stage)).length));
+    const [filed, late] = counts.get(body.dataset.unitOf) || [0, 0];
+    text(body.querySelector('[data-unit-n=filed]'), String(filed));
     text(body.querySelector('[data-unit-n=overdue]'), late ? `，${late} 个逾期` : '');
   }
 }
@@ -249,7 +251,7 @@ async function changes() {
   for (let more = true; more;) {
     const page = await (await ask(`${api}/branches?limit=200&changed_since=${encodeURIComponent(cursor)}`)).json();
     for (const branch of page.items) {
-      const row = rowOf(branch.branch.code);
+      const row = byCode.get(branch.branch.code);
       if (!row) { location.reload(); return; }
       const before = row.textContent, said = fill(row, branch);
       if (row.textContent !== before) changed.push([row, said]);
