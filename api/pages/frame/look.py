@@ -18,6 +18,7 @@ from api.pages.frame.guard import form_token, new_key, safe_place
 from api.pages.frame.visit import Shown, Visit
 from workflow.acts import ACTS
 from workflow.foundation.vocabulary import ENDED, MAIN, SCHOOL_ZONE, Role, Stage
+from workflow.people.access import Action
 
 STATIC = Path(__file__).parent.parent / "static"
 PRODUCT = "党建考核暨组织生活会"
@@ -140,7 +141,7 @@ def desk_of(visit: Visit) -> dict[str, Any]:
         places.append(("/office/years", "年度"))
     if Role.MEMBER in by.roles:
         places.append(("/me", "我的事项"))
-    return {"places": places, "year": year, "acting": acting(visit)}
+    return {"places": places, "year": year, "acting": acting(visit), "finds": visit.may(Action.READ_PEOPLE)}
 
 
 _ROLE_WORDS = {
