@@ -116,6 +116,7 @@ class ProposedShape(TypedDict):
 
     result: str | None
     reason: str | None
+    version: int
 
 
 class SheetShape(TypedDict):
@@ -206,7 +207,7 @@ def sheet_shape(sheet: Sheet, call: Call[object]) -> SheetShape:
     }
     if reads_proposals(call.by):
         row = sheet.proposal
-        shape["proposal"] = None if row is None else {"result": row.result, "reason": row.reason}
+        shape["proposal"] = None if row is None else {"result": row.result, "reason": row.reason, "version": row.version}
     return shape
 
 

@@ -8,13 +8,16 @@ from flask import Flask, Response, redirect, send_from_directory
 
 from api.frame.address import page_address
 from api.frame.routes import Route
-from api.pages import branch, entrance, home, office, records
+from api.pages import assessment, branch, entrance, home, office, records
 from api.pages.frame import doing, serving
 from api.pages.frame.addresses import deeds_of, readings_of
 from api.pages.frame.look import STATIC, failed
 from api.pages.frame.visit import PageRoute, Site
 
-PAGES: tuple[PageRoute, ...] = (*entrance.PAGES, *home.PAGES, *branch.PAGES, *office.PAGES)
+PAGES: tuple[PageRoute, ...] = (*entrance.PAGES, *home.PAGES, *branch.PAGES, *office.PAGES, *assessment.PAGES)
+
+
+FORETOLD = {**office.FORETOLD, **assessment.FORETOLD}
 
 
 def register(app: Flask, routes: Sequence[Route]) -> set[str]:
@@ -24,7 +27,7 @@ def register(app: Flask, routes: Sequence[Route]) -> set[str]:
     """
     readings = readings_of(routes)
     deeds = deeds_of(routes, readings)
-    app.extensions["zhibu-pages"] = Site(readings, {deed.route.name: deed for deed in deeds}, branch.FORMS)
+    app.extensions["zhibu-pages"] = Site(readings, {deed.route.name: deed for deed in deeds}, branch.FORMS, FORETOLD)
     app.extensions["zhibu-failed"] = failed
     own = {page.rule for page in PAGES}
     for page in (*PAGES, *(page for page in records.pages_of(routes) if page.rule not in own)):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from api.frame.address import NUMBER, location
-from api.frame.lists import Page, after_of, listed, number
+from api.frame.lists import Page, after_of, listed, natural, number
 from api.frame.routes import Answer, Routes, Tag
 from api.frame.shapes import page_of
-from workflow.foundation.fields import Sent
+from workflow.foundation.fields import Line, Sent, about
 from workflow.people.access import Action
 from workflow.people.organisation import Person, Punishment
 from workflow.roster import people
@@ -15,6 +15,19 @@ from workflow.rules.acts import Call
 
 routes = Routes(tag=Tag("people", "人员", "people of the organisation"))
 ONE = "/people/<staff_no>"
+
+
+class PeopleQuery(Page):
+    """A page of people, by words in name or number."""
+
+    q = Line(at_most=50, **about("查找", "words", "姓名或学工号里的字", "words in the name or the number", example="张三"))
+
+
+@routes.get("/people", action=Action.READ_PEOPLE, answers=page_of(PERSON), query=PeopleQuery(), zh="列出人员")
+def list_people(call: Call[object], query: Sent) -> object:
+    """List people by staff number, or those with these words in name or number."""
+    rows = people.people_named(call.session, query.get("q", ""), after_of(query, "", natural), query["limit"] + 1)
+    return listed(rows, query, PERSON.shown, lambda row: row.staff_no)
 
 
 @routes.post("/people", people.ADD_PERSON, status=201)

@@ -28,6 +28,7 @@ from workflow.foundation.vocabulary import MAIN, STAGES, Kind, LetterState, Stag
 from workflow.machine.gate import exceptions, place_in_list
 from workflow.machine.waivers import waivers_of_year
 from workflow.people.access import Action
+from workflow.readings.burn_up import burn_up
 from workflow.readings.ledger import LedgerLine, ledger
 from workflow.readings.progress import Cursor, branches, changed_branches
 from workflow.rules.acts import Call
@@ -175,6 +176,33 @@ def read_progress(call: Call[object], query: Sent, year: int) -> object:
         "ended": seen.ended,
     }
     return Answer(body, tagged=body)
+
+
+class DayEndShape(TypedDict):
+    """The state of the school at the end of a day (当日累计)."""
+
+    day: date
+    filed: int
+    """Branches that had filed and not been sent back, the accepted ones among them."""
+    accepted: int
+
+
+class BurnUpShape(TypedDict):
+    """Branches filed and accepted by day, beside the day that is due (报送曲线)."""
+
+    cycle: int
+    branches: int
+    due_on: date | None
+    items: list[DayEndShape]
+
+
+@routes.get(f"{CYCLE}/burn-up", action=Action.READ_SCHOOL, answers=BurnUpShape, zh="报送曲线")
+def read_burn_up(call: Call[object], year: int) -> object:
+    """Count branches filed and accepted at the end of each day, up to today."""
+    seen = burn_up(call.session, cycle_by_year(call.session, year), today=call.today)
+    days: list[DayEndShape] = [{"day": each.day, "filed": each.filed, "accepted": each.accepted} for each in seen.days]
+    body: BurnUpShape = {"cycle": year, "branches": seen.branches, "due_on": seen.due_on, "items": days}
+    return body
 
 
 @routes.get(f"{CYCLE}/branches", action=Action.READ_SCHOOL, answers=Listed[ProcessShape], query=BranchesQuery(), zh="列出各支部", polled=True)

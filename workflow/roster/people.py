@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Text, bindparam, select, text, update
-from sqlalchemy.orm import Session
+from sqlalchemy import Text, bindparam, or_, select, text, update
+from sqlalchemy.orm import Session, joinedload
 
 from workflow.foundation.database import Base
 from workflow.foundation.errors import Conflict, Exists, Invalid, NotFound, Stale, Words
@@ -245,6 +245,14 @@ def withdraw_punishment(session: Session, row: Punishment, *, reason: str, now: 
     session.flush()
     _follow(session, now, row.person.branch_id)
     return row
+
+
+def people_named(session: Session, words: str, after: str, limit: int) -> Sequence[Person]:
+    """List people by 学工号, those with these words in name or number; past ones included."""
+    asked = select(Person).options(joinedload(Person.branch)).where(Person.staff_no > after).order_by(Person.staff_no).limit(limit)
+    if words:
+        asked = asked.where(or_(*(column.contains(words, autoescape=True) for column in (Person.staff_no, Person.name))))
+    return session.scalars(asked).all()
 
 
 def punishments_of(session: Session, person: Person, after: int, limit: int) -> Sequence[Punishment]:

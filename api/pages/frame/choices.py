@@ -11,13 +11,17 @@ from api.pages.frame.forms import Choices, Known
 from api.pages.frame.visit import Visit
 from workflow.foundation.errors import Forbidden, NotFound
 from workflow.foundation.fields import StaffNo
+from workflow.people.access import Action
 from workflow.rules.acts import Address
+from workflow.year.plan_files import available_plans
 
 
 def known_to(visit: Visit, deed: Deed, address: Address, values: Mapping[str, Any] | None = None) -> Known:
     """Return what the form of an act can offer to this visitor; ``values`` stand in it already."""
-    if "code" not in address or deed.act.sends is None:
+    if deed.act.sends is None:
         return Known()
+    if "code" not in address:
+        return Known(choices=_of_the_school(visit, set(deed.act.sends.load_fields)))
     year, code = int(address["year"]), str(address["code"])
     people = people_of(visit, year, code)
     fields = set(deed.act.sends.load_fields)
@@ -46,6 +50,17 @@ def _not_asked(visit: Visit, deed: Deed, code: str, values: Mapping[str, Any]) -
         return {}
     named = values.get("staff_no") or (by.staff_no if by.plain_member(code) else None)
     return {"staff_no": by.staff_no} if named == by.staff_no else {}
+
+
+def _of_the_school(visit: Visit, fields: set[str]) -> dict[str, Choices]:
+    """Return what a form of the office can offer: plans and branches."""
+    choices: dict[str, Choices] = {}
+    if "plan" in fields:
+        choices["plan"] = [(name, name) for name in reversed(available_plans(visit.call.settings.data_dir))]
+    if "branch" in fields and visit.year is not None and visit.may(Action.READ_SCHOOL):
+        rows = [row["branch"] for row in visit.whole(f"{CYCLE}/branches", {"year": visit.year}, {"ended": "false"})]
+        choices["branch"] = [(row["code"], f"{row['name']}（{row['code']}）") for row in rows]
+    return choices
 
 
 def people_of(visit: Visit, year: int, code: str) -> Choices:

@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 
 from flask import Response, current_app, redirect
 from flask import request as http
+from marshmallow import fields
 
 from api.frame.address import ASSESSMENT, BRANCH, CYCLE, page_address
 from api.frame.base import NO_VERSION, branch_of, call_of, read
@@ -208,6 +209,8 @@ def nearest_page(address: str) -> str:
 def _told_once(deed: Deed, answer: object) -> Shown:
     """Show what an act answers once and for all, such as a token."""
     body = getattr(answer, "body", answer)
+    if isinstance(body, Mapping) and "slips" in body:
+        return Shown("slips.html", deed.act.zh, body)
     return Shown("told_once.html", deed.act.zh, {"body": body if isinstance(body, Mapping) else {}, "items": _several(body)})
 
 
@@ -231,20 +234,24 @@ def _form(deed: Deed, address: Address, sent: Sent | None, refusal: Refusal | No
         values = {**stands, **http.args.to_dict()} if sent is None else _typed_again(stands, sent)
         errors = refusal.errors if isinstance(refusal, Invalid) else {}
         known = known_to(visit, deed, address, values)
-        controls = [] if act.sends is None else controls_of(act.sends, values, _by_control(errors), known)
+        settled = _settled(deed, values)
+        controls = [] if act.sends is None else controls_of(act.sends, values, _by_control(errors), known, hidden=settled)
+        title = next(iter(settled.values()), act).zh
         shown = {
-            "deed": act.zh,
-            "more": deed.route.more.zh if deed.route.more else "",
+            "deed": title,
+            "more": deed.route.more.zh if deed.route.more and not settled else "",
+            "settled": settled,
             "controls": controls,
             # It was typed into the version that was seen: a newer one is not taken over unseen.
             "version": version if sent is None or sent.version is None else sent.version,
             "draft": draft_for(visit, act, address),
             "typed": sent is not None,
+            "foretold": foretold(visit, address) if (foretold := site().foretold.get(act.name)) else (),
             "next": safe_place((sent.back if sent else None) or http.args.get("next"), ""),
             "back": nearest_page(filled(deed.above, address)),
             "refusal": None if refusal is None else _said(refusal, controls, dict(known.people)),
             "key": sent.key if sent else None,
-            "grave": _is_grave(deed),
+            "grave": _is_grave(deed, settled),
             "upload": deed.route.upload,
             "facts": [] if deed.prefilled or not isinstance(thing, Mapping) else _facts(visit, deed, address, thing),
             "thing": stands,
@@ -256,7 +263,7 @@ def _form(deed: Deed, address: Address, sent: Sent | None, refusal: Refusal | No
             shown |= own.values(visit, address, Filling(values, plain, controls, refusal, new))
             template = own.template
         status = 200 if refusal is None else status_of(type(refusal))
-        return rendered(visit, Shown(template, act.zh, shown, trail=_trail(visit, deed, address), status=status))
+        return rendered(visit, Shown(template, title, shown, trail=_trail(visit, deed, address), status=status))
 
 
 def _facts(visit: Visit, deed: Deed, address: Address, thing: Mapping[str, Any]) -> list[Fact]:
@@ -265,15 +272,30 @@ def _facts(visit: Visit, deed: Deed, address: Address, thing: Mapping[str, Any])
     return [] if schema is None else facts_of(schema, thing, names_in(visit, address))
 
 
-def _is_grave(deed: Deed) -> bool:
+def _is_grave(deed: Deed, settled: Mapping[str, Any]) -> bool:
     last = deed.rule.rpartition("/")[2]
-    return last in GRAVE or (deed.act.sends is None and last not in CALM)
+    return not GRAVE.isdisjoint({last, *settled.values()}) or (deed.act.sends is None and last not in CALM)
 
 
 CALM = frozenset({"confirm", "acknowledge", "approve", "accept"})
 """The last words of addresses where one says yes and writes nothing."""
-GRAVE = frozenset({"withdraw", "reject", "end", "close", "publish", "apply", "delete", "reopen", "disable", "refuse", "leave", "renumber"})
-"""The last words of addresses where something is taken back or settled: an outlined button."""
+GRAVE = frozenset(
+    "withdraw reject end close publish apply delete reopen disable refuse leave renumber return step_back".split()  # noqa: SIM905
+)
+"""Last words of addresses, and moves, that take back or settle something: an outlined button."""
+
+SETTLED = ("trigger",)
+"""The fields that say what is done: named by the address, they are not asked again."""
+
+
+def _settled(deed: Deed, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the address settles of an act, as words: it gives the page its title."""
+    found: dict[str, Any] = {}
+    for name in SETTLED:
+        each = None if deed.act.sends is None else deed.act.sends.load_fields.get(name)
+        words: Any = each.enum if isinstance(each, fields.Enum) else ()
+        found.update((name, word) for word in words if word.value == values.get(name))
+    return found
 
 
 def _thing(call: Call[object], deed: Deed, address: Address) -> tuple[Any, int | None]:

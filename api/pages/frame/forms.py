@@ -36,6 +36,12 @@ Choice = tuple[str, str]
 """A value, and the words that people read."""
 Choices = Sequence[Choice]
 
+PICKED = "_picked"
+"""The boxes of a table of many: only the rows that are ticked are sent."""
+WAS = "_was"
+"""What stood in a row when it was shown: a row that is as it was is not sent."""
+ALIKE = "*"
+"""The row of a table of many whose values are those of every row without its own."""
 EMPTY_ROWS = 1
 """The empty rows that a list of objects offers below those that are filled."""
 FEW = 5
@@ -283,6 +289,17 @@ class Typed:
         parts = [(self.one(f"{path}?"), texts[-1].strip()) for path, texts in self.sent.items() if re.fullmatch(f"{re.escape(name)}#\\d+", path)]
         return "\n\n".join(f"{heading}\n{text}" if heading else text for heading, text in parts if text)
 
+    def left_out(self, name: str, at: str) -> bool:
+        """Tell whether a row of a table of many is not sent: not ticked, or as it was."""
+        picked = self.sent.get(f"{name}.{PICKED}")
+        return at in (PICKED, ALIKE) or (picked is not None and at not in picked) or self._as_it_was(f"{name}.{at}")
+
+    def _as_it_was(self, row: str) -> bool:
+        """Tell whether a row holds what stood there when it was shown; False if it does not say."""
+        start = f"{row}.{WAS}."
+        seen = {path[len(start) :]: values[-1] for path, values in self.sent.items() if path.startswith(start)}
+        return bool(seen) and all(self.one(f"{row}.{part}").strip() == value for part, value in seen.items())
+
     def below(self, name: str) -> list[str]:
         """Return the next parts of paths below a name, in the order they were sent."""
         start = f"{name}."
@@ -336,14 +353,17 @@ def _items(of: Any, name: str, typed: Typed, *, clearing: bool) -> list[Any] | N
         assert isinstance(schema, Body)  # noqa: S101
         rows = []
         for at in typed.below(name):
+            if typed.left_out(name, at):
+                continue
             row = _row_of(schema, f"{name}.{at}", typed)
-            if at != "*" and any(value is not False for value in row.values()):
+            if any(value is not False for value in row.values()):
                 rows.append({**_row_of(schema, f"{name}.{at}", typed.implied(f"{name}.{at}")), **row})
         return rows if rows or name in typed.sent else None
     if name not in typed.sent:
         return None
     texts = [line.strip() for text in typed.sent[name] for line in text.split("\n")]
-    return [_read_one(inner, text) for text in texts if text]
+    read = [_read_one(inner, text) for text in texts if text]
+    return read if read or clearing else None
 
 
 def _row_of(schema: Body, at: str, typed: Typed) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from api.pages.frame.guard import form_token, new_key, safe_place
 from api.pages.frame.visit import Shown, Visit
 from workflow.acts import ACTS
 from workflow.foundation.vocabulary import ENDED, MAIN, SCHOOL_ZONE, Role, Stage
+from workflow.people.access import Action
 
 STATIC = Path(__file__).parent.parent / "static"
 PRODUCT = "党建考核暨组织生活会"
@@ -29,7 +30,7 @@ _DONE: Mapping[str, str] = {act.name: act.zh for act in ACTS}
 @cache
 def _templates() -> Environment:
     made = Environment(loader=PackageLoader("api.pages"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    made.filters |= {"day": day, "moment": moment, "clock": clock, "chip": chip_of, "word": word}
+    made.filters |= {"day": day, "moment": moment, "clock": clock, "to_the_second": to_the_second, "chip": chip_of, "word": word}
     made.globals |= {"static": static_address, "product": PRODUCT, "stage_words": {stage.value: stage.zh for stage in Stage}}
     return made
 
@@ -67,6 +68,11 @@ def moment(value: datetime | str | None) -> str:
 def clock(value: datetime) -> str:
     """Write the time of day of a moment in the school's time."""
     return f"{value.astimezone(SCHOOL_ZONE):%H:%M}"
+
+
+def to_the_second(value: datetime) -> str:
+    """Write the time of day of a moment, with its seconds."""
+    return f"{value.astimezone(SCHOOL_ZONE):%H:%M:%S}"
 
 
 def word(value: object) -> str:
@@ -134,17 +140,20 @@ def desk_of(visit: Visit) -> dict[str, Any]:
     places: list[tuple[str, str]] = []
     if year is not None:
         if by.school & {Role.OFFICE, Role.COMMITTEE, Role.AUDITOR}:
-            places += [(f"/{year}/", "进度"), ("/office/exceptions", "缺项"), ("/office/letters", "通知"), (f"/{year}/assessments", "党委考核")]
+            places += [(f"/{year}/", "进度"), ("/office/inbox", "待我办理"), ("/office/exceptions", "缺项"), ("/office/letters", "通知")]
+            places.append((f"/{year}/assessments", "党委考核"))
         places += [
             (f"/{year}/{code}", "工作台" if len(by.branches) == 1 else code) for code, roles in sorted(by.branches.items()) if roles - {Role.MEMBER}
         ]
-    if by.school & {Role.OFFICE, Role.ADMINISTRATOR}:
+    if by.school & {Role.OFFICE, Role.COMMITTEE, Role.AUDITOR}:
         places.append(("/office/people", "人员"))
+    if Role.ADMINISTRATOR in by.school:
+        places.append(("/office/accounts", "账号"))
     if Role.OFFICE in by.school:
         places.append(("/office/years", "年度"))
     if Role.MEMBER in by.roles:
         places.append(("/me", "我的事项"))
-    return {"places": places, "year": year, "acting": acting(visit)}
+    return {"places": places, "year": year, "acting": acting(visit), "finds": visit.may(Action.READ_PEOPLE)}
 
 
 ROLE_WORDS = {

@@ -66,6 +66,10 @@ class PageRoute:
     """Of a page with a form of its own kind, such as signing in: the function that takes it."""
 
 
+Foretell = Callable[["Visit", Address], Sequence[str]]
+"""Tells what a grave act will do, and to how many, before it is done."""
+
+
 @dataclass(frozen=True)
 class Site:
     """The pages' knowledge of the API: its readings by rule, and the acts by their pages."""
@@ -75,6 +79,8 @@ class Site:
     """By the name of the act and the method and rule of its route."""
     forms: Mapping[str, OwnForm]
     """Forms with a drawing of their own, by the name of their act."""
+    foretold: Mapping[str, Foretell] = field(default_factory=dict)
+    """By the name of the act."""
 
 
 def site() -> Site:
@@ -105,6 +111,17 @@ class Visit:
         most = {"limit": MOST} if query is not None and "limit" in query.load_fields else {}
         found: list[Any] = self.body(rule, address, {**most, **(parameters or {})})["items"]
         return found
+
+    def whole(self, rule: str, address: Address | None = None, parameters: Mapping[str, str] | None = None) -> list[Any]:
+        """Return all items of a list of the API, page by page."""
+        found: list[Any] = []
+        after: str | None = None
+        while True:
+            page = self.body(rule, address, {**(parameters or {}), "limit": MOST, **({"after": after} if after else {})})
+            found += page["items"]
+            after = page["next"]
+            if after is None:
+                return found
 
     def body_if_any(self, rule: str, address: Address | None = None) -> Any:
         """Return the body, or None where there is none for this visitor."""

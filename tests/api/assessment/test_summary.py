@@ -136,7 +136,7 @@ def test_a_whole_sheet_misses_nothing(house: House, whole: Cast) -> None:
     assert line.keys() == {"id", "kind", "name", "held_on", "required", "attended", "on_leave"}
     assert (body["clean_government"]["checked"], body["form"]["filed"], body["form"]["late"]) == (True, True, False)
     assert body["excellent"] == {"rated": 6, "excellent": 1, "base_count": 6, "allowed": 1, "approved": None, "rate": 16.7}
-    assert body["proposal"] == PROPOSED
+    assert body["proposal"] == {**PROPOSED, "version": 1}
 
 
 def test_no_score_no_weight_and_no_rank_stands_there(house: House, whole: Cast) -> None:
@@ -158,7 +158,7 @@ def keys(body: Any) -> Iterator[str]:
 def test_who_reads_the_school_reads_what_is_proposed_and_every_count(house: House, whole: Cast, who: str) -> None:
     body = sheet(house, whole, who)
     assert body == sheet(house, whole)
-    assert body["proposal"] == PROPOSED
+    assert body["proposal"] == {**PROPOSED, "version": 1}
     ballot = body["committee_appraisal"]
     assert (ballot["bands"], ballot["marks"]["overall"]["good"], ballot["good_rate"]) == (False, 6, 100.0)
 
