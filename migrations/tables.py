@@ -7,7 +7,8 @@ from workflow.foundation.database import Base
 from workflow.foundation.seals import sealing
 from workflow.machine import kinds, rolls
 from workflow.mail import aside, heartbeat, items, outbox
-from workflow.people import accounts, drafts, organisation, substitutes, throttle
+from workflow.people import accounts, drafts, organisation, substitutes
+from workflow.people.guard import throttle
 from workflow.readings import past, progress
 from workflow.roster import imports
 from workflow.rules import evidence, requirement

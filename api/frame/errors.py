@@ -16,7 +16,7 @@ from workflow.foundation import errors
 from workflow.foundation.database import ConstraintFault, DatabaseFault, in_short, passing_of, refusal_of
 from workflow.foundation.errors import Refusal, Words
 from workflow.machine.gate import Unmet
-from workflow.people.throttle import TooManyTries
+from workflow.people.guard.throttle import TooManyTries
 
 log = structlog.get_logger("zhibu.api")
 

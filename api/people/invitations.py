@@ -20,10 +20,10 @@ from workflow.foundation.errors import Words
 from workflow.foundation.fields import Sent
 from workflow.people.access import Action
 from workflow.people.accounts import Invitation
+from workflow.people.guard.throttle import TooManyTries
 from workflow.people.invitations import BranchSlips
 from workflow.people.organisation import Person
 from workflow.people.substitutes import SUBSTITUTE, Substitute, branches_within, substitutes_after
-from workflow.people.throttle import TooManyTries
 from workflow.rules.acts import Call, Done
 
 routes = Routes(tag=Tag("invitations", "邀请与密码", "invitations and passwords"))

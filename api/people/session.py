@@ -22,8 +22,8 @@ from workflow.foundation.fields import Sent
 from workflow.foundation.vocabulary import Role
 from workflow.machine.gate import FIRST_TODO, TodoPlace, place_in_todos, todos
 from workflow.people.access import Action, Caller
+from workflow.people.guard.throttle import TooManyTries
 from workflow.people.sessions import OpenSession, sessions_of
-from workflow.people.throttle import TooManyTries
 from workflow.rules.acts import Call
 
 routes = Routes(tag=Tag("session", "登录", "signing in and out"))

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from workflow.foundation.idempotency import KeptOutcome
 from workflow.mail.heartbeat import WorkerHeartbeat
-from workflow.people.throttle import Attempt
+from workflow.people.guard.throttle import Attempt
 
 
 def age_attempts(session: Session, by: timedelta) -> None:

@@ -219,4 +219,4 @@ def test_a_port_that_is_taken_is_named(project: Path, tmp_path: Path) -> None:
             check=False,
         )
     assert refused.returncode == 1
-    assert f"端口 {port} 已被占用" in refused.stderr
+    assert f"127.0.0.1:{port} 已被占用" in refused.stderr

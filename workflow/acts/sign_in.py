@@ -14,10 +14,10 @@ from workflow.people.accounts import Invitation, Issued, WebSession, account_of,
 from workflow.people.guard.guesses import guess_at, knock
 from workflow.people.guard.origin import marked
 from workflow.people.guard.passwords import must_be_strong
+from workflow.people.guard.throttle import FORGOTTEN_FROM_NETWORK, FORGOTTEN_OF_ACCOUNT, network_of, take
 from workflow.people.invitations import accept_invitation, forget_password, open_invitation
 from workflow.people.organisation import Person
 from workflow.people.sessions import change_password, end_session, own_session, sign_in, sign_out, tell_password_changed
-from workflow.people.throttle import FORGOTTEN_FROM_NETWORK, FORGOTTEN_OF_ACCOUNT, network_of, take
 from workflow.rules.acts import Act, AnyAct, Call
 
 SAME_TIME_SECONDS = 0.25

@@ -31,8 +31,8 @@ from workflow.foundation.vocabulary import Kind, Role, Stage, local_day
 from workflow.people.access import JUDGED, KEPT_AFTER_MOVING, OFFICE_FIRST, Action, Caller, Scope
 from workflow.people.callers import caller_for
 from workflow.people.guard.origin import Origin
+from workflow.people.guard.throttle import TooManyTries
 from workflow.people.organisation import holders_of
-from workflow.people.throttle import TooManyTries
 from workflow.workbooks.imports import WorkbookImport
 from workflow.year.cycle import Process
 from workflow.year.finding import Lock, process_of

@@ -35,7 +35,7 @@ def meetings(visit: Visit, year: int, code: str) -> Shown:
         "rows": sorted(rows, key=_when, reverse=True),
         "names": place.names,
         "at": f"{place.path}/meetings",
-        "me": visit.call.by.staff_no,
+        "own_no": visit.call.by.staff_no,
         "purposes": list(MeetingPurpose) if visit.may(Action.RECORD_MEETING, code) else [],
         "stands": stands,
     }

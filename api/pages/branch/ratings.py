@@ -83,7 +83,7 @@ def table_of(visit: Visit, place: BranchPlace, typed: Mapping[str, Any], errors:
         "ways": list(FeedbackWay),
         "at": f"{place.path}/ratings",
         "tallies": f"{place.path}/tallies",
-        "me": visit.call.by.staff_no,
+        "own_no": visit.call.by.staff_no,
         "given": typed,
         "faults": {name: each for name, each in errors.items() if name.rpartition(".")[2] in ("given_on", "way", "items")},
     }

@@ -72,7 +72,7 @@ def tallies(visit: Visit, year: int, code: str) -> Shown:
         "at": f"{place.path}/tallies",
         "enters": [subject for subject in TallySubject if enters and subject not in counted | mine],
         "barred": _barred(visit, place.address) if enters else "",
-        "me": me,
+        "own_no": me,
         "gone": [row for row in rows if not stands(row)],
     }
     return Shown("branch/tallies.html", "计票单", values, trail=place.trail)
@@ -150,11 +150,8 @@ def _barred(visit: Visit, address: Address) -> str:
 
 def _different(filling: Filling) -> set[str]:
     """Return the numbers and lines in which the two tellers differ, by name alone."""
-    if not isinstance(filling.refusal, TallyMismatch):
-        return set()
-    first, second = filling.refusal.extra["first"], filling.refusal.extra["second"]
-    numbers = {name for name in NUMBERS if first[name] != second[name]}
-    return numbers | {key for key in {*first["counts"], *second["counts"]} if first["counts"].get(key) != second["counts"].get(key)}
+    refusal = filling.refusal
+    return set(refusal.extra["lines"]) if isinstance(refusal, TallyMismatch) else set()
 
 
 PAGES = (PageRoute(f"{OF_BRANCH}/tallies", tallies),)

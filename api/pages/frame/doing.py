@@ -39,7 +39,7 @@ from workflow.foundation.database import ConstraintFault, Session, constraint, r
 from workflow.foundation.errors import Busy, Forbidden, Invalid, NotFound, Refusal, Stale, Unauthenticated
 from workflow.foundation.idempotency import Repeatable, RequestInProgress
 from workflow.people.access import Caller
-from workflow.people.throttle import TooManyTries
+from workflow.people.guard.throttle import TooManyTries
 from workflow.rules.acts import Address, Call, admit, enter, find, keep, perform, shown_again, wants_version
 from workflow.workbooks.imports import Upload
 from workflow.year.finding import Lock
@@ -240,7 +240,7 @@ def _form(deed: Deed, address: Address, sent: Sent | None, refusal: Refusal | No
         shown = {
             "deed": title,
             "more": deed.route.more.zh if deed.route.more and not settled else "",
-            "settled": settled,
+            "fixed": settled,
             "controls": controls,
             # It was typed into the version that was seen: a newer one is not taken over unseen.
             "version": version if sent is None or sent.version is None else sent.version,

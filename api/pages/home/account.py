@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from api.pages.frame.look import ROLE_WORDS
-from api.pages.frame.visit import Elsewhere, PageRoute, Shown, Visit, site
+from api.pages.frame.visit import PageRoute, Shown, Visit, site
 from workflow.foundation.vocabulary import Role
 
 SESSIONS, PASSWORD = "/me/sessions", "/me/password"
@@ -22,13 +22,8 @@ def account(visit: Visit) -> Shown:
     return Shown("account.html", "我的账号", values)
 
 
-def password(visit: Visit) -> Elsewhere:
-    """Lead to the form of a new password; without one, a link by mail sets it."""
-    return Elsewhere(_form_of_password() or "/forgotten")
-
-
 def _form_of_password() -> str | None:
     return next((f"{deed.rule}?next={SESSIONS}" for deed in site().deeds.values() if deed.route.rule == PASSWORD), None)
 
 
-PAGES = (PageRoute(SESSIONS, account), PageRoute(PASSWORD, password))
+PAGES = (PageRoute(SESSIONS, account),)

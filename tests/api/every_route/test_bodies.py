@@ -23,7 +23,7 @@ from tests.support.world import ELSEWHERE, World, address, client_of
 from workflow.foundation.database import transaction
 from workflow.foundation.vocabulary import Role
 from workflow.people.access import ACCESS
-from workflow.people.throttle import NETWORK
+from workflow.people.guard.throttle import NETWORK
 
 KIB, MIB = 1024, 1024 * 1024
 WRITES = [route for route in ROUTES if route.method != "GET"]

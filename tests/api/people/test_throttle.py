@@ -29,8 +29,8 @@ from tests.support.servers import House, a_house, a_server, settings_of_tests
 from workflow.foundation.database import transaction
 from workflow.people.accounts import Account, account_of, open_account
 from workflow.people.guard import passwords
+from workflow.people.guard.throttle import ACCOUNT, NETWORK
 from workflow.people.organisation import Person
-from workflow.people.throttle import ACCOUNT, NETWORK
 
 PASSWORD, WRONG = "一个很长的密码 12", "not the password"
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)

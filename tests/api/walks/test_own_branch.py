@@ -58,7 +58,8 @@ OPEN: Mapping[str, str] = {
     **dict.fromkeys(("name_substitute", "end_substitute"), "it decides on nothing that was handed in; nobody names themselves"),
     **dict.fromkeys(("withdraw_excuse", "write_facts"), "the branch's own word: somebody else confirms it"),
     "record_comment": "a comment decides nothing",
-    "sign_out": "it is about a session",
+    **dict.fromkeys(("sign_out", "end_session", "change_password"), "it is about one's own account"),
+    **dict.fromkeys(("keep_draft", "drop_draft"), "a draft is nobody else's, and decides nothing"),
     **dict.fromkeys(("invite", "invite_branch"), "the administrator's; a letter goes to its person alone"),
 }
 """The acts that office and committee do for their own branch as for any other, and why."""

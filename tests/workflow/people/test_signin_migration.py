@@ -11,9 +11,9 @@ import migrations
 from tests.support.builders import NOW, a_school, person
 from workflow.foundation.database import transaction
 from workflow.people.accounts import open_account
+from workflow.people.guard.throttle import PAIR, take
 from workflow.people.invitations import Desk, forget_password
 from workflow.people.sessions import sessions_of, sign_in
-from workflow.people.throttle import PAIR, take
 
 BEFORE, PASSWORD = "20250116_past", "一个很长的密码 12"
 

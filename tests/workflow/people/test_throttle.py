@@ -14,7 +14,7 @@ from tests.support.passing import age_attempts
 from workflow.foundation.database import engine_for, transaction
 from workflow.foundation.errors import SettingsInvalid
 from workflow.foundation.settings import read_settings
-from workflow.people.throttle import NO_WAIT, Attempt, Limit, add, first, forget, give_back, network_of, slowed, take
+from workflow.people.guard.throttle import NO_WAIT, Attempt, Limit, add, first, forget, give_back, network_of, slowed, take
 
 THREE = Limit("three", 3, timedelta(minutes=15))
 MANY = Limit("many", 100, timedelta(minutes=15))

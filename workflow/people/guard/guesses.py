@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from workflow.foundation.database import transaction
 from workflow.foundation.settings import Settings
 from workflow.people.guard.origin import Origin, mark_of
-from workflow.people.throttle import ACCOUNT, NETWORK, PAIR, WELCOME, TooManyTries, add, first, forget, give_back, network_of, slowed, take
+from workflow.people.guard.throttle import ACCOUNT, NETWORK, PAIR, WELCOME, TooManyTries, add, first, forget, give_back, network_of, slowed, take
 
 
 def knock(session: Session, origin: Origin, settings: Settings) -> timedelta | None:
