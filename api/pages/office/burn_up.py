@@ -15,7 +15,7 @@ LEFT, RIGHT, TOP, BOTTOM = 44, 96, 30, 30
 """The room around the lines: for the numbers, the labels at the ends, the due day and the days."""
 APART = 18
 """The least distance between two labels, one above the other."""
-WIDE = 64
+WIDE = 84
 """The least distance between two days below."""
 
 

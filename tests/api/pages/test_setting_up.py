@@ -126,8 +126,8 @@ def test_slips_are_printed_as_slips(house: House, office: Visitor) -> None:
 
 def test_the_calendar_shows_each_day_and_sets_one(house: House, office: Visitor) -> None:
     page = text_of(office, "/office/calendar?year=2024")
-    assert 'href="/office/calendar/2024-12-20/edit?working=false' in page
-    done = office.fill("/office/calendar/2024-12-20/edit?working=false", working="false", note="校庆")
+    assert 'href="/office/calendar/2024-12-20?working=false' in page
+    done = office.fill("/office/calendar/2024-12-20?working=false", working="false", note="校庆")
     assert done.status_code == 303, done.get_data(as_text=True)
     page = text_of(office, "/office/calendar?year=2024")
     assert "学校设定的日子" in page

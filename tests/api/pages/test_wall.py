@@ -153,7 +153,7 @@ def test_the_burn_up_is_drawn_with_a_table_behind_it(house: House, office: Visit
     assert made.filed.split()[0].partition(",")[0] == "44"
     assert any(each.text == "已报送 7" for each in made.labels)
     below = sorted(each.x for each in made.labels if each.anchor == "middle")
-    assert all(there - here >= 64 for here, there in pairwise(below))
+    assert all(there - here >= 84 for here, there in pairwise(below))
     assert drawn({"items": [], "branches": 10, "due_on": None}, as_day(7)) is None
 
 
