@@ -83,6 +83,8 @@ def test_a_secretary_still_chooses_whose_paper_it_is(house: House, cast: Cast, a
     assert "自评党员的学工号" in asked
     mine = browser.get(button(own(browser), "写自评")).get_data(as_text=True)
     assert "自评党员的学工号" not in mine
+    rating = browser.get(f"/2024/{cast.code}/ratings/new?staff_no={cast.secretary}").get_data(as_text=True)
+    assert "评定谁" in rating, "that is written of others too"
 
 
 def test_a_recorder_reads_the_minutes_where_they_confirm_them(house: House, as_: Look) -> None:
