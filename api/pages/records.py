@@ -13,16 +13,20 @@ from typing import Any
 
 from marshmallow import fields
 
-from api.frame.address import BRANCH
+from api.frame.address import BRANCH, CYCLE
 from api.frame.routes import Route
 from api.frame.shapes import PageOf, WholeOf
 from api.pages.frame.addresses import Deed, filled, page_of
 from api.pages.frame.look import day, moment
 from api.pages.frame.visit import PageRoute, PageView, Shown, Visit, site
+from workflow.appraisal.meetings.tallies import CommitteeItem
 from workflow.foundation.fields import AnyField, Body, ByName
+from workflow.foundation.vocabulary import Level, Mark
 
 COLUMNS = 6
 """The most columns of a list; the page of a record shows all of its fields."""
+KEYS = {word.value: word.zh for words in (Level, Mark, CommitteeItem) for word in words} | {"abstain": "弃权"}
+"""The keys of counts in Chinese."""
 AT_THE_END = ("version", "id", "withdrawn", "rejected", "recorded_at", "recorded_by")
 
 
@@ -122,12 +126,15 @@ def branch_name(visit: Visit, address: Mapping[str, str | int]) -> str:
 
 
 def names_in(visit: Visit, address: Mapping[str, str | int]) -> Mapping[str, str]:
-    """Return the names of the people of a branch by 学工号."""
+    """Return names by their keys: the people of a branch, aspects of the plan, words of counts."""
     if "code" not in address:
-        return {}
+        return KEYS
+    plan = visit.body_if_any(CYCLE, {"year": address["year"]})
+    aspects = {each["id"]: each["title"] for each in plan["rules"].get("aspects", []) if each.get("title")} if plan else {}
     roll = f"{BRANCH}/roll"
     body = visit.body_if_any(roll, {"year": address["year"], "code": address["code"]})
-    return {row["staff_no"]: row["name"] for row in body["items"]} if body else {}
+    people = {row["staff_no"]: row["name"] for row in body["items"]} if body else {}
+    return {**KEYS, **aspects, **people}
 
 
 # ── facts ─────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -41,7 +41,7 @@ class FormPlace:
 
 
 def _place(call: Call[object], act: str, on: str) -> FormPlace:
-    return FormPlace(act, on, draft_of(call.session, call.by.person_id, act, on))
+    return FormPlace(act, on, draft_of(call.session, call.by.person_id, act, on, held=True))
 
 
 def _keep(call: Call[FormPlace], sent: Sent) -> Draft:

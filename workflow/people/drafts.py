@@ -60,12 +60,13 @@ personal(
 )
 
 
-def draft_of(session: Session, person_id: int, act: str, about: str) -> Draft | None:
+def draft_of(session: Session, person_id: int, act: str, about: str, *, held: bool = False) -> Draft | None:
     """Find somebody's draft of a form. Raises NotFound for a form that keeps none."""
     if act not in FORMS or not ON.fullmatch(about):
         raise NotFound
     own = (Draft.person_id == person_id, Draft.act == act, Draft.about == about)
-    return session.scalar(select(Draft).where(*own, Draft.saved_at >= DATABASE_NOW - KEPT_FOR).with_for_update())
+    found = select(Draft).where(*own, Draft.saved_at >= DATABASE_NOW - KEPT_FOR)
+    return session.scalar(found.with_for_update() if held else found)
 
 
 def keep_draft(session: Session, found: Draft | None, typed: Mapping[str, str], *, person_id: int, act: str, about: str, seen: int | None) -> Draft:

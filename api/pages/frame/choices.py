@@ -11,7 +11,8 @@ from api.pages.frame.forms import Choices, Known
 from api.pages.frame.visit import Visit
 from workflow.foundation.errors import Forbidden, NotFound
 from workflow.foundation.fields import StaffNo
-from workflow.people.access import Action
+from workflow.foundation.vocabulary import Role
+from workflow.people.access import ACCESS, Action, Scope
 from workflow.rules.acts import Address
 from workflow.year.plan_files import available_plans
 
@@ -43,10 +44,11 @@ def known_to(visit: Visit, deed: Deed, address: Address, values: Mapping[str, An
 
 
 def _not_asked(visit: Visit, deed: Deed, code: str, values: Mapping[str, Any]) -> dict[str, str]:
-    """Return the fields that have one value: members write for themselves, unless for another."""
+    """Return the fields that have one value: whose it is, in what members write of themselves."""
     assert deed.act.sends is not None  # noqa: S101
     by, field = visit.call.by, deed.act.sends.load_fields.get("staff_no")
-    if not isinstance(field, StaffNo) or not field.required:
+    of_oneself = deed.act.action is not None and ACCESS[deed.act.action].get(Role.MEMBER) is Scope.OWN
+    if not of_oneself or not isinstance(field, StaffNo) or not field.required:
         return {}
     named = values.get("staff_no") or (by.staff_no if by.plain_member(code) else None)
     return {"staff_no": by.staff_no} if named == by.staff_no else {}

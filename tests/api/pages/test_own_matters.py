@@ -46,6 +46,11 @@ def button(page: str, title: str) -> str:
     return found[1].replace("&amp;", "&")
 
 
+def number_of(address: str) -> str:
+    """Return the number of the record in the address of its form."""
+    return address.partition("?")[0].split("/")[-2]
+
+
 def test_a_member_writes_their_self_review_from_the_card_and_is_not_asked_who_they_are(house: House, cast: Cast, as_: Look) -> None:
     bring_to(house, cast, Stage.SELF_REVIEW)
     browser = as_(cast.member)
@@ -72,6 +77,8 @@ def test_a_member_writes_their_self_review_from_the_card_and_is_not_asked_who_th
     assert "还有 1 件事要办" in page
     assert browser.fill(button(page, "补全自评"), **{f"aspects__A{number}": "能够做到" for number in range(3, 7)}).status_code == 303
     assert "现在没有要办的事" in own(browser)
+    shown = browser.get(f"/2024/{cast.code}/self-reviews/{number_of(at)}").get_data(as_text=True)
+    assert "<dt>理想信念</dt>" in shown
     (kept,) = house.as_(cast.secretary).get(f"{cast.path}/self-reviews").body["items"]
     assert (kept["staff_no"], kept["submitted"], sorted(kept["aspects"])) == (cast.member, True, ["A1", "A2", "A3", "A4", "A5", "A6"])
 
@@ -83,6 +90,8 @@ def test_a_secretary_still_chooses_whose_paper_it_is(house: House, cast: Cast, a
     assert "自评党员的学工号" in asked
     mine = browser.get(button(own(browser), "写自评")).get_data(as_text=True)
     assert "自评党员的学工号" not in mine
+    rating = browser.get(f"/2024/{cast.code}/ratings/new?staff_no={cast.secretary}").get_data(as_text=True)
+    assert "评定谁" in rating, "that is written of others too"
 
 
 def test_a_recorder_reads_the_minutes_where_they_confirm_them(house: House, as_: Look) -> None:
