@@ -7,7 +7,7 @@ from typing import Any
 from flask import url_for
 
 from workflow import appraisal, assessment
-from workflow.foundation.vocabulary import Kind
+from workflow.foundation.vocabulary import MAIN, Kind
 from workflow.machine.kinds import KINDS
 from workflow.year.cycle import Process
 
@@ -48,7 +48,7 @@ def endpoint(method: str, rule: str) -> str:
 
 # ── pages ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-BELOW_A_YEAR = ("assessments", "decision", "decisions")
+BELOW_A_YEAR = (*(kind.address for kind in KINDS if kind is not MAIN), "decision", "decisions")
 SHORTER = {"study-sessions": "study", "waivers": "reasons", "decisions": "decision"}
 """The nouns that have another word on the pages."""
 OFFICE = {"roster-imports": "roster"}

@@ -185,6 +185,7 @@ class DayEndShape(TypedDict):
     filed: int
     """Branches that had filed and not been sent back, the accepted ones among them."""
     accepted: int
+    """Branches that had been accepted."""
 
 
 class BurnUpShape(TypedDict):

@@ -75,6 +75,7 @@ WORDS: Mapping[str, Words] = {
     "waivable": Words("能否说明理由", "whether a reason may stand in its place"),
     "link": Words("办理的页面", "page where it is done"),
     "href": Words("接口地址", "address in the API"),
+    "accepted": Words("已接收的支部", "accepted branches"),
     "unmet": Words("还缺的各项要求", "requirements that are not met"),
     "allowed": Words("现在能否办理", "whether it is possible now"),
     "trigger": Words("动作", "trigger of the move"),

@@ -14,8 +14,9 @@ from flask import request as http
 from api.frame.address import CYCLE
 from api.pages.frame.addresses import YEAR
 from api.pages.frame.visit import MOST, PageRoute, Shown, Visit
+from workflow.assessment import KIND
 from workflow.foundation.errors import NotFound
-from workflow.foundation.vocabulary import STAGES, Kind, ReportMode, Stage
+from workflow.foundation.vocabulary import STAGES, ReportMode, Stage
 from workflow.people.access import Action
 
 PROPOSING = (Stage.COLLECTING, Stage.SUMMARISED)
@@ -38,7 +39,7 @@ def overview(visit: Visit, year: int) -> Shown:
         "rows": rows,
         "following": page["next"],
         "asked": asked,
-        "counts": [(stage, sum(row["stage"] is stage for row in rows)) for stage in STAGES[Kind.ASSESSMENT]],
+        "counts": [(stage, sum(row["stage"] is stage for row in rows)) for stage in STAGES[KIND.kind]],
         "assesses": assesses,
         "modes": list(ReportMode),
         "results": results_of(visit.body(CYCLE, {"year": year})),

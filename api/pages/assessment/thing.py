@@ -8,8 +8,9 @@ from api.frame.address import ASSESSMENT, CYCLE
 from api.pages.assessment.overview import results_of, trail_of
 from api.pages.frame.addresses import OF_ASSESSMENT
 from api.pages.frame.visit import PageRoute, Shown, Visit
+from workflow.assessment import KIND
 from workflow.assessment.facts import DEVELOPMENT, THREE_MEETINGS
-from workflow.foundation.vocabulary import STAGES, Kind, Stage, Trigger
+from workflow.foundation.vocabulary import STAGES, Stage, Trigger
 from workflow.people.access import Action, Scope
 
 GOES_ON = (Trigger.ADVANCE, Trigger.DECIDE, Trigger.PUBLISH)
@@ -25,7 +26,7 @@ def assessment(visit: Visit, year: int, code: str) -> Shown:
     stage, ahead = Stage(body["stage"]), visit.body(f"{ASSESSMENT}/next", here)
     cycle = visit.body(CYCLE, {"year": year})
     forward = next((item for item in ahead["items"] if item["trigger"] in GOES_ON), None)
-    order = STAGES[Kind.ASSESSMENT]
+    order = STAGES[KIND.kind]
     office = visit.may(Action.ASSESS, code)
     values = {
         "body": body,

@@ -14,10 +14,11 @@ from api.pages.branch.place import BranchPlace, stands
 from api.pages.frame.addresses import OF_BRANCH
 from api.pages.frame.own_forms import Filling, OwnForm
 from api.pages.frame.visit import PageRoute, Shown, Visit
+from workflow.appraisal import KIND
 from workflow.appraisal.meetings.tallies import LEVELS, MARKS, NUMBERS, CommitteeItem, members_on_ballot
 from workflow.appraisal.meetings.tellers import TallyMismatch, must_be_teller
 from workflow.foundation.errors import Forbidden
-from workflow.foundation.vocabulary import ABSTAIN, Kind, Level, Mark, Stage, TallySubject
+from workflow.foundation.vocabulary import ABSTAIN, Level, Mark, Stage, TallySubject
 from workflow.people.access import Action
 from workflow.rules.acts import Address, at
 from workflow.year.finding import Lock
@@ -134,13 +135,13 @@ def _keys(visit: Visit, address: Address, subject: TallySubject) -> list[tuple[s
     """Return the lines of a ballot: the sides of the committee, or the members who stand on it."""
     if subject is TallySubject.COMMITTEE:
         return [(item.value, item.zh) for item in CommitteeItem]
-    call, _ = at(visit.call, Kind.APPRAISAL, Lock.NONE, {name: address[name] for name in ("year", "code")})
+    call, _ = at(visit.call, KIND.kind, Lock.NONE, {name: address[name] for name in ("year", "code")})
     return [(staff_no, row.name) for staff_no, row in members_on_ballot(roll(call.session, call.process.id)).items()]
 
 
 def _barred(visit: Visit, address: Address) -> str:
     """Return the words by which the API refuses this visitor as teller; empty if it does not."""
-    call, _ = at(visit.call, Kind.APPRAISAL, Lock.NONE, {name: address[name] for name in ("year", "code")})
+    call, _ = at(visit.call, KIND.kind, Lock.NONE, {name: address[name] for name in ("year", "code")})
     try:
         must_be_teller(call.session, call.process, call.by)
     except Forbidden as refusal:

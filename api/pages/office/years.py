@@ -7,8 +7,9 @@ from typing import Any
 from api.frame.address import CYCLE
 from api.pages.frame.addresses import YEAR
 from api.pages.frame.visit import PageRoute, Shown, Visit
+from workflow.assessment import KIND as ASSESSED
 from workflow.foundation.errors import NotFound
-from workflow.foundation.vocabulary import MAIN, WORKING_STAGES, Kind
+from workflow.foundation.vocabulary import MAIN, WORKING_STAGES
 from workflow.people.access import Action
 
 HERE = "/office/years"
@@ -26,7 +27,7 @@ def one_year(visit: Visit, year: int) -> Shown:
     if not visit.may(Action.READ_SCHOOL):
         raise NotFound
     cycle: Any = visit.body(CYCLE, {"year": year})
-    kinds = ((MAIN, "各支部的期限"), (Kind.ASSESSMENT, "党委考核的期限"))
+    kinds = ((MAIN, "各支部的期限"), (ASSESSED.kind, "党委考核的期限"))
     values = {
         "cycle": cycle,
         "year": year,

@@ -204,7 +204,7 @@ def test_what_the_committee_had_before_it_is_kept_with_the_decision(school: Scho
         had, sheet = result["inputs"], shown[code]
         assert had["attendance"] == sheet["attendance"]
         assert had["missing"] == sheet["missing"]
-        assert had["proposal"] == sheet["proposal"]
+        assert had["proposal"].items() <= sheet["proposal"].items()
         assert (had["committee_appraisal"] or {}).items() <= (sheet["committee_appraisal"] or {}).items()
 
 
@@ -252,5 +252,5 @@ def test_each_letter_leads_to_its_own_branch(school: School) -> None:
     with transaction(school.house.engine, actor=None) as session:
         letters = session.scalars(select(Letter).where(Letter.kind == "published")).all()
     assert {re.findall(r"http\S+/assessments/\S+", letter.text)[0] for letter in letters} == {
-        f"http://zhibu.example{branch.path}" for branch in school.branches.values()
+        f"http://zhibu.example{branch.path.removeprefix('/cycles')}" for branch in school.branches.values()
     }

@@ -29,7 +29,7 @@ from workflow.people.access import ACCESS
 
 BOTH = re.compile(r"(?s)[^·]*[一-鿿].* · .*[A-Za-z]")
 """Chinese first, then English."""
-MOST_BYTES = 700_000
+MOST_BYTES = 720_000
 OPERATIONS = dict(zip(operation_names(ROUTES), ROUTES, strict=True))
 
 

@@ -80,7 +80,7 @@ NO_TALK = "没有谈心谈话记录"
 ALL_HERE = (f"支部委员之间还有 3 对{NO_TALK}", f"还有 2 名党员{NO_TALK}", "书记尚未登记重点谈心（须写明缘由）")
 OWN_HERE = (f"支部委员之间还有 2 对{NO_TALK}", f"还有 2 名党员{NO_TALK}")
 ALL_THERE = ("尚未登记集中学习（须有参加人员和交流情况）", "还有 2 种必读文件没有组织学习", "还有 3 名党员没有学完必读文件，也没有补学")
-LINK_HERE, LINK_THERE = "/cycles/2024/branches/D0101", "/cycles/2024/branches/D0201"
+LINK_HERE, LINK_THERE = "/2024/D0101", "/2024/D0201"
 DAY_HERE, DAY_THERE = "2024年12月31日（星期二）", "2024年12月30日（星期一）"
 
 
@@ -138,7 +138,7 @@ def of_measures(kinds: tuple[str, str], days: tuple[str, str], written_on: date)
 def of_an_assessment(recipient: str, branch: str, code: str, other: str) -> Iterator[Told]:
     """Give the letter about a secretary's own duties in the assessment by the office's day."""
     says = ("党委考核支部", "述职与材料汇集", "2025年2月12日（星期三）", "还有1天", "需要您办理的事项")
-    link, duties = f"/cycles/2024/assessments/{code}", ("书记还没有提交述职报告",)
+    link, duties = f"/2024/assessments/{code}", ("书记还没有提交述职报告",)
     yield Told("due-1", recipient, branch, link, says, (other, "书面述职"), duties, date(2025, 2, 11))
 
 
@@ -299,7 +299,7 @@ CASES = (
                 "due-1",
                 "党委办公室",
                 None,
-                "/cycles/2024/assessments",
+                "/2024/assessments",
                 ("党委考核支部", "2025年2月12日（星期三）", "还有1天", "述职与材料汇集：2个"),
                 duties=("还没有确定现场述职或者书面述职（2个党支部）",),
                 written_on=date(2025, 2, 11),
@@ -315,7 +315,7 @@ CASES = (
                 "digest",
                 "党委办公室",
                 None,
-                "/cycles/2024",
+                "/2024/",
                 ("2024年度民主评议", "全校2个党支部", "集中学习：1个", "评定：1个", "已逾期：1个"),
                 written_on=date(2025, 1, 6),
             ),
@@ -363,7 +363,7 @@ CASES = (
                 "decision-entered",
                 "学校党委",
                 None,
-                "/cycles/2024/assessments",
+                "/2024/assessments",
                 ("2024年12月18日（星期三）", "“党委会〔2024〕12号”", "2024年度党支部考核"),
             ),
         ),
@@ -371,8 +371,8 @@ CASES = (
     Case(
         a_decision_is_published,
         (
-            Told("published", "张三", HERE, "/cycles/2024/assessments/D0101", ("2024年度", OF_SCHOOL)),
-            Told("published", "赵六", THERE, "/cycles/2024/assessments/D0201", ("2024年度", OF_SCHOOL)),
+            Told("published", "张三", HERE, "/2024/assessments/D0101", ("2024年度", OF_SCHOOL)),
+            Told("published", "赵六", THERE, "/2024/assessments/D0201", ("2024年度", OF_SCHOOL)),
         ),
     ),
     Case(both_are_accepted, tuple(to_both("accepted", "已接收"))),
