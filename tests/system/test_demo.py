@@ -175,6 +175,7 @@ def test_a_folder_of_somebodys_own_keeps_its_rights(tmp_path: Path) -> None:
     assert tmp_path.stat().st_mode & 0o777 == 0o755
 
 
+@pytest.mark.thorough
 def test_a_demo_killed_with_9_starts_again_with_its_data_and_leaves_nothing(project: Path, tmp_path: Path, port: int) -> None:
     with demo(project, tmp_path, port) as process:
         before = get(port, f"/cycles/{year_of(port, tmp_path)}/branches", office_token(tmp_path))
@@ -189,6 +190,7 @@ def test_a_demo_killed_with_9_starts_again_with_its_data_and_leaves_nothing(proj
     assert postgres_of(tmp_path) == []
 
 
+@pytest.mark.thorough
 def test_the_demo_collects_for_the_assessment_and_its_folder_is_open_to_nobody_else(project: Path, tmp_path: Path, port: int) -> None:
     folder = tmp_path / "made before"
     folder.mkdir(mode=0o755)

@@ -328,6 +328,7 @@ def test_the_command_ends_with_1_when_something_is_broken_and_with_0_when_there_
     assert (code, states["邮件"]) == (1, "故障")
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_the_examples_secret_stops_the_command_as_it_stops_the_service(project: Path, tmp_path: Path) -> None:
     example = (project / "deploy" / "zhibu.env.example").read_text(encoding="utf-8")

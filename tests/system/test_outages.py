@@ -65,6 +65,7 @@ def test_without_its_database_every_route_is_503_and_with_it_all_is_well_again(d
     assert "Traceback" not in service.log.read_text(encoding="utf-8")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("by", ["gunicorn", pytest.param("waitress", marks=pytest.mark.thorough)])
 def test_told_to_stop_a_service_finishes_what_it_has_taken_and_takes_nothing_new(database: Database, project: Path, tmp_path: Path, by: str) -> None:
     token = database.token_of("office")

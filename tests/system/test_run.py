@@ -81,6 +81,7 @@ def pins(lock: str) -> dict[str, str]:
     return dict(re.findall(r"^([\w.-]+)==((?:.*\\\n)*.*)", (ROOT / lock).read_text(), flags=re.MULTILINE))
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_an_environment_is_made_once_also_by_two_starts_at_once_and_again_after_an_interruption(tmp_path: Path) -> None:
     clone = a_clone(tmp_path)

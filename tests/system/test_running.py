@@ -196,6 +196,7 @@ def engine_of_owner(database_url: str) -> Iterator[Any]:
 # ── numbers of several processes ──────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.thorough
 def test_all_server_processes_count_together_and_a_new_start_counts_from_nothing(
     project: Path, tmp_path: Path, engine: Engine, database_url: str
 ) -> None:

@@ -156,7 +156,13 @@ def keep_silent(reason: str, database: Database, proxy: Proxy, service: Service,
 
 
 @pytest.mark.parametrize(
-    "reason", ["network", pytest.param("midway", marks=pytest.mark.thorough), pytest.param("standby", marks=pytest.mark.thorough), "lock"]
+    "reason",
+    [
+        "network",
+        pytest.param("midway", marks=pytest.mark.thorough),
+        pytest.param("standby", marks=pytest.mark.thorough),
+        pytest.param("lock", marks=pytest.mark.thorough),
+    ],
 )
 def test_however_silent_the_database_is_requests_are_answered_and_done_once(
     database: Database, proxy: Proxy, project: Path, tmp_path: Path, reason: str

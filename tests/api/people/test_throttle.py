@@ -324,6 +324,7 @@ def test_a_disabled_account_is_out_with_the_next_request(house: House) -> None:
     assert administrator.post("/accounts/nobody/disable").status == 404
 
 
+@pytest.mark.thorough
 @pytest.mark.slow
 def test_forty_guesses_at_once_over_two_processes_are_five(engine: Engine, database_url: str, tmp_path: Path) -> None:
     with transaction(engine, actor="cli") as session:

@@ -106,7 +106,7 @@ def assessed(session: Session, story: Story) -> None:
     stand_at(session, process, story.assessed)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(story=STORIES)
 def test_gate_checklist_to_dos_and_exceptions_cannot_disagree(session: Session, story: Story) -> None:
     if session.scalar(select(Process.id)) is None:

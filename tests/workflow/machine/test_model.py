@@ -308,4 +308,4 @@ def test_a_reason_covers_what_the_model_says_before_its_approval_and_after_and_n
 
 @pytest.mark.slow
 def test_the_service_does_what_the_model_says_for_many_steps(house: House, thorough: bool) -> None:
-    compare(house, examples=80 if thorough else 15, steps=40 if thorough else 25)
+    compare(house, examples=80 if thorough else 8, steps=40 if thorough else 25)
