@@ -94,6 +94,9 @@ def copy(primary: Server, standby: Server) -> None:
     """Make a standby and start it."""
     at = ["-h", "127.0.0.1", "-p", str(primary.port), "-U", "postgres"]
     standby.run("pg_basebackup", *at, "-D", str(standby.folder), "--write-recovery-conf", "--wal-method=stream", "--checkpoint=fast")
+    # The copy has the other's lock files, and the process that they name may be another by now.
+    for lock in standby.folder.glob(".s.PGSQL.*"):
+        lock.unlink()
     standby.start()
 
 
