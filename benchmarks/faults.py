@@ -216,6 +216,7 @@ def letters(cluster: Cluster, product: Product, seed: int) -> Iterator[str]:
         **product.environment(),
         **{f"ZHIBU_{name}": value for name, value in settings.items()},
         "ZHIBU_SMTP_TIMEOUT_SECONDS": "2",
+        "ZHIBU_DATA_DIR": str(product.folder),
     }
     with (
         cluster.connect(SCHOOL) as connection,
