@@ -100,7 +100,7 @@ def _may_send(act: AnyAct) -> None:
 def _read(route: Route, address: Address) -> Response:
     with transaction(service().engine, actor=None) as session:
         call = call_of(session)
-        _must_be_printable(address)
+        must_be_printable(address)
         call = replace(call, caller=_signed_in(session, call.now))
         return answered(read(call, route, address, http.args.to_dict()), route.status)
 
@@ -134,7 +134,7 @@ def _do(route: Route, act: AnyAct, address: Address, content: Content) -> Respon
 
     with transaction(service().engine, actor="anonymous" if act.action is None else sign_in) as session:
         call = replace(call_of(session), now=now, caller=callers[0] if callers else None)
-        _must_be_printable(address)
+        must_be_printable(address)
         preview = _preview(route)
         repeatable = None if preview else _repeatable(route, call.caller, content)
         call, kept = admit(call, act, branch_of(route, address), repeatable)
@@ -196,7 +196,7 @@ def origin_here() -> Origin:
     return Origin(http.remote_addr or "", http.cookies.get(MARK_COOKIE, ""), http.user_agent.string)
 
 
-def _must_be_printable(address: Address) -> None:
+def must_be_printable(address: Address) -> None:
     """Raise NotFound for a name that no thing can have."""
     if not all(value.isprintable() for value in address.values() if isinstance(value, str)):
         raise NotFound

@@ -26,7 +26,7 @@ class Site:
     address: str
     browser: Browser
     complaints: list[str]
-    """What pages complained of: scripts that failed, what the browser refused to load."""
+    """Complaints of pages: scripts that failed, things that the browser refused to load."""
 
     @contextmanager
     def visit(self, who: str | None = None, size: tuple[int, int] = DESKTOP, *, dark: bool = False) -> Iterator[Page]:

@@ -18,7 +18,7 @@ def test_axe_finds_nothing_at_any_width_in_either_scheme(site: Site) -> None:
     pages = list(every_page(world))
     assert len(pages) > 100
     wrong: dict[str, list[str]] = {}
-    """Where each fault is seen."""
+    """The places where each fault is seen."""
     for role in ROLES:
         with site.visit(who(world, role)) as page:
             for address in [address for looking, address in pages if looking == role]:

@@ -12,7 +12,7 @@ from workflow.rules.acts import Act, AnyAct, Call
 
 
 class DraftSchema(Body):
-    """What was typed into a form, by the names of its fields."""
+    """The values typed into a form, by the names of its fields."""
 
     typed = ByName(
         at_most=1000,

@@ -72,7 +72,7 @@ def handler(deed: Deed) -> Callable[..., Response]:
     """Make the function that Flask calls for the page of an act."""
 
     def handle(**address: str | int) -> Response:
-        begin_page()
+        begin_page(address)
         try:
             if http.method == "GET":
                 return with_one_retry(lambda: _form(deed, address, None, None))

@@ -39,7 +39,7 @@ Choices = Sequence[Choice]
 PICKED = "_picked"
 """The boxes of a table of many: only the rows that are ticked are sent."""
 WAS = "_was"
-"""What stood in a row when it was shown: a row that is as it was is not sent."""
+"""The values of a row when it was shown: a row that is as it was is not sent."""
 ALIKE = "*"
 """The row of a table of many whose values are those of every row without its own."""
 EMPTY_ROWS = 1
@@ -50,7 +50,7 @@ FEW = 5
 
 @dataclass(frozen=True)
 class Known:
-    """What the page knows of possible values, by the name of the field (可选的值)."""
+    """Possible values that the page knows, by the name of the field (可选的值)."""
 
     people: Choices = ()
     """The people of this branch."""

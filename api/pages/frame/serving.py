@@ -9,7 +9,7 @@ from urllib.parse import quote
 from flask import Response, g, redirect
 from flask import request as http
 
-from api.frame.base import call_of
+from api.frame.base import call_of, must_be_printable
 from api.frame.routes import OPEN_BYTES, Answer, service
 from api.frame.wire import session_cookie, set_cookies
 from api.pages.frame.guard import must_be_ours
@@ -19,13 +19,17 @@ from workflow.foundation.database import Session, transaction, with_one_retry
 from workflow.foundation.errors import Forbidden, NotFound, Unauthenticated
 from workflow.people.accounts import WebSession
 from workflow.people.callers import caller_by_secret
-from workflow.rules.acts import Call
+from workflow.rules.acts import Address, Call
 
 
-def begin_page() -> None:
-    """Note that what follows is a page: refusals become pages, and speak Chinese."""
+def begin_page(address: Address) -> None:
+    """Note that what follows is a page: refusals become pages, and speak Chinese.
+
+    Raises NotFound for a name that no thing can have.
+    """
     g.page = True
     g.speech = "zh"
+    must_be_printable(address)
 
 
 def to_sign_in() -> Response:
@@ -38,7 +42,7 @@ def handler(page: PageRoute) -> Callable[..., Response]:
     """Make the function that Flask calls for a page."""
 
     def handle(**address: str | int) -> Response:
-        begin_page()
+        begin_page(address)
         try:
             if http.method == "POST":
                 return _taken(page, address)

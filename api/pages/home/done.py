@@ -1,4 +1,4 @@
-"""What is done (已办): a member's own part of this year, read from the records that they may see."""
+"""Things done (已办): a member's own part of the year, from the records that they may see."""
 
 from __future__ import annotations
 

@@ -181,3 +181,11 @@ def test_a_session_ends_in_the_middle_and_nothing_is_done(house: House, cast: Ca
     assert "请重新登录" in sent.get_data(as_text=True)
     house.clock.now = NOW
     assert talks(house, cast) == []
+
+
+def test_an_address_that_nothing_can_have_is_not_there(house: House, cast: Cast, as_: Callable[[str | None], Visitor]) -> None:
+    here = f"/2024/{cast.code}"
+    for who in ("office", cast.secretary):
+        browser = as_(who)
+        for path in ("/2024/%00", "/2024/%00/talks", "/2024/%00/talks/new", f"{here}/roll/%00/edit", "/office/people/%00", "/invitations/%00"):
+            assert browser.get(path).status_code == 404, (who, path)

@@ -26,7 +26,7 @@ _CODE = 22
 
 @dataclass(frozen=True)
 class Origin:
-    """What a request says of its origin (来处)."""
+    """The words of a request on its origin (来处)."""
 
     address: str = ""
     """The network address of the caller."""
